@@ -1,0 +1,64 @@
+// What the API server asks of a node on behalf of `kubectl logs`, `exec`, `attach` and `port-forward`.
+// In one process the server holds the agent's object itself; a remote node implements the same calls
+// over its tunnel. It lies in lib because neither server nor node may know the other.
+import type { Duplex } from "node:stream";
+
+/** Both ends of an exec or attach. */
+export interface Streams {
+  /** Chunks typed by the client; absent without stdin. Ends when the client closes its input. */
+  stdin: AsyncIterable<Uint8Array> | undefined;
+  /** Resolves when the chunk is on its way; await it for back-pressure. */
+  stdout: (chunk: Uint8Array) => Promise<void>;
+  stderr: (chunk: Uint8Array) => Promise<void>;
+  /** Terminal sizes, when there is a terminal. */
+  resize: AsyncIterable<{ width: number; height: number }> | undefined;
+  /** Aborted when the client goes away. */
+  signal: AbortSignal;
+}
+
+export interface PodAddress {
+  namespace: string;
+  name: string;
+  uid: string;
+}
+
+/** `v1 PodLogOptions`. */
+export interface LogOptions {
+  follow?: boolean;
+  previous?: boolean;
+  sinceSeconds?: number;
+  sinceTime?: string;
+  timestamps?: boolean;
+  tailLines?: number;
+  limitBytes?: number;
+  /** "All" (default), "Stdout" or "Stderr". */
+  stream?: string;
+}
+
+export interface ExecOptions {
+  command: string[];
+  tty: boolean;
+}
+
+export interface NodeConnection {
+  /** Throws StatusError (NotFound, BadRequest) before the first chunk when the container has no log. */
+  logs(
+    pod: PodAddress,
+    container: string,
+    options: LogOptions,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<Uint8Array>>;
+  /** Resolves with the command's exit code. */
+  exec(pod: PodAddress, container: string, options: ExecOptions, streams: Streams): Promise<number>;
+  attach(
+    pod: PodAddress,
+    container: string,
+    options: { tty: boolean },
+    streams: Streams,
+  ): Promise<void>;
+  /** A byte stream to a port inside the pod. */
+  portForward(pod: PodAddress, port: number): Promise<Duplex>;
+}
+
+/** Finds the node's connection; throws StatusError when the node is not reachable. */
+export type NodeConnector = (nodeName: string) => Promise<NodeConnection>;

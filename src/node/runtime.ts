@@ -1,0 +1,174 @@
+// The plug for whatever runs a pod's containers: containerd (containers/), WebAssembly (wasm/), QEMU
+// (vms/), and a fake for tests and simulated fleets. Modelled on CRI v1: sandboxes hold a pod's network
+// and namespaces, containers run in them. All calls are idempotent: a runtime finds again, after a
+// restart of Kerb, what it started before.
+import type { Duplex } from "node:stream";
+import type { Streams } from "../lib/node-connection.ts";
+
+export interface SandboxConfig {
+  podUid: string;
+  namespace: string;
+  name: string;
+  /** Counts the sandboxes of this pod, from 0. */
+  attempt: number;
+  hostname: string;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  hostNetwork: boolean;
+  hostPid: boolean;
+  hostIpc: boolean;
+  shareProcessNamespace: boolean;
+  dns: { servers: string[]; searches: string[]; options: string[] };
+  sysctls: Record<string, string>;
+  portMappings: { protocol: "TCP" | "UDP" | "SCTP"; containerPort: number; hostPort: number; hostIp: string }[];
+  logDirectory: string;
+  /** Parent cgroup of the pod; "" lets the runtime choose. */
+  cgroupParent: string;
+  /** Pod-level security context, as in the API. */
+  securityContext: Record<string, any>;
+  /** RuntimeClass handler; "" is the default. */
+  handler: string;
+}
+
+export interface Mount {
+  hostPath: string;
+  containerPath: string;
+  readOnly: boolean;
+  propagation: "None" | "HostToContainer" | "Bidirectional";
+}
+
+export interface Resources {
+  cpuShares?: number;
+  cpuQuota?: number;
+  cpuPeriod?: number;
+  memoryBytes?: number;
+  oomScoreAdj?: number;
+}
+
+export interface ContainerConfig {
+  name: string;
+  /** Counts the starts of this container, from 0. */
+  attempt: number;
+  /** Image id as `ensureImage` returned it. */
+  image: string;
+  /** Image as the user wrote it. */
+  imageRef: string;
+  command: string[];
+  args: string[];
+  workingDir: string;
+  env: { name: string; value: string }[];
+  mounts: Mount[];
+  devices: { hostPath: string; containerPath: string; permissions: string }[];
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  /** Relative to the sandbox's log directory. */
+  logPath: string;
+  stdin: boolean;
+  stdinOnce: boolean;
+  tty: boolean;
+  resources: Resources;
+  /** Container-level security context merged over the pod's, as in the API, with runAsUser resolved where known. */
+  securityContext: Record<string, any>;
+}
+
+export interface SandboxStatus {
+  id: string;
+  podUid: string;
+  namespace: string;
+  name: string;
+  attempt: number;
+  ready: boolean;
+  /** Milliseconds since 1970. */
+  createdAt: number;
+  /** Pod addresses, the first is the pod's IP; empty for the host's network. */
+  ips: string[];
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  /** Path of the sandbox's network namespace, when it has one. */
+  netns?: string;
+}
+
+export interface ContainerStatus {
+  id: string;
+  sandboxId: string;
+  name: string;
+  attempt: number;
+  state: "created" | "running" | "exited" | "unknown";
+  createdAt: number;
+  startedAt: number;
+  finishedAt: number;
+  exitCode: number;
+  /** "OOMKilled", "Completed", "Error", "StartError", ... */
+  reason: string;
+  message: string;
+  /** As in containerStatuses[].image and imageID. */
+  image: string;
+  imageId: string;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  logPath: string;
+}
+
+/** A pod's sandboxes and containers as they are now. */
+export interface RuntimePod {
+  sandboxes: SandboxStatus[];
+  containers: ContainerStatus[];
+}
+
+export interface Stats {
+  containerId: string;
+  cpuNanoseconds: number;
+  memoryBytes: number;
+  workingSetBytes: number;
+}
+
+export interface PullAuth {
+  username: string;
+  password: string;
+}
+
+export interface ImageStatus {
+  id: string;
+  tags: string[];
+  digests: string[];
+  sizeBytes: number;
+  /** User from the image's config: numeric uid, or a name that only the runtime can resolve. */
+  uid?: number;
+  username?: string;
+}
+
+export interface Runtime {
+  /** Shown in the node's status, `containerd://1.6.20`. */
+  readonly version: string;
+  runSandbox(config: SandboxConfig): Promise<string>;
+  /** Stops all of its containers and frees its network. Idempotent. */
+  stopSandbox(id: string): Promise<void>;
+  removeSandbox(id: string): Promise<void>;
+  createContainer(sandboxId: string, config: ContainerConfig, sandbox: SandboxConfig): Promise<string>;
+  startContainer(id: string): Promise<void>;
+  /** SIGTERM (or the image's signal), then SIGKILL after `graceMs`. Idempotent. */
+  stopContainer(id: string, graceMs: number): Promise<void>;
+  removeContainer(id: string): Promise<void>;
+  /** Everything this runtime knows, by pod uid. */
+  pods(): Promise<Map<string, RuntimePod>>;
+  /** One pod with full detail (addresses, exit codes); undefined when it has none. */
+  pod(podUid: string): Promise<RuntimePod | undefined>;
+  /** Calls back with a pod's uid when something about it changed; a hint, not a promise. Returns its stop. */
+  onChange(listener: (podUid: string) => void): () => void;
+  imageStatus(ref: string): Promise<ImageStatus | undefined>;
+  /** Pulls; resolves with the image's id. */
+  pullImage(ref: string, auth?: PullAuth): Promise<string>;
+  listImages(): Promise<ImageStatus[]>;
+  removeImage(ref: string): Promise<void>;
+  /** Runs to its end and collects output, for exec probes and hooks; rejects on timeout. */
+  execSync(id: string, command: string[], timeoutMs: number): Promise<{ exitCode: number; stdout: Uint8Array; stderr: Uint8Array }>;
+  /** Resolves with the exit code. */
+  exec(id: string, command: string[], tty: boolean, streams: Streams): Promise<number>;
+  attach(id: string, tty: boolean, streams: Streams): Promise<void>;
+  /** Opens a byte stream to a port inside the sandbox. */
+  portForward(sandboxId: string, port: number): Promise<Duplex>;
+  /** Tells the runtime that a container's log file was moved. */
+  reopenLog(id: string): Promise<void>;
+  stats(): Promise<Stats[]>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,50 @@
+// A request after HTTP and before policy. The HTTPS listener and the in-process client both make these
+// and hand them to `Server.handle`; nothing behind it knows of sockets.
+import type { Kind, Verb } from "../kinds/kind.ts";
+
+/** Who asks, as authentication found out (authentication.k8s.io UserInfo). */
+export interface User {
+  name: string;
+  uid?: string;
+  groups: string[];
+  extra?: Record<string, string[]>;
+}
+
+/** What is asked of which resource. Absent for non-resource paths. */
+export interface RequestInfo {
+  verb: Verb | "connect";
+  kind: Kind;
+  namespace?: string;
+  name?: string;
+  subresource: string;
+  /** Path behind a proxying subresource. */
+  rest?: string;
+}
+
+export interface ApiRequest {
+  method: string;
+  /** Path without query, percent-decoded by segment. */
+  path: string;
+  query: URLSearchParams;
+  /** Lower-case names. */
+  headers: Record<string, string | undefined>;
+  /** Raw body (HTTP), or a decoded object handed over by the in-process client. */
+  body: Uint8Array | object | undefined;
+  user: User;
+  /** Aborted when the caller goes away. */
+  signal: AbortSignal;
+}
+
+/**
+ * The answer. `object` is for in-process callers and for small answers; `bytes` is whole JSON;
+ * `stream` yields chunks of a long list or a watch, written with back-pressure.
+ */
+export interface ApiResponse {
+  code: number;
+  headers?: Record<string, string>;
+  /** Text of Warning headers (code 299). */
+  warnings?: string[];
+  object?: unknown;
+  bytes?: Uint8Array;
+  stream?: AsyncIterable<Uint8Array>;
+}
