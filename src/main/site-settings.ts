@@ -1,0 +1,158 @@
+// What a site decided about itself at its first start and must never decide again: its name, port and
+// addresses. Several sites share a machine, so each takes a slot number that no other site on the machine
+// has, and derives bridge, subnets, nftables tables and cgroup from it. Slots are links in one folder,
+// made with O_EXCL semantics; a link whose site is gone is free again.
+import { execFileSync } from "node:child_process";
+import {
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+
+/** Kept in DIR/site.json. */
+export interface SiteSettings {
+  /** Version of this file's shape. */
+  format: 1;
+  name: string;
+  port: number;
+  /** 0 to 49; see `addressesOf`. */
+  slot: number;
+}
+
+export interface SiteAddresses {
+  /** All pods of the site. */
+  clusterCidr: string;
+  /** Pods of this machine. */
+  podCidr: string;
+  /** The bridge's own address, where pods reach the machine. */
+  gateway: string;
+  serviceCidr: string;
+  /** ClusterIP of the `kubernetes` Service. */
+  apiServiceIp: string;
+  dnsServiceIp: string;
+  /** At most 15 characters, as the kernel allows. */
+  bridge: string;
+  nftTable: string;
+  cgroup: string;
+}
+
+export const slotsMax = 50;
+
+/** Everything that must differ between sites on one machine follows from the slot. Pure. */
+export function addressesOf(slot: number): SiteAddresses {
+  return {
+    clusterCidr: `10.${100 + slot}.0.0/16`,
+    podCidr: `10.${100 + slot}.0.0/24`,
+    gateway: `10.${100 + slot}.0.1`,
+    serviceCidr: `10.${150 + slot}.0.0/16`,
+    apiServiceIp: `10.${150 + slot}.0.1`,
+    dnsServiceIp: `10.${150 + slot}.0.10`,
+    bridge: `kerb${slot}`,
+    nftTable: `kerb${slot}`,
+    cgroup: `kerb${slot}`,
+  };
+}
+
+/** True when a route of this machine covers the slot's subnets, other than the slot's own bridge. Pure. */
+export function slotCollides(slot: number, routes: string): boolean {
+  const own = ` dev ${addressesOf(slot).bridge} `;
+  const taken = new RegExp(`^(10\\.(${100 + slot}|${150 + slot})\\.|10\\.0\\.0\\.0/8)`);
+  return routes.split("\n").some((line) => taken.test(line) && !`${line} `.includes(own));
+}
+
+export function readSettings(directory: string): SiteSettings | undefined {
+  let text: string;
+  try {
+    text = readFileSync(join(directory, "site.json"), "utf8");
+  } catch {
+    return undefined;
+  }
+  const settings = JSON.parse(text) as SiteSettings;
+  if (settings.format !== 1) {
+    throw new Error(
+      `${directory}/site.json has format ${settings.format}, newer than this Kerb understands (1). ` +
+        "Start it with the Kerb that wrote it, or a newer one.",
+    );
+  }
+  return settings;
+}
+
+/** Settings of the site in `directory`, decided now if this is its first start. */
+export function settle(
+  directory: string,
+  asked: { name?: string; port?: number; defaultPort: number; slots: string | undefined },
+): { settings: SiteSettings; isNew: boolean } {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const known = readSettings(directory);
+  if (known && asked.slots) claimSlot(asked.slots, directory, known.slot);
+  const settings: SiteSettings = {
+    format: 1,
+    name: known?.name ?? asked.name ?? defaultName(),
+    port: asked.port ?? known?.port ?? asked.defaultPort,
+    slot: known?.slot ?? (asked.slots ? freeSlot(asked.slots, directory) : 0),
+  };
+  if (known && asked.name && asked.name !== known.name) {
+    throw new Error(
+      `this site is named ${known.name}; a site's name cannot change (asked: ${asked.name})`,
+    );
+  }
+  if (JSON.stringify(known) !== JSON.stringify(settings)) writeSettings(directory, settings);
+  return { settings, isNew: known === undefined };
+}
+
+function writeSettings(directory: string, settings: SiteSettings) {
+  const path = join(directory, "site.json");
+  writeFileSync(`${path}.new`, `${JSON.stringify(settings, null, 2)}\n`, { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+}
+
+/** A DNS label, since it becomes the node's name. */
+function defaultName() {
+  const label = hostname()
+    .toLowerCase()
+    .replace(/[^a-z0-9-]+/g, "-")
+    .replace(/^-+|-+$/g, "");
+  return label.slice(0, 63) || "kerb";
+}
+
+function freeSlot(slots: string, directory: string): number {
+  const routes = execFileSync("ip", ["-4", "route", "show", "table", "all"], { encoding: "utf8" });
+  for (let slot = 0; slot < slotsMax; slot++) {
+    if (slotCollides(slot, routes)) continue;
+    if (claimed(slots, directory, slot)) return slot;
+  }
+  throw new Error(`all ${slotsMax} address slots of this machine are taken; see ${slots}`);
+}
+
+function claimSlot(slots: string, directory: string, slot: number) {
+  if (claimed(slots, directory, slot)) return;
+  const owner = readlinkSync(join(slots, String(slot)));
+  throw new Error(
+    `the addresses of this site (slot ${slot}) were taken by the site in ${owner} meanwhile; ` +
+      `run 'kerb down --data-dir ${owner}' and remove it, or start this site on another machine`,
+  );
+}
+
+function claimed(slots: string, directory: string, slot: number): boolean {
+  mkdirSync(slots, { recursive: true });
+  const link = join(slots, String(slot));
+  for (let attempt = 0; attempt < 2; attempt++) {
+    try {
+      symlinkSync(directory, link);
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      const owner = readlinkSync(link);
+      if (owner === directory) return true;
+      if (readSettings(owner)?.slot === slot) return false;
+      unlinkSync(link);
+    }
+  }
+  return false;
+}

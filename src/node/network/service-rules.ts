@@ -1,0 +1,126 @@
+// From Services and EndpointSlices to what the kernel must do, purely. The result is a list of virtual
+// addresses, each with its endpoints, which `ruleset.ts` prints for nftables.
+import type { KubeObject } from "../../kinds/object.ts";
+
+/** One way in: an address (or any local address, for a NodePort), a protocol and a port. */
+export interface Frontend {
+  /** Absent: any address of this machine. */
+  address?: string;
+  protocol: "tcp" | "udp" | "sctp";
+  port: number;
+}
+
+export interface Backend {
+  address: string;
+  port: number;
+}
+
+export interface ServicePort {
+  /** `namespace/name:port`, for comments and for stable names. */
+  id: string;
+  frontends: Frontend[];
+  backends: Backend[];
+  /** Seconds a client stays with its endpoint; 0 is no affinity. */
+  affinitySeconds: number;
+}
+
+interface Endpoint {
+  addresses: string[];
+  nodeName?: string;
+  conditions?: { ready?: boolean; serving?: boolean; terminating?: boolean };
+}
+
+/** Ready endpoints; when there are none, those that still serve while they terminate (KEP-1669). */
+function usable(endpoints: Endpoint[]): Endpoint[] {
+  const ready = endpoints.filter((endpoint) => endpoint.conditions?.ready !== false);
+  if (ready.length > 0) return ready;
+  return endpoints.filter(
+    ({ conditions }) => conditions?.terminating === true && conditions.serving !== false,
+  );
+}
+
+function backendsOf(port: any, slices: KubeObject[], localNode: string | undefined): Backend[] {
+  const found = new Map<string, Backend>();
+  const candidates: { endpoint: Endpoint; port: number }[] = [];
+  for (const slice of slices) {
+    if (slice["addressType"] !== "IPv4") continue;
+    const match = (slice["ports"] ?? []).find(
+      (p: any) => (p.name ?? "") === (port.name ?? "") && (p.protocol ?? "TCP") === port.protocol,
+    );
+    if (!match?.port) continue;
+    for (const endpoint of slice["endpoints"] ?? [])
+      candidates.push({ endpoint, port: match.port });
+  }
+  const here = localNode
+    ? candidates.filter(({ endpoint }) => endpoint.nodeName === localNode)
+    : candidates;
+  const chosen = new Set(usable(here.map(({ endpoint }) => endpoint)));
+  for (const candidate of here) {
+    if (!chosen.has(candidate.endpoint)) continue;
+    for (const address of candidate.endpoint.addresses) {
+      found.set(`${address}:${candidate.port}`, { address, port: candidate.port });
+    }
+  }
+  return [...found.values()].sort((a, b) => (a.address + a.port < b.address + b.port ? -1 : 1));
+}
+
+const isAddress = (address: string | undefined): address is string =>
+  address !== undefined && /^\d+\.\d+\.\d+\.\d+$/.test(address);
+
+function portRules(
+  service: KubeObject,
+  port: any,
+  slices: KubeObject[],
+  node: string,
+): ServicePort[] {
+  const { metadata, spec } = service;
+  const protocol = (port.protocol ?? "TCP").toLowerCase() as Frontend["protocol"];
+  const id = `${metadata.namespace}/${metadata.name}:${port.name ?? port.port}`;
+  const affinitySeconds =
+    spec.sessionAffinity === "ClientIP"
+      ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10800)
+      : 0;
+  const inside: Frontend[] = (spec.clusterIPs ?? [spec.clusterIP])
+    .filter(isAddress)
+    .map((address: string) => ({ address, protocol, port: port.port }));
+  const outside: Frontend[] = [
+    ...(spec.externalIPs ?? []),
+    ...(service.status?.loadBalancer?.ingress ?? []).map((ingress: any) => ingress.ip),
+  ]
+    .filter(isAddress)
+    .map((address: string) => ({ address, protocol, port: port.port }));
+  if (port.nodePort) outside.push({ protocol, port: port.nodePort });
+  const all = backendsOf(port, slices, undefined);
+  const local = () => backendsOf(port, slices, node);
+  return [
+    {
+      id,
+      affinitySeconds,
+      frontends: inside,
+      backends: spec.internalTrafficPolicy === "Local" ? local() : all,
+    },
+    {
+      id: `${id}:external`,
+      affinitySeconds,
+      frontends: outside,
+      backends: spec.externalTrafficPolicy === "Local" ? local() : all,
+    },
+  ].filter((rule) => rule.frontends.length > 0);
+}
+
+/** What this node must do for `services`. Headless and ExternalName Services need nothing. */
+export function serviceRules(
+  services: KubeObject[],
+  slicesOf: (service: KubeObject) => KubeObject[],
+  nodeName: string,
+): ServicePort[] {
+  return services
+    .filter((service) => service.spec.type !== "ExternalName" && service.spec.clusterIP !== "None")
+    .flatMap((service) => {
+      const slices = slicesOf(service);
+      return (service.spec.ports ?? []).flatMap((port: any) =>
+        portRules(service, port, slices, nodeName),
+      );
+    })
+    .sort((a, b) => (a.id < b.id ? -1 : 1));
+}

@@ -1,0 +1,32 @@
+// Bundles the sources into dist/: a running site starts from few JavaScript files, so that the start
+// costs no type stripping and the compile cache holds everything. Each command is its own chunk.
+import { build } from "esbuild";
+import { readFileSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+
+const root = join(import.meta.dirname, "..");
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const staging = join(root, `dist.${process.pid}`);
+
+await build({
+  absWorkingDir: root,
+  entryPoints: { kerb: "bin/kerb.ts" },
+  outdir: staging,
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node24",
+  minify: true,
+  keepNames: true,
+  legalComments: "none",
+  // Native code stays where npm put it; the rest is bundled so that the start opens few files.
+  external: ["lmdb"],
+  define: { "process.env.KERB_VERSION": JSON.stringify(manifest.version) },
+  banner: {
+    js: 'import { createRequire as __require } from "node:module"; const require = __require(import.meta.url);',
+  },
+  logLevel: "warning",
+});
+rmSync(join(root, "dist"), { recursive: true, force: true });
+renameSync(staging, join(root, "dist"));

@@ -1,0 +1,15 @@
+// Runs a suite with node:test. `unit` needs nothing but Node; `e2e` runs real components, one file at a
+// time because they share the machine's network.
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+
+const suites: Record<string, string[]> = {
+  unit: ["src/**/*.test.ts", "test/*.test.ts", "test/contract/*.test.ts", "test/sim/*.test.ts"],
+  e2e: ["--test-concurrency=1", "test/crash/*.test.ts", "test/e2e/*.test.ts"],
+};
+const suite = suites[process.argv[2] ?? ""];
+if (!suite) throw new Error(`which suite? one of: ${Object.keys(suites).join(", ")}`);
+const root = join(import.meta.dirname, "..");
+const args = ["--test", "--test-timeout=300000", ...suite];
+const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: "inherit" });
+process.exit(status ?? 1);

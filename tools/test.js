@@ -1,0 +1,34 @@
+// `npm test`: prepare, then the whole gate. Each step says what it is; the first failure ends it.
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { modernNode, prepare, root } from "./prepare.js";
+
+prepare({ forTests: true });
+const node = modernNode();
+const bin = (name) => join(root, "node_modules/.bin", name);
+const steps = [
+  ["format", bin("oxfmt"), "--check", "."],
+  ["lint", bin("oxlint"), "--type-aware"],
+  ["types", bin("tsc"), "--noEmit"],
+  ["unused code", bin("knip")],
+  ["build", node, "tools/build.ts"],
+  ["unit", node, "tools/run-tests.ts", "unit"],
+  ["end to end", node, "tools/run-tests.ts", "e2e"],
+];
+const env = {
+  ...process.env,
+  PATH: `${join(node, "..")}:${join(root, "node_modules/.bin")}:${process.env.PATH}`,
+};
+for (const [name, command, ...args] of steps) {
+  const started = performance.now();
+  console.log(`\n== ${name}`);
+  const { status } = spawnSync(command, args, {
+    cwd: root,
+    stdio: ["ignore", "inherit", "inherit"],
+    env,
+  });
+  console.log(
+    `== ${name}: ${status === 0 ? "ok" : "FAILED"} in ${((performance.now() - started) / 1000).toFixed(1)} s`,
+  );
+  if (status !== 0) process.exit(1);
+}
