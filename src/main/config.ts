@@ -21,3 +21,9 @@ export const logLevel = process.env["KERB_LOG_LEVEL"] ?? "info";
 
 export const defaultPort = 6443;
 export const clusterDomain = "cluster.local";
+
+/** Where tools are looked for. */
+export const searchPath = process.env["PATH"] ?? "";
+
+/** One link per site on this machine; see site-settings.ts. */
+export const slotsDirectory = "/var/lib/kerb-sites";

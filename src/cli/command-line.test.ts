@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { summarizePods } from "./status.ts";
+import { formatBytes, formatTable } from "./table.ts";
+import { parsePort, parseSiteName } from "./up.ts";
+
+test("a port is a whole number in range", () => {
+  assert.equal(parsePort("6443"), 6443);
+  for (const bad of ["0", "65536", "x", "1.5", ""]) assert.throws(() => parsePort(bad), bad);
+});
+
+test("a site's name is a DNS label", () => {
+  assert.equal(parseSiteName("shop-7"), "shop-7");
+  for (const bad of ["", "Shop", "-a", "a-", "a.b", "a".repeat(64)]) {
+    assert.throws(() => parseSiteName(bad), bad);
+  }
+});
+
+test("tables line up and end without blanks", () => {
+  assert.equal(formatTable(["A", "LONG"], [["xyz", "1"]]), "A     LONG\nxyz   1");
+});
+
+test("sizes are printed in binary units", () => {
+  assert.equal(formatBytes(512), "512 B");
+  assert.equal(formatBytes(1536), "1.5 KiB");
+});
+
+test("pods are counted by phase", () => {
+  const pod = (phase: string) => ({ status: { phase } }) as any;
+  assert.equal(
+    summarizePods([pod("Running"), pod("Pending"), pod("Running")]),
+    "1 Pending, 2 Running",
+  );
+  assert.equal(summarizePods([]), "none");
+});

@@ -1,0 +1,62 @@
+import { Command } from "commander";
+import { formatBytes, formatTable } from "./table.ts";
+import { dataDirOption } from "./up.ts";
+
+export interface StoredImage {
+  id: string;
+  tags: string[];
+  sizeBytes: number;
+}
+
+export interface ImageActions {
+  /** Resolves with the names that were imported. */
+  import(directory: string, file: string, name?: string): Promise<string[]>;
+  list(directory: string): Promise<StoredImage[]>;
+  remove(directory: string, reference: string): Promise<void>;
+}
+
+const rows = (images: StoredImage[]) =>
+  images
+    .flatMap((image) =>
+      (image.tags.length > 0 ? image.tags : ["<none>"]).map((tag) => [
+        tag,
+        image.id.replace(/^sha256:/, "").slice(0, 12),
+        formatBytes(image.sizeBytes),
+      ]),
+    )
+    .sort((a, b) => (a[0]! < b[0]! ? -1 : 1));
+
+/** `kerb image import | list | remove`. */
+export function imageCommand(directory: string, actions: ImageActions) {
+  const image = new Command("image").summary(
+    "images kept on this machine, for sites without network",
+  );
+  image
+    .command("import <file>")
+    .description(
+      "Imports an OCI or docker archive (a .tar), as `docker save` and others write them.",
+    )
+    .addOption(dataDirOption(directory))
+    .option("--name <ref>", "name the image, when the archive carries none or another")
+    .action(async (file: string, options: { dataDir: string; name?: string }) => {
+      for (const name of await actions.import(options.dataDir, file, options.name)) {
+        console.log(`imported ${name}`);
+      }
+    });
+  image
+    .command("list")
+    .description("Lists the images on this machine.")
+    .addOption(dataDirOption(directory))
+    .action(async ({ dataDir }: { dataDir: string }) => {
+      console.log(formatTable(["IMAGE", "ID", "SIZE"], rows(await actions.list(dataDir))));
+    });
+  image
+    .command("remove <ref>")
+    .description("Removes an image from this machine.")
+    .addOption(dataDirOption(directory))
+    .action(async (reference: string, { dataDir }: { dataDir: string }) => {
+      await actions.remove(dataDir, reference);
+      console.log(`removed ${reference}`);
+    });
+  return image;
+}

@@ -1,0 +1,55 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+
+export interface UpOptions {
+  dataDir: string;
+  port?: number;
+  name?: string;
+  detach?: boolean;
+}
+
+/** A TCP port from the command line. */
+export function parsePort(text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65535) {
+    throw new InvalidArgumentError("a port is a whole number from 1 to 65535.");
+  }
+  return port;
+}
+
+/** A DNS label, since the site's name is also its node's. */
+export function parseSiteName(text: string): string {
+  if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text)) {
+    throw new InvalidArgumentError(
+      "a site's name has at most 63 characters: lower-case letters, digits and '-', " +
+        "starting and ending with a letter or digit.",
+    );
+  }
+  return text;
+}
+
+export const dataDirOption = (directory: string) =>
+  new Option("--data-dir <dir>", "where the site keeps everything").default(directory);
+
+/** `kerb up`. `start` resolves with the exit code. */
+export function upCommand(directory: string, start: (options: UpOptions) => Promise<number>) {
+  return new Command("up")
+    .summary("start this machine's site")
+    .description(
+      "Starts a site: API server, store, controllers, scheduler and node agent in one process.\n" +
+        "Containers of an earlier run are found again and not restarted.",
+    )
+    .addOption(dataDirOption(directory))
+    .option("--port <n>", "port of the API server (default: 6443, then as before)", parsePort)
+    .option("--name <site>", "name of the site and its node (default: the host's)", parseSiteName)
+    .option("--detach", "return when the site is Ready and leave it running")
+    .addHelpText(
+      "after",
+      "\nExamples:\n" +
+        "  kerb up                                   # in the foreground, Ctrl-C stops it\n" +
+        "  kerb up --detach                          # in the background\n" +
+        "  kerb up --data-dir /srv/lab --port 7443   # a second site on this machine\n",
+    )
+    .action(async (options: UpOptions) => {
+      process.exitCode = await start(options);
+    });
+}

@@ -1,0 +1,52 @@
+// DIR/run.json says which process runs a site. A pid alone may have been taken by another program since a
+// reboot, so the process' start time (in clock ticks since boot) and the boot's id are kept with it.
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+export interface RunningSite {
+  pid: number;
+  startTicks: string;
+  boot: string;
+  port: number;
+}
+
+const bootId = () => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+
+/** Field 22 of /proc/PID/stat, counted after the command's name, which may hold blanks. */
+function startTicks(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  } catch {
+    return undefined;
+  }
+}
+
+const path = (directory: string) => join(directory, "run.json");
+
+export function writeRunFile(directory: string, port: number) {
+  const site: RunningSite = {
+    pid: process.pid,
+    startTicks: startTicks(process.pid) ?? "",
+    boot: bootId(),
+    port,
+  };
+  writeFileSync(`${path(directory)}.new`, JSON.stringify(site), { mode: 0o600 });
+  renameSync(`${path(directory)}.new`, path(directory));
+}
+
+export function removeRunFile(directory: string) {
+  rmSync(path(directory), { force: true });
+}
+
+/** The Kerb that runs on this data now, if one does. */
+export function findRunning(directory: string): RunningSite | undefined {
+  let site: RunningSite;
+  try {
+    site = JSON.parse(readFileSync(path(directory), "utf8")) as RunningSite;
+  } catch {
+    return undefined;
+  }
+  const alive = site.boot === bootId() && startTicks(site.pid) === site.startTicks;
+  return alive ? site : undefined;
+}
