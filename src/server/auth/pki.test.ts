@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import { connect, createServer, type TLSSocket } from "node:tls";
+import { once } from "node:events";
+import { test } from "node:test";
+import { FakeClock } from "../../lib/fake-clock.ts";
+import { Scope } from "../../lib/scope.ts";
+import { openPki, type PkiStorage } from "./pki.ts";
+import { subjectOf } from "./x509.ts";
+
+const dayMs = 86_400_000;
+
+function memoryStorage() {
+  const files = new Map<string, string>();
+  const writes: string[] = [];
+  const storage: PkiStorage = {
+    read: async (name) => files.get(name),
+    write: async (name, data) => {
+      writes.push(name);
+      files.set(name, data);
+    },
+  };
+  return { storage, writes };
+}
+
+test("a first start makes the CA and the leafs, a second start makes nothing", async () => {
+  const { storage, writes } = memoryStorage();
+  const options = { clock: new FakeClock(), names: ["10.96.0.1", "fd00::1", "edge-1"] };
+  const first = await openPki(storage, options);
+  assert.deepEqual(writes.splice(0), ["ca.pem", "service-account.pem", "serving.pem", "admin.pem"]);
+  const second = await openPki(storage, options);
+  assert.deepEqual(writes, []);
+  assert.deepEqual(second.serving(), first.serving());
+});
+
+test("a new address makes a new serving certificate and leaves the rest alone", async () => {
+  const { storage, writes } = memoryStorage();
+  const clock = new FakeClock();
+  await openPki(storage, { clock, names: [] });
+  writes.length = 0;
+  const pki = await openPki(storage, { clock, names: ["192.168.7.9"] });
+  assert.deepEqual(writes, ["serving.pem"]);
+  assert.ok(new X509Certificate(pki.serving().cert).checkIP("192.168.7.9"));
+});
+
+test("certificates carry the identities Kubernetes expects", async () => {
+  const pki = await openPki(memoryStorage().storage, {
+    clock: new FakeClock(),
+    names: ["fd00::1"],
+  });
+  const ca = new X509Certificate(pki.ca());
+  assert.ok(ca.ca);
+  const serving = new X509Certificate(pki.serving().cert);
+  assert.ok(serving.checkIssued(ca) && serving.verify(ca.publicKey));
+  for (const host of [
+    "localhost",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+  ]) {
+    assert.ok(serving.checkHost(host), host);
+  }
+  assert.ok(serving.checkIP("127.0.0.1") && serving.checkIP("fd00::1"));
+  assert.deepEqual(subjectOf(new X509Certificate(pki.admin().cert)), {
+    commonName: "kubernetes-admin",
+    organizations: ["system:masters"],
+  });
+  assert.deepEqual(subjectOf(new X509Certificate((await pki.node("edge-1")).cert)), {
+    commonName: "system:node:edge-1",
+    organizations: ["system:nodes"],
+  });
+});
+
+test("TLS accepts both ends", async () => {
+  const clock = new FakeClock();
+  const pki = await openPki(memoryStorage().storage, { clock, names: [] });
+  const server = createServer({ ...pki.serving(), ca: pki.ca(), requestCert: true });
+  const seen = new Promise<TLSSocket>((resolve) => server.on("secureConnection", resolve));
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as { port: number };
+  const client = connect({ host: "127.0.0.1", port, ca: pki.ca(), ...pki.admin() });
+  await once(client, "secureConnect");
+  assert.ok(client.authorized);
+  assert.ok((await seen).authorized);
+  client.destroy();
+  server.close();
+});
+
+test("a clock in 1970 makes certificates that hold in 1970 and today", async () => {
+  const clock = new FakeClock(0);
+  const pki = await openPki(memoryStorage().storage, { clock, names: [] });
+  const { validFrom, validTo } = new X509Certificate(pki.serving().cert);
+  assert.ok(Date.parse(validFrom) <= 0);
+  assert.ok(Date.parse(validTo) >= Date.UTC(2026, 11, 31));
+});
+
+test("leafs renew while running, before they expire, and the CA keeps its key", async () => {
+  const { storage } = memoryStorage();
+  const clock = new FakeClock();
+  await using scope = new Scope();
+  const pki = await openPki(storage, { clock, names: [] });
+  const before = pki.serving().cert;
+  const renewed: string[] = [];
+  pki.startRenewal(scope, (name) => renewed.push(name));
+  await clock.advance(240 * dayMs);
+  assert.deepEqual(renewed, []);
+  await clock.advance(10 * dayMs);
+  assert.deepEqual(renewed, ["serving", "admin"]);
+  assert.notEqual(pki.serving().cert, before);
+});
+
+test("a clock in the far future renews the CA with the same key", async () => {
+  const { storage } = memoryStorage();
+  const clock = new FakeClock();
+  const first = await openPki(storage, { clock, names: [] });
+  clock.jumpTo(Date.UTC(2060, 0, 1));
+  const second = await openPki(storage, { clock, names: [] });
+  const old = new X509Certificate(first.ca());
+  assert.ok(new X509Certificate(second.serving().cert).verify(old.publicKey));
+  assert.ok(Date.parse(new X509Certificate(second.serving().cert).validTo) > clock.now());
+});
