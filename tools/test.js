@@ -1,9 +1,11 @@
 // `npm test`: prepare, then the whole gate. Each step says what it is; the first failure ends it.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
+import { fetchClients } from "./fetch-clients.js";
 import { modernNode, prepare, root } from "./prepare.js";
 
 prepare({ forTests: true });
+fetchClients();
 const node = modernNode();
 const bin = (name) => join(root, "node_modules/.bin", name);
 const steps = [

@@ -1,0 +1,96 @@
+// A real site in a folder of its own, driven as a user drives it: `kerb up --detach` and kubectl.
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { run, runToEnd } from "./command.ts";
+import type { CommandOptions } from "./command.ts";
+
+export const root = join(import.meta.dirname, "../..");
+export const kerb = join(root, "bin/kerb");
+const clients = join(root, ".cache/clients");
+
+/** A port that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().on("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+export class Site {
+  readonly directory: string;
+  readonly port: number;
+
+  constructor(directory: string, port: number) {
+    this.directory = directory;
+    this.port = port;
+  }
+
+  get kubeconfig() {
+    return join(this.directory, "kubeconfig");
+  }
+
+  get server() {
+    return `https://127.0.0.1:${this.port}`;
+  }
+
+  get pid(): number {
+    return JSON.parse(readFileSync(join(this.directory, "run.json"), "utf8")).pid;
+  }
+
+  up(...args: string[]) {
+    const where = ["--data-dir", this.directory, "--port", String(this.port)];
+    return run(kerb, ["up", "--detach", ...where, ...args], { timeoutMs: 120_000 });
+  }
+
+  down(...args: string[]) {
+    return run(kerb, ["down", "--data-dir", this.directory, ...args], { timeoutMs: 120_000 });
+  }
+
+  kerb(...args: string[]) {
+    return run(kerb, [...args, "--data-dir", this.directory]);
+  }
+
+  /** kubectl with this site's kubeconfig; rejects when it fails. */
+  kubectl(args: string[], options: CommandOptions = {}) {
+    return run(join(clients, "kubectl"), ["--kubeconfig", this.kubeconfig, ...args], options);
+  }
+
+  tryKubectl(args: string[], options: CommandOptions = {}) {
+    return runToEnd(join(clients, "kubectl"), ["--kubeconfig", this.kubeconfig, ...args], options);
+  }
+
+  helm(args: string[], options: CommandOptions = {}) {
+    const env = { ...options.env, HELM_CACHE_HOME: join(this.directory, "helm") };
+    return run(join(clients, "helm"), ["--kubeconfig", this.kubeconfig, ...args], {
+      ...options,
+      env,
+    });
+  }
+
+  apply(manifest: string, ...args: string[]) {
+    return this.kubectl(["apply", "-f", "-", ...args], { input: manifest });
+  }
+
+  /** The object as parsed JSON. */
+  async get(...args: string[]): Promise<any> {
+    return JSON.parse(await this.kubectl(["get", "-o", "json", ...args]));
+  }
+
+  /** Stops everything and removes the folder. */
+  async remove() {
+    await this.down();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** A running site with its own data and port. */
+export async function startSite(...args: string[]): Promise<Site> {
+  const site = new Site(mkdtempSync(join(tmpdir(), "kerb-site-")), await freePort());
+  await site.up(...args);
+  return site;
+}
