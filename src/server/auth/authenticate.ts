@@ -1,0 +1,78 @@
+// Who asks. A client certificate of our CA or a bearer token names a user; showing neither makes one
+// anonymous, whom the default roles let see health and version and nothing else; showing a bad one is
+// Unauthorized. Certificates are judged here and not by TLS, so that a refusal is a Status and not a
+// broken connection.
+import { type KeyObject, X509Certificate } from "node:crypto";
+import type { Clock } from "../../lib/clock.ts";
+import { StatusError } from "../../lib/status-error.ts";
+import type { Authenticate, Authorize, Credentials } from "../policy.ts";
+import type { User } from "../request.ts";
+import { impersonate } from "./impersonate.ts";
+import { LimitedCache } from "./limited-cache.ts";
+import type { ServiceAccountTokens } from "./service-account-tokens.ts";
+import { subjectOf } from "./x509.ts";
+
+export interface AuthenticatorOptions {
+  /** The CA's certificate in PEM; when it renews, its key stays the same. */
+  ca: string;
+  clock: Clock;
+  tokens: ServiceAccountTokens;
+  authorize: Authorize;
+}
+
+const certificatesCachedMax = 1024;
+const clientAuth = "1.3.6.1.5.5.7.3.2";
+const bearer = /^bearer\s+(\S+)\s*$/i;
+
+const anonymous: User = { name: "system:anonymous", groups: ["system:unauthenticated"] };
+
+const unauthorized = () => new StatusError("Unauthorized", "Unauthorized");
+
+interface Known {
+  /** Absent when the certificate is not of our CA or not for clients. */
+  user?: User;
+  notBeforeMs: number;
+  notAfterMs: number;
+}
+
+function read(certificate: X509Certificate, caKey: KeyObject): Known {
+  const notBeforeMs = Date.parse(certificate.validFrom);
+  const notAfterMs = Date.parse(certificate.validTo);
+  const ours = certificate.verify(caKey) && certificate.keyUsage?.includes(clientAuth);
+  const { commonName, organizations } = subjectOf(certificate);
+  if (!ours || !commonName) return { notBeforeMs, notAfterMs };
+  const extra = {
+    "authentication.kubernetes.io/credential-id": [
+      `X509SHA256=${certificate.fingerprint256.replaceAll(":", "").toLowerCase()}`,
+    ],
+  };
+  const groups = [...organizations, "system:authenticated"];
+  return { user: { name: commonName, groups, extra }, notBeforeMs, notAfterMs };
+}
+
+export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
+  const { clock, tokens, authorize } = options;
+  const known = new LimitedCache<Known>(certificatesCachedMax);
+  const caKey = new X509Certificate(options.ca).publicKey;
+
+  function byCertificate({ raw, fingerprint256 }: { raw: Buffer; fingerprint256: string }) {
+    let found = known.get(fingerprint256);
+    if (!found) known.set(fingerprint256, (found = read(new X509Certificate(raw), caKey)));
+    const now = clock.now();
+    return found.notBeforeMs <= now && now <= found.notAfterMs ? found.user : undefined;
+  }
+
+  async function identify({ headers, certificate }: Credentials): Promise<User> {
+    const user = certificate && byCertificate(certificate.peer);
+    if (user) return user;
+    const { authorization } = headers;
+    const token = bearer.exec(authorization ?? "")?.[1];
+    const verified = token ? await tokens.verify(token) : undefined;
+    if (verified) return verified.user;
+    if (certificate || authorization) throw unauthorized();
+    return anonymous;
+  }
+
+  return async (credentials) =>
+    impersonate(await identify(credentials), credentials.headers, authorize);
+}
