@@ -1,0 +1,45 @@
+// `npm run bench [-- NAME ...]`: the figures of Kerb on this machine, as ratios to a baseline measured in the
+// same run where there is one. `--tiny` runs each with little work, to see that it still works.
+import { startSite } from "../test/support/site.ts";
+import type { Site } from "../test/support/site.ts";
+import { benchIdle, benchPods, benchStart } from "./footprint.bench.ts";
+import { benchPodStart } from "./pod-start.bench.ts";
+import { benchList, benchWatch } from "./reads.bench.ts";
+import { printRows } from "./row.ts";
+import type { Row } from "./row.ts";
+import { benchScheduler } from "./scheduler.bench.ts";
+import { benchWrites } from "./writes.bench.ts";
+
+const tiny = process.argv.includes("--tiny");
+const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
+
+/** In this order: idle figures before anything has grown. */
+const benches: Record<string, (site: Site) => Promise<Row[]>> = {
+  start: (site) => benchStart(site, tiny ? 1 : 5),
+  idle: (site) => benchIdle(site, tiny ? 5 : 180),
+  pods: (site) => benchPods(site, tiny ? 3 : 50),
+  "pod-start": (site) => benchPodStart(site, tiny ? 2 : 15),
+  watch: (site) => benchWatch(site, tiny ? 20 : 1000),
+  writes: (site) => benchWrites(site, tiny ? 0.02 : 1),
+  list: (site) => benchList(site, tiny ? 100 : 10_000),
+  scheduler: () => benchScheduler(tiny ? { nodes: 20, pods: 50 } : { nodes: 1000, pods: 5000 }),
+};
+
+const unknown = wanted.filter((name) => !benches[name]);
+if (unknown.length > 0) {
+  throw new Error(
+    `no bench named ${unknown.join(", ")}; there are: ${Object.keys(benches).join(", ")}`,
+  );
+}
+const rows: Row[] = [];
+for (const [name, bench] of Object.entries(benches)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  console.error(`measuring ${name} ...`);
+  const site = await startSite("--name", "bench");
+  try {
+    rows.push(...(await bench(site)));
+  } finally {
+    await site.remove();
+  }
+}
+printRows(rows);
