@@ -1,0 +1,77 @@
+// Objects that a site keeps about itself: where the API server and the DNS server answer behind their
+// Services. They have no pods to select, so their EndpointSlices are written here.
+import type { Client } from "../client/client.ts";
+import { resource } from "../client/client.ts";
+import type { Draft } from "../kinds/object.ts";
+import { isStatus } from "../lib/status-error.ts";
+import type { SiteAddresses } from "./site-settings.ts";
+
+const services = resource("v1", "services");
+const slices = resource("discovery.k8s.io/v1", "endpointslices");
+const fieldManager = "kerb";
+
+const slice = (namespace: string, service: string, address: string, ports: object[]): Draft => ({
+  apiVersion: "discovery.k8s.io/v1",
+  kind: "EndpointSlice",
+  metadata: {
+    name: service,
+    namespace,
+    labels: {
+      "kubernetes.io/service-name": service,
+      "endpointslice.kubernetes.io/managed-by": "kerb",
+    },
+  },
+  addressType: "IPv4",
+  endpoints: [{ addresses: [address], conditions: { ready: true } }],
+  ports,
+});
+
+export const apiServerSlice = (addresses: SiteAddresses, port: number) =>
+  slice("default", "kubernetes", addresses.gateway, [{ name: "https", port, protocol: "TCP" }]);
+
+export const dnsSlice = (addresses: SiteAddresses, port: number) =>
+  slice("kube-system", "kube-dns", addresses.gateway, [
+    { name: "dns", port, protocol: "UDP" },
+    { name: "dns-tcp", port, protocol: "TCP" },
+  ]);
+
+export const dnsService = (addresses: SiteAddresses): Draft => ({
+  apiVersion: "v1",
+  kind: "Service",
+  metadata: {
+    name: "kube-dns",
+    namespace: "kube-system",
+    labels: { "k8s-app": "kube-dns", "kubernetes.io/name": "CoreDNS" },
+  },
+  spec: {
+    clusterIP: addresses.dnsServiceIp,
+    ports: [
+      { name: "dns", port: 53, protocol: "UDP" },
+      { name: "dns-tcp", port: 53, protocol: "TCP" },
+    ],
+  },
+});
+
+/** Creates `object` or brings what we own of it up to date; writes nothing when it is true already. */
+async function ensure(client: Client, where: typeof services, object: Draft) {
+  const { name, namespace } = object.metadata!;
+  const target = { ...where, namespace, name: name! };
+  const options = { fieldManager };
+  await client.patch(target, "merge", object, options).catch(async (error: unknown) => {
+    if (!isStatus(error, "NotFound")) throw error;
+    await client.create({ ...where, namespace }, object, options);
+  });
+}
+
+export async function ensureApiServerObjects(
+  client: Client,
+  addresses: SiteAddresses,
+  port: number,
+) {
+  await ensure(client, slices, apiServerSlice(addresses, port));
+}
+
+export async function ensureDnsObjects(client: Client, addresses: SiteAddresses, port: number) {
+  await ensure(client, services, dnsService(addresses));
+  await ensure(client, slices, dnsSlice(addresses, port));
+}

@@ -1,0 +1,55 @@
+// The command line's one assembly: which commands there are and what they are connected to. What a command
+// needs is loaded when it runs, so `kerb version` costs nothing.
+import { Command, CommanderError } from "commander";
+import { doctorCommand } from "../cli/doctor.ts";
+import { downCommand } from "../cli/down.ts";
+import { imageCommand } from "../cli/image.ts";
+import { statusCommand } from "../cli/status.ts";
+import { upCommand } from "../cli/up.ts";
+import { versionCommand } from "../cli/version.ts";
+import { StatusError } from "../lib/status-error.ts";
+import { defaultDataDirectory, kerbVersion, kubernetesVersion, logLevel } from "./config.ts";
+
+function program(): Command {
+  const directory = defaultDataDirectory();
+  const kerb = new Command("kerb")
+    .description("Kerb: Kubernetes at the edge, in one small process.")
+    .exitOverride()
+    .showHelpAfterError("(kerb --help lists the commands)")
+    .addHelpText(
+      "after",
+      "\nStart here: kerb up, then kubectl --kubeconfig DIR/kubeconfig get nodes",
+    );
+  const commands = [
+    upCommand(directory, async (options) => (await import("./up.ts")).up(options)),
+    downCommand(directory, async (options) => (await import("./down.ts")).down(options)),
+    statusCommand(directory, async (dir) => (await import("./site-state.ts")).siteState(dir)),
+    doctorCommand(directory, async (dir) => (await import("./doctor.ts")).examine(dir)),
+    imageCommand(directory, {
+      import: async (...args) => (await import("./images.ts")).importImages(...args),
+      list: async (dir) => (await import("./images.ts")).listImages(dir),
+      remove: async (...args) => (await import("./images.ts")).removeImage(...args),
+    }),
+    versionCommand({
+      kerb: kerbVersion,
+      kubernetes: kubernetesVersion,
+      node: process.version,
+    }),
+  ];
+  for (const command of commands) kerb.addCommand(command.exitOverride());
+  return kerb;
+}
+
+/** Runs one command line; resolves with the exit code. Errors are one clear sentence on stderr. */
+export async function main(args: string[]): Promise<number> {
+  try {
+    await program().parseAsync(args, { from: "user" });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode;
+    const known = error instanceof StatusError || error instanceof Error;
+    console.error(`kerb: ${known ? error.message : String(error)}`);
+    if (logLevel === "debug" && error instanceof Error) console.error(error.stack);
+    return 1;
+  }
+}

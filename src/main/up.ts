@@ -1,0 +1,99 @@
+// `kerb up`, in the foreground or detached. Detached, it starts itself again in a session of its own and
+// repeats what that one says until the site is Ready.
+import { spawn } from "node:child_process";
+import { mkdirSync, openSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { UpOptions } from "../cli/up.ts";
+import { systemClock } from "../lib/clock.ts";
+import { kerbVersion, kubernetesVersion, logLevel } from "./config.ts";
+import { pinoLog } from "./pino-log.ts";
+import { findRunning } from "./run-file.ts";
+import { startSite } from "./site.ts";
+import type { Site } from "./site.ts";
+
+/** What a detached site tells the command that started it. */
+type Message = { line: string } | { ready: true } | { failed: string };
+
+const readyMsMax = 120_000;
+
+export async function up(asked: UpOptions): Promise<number> {
+  const options = { ...asked, dataDir: resolve(asked.dataDir) };
+  const running = findRunning(options.dataDir);
+  if (running) {
+    throw new Error(
+      `a site already runs on ${options.dataDir} (pid ${running.pid}, port ${running.port}); ` +
+        `stop it with: kerb down --data-dir ${options.dataDir}`,
+    );
+  }
+  return options.detach ? detach(options) : foreground(options);
+}
+
+async function foreground(options: UpOptions): Promise<number> {
+  const tell = (message: Message) => {
+    if (process.send) process.send(message);
+    else if ("line" in message) console.log(message.line);
+  };
+  const sinceStart = () => Math.round(process.uptime() * 1000);
+  tell({
+    line: `Kerb ${kerbVersion} (Kubernetes ${kubernetesVersion}), data in ${options.dataDir}`,
+  });
+  let site: Site;
+  try {
+    site = await startSite(options, {
+      log: pinoLog(logLevel),
+      progress: (what, detail) =>
+        tell({ line: `  ${what.padEnd(12)} ${String(sinceStart()).padStart(6)} ms  ${detail}` }),
+    });
+  } catch (error) {
+    if (!process.send) throw error;
+    tell({ failed: (error as Error).message });
+    return 1;
+  }
+  for (const line of site.shortcomings) tell({ line: `  ! ${line}` });
+  tell({ line: `Site ${site.name} is ${site.state} in ${sinceStart()} ms.` });
+  tell({ line: `  kubeconfig  ${site.kubeconfig}` });
+  tell({ line: `  try         kubectl --kubeconfig ${site.kubeconfig} get nodes` });
+  tell({ ready: true });
+  if (process.send) process.disconnect();
+  await untilStopped(site);
+  return 0;
+}
+
+async function untilStopped(site: Site) {
+  const signal = await new Promise<string>((resolve) => {
+    for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+      process.once(name, () => resolve(name));
+  });
+  if (signal === "SIGINT") {
+    console.log(`\nStopping Kerb; containers keep running (kerb down stops them too).`);
+  }
+  await site.stop();
+}
+
+/** Starts the same command in the background; resolves once the site is Ready. */
+function detach(options: UpOptions): Promise<number> {
+  mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
+  const logFile = join(options.dataDir, "kerb.log");
+  const output = openSync(logFile, "a", 0o600);
+  const args = ["up", "--data-dir", options.dataDir];
+  if (options.port !== undefined) args.push("--port", String(options.port));
+  if (options.name !== undefined) args.push("--name", options.name);
+  const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...args], {
+    detached: true,
+    stdio: ["ignore", output, output, "ipc"],
+  });
+  return new Promise((resolve, reject) => {
+    const giveUp = systemClock.after(readyMsMax, () =>
+      reject(new Error(`the site is not Ready after ${readyMsMax / 1000} s; see ${logFile}`)),
+    );
+    child.on("message", (message: Message) => {
+      if ("line" in message) return console.log(message.line);
+      giveUp();
+      if ("failed" in message) return reject(new Error(message.failed));
+      child.disconnect();
+      child.unref();
+      resolve(0);
+    });
+    child.on("exit", (code) => reject(new Error(`the site ended (exit ${code}); see ${logFile}`)));
+  });
+}
