@@ -31,6 +31,8 @@ export interface ApiRequest {
   /** Raw body (HTTP), or a decoded object handed over by the in-process client. */
   body: Uint8Array | object | undefined;
   user: User;
+  /** The caller is in this process: it takes objects and events as they are, not as bytes. */
+  decoded?: boolean;
   /** Aborted when the caller goes away. */
   signal: AbortSignal;
 }
@@ -47,4 +49,6 @@ export interface ApiResponse {
   object?: unknown;
   bytes?: Uint8Array;
   stream?: AsyncIterable<Uint8Array>;
+  /** Batches of a watch's events, instead of `stream`, for callers that take them decoded. */
+  events?: AsyncIterable<{ type: string; object: any }[]>;
 }

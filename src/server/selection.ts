@@ -1,0 +1,50 @@
+// Label and field selectors of a list, watch or deletecollection, as one predicate.
+import type { Kind } from "../kinds/kind.ts";
+import { apiVersionOf } from "../kinds/kind.ts";
+import type { KubeObject } from "../kinds/object.ts";
+import { parseFieldSelector, parseLabelSelector } from "../lib/selector.ts";
+import { badRequest } from "../lib/status-error.ts";
+
+export interface Selection {
+  matches(object: KubeObject): boolean;
+  /** The one name it can match, when `metadata.name=x` is part of it. */
+  name?: string;
+}
+
+const alwaysSelectable = ["metadata.name", "metadata.namespace"];
+
+/** The value of a dotted path; "" when absent, as field selectors read it. */
+function fieldOf(object: KubeObject, path: string[]): string {
+  let value: any = object;
+  for (const step of path) value = value?.[step];
+  return value === undefined || value === null ? "" : String(value);
+}
+
+function fieldsOf(text: string, kind: Kind, labelText: string) {
+  const selectable = new Set([...alwaysSelectable, ...(kind.selectableFields ?? [])]);
+  return parseFieldSelector(text).map(({ field, operator, value }) => {
+    if (!selectable.has(field)) {
+      throw badRequest(
+        `Unable to find "${apiVersionOf(kind)}, Resource=${kind.plural}" that match label selector ` +
+          `"${labelText}", field selector "${text}": field label not supported: ${field}`,
+      );
+    }
+    return { path: field.split("."), equal: operator !== "!=", value, field };
+  });
+}
+
+/** Undefined when everything is selected. Throws BadRequest for selectors that do not parse. */
+export function selectionOf(query: URLSearchParams, kind: Kind): Selection | undefined {
+  const labelText = query.get("labelSelector") ?? "";
+  const fieldText = query.get("fieldSelector") ?? "";
+  if (labelText === "" && fieldText === "") return undefined;
+  const labels = labelText === "" ? undefined : parseLabelSelector(labelText);
+  const fields = fieldText === "" ? [] : fieldsOf(fieldText, kind, labelText);
+  const name = fields.find(({ field, equal }) => equal && field === "metadata.name")?.value;
+  return {
+    ...(name !== undefined && { name }),
+    matches: (object) =>
+      fields.every(({ path, equal, value }) => (fieldOf(object, path) === value) === equal) &&
+      (!labels || labels(object.metadata.labels ?? {})),
+  };
+}

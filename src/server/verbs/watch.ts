@@ -1,0 +1,241 @@
+// WATCH. One pump per watcher moves batches of the store's events into a mailbox; bookmarks and the
+// timeout are put between them. The reader takes lines (HTTP) or decoded events (in process).
+import { Mailbox } from "../../lib/mailbox.ts";
+import { StatusError } from "../../lib/status-error.ts";
+import { Compacted, WatcherTooSlow } from "../../store/store.ts";
+import type { Call } from "../core.ts";
+import { checkMatch, parseRevision, revisionExpired, tooLargeRevision } from "../list-options.ts";
+import type { ApiResponse } from "../request.ts";
+import { partialOf } from "../respond.ts";
+import { selectionOf, type Selection } from "../selection.ts";
+import { fromStored, prefixOf } from "../stored.ts";
+import { isTrue } from "../request-info.ts";
+import { tableOf } from "../table/table.ts";
+import { bookmarkOf, changeOf, lineOf, type Change } from "../watch-events.ts";
+import { trackProgress } from "../watch-progress.ts";
+
+/** Time between bookmarks. */
+const bookmarkMs = 60_000;
+
+/** Watches without a timeout of their own end after this and up to as much again, as upstream. */
+const timeoutMsMin = 30 * 60_000;
+
+/** By this age a watch has replayed its history, unless its reader is slow. */
+const replayMsMax = 5000;
+
+/** Initial objects sent at a time. */
+const pageEntries = 500;
+
+interface WatchQuery {
+  /** Changes after this revision; 0 with `initial` for the newest. */
+  after: number;
+  /** Existing objects come first, as ADDED. */
+  initial: boolean;
+  /** A bookmark tells where the initial objects end. */
+  initialBookmark: boolean;
+  bookmarks: boolean;
+  timeoutMs: number;
+  selection: Selection | undefined;
+}
+
+function watchQuery({ request, kind, core }: Call): WatchQuery {
+  const { query } = request;
+  checkMatch(query, true);
+  const text = query.get("resourceVersion") || "0";
+  const asked = parseRevision(text);
+  const current = core.store.revision();
+  if (asked > current) throw tooLargeRevision(asked, current);
+  const sendInitial = query.get("sendInitialEvents");
+  const initial = sendInitial === null ? asked === 0 : isTrue(sendInitial);
+  const seconds = Number(query.get("timeoutSeconds") ?? 0);
+  const bookmarks = isTrue(query.get("allowWatchBookmarks"));
+  return {
+    after: asked === 0 || initial ? current : asked,
+    initial,
+    initialBookmark: bookmarks && initial && sendInitial !== null,
+    bookmarks,
+    timeoutMs: seconds > 0 ? seconds * 1000 : timeoutMsMin * (1 + core.random.float()),
+    selection: selectionOf(query, kind),
+  };
+}
+
+/** Turns changes into what the reader takes: bytes or decoded events. */
+interface Encoder<T> {
+  changes(changes: Change[]): T;
+  other(type: "BOOKMARK" | "ERROR", object: object): T;
+}
+
+const decodedEncoder = (call: Call): Encoder<{ type: string; object: any }[]> => ({
+  changes: (changes) =>
+    changes.map(({ type, bytes }) => ({ type, object: fromStored(call.kind, bytes) })),
+  other: (type, object) => [{ type, object }],
+});
+
+/** Objects of events in the form the caller accepts. Only the first Table carries its columns. */
+function shaper(call: Call) {
+  let columns = true;
+  return (change: Change): object => {
+    const object = fromStored(call.kind, change.bytes);
+    if (call.accept.as === "PartialObjectMetadata") return partialOf(object, call.accept.version);
+    const { resourceVersion } = object.metadata;
+    const table = tableOf(call, [object], { resourceVersion }, columns);
+    columns = false;
+    return table;
+  };
+}
+
+function shapeBookmark(call: Call, bookmark: any): object {
+  const { as, version } = call.accept;
+  if (as === "object") return bookmark;
+  if (as === "Table") return { ...tableOf(call, [], bookmark.metadata, false), metadata: bookmark.metadata };
+  return { ...partialOf(bookmark, version) };
+}
+
+function lineEncoder(call: Call): Encoder<Uint8Array> {
+  const line = (type: string, object: object) =>
+    Buffer.from(`${JSON.stringify({ type, object })}\n`);
+  const shape = shaper(call);
+  const encode =
+    call.accept.as === "object"
+      ? (change: Change) => lineOf(change, call.kind)
+      : (change: Change) => line(change.type, shape(change));
+  return {
+    changes: (changes) =>
+      changes.length === 1 ? encode(changes[0]!) : Buffer.concat(changes.map(encode)),
+    other: (type, object) =>
+      line(type, type === "BOOKMARK" ? shapeBookmark(call, object) : object),
+  };
+}
+
+/** Puts the objects that exist, page by page. Returns the revision they are true at. */
+async function putInitial<T>(call: Call, query: WatchQuery, put: (changes: Change[]) => Promise<void>) {
+  const prefix = prefixOf(call.kind, call.info.namespace);
+  let page = await call.core.store.list(prefix, { limit: pageEntries });
+  const { revision } = page;
+  for (;;) {
+    const changes = page.entries
+      .filter(
+        ({ value }) => !query.selection || query.selection.matches(fromStored(call.kind, value)),
+      )
+      .map(({ value }): Change => ({ type: "ADDED", bytes: value }));
+    if (changes.length > 0) await put(changes);
+    if (page.next === undefined) return revision;
+    page = await call.core.store.list(prefix, { limit: pageEntries, revision, after: page.next });
+  }
+}
+
+const statusOf = (error: unknown, after: number) => {
+  if (error instanceof Compacted) return revisionExpired(after, error.oldest).toStatus();
+  if (error instanceof WatcherTooSlow) return revisionExpired(after, after).toStatus();
+  if (error instanceof StatusError) return error.toStatus();
+  return new StatusError("InternalError", String(error)).toStatus();
+};
+
+class Watching<T> {
+  readonly mailbox = new Mailbox<T>();
+  readonly #call: Call;
+  readonly #query: WatchQuery;
+  readonly #encoder: Encoder<T>;
+  readonly #stop = new AbortController();
+  readonly #prefix: string;
+  #delivered: number;
+  #initialDone = false;
+  #stalled = false;
+
+  constructor(call: Call, query: WatchQuery, encoder: Encoder<T>) {
+    this.#call = call;
+    this.#query = query;
+    this.#encoder = encoder;
+    this.#prefix = prefixOf(call.kind, call.info.namespace);
+    this.#delivered = query.after;
+  }
+
+  async #put(changes: Change[]) {
+    this.mailbox.put(this.#encoder.changes(changes));
+    await this.mailbox.room();
+  }
+
+  #bookmark(revision: number, initialEventsEnd = false) {
+    const object = bookmarkOf(this.#call.kind, revision, initialEventsEnd);
+    this.mailbox.put(this.#encoder.other("BOOKMARK", object));
+  }
+
+  async #pump() {
+    const { store } = this.#call.core;
+    if (this.#query.initial) {
+      this.#delivered = await putInitial(this.#call, this.#query, (changes) => this.#put(changes));
+    }
+    if (this.#query.initialBookmark) this.#bookmark(this.#delivered, true);
+    this.#initialDone = true;
+    const { signal } = this.#stop;
+    const { kind } = this.#call;
+    for await (const batch of store.watch(this.#prefix, { after: this.#delivered, signal })) {
+      const changes: Change[] = [];
+      for (const event of batch) {
+        const change = changeOf(event, kind, this.#query.selection);
+        if (change) changes.push(change);
+      }
+      if (changes.length > 0) this.mailbox.put(this.#encoder.changes(changes));
+      this.#delivered = batch[batch.length - 1]!.revision;
+      const room = this.mailbox.room();
+      if (!room) continue;
+      this.#stalled = true;
+      await room;
+      this.#stalled = false;
+    }
+  }
+
+  /** Everything the watcher is told, until it goes, its time is up, or the server stops. */
+  async *run(): AsyncGenerator<T> {
+    const { core, request } = this.#call;
+    const progress = trackProgress(core.store, this.#prefix);
+    const started = core.clock.monotonic();
+    const bookmark = () => {
+      if (!this.#initialDone || !this.#query.bookmarks) return;
+      const current = !this.#stalled && core.clock.monotonic() - started > replayMsMax;
+      this.#bookmark(current ? progress.reached(this.#delivered) : this.#delivered);
+    };
+    const end = () => {
+      this.#stop.abort();
+      this.mailbox.end();
+    };
+    const cancels = [
+      core.clock.every(bookmarkMs, bookmark),
+      core.clock.after(this.#query.timeoutMs, () => {
+        bookmark();
+        end();
+      }),
+    ];
+    request.signal.addEventListener("abort", end);
+    core.signal.addEventListener("abort", end);
+    if (request.signal.aborted || core.signal.aborted) end();
+    this.#pump().then(end, (error) => {
+      if (!this.#stop.signal.aborted) {
+        this.mailbox.put(this.#encoder.other("ERROR", statusOf(error, this.#delivered)));
+      }
+      end();
+    });
+    try {
+      yield* this.mailbox;
+    } finally {
+      end();
+      for (const cancel of cancels) cancel();
+      progress.stop();
+      request.signal.removeEventListener("abort", end);
+      core.signal.removeEventListener("abort", end);
+    }
+  }
+}
+
+export async function watch(call: Call): Promise<ApiResponse> {
+  const query = watchQuery(call);
+  if (call.request.decoded) {
+    return { code: 200, events: new Watching(call, query, decodedEncoder(call)).run() };
+  }
+  return {
+    code: 200,
+    warnings: call.warnings,
+    headers: { "content-type": "application/json;stream=watch" },
+    stream: new Watching(call, query, lineEncoder(call)).run(),
+  };
+}
