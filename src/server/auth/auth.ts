@@ -1,0 +1,81 @@
+// Authentication and authorization of one server, put together: `main/` opens this before the server and
+// hands its parts to `createServer`.
+import type { KubeObject } from "../../kinds/object.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { parseShared } from "../../lib/parse-shared.ts";
+import type { Random } from "../../lib/random.ts";
+import type { Scope } from "../../lib/scope.ts";
+import type { Store } from "../../store/store.ts";
+import type { Admission, Authenticate, Authorize, Plugs } from "../policy.ts";
+import { createAuthenticator } from "./authenticate.ts";
+import type { Pki } from "./pki.ts";
+import { createAuthorizer } from "./rbac/authorizer.ts";
+import { rbacEscalation } from "./rbac/escalation.ts";
+import { RbacIndex } from "./rbac/rbac-index.ts";
+import { selfSubjectAccessReview, subjectAccessReview } from "./reviews/access-reviews.ts";
+import {
+  selfSubjectReview,
+  selfSubjectRulesReview,
+  tokenReview,
+} from "./reviews/identity-reviews.ts";
+import { ServiceAccountTokens } from "./service-account-tokens.ts";
+import { tokenRequest } from "./token-request.ts";
+
+export interface Auth {
+  authenticate: Authenticate;
+  authorize: Authorize;
+  /** Refuses the granting of what the caller does not have; goes last among the admission plugins. */
+  escalation: Admission;
+  /** Adds the reviews, `serviceaccounts/token` and the OpenID paths. */
+  plug(plugs: Plugs): void;
+}
+
+export interface AuthOptions {
+  store: Store;
+  pki: Pki;
+  clock: Clock;
+  random: Random;
+  clusterDomain?: string;
+}
+
+export async function openAuth(options: AuthOptions, scope: Scope): Promise<Auth> {
+  const { store, pki, clock, random } = options;
+  const read = async (key: string) => {
+    const entry = await store.get(key);
+    return entry && parseShared<KubeObject>(entry.value);
+  };
+  const tokens = new ServiceAccountTokens({
+    key: pki.serviceAccountKey,
+    clock,
+    random,
+    read,
+    ...(options.clusterDomain && { clusterDomain: options.clusterDomain }),
+  });
+  const index = await RbacIndex.open(store, scope);
+  const authorize = createAuthorizer(index);
+  return {
+    authenticate: createAuthenticator({ ca: pki.ca(), clock, tokens, authorize }),
+    authorize,
+    escalation: rbacEscalation(index, authorize),
+    plug({ reviews, subresources, paths }) {
+      const authentication = (plural: string) => `${plural}.authentication.k8s.io`;
+      const authorization = (plural: string) => `${plural}.authorization.k8s.io`;
+      reviews.set(authorization("subjectaccessreviews"), subjectAccessReview);
+      reviews.set(authorization("localsubjectaccessreviews"), subjectAccessReview);
+      reviews.set(authorization("selfsubjectaccessreviews"), selfSubjectAccessReview);
+      reviews.set(authorization("selfsubjectrulesreviews"), selfSubjectRulesReview(index));
+      reviews.set(authentication("selfsubjectreviews"), selfSubjectReview);
+      reviews.set(authentication("tokenreviews"), tokenReview(tokens));
+      subresources.set("serviceaccounts/token", tokenRequest(tokens, read));
+      const serve = (path: string, object: () => object, type: string) =>
+        paths.set(path, async () => ({
+          code: 200,
+          headers: { "content-type": type },
+          object: object(),
+        }));
+      serve("/openid/v1/jwks", () => tokens.jwks(), "application/jwk-set+json");
+      const configuration = "/.well-known/openid-configuration";
+      serve(configuration, () => tokens.openidConfiguration(), "application/json");
+    },
+  };
+}

@@ -1,0 +1,131 @@
+// `serviceaccounts/token`: a token for an account, for some audiences and some time, bound to a pod, a
+// secret or a node if the caller says so.
+import { isObject } from "../../lib/json.ts";
+import { timestamp } from "../../lib/clock.ts";
+import { conflict, type FieldError, invalid, notFound } from "../../lib/status-error.ts";
+import type { KubeObject } from "../../kinds/object.ts";
+import { decodeBody } from "../body.ts";
+import type { HandlerContext, SubresourceHandler } from "../policy.ts";
+import type { Binding, ReadObject, ServiceAccountTokens } from "./service-account-tokens.ts";
+
+const defaultSeconds = 3600;
+const secondsMin = 600;
+const secondsMax = 2 ** 32;
+
+/**
+ * A request for exactly this long comes from a pod's default volume. Programs that read their token
+ * once and never again must not fail after an hour, so such a token works for a year, as upstream.
+ */
+const refreshSeconds = 3607;
+const extendedSeconds = 365 * 86_400;
+
+const boundKinds: Record<string, "pod" | "secret" | "node"> = {
+  Pod: "pod",
+  Secret: "secret",
+  Node: "node",
+};
+
+interface BoundObjectRef {
+  kind: string;
+  apiVersion: string;
+  name: string;
+  uid?: string;
+}
+
+function check(spec: Record<string, any>) {
+  const { expirationSeconds: seconds = defaultSeconds, boundObjectRef } = spec;
+  const errors: FieldError[] = [];
+  const refuse = (field: string, value: unknown, why: string) =>
+    errors.push({
+      type: "FieldValueInvalid",
+      field,
+      message: `Invalid value: ${JSON.stringify(value)}: ${why}`,
+    });
+  const field = "spec.expirationSeconds";
+  if (seconds < secondsMin)
+    refuse(field, seconds, "may not specify a duration less than 10 minutes");
+  if (seconds > secondsMax)
+    refuse(field, seconds, "may not specify a duration larger than 2^32 seconds");
+  if (boundObjectRef && (boundObjectRef.apiVersion !== "v1" || !boundKinds[boundObjectRef.kind])) {
+    const { apiVersion, kind } = boundObjectRef;
+    refuse("spec.boundObjectRef", `${apiVersion} ${kind}`, "must be a v1 Pod, Secret or Node");
+  }
+  if (errors.length > 0) throw invalid("TokenRequest", "authentication.k8s.io", "", errors);
+}
+
+/** The object a token is bound to. Throws NotFound when it is gone, Conflict when it is another one. */
+async function boundTo(read: ReadObject, namespace: string, account: string, ref: BoundObjectRef) {
+  const part = boundKinds[ref.kind]!;
+  const where = part === "node" ? ref.name : `${namespace}/${ref.name}`;
+  const object = await read(`${part}s/${where}`);
+  const resource = { group: "", resource: `${part}s` };
+  if (!object) throw notFound(resource, ref.name);
+  const { uid } = object.metadata;
+  if (ref.uid && ref.uid !== uid) {
+    throw conflict(
+      resource,
+      ref.name,
+      `the UID in the bound object reference (${ref.uid}) does not match the UID in record. ` +
+        "The object might have been deleted and then recreated",
+    );
+  }
+  const uses = part !== "pod" || object.spec.serviceAccountName === account;
+  if (!uses) {
+    throw invalid("TokenRequest", "authentication.k8s.io", "", [
+      {
+        type: "FieldValueInvalid",
+        field: "spec.boundObjectRef",
+        message: `Invalid value: ${JSON.stringify(ref.name)}: cannot bind token for serviceaccount ${JSON.stringify(account)} to pod running with different serviceaccount name.`,
+      },
+    ]);
+  }
+  return { part, object };
+}
+
+async function bindingFor(
+  read: ReadObject,
+  account: KubeObject,
+  ref: BoundObjectRef | undefined,
+): Promise<Binding> {
+  const { namespace = "", name, uid } = account.metadata;
+  const binding: Binding = { namespace, serviceaccount: { name, uid } };
+  if (!ref) return binding;
+  const { part, object } = await boundTo(read, namespace, name, ref);
+  binding[part] = { name: ref.name, uid: object.metadata.uid };
+  const nodeName = part === "pod" ? object.spec.nodeName : undefined;
+  const node = nodeName && (await read(`nodes/${nodeName}`));
+  if (node) binding.node = { name: nodeName, uid: node.metadata.uid };
+  return binding;
+}
+
+export const tokenRequest =
+  (tokens: ServiceAccountTokens, read: ReadObject): SubresourceHandler =>
+  async ({ request, info, server }: HandlerContext) => {
+    const body = decodeBody(request);
+    const spec = isObject(body.spec) ? body.spec : {};
+    check(spec);
+    const { namespace = "", name = "" } = info;
+    const account = await read(`serviceaccounts/${namespace}/${name}`);
+    if (!account) throw notFound({ group: "", resource: "serviceaccounts" }, name);
+    const audiences = spec["audiences"]?.length ? spec["audiences"] : tokens.audiences;
+    const seconds: number = spec["expirationSeconds"] ?? defaultSeconds;
+    const binding = await bindingFor(read, account, spec["boundObjectRef"]);
+    const ours = audiences.every((audience: string) => tokens.audiences.includes(audience));
+    const extend = seconds === refreshSeconds && binding.pod !== undefined && ours;
+    if (extend) binding.warnafter = Math.floor(server.clock.now() / 1000) + seconds;
+    const { token, issuedAtMs } = tokens.sign(
+      binding,
+      audiences,
+      extend ? extendedSeconds : seconds,
+    );
+    return {
+      code: 201,
+      object: {
+        kind: "TokenRequest",
+        apiVersion: "authentication.k8s.io/v1",
+        metadata: { name, namespace, creationTimestamp: timestamp(issuedAtMs) },
+        spec: { ...spec, audiences, expirationSeconds: seconds },
+        status: { token, expirationTimestamp: timestamp(issuedAtMs + seconds * 1000) },
+      },
+    };
+  };
