@@ -28,10 +28,7 @@ const unsupported = (mediaType: string, accepted: string[]) =>
   );
 
 export const tooLarge = () =>
-  new StatusError(
-    "RequestEntityTooLarge",
-    `Request entity too large: limit is ${bodyBytesMax}`,
-  );
+  new StatusError("RequestEntityTooLarge", `Request entity too large: limit is ${bodyBytesMax}`);
 
 const textOf = (bytes: Uint8Array) =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();

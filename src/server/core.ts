@@ -33,4 +33,6 @@ export interface Call {
   options: WriteOptions;
   /** Texts for Warning headers, gathered on the way. */
   warnings: string[];
+  /** A server-side apply, which says itself who owns what. */
+  applying?: boolean;
 }

@@ -49,7 +49,8 @@ export function deletionOptions(body: any, query: URLSearchParams): DeletionOpti
     });
   }
   if (errors.length > 0) throw invalid("DeleteOptions", "meta.k8s.io", "", errors);
-  const fromOrphan = orphan === undefined ? undefined : String(orphan) === "true" ? "Orphan" : "Background";
+  const fromOrphan =
+    orphan === undefined ? undefined : String(orphan) === "true" ? "Orphan" : "Background";
   return {
     gracePeriodSeconds: integer(
       body.gracePeriodSeconds ?? query.get("gracePeriodSeconds"),

@@ -21,9 +21,7 @@ export function parseRevision(text: string): number {
 }
 
 const optionsInvalid = (field: string, message: string, type: "Forbidden" | "NotSupported") =>
-  invalid("ListOptions", "meta.k8s.io", "", [
-    { type: `FieldValue${type}`, field, message },
-  ]);
+  invalid("ListOptions", "meta.k8s.io", "", [{ type: `FieldValue${type}`, field, message }]);
 
 /** Checks `resourceVersionMatch` and `sendInitialEvents` as upstream's ListOptions validation does. */
 export function checkMatch(query: URLSearchParams, watch: boolean) {
@@ -33,13 +31,20 @@ export function checkMatch(query: URLSearchParams, watch: boolean) {
   const forbid = (field: string, why: string) => {
     throw optionsInvalid(field, `Forbidden: ${why}`, "Forbidden");
   };
-  if (!watch && initial !== null) forbid("sendInitialEvents", "sendInitialEvents is forbidden for list");
+  if (!watch && initial !== null)
+    forbid("sendInitialEvents", "sendInitialEvents is forbidden for list");
   if (watch && initial !== null && match !== "NotOlderThan") {
-    forbid("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
+    forbid(
+      "resourceVersionMatch",
+      "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+    );
   }
   if (match === "") return;
   if (watch && initial === null) {
-    forbid("resourceVersionMatch", "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
+    forbid(
+      "resourceVersionMatch",
+      "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+    );
   }
   if (match !== "Exact" && match !== "NotOlderThan") {
     throw optionsInvalid(
@@ -53,10 +58,16 @@ export function checkMatch(query: URLSearchParams, watch: boolean) {
     forbid("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided");
   }
   if (revision === "") {
-    forbid("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided");
+    forbid(
+      "resourceVersionMatch",
+      "resourceVersionMatch is forbidden unless resourceVersion is provided",
+    );
   }
   if (match === "Exact" && revision === "0") {
-    forbid("resourceVersionMatch", 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+    forbid(
+      "resourceVersionMatch",
+      'resourceVersionMatch "exact" is forbidden for resourceVersion "0"',
+    );
   }
 }
 
@@ -93,7 +104,9 @@ export function listQuery(query: URLSearchParams): ListQuery {
 
 /** `revision` -1 means: the newest, whatever it is by then. `after` is relative to the list's prefix. */
 export const encodeContinue = (revision: number, after: string) =>
-  Buffer.from(JSON.stringify({ v: "meta.k8s.io/v1", rv: revision, start: after })).toString("base64url");
+  Buffer.from(JSON.stringify({ v: "meta.k8s.io/v1", rv: revision, start: after })).toString(
+    "base64url",
+  );
 
 export function decodeContinue(token: string): { revision: number; after: string } {
   try {

@@ -18,9 +18,13 @@ const pathNotFound = () =>
   new StatusError("NotFound", "the server could not find the requested resource", { details: {} });
 
 const methodNotAllowed = () =>
-  new StatusError("MethodNotAllowed", "the server does not allow this method on the requested resource", {
-    details: {},
-  });
+  new StatusError(
+    "MethodNotAllowed",
+    "the server does not allow this method on the requested resource",
+    {
+      details: {},
+    },
+  );
 
 export const isTrue = (value: string | null) =>
   value !== null && value !== "0" && value.toLowerCase() !== "false";
@@ -102,7 +106,12 @@ export function requestInfo(
 
 function checkVerb(
   kind: Kind,
-  asked: { verb: Verb; namespace: string | undefined; name: string | undefined; subresource: string },
+  asked: {
+    verb: Verb;
+    namespace: string | undefined;
+    name: string | undefined;
+    subresource: string;
+  },
 ) {
   const { verb, namespace, name, subresource } = asked;
   if (subresource) return;
@@ -136,8 +145,7 @@ export function attributesOf(
     };
   }
   const { kind } = info;
-  const verb =
-    info.verb === "connect" ? verbOf(request.method, true, request.query) : info.verb;
+  const verb = info.verb === "connect" ? verbOf(request.method, true, request.query) : info.verb;
   const own = kind.group === "" && kind.plural === "namespaces" ? info.name : undefined;
   return {
     verb,

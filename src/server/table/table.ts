@@ -35,13 +35,12 @@ export function rowsOf(call: Call, objects: KubeObject[]) {
 }
 
 /** A Table of `objects`. `definitions` false leaves the columns out, as later events of a watch do. */
-export function tableOf(
-  call: Call,
-  objects: KubeObject[],
-  metadata: object,
-  definitions = true,
-) {
-  const { resourceVersion, continue: next, remainingItemCount } = metadata as Record<string, unknown>;
+export function tableOf(call: Call, objects: KubeObject[], metadata: object, definitions = true) {
+  const {
+    resourceVersion,
+    continue: next,
+    remainingItemCount,
+  } = metadata as Record<string, unknown>;
   return {
     kind: "Table",
     apiVersion: `meta.k8s.io/${call.accept.version}`,

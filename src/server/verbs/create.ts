@@ -45,7 +45,6 @@ function generateName(call: Call, metadata: KubeObject["metadata"]) {
   metadata.name = base + call.core.random.suffix(suffixLength);
 }
 
-
 /** Fills the metadata that only the server gives. */
 function identify(call: Call, object: KubeObject) {
   const { metadata } = object;
@@ -108,7 +107,7 @@ async function prepare(call: Call, object: KubeObject) {
     validate(call, final, undefined);
     request.object = final;
     await admit(call, request);
-    trackFields(call, final, undefined);
+    if (!call.applying) trackFields(call, final, undefined);
   } catch (error) {
     undo?.();
     throw error;

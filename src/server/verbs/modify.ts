@@ -10,8 +10,9 @@ import { admissionRequest, admit, mutate } from "../admit.ts";
 import type { Call } from "../core.ts";
 import { encodeBody } from "../encode.ts";
 import { trackFields } from "../managed.ts";
+import { keepToPart } from "../parts.ts";
 import { complete, validate } from "../rules.ts";
-import { fromStored, keyOf, ownCopy, resourceNameOf, toStored } from "../stored.ts";
+import { fromStored, ownCopy, resourceNameOf, toStored } from "../stored.ts";
 import { existing, notFoundError } from "./get.ts";
 import { mayGo, remove } from "./remove.ts";
 
@@ -25,11 +26,7 @@ export const staleMessage =
 export type Compute = (own: KubeObject, old: KubeObject) => KubeObject | Promise<KubeObject>;
 
 export const conflictOf = (call: Call, why: string) =>
-  conflict(
-    { group: call.kind.group, resource: call.kind.plural },
-    call.info.name ?? "",
-    why,
-  );
+  conflict({ group: call.kind.group, resource: call.kind.plural }, call.info.name ?? "", why);
 
 function checkIdentity(call: Call, metadata: Partial<ObjectMeta>, old: ObjectMeta) {
   if (metadata.resourceVersion && metadata.resourceVersion !== old.resourceVersion) {
@@ -81,49 +78,6 @@ function carryIdentity(metadata: ObjectMeta, old: ObjectMeta) {
   }
 }
 
-/** Kinds of CustomResourceDefinitions carry their schema inline. */
-const isCustom = (call: Call) => call.kind.schema.ref === undefined;
-
-/**
- * Keeps each write to its part: a write to the object leaves its status alone, a write to `status` leaves
- * all else alone. As upstream, a status write of a built-in kind may touch labels and annotations.
- */
-function keepToPart(call: Call, object: KubeObject, old: KubeObject): KubeObject {
-  const { subresource } = call.info;
-  if (subresource === "status") {
-    const { finalizers, ownerReferences, ...rest } = old.metadata;
-    const { labels, annotations, managedFields } = object.metadata;
-    const metadata: ObjectMeta = isCustom(call)
-      ? { ...old.metadata, ...(managedFields && { managedFields }) }
-      : { ...object.metadata, ...rest };
-    if (!isCustom(call)) {
-      delete metadata.finalizers;
-      delete metadata.ownerReferences;
-      delete metadata.labels;
-      delete metadata.annotations;
-      Object.assign(
-        metadata,
-        labels && { labels },
-        annotations && { annotations },
-        finalizers && { finalizers },
-        ownerReferences && { ownerReferences },
-        managedFields && { managedFields },
-      );
-    }
-    const { status: _, ...others } = old;
-    return {
-      ...structuredClone(others),
-      metadata,
-      ...(object.status !== undefined && { status: object.status }),
-    } as KubeObject;
-  }
-  if (subresource === "" && call.kind.subresources.includes("status")) {
-    if (old.status === undefined) delete object.status;
-    else object.status = structuredClone(old.status);
-  }
-  return object;
-}
-
 /** True when anything but metadata and status differs. */
 function bodyDiffers(object: KubeObject, old: KubeObject) {
   const { metadata: _, status: __, ...mine } = object;
@@ -139,7 +93,7 @@ async function next(call: Call, old: KubeObject, bytes: Uint8Array, compute: Com
   const request = admissionRequest(call, "UPDATE", object, old);
   object = await mutate(call, request);
   carryIdentity(object.metadata, old.metadata);
-  object = keepToPart(call, object, old);
+  object = keepToPart(kind, call.info.subresource, object, old);
   object = complete(call, object);
   kind.prepareForUpdate?.(object, old);
   if (old.metadata.generation !== undefined && bodyDiffers(object, old)) {
@@ -150,7 +104,7 @@ async function next(call: Call, old: KubeObject, bytes: Uint8Array, compute: Com
     validate(call, object, old);
     request.object = object;
     await admit(call, request);
-    trackFields(call, object, old);
+    if (!call.applying) trackFields(call, object, old);
   } catch (error) {
     undo?.();
     throw error;
@@ -161,7 +115,12 @@ async function next(call: Call, old: KubeObject, bytes: Uint8Array, compute: Com
 /** The outcome: the stored entry, or the object a dry run would have stored. */
 export type Modified = { entry: Entry } | { object: KubeObject };
 
-async function write(call: Call, entry: Entry, object: KubeObject, old: KubeObject): Promise<Modified> {
+async function write(
+  call: Call,
+  entry: Entry,
+  object: KubeObject,
+  old: KubeObject,
+): Promise<Modified> {
   const { core, kind } = call;
   if (jsonEqual(object, old)) return { entry };
   if (call.options.dryRun) return { object };
@@ -193,5 +152,3 @@ export async function modify(call: Call, compute: Compute, from?: Entry): Promis
     }
   }
 }
-
-export const keyOfCall = ({ kind, info }: Call) => keyOf(kind, info.namespace, info.name!);

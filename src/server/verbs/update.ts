@@ -20,7 +20,9 @@ export async function update(call: Call): Promise<ApiResponse> {
   const given = first.metadata.name;
   if (!given) throw badRequest("name must be provided");
   if (given !== name) {
-    throw badRequest(`the name of the object (${given}) does not match the name on the URL (${name})`);
+    throw badRequest(
+      `the name of the object (${given}) does not match the name on the URL (${name})`,
+    );
   }
   place(call, first);
   // Computing again must begin from the document as it was sent.

@@ -87,7 +87,8 @@ function shaper(call: Call) {
 function shapeBookmark(call: Call, bookmark: any): object {
   const { as, version } = call.accept;
   if (as === "object") return bookmark;
-  if (as === "Table") return { ...tableOf(call, [], bookmark.metadata, false), metadata: bookmark.metadata };
+  if (as === "Table")
+    return { ...tableOf(call, [], bookmark.metadata, false), metadata: bookmark.metadata };
   return { ...partialOf(bookmark, version) };
 }
 
@@ -102,13 +103,16 @@ function lineEncoder(call: Call): Encoder<Uint8Array> {
   return {
     changes: (changes) =>
       changes.length === 1 ? encode(changes[0]!) : Buffer.concat(changes.map(encode)),
-    other: (type, object) =>
-      line(type, type === "BOOKMARK" ? shapeBookmark(call, object) : object),
+    other: (type, object) => line(type, type === "BOOKMARK" ? shapeBookmark(call, object) : object),
   };
 }
 
 /** Puts the objects that exist, page by page. Returns the revision they are true at. */
-async function putInitial<T>(call: Call, query: WatchQuery, put: (changes: Change[]) => Promise<void>) {
+async function putInitial<T>(
+  call: Call,
+  query: WatchQuery,
+  put: (changes: Change[]) => Promise<void>,
+) {
   const prefix = prefixOf(call.kind, call.info.namespace);
   let page = await call.core.store.list(prefix, { limit: pageEntries });
   const { revision } = page;

@@ -1,0 +1,211 @@
+// One request and its answer, whichever HTTP version carries them. This is the one place where errors
+// become Status objects.
+import { createGzip } from "node:zlib";
+import { pipeline, Readable } from "node:stream";
+import { StatusError } from "../../lib/status-error.ts";
+import type { Log } from "../../lib/log.ts";
+import { bodyBytesMax, tooLarge } from "../body.ts";
+import type { Authenticate, Credentials } from "../policy.ts";
+import type { ApiRequest, ApiResponse } from "../request.ts";
+import type { ApiServer } from "../server.ts";
+import { gzipBytesMin } from "./limits.ts";
+import type { Sink } from "./sinks.ts";
+
+/** What came in, before anybody knows who sent it. */
+export interface Incoming {
+  method: string;
+  /** Path and query. */
+  url: string;
+  headers: Record<string, string | undefined>;
+  body: AsyncIterable<Uint8Array> & { destroy(): void };
+  certificate: Credentials["certificate"];
+  /** The caller is on this machine: compression would cost more than it saves. */
+  local: boolean;
+}
+
+export interface ExchangeContext {
+  server: ApiServer;
+  authenticate: Authenticate;
+  log: Log;
+}
+
+/** Any error as a StatusError; what nobody expected is logged and told as an InternalError. */
+export function asStatusError(error: unknown, log: Log): StatusError {
+  if (error instanceof StatusError) return error;
+  log.error("a request failed unexpectedly", { error: (error as Error)?.stack ?? String(error) });
+  return new StatusError("InternalError", "Internal error occurred: the server failed to answer");
+}
+
+async function readBody(incoming: Incoming): Promise<Uint8Array | undefined> {
+  if (incoming.method === "GET" || incoming.method === "HEAD") return undefined;
+  if (Number(incoming.headers["content-length"] ?? 0) > bodyBytesMax) throw tooLarge();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of incoming.body) {
+    size += chunk.length;
+    if (size > bodyBytesMax) throw tooLarge();
+    chunks.push(chunk);
+  }
+  if (chunks.length === 0) return undefined;
+  return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
+}
+
+/** Splits a URL and decodes its path by segment, so that an escaped slash stays within its segment. */
+export function splitUrl(url: string): { path: string; query: URLSearchParams } {
+  const mark = url.indexOf("?");
+  const raw = mark < 0 ? url : url.slice(0, mark);
+  const query = new URLSearchParams(mark < 0 ? "" : url.slice(mark + 1));
+  if (!raw.includes("%")) return { path: raw, query };
+  try {
+    const path = raw
+      .split("/")
+      .map((segment) => decodeURIComponent(segment).replaceAll("/", "%2F"))
+      .join("/");
+    return { path, query };
+  } catch {
+    throw new StatusError("BadRequest", `the path is not a valid URL path: ${raw}`);
+  }
+}
+
+/** Authenticates and makes the request. `aborted` fires when the caller goes away. */
+export async function apiRequest(
+  context: ExchangeContext,
+  incoming: Incoming,
+  aborted: AbortSignal,
+): Promise<ApiRequest> {
+  const { path, query } = splitUrl(incoming.url);
+  const user = await context.authenticate({
+    headers: incoming.headers,
+    ...(incoming.certificate && { certificate: incoming.certificate }),
+  });
+  return {
+    method: incoming.method,
+    path,
+    query,
+    headers: incoming.headers,
+    body: await readBody(incoming),
+    user,
+    signal: aborted,
+  };
+}
+
+/** The bytes of a small answer. */
+function bytesOf(response: ApiResponse, pretty: boolean): Uint8Array | undefined {
+  if (pretty) {
+    const object = response.object ?? JSON.parse(Buffer.from(response.bytes!).toString());
+    return Buffer.from(`${JSON.stringify(object, null, 2)}\n`);
+  }
+  if (response.bytes) return response.bytes;
+  return response.object === undefined ? undefined : Buffer.from(JSON.stringify(response.object));
+}
+
+const warningHeader = (text: string) =>
+  `299 - "${text.replaceAll(/["\\]/g, "\\$&").replaceAll(/[\r\n]/g, " ")}"`;
+
+function headersOf(response: ApiResponse): Record<string, string | string[]> {
+  const headers: Record<string, string | string[]> = {
+    "content-type": "application/json",
+    "cache-control": "no-cache, private",
+    ...response.headers,
+  };
+  if (response.warnings && response.warnings.length > 0) {
+    headers["warning"] = [...new Set(response.warnings)].map(warningHeader);
+  }
+  return headers;
+}
+
+const takesGzip = (incoming: Incoming) =>
+  !incoming.local && /\bgzip\b/.test(incoming.headers["accept-encoding"] ?? "");
+
+async function writeStream(sink: Sink, chunks: AsyncIterable<Uint8Array>) {
+  for await (const chunk of chunks) {
+    if (sink.closed) return;
+    const drained = sink.write(chunk);
+    if (drained) await drained;
+  }
+  sink.end();
+}
+
+async function writeResponse(
+  incoming: Incoming,
+  sink: Sink,
+  response: ApiResponse,
+  pretty: boolean,
+) {
+  const headers = headersOf(response);
+  const isJson = headers["content-type"] === "application/json";
+  const watching = String(headers["content-type"]).includes("stream=watch");
+  if (incoming.method === "HEAD" || response.code === 304) {
+    sink.head(response.code, headers);
+    return sink.end();
+  }
+  if (response.stream && !(pretty && isJson)) {
+    const source = response.stream;
+    if (watching || !takesGzip(incoming)) {
+      if (watching) headers["content-type"] = "application/json";
+      sink.head(response.code, headers);
+      return writeStream(sink, source);
+    }
+    return writeGzip(sink, response.code, headers, source);
+  }
+  const whole = response.stream ? { ...response, bytes: await gather(response.stream) } : response;
+  const bytes = bytesOf(whole, pretty && isJson);
+  if (bytes && bytes.length > gzipBytesMin && takesGzip(incoming)) {
+    return writeGzip(sink, response.code, headers, [bytes]);
+  }
+  if (bytes) headers["content-length"] = String(bytes.length);
+  sink.head(response.code, headers);
+  sink.end(bytes);
+}
+
+async function gather(chunks: AsyncIterable<Uint8Array>) {
+  const parts: Uint8Array[] = [];
+  for await (const chunk of chunks) parts.push(chunk);
+  return Buffer.concat(parts);
+}
+
+function writeGzip(
+  sink: Sink,
+  code: number,
+  headers: Record<string, string | string[]>,
+  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+) {
+  headers["content-encoding"] = "gzip";
+  headers["vary"] = "Accept-Encoding";
+  sink.head(code, headers);
+  const gzip = createGzip({ level: 1 });
+  pipeline(Readable.from(source), gzip, () => {});
+  return writeStream(sink, gzip);
+}
+
+const isTrue = (value: string | null) => value !== null && value !== "0" && value !== "false";
+
+/** Serves one request from its first byte to its last. Never throws. */
+export async function exchange(context: ExchangeContext, incoming: Incoming, sink: Sink) {
+  const gone = new AbortController();
+  sink.onClose(() => gone.abort(new Error("the caller went away")));
+  let response: ApiResponse;
+  let pretty = false;
+  try {
+    const request = await apiRequest(context, incoming, gone.signal);
+    pretty = isTrue(request.query.get("pretty"));
+    response = await context.server.handle(request);
+  } catch (error) {
+    const status = asStatusError(error, context.log);
+    const seconds = status.details?.retryAfterSeconds;
+    response = {
+      code: status.code,
+      object: status.toStatus(),
+      ...(seconds !== undefined && { headers: { "retry-after": String(seconds) } }),
+    };
+  }
+  if (sink.closed) return;
+  try {
+    await writeResponse(incoming, sink, response, pretty);
+  } catch (error) {
+    if (!gone.signal.aborted) {
+      context.log.error("an answer broke off", { error: (error as Error)?.stack ?? String(error) });
+    }
+    sink.destroy();
+  }
+}

@@ -1,0 +1,28 @@
+// HTTP/1.1 Upgrade requests: authenticated like any other, then handed over with their socket.
+import type { Duplex } from "node:stream";
+import type { Log } from "../../lib/log.ts";
+import type { UpgradeSocket } from "../policy.ts";
+import { apiRequest, asStatusError, type ExchangeContext, type Incoming } from "./exchange.ts";
+
+export async function upgradeRequest(
+  context: ExchangeContext,
+  incoming: Incoming,
+  socket: UpgradeSocket,
+) {
+  const gone = new AbortController();
+  socket.socket.on("close", () => gone.abort(new Error("the caller went away")));
+  socket.socket.on("error", () => {});
+  const request = await apiRequest(context, { ...incoming, method: "GET" }, gone.signal);
+  await context.server.upgrade({ ...request, method: incoming.method }, socket);
+}
+
+/** Answers a failed upgrade with a Status, on a socket that no handler has written to. */
+export function refuseUpgrade(socket: Duplex, error: unknown, log: Log) {
+  const status = asStatusError(error, log);
+  if (socket.destroyed) return;
+  const body = JSON.stringify(status.toStatus());
+  socket.end(
+    `HTTP/1.1 ${status.code} ${status.reason}\r\ncontent-type: application/json\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,97 @@
+// Which part of an object each subresource may write. A write to the object itself leaves its status
+// alone; a write to a part leaves all else alone.
+import type { Kind } from "../kinds/kind.ts";
+import type { KubeObject, ObjectMeta } from "../kinds/object.ts";
+import { resourceNameOf } from "./stored.ts";
+
+/** Takes from `object` what the part covers and everything else from `old`, of which it is given a copy. */
+type Part = (object: KubeObject, old: KubeObject, kind: Kind) => KubeObject;
+
+/** Kinds of CustomResourceDefinitions carry their schema inline. */
+const isCustom = (kind: Kind) => kind.schema.ref === undefined;
+
+const setOrDelete = (target: any, field: string, value: unknown) => {
+  if (value === undefined) delete target[field];
+  else target[field] = value;
+};
+
+/** As upstream, a write to a part of a built-in object may touch its labels and annotations too. */
+function partMetadata(metadata: ObjectMeta, old: ObjectMeta, kind: Kind): ObjectMeta {
+  const kept = { ...old };
+  setOrDelete(kept, "managedFields", metadata.managedFields);
+  if (isCustom(kind)) return kept;
+  setOrDelete(kept, "labels", metadata.labels);
+  setOrDelete(kept, "annotations", metadata.annotations);
+  return kept;
+}
+
+const statusPart: Part = (object, old) => {
+  setOrDelete(old, "status", object.status);
+  return old;
+};
+
+const specField =
+  (field: string): Part =>
+  (object, old) => {
+    old.spec = { ...old.spec };
+    setOrDelete(old.spec, field, object.spec?.[field]);
+    return old;
+  };
+
+/** Containers keep all but their resources; a container that is not there is not added. */
+const resizePart: Part = (object, old) => {
+  for (const list of ["containers", "initContainers"]) {
+    for (const container of old.spec?.[list] ?? []) {
+      const wanted = object.spec?.[list]?.find((one: any) => one.name === container.name);
+      if (!wanted) continue;
+      setOrDelete(container, "resources", wanted.resources);
+      setOrDelete(container, "resizePolicy", wanted.resizePolicy);
+    }
+  }
+  return old;
+};
+
+const approvals = new Set(["Approved", "Denied"]);
+
+/** Approval writes the conditions Approved and Denied; status writes all the others. */
+const approvalPart: Part = (object, old) => {
+  const others = (old.status?.conditions ?? []).filter((one: any) => !approvals.has(one.type));
+  const given = (object.status?.conditions ?? []).filter((one: any) => approvals.has(one.type));
+  old.status = { ...old.status, conditions: [...others, ...given] };
+  return old;
+};
+
+const parts: Record<string, Part> = {
+  "namespaces/finalize": specField("finalizers"),
+  "pods/ephemeralcontainers": specField("ephemeralContainers"),
+  "pods/resize": resizePart,
+  "certificatesigningrequests.certificates.k8s.io/approval": approvalPart,
+};
+
+/** True for subresources that are written as a part of their object. */
+export const isPart = (kind: Kind, subresource: string) =>
+  subresource === "" ||
+  subresource === "status" ||
+  parts[`${resourceNameOf(kind)}/${subresource}`] !== undefined;
+
+/** `object` as far as its subresource may write it; the rest is as in `old`. */
+export function keepToPart(
+  kind: Kind,
+  subresource: string,
+  object: KubeObject,
+  old: KubeObject,
+): KubeObject {
+  if (subresource === "") {
+    if (kind.subresources.includes("status")) {
+      setOrDelete(object, "status", structuredClone(old.status));
+    }
+    return object;
+  }
+  const part =
+    subresource === "status" ? statusPart : parts[`${resourceNameOf(kind)}/${subresource}`];
+  // The server's own handlers (binding) write what they mean to and nothing else.
+  if (!part) return object;
+  const kept = part(object, structuredClone(old), kind);
+  kept.metadata = partMetadata(object.metadata, kept.metadata, kind);
+  return kept;
+}

@@ -1,0 +1,213 @@
+// The Kubernetes API behind its transports: one `handle` that resolves a request, authorizes it and calls
+// its verb. Expected failures are thrown as StatusErrors; the HTTP listener turns them into Status.
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import type { NodeConnector } from "../lib/node-connection.ts";
+import type { Random } from "../lib/random.ts";
+import { badRequest, forbidden, StatusError } from "../lib/status-error.ts";
+import type { Kinds } from "../kinds/kinds.ts";
+import type { Store } from "../store/store.ts";
+import { admissionRequest, admit } from "./admit.ts";
+import type { Call, Core } from "./core.ts";
+import { serviceAllocator } from "./allocate-service.ts";
+import { Metrics } from "./metrics.ts";
+import { negotiate } from "./negotiate.ts";
+import { writeOptions } from "./options.ts";
+import { pathHandler, type HealthChecks } from "./paths.ts";
+import type { Admission, Attributes, Authorize, Plugs, UpgradeSocket } from "./policy.ts";
+import { attributesOf, requestInfo } from "./request-info.ts";
+import type { ApiRequest, ApiResponse, RequestInfo, User } from "./request.ts";
+import { subresourceHandler } from "./subresources.ts";
+import { resourceNameOf } from "./stored.ts";
+import { verbs } from "./verbs.ts";
+
+export interface ServerOptions {
+  store: Store;
+  kinds: Kinds;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  /** Absent: everything is allowed (tests). */
+  authorize?: Authorize;
+  /** In the order they run. */
+  admission?: Admission[];
+  plugs?: Partial<Plugs>;
+  /** Where Services get their addresses, `10.96.0.0/16`. */
+  serviceCidr?: string;
+  /** `30000-32767`. */
+  nodePorts?: { first: number; last: number };
+  nodeConnector?: NodeConnector;
+}
+
+export interface ApiServer extends Core {
+  readonly healthChecks: HealthChecks;
+  readonly plugs: Plugs;
+  /** Answers a request; throws StatusError. */
+  handle(request: ApiRequest): Promise<ApiResponse>;
+  /** Hands an Upgrade request to its handler; throws StatusError before anything is written. */
+  upgrade(request: ApiRequest, socket: UpgradeSocket): Promise<void>;
+  /** Ends all watches. */
+  close(): void;
+}
+
+const allowAll: Authorize = async () => ({ allowed: true, reason: "" });
+
+function denied(user: User, attributes: Attributes, reason: string): StatusError {
+  const { verb, group, resource, subresource, namespace, name, path } = attributes;
+  const suffix = reason ? `: ${reason}` : "";
+  if (!resource) {
+    return new StatusError(
+      "Forbidden",
+      `forbidden: User ${JSON.stringify(user.name)} cannot ${verb} path ${JSON.stringify(path)}${suffix}`,
+      { details: {} },
+    );
+  }
+  const what = subresource ? `${resource}/${subresource}` : resource;
+  const where = namespace
+    ? `in the namespace ${JSON.stringify(namespace)}`
+    : "at the cluster scope";
+  return forbidden(
+    { group, resource },
+    name,
+    `User ${JSON.stringify(user.name)} cannot ${verb} resource ${JSON.stringify(what)} in API group ${JSON.stringify(group)} ${where}${suffix}`,
+  );
+}
+
+const optionKinds: Record<string, string> = {
+  create: "CreateOptions",
+  update: "UpdateOptions",
+  patch: "PatchOptions",
+  delete: "DeleteOptions",
+  deletecollection: "DeleteOptions",
+  connect: "ConnectOptions",
+};
+
+class Server implements ApiServer {
+  readonly store;
+  readonly kinds;
+  readonly clock;
+  readonly random;
+  readonly log;
+  readonly authorize;
+  readonly nodeConnector;
+  readonly admission;
+  readonly plugs: Plugs;
+  readonly allocators: Core["allocators"] = new Map();
+  readonly healthChecks: HealthChecks = new Map();
+  readonly #stop = new AbortController();
+  readonly #metrics: Metrics;
+
+  constructor(options: ServerOptions) {
+    this.store = options.store;
+    this.kinds = options.kinds;
+    this.clock = options.clock;
+    this.random = options.random;
+    this.log = options.log;
+    this.authorize = options.authorize ?? allowAll;
+    this.nodeConnector = options.nodeConnector;
+    this.admission = options.admission ?? [];
+    this.plugs = {
+      subresources: options.plugs?.subresources ?? new Map(),
+      upgrades: options.plugs?.upgrades ?? new Map(),
+      reviews: options.plugs?.reviews ?? new Map(),
+      paths: options.plugs?.paths ?? new Map(),
+    };
+    this.#metrics = new Metrics(this);
+    this.allocators.set("services", serviceAllocator(this, options));
+  }
+
+  get signal() {
+    return this.#stop.signal;
+  }
+
+  async handle(request: ApiRequest): Promise<ApiResponse> {
+    const started = this.clock.monotonic();
+    let info: RequestInfo | undefined;
+    try {
+      info = this.#resolve(request);
+      await this.#authorize(request, info);
+      const response = info ? await this.#resource(request, info) : await this.#path(request);
+      this.#metrics.observe(request, info, response.code, this.clock.monotonic() - started);
+      return response;
+    } catch (error) {
+      const code = error instanceof StatusError ? error.code : 500;
+      this.#metrics.observe(request, info, code, this.clock.monotonic() - started);
+      throw error;
+    }
+  }
+
+  async upgrade(request: ApiRequest, socket: UpgradeSocket): Promise<void> {
+    const info = this.#resolve(request);
+    await this.#authorize(request, info);
+    const name = info && `${resourceNameOf(info.kind)}/${info.subresource}`;
+    const handler = name && this.plugs.upgrades.get(name);
+    if (!info || !handler) throw badRequest("this path does not upgrade its connection");
+    await this.#admitConnect(request, info);
+    await handler({ server: this, request, info }, socket);
+  }
+
+  close() {
+    this.#stop.abort(new Error("the server stops"));
+  }
+
+  #resolve(request: ApiRequest) {
+    return requestInfo(request, (group, version, plural) => this.kinds.get(group, version, plural));
+  }
+
+  async #authorize(request: ApiRequest, info: RequestInfo | undefined) {
+    const attributes = attributesOf(request, info);
+    const { allowed, reason } = await this.authorize(request.user, attributes);
+    if (!allowed) throw denied(request.user, attributes, reason);
+  }
+
+  async #admitConnect(request: ApiRequest, info: RequestInfo) {
+    if (info.verb !== "connect") return;
+    const call = this.#call(request, info);
+    await admit(call, admissionRequest(call, "CONNECT", undefined, undefined));
+  }
+
+  #call(request: ApiRequest, info: RequestInfo): Call {
+    const options = writeOptions(
+      request.query,
+      request.headers,
+      optionKinds[info.verb] ?? "GetOptions",
+    );
+    return {
+      core: this,
+      request,
+      info,
+      kind: info.kind,
+      accept: negotiate(request.headers["accept"]),
+      options,
+      warnings: [],
+    };
+  }
+
+  async #resource(request: ApiRequest, info: RequestInfo): Promise<ApiResponse> {
+    const review = this.plugs.reviews.get(resourceNameOf(info.kind));
+    if (review) return review({ server: this, request, info });
+    const plugged = this.plugs.subresources.get(`${resourceNameOf(info.kind)}/${info.subresource}`);
+    if (plugged) {
+      await this.#admitConnect(request, info);
+      return plugged({ server: this, request, info });
+    }
+    const call = this.#call(request, info);
+    const handler = subresourceHandler(call);
+    if (handler) return handler(call);
+    if (info.verb === "connect" || info.kind.virtual) {
+      throw new StatusError(
+        "NotImplemented",
+        `${info.kind.plural}/${info.subresource} is not served here`,
+      );
+    }
+    return verbs[info.verb](call);
+  }
+
+  async #path(request: ApiRequest): Promise<ApiResponse> {
+    const plugged = this.plugs.paths.get(request.path);
+    if (plugged) return plugged(request);
+    return pathHandler(this, this.#metrics, request);
+  }
+}
+
+export const createServer = (options: ServerOptions): ApiServer => new Server(options);

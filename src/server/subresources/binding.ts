@@ -1,0 +1,67 @@
+// POST pods/NAME/binding: a scheduler says on which node a pod runs.
+import { timestamp } from "../../lib/clock.ts";
+import { badRequest, invalid } from "../../lib/status-error.ts";
+import { decodeBody } from "../body.ts";
+import type { Call } from "../core.ts";
+import type { ApiResponse } from "../request.ts";
+import { respondWith } from "../respond.ts";
+import { conflictOf, modify } from "../verbs/modify.ts";
+
+export async function bind(call: Call): Promise<ApiResponse> {
+  if (call.info.verb !== "create") throw badRequest("binding takes POST only");
+  const binding = decodeBody(call.request);
+  const { name: nodeName, kind = "Node" } = binding.target ?? {};
+  if (!nodeName || kind !== "Node") {
+    const field = nodeName ? "target.kind" : "target.name";
+    const message = nodeName
+      ? `Unsupported value: ${JSON.stringify(kind)}: supported values: "Node", "<empty>"`
+      : "Required value";
+    const type = nodeName ? "FieldValueNotSupported" : "FieldValueRequired";
+    throw invalid("Binding", "", call.info.name!, [{ type, field, message }]);
+  }
+  const whole = { ...call, info: { ...call.info, subresource: "binding" } };
+  await modify(whole, (pod) => {
+    const { metadata } = binding;
+    if (metadata?.uid && metadata.uid !== pod.metadata.uid) {
+      throw conflictOf(
+        call,
+        `Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${pod.metadata.uid}`,
+      );
+    }
+    if (pod.metadata.deletionTimestamp) {
+      throw conflictOf(
+        call,
+        `pod ${pod.metadata.name} is being deleted, cannot be assigned to a host`,
+      );
+    }
+    if (pod.spec.nodeName) {
+      throw conflictOf(
+        call,
+        `pod ${pod.metadata.name} is already assigned to node ${JSON.stringify(pod.spec.nodeName)}`,
+      );
+    }
+    if (pod.spec.schedulingGates?.length > 0) {
+      throw conflictOf(call, `pod ${pod.metadata.name} has non-empty .spec.schedulingGates`);
+    }
+    pod.spec.nodeName = nodeName;
+    if (metadata?.annotations) {
+      pod.metadata.annotations = { ...pod.metadata.annotations, ...metadata.annotations };
+    }
+    const others = (pod.status?.conditions ?? []).filter((one: any) => one.type !== "PodScheduled");
+    const scheduled = {
+      type: "PodScheduled",
+      status: "True",
+      lastProbeTime: null,
+      lastTransitionTime: timestamp(call.core.clock.now()),
+    };
+    pod.status = { ...pod.status, conditions: [...others, scheduled] };
+    return pod;
+  });
+  return respondWith(call, 201, {
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Success",
+    code: 201,
+  });
+}
