@@ -84,7 +84,10 @@ export interface Kind {
   /** What the schema cannot say. Errors are collected, not thrown. */
   validate?: (change: Change) => FieldError[];
   /** Converts between this kind's stored form and this version; absent when they are the same but for apiVersion. */
-  convert?: { fromStored: (object: KubeObject) => KubeObject; toStored: (object: KubeObject) => KubeObject };
+  convert?: {
+    fromStored: (object: KubeObject) => KubeObject;
+    toStored: (object: KubeObject) => KubeObject;
+  };
 }
 
 export const apiVersionOf = (kind: { group: string; version: string }) =>

@@ -1,0 +1,5 @@
+// The list of what kinds do beyond their schema. One import and one line a kind.
+import type { Kind } from "./kind.ts";
+
+/** By resource name: plural, a dot and the group unless core. */
+export const behaviours: Record<string, Partial<Kind>> = {};
