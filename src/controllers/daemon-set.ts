@@ -1,0 +1,241 @@
+// DaemonSet: one pod on every node that suits.
+import { resource } from "../client/client.ts";
+import { controllerOf, type KubeObject } from "../kinds/object.ts";
+import { jsonEqual } from "../lib/json.ts";
+import { compileSelector } from "../lib/label-selector.ts";
+import { isStatus } from "../lib/status-error.ts";
+import { podForNode } from "./daemon-set/eligibility.ts";
+import { plan, type Plan } from "./daemon-set/plan.ts";
+import { expectationsOf } from "./expectations.ts";
+import { controllerReference } from "./pod-template.ts";
+import { controllerRevisions, planRevision, surplus } from "./revision-history.ts";
+import type { Controller, ControllerContext, Key } from "./runtime.ts";
+
+const daemonSets = resource("apps/v1", "daemonsets");
+const pods = resource("v1", "pods");
+const nodes = resource("v1", "nodes");
+const hashLabel = "controller-revision-hash";
+const historyLimitDefault = 10;
+/** Pods created or deleted in one go; the rest follow when the cache shows these. */
+const burstMax = 250;
+const replaceMsMin = 1000;
+const replaceMsMax = 15 * 60_000;
+
+const keyOf = ({ metadata }: KubeObject): Key => `${metadata.namespace}/${metadata.name}`;
+
+const ownerKey = (object: KubeObject): Key[] => {
+  const owner = controllerOf(object);
+  return owner?.kind === "DaemonSet" ? [`${object.metadata.namespace}/${owner.name}`] : [];
+};
+
+function podKeys(pod: KubeObject, context: ControllerContext): Key[] {
+  if (controllerOf(pod)) return ownerKey(pod);
+  return context
+    .informer(daemonSets)
+    .list(pod.metadata.namespace)
+    .filter((set) => compileSelector(set.spec.selector)(pod.metadata.labels))
+    .map(keyOf);
+}
+
+/** Heartbeats move no daemon; labels, taints and the coming and going of nodes do. */
+function nodeKeys(node: KubeObject, context: ControllerContext, previous?: KubeObject): Key[] {
+  const seen = ({ metadata, spec }: KubeObject) => [metadata.labels, spec?.taints];
+  if (previous && jsonEqual(seen(previous), seen(node))) return [];
+  return context.informer(daemonSets).list().map(keyOf);
+}
+
+/** How often a failed pod of a set was replaced on a node, and when that may happen again. */
+interface Pace {
+  delayMs: number;
+  notBefore: number;
+}
+const paces = new WeakMap<ControllerContext, Map<string, Pace>>();
+
+class Reconciliation {
+  readonly #key: Key;
+  readonly #set: KubeObject;
+  readonly #context: ControllerContext;
+  readonly #namespace: string;
+
+  constructor(key: Key, set: KubeObject, context: ControllerContext) {
+    this.#key = key;
+    this.#set = set;
+    this.#context = context;
+    this.#namespace = set.metadata.namespace!;
+  }
+
+  async run() {
+    const context = this.#context;
+    const { history, hash } = await this.#revisions();
+    const own = await this.#ownPods();
+    const result = plan({
+      set: this.#set,
+      nodes: context.informer(nodes).list(),
+      pods: own,
+      hash,
+      now: context.clock.now(),
+    });
+    try {
+      const settled = expectationsOf(context).met(this.#key, context.informer(pods));
+      if (settled) await this.#act(result, hash);
+      else context.wakeAfter(this.#key, 1000);
+    } finally {
+      await this.#writeStatus(result.status);
+    }
+    if (result.wakeAfterMs !== undefined) context.wakeAfter(this.#key, result.wakeAfterMs);
+    await this.#trim(history, own, hash);
+  }
+
+  async #revisions() {
+    const { client } = this.#context;
+    const known = this.#context
+      .informer(controllerRevisions)
+      .list(this.#namespace)
+      .filter((revision) => controllerOf(revision)?.uid === this.#set.metadata.uid);
+    const collisions: number = this.#set.status?.collisionCount ?? 0;
+    const planned = planRevision(this.#set, known, { hashLabel, collisions });
+    const at = { ...controllerRevisions, namespace: this.#namespace };
+    if (planned.create) {
+      await client.create(at, planned.create).catch((error: unknown) => {
+        if (!isStatus(error, "AlreadyExists")) throw error;
+      });
+    } else if (planned.renumber) {
+      const { revision, to } = planned.renumber;
+      const target = { ...at, name: revision.metadata.name };
+      await client.patch(target, "merge", { revision: to });
+    }
+    return { history: known, hash: planned.update.metadata!.labels![hashLabel]! };
+  }
+
+  async #ownPods(): Promise<KubeObject[]> {
+    const set = this.#set;
+    const matches = compileSelector(set.spec.selector);
+    const own: KubeObject[] = [];
+    for (const pod of this.#context.informer(pods).list(this.#namespace)) {
+      const { metadata } = pod;
+      const owner = controllerOf(pod);
+      if (owner?.uid === set.metadata.uid) own.push(pod);
+      else if (!owner && matches(metadata.labels) && !metadata.deletionTimestamp) {
+        if (set.metadata.deletionTimestamp) continue;
+        const { name, uid, ownerReferences = [] } = metadata;
+        const at = { ...pods, namespace: this.#namespace, name };
+        own.push(
+          await this.#context.client.patch(at, "merge", {
+            metadata: { uid, ownerReferences: [...ownerReferences, controllerReference(set)] },
+          }),
+        );
+      }
+    }
+    return own;
+  }
+
+  async #act(result: Plan, hash: string) {
+    const gone = [...result.delete];
+    for (const { pod, node } of result.replace) {
+      const name = `${this.#namespace}/${pod.metadata.name}`;
+      const text = `Found failed daemon pod ${name} on node ${node}, will try to kill it`;
+      if (!this.#mayReplace(node)) continue;
+      this.#context.event(this.#set, "Warning", "FailedDaemonPod", text);
+      gone.push(pod);
+    }
+    await Promise.all([
+      ...gone.slice(0, burstMax).map((pod) => this.#delete(pod)),
+      ...result.create.slice(0, burstMax).map((node) => this.#create(node, hash)),
+    ]);
+  }
+
+  /** Replacing a pod that fails again and again gets slower. */
+  #mayReplace(node: string): boolean {
+    const { clock } = this.#context;
+    let known = paces.get(this.#context);
+    if (!known) paces.set(this.#context, (known = new Map()));
+    const id = `${this.#set.metadata.uid}/${node}`;
+    const now = clock.monotonic();
+    const pace = known.get(id) ?? { delayMs: 0, notBefore: 0 };
+    if (now < pace.notBefore) {
+      this.#context.wakeAfter(this.#key, pace.notBefore - now);
+      return false;
+    }
+    const rested = now - pace.notBefore > 2 * replaceMsMax;
+    const delayMs = rested ? replaceMsMin : Math.max(pace.delayMs * 2, replaceMsMin);
+    for (const [other, { notBefore }] of known) {
+      if (now - notBefore > 2 * replaceMsMax) known.delete(other);
+    }
+    known.set(id, {
+      delayMs: Math.min(delayMs, replaceMsMax),
+      notBefore: now + Math.min(delayMs, replaceMsMax),
+    });
+    return true;
+  }
+
+  async #create(node: string, hash: string) {
+    const { client } = this.#context;
+    const draft = podForNode(this.#set, hash, node);
+    try {
+      const pod = await client.create({ ...pods, namespace: this.#namespace }, draft);
+      expectationsOf(this.#context).created(this.#key, pod);
+      this.#tell("Normal", "SuccessfulCreate", `Created pod: ${pod.metadata.name}`);
+    } catch (error) {
+      this.#tell("Warning", "FailedCreate", `Error creating: ${(error as Error).message}`);
+      throw error;
+    }
+  }
+
+  async #delete(pod: KubeObject) {
+    const { name, uid } = pod.metadata;
+    const at = { ...pods, namespace: this.#namespace, name };
+    try {
+      await this.#context.client.delete(at, { preconditions: { uid } });
+      expectationsOf(this.#context).deleted(this.#key, pod);
+      this.#tell("Normal", "SuccessfulDelete", `Deleted pod: ${name}`);
+    } catch (error) {
+      if (isStatus(error, "NotFound", "Conflict")) return;
+      this.#tell("Warning", "FailedDelete", `Error deleting: ${(error as Error).message}`);
+      throw error;
+    }
+  }
+
+  #tell(type: "Normal" | "Warning", reason: string, message: string) {
+    this.#context.event(this.#set, type, reason, message);
+  }
+
+  async #writeStatus(status: Record<string, any>) {
+    if (jsonEqual(status, this.#set.status)) return;
+    const { name } = this.#set.metadata;
+    const at = { ...daemonSets, namespace: this.#namespace, name, subresource: "status" };
+    await this.#context.client.update(at, { ...this.#set, status });
+  }
+
+  async #trim(history: KubeObject[], own: KubeObject[], hash: string) {
+    const used = new Set([hash, ...own.map(({ metadata }) => metadata.labels?.[hashLabel])]);
+    const live = new Set(
+      history
+        .filter(({ metadata }) => used.has(metadata.labels?.[hashLabel]))
+        .map(({ metadata }) => metadata.name),
+    );
+    const limit = this.#set.spec.revisionHistoryLimit ?? historyLimitDefault;
+    for (const { metadata } of surplus(history, live, limit)) {
+      const at = { ...controllerRevisions, namespace: this.#namespace, name: metadata.name };
+      await this.#context.client.delete(at).catch((error: unknown) => {
+        if (!isStatus(error, "NotFound")) throw error;
+      });
+    }
+  }
+}
+
+export const daemonSet: Controller = {
+  name: "daemon-set",
+  inputs: [
+    { resource: daemonSets },
+    { resource: pods, keys: podKeys },
+    { resource: nodes, keys: nodeKeys },
+    { resource: controllerRevisions, keys: ownerKey },
+  ],
+  outputs: [pods, controllerRevisions, resource("apps/v1", "daemonsets/status")],
+  async reconcile(key, context) {
+    const [namespace, name] = key.split("/") as [string, string];
+    const set = context.informer(daemonSets).get(name, namespace);
+    if (set) await new Reconciliation(key, set, context).run();
+    else expectationsOf(context).forget(key);
+  },
+};
