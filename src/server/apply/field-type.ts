@@ -70,7 +70,7 @@ function compileMap(schema: Schema, definitions: Definitions): FieldType {
       element: `f:${name}`,
       type: lazily(property, definitions),
       ignored: false,
-      quiet: isQuiet(property, schema.required?.includes(name) ?? false),
+      quiet: isQuiet(name, property, schema.required?.includes(name) ?? false),
     });
   }
   const open = schema["x-kubernetes-preserve-unknown-fields"] || additionalProperties === true;
@@ -81,9 +81,19 @@ function compileMap(schema: Schema, definitions: Definitions): FieldType {
   return type;
 }
 
-const isQuiet = (property: Schema, required: boolean) =>
-  (typeof property.default === "object" && property.default !== null) ||
-  (required && property.type === "array");
+/** Fields of built-in kinds (whose schemas are references) that hold structs and not pointers upstream. */
+const structFields = new Set([
+  "metadata",
+  "spec",
+  "status",
+  "template",
+  "jobTemplate",
+  "strategy",
+  "updateStrategy",
+]);
+
+const isQuiet = (name: string, property: Schema, required: boolean) =>
+  (property.ref !== undefined && structFields.has(name)) || (required && property.type === "array");
 
 function compileList(schema: Schema, definitions: Definitions): FieldType {
   const listType = schema["x-kubernetes-list-type"];

@@ -56,7 +56,6 @@ const container: Schema = {
     ),
     resources: {
       type: "object",
-      default: {},
       properties: { limits: stringMap, requests: stringMap },
     },
   },
@@ -67,41 +66,50 @@ const pod: Schema = {
   properties: {
     apiVersion: string,
     kind: string,
-    metadata: { ref: "ObjectMeta", default: {} },
-    spec: {
-      type: "object",
-      default: {},
-      required: ["containers"],
-      properties: {
-        containers: mapList({ ref: "Container" }, "name"),
-        nodeSelector: {
-          type: "object",
-          additionalProperties: string,
-          "x-kubernetes-map-type": "atomic",
-        },
-        replicas: integer,
-        restartPolicy: string,
-        securityContext: { type: "object", properties: { runAsUser: integer } },
-        tolerations: atomicList({ type: "object", properties: { key: string } }),
-        schedulingGates: mapList({ type: "object", properties: { name: string } }, "name"),
-      },
-    },
-    status: {
-      type: "object",
-      default: {},
-      properties: {
-        phase: string,
-        conditions: mapList(
-          { type: "object", properties: { type: string, status: string, reason: string } },
-          "type",
-        ),
-      },
-    },
+    metadata: { ref: "ObjectMeta" },
+    spec: { ref: "PodSpec" },
+    status: { ref: "PodStatus" },
   },
 };
 
+const podSpec: Schema = {
+  type: "object",
+  required: ["containers"],
+  properties: {
+    containers: mapList({ ref: "Container" }, "name"),
+    nodeSelector: {
+      type: "object",
+      additionalProperties: string,
+      "x-kubernetes-map-type": "atomic",
+    },
+    replicas: integer,
+    restartPolicy: string,
+    securityContext: { type: "object", properties: { runAsUser: integer } },
+    tolerations: atomicList({ type: "object", properties: { key: string } }),
+    schedulingGates: mapList({ type: "object", properties: { name: string } }, "name"),
+  },
+};
+
+const podStatus: Schema = {
+  type: "object",
+  properties: {
+    phase: string,
+    conditions: mapList(
+      { type: "object", properties: { type: string, status: string, reason: string } },
+      "type",
+    ),
+  },
+};
+
+const named: Record<string, Schema> = {
+  ObjectMeta: objectMeta,
+  Container: container,
+  PodSpec: podSpec,
+  PodStatus: podStatus,
+};
+
 export const definitions = (name: string): Schema => {
-  const found = { ObjectMeta: objectMeta, Container: container }[name];
+  const found = named[name];
   if (!found) throw new Error(`no definition ${name}`);
   return found;
 };

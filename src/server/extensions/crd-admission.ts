@@ -1,0 +1,44 @@
+// CustomResourceDefinitions on their way in: what the writer left out is filled in, the finalizer that
+// holds a definition until its objects are gone is put on, and what is wrong is refused.
+import { invalid } from "../../lib/status-error.ts";
+import type { Admission, AdmissionRequest } from "../policy.ts";
+import { cleanupFinalizer, crdGroup, crdPlural, type Crd } from "./crd.ts";
+import { validateCrd, warningsOfCrd } from "./validate-crd.ts";
+
+const isCrd = ({ kind }: AdmissionRequest) => kind.group === crdGroup && kind.plural === crdPlural;
+
+/** Fills in defaults, in place. */
+export function defaultCrd(crd: Crd) {
+  const { spec, metadata } = crd;
+  if (!spec) return;
+  const { names } = spec;
+  if (names?.kind) {
+    names.singular ??= names.kind.toLowerCase();
+    names.listKind ??= `${names.kind}List`;
+  }
+  spec.conversion ??= { strategy: "None" };
+  if (metadata.deletionTimestamp || metadata.finalizers?.includes(cleanupFinalizer)) return;
+  metadata.finalizers = [...(metadata.finalizers ?? []), cleanupFinalizer];
+}
+
+export const crdAdmission: Admission = {
+  name: "CustomResourceDefinition",
+  async mutate(request) {
+    if (!isCrd(request) || !request.object || request.subresource !== "") return;
+    const old = request.old as Crd | undefined;
+    const crd = request.object as Crd;
+    if (old?.metadata.deletionTimestamp) {
+      crd.metadata.deletionTimestamp = old.metadata.deletionTimestamp;
+    }
+    defaultCrd(crd);
+  },
+  async validate(request) {
+    if (!isCrd(request) || !request.object) return;
+    const crd = request.object as Crd;
+    const errors = validateCrd(crd, request.old as Crd | undefined);
+    if (errors.length > 0) {
+      throw invalid("CustomResourceDefinition", crdGroup, crd.metadata.name, errors);
+    }
+    if (request.subresource === "") for (const text of warningsOfCrd(crd)) request.warn(text);
+  },
+};

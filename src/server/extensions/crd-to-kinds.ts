@@ -1,0 +1,104 @@
+// A CustomResourceDefinition as kinds, one for each version it serves. From here on the server tells
+// them from built-in kinds in nothing. Pure.
+import type { Column, Kind, Verb } from "../../kinds/kind.ts";
+import type { Schema } from "../../kinds/schema.ts";
+import type { Crd, CrdVersion } from "./crd.ts";
+
+const metadataSchema: Schema = { ref: "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta" };
+const string: Schema = { type: "string" };
+
+const verbs: Verb[] = [
+  "create",
+  "get",
+  "list",
+  "watch",
+  "update",
+  "patch",
+  "delete",
+  "deletecollection",
+];
+
+/**
+ * The kinds that `crd`, which is valid, defines, under the names it has been accepted with. While it is
+ * being deleted, no more objects are created.
+ */
+export function kindsOfCrd(crd: Crd): Kind[] {
+  const storage = crd.spec.versions.find((version) => version.storage);
+  return crd.spec.versions
+    .filter((version) => version.served)
+    .map((version) => kindOfVersion(crd, version, storage?.name ?? version.name));
+}
+
+function kindOfVersion(crd: Crd, version: CrdVersion, storageVersion: string): Kind {
+  const { spec, metadata } = crd;
+  const names = crd.status?.acceptedNames ?? spec.names;
+  const { status, scale } = version.subresources ?? {};
+  const kind: Kind = {
+    group: spec.group,
+    version: version.name,
+    kind: names.kind,
+    listKind: names.listKind ?? `${names.kind}List`,
+    plural: names.plural,
+    singular: names.singular ?? names.kind.toLowerCase(),
+    shortNames: names.shortNames ?? [],
+    categories: names.categories ?? [],
+    namespaced: spec.scope === "Namespaced",
+    verbs: metadata.deletionTimestamp ? verbs.filter((verb) => verb !== "create") : verbs,
+    schema: rootSchema(version.schema?.openAPIV3Schema ?? {}),
+    columns: columnsOfVersion(version),
+    subresources: [...(status ? ["status"] : []), ...(scale ? ["scale"] : [])],
+    storageVersion,
+    ...(scale && { scale }),
+  };
+  const selectable = version.selectableFields?.map((field) => field.jsonPath.replace(/^\./, ""));
+  if (selectable?.length) kind.selectableFields = selectable;
+  if (status) {
+    kind.prepareForCreate = (object) => {
+      delete object.status;
+    };
+  }
+  return kind;
+}
+
+const columnsOfVersion = (version: CrdVersion): Column[] =>
+  (version.additionalPrinterColumns ?? []).map((column) => ({
+    ...column,
+    priority: column.priority ?? 0,
+  }));
+
+/** The published schema: what every object has stands in it too. */
+const rootSchema = (schema: Schema): Schema => ({
+  ...withEmbedded(schema),
+  type: "object",
+  properties: {
+    ...mapSchemas(schema.properties),
+    apiVersion: string,
+    kind: string,
+    metadata: metadataSchema,
+  },
+});
+
+const mapSchemas = (schemas: Record<string, Schema> | undefined) =>
+  Object.fromEntries(
+    Object.entries(schemas ?? {}).map(([name, schema]) => [name, withEmbedded(schema)]),
+  );
+
+/** Objects embedded in fields have a kind and metadata as well. */
+function withEmbedded(schema: Schema): Schema {
+  const { properties, items, additionalProperties } = schema;
+  const out = { ...schema };
+  if (properties) out.properties = mapSchemas(properties);
+  if (items) out.items = withEmbedded(items);
+  if (typeof additionalProperties === "object") {
+    out.additionalProperties = withEmbedded(additionalProperties);
+  }
+  if (!schema["x-kubernetes-embedded-resource"]) return out;
+  out.properties = {
+    ...out.properties,
+    apiVersion: string,
+    kind: string,
+    metadata: metadataSchema,
+  };
+  out.required = [...new Set([...(schema.required ?? []), "apiVersion", "kind"])];
+  return out;
+}
