@@ -1,5 +1,11 @@
 // A cache of one resource, kept true by list and watch. Objects in it are shared: never change one.
 import type { KubeObject } from "../kinds/object.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import type { Scope } from "../lib/scope.ts";
+import { Cache } from "./cache.ts";
+import type { Client, Resource } from "./client.ts";
+import { listAndWatch } from "./list-watch.ts";
 
 export interface InformerEvents {
   onAdd?: (object: KubeObject) => void;
@@ -18,4 +24,69 @@ export interface Informer<T extends KubeObject = KubeObject> {
   addIndex(name: string, values: (object: T) => string[]): void;
   /** Existing objects are told as adds. Returns its stop. */
   subscribe(events: InformerEvents): () => void;
+}
+
+export interface InformerOptions {
+  client: Client;
+  resource: Resource;
+  namespace?: string;
+  labelSelector?: string;
+  fieldSelector?: string;
+  clock: Clock;
+  log: Log;
+  scope: Scope;
+}
+
+function tell(events: InformerEvents, before?: KubeObject, after?: KubeObject) {
+  if (after && before) events.onUpdate?.(after, before);
+  else if (after) events.onAdd?.(after);
+  else if (before) events.onDelete?.(before);
+}
+
+/** Starts at once; stops with the scope. */
+export function createInformer<T extends KubeObject = KubeObject>(
+  options: InformerOptions,
+): Informer<T> {
+  const { resource, namespace, scope, labelSelector, fieldSelector, log } = options;
+  const cache = new Cache();
+  const subscribers = new Set<InformerEvents>();
+  let synced = () => {};
+  const whenSynced = new Promise<void>((resolve) => (synced = resolve));
+  const changed = (before?: KubeObject, after?: KubeObject) => {
+    for (const events of subscribers) {
+      try {
+        tell(events, before, after);
+      } catch (error) {
+        log.error("an informer's listener failed", {
+          resource: resource.resource,
+          error: String(error),
+        });
+      }
+    }
+  };
+  void listAndWatch({
+    client: options.client,
+    target: { ...resource, ...(namespace !== undefined && { namespace }) },
+    ...(labelSelector !== undefined && { labelSelector }),
+    ...(fieldSelector !== undefined && { fieldSelector }),
+    clock: options.clock,
+    log,
+    signal: scope.signal,
+    cache,
+    changed,
+    synced,
+  });
+  return {
+    synced: () => whenSynced,
+    get: (name, inNamespace) =>
+      cache.get(inNamespace ? `${inNamespace}/${name}` : name) as T | undefined,
+    list: (inNamespace) => cache.list(inNamespace) as T[],
+    byIndex: (name, value) => cache.byIndex(name, value) as T[],
+    addIndex: (name, values) => cache.addIndex(name, values),
+    subscribe: (events) => {
+      for (const object of cache.list()) tell(events, undefined, object);
+      subscribers.add(events);
+      return () => void subscribers.delete(events);
+    },
+  };
 }
