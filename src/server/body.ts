@@ -3,6 +3,7 @@ import { parseDocument } from "yaml";
 import { isObject } from "../lib/json.ts";
 import { scanJson } from "../lib/json-duplicates.ts";
 import { badRequest, StatusError } from "../lib/status-error.ts";
+import { decodeProtobuf, protobufType } from "./protobuf/decode.ts";
 import type { ApiRequest } from "./request.ts";
 
 /** Largest request body, as upstream. */
@@ -67,13 +68,13 @@ const parsers: Record<string, (bytes: Uint8Array) => Document> = {
   "application/strategic-merge-patch+json": parseJson,
   "application/apply-patch+yaml": parseYaml,
   "application/yaml": parseYaml,
+  [protobufType]: (bytes) => ({ value: decodeProtobuf(bytes), duplicates: [] }),
 };
 
+const objectTypes = ["application/json", "application/yaml", protobufType];
+
 /** Reads the body as one of `accepted`; a decoded body is taken as it is. */
-export function readDocument(
-  request: ApiRequest,
-  accepted = ["application/json", "application/yaml"],
-): Document {
+export function readDocument(request: ApiRequest, accepted = objectTypes): Document {
   const { body } = request;
   if (body !== undefined && !(body instanceof Uint8Array)) return { value: body, duplicates: [] };
   const mediaType = mediaTypeOf(request.headers);

@@ -2,17 +2,10 @@
 import { stringify } from "yaml";
 import type { KubeObject } from "../kinds/object.ts";
 import type { Call } from "./core.ts";
-import type { Accept } from "./negotiate.ts";
+import { partialOf } from "./partial.ts";
 import type { ApiResponse } from "./request.ts";
 import { fromStored, shownBytes } from "./stored.ts";
 import { tableOf } from "./table/table.ts";
-
-/** `meta/v1 PartialObjectMetadata` of an object. */
-export const partialOf = (object: KubeObject, version: Accept["version"]) => ({
-  kind: "PartialObjectMetadata",
-  apiVersion: `meta.k8s.io/${version}`,
-  metadata: object.metadata,
-});
 
 export const contentTypes = { json: "application/json", yaml: "application/yaml" } as const;
 

@@ -3,7 +3,7 @@ import type { Kind } from "../../kinds/kind.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { badRequest } from "../../lib/status-error.ts";
 import type { Call } from "../core.ts";
-import { partialOf } from "../respond.ts";
+import { partialOf } from "../partial.ts";
 import { cellsOf, columnsOf } from "./columns.ts";
 
 /** What of the objects comes with the rows. */

@@ -14,7 +14,8 @@ import {
   type ListQuery,
 } from "../list-options.ts";
 import type { ApiResponse } from "../request.ts";
-import { partialOf, respondWith } from "../respond.ts";
+import { partialOf } from "../partial.ts";
+import { respondWith } from "../respond.ts";
 import { selectionOf, type Selection } from "../selection.ts";
 import { fromStored, keyOf, prefixOf, shownBytes } from "../stored.ts";
 import { tableOf } from "../table/table.ts";

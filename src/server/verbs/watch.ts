@@ -6,7 +6,7 @@ import { Compacted, WatcherTooSlow } from "../../store/store.ts";
 import type { Call } from "../core.ts";
 import { checkMatch, parseRevision, revisionExpired, tooLargeRevision } from "../list-options.ts";
 import type { ApiResponse } from "../request.ts";
-import { partialOf } from "../respond.ts";
+import { partialOf } from "../partial.ts";
 import { selectionOf, type Selection } from "../selection.ts";
 import { fromStored, prefixOf } from "../stored.ts";
 import { isTrue } from "../request-info.ts";
@@ -108,7 +108,7 @@ function lineEncoder(call: Call): Encoder<Uint8Array> {
 }
 
 /** Puts the objects that exist, page by page. Returns the revision they are true at. */
-async function putInitial<T>(
+async function putInitial(
   call: Call,
   query: WatchQuery,
   put: (changes: Change[]) => Promise<void>,

@@ -1,0 +1,97 @@
+// Derives src/server/protobuf/messages.json from Kubernetes' published protobuf and OpenAPI documents:
+// the numbers and types of fields, nothing else.
+//
+//   node tools/generate-protobuf.ts path/to/protobuf path/to/swagger.json
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+type Any = Record<string, any>;
+const [protobufs = "../shared/data/kubernetes/protobuf", swaggerFile] = process.argv.slice(2);
+const swagger = JSON.parse(
+  readFileSync(swaggerFile ?? "../shared/data/kubernetes/swagger-v1.36.json", "utf8"),
+);
+const definitions: Any = swagger.definitions;
+
+/** `k8s.io.api.core.v1.Pod` to the name OpenAPI knows it by, `io.k8s.api.core.v1.Pod`. */
+const definitionName = (name: string) =>
+  name.replace(/^\.?k8s\.io\./, "io.k8s.").replaceAll("_", "-");
+
+const scalars: Any = {
+  string: "s",
+  bytes: "y",
+  bool: "b",
+  int32: "i",
+  int64: "i",
+  uint32: "i",
+  uint64: "i",
+  double: "d",
+};
+
+const all: Any = {};
+
+function collect(node: Any, name: string, packageName: string) {
+  if (node["fields"]) all[name] = { fields: node["fields"], packageName };
+  for (const [key, child] of Object.entries((node["nested"] ?? {}) as Any)) {
+    collect(child, name ? `${name}.${key}` : key, packageName);
+  }
+}
+
+for (const file of readdirSync(protobufs, { recursive: true }) as string[]) {
+  if (!file.endsWith("protobuf.json")) continue;
+  const document = JSON.parse(readFileSync(join(protobufs, file), "utf8"));
+  collect(document, "", document.package);
+}
+
+/** A list that Go names as a type of its own. */
+const isWrapper = (name: string, fields: Any) =>
+  Object.keys(fields).join() === "items" && !definitions[definitionName(name)];
+
+function typeOf(type: string, packageName: string): string {
+  if (scalars[type]) return scalars[type];
+  const name = type.startsWith(".") ? type.slice(1) : `${packageName}.${type}`;
+  if (!all[name]) throw new Error(`no message ${name}`);
+  return isWrapper(name, all[name].fields) ? "*s" : definitionName(name);
+}
+
+const messages: Any = {};
+for (const [name, { fields, packageName }] of Object.entries(all)) {
+  if (isWrapper(name, fields)) continue;
+  const known = definitions[definitionName(name)]?.properties;
+  messages[definitionName(name)] = Object.fromEntries(
+    Object.entries(fields as Any).map(([field, { id, rule, keyType, type }]) => {
+      const inner = typeOf(type, packageName);
+      if (inner === "*s" && !keyType) return [id, [field, "wrapped"]];
+      if (keyType) return [id, [field, inner === "*s" ? "wrapped" : inner, "map"]];
+      if (rule === "repeated") return [id, [field, inner, "list"]];
+      // Embedded structs: their fields stand in the object itself.
+      const embedded = known && !known[field] && inner.startsWith("io.");
+      return [id, embedded ? [field, inner, "inline"] : [field, inner]];
+    }),
+  );
+}
+
+const kinds: Record<string, string> = {};
+for (const [name, definition] of Object.entries(definitions)) {
+  for (const { group, version, kind } of definition["x-kubernetes-group-version-kind"] ?? []) {
+    if (messages[name]) kinds[`${group ? `${group}/` : ""}${version}/${kind}`] = name;
+  }
+}
+
+/** Only what a kind leads to. */
+const used = new Set<string>();
+function reach(name: string) {
+  if (used.has(name)) return;
+  used.add(name);
+  for (const [, type] of Object.values(messages[name] as Record<string, string[]>)) {
+    if (type!.startsWith("io.")) reach(type!);
+  }
+}
+for (const name of Object.values(kinds)) reach(name);
+
+const lines = [...used]
+  .sort()
+  .map((name) => `${JSON.stringify(name)}:${JSON.stringify(messages[name])}`);
+writeFileSync(
+  join(import.meta.dirname, "../src/server/protobuf/messages.json"),
+  `{"kinds":${JSON.stringify(kinds)},"messages":{\n${lines.join(",\n")}}}\n`,
+);
