@@ -2,12 +2,19 @@
 // starts its informers, keeps its queue and calls `reconcile` with a key, never with an event:
 // level-triggered, idempotent, woken by signal and by timer. A failure is retried with back-off by the
 // queue; `reconcile` itself never retries.
+import { keyOf } from "../client/cache.ts";
 import type { Client, Resource } from "../client/client.ts";
+import { eventRecorder } from "../client/events.ts";
+import type { RecordEvent } from "../client/events.ts";
 import type { Informer } from "../client/informer.ts";
+import { resourceKey } from "../client/informers.ts";
+import type { Informers } from "../client/informers.ts";
 import type { KubeObject } from "../kinds/object.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
+import type { Scope } from "../lib/scope.ts";
+import { WorkQueue } from "../lib/work-queue.ts";
 
 /** `namespace/name`, or `name` for a cluster-scoped object. */
 export type Key = string;
@@ -29,9 +36,17 @@ export interface ControllerContext {
   /** The informer of a declared input; throws for one that was not declared. */
   informer(resource: Resource): Informer;
   /** Records an Event about `object`. Never throws. */
-  event(object: KubeObject, type: "Normal" | "Warning", reason: string, message: string): void;
+  event: RecordEvent;
+  /** What the server serves now, CustomResourceDefinitions included. */
+  discover(): Promise<DiscoveredResource[]>;
   /** Wakes `key` again after `ms`. */
   wakeAfter(key: Key, ms: number): void;
+}
+
+export interface DiscoveredResource extends Resource {
+  kind: string;
+  namespaced: boolean;
+  verbs: string[];
 }
 
 export interface Controller {
@@ -41,8 +56,102 @@ export interface Controller {
   /** Resources it writes, for its RBAC and for the graph. `resource/subresource` is written as a plural with a slash. */
   outputs: Resource[];
   reconcile(key: Key, context: ControllerContext): Promise<void>;
+  /** Called once when the inputs are complete, before the first key: to add indexes. */
+  start?(context: ControllerContext): void | Promise<void>;
   /** Wake every known key of the first input this often, besides signals. */
   resyncMs?: number;
   /** Reconcile at most this many keys at once (default 4). */
   workers?: number;
+}
+
+export interface ControllersOptions {
+  client: Client;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  scope: Scope;
+  /** All informers of the process, so that ten readers of a resource share one. */
+  informers: Informers;
+  /** Every listable resource that the server has now, from discovery. */
+  discover: () => Promise<DiscoveredResource[]>;
+}
+
+const workersDefault = 4;
+
+function eachKey(input: Input, context: ControllerContext, wake: (key: Key) => void) {
+  const keys = input.keys ?? ((object: KubeObject) => [keyOf(object)]);
+  return (object: KubeObject, previous?: KubeObject) => {
+    for (const key of keys(object, context, previous)) wake(key);
+  };
+}
+
+async function startController(controller: Controller, options: ControllersOptions) {
+  const { client, clock, random, scope, informers, discover } = options;
+  const log = options.log.with({ controller: controller.name });
+  const queue = new WorkQueue({
+    clock,
+    workers: controller.workers ?? workersDefault,
+    work: (key) => controller.reconcile(key, context),
+    onError: (key, error, failures) =>
+      log[failures > 3 ? "warn" : "debug"]("reconcile failed", {
+        key,
+        failures,
+        error: String(error),
+      }),
+  });
+  const own = new Map(
+    controller.inputs.map((input) => [resourceKey(input.resource), informers.get(input)]),
+  );
+  const context: ControllerContext = {
+    client,
+    clock,
+    random,
+    log,
+    signal: scope.signal,
+    discover,
+    informer: (wanted) => {
+      const informer = own.get(resourceKey(wanted));
+      if (informer) return informer;
+      throw new Error(`${controller.name} reads ${wanted.resource} but does not declare it`);
+    },
+    event: eventRecorder({
+      client,
+      clock,
+      random,
+      log,
+      component: `${controller.name}-controller`,
+    }),
+    wakeAfter: (key, ms) => queue.addAfter(key, ms),
+  };
+  await Promise.all([...own.values()].map((informer) => informer.synced()));
+  await controller.start?.(context);
+  for (const input of controller.inputs) {
+    const wake = eachKey(input, context, (key) => queue.add(key));
+    const informer = informers.get(input);
+    scope.defer(
+      informer.subscribe({
+        onAdd: (object) => wake(object),
+        onUpdate: (object, previous) => wake(object, previous),
+        onDelete: (object) => wake(object),
+      }),
+    );
+  }
+  if (controller.resyncMs !== undefined) {
+    const [first] = controller.inputs;
+    const wake = eachKey(first!, context, (key) => queue.add(key));
+    scope.defer(
+      clock.every(controller.resyncMs, () =>
+        informers
+          .get(first!)
+          .list()
+          .forEach((o) => wake(o)),
+      ),
+    );
+  }
+  scope.defer(() => queue.stop());
+}
+
+/** Resolves once every controller has seen its inputs whole and works. */
+export async function startControllers(controllers: Controller[], options: ControllersOptions) {
+  await Promise.all(controllers.map((controller) => startController(controller, options)));
 }

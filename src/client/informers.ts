@@ -1,0 +1,40 @@
+// One informer per resource and selection for a whole process.
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import type { Scope } from "../lib/scope.ts";
+import type { Client, Resource } from "./client.ts";
+import { createInformer } from "./informer.ts";
+import type { Informer } from "./informer.ts";
+
+export interface InformerChoice {
+  resource: Resource;
+  labelSelector?: string;
+  fieldSelector?: string;
+}
+
+export const resourceKey = ({ group, version, resource }: Resource) =>
+  `${group}/${version}/${resource}`;
+
+export class Informers {
+  readonly #options: { client: Client; clock: Clock; log: Log; scope: Scope };
+  readonly #informers = new Map<string, Informer>();
+
+  constructor(options: { client: Client; clock: Clock; log: Log; scope: Scope }) {
+    this.#options = options;
+  }
+
+  /** The shared informer of a resource, started when first asked for. */
+  get({ resource, labelSelector = "", fieldSelector = "" }: InformerChoice): Informer {
+    const key = [resourceKey(resource), labelSelector, fieldSelector].join("?");
+    let informer = this.#informers.get(key);
+    if (!informer) {
+      const select = {
+        ...(labelSelector && { labelSelector }),
+        ...(fieldSelector && { fieldSelector }),
+      };
+      informer = createInformer({ ...this.#options, resource, ...select });
+      this.#informers.set(key, informer);
+    }
+    return informer;
+  }
+}
