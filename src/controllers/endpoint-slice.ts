@@ -1,0 +1,214 @@
+// EndpointSlices of Services that select pods: which addresses answer, on which ports, and whether they are
+// ready. Named ports may mean different numbers in different pods, so slices are grouped by their ports.
+import { resource } from "../client/client.ts";
+import type { Draft, KubeObject } from "../kinds/object.ts";
+import { jsonEqual } from "../lib/json.ts";
+import { isStatus } from "../lib/status-error.ts";
+import { controllerReference } from "./pod-template.ts";
+import { hasFinished, isReady, isTerminating } from "./pod-state.ts";
+import type { Controller, ControllerContext, Key } from "./runtime.ts";
+
+export const services = resource("v1", "services");
+const pods = resource("v1", "pods");
+const nodes = resource("v1", "nodes");
+export const endpointSlices = resource("discovery.k8s.io/v1", "endpointslices");
+
+const managedBy = "endpointslice.kubernetes.io/managed-by";
+const manager = "endpointslice-controller.k8s.io";
+export const serviceLabel = "kubernetes.io/service-name";
+const endpointsMax = 100;
+
+/** Does a plain map of labels match? An empty one selects nothing here. */
+export const selects = (selector: Record<string, string> | undefined, pod: KubeObject) => {
+  const pairs = Object.entries(selector ?? {});
+  return pairs.length > 0 && pairs.every(([k, v]) => pod.metadata.labels?.[k] === v);
+};
+
+/** The pod's number for a Service port; undefined when the pod has no port of that name. */
+export function targetPort(port: any, pod: KubeObject): number | undefined {
+  const target = port.targetPort ?? port.port;
+  if (typeof target === "number") return target;
+  const sidecars = (pod.spec.initContainers ?? []).filter((c: any) => c.restartPolicy === "Always");
+  for (const container of [...pod.spec.containers, ...sidecars]) {
+    for (const one of container.ports ?? []) {
+      if (one.name === target && (one.protocol ?? "TCP") === (port.protocol ?? "TCP")) {
+        return one.containerPort;
+      }
+    }
+  }
+  return undefined;
+}
+
+function endpointOf(pod: KubeObject, service: KubeObject, zone: string | undefined) {
+  const serving = isReady(pod);
+  const terminating = isTerminating(pod);
+  const all = service.spec.publishNotReadyAddresses === true;
+  const { hostname, subdomain, nodeName } = pod.spec;
+  const named = hostname && subdomain === service.metadata.name ? { hostname } : {};
+  const { name, namespace, uid } = pod.metadata;
+  return {
+    addresses: [pod.status.podIP as string],
+    conditions: { ready: all || (serving && !terminating), serving: all || serving, terminating },
+    ...named,
+    ...(nodeName && { nodeName }),
+    ...(zone && { zone }),
+    targetRef: { kind: "Pod", namespace, name, uid },
+  };
+}
+
+export interface WantedSlice {
+  ports: object[];
+  endpoints: ReturnType<typeof endpointOf>[];
+}
+
+/** The slices that `service` should have, each within the limit. Pure. */
+export function planSlices(
+  service: KubeObject,
+  members: KubeObject[],
+  zoneOf: (node: string) => string | undefined,
+): WantedSlice[] {
+  const groups = new Map<string, WantedSlice>();
+  for (const pod of members) {
+    if (!pod.status?.podIP || hasFinished(pod)) continue;
+    const ports = (service.spec.ports ?? []).flatMap((port: any) => {
+      const number = targetPort(port, pod);
+      const { name = "", protocol = "TCP", appProtocol } = port;
+      return number === undefined
+        ? []
+        : [{ name, protocol, port: number, ...(appProtocol && { appProtocol }) }];
+    });
+    const key = JSON.stringify(ports);
+    const group = groups.get(key) ?? { ports, endpoints: [] };
+    group.endpoints.push(endpointOf(pod, service, zoneOf(pod.spec.nodeName)));
+    groups.set(key, group);
+  }
+  return [...groups.values()].flatMap(({ ports, endpoints }) => {
+    const sorted = endpoints.sort((a, b) => (a.addresses[0]! < b.addresses[0]! ? -1 : 1));
+    const slices: WantedSlice[] = [];
+    for (let i = 0; i < sorted.length; i += endpointsMax) {
+      slices.push({ ports, endpoints: sorted.slice(i, i + endpointsMax) });
+    }
+    return slices;
+  });
+}
+
+function draftOf(service: KubeObject, slice: WantedSlice): Draft {
+  const headless = service.spec.clusterIP === "None";
+  return {
+    apiVersion: "discovery.k8s.io/v1",
+    kind: "EndpointSlice",
+    metadata: {
+      generateName: `${service.metadata.name}-`,
+      namespace: service.metadata.namespace!,
+      labels: {
+        ...service.metadata.labels,
+        [serviceLabel]: service.metadata.name,
+        [managedBy]: manager,
+        ...(headless && { "service.kubernetes.io/headless": "" }),
+      },
+      ownerReferences: [controllerReference(service)],
+    },
+    addressType: "IPv4",
+    ...slice,
+  };
+}
+
+async function write(service: KubeObject, wanted: WantedSlice[], context: ControllerContext) {
+  const { client } = context;
+  const { namespace, name } = service.metadata;
+  const target = { ...endpointSlices, namespace };
+  const known = context
+    .informer(endpointSlices)
+    .byIndex("service", `${namespace}/${name}`)
+    .filter(({ metadata }) => metadata.labels?.[managedBy] === manager);
+  const spare = [...known];
+  const changed: WantedSlice[] = [];
+  for (const slice of wanted.length > 0 ? wanted : [{ ports: [], endpoints: [] }]) {
+    const same = spare.findIndex(
+      (one) =>
+        jsonEqual(one["endpoints"] ?? [], slice.endpoints) &&
+        jsonEqual(one["ports"] ?? [], slice.ports),
+    );
+    if (same >= 0) spare.splice(same, 1);
+    else changed.push(slice);
+  }
+  for (const slice of changed) {
+    const reused = spare.shift();
+    const draft = draftOf(service, slice);
+    if (reused) {
+      const { labels } = draft.metadata!;
+      const at = { ...target, name: reused.metadata.name };
+      await client.patch(at, "merge", { metadata: { labels }, ...slice });
+    } else await client.create(target, draft);
+  }
+  for (const { metadata } of spare) {
+    await client.delete({ ...target, name: metadata.name }).catch((error: unknown) => {
+      if (!isStatus(error, "NotFound")) throw error;
+    });
+  }
+}
+
+async function reconcile(key: Key, context: ControllerContext) {
+  const [namespace, name] = key.split("/") as [string, string];
+  const service = context.informer(services).get(name, namespace);
+  if (!service || service.metadata.deletionTimestamp) return;
+  if (!service.spec.selector || service.spec.type === "ExternalName") return;
+  const members = context
+    .informer(pods)
+    .list(namespace)
+    .filter((pod) => selects(service.spec.selector, pod));
+  const zoneOf = (node: string) =>
+    context.informer(nodes).get(node)?.metadata.labels?.["topology.kubernetes.io/zone"];
+  await write(service, planSlices(service, members, zoneOf), context);
+}
+
+/** The Services of which a pod is or was a member. */
+export function memberKeys(
+  pod: KubeObject,
+  context: ControllerContext,
+  previous?: KubeObject,
+): Key[] {
+  const seen = ({ metadata, spec, status }: KubeObject) => [
+    metadata.labels,
+    metadata.deletionTimestamp,
+    spec.nodeName,
+    status?.podIP,
+    status?.phase,
+    status?.conditions?.find((c: any) => c.type === "Ready")?.status,
+  ];
+  if (previous && jsonEqual(seen(previous), seen(pod))) return [];
+  return context
+    .informer(services)
+    .list(pod.metadata.namespace)
+    .filter(
+      ({ spec }) => selects(spec.selector, pod) || (previous && selects(spec.selector, previous)),
+    )
+    .map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+}
+
+export const endpointSliceController: Controller = {
+  name: "endpoint-slice",
+  inputs: [
+    { resource: services },
+    { resource: pods, keys: memberKeys },
+    {
+      resource: endpointSlices,
+      keys: ({ metadata }) => {
+        const service = metadata.labels?.[serviceLabel];
+        return service && metadata.labels?.[managedBy] === manager
+          ? [`${metadata.namespace}/${service}`]
+          : [];
+      },
+    },
+    { resource: nodes, keys: () => [] },
+  ],
+  outputs: [endpointSlices],
+  start(context) {
+    context
+      .informer(endpointSlices)
+      .addIndex("service", ({ metadata }) => [
+        `${metadata.namespace}/${metadata.labels?.[serviceLabel] ?? ""}`,
+      ]);
+  },
+  reconcile,
+};

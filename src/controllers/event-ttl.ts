@@ -1,0 +1,33 @@
+// Events older than an hour go, as Kubernetes' own do.
+import { resource } from "../client/client.ts";
+import type { KubeObject } from "../kinds/object.ts";
+import { isStatus } from "../lib/status-error.ts";
+import type { Controller } from "./runtime.ts";
+
+const events = resource("v1", "events");
+const ttlMs = 60 * 60_000;
+
+const lastSeen = (event: KubeObject) =>
+  Date.parse(
+    event["series"]?.lastObservedTime ??
+      event["lastTimestamp"] ??
+      event["eventTime"] ??
+      event.metadata.creationTimestamp,
+  ) || Date.parse(event.metadata.creationTimestamp);
+
+export const eventTtlController: Controller = {
+  name: "event-ttl",
+  inputs: [{ resource: events }],
+  outputs: [events],
+  async reconcile(key, { client, clock, informer, wakeAfter }) {
+    const [namespace, name] = key.split("/") as [string, string];
+    const event = informer(events).get(name, namespace);
+    if (!event) return;
+    const leftMs = lastSeen(event) + ttlMs - clock.now();
+    // A time that lies ahead was given by a wrong clock: the event gets one lifetime from now.
+    if (leftMs > 0) return wakeAfter(key, Math.min(leftMs, ttlMs));
+    await client.delete({ ...events, namespace, name }).catch((error: unknown) => {
+      if (!isStatus(error, "NotFound")) throw error;
+    });
+  },
+};
