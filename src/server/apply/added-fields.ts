@@ -1,5 +1,5 @@
-// What the writer of a new value owns: every path in it. This is the hot path of create, one walk that
-// yields `fieldsV1` as it goes.
+// What the writer of a new value owns: every path in it. This is the hot path of create, one walk
+// that yields `fieldsV1` as it goes.
 import { isObject } from "../../lib/json.ts";
 import { isEmpty, leaf, type FieldSet } from "./field-set.ts";
 import { anyType, type FieldType } from "./field-type.ts";
@@ -14,7 +14,8 @@ export const added = (type: FieldType, value: unknown): FieldSet =>
   addedBelow(type, value, false) ?? leaf;
 
 /**
- * Every path of `value`. `quiet`: all down to here stands in an empty object too, so is not itself owned.
+ * Every path of `value`. `quiet`: all down to here stands in an empty object too, so is not itself
+ * owned.
  */
 export function addedBelow(type: FieldType, value: unknown, quiet: boolean): FieldSet | undefined {
   if (typeof value !== "object" || value === null || type.shape === "leaf") return leaf;

@@ -1,12 +1,14 @@
-// The fields that an apply configuration tells, as structured-merge-diff's ToFieldSet: leaves, items of
-// lists and entries of maps, but not the structs between. A configuration that cannot be one is an
-// error, collected in the words of upstream.
+// The fields that an apply configuration tells, as structured-merge-diff's ToFieldSet: leaves,
+// items of lists and entries of maps, but not the structs between. A configuration that cannot be
+// one is an error, collected in the words of upstream.
 import { isObject } from "../../lib/json.ts";
 import { leaf, printPath, type FieldSet } from "./field-set.ts";
 import { anyType, type FieldType } from "./field-type.ts";
 import { elementOf, missingKey, type JsonMap } from "./items.ts";
 
-/** A place in a configuration and what is wrong there: `.spec.foo: field not declared in schema`. */
+/**
+ * A place in a configuration and what is wrong there: `.spec.foo: field not declared in schema`.
+ */
 export type TypeErrors = string[];
 
 /** Every path of the configuration below a root of type `type`; errors are added to `errors`. */

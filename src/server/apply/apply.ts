@@ -1,5 +1,6 @@
-// Server-side apply (KEP-555): a manager tells the fields it has an opinion on; the object becomes what
-// all managers together say, and a manager that wants another value than the owner's gets a conflict.
+// Server-side apply (KEP-555): a manager tells the fields it has an opinion on; the object becomes
+// what all managers together say, and a manager that wants another value than the owner's gets a
+// conflict.
 import { apiVersionOf, type Kind } from "../../kinds/kind.ts";
 import type { Draft, KubeObject, ManagedFieldsEntry } from "../../kinds/object.ts";
 import type { Definitions } from "../../kinds/schema.ts";
@@ -43,9 +44,9 @@ export interface ApplyOptions {
 }
 
 /**
- * The object after the apply, managedFields included, before defaults and validation. Returns `live`
- * itself when the apply changes nothing. Throws Conflict, BadRequest, Invalid or InternalError (a
- * configuration that does not fit the schema, as upstream).
+ * The object after the apply, managedFields included, before defaults and validation. Returns
+ * `live` itself when the apply changes nothing. Throws Conflict, BadRequest, Invalid or
+ * InternalError (a configuration that does not fit the schema, as upstream).
  */
 export function applyObject(options: ApplyOptions): KubeObject {
   const { kind, definitions, live, config, force, subresource, time } = options;

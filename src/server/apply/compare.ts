@@ -1,5 +1,5 @@
-// What a write changed, by path. Subtrees that are one and the same value are passed over at once, so a
-// patch that shares everything it did not touch costs only what it touched.
+// What a write changed, by path. Subtrees that are one and the same value are passed over at once,
+// so a patch that shares everything it did not touch costs only what it touched.
 import { isObject, jsonEqual } from "../../lib/json.ts";
 import { added, addedBelow } from "./added-fields.ts";
 import { leaf, type FieldSet } from "./field-set.ts";

@@ -1,9 +1,11 @@
-// A set of field paths is kept as its own wire form, the `fieldsV1` of a managedFields entry: a trie whose
-// edges are path elements (`f:name`, `k:{"name":"x"}`, `v:"x"`, `i:0`). Reading and writing an entry
-// then costs nothing, which matters because every write of every object passes here. A node is in the
-// set when it holds "." or holds nothing; the root of the trie is never in the set.
+// A set of field paths is kept as its own wire form, the `fieldsV1` of a managedFields entry: a
+// trie whose edges are path elements (`f:name`, `k:{"name":"x"}`, `v:"x"`, `i:0`). Reading and
+// writing an entry then costs nothing, which matters because every write of every object passes
+// here. A node is in the set when it holds "." or holds nothing; the root of the trie is never in
+// the set.
 //
-// Sets are shared and never changed in place; each operation returns an operand itself where it can.
+// Sets are shared and never changed in place; each operation returns an operand itself where it
+// can.
 
 export interface FieldSet {
   [element: string]: FieldSet;

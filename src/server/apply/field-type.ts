@@ -1,5 +1,5 @@
-// How values of a schema are owned: as a whole, by field, by item. Compiled once per schema, lazily since
-// schemas may contain themselves, so that walking an object touches no schema keywords.
+// How values of a schema are owned: as a whole, by field, by item. Compiled once per schema, lazily
+// since schemas may contain themselves, so that walking an object touches no schema keywords.
 import type { Kind } from "../../kinds/kind.ts";
 import { resolve, type Definitions, type Schema } from "../../kinds/schema.ts";
 
@@ -27,7 +27,9 @@ export interface Field {
   type: () => FieldType;
   /** Not owned by anybody: the server's own metadata, and what another subresource writes. */
   ignored: boolean;
-  /** Present in an empty object upstream (a struct that is no pointer), so creating it owns nothing. */
+  /**
+   * Present in an empty object upstream (a struct that is no pointer), so creating it owns nothing.
+   */
   quiet: boolean;
 }
 
@@ -81,7 +83,10 @@ function compileMap(schema: Schema, definitions: Definitions): FieldType {
   return type;
 }
 
-/** Fields of built-in kinds (whose schemas are references) that hold structs and not pointers upstream. */
+/**
+ * Fields of built-in kinds (whose schemas are references) that hold structs and not pointers
+ * upstream.
+ */
 const structFields = new Set([
   "metadata",
   "spec",

@@ -1,5 +1,6 @@
-// The way from client-side to server-side apply, as upstream smooths it for kubectl alone: values that
-// still stand as kubectl last applied them are no conflict, and the annotation is kept current while it is there.
+// The way from client-side to server-side apply, as upstream smooths it for kubectl alone: values
+// that still stand as kubectl last applied them are no conflict, and the annotation is kept current
+// while it is there.
 import { isObject } from "../../lib/json.ts";
 import type { Draft } from "../../kinds/object.ts";
 import { appliedFields } from "./applied-fields.ts";

@@ -1,6 +1,6 @@
-// Ownership after an ordinary write (create, update, patch): what it changed now belongs to the writer
-// alone, what it removed belongs to nobody (KEP-555). Runs on every write, so a create is one walk and an
-// update costs what it changed.
+// Ownership after an ordinary write (create, update, patch): what it changed now belongs to the
+// writer alone, what it removed belongs to nobody (KEP-555). Runs on every write, so a create is
+// one walk and an update costs what it changed.
 import type { Kind } from "../../kinds/kind.ts";
 import { apiVersionOf } from "../../kinds/kind.ts";
 import type { KubeObject, ManagedFieldsEntry } from "../../kinds/object.ts";
@@ -43,7 +43,9 @@ export interface UpdateOptions {
   time: string;
 }
 
-/** The managedFields of `object` after an ordinary write; undefined when nobody is to own anything. */
+/**
+ * The managedFields of `object` after an ordinary write; undefined when nobody is to own anything.
+ */
 export function updateManagedFields(options: UpdateOptions): ManagedFieldsEntry[] | undefined {
   const { kind, definitions, object, old, subresource, time } = options;
   const type = rootTypeOf(kind, subresource, definitions);
@@ -91,8 +93,8 @@ function claim(
 }
 
 /**
- * The entries to start from: those the client sent, if it may set them and they can be read, else the
- * stored ones. `[{}]` starts from none.
+ * The entries to start from: those the client sent, if it may set them and they can be read, else
+ * the stored ones. `[{}]` starts from none.
  */
 function currentEntries(object: KubeObject, old: KubeObject | undefined, subresource: string) {
   const stored = old?.metadata.managedFields ?? [];

@@ -46,7 +46,10 @@ export const makeEntry = (id: ManagerId, time: string, set: FieldSet): ManagedFi
   ...(id.subresource && { subresource: id.subresource }),
 });
 
-/** The entry owning `set` instead; itself when it does already; undefined when there is nothing to own. */
+/**
+ * The entry owning `set` instead; itself when it does already; undefined when there is nothing to
+ * own.
+ */
 export function withFields(entry: ManagedFieldsEntry, set: FieldSet) {
   if (isEmpty(set)) return undefined;
   return set === entry.fieldsV1 ? entry : { ...entry, fieldsV1: set };

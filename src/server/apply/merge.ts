@@ -1,5 +1,5 @@
-// Lays an apply configuration over the live object (structured-merge-diff's Merge): fields of maps and
-// items of keyed lists one by one, everything else as a whole.
+// Lays an apply configuration over the live object (structured-merge-diff's Merge): fields of maps
+// and items of keyed lists one by one, everything else as a whole.
 import { isObject } from "../../lib/json.ts";
 import { anyType, type FieldType } from "./field-type.ts";
 import { elementOf, itemsByElement, own, type JsonMap } from "./items.ts";
@@ -27,8 +27,8 @@ function mergeValues(type: FieldType, live: unknown, config: unknown): unknown {
 }
 
 /**
- * Items in the order of the configuration; live items that it does not name keep their place between
- * the shared ones. `shared` walks the items on both sides in the configuration's order.
+ * Items in the order of the configuration; live items that it does not name keep their place
+ * between the shared ones. `shared` walks the items on both sides in the configuration's order.
  */
 function mergeLists(type: FieldType, live: unknown[], config: unknown[]): unknown[] {
   const liveElements = live.map((item, index) => elementOf(type, item, index));

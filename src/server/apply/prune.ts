@@ -5,8 +5,8 @@ import { anyType, type FieldType } from "./field-type.ts";
 import { elementOf, type JsonMap } from "./items.ts";
 
 /**
- * `last` is what the manager owned, `kept` what anybody owns now. Whatever `last` names and `kept` says
- * nothing of goes, with all below it. Returns `value` itself when nothing goes.
+ * `last` is what the manager owned, `kept` what anybody owns now. Whatever `last` names and `kept`
+ * says nothing of goes, with all below it. Returns `value` itself when nothing goes.
  */
 export function pruneMap(type: FieldType, value: JsonMap, last: FieldSet, kept: FieldSet): JsonMap {
   let out = value;

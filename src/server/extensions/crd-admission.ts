@@ -1,5 +1,5 @@
-// CustomResourceDefinitions on their way in: what the writer left out is filled in, the finalizer that
-// holds a definition until its objects are gone is put on, and what is wrong is refused.
+// CustomResourceDefinitions on their way in: what the writer left out is filled in, the finalizer
+// that holds a definition until its objects are gone is put on, and what is wrong is refused.
 import { invalid } from "../../lib/status-error.ts";
 import type { Admission, AdmissionRequest } from "../policy.ts";
 import { cleanupFinalizer, crdGroup, crdPlural, type Crd } from "./crd.ts";

@@ -1,5 +1,6 @@
-// Turns the definitions in the store into served kinds. A definition is served in the same turn in which
-// its write is committed, so that an object can follow it at once; its status is written afterwards.
+// Turns the definitions in the store into served kinds. A definition is served in the same turn in
+// which its write is committed, so that an object can follow it at once; its status is written
+// afterwards.
 import { timestamp, type Clock } from "../../lib/clock.ts";
 import { jsonEqual } from "../../lib/json.ts";
 import type { Log } from "../../lib/log.ts";
@@ -25,7 +26,10 @@ export interface CrdControllerOptions {
   scope: Scope;
 }
 
-/** Serves the definitions in the store, now and as they change. Resolves once all present ones are served. */
+/**
+ * Serves the definitions in the store, now and as they change. Resolves once all present ones are
+ * served.
+ */
 export async function startCrdController(options: CrdControllerOptions): Promise<void> {
   await new CrdController(options).start();
 }

@@ -1,5 +1,5 @@
-// A CustomResourceDefinition as kinds, one for each version it serves. From here on the server tells
-// them from built-in kinds in nothing. Pure.
+// A CustomResourceDefinition as kinds, one for each version it serves. From here on the server
+// tells them from built-in kinds in nothing. Pure.
 import type { Column, Kind, Verb } from "../../kinds/kind.ts";
 import type { Schema } from "../../kinds/schema.ts";
 import type { Crd, CrdVersion } from "./crd.ts";
@@ -19,8 +19,8 @@ const verbs: Verb[] = [
 ];
 
 /**
- * The kinds that `crd`, which is valid, defines, under the names it has been accepted with. While it is
- * being deleted, no more objects are created.
+ * The kinds that `crd`, which is valid, defines, under the names it has been accepted with. While
+ * it is being deleted, no more objects are created.
  */
 export function kindsOfCrd(crd: Crd): Kind[] {
   const storage = crd.spec.versions.find((version) => version.storage);

@@ -1,4 +1,5 @@
-// The objects of a definition that is being deleted go first, each as if its own deletion had been asked for.
+// The objects of a definition that is being deleted go first, each as if its own deletion had been
+// asked for.
 import type { Kind } from "../../kinds/kind.ts";
 import { RevisionMismatch, type Entry, type Store } from "../../store/store.ts";
 import type { DeletionOptions } from "../deletion-options.ts";

@@ -60,7 +60,10 @@ function isIntOrStringTypes(schema: Schema, nested: Schema, path: string) {
   return typesOnly?.[0] === "integer" && typesOnly[1] === "string" && typesOnly.length === 2;
 }
 
-/** `structure` is the schema that the nested one restricts; undefined once it has left all structure. */
+/**
+ * `structure` is the schema that the nested one restricts; undefined once it has left all
+ * structure.
+ */
 function checkNested(
   nested: Schema,
   path: string,

@@ -1,6 +1,6 @@
 // What a schema of a CustomResourceDefinition must be to be structural: every field's type is told
-// exactly once, outside of junctors, so that pruning and defaulting are plain walks. The rules and their
-// words are those of apiextensions-apiserver (pkg/apiserver/schema/validation.go).
+// exactly once, outside of junctors, so that pruning and defaulting are plain walks. The rules and
+// their words are those of apiextensions-apiserver (pkg/apiserver/schema/validation.go).
 import { RE2JS } from "re2js";
 import type { Schema } from "../../kinds/schema.ts";
 import type { FieldError } from "../../lib/status-error.ts";

@@ -1,5 +1,6 @@
-// What a CustomResourceDefinition must be, in the words of apiextensions-apiserver. What Kerb does not
-// do is refused by name (conversion webhooks) or told in a warning (CEL rules, which are stored and published).
+// What a CustomResourceDefinition must be, in the words of apiextensions-apiserver. What Kerb does
+// not do is refused by name (conversion webhooks) or told in a warning (CEL rules, which are stored
+// and published).
 import type { Schema } from "../../kinds/schema.ts";
 import { jsonEqual } from "../../lib/json.ts";
 import type { FieldError } from "../../lib/status-error.ts";
