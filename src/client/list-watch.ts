@@ -20,6 +20,8 @@ export interface ListWatchOptions {
   log: Log;
   signal: AbortSignal;
   cache: Cache;
+  /** What of an object is kept; default: all of it. */
+  keep?: (object: KubeObject) => KubeObject;
   /** Told of each change: before is absent for an add, after for a delete. */
   changed: (before: KubeObject | undefined, after: KubeObject | undefined) => void;
   /** Told when a first list is complete. */
@@ -107,9 +109,10 @@ function apply(options: ListWatchOptions, event: WatchEvent) {
   }
 }
 
-function put({ cache, changed }: ListWatchOptions, object: KubeObject) {
-  const before = cache.set(keyOf(object), object);
-  if (before?.metadata.resourceVersion !== object.metadata.resourceVersion) changed(before, object);
+function put({ cache, changed, keep }: ListWatchOptions, object: KubeObject) {
+  const kept = keep ? keep(object) : object;
+  const before = cache.set(keyOf(kept), kept);
+  if (before?.metadata.resourceVersion !== kept.metadata.resourceVersion) changed(before, kept);
 }
 
 function remove({ cache, changed }: ListWatchOptions, key: string, last?: KubeObject) {

@@ -78,7 +78,7 @@ export function planSlices(
         : [{ name, protocol, port: number, ...(appProtocol && { appProtocol }) }];
     });
     const key = JSON.stringify(ports);
-    const group = groups.get(key) ?? { ports, endpoints: [] };
+    const group: WantedSlice = groups.get(key) ?? { ports, endpoints: [] };
     group.endpoints.push(endpointOf(pod, service, zoneOf(pod.spec.nodeName)));
     groups.set(key, group);
   }

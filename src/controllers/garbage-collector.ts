@@ -1,0 +1,216 @@
+// Deletes what has lost its last owner, orphans what is to be orphaned, and holds a foreground deletion
+// until its dependents are gone. It follows every kind there is, CustomResourceDefinitions included, so
+// its inputs come from discovery and it is not a `Controller` with a fixed list.
+import { Cache } from "../client/cache.ts";
+import { resource } from "../client/client.ts";
+import { resourceKey } from "../client/informers.ts";
+import { listAndWatch } from "../client/list-watch.ts";
+import type { KubeObject, OwnerReference } from "../kinds/object.ts";
+import { Scope } from "../lib/scope.ts";
+import { isStatus } from "../lib/status-error.ts";
+import { WorkQueue } from "../lib/work-queue.ts";
+import {
+  blocking,
+  foregroundFinalizer,
+  Graph,
+  identityOf,
+  judge,
+  nodeOf,
+  orphanFinalizer,
+} from "./garbage-collector/graph.ts";
+import type { GraphNode, OwnerState } from "./garbage-collector/graph.ts";
+import type { ControllersOptions, DiscoveredResource } from "./runtime.ts";
+
+const crds = resource("apiextensions.k8s.io/v1", "customresourcedefinitions");
+const workers = 8;
+const absentMax = 2000;
+/** A finalizer that waits for others is looked at again after this, besides being woken. */
+const againMs = 1000;
+/** Never owned and numerous: following them would cost and gain nothing. */
+const ignored = new Set(["events", "events.events.k8s.io"]);
+
+const followed = ({ group, resource: name, verbs }: DiscoveredResource) =>
+  ["list", "watch", "delete"].every((verb) => verbs.includes(verb)) &&
+  !ignored.has(group ? `${name}.${group}` : name);
+
+class GarbageCollector {
+  readonly #options: ControllersOptions;
+  readonly #graph = new Graph();
+  readonly #queue: WorkQueue;
+  readonly #monitors = new Map<string, { scope: Scope; of: DiscoveredResource }>();
+  readonly #kinds = new Map<string, DiscoveredResource>();
+  /** Uids found absent when asked for live; uids are never used again. */
+  readonly #absent = new Set<string>();
+
+  constructor(options: ControllersOptions) {
+    this.#options = options;
+    this.#queue = new WorkQueue({
+      clock: options.clock,
+      workers,
+      work: (uid) => this.#process(uid),
+      onError: (uid, error) =>
+        options.log.debug("garbage collection of an object failed", { uid, error: String(error) }),
+    });
+    options.scope.defer(() => this.#queue.stop());
+  }
+
+  async start() {
+    await this.#refresh();
+    const refresh = () => void this.#refresh().catch(() => {});
+    const { informers, scope } = this.#options;
+    const events = { onAdd: refresh, onUpdate: refresh, onDelete: refresh };
+    scope.defer(informers.get({ resource: crds }).subscribe(events));
+  }
+
+  /** Follows what discovery shows now, and stops following what it no longer shows. */
+  async #refresh() {
+    const found = (await this.#options.discover()).filter(followed);
+    const wanted = new Map<string, DiscoveredResource>();
+    for (const one of found) {
+      this.#kinds.set(`${one.group}/${one.version}/${one.kind}`, one);
+      const name = `${one.group}/${one.resource}`;
+      if (!wanted.has(name)) wanted.set(name, one);
+    }
+    for (const [name, monitor] of this.#monitors) {
+      if (
+        resourceKey(wanted.get(name) ?? { group: "", version: "", resource: "" }) ===
+        resourceKey(monitor.of)
+      )
+        continue;
+      this.#monitors.delete(name);
+      void monitor.scope.close();
+    }
+    await Promise.all([...wanted].map(([name, of]) => this.#follow(name, of)));
+  }
+
+  #follow(name: string, of: DiscoveredResource): Promise<void> | undefined {
+    if (this.#monitors.has(name)) return undefined;
+    const { client, clock, log, scope } = this.#options;
+    const child = scope.child();
+    this.#monitors.set(name, { scope: child, of });
+    return new Promise((resolve) => {
+      child.defer(resolve);
+      void listAndWatch({
+        client,
+        target: { group: of.group, version: of.version, resource: of.resource },
+        clock,
+        log,
+        signal: child.signal,
+        cache: new Cache(),
+        keep: identityOf,
+        changed: (before, after) => this.#changed(of, before, after),
+        synced: resolve,
+      });
+    });
+  }
+
+  #changed(of: DiscoveredResource, before: KubeObject | undefined, after: KubeObject | undefined) {
+    if (after) {
+      const node = nodeOf(of, after);
+      this.#graph.put(node);
+      if (node.owners.length > 0 || node.deleting) this.#queue.add(node.uid);
+      return;
+    }
+    const { uid, ownerReferences = [] } = before!.metadata;
+    const dependents = this.#graph.dependents(uid);
+    this.#graph.remove(uid);
+    for (const dependent of dependents) this.#queue.add(dependent.uid);
+    // An owner that waits in the foreground may have waited for this one.
+    for (const owner of ownerReferences)
+      if (this.#graph.get(owner.uid)?.deleting) this.#queue.add(owner.uid);
+  }
+
+  async #process(uid: string) {
+    const node = this.#graph.get(uid);
+    if (!node) return;
+    if (node.deleting && node.finalizers.includes(orphanFinalizer)) return this.#orphan(node);
+    if (node.deleting && node.finalizers.includes(foregroundFinalizer))
+      return this.#foreground(node);
+    if (node.deleting || node.owners.length === 0) return;
+    const states = await Promise.all(node.owners.map((owner) => this.#stateOf(owner, node)));
+    if (states.includes(undefined)) return;
+    const hasDependents = this.#graph.dependents(uid).length > 0;
+    const verdict = judge(node, states as OwnerState[], hasDependents);
+    if (verdict.do === "unlink") await this.#unlink(node, verdict.owners);
+    if (verdict.do === "delete") await this.#delete(node, verdict.propagation);
+  }
+
+  /** Undefined when it cannot be known, as for kinds that are not served. */
+  async #stateOf(owner: OwnerReference, node: GraphNode): Promise<OwnerState | undefined> {
+    const known = this.#graph.get(owner.uid);
+    if (known && (known.namespace === undefined || known.namespace === node.namespace)) {
+      return known.deleting && known.finalizers.includes(foregroundFinalizer) ? "waiting" : "solid";
+    }
+    if (this.#absent.has(owner.uid)) return "dangling";
+    const slash = owner.apiVersion.indexOf("/");
+    const group = slash < 0 ? "" : owner.apiVersion.slice(0, slash);
+    const of = this.#kinds.get(`${group}/${owner.apiVersion.slice(slash + 1)}/${owner.kind}`);
+    if (!of || (of.namespaced && node.namespace === undefined)) return undefined;
+    const target = {
+      group: of.group,
+      version: of.version,
+      resource: of.resource,
+      name: owner.name,
+    };
+    try {
+      const live = await this.#options.client.get(
+        of.namespaced ? { ...target, namespace: node.namespace } : target,
+      );
+      if (live.metadata.uid === owner.uid) return "solid";
+    } catch (error) {
+      if (!isStatus(error, "NotFound")) throw error;
+    }
+    if (this.#absent.size >= absentMax) this.#absent.clear();
+    this.#absent.add(owner.uid);
+    return "dangling";
+  }
+
+  #target({ of, namespace, name }: GraphNode) {
+    return { group: of.group, version: of.version, resource: of.resource, namespace, name };
+  }
+
+  async #patch(node: GraphNode, metadata: object) {
+    const patch = { metadata: { uid: node.uid, ...metadata } };
+    await this.#options.client.patch(this.#target(node), "merge", patch).catch((error: unknown) => {
+      if (!isStatus(error, "NotFound", "Conflict")) throw error;
+    });
+  }
+
+  #unlink(node: GraphNode, lost: OwnerReference[]) {
+    const uids = new Set(lost.map(({ uid }) => uid));
+    return this.#patch(node, { ownerReferences: node.owners.filter(({ uid }) => !uids.has(uid)) });
+  }
+
+  async #delete(node: GraphNode, propagationPolicy: "Orphan" | "Background" | "Foreground") {
+    const options = { propagationPolicy, preconditions: { uid: node.uid } };
+    await this.#options.client.delete(this.#target(node), options).catch((error: unknown) => {
+      if (!isStatus(error, "NotFound", "Conflict")) throw error;
+    });
+  }
+
+  async #orphan(node: GraphNode) {
+    await Promise.all(
+      this.#graph.dependents(node.uid).map((one) =>
+        this.#unlink(
+          one,
+          one.owners.filter(({ uid }) => uid === node.uid),
+        ),
+      ),
+    );
+    await this.#patch(node, { finalizers: node.finalizers.filter((f) => f !== orphanFinalizer) });
+  }
+
+  async #foreground(node: GraphNode) {
+    const dependents = this.#graph.dependents(node.uid);
+    for (const one of dependents) if (!one.deleting) this.#queue.add(one.uid);
+    if (blocking(node.uid, dependents).length > 0) return this.#queue.addAfter(node.uid, againMs);
+    await this.#patch(node, {
+      finalizers: node.finalizers.filter((f) => f !== foregroundFinalizer),
+    });
+  }
+}
+
+/** Resolves once every kind has been read whole. */
+export async function startGarbageCollector(options: ControllersOptions): Promise<void> {
+  await new GarbageCollector(options).start();
+}
