@@ -3,7 +3,6 @@ import { parseDocument } from "yaml";
 import { isObject } from "../lib/json.ts";
 import { scanJson } from "../lib/json-duplicates.ts";
 import { badRequest, StatusError } from "../lib/status-error.ts";
-import { decodeProtobuf, protobufType } from "./protobuf/decode.ts";
 import type { ApiRequest } from "./request.ts";
 
 /** Largest request body, as upstream. */
@@ -68,18 +67,21 @@ const parsers: Record<string, (bytes: Uint8Array) => Document> = {
   "application/strategic-merge-patch+json": parseJson,
   "application/apply-patch+yaml": parseYaml,
   "application/yaml": parseYaml,
-  [protobufType]: (bytes) => ({ value: decodeProtobuf(bytes), duplicates: [] }),
 };
+
+/** Decoded at the door (`http/exchange.ts`), so that its tables load only where it is used. */
+export const protobufType = "application/vnd.kubernetes.protobuf";
 
 const objectTypes = ["application/json", "application/yaml", protobufType];
 
 /** Reads the body as one of `accepted`; a decoded body is taken as it is. */
 export function readDocument(request: ApiRequest, accepted = objectTypes): Document {
   const { body } = request;
-  if (body !== undefined && !(body instanceof Uint8Array)) return { value: body, duplicates: [] };
   const mediaType = mediaTypeOf(request.headers);
+  if (!accepted.includes(mediaType)) throw unsupported(mediaType, accepted);
+  if (body !== undefined && !(body instanceof Uint8Array)) return { value: body, duplicates: [] };
   const parse = parsers[mediaType];
-  if (!parse || !accepted.includes(mediaType)) throw unsupported(mediaType, accepted);
+  if (!parse) throw unsupported(mediaType, accepted);
   if (body === undefined || body.length === 0) return { value: undefined, duplicates: [] };
   if (body.length > bodyBytesMax) throw tooLarge();
   return parse(body);

@@ -4,7 +4,7 @@ import { createGzip } from "node:zlib";
 import { pipeline, Readable } from "node:stream";
 import { StatusError } from "../../lib/status-error.ts";
 import type { Log } from "../../lib/log.ts";
-import { bodyBytesMax, tooLarge } from "../body.ts";
+import { bodyBytesMax, mediaTypeOf, protobufType, tooLarge } from "../body.ts";
 import type { Authenticate, Credentials } from "../policy.ts";
 import type { ApiRequest, ApiResponse } from "../request.ts";
 import type { ApiServer } from "../server.ts";
@@ -50,6 +50,14 @@ async function readBody(incoming: Incoming): Promise<Uint8Array | undefined> {
   return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
 }
 
+/** Most sites never see a binary body: its tables are loaded by the first one. */
+async function decodedBody(incoming: Incoming): Promise<Uint8Array | object | undefined> {
+  const bytes = await readBody(incoming);
+  if (!bytes || mediaTypeOf(incoming.headers) !== protobufType) return bytes;
+  const { decodeProtobuf } = await import("../protobuf/decode.ts");
+  return decodeProtobuf(bytes);
+}
+
 /** Splits a URL and decodes its path by segment, so that an escaped slash stays within its segment. */
 export function splitUrl(url: string): { path: string; query: URLSearchParams } {
   const mark = url.indexOf("?");
@@ -83,7 +91,7 @@ export async function apiRequest(
     path,
     query,
     headers: incoming.headers,
-    body: await readBody(incoming),
+    body: await decodedBody(incoming),
     user,
     signal: aborted,
   };

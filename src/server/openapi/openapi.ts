@@ -1,11 +1,135 @@
-// /openapi/v2 and /openapi/v3, built from the kinds when first asked for.
+// /openapi/v2 and /openapi/v3. Documents are built from the kinds when first asked for and kept until the
+// kinds change, so that the start pays nothing.
+import { createHash } from "node:crypto";
+import type { Kind } from "../../kinds/kind.ts";
 import type { Kinds } from "../../kinds/kinds.ts";
+import { acceptClauses, notAcceptable } from "../negotiate.ts";
 import type { ApiRequest, ApiResponse } from "../request.ts";
+import { pathsOf } from "./operations.ts";
+import { definitionsFor, rootOf } from "./schemas.ts";
 
+interface Document {
+  bytes: Uint8Array;
+  etag: string;
+}
+
+/** Documents by group version (`apis/apps/v1`), the index under "v3" and the whole under "v2". */
+const made = new WeakMap<Kinds, Map<string, Document>>();
+
+function documentsOf(kinds: Kinds) {
+  let documents = made.get(kinds);
+  if (!documents) {
+    made.set(kinds, (documents = new Map()));
+    const stop = kinds.onChange(() => {
+      made.delete(kinds);
+      stop();
+    });
+  }
+  return documents;
+}
+
+function document(kinds: Kinds, name: string, build: () => object): Document {
+  const documents = documentsOf(kinds);
+  let known = documents.get(name);
+  if (!known) {
+    const bytes = Buffer.from(JSON.stringify(build()));
+    const etag = createHash("sha256").update(bytes).digest("hex").toUpperCase();
+    documents.set(name, (known = { bytes, etag }));
+  }
+  return known;
+}
+
+const info = { title: "Kubernetes", version: "v1.36.0" };
+
+/** Kinds by group version, `api/v1` or `apis/apps/v1`. */
+function groupVersions(kinds: Kinds): Map<string, Kind[]> {
+  const found = new Map<string, Kind[]>();
+  for (const kind of kinds.all()) {
+    const name = rootOf(kind).slice(1);
+    found.set(name, [...(found.get(name) ?? []), kind]);
+  }
+  return found;
+}
+
+const pathsOfAll = (list: Kind[], dialect: "v2" | "v3") =>
+  Object.assign({}, ...list.map((kind) => pathsOf(kind, dialect)));
+
+const v3Document = (kinds: Kinds, list: Kind[]) => ({
+  openapi: "3.0.0",
+  info,
+  paths: pathsOfAll(list, "v3"),
+  components: { schemas: definitionsFor(list, kinds, "v3") },
+});
+
+const v2Document = (kinds: Kinds) => ({
+  swagger: "2.0",
+  info,
+  paths: pathsOfAll(kinds.all(), "v2"),
+  definitions: definitionsFor(kinds.all(), kinds, "v2"),
+});
+
+/**
+ * A hash of what a group version's document is made of, without building it: its kinds and their schemas.
+ * Built-in schemas are named by reference and never change while the server runs.
+ */
+const hashOf = (list: Kind[]) =>
+  createHash("sha256")
+    .update(
+      JSON.stringify(list, (_key, value) => (typeof value === "function" ? undefined : value)),
+    )
+    .digest("hex")
+    .toUpperCase();
+
+const v3Index = (kinds: Kinds) => ({
+  paths: Object.fromEntries(
+    [...groupVersions(kinds)].map(([name, list]) => [
+      name,
+      { serverRelativeURL: `/openapi/v3/${name}?hash=${hashOf(list)}` },
+    ]),
+  ),
+});
+
+function respond({ bytes, etag }: Document, request: ApiRequest): ApiResponse {
+  const quoted = `"${etag}"`;
+  const headers: Record<string, string> = { etag: quoted, vary: "Accept" };
+  if (request.headers["if-none-match"] === quoted) return { code: 304, headers };
+  if (request.query.has("hash")) headers["cache-control"] = "public, immutable";
+  return { code: 200, headers, bytes };
+}
+
+const takesJson = (accept: string | undefined) =>
+  !accept ||
+  acceptClauses(accept).some(({ mediaType }) =>
+    ["application/json", "application/*", "*/*"].includes(mediaType),
+  );
+
+/** Answers what lies under /openapi; undefined for other paths. */
 export function openApi(
-  _core: { kinds: Kinds },
-  _segments: string[],
-  _request: ApiRequest,
+  { kinds }: { kinds: Kinds },
+  segments: string[],
+  request: ApiRequest,
 ): ApiResponse | undefined {
-  return undefined;
+  const [version, ...rest] = segments;
+  if (version !== "v2" && version !== "v3") return undefined;
+  if (version === "v2" && rest.length > 0) return undefined;
+  if (!takesJson(request.headers["accept"])) throw notAcceptable(["application/json"]);
+  if (version === "v2")
+    return respond(
+      document(kinds, "v2", () => v2Document(kinds)),
+      request,
+    );
+  if (rest.length === 0)
+    return respond(
+      document(kinds, "v3", () => v3Index(kinds)),
+      request,
+    );
+  const name = rest.join("/");
+  const list = groupVersions(kinds).get(name);
+  return (
+    list &&
+    respond(
+      document(kinds, name, () => v3Document(kinds, list)),
+      request,
+    )
+  );
 }

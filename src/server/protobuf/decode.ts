@@ -4,12 +4,11 @@
 //
 // Go writes fields without a pointer even when they are zero, and the published documents do not tell
 // which those are. Zeros that would shadow a default or fail validation are therefore dropped by name.
-import { readFileSync } from "node:fs";
 import { StatusError, badRequest } from "../../lib/status-error.ts";
+import { protobufType } from "../body.ts";
+import data from "./messages.json" with { type: "json" };
 import { special } from "./special.ts";
 import { double, fieldsOf, packed, type Field } from "./wire.ts";
-
-export const protobufType = "application/vnd.kubernetes.protobuf";
 
 /** Name, type (a scalar's letter or a message's name) and shape of a field. */
 type FieldType = [name: string, type: string, shape?: "list" | "map" | "inline"];
@@ -20,11 +19,7 @@ interface Messages {
   messages: Record<string, Record<string, FieldType>>;
 }
 
-let loaded: Messages | undefined;
-
-/** Read when the first binary body comes; most sites never see one. */
-const load = (): Messages =>
-  (loaded ??= JSON.parse(readFileSync(new URL("messages.json", import.meta.url), "utf8")));
+const { kinds, messages } = data as unknown as Messages;
 
 const magic = Buffer.from("k8s\0");
 
@@ -34,16 +29,13 @@ const depthMax = 200;
 /** Strings for which empty means something. */
 const emptyStrings = new Set(["storageClassName", "volumeAttributesClassName"]);
 
-/** Numbers for which zero means "not set". */
+/** Numbers and switches for which zero means "not set". */
 const zeroUnset = new Set([
-  "hostPort",
-  "nodePort",
-  "healthCheckNodePort",
-  "timeoutSeconds",
-  "periodSeconds",
-  "successThreshold",
-  "failureThreshold",
-  "generation",
+  ...["hostPort", "nodePort", "healthCheckNodePort", "initialDelaySeconds", "timeoutSeconds"],
+  ...["periodSeconds", "successThreshold", "failureThreshold", "generation", "minReadySeconds"],
+  ...["observedGeneration", "availableReplicas", "readyReplicas", "updatedReplicas"],
+  ...["unavailableReplicas", "stdin", "stdinOnce", "tty", "hostIPC", "hostPID", "hostNetwork"],
+  ...["paused", "readOnly", "unschedulable", "publishNotReadyAddresses"],
 ]);
 
 const text = (bytes: Uint8Array) =>
@@ -83,14 +75,14 @@ const unset = (name: string, value: unknown) =>
   value === undefined ||
   value === null ||
   (value === "" && !emptyStrings.has(name)) ||
-  (value === 0 && zeroUnset.has(name)) ||
+  ((value === 0 || value === false) && zeroUnset.has(name)) ||
   (name === "targetPort" && value === 0);
 
 function message(type: string, bytes: Uint8Array, depth: number): any {
   if (depth > depthMax) throw badRequest(`protobuf: exceeded max depth (${depthMax})`);
   const read = special(type);
   if (read) return read(bytes, (inner, content) => message(inner, content, depth + 1));
-  const fields = load().messages[type];
+  const fields = messages[type];
   if (!fields) throw badRequest(`protobuf: message ${type} is not known`);
   const object: any = {};
   for (const field of fieldsOf(bytes)) {
@@ -133,7 +125,7 @@ export function decodeProtobuf(bytes: Uint8Array): Record<string, any> {
   }
   try {
     const { apiVersion, kind, raw } = envelope(bytes.subarray(magic.length));
-    const type = load().kinds[`${apiVersion}/${kind}`];
+    const type = kinds[`${apiVersion}/${kind}`];
     if (!type) {
       throw new StatusError(
         "UnsupportedMediaType",
