@@ -1,21 +1,16 @@
-// The objects every cluster starts with: its namespaces, priority classes, default roles and bindings.
-// Only what is missing is written, so a warm start writes nothing; what people added stays, and an
-// object whose autoupdate annotation is "false" is left alone.
+// What policy needs from the first moment: priority classes, default roles and bindings. Only what is
+// missing is written, so a warm start writes nothing; what people added stays, and an object whose
+// autoupdate annotation is "false" is left alone.
 import type { Draft, KubeObject } from "../../kinds/object.ts";
 import { jsonEqual } from "../../lib/json.ts";
 import { parseShared } from "../../lib/parse-shared.ts";
 import { isStatus } from "../../lib/status-error.ts";
+import { loopback } from "../bootstrap.ts";
 import type { ServerHandle } from "../policy.ts";
-import type { User } from "../request.ts";
 import { defaultRbacObjects } from "./rbac/default-objects.ts";
 import { uncovered } from "./rbac/rules.ts";
 
-/** The server's own hand, as upstream's loopback client. */
-const self: User = { name: "system:apiserver", groups: ["system:masters"] };
-
 const autoupdate = "rbac.authorization.kubernetes.io/autoupdate";
-
-const namespaces = ["default", "kube-system", "kube-public", "kube-node-lease"];
 
 const priorityClasses: Record<string, [value: number, description: string]> = {
   "system-node-critical": [2_000_001_000, "For pods without which their node does not work."],
@@ -23,7 +18,6 @@ const priorityClasses: Record<string, [value: number, description: string]> = {
 };
 
 const plurals: Record<string, string> = {
-  Namespace: "namespaces",
   PriorityClass: "priorityclasses",
   ClusterRole: "clusterroles",
   ClusterRoleBinding: "clusterrolebindings",
@@ -31,21 +25,14 @@ const plurals: Record<string, string> = {
   RoleBinding: "rolebindings",
 };
 
-function clusterObjects(): Draft[] {
-  const spaces = namespaces.map((name) => ({
-    apiVersion: "v1",
-    kind: "Namespace",
-    metadata: { name },
-  }));
-  const priorities = Object.entries(priorityClasses).map(([name, [value, description]]) => ({
+const priorityObjects = (): Draft[] =>
+  Object.entries(priorityClasses).map(([name, [value, description]]) => ({
     apiVersion: "scheduling.k8s.io/v1",
     kind: "PriorityClass",
     metadata: { name },
     value,
     description,
   }));
-  return [...spaces, ...priorities];
-}
 
 /** What `existing` must become to hold everything `wanted` does; undefined when it does already. */
 export function reconciled(existing: KubeObject, wanted: Draft): KubeObject | undefined {
@@ -89,7 +76,8 @@ async function ensure(server: ServerHandle, wanted: Draft) {
     query: new URLSearchParams({ fieldManager: "kerb" }),
     headers: {},
     body: next ?? wanted,
-    user: self,
+    decoded: true,
+    user: loopback,
     signal: new AbortController().signal,
   });
 }
@@ -99,13 +87,12 @@ const ignoreRaces = (error: unknown) => {
   if (!isStatus(error, "AlreadyExists", "Conflict")) throw error;
 };
 
-/** Writes what is missing of the objects above. */
-export async function bootstrapObjects(server: ServerHandle): Promise<void> {
+/** Writes what is missing; the cluster's namespaces must exist. */
+export async function bootstrapPolicy(server: ServerHandle): Promise<void> {
   const rbac = defaultRbacObjects();
   const isBinding = (draft: Draft) => draft.kind.endsWith("Binding");
   const waves = [
-    clusterObjects(),
-    rbac.filter((draft) => !isBinding(draft)),
+    [...priorityObjects(), ...rbac.filter((draft) => !isBinding(draft))],
     rbac.filter(isBinding),
   ];
   for (const wave of waves) {

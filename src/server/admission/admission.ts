@@ -1,0 +1,39 @@
+// The plugins in the order they run, as upstream's.
+import type { Clock } from "../../lib/clock.ts";
+import type { Random } from "../../lib/random.ts";
+import type { Store } from "../../store/store.ts";
+import type { Admission, Authorize } from "../policy.ts";
+import { certificates } from "./certificates.ts";
+import { defaultIngressClass } from "./default-ingress-class.ts";
+import { defaultStorageClass } from "./default-storage-class.ts";
+import { defaultTolerations } from "./default-tolerations.ts";
+import { limitRanger } from "./limit-ranger.ts";
+import { namespaceLifecycle } from "./namespace-lifecycle.ts";
+import { objectReader } from "./object-reader.ts";
+import { priority } from "./priority.ts";
+import { runtimeClass } from "./runtime-class.ts";
+import { serviceAccount } from "./service-account.ts";
+import { taintNodes } from "./taint-nodes.ts";
+
+export interface AdmissionOptions {
+  store: Store;
+  clock: Clock;
+  random: Random;
+  authorize: Authorize;
+}
+
+export function admissionPlugins(options: AdmissionOptions): Admission[] {
+  const reader = objectReader(options.store);
+  return [
+    namespaceLifecycle(reader),
+    limitRanger(reader),
+    serviceAccount({ ...options, reader }),
+    taintNodes,
+    priority(reader),
+    defaultTolerations,
+    defaultStorageClass(reader),
+    runtimeClass(reader),
+    certificates(options.authorize),
+    defaultIngressClass(reader),
+  ];
+}
