@@ -158,7 +158,6 @@ class ServiceAllocator implements Allocator {
     for (const port of nodePortsOf(service)) this.#ports.free(port);
   }
 
-  /** Called once a changed Service is stored: what only the old one had is free. */
   settle(service: KubeObject, old: KubeObject) {
     const address = addressOf(old);
     if (address && address !== addressOf(service)) this.#addresses.free(toNumber(address));

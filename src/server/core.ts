@@ -10,6 +10,8 @@ import type { ApiRequest, RequestInfo } from "./request.ts";
 export interface Allocator {
   /** Fills the object in, or throws Invalid; returns what undoes it when the write fails. */
   allocate(object: KubeObject | Draft, old: KubeObject | undefined): () => void;
+  /** Told once a changed object is stored: what only the old one had is free again. */
+  settle(object: KubeObject, old: KubeObject): void;
   /** Told once the object is gone. */
   release(object: KubeObject): void;
 }

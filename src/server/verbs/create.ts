@@ -61,6 +61,12 @@ function identify(call: Call, object: KubeObject) {
   if (hasSpec(object)) metadata.generation = 1;
 }
 
+/** Status is for those who observe. A node is registered by its agent, which observes at once. */
+function clearStatus({ kind }: Call, object: KubeObject) {
+  const registersItself = kind.group === "" && kind.plural === "nodes";
+  if (kind.subresources.includes("status") && !registersItself) delete object.status;
+}
+
 const hasSpec = (object: KubeObject) => object.spec !== undefined;
 
 function requireName(call: Call, { metadata }: KubeObject) {
@@ -101,6 +107,7 @@ async function prepare(call: Call, object: KubeObject) {
   final = complete(call, final);
   place(call, final);
   identify(call, final);
+  clearStatus(call, final);
   call.kind.prepareForCreate?.(final);
   const undo = call.core.allocators.get(resourceNameOf(call.kind))?.allocate(final, undefined);
   try {

@@ -128,6 +128,7 @@ async function write(
   if (mayGo(object, old)) return { entry: await remove(call, entry, object, encodeBody(stored)) };
   const options = kind.volatile ? { volatile: true } : undefined;
   const fresh = await core.store.update(entry.key, entry.revision, encodeBody(stored), options);
+  core.allocators.get(resourceNameOf(kind))?.settle(object, old);
   stored.metadata = { ...stored.metadata, resourceVersion: String(fresh.revision) };
   rememberParsed(fresh.value, stored);
   return { entry: fresh };

@@ -7,9 +7,6 @@ import type { KubeObject } from "../../kinds/object.ts";
 import { applyObject } from "../apply/apply.ts";
 import { mediaTypeOf, readDocument, type Document } from "../body.ts";
 import type { Call } from "../core.ts";
-import { jsonPatch } from "../patch/json-patch.ts";
-import { mergePatch } from "../patch/merge-patch.ts";
-import { strategicMergePatch } from "../patch/strategic-merge-patch.ts";
 import type { ApiResponse } from "../request.ts";
 import { decodeObject, typed } from "../rules.ts";
 import { createObject } from "./create.ts";
@@ -30,8 +27,11 @@ function acceptedTypes(call: Call) {
     : [jsonType, mergeType, strategicType, applyType];
 }
 
-function patched(call: Call, mediaType: string, present: object, patch: any): any {
+async function patched(call: Call, mediaType: string, present: object, patch: any): Promise<any> {
   const { kind, core } = call;
+  const { jsonPatch } = await import("../patch/json-patch.ts");
+  const { mergePatch } = await import("../patch/merge-patch.ts");
+  const { strategicMergePatch } = await import("../patch/strategic-merge-patch.ts");
   if (mediaType === jsonType) return jsonPatch(present, patch);
   if (!isObject(patch)) throw badRequest("the patch must be an object");
   if (mediaType === mergeType) return mergePatch(present, patch);
@@ -42,9 +42,9 @@ function patched(call: Call, mediaType: string, present: object, patch: any): an
 export async function patchDocument(call: Call, present: KubeObject): Promise<any> {
   const mediaType = mediaTypeOf(call.request.headers);
   const { value } = readDocument(call.request, [jsonType, mergeType, strategicType, applyType]);
-  if (mediaType === applyType) return mergePatch(present, value);
-  if (mediaType === jsonType) return jsonPatch(present, value);
-  return mergePatch(present, value);
+  // A Scale has no lists: all the other forms are merge patches to it.
+  const plain = mediaType === jsonType ? jsonType : mergeType;
+  return patched(call, plain, present, value);
 }
 
 function applied(call: Call, document: Document, live: KubeObject | undefined): KubeObject {
@@ -97,8 +97,8 @@ export async function patch(call: Call): Promise<ApiResponse> {
     );
   }
   if (mediaType === applyType) return apply(call, document);
-  const modified = await modify(call, (own) => {
-    const value = patched(call, mediaType, own, structuredClone(document.value));
+  const modified = await modify(call, async (own) => {
+    const value = await patched(call, mediaType, own, structuredClone(document.value));
     return decodeObject(call, { value, duplicates: document.duplicates });
   });
   return respondModified(call, modified);
