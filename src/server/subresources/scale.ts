@@ -67,10 +67,10 @@ export async function scale(call: Call): Promise<ApiResponse> {
     return respondObject(call, 200, scaleOf(call, fromStored(call.kind, entry.value)));
   }
   const whole = { ...call, info: { ...call.info, subresource: "" } };
-  const modified = await modify(whole, async (own) => {
+  const modified = await modify(whole, (own) => {
     const present = scaleOf(call, own);
     const wanted =
-      call.info.verb === "update" ? decodeBody(call.request) : await patchDocument(call, present);
+      call.info.verb === "update" ? decodeBody(call.request) : patchDocument(call, present);
     const { resourceVersion } = wanted.metadata ?? {};
     put(own, pathsOf(call).specReplicasPath, replicasOf(call, wanted));
     if (resourceVersion) own.metadata.resourceVersion = resourceVersion;

@@ -7,6 +7,9 @@ import type { KubeObject } from "../../kinds/object.ts";
 import { applyObject } from "../apply/apply.ts";
 import { mediaTypeOf, readDocument, type Document } from "../body.ts";
 import type { Call } from "../core.ts";
+import { jsonPatch } from "../patch/json-patch.ts";
+import { mergePatch } from "../patch/merge-patch.ts";
+import { strategicMergePatch } from "../patch/strategic-merge-patch.ts";
 import type { ApiResponse } from "../request.ts";
 import { decodeObject, typed } from "../rules.ts";
 import { createObject } from "./create.ts";
@@ -27,11 +30,8 @@ function acceptedTypes(call: Call) {
     : [jsonType, mergeType, strategicType, applyType];
 }
 
-async function patched(call: Call, mediaType: string, present: object, patch: any): Promise<any> {
+function patched(call: Call, mediaType: string, present: object, patch: any): any {
   const { kind, core } = call;
-  const { jsonPatch } = await import("../patch/json-patch.ts");
-  const { mergePatch } = await import("../patch/merge-patch.ts");
-  const { strategicMergePatch } = await import("../patch/strategic-merge-patch.ts");
   if (mediaType === jsonType) return jsonPatch(present, patch);
   if (!isObject(patch)) throw badRequest("the patch must be an object");
   if (mediaType === mergeType) return mergePatch(present, patch);
@@ -39,7 +39,7 @@ async function patched(call: Call, mediaType: string, present: object, patch: an
 }
 
 /** `present` with the call's patch, without the rules of any kind; for documents such as a Scale. */
-export async function patchDocument(call: Call, present: KubeObject): Promise<any> {
+export function patchDocument(call: Call, present: KubeObject): any {
   const mediaType = mediaTypeOf(call.request.headers);
   const { value } = readDocument(call.request, [jsonType, mergeType, strategicType, applyType]);
   // A Scale has no lists: all the other forms are merge patches to it.
@@ -97,8 +97,8 @@ export async function patch(call: Call): Promise<ApiResponse> {
     );
   }
   if (mediaType === applyType) return apply(call, document);
-  const modified = await modify(call, async (own) => {
-    const value = await patched(call, mediaType, own, structuredClone(document.value));
+  const modified = await modify(call, (own) => {
+    const value = patched(call, mediaType, own, structuredClone(document.value));
     return decodeObject(call, { value, duplicates: document.duplicates });
   });
   return respondModified(call, modified);
