@@ -55,3 +55,9 @@ export const timestamp = (ms: number) => new Date(ms).toISOString().replace(/\.\
 /** `meta/v1 MicroTime`: RFC 3339 in UTC with six decimals. */
 export const microTimestamp = (ms: number) =>
   new Date(ms).toISOString().replace(/\.(\d{3})Z$/, ".$1000Z");
+
+/** Keeps the process alive until cancelled; for commands that wait on others and own no handle of their own. */
+export function holdOpen(): Cancel {
+  const timer = setInterval(() => {}, delayMsMax);
+  return () => clearInterval(timer);
+}

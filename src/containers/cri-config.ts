@@ -1,0 +1,156 @@
+// From Kerb's own description of sandboxes and containers to CRI's messages (runtime.v1). Pure.
+import type { ContainerConfig, SandboxConfig } from "../node/runtime.ts";
+import type { Message } from "./grpc.ts";
+
+/** CRI's label names, by which sandboxes are found again. */
+export const labelNames = {
+  podName: "io.kubernetes.pod.name",
+  podNamespace: "io.kubernetes.pod.namespace",
+  podUid: "io.kubernetes.pod.uid",
+  container: "io.kubernetes.container.name",
+} as const;
+
+const namespaceModes = { pod: 0, container: 1, node: 2 } as const;
+
+const int64 = (value: unknown) => (value === undefined ? undefined : { value });
+const defined = (message: Message): Message =>
+  Object.fromEntries(Object.entries(message).filter(([, value]) => value !== undefined));
+
+/** A seccompProfile of the API as CRI's SecurityProfile. */
+function seccomp(profile: any): Message | undefined {
+  if (!profile) return { profile_type: "Unconfined" };
+  if (profile.type === "Localhost") {
+    const localhost_ref = `/var/lib/kubelet/seccomp/${profile.localhostProfile}`;
+    return { profile_type: "Localhost", localhost_ref };
+  }
+  return { profile_type: profile.type };
+}
+
+function namespaceOptions(sandbox: SandboxConfig): Message {
+  const { hostNetwork, hostPid, hostIpc, shareProcessNamespace } = sandbox;
+  const { pod, container, node } = namespaceModes;
+  return {
+    network: hostNetwork ? node : pod,
+    pid: hostPid ? node : shareProcessNamespace ? pod : container,
+    ipc: hostIpc ? node : pod,
+  };
+}
+
+const user = (context: Record<string, any>) =>
+  defined({ run_as_user: int64(context["runAsUser"]), run_as_group: int64(context["runAsGroup"]) });
+
+/** Supplemental groups of a pod: those named, and the group of its volumes. */
+const groups = (context: Record<string, any>) => [
+  ...(context["supplementalGroups"] ?? []),
+  ...(context["fsGroup"] === undefined ? [] : [context["fsGroup"]]),
+];
+
+export function sandboxMessage(config: SandboxConfig): Message {
+  const { podUid, namespace, name, attempt, securityContext } = config;
+  return {
+    metadata: { name, uid: podUid, namespace, attempt },
+    ...(!config.hostNetwork && { hostname: config.hostname }),
+    log_directory: config.logDirectory,
+    dns_config: {
+      servers: config.dns.servers,
+      searches: config.dns.searches,
+      options: config.dns.options,
+    },
+    labels: {
+      ...config.labels,
+      [labelNames.podName]: name,
+      [labelNames.podNamespace]: namespace,
+      [labelNames.podUid]: podUid,
+    },
+    annotations: config.annotations,
+    linux: {
+      cgroup_parent: config.cgroupParent,
+      sysctls: config.sysctls,
+      security_context: {
+        namespace_options: namespaceOptions(config),
+        supplemental_groups: groups(securityContext),
+        ...user(securityContext),
+        seccomp: seccomp(securityContext["seccompProfile"]),
+      },
+    },
+  };
+}
+
+const propagation = { None: 0, HostToContainer: 1, Bidirectional: 2 } as const;
+
+/** Paths that containers are kept from unless they ask for them (DefaultProcMount upstream). */
+const maskedPaths = [
+  "/proc/asound",
+  "/proc/acpi",
+  "/proc/kcore",
+  "/proc/keys",
+  "/proc/latency_stats",
+  "/proc/timer_list",
+  "/proc/timer_stats",
+  "/proc/sched_debug",
+  "/proc/scsi",
+  "/sys/firmware",
+  "/sys/devices/virtual/powercap",
+];
+const readonlyPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
+function containerSecurity(config: ContainerConfig, sandbox: SandboxConfig): Message {
+  const context = config.securityContext;
+  const privileged = context["privileged"] === true;
+  const unmasked = privileged || context["procMount"] === "Unmasked";
+  return defined({
+    namespace_options: namespaceOptions(sandbox),
+    privileged,
+    capabilities: {
+      add_capabilities: context["capabilities"]?.add ?? [],
+      drop_capabilities: context["capabilities"]?.drop ?? [],
+    },
+    readonly_rootfs: context["readOnlyRootFilesystem"] === true,
+    no_new_privs: context["allowPrivilegeEscalation"] === false,
+    supplemental_groups: groups(sandbox.securityContext),
+    seccomp: privileged ? { profile_type: "Unconfined" } : seccomp(context["seccompProfile"]),
+    masked_paths: unmasked ? [] : maskedPaths,
+    readonly_paths: unmasked ? [] : readonlyPaths,
+    ...user(context),
+    ...(context["runAsUserName"] !== undefined && { run_as_username: context["runAsUserName"] }),
+  });
+}
+
+export function containerMessage(config: ContainerConfig, sandbox: SandboxConfig): Message {
+  const { cpuShares, cpuQuota, cpuPeriod, memoryBytes, oomScoreAdj } = config.resources;
+  return {
+    metadata: { name: config.name, attempt: config.attempt },
+    image: { image: config.image },
+    command: config.command,
+    args: config.args,
+    working_dir: config.workingDir,
+    envs: config.env.map(({ name, value }) => ({ key: name, value })),
+    mounts: config.mounts.map((mount) => ({
+      container_path: mount.containerPath,
+      host_path: mount.hostPath,
+      readonly: mount.readOnly,
+      propagation: propagation[mount.propagation],
+    })),
+    devices: config.devices.map((device) => ({
+      container_path: device.containerPath,
+      host_path: device.hostPath,
+      permissions: device.permissions,
+    })),
+    labels: { ...config.labels, [labelNames.container]: config.name },
+    annotations: { ...config.annotations, "kerb.dev/image": config.imageRef },
+    log_path: config.logPath,
+    stdin: config.stdin,
+    stdin_once: config.stdinOnce,
+    tty: config.tty,
+    linux: {
+      resources: defined({
+        cpu_shares: cpuShares,
+        cpu_quota: cpuQuota,
+        cpu_period: cpuPeriod,
+        memory_limit_in_bytes: memoryBytes,
+        oom_score_adj: oomScoreAdj,
+      }),
+      security_context: containerSecurity(config, sandbox),
+    },
+  };
+}

@@ -1,0 +1,96 @@
+// Unary and streaming gRPC calls over a unix socket, with messages described by plain data.
+import { Client, credentials, Metadata, status } from "@grpc/grpc-js";
+import type { ServiceError } from "@grpc/grpc-js";
+import protobuf from "protobufjs";
+import { systemClock } from "../lib/clock.ts";
+
+export type Message = Record<string, any>;
+
+/** Errors carry gRPC's code; `isGrpc` tests it. */
+export const isGrpc = (error: unknown, ...codes: (keyof typeof status)[]) =>
+  codes.some((code) => (error as Partial<ServiceError>)?.code === status[code]);
+
+export interface GrpcService {
+  call(method: string, request: Message, options?: { timeoutMs?: number }): Promise<any>;
+  /** Yields until the signal aborts or the server ends the stream. */
+  stream(method: string, request: Message, signal: AbortSignal): AsyncIterable<any>;
+}
+
+const conversion = {
+  longs: Number,
+  enums: String,
+  defaults: true,
+  arrays: true,
+  objects: true,
+  oneofs: false,
+} as const;
+
+const messageBytesMax = 16 * 1024 * 1024;
+
+/** One connection that several services share. */
+export class GrpcConnection {
+  readonly #client: Client;
+
+  constructor(socket: string) {
+    this.#client = new Client(`unix://${socket}`, credentials.createInsecure(), {
+      "grpc.max_receive_message_length": messageBytesMax,
+      "grpc.max_reconnect_backoff_ms": 1000,
+      "grpc.default_authority": "localhost",
+    });
+  }
+
+  /** `types` are protobufjs' JSON; the names of a method's messages are METHODRequest and METHODResponse unless named. */
+  service(
+    path: string,
+    types: protobuf.INamespace["nested"],
+    names: Record<string, [request: string, response: string]> = {},
+    metadata: Record<string, string> = {},
+  ): GrpcService {
+    const root = protobuf.Root.fromJSON({ nested: types ?? {} });
+    const lookup = (method: string) => {
+      const [request, response] = names[method] ?? [`${method}Request`, `${method}Response`];
+      const input = root.lookupType(request);
+      const output = root.lookupType(response);
+      return {
+        encode: (message: Message) => Buffer.from(input.encode(input.fromObject(message)).finish()),
+        decode: (bytes: Buffer) => output.toObject(output.decode(bytes), conversion),
+      };
+    };
+    const headers = new Metadata();
+    for (const [name, value] of Object.entries(metadata)) headers.set(name, value);
+    return {
+      call: (method, request, { timeoutMs } = {}) =>
+        new Promise((resolve, reject) => {
+          const { encode, decode } = lookup(method);
+          const options =
+            timeoutMs === undefined ? {} : { deadline: systemClock.now() + timeoutMs };
+          this.#client.makeUnaryRequest(
+            `${path}/${method}`,
+            encode,
+            decode,
+            request,
+            headers,
+            options,
+            (error, answer) => (error ? reject(error) : resolve(answer)),
+          );
+        }),
+      stream: (method, request, signal) => {
+        const { encode, decode } = lookup(method);
+        const call = this.#client.makeServerStreamRequest(
+          `${path}/${method}`,
+          encode,
+          decode,
+          request,
+          headers,
+        );
+        call.on("error", () => {});
+        signal.addEventListener("abort", () => call.cancel(), { once: true });
+        return call;
+      },
+    };
+  }
+
+  close() {
+    this.#client.close();
+  }
+}

@@ -1,0 +1,81 @@
+// Images by file, for sites without network. containerd's own `ctr` reads OCI and docker archives.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pauseImage, socketOf } from "./containerd.ts";
+import { ociArchive } from "./oci-archive.ts";
+import { ociArchitecture, pauseProgram } from "./pause.ts";
+import { runTool } from "./run-tool.ts";
+
+const kubernetesNamespace = "k8s.io";
+
+/**
+ * A reference in the full form that containerd files images under: `busybox` is
+ * `docker.io/library/busybox:latest`. Pure.
+ */
+export function fullReference(reference: string): string {
+  const slash = reference.indexOf("/");
+  const first = slash < 0 ? "" : reference.slice(0, slash);
+  const hasRegistry = /[.:]/.test(first) || first === "localhost";
+  let name = hasRegistry
+    ? reference
+    : `docker.io/${slash < 0 ? `library/${reference}` : reference}`;
+  const last = name.slice(name.lastIndexOf("/") + 1);
+  if (!last.includes(":") && !name.includes("@")) name += ":latest";
+  return name;
+}
+
+const ctr = (directory: string, ...args: string[]) =>
+  runTool("ctr", ["--address", socketOf(directory), "--namespace", kubernetesNamespace, ...args]);
+
+async function names(directory: string): Promise<Set<string>> {
+  const listed = await ctr(directory, "images", "list", "--quiet");
+  return new Set(listed.split("\n").filter(Boolean));
+}
+
+/** Imports an archive; resolves with the references it brought, or the one asked for. */
+export async function importArchive(
+  directory: string,
+  file: string,
+  name?: string,
+): Promise<string[]> {
+  const output = await ctr(
+    directory,
+    "images",
+    "import",
+    "--all-platforms",
+    "--digests=false",
+    file,
+  );
+  const brought = [...output.matchAll(/^unpacking (\S+)/gm)].map((match) => match[1]!);
+  if (brought.length === 0) throw new Error(`${file} holds no image`);
+  const wanted = name === undefined ? brought.map(fullReference) : [fullReference(name)];
+  if (name !== undefined && brought.length > 1) {
+    throw new Error(`${file} holds ${brought.length} images; --name can name only one`);
+  }
+  for (const [i, reference] of brought.entries()) {
+    const full = wanted[i]!;
+    if (full === reference) continue;
+    await ctr(directory, "images", "tag", "--force", reference, full);
+    await ctr(directory, "images", "remove", reference);
+  }
+  return wanted;
+}
+
+/** Makes sure that the pause image is there. */
+export async function ensurePauseImage(directory: string): Promise<void> {
+  if ((await names(directory)).has(pauseImage)) return;
+  const archive = ociArchive({
+    name: pauseImage,
+    architecture: ociArchitecture(process.arch),
+    files: [{ path: "pause", data: pauseProgram(process.arch), mode: 0o755 }],
+    entrypoint: ["/pause"],
+  });
+  const folder = mkdtempSync(join(tmpdir(), "kerb-pause-"));
+  try {
+    writeFileSync(join(folder, "pause.tar"), archive);
+    await importArchive(directory, join(folder, "pause.tar"));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}

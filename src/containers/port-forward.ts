@@ -1,0 +1,25 @@
+// A connection to a port as seen from inside a pod, where a program may listen on its loopback only. Only a
+// process can enter a network namespace, so one small process carries each connection.
+import { spawn } from "node:child_process";
+import { Duplex } from "node:stream";
+
+/** Run by `node -e` inside the namespace: joins its stdin and stdout to the port. */
+const carrier =
+  'const s=require("net").connect({port:+process.argv[1],host:"127.0.0.1",allowHalfOpen:true});' +
+  's.on("error",e=>{process.stderr.write(e.message);process.exit(1)});' +
+  "process.stdin.pipe(s);s.pipe(process.stdout)";
+
+/** `pid` is a process in the pod's network namespace. Rejects when nothing listens. */
+export function dialInNamespace(pid: number, port: number): Promise<Duplex> {
+  const command = [`--net=/proc/${pid}/ns/net`, process.execPath, "-e", carrier, String(port)];
+  const child = spawn("nsenter", command, { stdio: ["pipe", "pipe", "pipe"] });
+  const stream = Duplex.from({ readable: child.stdout, writable: child.stdin });
+  let said = "";
+  child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()));
+  child.on("error", (error) => stream.destroy(error));
+  child.on("exit", (code) => {
+    if (code !== 0 && said) stream.destroy(new Error(said));
+  });
+  stream.on("close", () => child.kill());
+  return Promise.resolve(stream);
+}

@@ -1,0 +1,88 @@
+// From CRI's answers to Kerb's own description of what runs. Pure.
+import type { ContainerStatus, ImageStatus, RuntimePod, SandboxStatus } from "../node/runtime.ts";
+import { labelNames } from "./cri-config.ts";
+import type { Message } from "./grpc.ts";
+
+const milliseconds = (nanoseconds: number | undefined) => Math.floor((nanoseconds ?? 0) / 1e6);
+
+const containerStates: Record<string, ContainerStatus["state"]> = {
+  CONTAINER_CREATED: "created",
+  CONTAINER_RUNNING: "running",
+  CONTAINER_EXITED: "exited",
+};
+
+/** `status` is a PodSandboxStatus; of a listed PodSandbox the addresses are missing. */
+export function sandboxOf(status: Message): SandboxStatus {
+  const { metadata, network, labels = {}, annotations = {} } = status;
+  const ips = network?.ip
+    ? [network.ip, ...(network.additional_ips ?? []).map((one: Message) => one["ip"])]
+    : [];
+  return {
+    id: status["id"],
+    podUid: metadata.uid,
+    namespace: metadata.namespace,
+    name: metadata.name,
+    attempt: metadata.attempt,
+    ready: status["state"] === "SANDBOX_READY",
+    createdAt: milliseconds(status["created_at"]),
+    ips,
+    labels,
+    annotations,
+  };
+}
+
+/** `status` is a ContainerStatus of CRI. */
+export function containerOf(status: Message, sandboxId: string): ContainerStatus {
+  const { metadata, annotations = {}, labels = {} } = status;
+  const state = containerStates[status["state"]] ?? "unknown";
+  return {
+    id: status["id"],
+    sandboxId,
+    name: metadata.name,
+    attempt: metadata.attempt,
+    state,
+    createdAt: milliseconds(status["created_at"]),
+    startedAt: milliseconds(status["started_at"]),
+    finishedAt: milliseconds(status["finished_at"]),
+    exitCode: status["exit_code"] ?? 0,
+    reason: status["reason"] ?? "",
+    message: status["message"] ?? "",
+    image: annotations["kerb.dev/image"] ?? status["image"]?.image ?? "",
+    imageId: status["image_ref"] ?? "",
+    labels,
+    annotations,
+    logPath: status["log_path"] ?? "",
+  };
+}
+
+export function imageOf(image: Message): ImageStatus {
+  const uid = image["uid"]?.value;
+  return {
+    id: image["id"],
+    tags: image["repo_tags"] ?? [],
+    digests: image["repo_digests"] ?? [],
+    sizeBytes: image["size"] ?? 0,
+    ...(uid !== undefined && { uid }),
+    ...(image["username"] && { username: image["username"] }),
+  };
+}
+
+/** Listed sandboxes and containers, by pod. */
+export function groupByPod(sandboxes: Message[], containers: Message[]): Map<string, RuntimePod> {
+  const pods = new Map<string, RuntimePod>();
+  const podOf = new Map<string, RuntimePod>();
+  for (const listed of sandboxes) {
+    const sandbox = sandboxOf(listed);
+    const pod = pods.get(sandbox.podUid) ?? { sandboxes: [], containers: [] };
+    pod.sandboxes.push(sandbox);
+    pods.set(sandbox.podUid, pod);
+    podOf.set(sandbox.id, pod);
+  }
+  for (const listed of containers) {
+    const sandboxId = listed["pod_sandbox_id"];
+    podOf.get(sandboxId)?.containers.push(containerOf(listed, sandboxId));
+  }
+  return pods;
+}
+
+export { labelNames };

@@ -1,0 +1,242 @@
+// The containerd runtime: `Runtime` of node/runtime.ts over CRI v1.
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import type { Log } from "../lib/log.ts";
+import type { Streams } from "../lib/node-connection.ts";
+import type {
+  ContainerConfig,
+  ImageStatus,
+  PullAuth,
+  Runtime,
+  RuntimePod,
+  SandboxConfig,
+  Stats,
+} from "../node/runtime.ts";
+import { attachToLog } from "./attach.ts";
+import { socketOf } from "./containerd.ts";
+import { containerMessage, labelNames, sandboxMessage } from "./cri-config.ts";
+import cri from "./data/cri.json" with { type: "json" };
+import { execInContainer } from "./exec.ts";
+import type { ExecServices } from "./exec.ts";
+import { GrpcConnection, isGrpc } from "./grpc.ts";
+import type { GrpcService, Message } from "./grpc.ts";
+import { fullReference } from "./images.ts";
+import { dialInNamespace } from "./port-forward.ts";
+import { containerOf, groupByPod, imageOf, sandboxOf } from "./runtime-status.ts";
+import { followEvents } from "./task-events.ts";
+import { containerTypes, taskMethods, taskTypes } from "./tasks-protocol.ts";
+
+const inKubernetes = { "containerd-namespace": "k8s.io" };
+
+const absent = (error: unknown) => {
+  if (!isGrpc(error, "NOT_FOUND")) throw error;
+};
+
+export class ContainerdRuntime implements Runtime {
+  readonly version: string;
+  readonly #connection: GrpcConnection;
+  readonly #runtime: GrpcService;
+  readonly #images: GrpcService;
+  readonly #exec: ExecServices;
+  readonly #events: AbortController;
+  readonly #listeners = new Set<(podUid: string) => void>();
+  /** Container and sandbox ids to pod uids, so that an event can name its pod. */
+  readonly #podOf = new Map<string, string>();
+
+  constructor(directory: string, connection: GrpcConnection, version: string, log: Log) {
+    this.version = `containerd://${version}`;
+    this.#connection = connection;
+    this.#runtime = connection.service("/runtime.v1.RuntimeService", cri as Message);
+    this.#images = connection.service("/runtime.v1.ImageService", cri as Message);
+    const containers = "/containerd.services.containers.v1.Containers";
+    this.#exec = {
+      tasks: connection.service(
+        "/containerd.services.tasks.v1.Tasks",
+        taskTypes,
+        taskMethods,
+        inKubernetes,
+      ),
+      containers: connection.service(
+        containers,
+        containerTypes,
+        { Get: ["GetContainerRequest", "GetContainerResponse"] },
+        inKubernetes,
+      ),
+      directory: join(directory, "exec"),
+      newId: randomUUID,
+    };
+    this.#events = new AbortController();
+    void followEvents(connection, log, this.#events.signal, (id) => this.#changed(id));
+  }
+
+  #changed(id: string) {
+    const podUid = this.#podOf.get(id);
+    if (podUid !== undefined) for (const listener of this.#listeners) listener(podUid);
+  }
+
+  async runSandbox(config: SandboxConfig): Promise<string> {
+    const request = { config: sandboxMessage(config), runtime_handler: config.handler };
+    const { pod_sandbox_id: id } = await this.#runtime.call("RunPodSandbox", request);
+    this.#podOf.set(id, config.podUid);
+    return id;
+  }
+
+  async stopSandbox(id: string) {
+    await this.#runtime.call("StopPodSandbox", { pod_sandbox_id: id }).catch(absent);
+  }
+
+  async removeSandbox(id: string) {
+    await this.#runtime.call("RemovePodSandbox", { pod_sandbox_id: id }).catch(absent);
+    this.#podOf.delete(id);
+  }
+
+  async createContainer(sandboxId: string, config: ContainerConfig, sandbox: SandboxConfig) {
+    const { container_id: id } = await this.#runtime.call("CreateContainer", {
+      pod_sandbox_id: sandboxId,
+      config: containerMessage(config, sandbox),
+      sandbox_config: sandboxMessage(sandbox),
+    });
+    this.#podOf.set(id, sandbox.podUid);
+    return id as string;
+  }
+
+  async startContainer(id: string) {
+    await this.#runtime.call("StartContainer", { container_id: id });
+  }
+
+  async stopContainer(id: string, graceMs: number) {
+    const timeout = Math.ceil(graceMs / 1000);
+    await this.#runtime.call("StopContainer", { container_id: id, timeout }).catch(absent);
+  }
+
+  async removeContainer(id: string) {
+    await this.#runtime.call("RemoveContainer", { container_id: id }).catch(absent);
+    this.#podOf.delete(id);
+  }
+
+  async pods(): Promise<Map<string, RuntimePod>> {
+    const [{ items }, { containers }] = await Promise.all([
+      this.#runtime.call("ListPodSandbox", {}),
+      this.#runtime.call("ListContainers", {}),
+    ]);
+    const pods = groupByPod(items, containers);
+    for (const [uid, pod] of pods) {
+      for (const { id } of [...pod.sandboxes, ...pod.containers]) this.#podOf.set(id, uid);
+    }
+    return pods;
+  }
+
+  async pod(podUid: string): Promise<RuntimePod | undefined> {
+    const label_selector = { [labelNames.podUid]: podUid };
+    const [listed, { containers }] = await Promise.all([
+      this.#runtime.call("ListPodSandbox", { filter: { label_selector } }),
+      this.#runtime.call("ListContainers", { filter: { label_selector } }),
+    ]);
+    // Containers carry their pod's uid as a label since Kerb put it there.
+    if (listed.items.length === 0 && containers.length === 0) return undefined;
+    const detail = <T>(calls: Promise<T | undefined>[]) =>
+      Promise.all(calls).then(
+        (all) => all.filter((one): one is Awaited<T> => one !== undefined) as T[],
+      );
+    const sandboxes = detail(
+      listed.items.map(({ id }: Message) =>
+        this.#runtime
+          .call("PodSandboxStatus", { pod_sandbox_id: id })
+          .then(({ status }) => sandboxOf(status))
+          .catch(absent),
+      ),
+    );
+    const details = detail(
+      containers.map(({ id, pod_sandbox_id }: Message) =>
+        this.#runtime
+          .call("ContainerStatus", { container_id: id })
+          .then(({ status }) => containerOf(status, pod_sandbox_id))
+          .catch(absent),
+      ),
+    );
+    return {
+      sandboxes: (await sandboxes) as RuntimePod["sandboxes"],
+      containers: (await details) as RuntimePod["containers"],
+    };
+  }
+
+  onChange(listener: (podUid: string) => void) {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  async imageStatus(ref: string): Promise<ImageStatus | undefined> {
+    const { image } = await this.#images.call("ImageStatus", {
+      image: { image: fullReference(ref) },
+    });
+    return image?.id ? imageOf(image) : undefined;
+  }
+
+  async pullImage(ref: string, auth?: PullAuth): Promise<string> {
+    const request = { image: { image: fullReference(ref) }, ...(auth && { auth }) };
+    const { image_ref } = await this.#images.call("PullImage", request);
+    return image_ref;
+  }
+
+  async listImages(): Promise<ImageStatus[]> {
+    const { images } = await this.#images.call("ListImages", {});
+    return images.map(imageOf);
+  }
+
+  async removeImage(ref: string) {
+    await this.#images.call("RemoveImage", { image: { image: fullReference(ref) } });
+  }
+
+  async execSync(id: string, command: string[], timeoutMs: number) {
+    const timeout = Math.ceil(timeoutMs / 1000);
+    const answer = await this.#runtime.call("ExecSync", {
+      container_id: id,
+      cmd: command,
+      timeout,
+    });
+    return { exitCode: answer.exit_code, stdout: answer.stdout, stderr: answer.stderr };
+  }
+
+  exec(id: string, command: string[], tty: boolean, streams: Streams): Promise<number> {
+    return execInContainer(this.#exec, id, { command, tty }, streams);
+  }
+
+  async attach(id: string, tty: boolean, streams: Streams): Promise<void> {
+    await attachToLog(this.#runtime, id, tty, streams);
+  }
+
+  async portForward(sandboxId: string, port: number): Promise<Duplex> {
+    const request = { pod_sandbox_id: sandboxId, verbose: true };
+    const { info } = await this.#runtime.call("PodSandboxStatus", request);
+    return dialInNamespace(JSON.parse(info.info).pid, port);
+  }
+
+  async reopenLog(id: string) {
+    await this.#runtime.call("ReopenContainerLog", { container_id: id });
+  }
+
+  async stats(): Promise<Stats[]> {
+    const { stats } = await this.#runtime.call("ListContainerStats", {});
+    return stats.map((one: Message) => ({
+      containerId: one["attributes"].id,
+      cpuNanoseconds: one["cpu"]?.usage_core_nano_seconds?.value ?? 0,
+      memoryBytes: one["memory"]?.usage_bytes?.value ?? 0,
+      workingSetBytes: one["memory"]?.working_set_bytes?.value ?? 0,
+    }));
+  }
+
+  close() {
+    this.#events.abort();
+    this.#connection.close();
+    return Promise.resolve();
+  }
+}
+
+/** Connects to the containerd that runs in `directory`. */
+export async function connectContainerd(directory: string, log: Log): Promise<ContainerdRuntime> {
+  const connection = new GrpcConnection(socketOf(directory));
+  const cri1 = connection.service("/runtime.v1.RuntimeService", cri as Message);
+  const { runtime_version } = await cri1.call("Version", { version: "v1" }, { timeoutMs: 10_000 });
+  return new ContainerdRuntime(directory, connection, runtime_version, log);
+}
