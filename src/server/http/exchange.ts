@@ -17,7 +17,7 @@ export interface Incoming {
   /** Path and query. */
   url: string;
   headers: Record<string, string | undefined>;
-  body: AsyncIterable<Uint8Array> & { destroy(): void };
+  body: Readable;
   certificate: Credentials["certificate"];
   /** The caller is on this machine: compression would cost more than it saves. */
   local: boolean;
@@ -36,18 +36,32 @@ export function asStatusError(error: unknown, log: Log): StatusError {
   return new StatusError("InternalError", "Internal error occurred: the server failed to answer");
 }
 
-async function readBody(incoming: Incoming): Promise<Uint8Array | undefined> {
-  if (incoming.method === "GET" || incoming.method === "HEAD") return undefined;
-  if (Number(incoming.headers["content-length"] ?? 0) > bodyBytesMax) throw tooLarge();
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of incoming.body) {
-    size += chunk.length;
-    if (size > bodyBytesMax) throw tooLarge();
-    chunks.push(chunk);
-  }
-  if (chunks.length === 0) return undefined;
-  return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
+/**
+ * The whole body. Reads by events: leaving a `for await` loop early would destroy the stream that the
+ * refusal must still be written to. What follows a body that is too large is discarded.
+ */
+function readBody(incoming: Incoming): Promise<Uint8Array | undefined> {
+  const { body, method, headers } = incoming;
+  if (method === "GET" || method === "HEAD") return Promise.resolve(undefined);
+  return new Promise((resolve, reject) => {
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    const refuse = () => {
+      body.removeListener("data", take);
+      body.resume();
+      reject(tooLarge());
+    };
+    const take = (chunk: Uint8Array) => {
+      size += chunk.length;
+      if (size > bodyBytesMax) return refuse();
+      chunks.push(chunk);
+    };
+    body.on("error", reject);
+    body.on("close", () => reject(new StatusError("BadRequest", "the request body broke off")));
+    body.on("end", () => resolve(chunks.length < 2 ? chunks[0] : Buffer.concat(chunks)));
+    if (Number(headers["content-length"] ?? 0) > bodyBytesMax) return refuse();
+    body.on("data", take);
+  });
 }
 
 /** Most sites never see a binary body: its tables are loaded by the first one. */
@@ -208,6 +222,7 @@ export async function exchange(context: ExchangeContext, incoming: Incoming, sin
     };
   }
   if (sink.closed) return;
+  if (response.code === 413) sink.discardRest();
   try {
     await writeResponse(incoming, sink, response, pretty);
   } catch (error) {

@@ -1,6 +1,6 @@
 // Where an answer is written: an HTTP/2 stream or an HTTP/1.1 response, behind one face.
 import type { ServerResponse } from "node:http";
-import type { ServerHttp2Stream } from "node:http2";
+import { constants, type ServerHttp2Stream } from "node:http2";
 import type { Writable } from "node:stream";
 
 export interface Sink {
@@ -8,6 +8,8 @@ export interface Sink {
   /** Undefined when more may be written at once; else a promise of it. */
   write(chunk: Uint8Array): Promise<void> | undefined;
   end(chunk?: Uint8Array): void;
+  /** Once the answer is out, takes no more of the request. */
+  discardRest(): void;
   destroy(): void;
   onClose(listener: () => void): void;
   readonly closed: boolean;
@@ -39,6 +41,7 @@ export function http2Sink(stream: ServerHttp2Stream): Sink {
   return {
     ...body(stream),
     head: (code, headers) => stream.respond({ ":status": code, ...headers }),
+    discardRest: () => void stream.on("finish", () => stream.close(constants.NGHTTP2_NO_ERROR)),
     get closed() {
       return stream.destroyed || stream.closed;
     },
@@ -53,6 +56,7 @@ export function http1Sink(response: ServerResponse): Sink {
       response.writeHead(code, headers);
       response.flushHeaders();
     },
+    discardRest: () => response.setHeader("connection", "close"),
     get closed() {
       return response.destroyed;
     },
