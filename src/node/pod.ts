@@ -1,0 +1,90 @@
+// The part of `v1 Pod` that the agent reads.
+import type { KubeObject } from "../kinds/object.ts";
+
+export interface Handler {
+  exec?: { command?: string[] };
+  httpGet?: {
+    path?: string;
+    port: number | string;
+    host?: string;
+    scheme?: string;
+    httpHeaders?: { name: string; value: string }[];
+  };
+  tcpSocket?: { port: number | string; host?: string };
+  grpc?: { port: number; service?: string };
+  sleep?: { seconds: number };
+}
+
+export interface Probe extends Handler {
+  initialDelaySeconds?: number;
+  timeoutSeconds?: number;
+  periodSeconds?: number;
+  successThreshold?: number;
+  failureThreshold?: number;
+  terminationGracePeriodSeconds?: number;
+}
+
+export interface VolumeMount {
+  name: string;
+  mountPath: string;
+  readOnly?: boolean;
+  recursiveReadOnly?: string;
+  subPath?: string;
+  subPathExpr?: string;
+  mountPropagation?: string;
+}
+
+export interface Container {
+  name: string;
+  image: string;
+  imagePullPolicy?: string;
+  command?: string[];
+  args?: string[];
+  workingDir?: string;
+  env?: any[];
+  envFrom?: any[];
+  ports?: any[];
+  resources?: { requests?: Record<string, string>; limits?: Record<string, string> };
+  /** On init containers only: Always makes a sidecar. */
+  restartPolicy?: string;
+  lifecycle?: { postStart?: Handler; preStop?: Handler };
+  startupProbe?: Probe;
+  livenessProbe?: Probe;
+  readinessProbe?: Probe;
+  securityContext?: any;
+  stdin?: boolean;
+  stdinOnce?: boolean;
+  tty?: boolean;
+  terminationMessagePath?: string;
+  terminationMessagePolicy?: string;
+  volumeMounts?: VolumeMount[];
+  volumeDevices?: any[];
+}
+
+export interface Pod extends KubeObject {
+  spec: {
+    nodeName?: string;
+    restartPolicy?: string;
+    containers: Container[];
+    initContainers?: Container[];
+    volumes?: any[];
+    activeDeadlineSeconds?: number;
+    terminationGracePeriodSeconds?: number;
+    [field: string]: any;
+  };
+}
+
+export const restartPolicyOf = (pod: Pod) => pod.spec.restartPolicy ?? "Always";
+
+export const isSidecar = (container: Container) => container.restartPolicy === "Always";
+
+/** Init containers first. */
+export const allContainers = (pod: Pod) => [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
+
+/** As upstream prints a pod in messages: `web_default(<uid>)`. */
+export const podText = ({ metadata }: Pod) =>
+  `${metadata.name}_${metadata.namespace}(${metadata.uid})`;
+
+/** Names the folder of a pod's logs, as on any node. */
+export const logFolder = ({ metadata }: Pod) =>
+  `${metadata.namespace}_${metadata.name}_${metadata.uid}`;
