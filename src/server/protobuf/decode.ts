@@ -120,7 +120,7 @@ function envelope(bytes: Uint8Array) {
 
 /** The document in a binary body. Throws BadRequest, or UnsupportedMediaType for kinds without a schema. */
 export function decodeProtobuf(bytes: Uint8Array): Record<string, any> {
-  if (magic.compare(bytes, 0, magic.length) !== 0) {
+  if (!magic.equals(bytes.subarray(0, magic.length))) {
     throw badRequest("the body is not in Kubernetes' protobuf form: it does not begin with k8s\\0");
   }
   try {
