@@ -12,7 +12,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Authenticate, Credentials } from "../policy.ts";
 import type { ApiServer } from "../server.ts";
-import { exchange, type Incoming } from "./exchange.ts";
+import { exchange, type ExchangeContext, type Incoming } from "./exchange.ts";
 import * as limits from "./limits.ts";
 import { http1Sink, http2Sink } from "./sinks.ts";
 import { refuseUpgrade, upgradeRequest } from "./upgrade.ts";
@@ -103,10 +103,55 @@ const fromMessage = (message: IncomingMessage): Incoming => ({
   local: isLoopback(message.socket.remoteAddress),
 });
 
-/** Starts to listen; resolves once connections are taken. */
-export async function listen(server: ApiServer, options: ListenOptions): Promise<Listener> {
-  const listener = http2.createSecureServer({
-    ...secureOptions(options.tls),
+/** The open connections, so that they can be ended. */
+class Connections {
+  readonly #sessions = new Set<http2.ServerHttp2Session>();
+  readonly #sockets = new Set<Duplex>();
+  readonly #streams = new WeakMap<http2.Http2Session, number>();
+
+  constructor(listener: http2.Http2SecureServer, log: Log) {
+    const failed = (error: Error) => log.debug("connection failed", { error: String(error) });
+    listener.on("session", (session: http2.ServerHttp2Session) => {
+      this.#sessions.add(session);
+      session.on("close", () => this.#sessions.delete(session));
+      session.on("error", failed);
+      session.setTimeout(limits.idleMsMax, () => {
+        if (!this.#streams.get(session)) session.close();
+      });
+    });
+    listener.on("secureConnection", (socket: TLSSocket) => {
+      this.#sockets.add(socket);
+      socket.setNoDelay(true);
+      socket.on("error", failed);
+      socket.on("close", () => this.#sockets.delete(socket));
+    });
+    listener.on("tlsClientError", failed);
+  }
+
+  /** Counts a stream as long as it is open; a session without streams may idle out. */
+  count(stream: http2.ServerHttp2Stream) {
+    const { session } = stream;
+    if (!session) return;
+    const add = (change: number) =>
+      this.#streams.set(session, (this.#streams.get(session) ?? 0) + change);
+    add(1);
+    stream.on("close", () => add(-1));
+  }
+
+  /** Says GOAWAY: streams that are open may end, new ones are refused. */
+  goAway() {
+    for (const session of this.#sessions) session.close();
+  }
+
+  destroy() {
+    for (const session of this.#sessions) session.destroy();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}
+
+const createListener = (tls: TlsMaterial) =>
+  http2.createSecureServer({
+    ...secureOptions(tls),
     allowHTTP1: true,
     requestCert: true,
     rejectUnauthorized: false,
@@ -119,33 +164,13 @@ export async function listen(server: ApiServer, options: ListenOptions): Promise
       maxHeaderListSize: limits.headerBytesMax,
     },
   } as http2.SecureServerOptions);
-  const sessions = new Set<http2.ServerHttp2Session>();
-  const sockets = new Set<Duplex>();
-  const context = { server, ...options };
 
-  listener.on("session", (session) => {
-    sessions.add(session);
-    session.on("close", () => sessions.delete(session));
-    session.on("error", (error) =>
-      options.log.debug("connection failed", { error: String(error) }),
-    );
-    session.setTimeout(limits.idleMsMax, () => {
-      if (!openStreams.get(session)) session.close();
-    });
-  });
-  const openStreams = new WeakMap<http2.Http2Session, number>();
-  const count = (session: http2.Http2Session | undefined, change: number) =>
-    session && openStreams.set(session, (openStreams.get(session) ?? 0) + change);
-
-  listener.on("secureConnection", (socket: TLSSocket) => {
-    sockets.add(socket);
-    socket.setNoDelay(true);
-    socket.on("error", (error) => options.log.debug("connection failed", { error: String(error) }));
-    socket.on("close", () => sockets.delete(socket));
-  });
-  listener.on("tlsClientError", (error) =>
-    options.log.debug("TLS handshake failed", { error: String(error) }),
-  );
+/** Leads what comes in to the server. */
+function serve(
+  listener: http2.Http2SecureServer,
+  context: ExchangeContext,
+  connections: Connections,
+) {
   listener.on("request", (message: IncomingMessage, response: ServerResponse) => {
     void exchange(context, fromMessage(message), http1Sink(response));
   });
@@ -155,16 +180,21 @@ export async function listen(server: ApiServer, options: ListenOptions): Promise
     if (session && !sessionSockets.has(session)) {
       sessionSockets.set(session, session.socket as TLSSocket);
     }
-    count(session, 1);
-    stream.on("close", () => count(session, -1));
+    connections.count(stream);
     void exchange(context, fromStream(stream, headers), http2Sink(stream));
   });
   listener.on("upgrade", (message: IncomingMessage, socket: Duplex, head: Buffer) => {
     upgradeRequest(context, fromMessage(message), { message, socket, head }).catch((error) =>
-      refuseUpgrade(socket, error, options.log),
+      refuseUpgrade(socket, error, context.log),
     );
   });
+}
 
+/** Starts to listen; resolves once connections are taken. */
+export async function listen(server: ApiServer, options: ListenOptions): Promise<Listener> {
+  const listener = createListener(options.tls);
+  const connections = new Connections(listener, options.log);
+  serve(listener, { server, ...options }, connections);
   await new Promise<void>((resolve, reject) => {
     listener.once("error", reject);
     listener.listen(options.port, options.host ?? "127.0.0.1", () => {
@@ -177,11 +207,8 @@ export async function listen(server: ApiServer, options: ListenOptions): Promise
     setTls: (tls) => listener.setSecureContext(secureOptions(tls)),
     async close() {
       const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
-      for (const session of sessions) session.close();
-      const cancel = options.clock.after(limits.closeMsMax, () => {
-        for (const session of sessions) session.destroy();
-        for (const socket of sockets) socket.destroy();
-      });
+      connections.goAway();
+      const cancel = options.clock.after(limits.closeMsMax, () => connections.destroy());
       // Idle HTTP/1.1 connections hold the server open; those in use end with their request.
       (listener as any).closeIdleConnections?.();
       await closed;

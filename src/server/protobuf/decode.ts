@@ -30,13 +30,14 @@ const depthMax = 200;
 const emptyStrings = new Set(["storageClassName", "volumeAttributesClassName"]);
 
 /** Numbers and switches for which zero means "not set". */
-const zeroUnset = new Set([
-  ...["hostPort", "nodePort", "healthCheckNodePort", "initialDelaySeconds", "timeoutSeconds"],
-  ...["periodSeconds", "successThreshold", "failureThreshold", "generation", "minReadySeconds"],
-  ...["observedGeneration", "availableReplicas", "readyReplicas", "updatedReplicas"],
-  ...["unavailableReplicas", "stdin", "stdinOnce", "tty", "hostIPC", "hostPID", "hostNetwork"],
-  ...["paused", "readOnly", "unschedulable", "publishNotReadyAddresses"],
-]);
+const zeroUnset = new Set(
+  (
+    "hostPort nodePort healthCheckNodePort initialDelaySeconds timeoutSeconds periodSeconds " +
+    "successThreshold failureThreshold generation observedGeneration minReadySeconds " +
+    "availableReplicas readyReplicas updatedReplicas unavailableReplicas stdin stdinOnce tty " +
+    "hostIPC hostPID hostNetwork paused readOnly unschedulable publishNotReadyAddresses"
+  ).split(" "),
+);
 
 const text = (bytes: Uint8Array) =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
