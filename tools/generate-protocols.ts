@@ -40,6 +40,9 @@ function keep(name: string) {
   if (!type || kept.has(name)) return;
   kept.add(name);
   for (const field of Object.values((type.fields ?? {}) as Any)) keep(field.type);
+  for (const nested of Object.values((type.nested ?? {}) as Any)) {
+    for (const field of Object.values((nested.fields ?? {}) as Any)) keep(field.type);
+  }
 }
 for (const service of ["RuntimeService", "ImageService"]) {
   for (const [name, method] of Object.entries(all[service].methods as Any)) {
@@ -55,7 +58,15 @@ function slim(type: Any): Any {
     const { rule, keyType, type: fieldType, id } = field;
     return [name, { ...(rule && { rule }), ...(keyType && { keyType }), type: fieldType, id }];
   });
-  return { ...(type["oneofs"] && { oneofs: type["oneofs"] }), fields: Object.fromEntries(fields) };
+  const nested = Object.entries((type["nested"] ?? {}) as Any).map(([name, one]) => [
+    name,
+    slim(one),
+  ]);
+  return {
+    ...(nested.length > 0 && { nested: Object.fromEntries(nested) }),
+    ...(type["oneofs"] && { oneofs: type["oneofs"] }),
+    fields: Object.fromEntries(fields),
+  };
 }
 
 const output = join(import.meta.dirname, "../src/containers/data");

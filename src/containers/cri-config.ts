@@ -124,7 +124,7 @@ export function containerMessage(config: ContainerConfig, sandbox: SandboxConfig
     command: config.command,
     args: config.args,
     working_dir: config.workingDir,
-    envs: config.env.map(({ name, value }) => ({ key: name, value })),
+    envs: config.env.map(({ name, value }) => ({ key: name, value: Buffer.from(value) })),
     mounts: config.mounts.map((mount) => ({
       container_path: mount.containerPath,
       host_path: mount.hostPath,
@@ -136,7 +136,13 @@ export function containerMessage(config: ContainerConfig, sandbox: SandboxConfig
       host_path: device.hostPath,
       permissions: device.permissions,
     })),
-    labels: { ...config.labels, [labelNames.container]: config.name },
+    labels: {
+      ...config.labels,
+      [labelNames.container]: config.name,
+      [labelNames.podName]: sandbox.name,
+      [labelNames.podNamespace]: sandbox.namespace,
+      [labelNames.podUid]: sandbox.podUid,
+    },
     annotations: { ...config.annotations, "kerb.dev/image": config.imageRef },
     log_path: config.logPath,
     stdin: config.stdin,

@@ -13,7 +13,7 @@ const carrier =
 export function dialInNamespace(pid: number, port: number): Promise<Duplex> {
   const command = [`--net=/proc/${pid}/ns/net`, process.execPath, "-e", carrier, String(port)];
   const child = spawn("nsenter", command, { stdio: ["pipe", "pipe", "pipe"] });
-  const stream = Duplex.from({ readable: child.stdout, writable: child.stdin });
+  const stream = Duplex.from({ readable: child.stdout, writable: child.stdin } as any);
   let said = "";
   child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()));
   child.on("error", (error) => stream.destroy(error));

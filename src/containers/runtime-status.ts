@@ -1,6 +1,5 @@
 // From CRI's answers to Kerb's own description of what runs. Pure.
 import type { ContainerStatus, ImageStatus, RuntimePod, SandboxStatus } from "../node/runtime.ts";
-import { labelNames } from "./cri-config.ts";
 import type { Message } from "./grpc.ts";
 
 const milliseconds = (nanoseconds: number | undefined) => Math.floor((nanoseconds ?? 0) / 1e6);
@@ -84,5 +83,3 @@ export function groupByPod(sandboxes: Message[], containers: Message[]): Map<str
   }
   return pods;
 }
-
-export { labelNames };

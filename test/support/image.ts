@@ -1,0 +1,41 @@
+// A small real image of Debian's static busybox, as people would bring one to a site without network.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ociArchive } from "../../src/containers/oci-archive.ts";
+import { ociArchitecture } from "../../src/containers/pause.ts";
+import type { TarEntry } from "../../src/containers/tar.ts";
+import type { Site } from "./site.ts";
+
+const applets =
+  "sh cat echo env false grep head httpd hostname id ls mkdir mount nc nslookup ping ps pwd rm sed seq sleep sort stat tail test touch tr true tty umask wc wget".split(
+    " ",
+  );
+
+/** The archive's bytes; `docker.io/library/busybox:kerb`. */
+export function busyboxArchive(): Buffer {
+  const busybox = ["/bin/busybox", "/usr/bin/busybox"].find((path) => existsSync(path));
+  if (!busybox) throw new Error("busybox-static is not installed");
+  const files: TarEntry[] = [
+    ...["bin/", "etc/", "tmp/", "root/"].map(
+      (path): TarEntry => ({ path, type: "directory", mode: path === "tmp/" ? 0o1777 : 0o755 }),
+    ),
+    { path: "bin/busybox", data: readFileSync(busybox), mode: 0o755 },
+    ...applets.map((name): TarEntry => ({ path: `bin/${name}`, type: "symlink", link: "busybox" })),
+    { path: "etc/passwd", data: Buffer.from("root:x:0:0:root:/root:/bin/sh\n") },
+    { path: "etc/group", data: Buffer.from("root:x:0:\n") },
+  ];
+  return ociArchive({
+    name: "docker.io/library/busybox:kerb",
+    architecture: ociArchitecture(process.arch),
+    files,
+    command: ["sh"],
+  });
+}
+
+/** Imports it as a user would: `kerb image import FILE`. */
+export async function importBusybox(site: Site) {
+  mkdirSync(site.directory, { recursive: true });
+  const file = join(site.directory, "busybox.tar");
+  writeFileSync(file, busyboxArchive());
+  await site.kerb("image", "import", file);
+}
