@@ -4,7 +4,7 @@ import type { Kind } from "../kinds/kind.ts";
 import type { KubeObject, ObjectMeta } from "../kinds/object.ts";
 import { resourceNameOf } from "./stored.ts";
 
-/** Takes from `object` what the part covers and everything else from `old`, of which it is given a copy. */
+/** Takes from `object` what the part covers and everything else from `old`, whose fields it may replace. */
 type Part = (object: KubeObject, old: KubeObject, kind: Kind) => KubeObject;
 
 /** Kinds of CustomResourceDefinitions carry their schema inline. */
@@ -91,7 +91,8 @@ export function keepToPart(
     subresource === "status" ? statusPart : parts[`${resourceNameOf(kind)}/${subresource}`];
   // The server's own handlers (binding) write what they mean to and nothing else.
   if (!part) return object;
-  const kept = part(object, structuredClone(old), kind);
+  // A status is written often and its object is complete already: nothing below the top is touched.
+  const kept = part(object, subresource === "status" ? { ...old } : structuredClone(old), kind);
   kept.metadata = partMetadata(object.metadata, kept.metadata, kind);
   return kept;
 }
