@@ -79,7 +79,10 @@ export const restartPolicyOf = (pod: Pod) => pod.spec.restartPolicy ?? "Always";
 export const isSidecar = (container: Container) => container.restartPolicy === "Always";
 
 /** Init containers first. */
-export const allContainers = (pod: Pod) => [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
+export const allContainers = (pod: Pod) => [
+  ...(pod.spec.initContainers ?? []),
+  ...pod.spec.containers,
+];
 
 /** As upstream prints a pod in messages: `web_default(<uid>)`. */
 export const podText = ({ metadata }: Pod) =>
