@@ -1,0 +1,59 @@
+// exec and attach over SPDY: the client opens one stream for each of stdin, stdout, stderr, the error
+// and the terminal's sizes, and the command starts when all of them are there.
+import type { UpgradeSocket } from "../../policy.ts";
+import type { CommandStreams, CommandTransport } from "../remote-command.ts";
+import { terminalSizes } from "../terminal-sizes.ts";
+import { acceptSpdy } from "./accept.ts";
+import { SpdySession, type SpdyStream } from "./session.ts";
+
+const protocols = ["v4.channel.k8s.io"];
+
+const write = (stream: SpdyStream, chunk: Uint8Array) =>
+  new Promise<void>((resolve, reject) => {
+    stream.write(chunk, (error) => (error ? reject(error) : resolve()));
+  });
+
+const end = (stream: SpdyStream) =>
+  new Promise<void>((resolve) => {
+    if (stream.destroyed) return resolve();
+    stream.on("close", resolve);
+    stream.end(() => resolve());
+  });
+
+/** Resolves once the client has opened every stream it asked for; rejects when it leaves first. */
+export async function spdyCommandTransport(
+  upgrade: UpgradeSocket,
+  asked: CommandStreams,
+): Promise<CommandTransport> {
+  const wanted = ["error", ...(["stdin", "stdout", "stderr"] as const).filter((one) => asked[one])];
+  if (asked.tty) wanted.push("resize");
+  const open = new Map<string, SpdyStream>();
+  const gone = new AbortController();
+  const socket = acceptSpdy(upgrade, protocols);
+  const session = await new Promise<SpdySession>((resolve, reject) => {
+    const accepted = new SpdySession(socket, (stream) => {
+      stream.on("error", () => {});
+      open.set(stream.headers["streamtype"] ?? "", stream);
+      if (wanted.every((name) => open.has(name))) resolve(accepted);
+    });
+    void accepted.run().then(() => {
+      gone.abort(new Error("the client went away"));
+      reject(gone.signal.reason);
+    });
+  });
+  return {
+    streams: {
+      stdin: open.get("stdin"),
+      stdout: (chunk) => write(open.get("stdout")!, chunk),
+      stderr: (chunk) => write(open.get("stderr")!, chunk),
+      resize: asked.tty ? terminalSizes(open.get("resize")!) : undefined,
+      signal: gone.signal,
+    },
+    async finish(status) {
+      if (gone.signal.aborted) return;
+      open.get("error")!.write(JSON.stringify(status));
+      await Promise.all([...open.values()].map(end));
+      session.end();
+    },
+  };
+}
