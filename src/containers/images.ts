@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { pauseImage, socketOf } from "./containerd.ts";
 import { ociArchive } from "./oci-archive.ts";
 import { ociArchitecture, pauseProgram } from "./pause.ts";
+import type { Runtime } from "../node/runtime.ts";
 import { runTool } from "./run-tool.ts";
 
 const kubernetesNamespace = "k8s.io";
@@ -27,11 +28,6 @@ export function fullReference(reference: string): string {
 
 const ctr = (directory: string, ...args: string[]) =>
   runTool("ctr", ["--address", socketOf(directory), "--namespace", kubernetesNamespace, ...args]);
-
-async function names(directory: string): Promise<Set<string>> {
-  const listed = await ctr(directory, "images", "list", "--quiet");
-  return new Set(listed.split("\n").filter(Boolean));
-}
 
 /** Imports an archive; resolves with the references it brought, or the one asked for. */
 export async function importArchive(
@@ -63,8 +59,11 @@ export async function importArchive(
 }
 
 /** Makes sure that the pause image is there. */
-export async function ensurePauseImage(directory: string): Promise<void> {
-  if ((await names(directory)).has(pauseImage)) return;
+export async function ensurePauseImage(
+  directory: string,
+  runtime: Pick<Runtime, "imageStatus">,
+): Promise<void> {
+  if (await runtime.imageStatus(pauseImage)) return;
   const archive = ociArchive({
     name: pauseImage,
     architecture: ociArchitecture(process.arch),

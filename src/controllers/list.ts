@@ -1,0 +1,32 @@
+// The controllers of a site. One import and one line each.
+import { cronJob } from "./cron-job.ts";
+import { daemonSet } from "./daemon-set.ts";
+import { deploymentController } from "./deployment.ts";
+import { endpointSliceController } from "./endpoint-slice.ts";
+import { eventTtlController } from "./event-ttl.ts";
+import { job } from "./job.ts";
+import { namespaceController } from "./namespace.ts";
+import { nodeLifecycle } from "./node-lifecycle.ts";
+import { podGarbageCollector } from "./pod-garbage-collector.ts";
+import { replicaSetController } from "./replica-set.ts";
+import { rootCaController } from "./root-ca.ts";
+import type { Controller } from "./runtime.ts";
+import { serviceAccountController } from "./service-account.ts";
+import { statefulSet } from "./stateful-set.ts";
+
+/** `ca` gives the cluster's certificate of now, as PEM. */
+export const controllers = (ca: () => string): Controller[] => [
+  cronJob,
+  daemonSet,
+  deploymentController,
+  endpointSliceController,
+  eventTtlController,
+  job,
+  namespaceController,
+  nodeLifecycle,
+  podGarbageCollector,
+  replicaSetController,
+  rootCaController(ca),
+  serviceAccountController,
+  statefulSet,
+];

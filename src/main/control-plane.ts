@@ -1,0 +1,170 @@
+// The API server of a site with everything behind it: store, certificates, authentication, admission.
+import { join } from "node:path";
+import { localClient } from "../client/local.ts";
+import type { Client } from "../client/client.ts";
+import type { DiscoveredResource } from "../controllers/runtime.ts";
+import { builtinKinds, compareVersions } from "../kinds/kinds.ts";
+import type { Kinds } from "../kinds/kinds.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import type { NodeConnector } from "../lib/node-connection.ts";
+import type { Random } from "../lib/random.ts";
+import type { Scope } from "../lib/scope.ts";
+import { admissionPlugins } from "../server/admission/admission.ts";
+import { openAuth } from "../server/auth/auth.ts";
+import { bootstrapPolicy } from "../server/auth/bootstrap.ts";
+import { clusterKubeconfig } from "../server/auth/kubeconfig.ts";
+import { openPki } from "../server/auth/pki.ts";
+import type { Pki } from "../server/auth/pki.ts";
+import { bootstrap } from "../server/bootstrap.ts";
+import { crdAdmission } from "../server/extensions/crd-admission.ts";
+import { startCrdController } from "../server/extensions/crd-controller.ts";
+import { listen } from "../server/http/listener.ts";
+import type { Listener } from "../server/http/listener.ts";
+import type { Plugs } from "../server/policy.ts";
+import { createServer } from "../server/server.ts";
+import type { ApiServer } from "../server/server.ts";
+import { plugStreams } from "../server/streams/streams.ts";
+import { startCompaction } from "../store/compaction.ts";
+import { openLmdbStore } from "../store/lmdb.ts";
+import { clusterDomain } from "./config.ts";
+import { pkiFiles, replaceFile } from "./files.ts";
+import type { SiteAddresses } from "./site-settings.ts";
+
+export interface ControlPlaneOptions {
+  directory: string;
+  name: string;
+  port: number;
+  addresses: SiteAddresses;
+  nodeConnector: NodeConnector;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  scope: Scope;
+}
+
+export interface ControlPlane {
+  server: ApiServer;
+  kinds: Kinds;
+  pki: Pki;
+  kubeconfig: string;
+  /** A client inside this process that acts as a part of the control plane. */
+  client(name: string): Client;
+  discover(): Promise<DiscoveredResource[]>;
+  /** Opens the port on `hosts`. */
+  listen(hosts: string[]): Promise<void>;
+}
+
+/** Everything served now, preferred versions first. */
+export function discovered(kinds: Kinds): DiscoveredResource[] {
+  return kinds
+    .all()
+    .filter((kind) => !kind.virtual)
+    .sort((a, b) => compareVersions(a.version, b.version))
+    .map(({ group, version, plural, kind, namespaced, verbs }) => ({
+      group,
+      version,
+      resource: plural,
+      kind,
+      namespaced,
+      verbs,
+    }));
+}
+
+async function listenOn(host: string, open: (host: string) => Promise<Listener>, port: number) {
+  try {
+    return await open(host);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+    throw new Error(
+      `port ${port} on ${host} is already in use by another program; choose another with --port`,
+      { cause: error },
+    );
+  }
+}
+
+/** Opens the data and makes the server; nothing listens yet. */
+export async function openControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { directory, addresses, port, clock, random, log, scope } = options;
+  const [store, pki] = await Promise.all([
+    openLmdbStore(join(directory, "store"), { clock, log: log.with({ room: "store" }) }),
+    openPki(pkiFiles(join(directory, "pki")), {
+      clock,
+      names: [addresses.apiServiceIp, addresses.gateway, options.name],
+      clusterDomain,
+    }),
+  ]);
+  scope.defer(() => store.close());
+  scope.defer(startCompaction(store, { clock, log }));
+  const kinds = builtinKinds();
+  const auth = await openAuth({ store, pki, clock, random, clusterDomain }, scope);
+  const plugs: Plugs = {
+    subresources: new Map(),
+    upgrades: new Map(),
+    reviews: new Map(),
+    paths: new Map(),
+  };
+  auth.plug(plugs);
+  plugStreams(plugs);
+  const server = createServer({
+    store,
+    kinds,
+    clock,
+    random,
+    log: log.with({ room: "server" }),
+    authorize: auth.authorize,
+    admission: [
+      ...admissionPlugins({ store, clock, random, authorize: auth.authorize }),
+      crdAdmission,
+      auth.escalation,
+    ],
+    plugs,
+    serviceCidr: addresses.serviceCidr,
+    nodeConnector: options.nodeConnector,
+  });
+  scope.defer(() => server.close());
+  await startCrdController({ store, kinds, clock, log, scope });
+  await bootstrap(server, { securePort: port, apiAddress: addresses.apiServiceIp });
+  await bootstrapPolicy(server);
+
+  const kubeconfig = join(directory, "kubeconfig");
+  const writeKubeconfig = () => {
+    const { cert, key } = pki.admin();
+    const at = `https://127.0.0.1:${port}`;
+    replaceFile(
+      kubeconfig,
+      clusterKubeconfig({ server: at, ca: pki.ca(), cert, key, name: options.name }),
+    );
+  };
+  writeKubeconfig();
+  const tls = () => ({ ...pki.serving(), clientCa: pki.ca() });
+  const listeners: Listener[] = [];
+  pki.startRenewal(scope, () => {
+    writeKubeconfig();
+    for (const listener of listeners) listener.setTls(tls());
+  });
+  return {
+    server,
+    kinds,
+    pki,
+    kubeconfig,
+    client: (name) => localClient(server, { name, groups: ["system:masters"] }, name),
+    discover: async () => discovered(kinds),
+    listen: async (hosts) => {
+      for (const host of hosts) {
+        const open = (at: string) =>
+          listen(server, {
+            host: at,
+            port,
+            tls: tls(),
+            authenticate: auth.authenticate,
+            clock,
+            log: log.with({ room: "server" }),
+          });
+        const listener = await listenOn(host, open, port);
+        listeners.push(listener);
+        scope.defer(() => listener.close());
+      }
+    },
+  };
+}

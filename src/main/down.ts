@@ -1,0 +1,92 @@
+// `kerb down`: ends Kerb, then the workloads it left running, then what the site had of the machine.
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { DownOptions } from "../cli/down.ts";
+import { containerdPid, stopContainerd } from "../containers/containerd.ts";
+import { connectContainerd } from "../containers/runtime.ts";
+import { holdOpen, systemClock } from "../lib/clock.ts";
+import { silent } from "../lib/log.ts";
+import { removeServiceRules } from "../node/network/service-proxy.ts";
+import { closeNetwork } from "../node/network/site-network.ts";
+import { isRoot } from "./config.ts";
+import { containerdDirectory } from "./machine.ts";
+import { findRunning, removeRunFile } from "./run-file.ts";
+import { addressesOf, readSettings } from "./site-settings.ts";
+
+const stopMsMax = 20_000;
+
+const pause = (ms: number) => new Promise<void>((done) => void systemClock.after(ms, done));
+
+async function stopKerb(directory: string) {
+  const running = findRunning(directory);
+  if (!running) return false;
+  process.kill(running.pid, "SIGTERM");
+  const killAt = systemClock.monotonic() + stopMsMax;
+  while (findRunning(directory)?.pid === running.pid) {
+    if (systemClock.monotonic() > killAt) process.kill(running.pid, "SIGKILL");
+    await pause(20);
+  }
+  removeRunFile(directory);
+  return true;
+}
+
+/** Stops every sandbox; what they leave in the API comes back with the next `up`. */
+async function stopWorkloads(directory: string): Promise<number> {
+  const folder = containerdDirectory(directory);
+  if (containerdPid(folder) === undefined) return 0;
+  const runtime = await connectContainerd(folder, silent);
+  const sandboxes = [...(await runtime.pods()).values()].flatMap((pod) => pod.sandboxes);
+  await Promise.all(
+    sandboxes.map(async ({ id }) => {
+      await runtime.stopSandbox(id);
+      await runtime.removeSandbox(id);
+    }),
+  );
+  await runtime.close();
+  await stopContainerd(folder, systemClock);
+  return sandboxes.length;
+}
+
+/** Mounts below the folder: volumes in memory, and what containers left. */
+function unmountBelow(directory: string) {
+  const mounts = readFileSync("/proc/self/mounts", "utf8")
+    .split("\n")
+    .map((line) => line.split(" ")[1]?.replaceAll("\\040", " ") ?? "")
+    .filter((path) => path.startsWith(`${directory}/`))
+    .reverse();
+  for (const path of mounts) {
+    try {
+      execFileSync("umount", ["--lazy", path], { stdio: "ignore" });
+    } catch {
+      // Somebody else was faster.
+    }
+  }
+}
+
+export async function down(options: DownOptions): Promise<number> {
+  const directory = resolve(options.dataDir);
+  const settings = readSettings(directory);
+  if (!settings) {
+    console.log(`there is no site in ${directory}`);
+    return existsSync(directory) ? 0 : 1;
+  }
+  const release = holdOpen();
+  try {
+    const stopped = await stopKerb(directory);
+    console.log(
+      stopped ? `stopped Kerb (${settings.name})` : `Kerb was not running (${settings.name})`,
+    );
+    if (options.keepWorkloads || !isRoot) return 0;
+    const pods = await stopWorkloads(directory);
+    if (pods > 0) console.log(`stopped ${pods} pod${pods === 1 ? "" : "s"}`);
+    const { bridge, nftTable } = addressesOf(settings.slot);
+    await removeServiceRules(nftTable).catch(() => {});
+    await closeNetwork(bridge).catch(() => {});
+    unmountBelow(directory);
+    rmSync(join(containerdDirectory(directory), "state"), { recursive: true, force: true });
+    return 0;
+  } finally {
+    release();
+  }
+}

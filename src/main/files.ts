@@ -1,0 +1,39 @@
+// Small files that must be whole or not there at all.
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import type { PkiStorage } from "../server/auth/pki.ts";
+
+/** Replaces a file as a whole, readable by its owner only, on disk when it returns. */
+export function replaceFile(path: string, text: string) {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const file = openSync(`${path}.new`, "w", 0o600);
+  try {
+    writeSync(file, text);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(`${path}.new`, path);
+}
+
+export function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+export const pkiFiles = (directory: string): PkiStorage => ({
+  read: async (name) => readIfThere(join(directory, name)),
+  write: async (name, data) => replaceFile(join(directory, name), data),
+});

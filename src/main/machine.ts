@@ -1,0 +1,100 @@
+// The machine's side of a site: the pod network and containerd. Where something is missing, the site runs
+// without it and says so.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { startContainerd } from "../containers/containerd.ts";
+import type { ContainerdPaths } from "../containers/containerd.ts";
+import { ensurePauseImage } from "../containers/images.ts";
+import { connectContainerd } from "../containers/runtime.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import type { Runtime } from "../node/runtime.ts";
+import { cniConflist, openNetwork } from "../node/network/site-network.ts";
+import { isRoot } from "./config.ts";
+import { cniFolders, findTool } from "./doctor.ts";
+import { replaceFile } from "./files.ts";
+import type { SiteAddresses } from "./site-settings.ts";
+
+export const containerdDirectory = (directory: string) => join(directory, "containerd");
+
+export interface Machine {
+  runtime?: Runtime;
+  /** True when the site's interface and addresses exist. */
+  network: boolean;
+  /** Why containers do not run, in plain words. */
+  shortcoming?: string;
+}
+
+interface MachineOptions {
+  directory: string;
+  addresses: SiteAddresses;
+  clock: Clock;
+  log: Log;
+}
+
+/** What containers need that this machine lacks; undefined when nothing is missing. */
+function missing(): string | undefined {
+  if (!isRoot) return "Kerb does not run as root, so containers and the pod network are off";
+  const tools = ["containerd", "runc", "ctr", "nft", "ip"].filter((tool) => !findTool(tool));
+  if (!cniFolders.some((folder) => existsSync(join(folder, "ptp")))) tools.push("CNI plugins");
+  if (tools.length === 0) return undefined;
+  return `not installed: ${tools.join(", ")}; containers do not run (kerb doctor tells what to do)`;
+}
+
+function containerdPaths(directory: string): ContainerdPaths {
+  return {
+    binary: findTool("containerd")!,
+    runc: findTool("runc")!,
+    cniPlugins: cniFolders.find((folder) => existsSync(join(folder, "ptp")))!,
+    directory: containerdDirectory(directory),
+  };
+}
+
+async function startRuntime({
+  directory,
+  addresses,
+  clock,
+  log,
+}: MachineOptions): Promise<Runtime> {
+  const paths = containerdPaths(directory);
+  const conflist = cniConflist({
+    name: addresses.bridge,
+    podCidr: addresses.podCidr,
+    dataDirectory: join(directory, "cni"),
+  });
+  replaceFile(join(paths.directory, "net.d/10-kerb.conflist"), JSON.stringify(conflist));
+  await startContainerd(paths, clock);
+  const runtime = await connectContainerd(paths.directory, log.with({ room: "containers" }));
+  await ensurePauseImage(paths.directory, runtime);
+  return runtime;
+}
+
+/** Network first, since the server listens on its address; containerd meanwhile. */
+export function openMachine(options: MachineOptions): {
+  network: Promise<boolean>;
+  machine: Promise<Machine>;
+} {
+  const shortcoming = missing();
+  if (shortcoming) {
+    return {
+      network: Promise.resolve(false),
+      machine: Promise.resolve({ network: false, shortcoming }),
+    };
+  }
+  const { addresses } = options;
+  const network = openNetwork({
+    interface: addresses.bridge,
+    gateway: addresses.gateway,
+    serviceCidr: addresses.serviceCidr,
+  }).then(
+    () => undefined,
+    (error: Error) => `the pod network could not be made: ${error.message}`,
+  );
+  const runtime = startRuntime(options).catch((error: Error) => error);
+  const machine = Promise.all([network, runtime]).then(([failure, started]): Machine => {
+    if (failure) return { network: false, shortcoming: failure };
+    if (started instanceof Error) return { network: true, shortcoming: started.message };
+    return { network: true, runtime: started };
+  });
+  return { network: network.then((failure) => failure === undefined), machine };
+}

@@ -1,0 +1,227 @@
+// A site, assembled: control plane, machine, controllers, scheduler, agent, network. Independent parts start
+// side by side; everything started is owned by one scope and stops with it.
+import { join } from "node:path";
+import type { UpOptions } from "../cli/up.ts";
+import { resource } from "../client/client.ts";
+import { eventRecorder } from "../client/events.ts";
+import { Informers } from "../client/informers.ts";
+import { startGarbageCollector } from "../controllers/garbage-collector.ts";
+import { controllers } from "../controllers/list.ts";
+import { startControllers } from "../controllers/runtime.ts";
+import { systemClock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import type { NodeConnection } from "../lib/node-connection.ts";
+import { systemRandom } from "../lib/random.ts";
+import { Scope } from "../lib/scope.ts";
+import { StatusError } from "../lib/status-error.ts";
+import { startAgent } from "../node/agent.ts";
+import { startDnsServer } from "../node/network/dns-server.ts";
+import {
+  endpointSlicesResource,
+  servicesResource,
+  startServiceProxy,
+} from "../node/network/service-proxy.ts";
+import { startScheduler } from "../scheduler/scheduler.ts";
+import { ensureApiServerObjects, ensureDnsObjects } from "./cluster-objects.ts";
+import { clusterDomain, defaultPort, isRoot, kubernetesVersion, slotsDirectory } from "./config.ts";
+import { openControlPlane } from "./control-plane.ts";
+import type { ControlPlane } from "./control-plane.ts";
+import { dnsSource, machineNameServers } from "./dns-source.ts";
+import { openMachine } from "./machine.ts";
+import type { Machine } from "./machine.ts";
+import { removeRunFile, writeRunFile } from "./run-file.ts";
+import { addressesOf, settle } from "./site-settings.ts";
+import type { SiteAddresses, SiteSettings } from "./site-settings.ts";
+
+export interface Site {
+  name: string;
+  kubeconfig: string;
+  state: string;
+  /** What does not work and why, in plain words. */
+  shortcomings: string[];
+  /** Stops Kerb; containers go on. */
+  stop(): Promise<void>;
+}
+
+interface StartOptions {
+  log: Log;
+  progress: (what: string, detail: string) => void;
+}
+
+interface Parts {
+  directory: string;
+  settings: SiteSettings;
+  addresses: SiteAddresses;
+  plane: ControlPlane;
+  informers: Informers;
+  log: Log;
+  scope: Scope;
+}
+
+const clock = systemClock;
+const random = systemRandom;
+const nodes = resource("v1", "nodes");
+
+async function startControl({ plane, informers, log, scope }: Parts) {
+  const client = plane.client("system:kube-controller-manager");
+  const options = { client, clock, random, log, scope, informers, discover: plane.discover };
+  await startControllers(controllers(plane.pki.ca), options);
+  const schedulerClient = plane.client("system:kube-scheduler");
+  await startScheduler({
+    client: schedulerClient,
+    clock,
+    random,
+    log: log.with({ room: "scheduler" }),
+    scope,
+    informers: (wanted) => informers.get({ resource: wanted }),
+    event: eventRecorder({
+      client: schedulerClient,
+      clock,
+      random,
+      log,
+      component: "default-scheduler",
+    }),
+  });
+  await startGarbageCollector(options);
+}
+
+async function startNetwork({ settings, addresses, plane, informers, log, scope }: Parts) {
+  const client = plane.client("system:kube-proxy");
+  const services = informers.get({ resource: servicesResource });
+  const slices = informers.get({ resource: endpointSlicesResource });
+  const namespaces = informers.get({ resource: resource("v1", "namespaces") });
+  await ensureApiServerObjects(client, addresses, settings.port);
+  const proxy = startServiceProxy({
+    client,
+    services,
+    slices,
+    nodeName: settings.name,
+    clock,
+    log: log.with({ room: "network" }),
+    scope,
+    table: addresses.nftTable,
+    podCidr: addresses.podCidr,
+    clusterCidr: addresses.clusterCidr,
+  });
+  const port = await startDnsServer({
+    address: addresses.gateway,
+    port: 0,
+    source: dnsSource(clusterDomain, { services, slices, namespaces }),
+    upstreams: machineNameServers(),
+    clock,
+    log: log.with({ room: "dns" }),
+    scope,
+  });
+  await ensureDnsObjects(client, addresses, port);
+  await proxy;
+}
+
+async function startNode(parts: Parts, machine: Machine) {
+  const { directory, settings, addresses, plane, informers, log, scope } = parts;
+  return startAgent({
+    client: plane.client(`system:node:${settings.name}`),
+    informers,
+    runtime: machine.runtime,
+    nodeName: settings.name,
+    directory,
+    clock,
+    random,
+    log: log.with({ room: "node" }),
+    scope,
+    podCidr: addresses.podCidr,
+    address: addresses.gateway,
+    clusterDomain,
+    dnsServiceIp: addresses.dnsServiceIp,
+    version: kubernetesVersion,
+    cgroupRoot: addresses.cgroup,
+    ...(machine.shortcoming && { shortcoming: machine.shortcoming }),
+  });
+}
+
+/** Resolves once the node's Ready condition says True, or at once when it cannot. */
+function untilReady({ informers, settings }: Parts, machine: Machine): Promise<void> {
+  if (!machine.runtime) return Promise.resolve();
+  return new Promise((resolve) => {
+    const look = (node: any) => {
+      const ready = node.status?.conditions?.some(
+        (c: any) => c.type === "Ready" && c.status === "True",
+      );
+      const tainted = node.spec?.taints?.some((t: any) => t.key === "node.kubernetes.io/not-ready");
+      if (node.metadata.name !== settings.name || !ready || tainted) return;
+      queueMicrotask(() => stop());
+      resolve();
+    };
+    const stop = informers.get({ resource: nodes }).subscribe({ onAdd: look, onUpdate: look });
+  });
+}
+
+export async function startSite(
+  options: UpOptions,
+  { log, progress }: StartOptions,
+): Promise<Site> {
+  const directory = options.dataDir;
+  const { settings } = settle(directory, {
+    defaultPort,
+    slots: isRoot ? slotsDirectory : undefined,
+    ...(options.name !== undefined && { name: options.name }),
+    ...(options.port !== undefined && { port: options.port }),
+  });
+  const addresses = addressesOf(settings.slot);
+  const scope = new Scope();
+  try {
+    return await assemble({ directory, settings, addresses, log, scope }, progress);
+  } catch (error) {
+    await scope.close();
+    throw error;
+  }
+}
+
+async function assemble(
+  { directory, settings, addresses, log, scope }: Omit<Parts, "plane" | "informers">,
+  progress: StartOptions["progress"],
+): Promise<Site> {
+  const opening = openMachine({ directory, addresses, clock, log });
+  let agent: NodeConnection | undefined;
+  const plane = await openControlPlane({
+    directory,
+    name: settings.name,
+    port: settings.port,
+    addresses,
+    nodeConnector: async (name) => {
+      if (agent && name === settings.name) return agent;
+      throw new StatusError("ServiceUnavailable", `node ${name} is not connected`);
+    },
+    clock,
+    random,
+    log,
+    scope,
+  });
+  progress("store", join(directory, "store"));
+  const network = await opening.network;
+  await plane.listen(network ? ["127.0.0.1", addresses.gateway] : ["127.0.0.1"]);
+  writeRunFile(directory, settings.port);
+  scope.defer(() => removeRunFile(directory));
+  progress("api server", `https://127.0.0.1:${settings.port}`);
+
+  const informers = new Informers({ client: plane.client("system:apiserver"), clock, log, scope });
+  const parts: Parts = { directory, settings, addresses, plane, informers, log, scope };
+  const control = startControl(parts).then(() => progress("controllers", "and the scheduler"));
+  const net = network
+    ? startNetwork(parts).then(() => progress("network", addresses.podCidr))
+    : undefined;
+  const machine = await opening.machine;
+  if (machine.runtime) {
+    const { runtime } = machine;
+    scope.defer(() => runtime.close());
+    progress("containerd", runtime.version);
+  }
+  agent = await startNode(parts, machine);
+  await Promise.all([control, net, untilReady(parts, machine)]);
+  return {
+    name: settings.name,
+    kubeconfig: plane.kubeconfig,
+    state: machine.runtime ? "Ready" : "running, without containers",
+    shortcomings: machine.shortcoming ? [machine.shortcoming] : [],
+    stop: () => scope.close(),
+  };
+}
