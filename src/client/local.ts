@@ -43,7 +43,7 @@ interface LocalResponse {
   events?: AsyncIterable<{ type: string; object: any }[]>;
 }
 
-const patchMediaTypes: Record<PatchType, string> = {
+export const patchMediaTypes: Record<PatchType, string> = {
   json: "application/json-patch+json",
   merge: "application/merge-patch+json",
   strategic: "application/strategic-merge-patch+json",
@@ -59,7 +59,10 @@ export function pathOf({ group, version, resource, namespace, name, subresource 
 }
 
 /** Query parameters of defined options. */
-function queryOf(options: object | undefined, extra: Record<string, string> = {}): URLSearchParams {
+export function queryOf(
+  options: object | undefined,
+  extra: Record<string, string> = {},
+): URLSearchParams {
   const query = new URLSearchParams(extra);
   for (const [name, value] of Object.entries(options ?? {})) {
     if (value === undefined || typeof value === "object") continue;
@@ -71,7 +74,7 @@ function queryOf(options: object | undefined, extra: Record<string, string> = {}
 }
 
 /** The `meta/v1 DeleteOptions` to send. */
-function deleteBody(options: DeleteOptions | undefined) {
+export function deleteBody(options: DeleteOptions | undefined) {
   const { gracePeriodSeconds, propagationPolicy, preconditions, dryRun } = options ?? {};
   return {
     apiVersion: "v1",

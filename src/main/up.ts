@@ -54,7 +54,7 @@ async function foreground(options: UpOptions): Promise<number> {
   tell({ line: `  kubeconfig  ${site.kubeconfig}` });
   tell({ line: `  try         kubectl --kubeconfig ${site.kubeconfig} get nodes` });
   tell({ ready: true });
-  if (process.send) process.disconnect();
+  process.disconnect?.();
   await untilStopped(site);
   return 0;
 }
