@@ -40,7 +40,7 @@ function streamsOf(query: URLSearchParams): CommandStreams {
 }
 
 async function accept(
-  { request }: HandlerContext,
+  { request, server }: HandlerContext,
   upgrade: UpgradeSocket,
   asked: CommandStreams,
 ): Promise<CommandTransport> {
@@ -48,7 +48,7 @@ async function accept(
     const accepted = await acceptWebSocket(upgrade, channelProtocols);
     return channelTransport(accepted, asked, request.signal);
   }
-  if (isSpdy(upgrade)) return spdyCommandTransport(upgrade, asked);
+  if (isSpdy(upgrade)) return spdyCommandTransport(upgrade, asked, server.clock);
   throw badRequest("unable to upgrade: only websocket and SPDY/3.1 are spoken here");
 }
 

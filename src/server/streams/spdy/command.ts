@@ -1,5 +1,7 @@
 // exec and attach over SPDY: the client opens one stream for each of stdin, stdout, stderr, the error
 // and the terminal's sizes, and the command starts when all of them are there.
+import type { Clock } from "../../../lib/clock.ts";
+import { badRequest } from "../../../lib/status-error.ts";
 import type { UpgradeSocket } from "../../policy.ts";
 import type { CommandStreams, CommandTransport } from "../remote-command.ts";
 import { terminalSizes } from "../terminal-sizes.ts";
@@ -20,10 +22,14 @@ const end = (stream: SpdyStream) =>
     stream.end(() => resolve());
   });
 
-/** Resolves once the client has opened every stream it asked for; rejects when it leaves first. */
+/** Time in which a client must open its streams, as upstream. */
+const openMsMax = 30_000;
+
+/** Resolves once the client has opened every stream it asked for; throws when it does not. */
 export async function spdyCommandTransport(
   upgrade: UpgradeSocket,
   asked: CommandStreams,
+  clock: Clock,
 ): Promise<CommandTransport> {
   const wanted = ["error", ...(["stdin", "stdout", "stderr"] as const).filter((one) => asked[one])];
   if (asked.tty) wanted.push("resize");
@@ -36,9 +42,13 @@ export async function spdyCommandTransport(
       open.set(stream.headers["streamtype"] ?? "", stream);
       if (wanted.every((name) => open.has(name))) resolve(accepted);
     });
+    const cancel = clock.after(openMsMax, () => {
+      if (!wanted.every((name) => open.has(name))) accepted.close();
+    });
     void accepted.run().then(() => {
+      cancel();
       gone.abort(new Error("the client went away"));
-      reject(gone.signal.reason);
+      reject(badRequest(`the client left before it opened ${wanted.join(", ")}`));
     });
   });
   return {

@@ -49,6 +49,9 @@ function parse(text: Buffer): Headers {
   return headers;
 }
 
+/** An empty stored block: Go's inflater hands out what it has only when it sees one. */
+const syncFlush = Buffer.from([0, 0, 0, 0xff, 0xff]);
+
 /** Writes the header blocks of one direction. */
 export class HeaderWriter {
   #started = false;
@@ -64,7 +67,7 @@ export class HeaderWriter {
     stored.writeUInt16LE(~text.length & 0xffff, 3);
     const zlibHeader = this.#started ? [] : [Buffer.from([0x78, 0x01])];
     this.#started = true;
-    return Buffer.concat([...zlibHeader, stored, text]);
+    return Buffer.concat([...zlibHeader, stored, text, syncFlush]);
   }
 }
 
