@@ -3,35 +3,37 @@
 
 export const changeTypes = ["create", "update", "delete"] as const;
 
-export interface Change {
+/** A change without its value. */
+export interface Head {
   type: (typeof changeTypes)[number];
   key: string;
   revision: number;
   /** The revision of the change to this key before, 0 for none. */
   previous: number;
+}
+
+export interface Change extends Head {
   value: Uint8Array;
 }
 
-const headBytes = 11;
+const keyAt = 11;
 
 export function encodeChange(change: Change): Buffer {
-  const key = Buffer.from(change.key);
-  const out = Buffer.allocUnsafe(headBytes + key.length + change.value.length);
+  const keyBytes = Buffer.byteLength(change.key);
+  const out = Buffer.allocUnsafe(keyAt + keyBytes + change.value.length);
   out.writeUInt8(changeTypes.indexOf(change.type), 0);
   out.writeBigUInt64BE(BigInt(change.previous), 1);
-  out.writeUInt16BE(key.length, 9);
-  out.set(key, headBytes);
-  out.set(change.value, headBytes + key.length);
+  out.writeUInt16BE(keyBytes, 9);
+  out.write(change.key, keyAt);
+  out.set(change.value, keyAt + keyBytes);
   return out;
 }
 
-export function decodeChange(revision: number, bytes: Buffer): Change {
-  const keyEnd = headBytes + bytes.readUInt16BE(9);
-  return {
-    type: changeTypes[bytes.readUInt8(0)]!,
-    previous: Number(bytes.readBigUInt64BE(1)),
-    key: bytes.toString("utf8", headBytes, keyEnd),
-    value: bytes.subarray(keyEnd),
-    revision,
-  };
-}
+export const decodeHead = (bytes: Buffer): Omit<Head, "revision"> => ({
+  type: changeTypes[bytes.readUInt8(0)]!,
+  previous: Number(bytes.readBigUInt64BE(1)),
+  key: bytes.toString("utf8", keyAt, keyAt + bytes.readUInt16BE(9)),
+});
+
+/** Where the value begins in an encoded change. */
+export const valueAt = (bytes: Buffer) => keyAt + bytes.readUInt16BE(9);

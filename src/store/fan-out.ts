@@ -1,5 +1,6 @@
 // Who is told of changes. Listeners are kept by the resource they follow, so a change to one resource costs
 // nothing to those who follow others.
+import { resourceOf } from "./log-reader.ts";
 import type { StoreEvent } from "./store.ts";
 
 type Listener = (events: StoreEvent[]) => void;
@@ -7,8 +8,6 @@ interface Subscription {
   prefix: string;
   listener: Listener;
 }
-
-const resourceOf = (key: string) => key.slice(0, key.indexOf("/") + 1);
 
 export class FanOut {
   readonly #byResource = new Map<string, Set<Subscription>>();
@@ -25,11 +24,11 @@ export class FanOut {
   }
 
   publish(events: StoreEvent[]) {
-    for (const { prefix, listener } of this.#byResource.get("") ?? []) {
+    for (const { prefix, listener } of Array.from(this.#byResource.get("") ?? [])) {
       deliver(events, prefix, listener);
     }
     for (const [resource, ofResource] of groupByResource(events)) {
-      for (const { prefix, listener } of [...(this.#byResource.get(resource) ?? [])]) {
+      for (const { prefix, listener } of Array.from(this.#byResource.get(resource) ?? [])) {
         deliver(ofResource, prefix, listener);
       }
     }

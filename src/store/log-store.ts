@@ -6,12 +6,14 @@
 //
 // Volatile writes (leases, events) take their revision from the same counter and their place in the same
 // queue, but go to a log in memory. So that a revision is never given twice after a power cut, the durable
-// log holds a ceiling: revisions up to it may have been given.
-import type { Backend } from "./backend.ts";
+// log holds a ceiling: revisions up to it may have been given. Their history does not outlive the process,
+// so the past of resources with volatile keys begins at its start.
+import type { Backend, Facts } from "./backend.ts";
 import type { Change } from "./change.ts";
 import { FanOut } from "./fan-out.ts";
+import { forget } from "./forget.ts";
+import { LogReader, resourceOf } from "./log-reader.ts";
 import { LogWatch } from "./log-watch.ts";
-import type { WatchSource } from "./log-watch.ts";
 import { Compacted, KeyExists, RevisionMismatch, sealBody } from "./store.ts";
 import type { Body, Entry, ListOptions, Page, Store, StoreEvent, WriteOptions } from "./store.ts";
 
@@ -19,6 +21,8 @@ import type { Body, Entry, ListOptions, Page, Store, StoreEvent, WriteOptions } 
 const groupChangesMax = 2000;
 /** Revisions that may go by without a durable write before one is forced. */
 export const ceilingStep = 10_000;
+/** What LMDB takes as a key, less some for its encoding; Kubernetes' longest names stay below half. */
+export const keyBytesMax = 1024;
 
 interface Pending {
   change: Change;
@@ -34,46 +38,46 @@ export interface LogStoreOptions {
   /** The last revision that may have been given out. */
   revision: number;
   compacted?: number;
-  /** Puts the revision ceiling on disk with the next commit. */
-  raiseCeiling?: (ceiling: number) => void;
-  onClose?: () => Promise<void>;
+  /** Resources that have had volatile keys. */
+  volatileResources?: string[];
+  /** Runs when all is written, before the backend closes. */
+  beforeClose?: () => Promise<void>;
+  afterClose?: () => Promise<void>;
 }
 
 export class LogStore implements Store {
   readonly #durable: Backend;
   readonly #volatile: Backend | undefined;
   readonly #options: LogStoreOptions;
+  readonly #reader: LogReader;
   readonly #fanOut = new FanOut();
+  readonly #watches = new Set<LogWatch>();
   /** The newest queued change of each key that has one. */
   readonly #pending = new Map<string, Pending>();
-  readonly #source: WatchSource;
+  readonly #volatileResources: Set<string>;
   #queue: Pending[] = [];
   #committing = false;
   #given: number;
-  #published: number;
   #ceiling: number;
-  #compacted: number;
-  #closed = false;
+  #compacting: Promise<void> = Promise.resolve();
+  #closing: Promise<void> | undefined;
   #idle: (() => void)[] = [];
 
   constructor(options: LogStoreOptions) {
+    const { durable, volatile, revision, compacted = 0 } = options;
     this.#options = options;
-    this.#durable = options.durable;
-    this.#volatile = options.volatile;
-    this.#given = this.#published = this.#ceiling = options.revision;
-    this.#compacted = options.compacted ?? 0;
-    this.#source = {
-      replay: (prefix, after, limit) => this.#replay(prefix, after, limit),
-      revision: () => this.#published,
-      subscribe: (prefix, listener) => this.#fanOut.subscribe(prefix, listener),
-    };
+    this.#durable = durable;
+    this.#volatile = volatile;
+    this.#given = this.#ceiling = revision;
+    this.#volatileResources = new Set(options.volatileResources);
+    this.#reader = new LogReader(this.#backends(), { published: revision, compacted });
   }
 
   async create(key: string, body: Body, options: WriteOptions = {}): Promise<Entry> {
-    const current = this.#newest(key);
-    if (current !== 0) {
-      await this.#settled(key);
-      throw new KeyExists(key, this.get(key));
+    if (Buffer.byteLength(key) > keyBytesMax) throw new Error(`key ${key} is too long`);
+    while (this.#newest(key) !== 0) {
+      if (!this.#pending.has(key)) throw new KeyExists(key, this.get(key));
+      await this.#settled();
     }
     const volatile = options.volatile === true && this.#volatile !== undefined;
     return this.#write("create", key, 0, body, volatile);
@@ -88,36 +92,32 @@ export class LogStore implements Store {
   }
 
   get(key: string): Entry | undefined {
-    for (const backend of this.#backends()) {
-      const revision = backend.revisionOf(key);
-      const change = revision === undefined ? undefined : backend.change(revision);
-      if (change) return { key, value: change.value, revision: change.revision };
-    }
-    return undefined;
+    this.#mustBeOpen();
+    return this.#reader.get(key);
   }
 
   list(prefix: string, options: ListOptions = {}): Page {
-    const at = options.revision ?? this.#published;
-    if (at < this.#compacted) throw new Compacted(this.#compacted);
-    const undone = at < this.#published ? this.#undo(prefix, at) : new Map<string, number>();
-    const { limit = Number.POSITIVE_INFINITY, after } = options;
-    const entries: Entry[] = [];
-    let last: string | undefined;
-    for (const [key, revision, backend] of this.#keysAt(prefix, after, undone)) {
-      if (entries.length >= limit) {
-        const remaining = this.#remaining(prefix, last!, undone);
-        return { entries, revision: at, next: last!, remaining };
-      }
-      const change = backend.change(revision);
-      if (change) entries.push({ key, value: change.value, revision });
-      last = key;
-    }
-    return { entries, revision: at, remaining: 0 };
+    this.#mustBeOpen();
+    this.#mustReach(prefix, options.revision);
+    return this.#reader.list(prefix, options);
   }
 
-  watch(prefix: string, options: { after: number; signal?: AbortSignal }) {
-    if (options.after < this.#compacted) throw new Compacted(this.#compacted);
-    return new LogWatch(this.#source, prefix, options.after, options.signal);
+  watch(prefix: string, { after, signal }: { after: number; signal?: AbortSignal }) {
+    this.#mustBeOpen();
+    this.#mustReach(prefix, after);
+    const watch = new LogWatch(
+      {
+        replay: (from, limit) => this.#reader.replay(prefix, from, limit),
+        revision: () => this.#reader.published,
+        compacted: () => this.#reader.compacted,
+        subscribe: (listener) => this.#fanOut.subscribe(prefix, listener),
+        onClose: () => this.#watches.delete(watch),
+      },
+      after,
+    );
+    this.#watches.add(watch);
+    watch.endWith(signal);
+    return watch;
   }
 
   subscribe(prefix: string, listener: (events: StoreEvent[]) => void) {
@@ -125,40 +125,70 @@ export class LogStore implements Store {
   }
 
   revision() {
-    return this.#published;
+    return this.#reader.published;
   }
 
   compacted() {
-    return this.#compacted;
+    return this.#reader.compacted;
   }
 
-  async compact(revision: number) {
-    const upTo = Math.min(revision, this.#published);
-    if (upTo <= this.#compacted) return;
-    const from = this.#compacted;
-    this.#compacted = upTo;
-    for (const backend of this.#backends()) await removeSuperseded(backend, from, upTo);
+  compact(revision: number): Promise<void> {
+    const upTo = Math.min(revision, this.#reader.published);
+    const from = this.#reader.compacted;
+    if (upTo <= from) return this.#compacting;
+    this.#reader.compacted = upTo;
+    const stopped = () => this.#closing !== undefined;
+    const run = async () => {
+      for (const backend of this.#backends()) await forget(backend, { from, upTo, stopped });
+    };
+    const compacting = this.#compacting.then(run);
+    this.#compacting = compacting.catch(() => {});
+    return compacting;
   }
 
-  async close() {
-    this.#closed = true;
-    if (this.#queue.length > 0 || this.#committing) {
-      await new Promise<void>((resolve) => this.#idle.push(resolve));
-    }
-    await this.#options.onClose?.();
-    await this.#durable.close();
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
-  /** No revision above this was ever given. */
-  ceiling() {
-    return Math.max(this.#ceiling, this.#given);
+  /** What a restart must know beside the log. */
+  facts(): Facts {
+    const ceiling = Math.max(this.#ceiling, this.#given);
+    return { ceiling, volatile: [...this.#volatileResources] };
   }
 
   /** What is volatile now, to be put on disk. */
   volatileChanges(): Change[] {
     const volatile = this.#volatile;
     if (!volatile) return [];
-    return [...volatile.keys("", undefined)].map(([, revision]) => volatile.change(revision)!);
+    return [...volatile.keys("", undefined)].map(([key, revision]) => {
+      return { type: "create", key, revision, previous: 0, value: volatile.value(revision)! };
+    });
+  }
+
+  async #close() {
+    for (const watch of this.#watches) watch.close();
+    while (this.#queue.length > 0 || this.#committing) await this.#settled();
+    await this.#compacting;
+    try {
+      await this.#options.beforeClose?.();
+    } finally {
+      await this.#durable.close();
+      await this.#options.afterClose?.();
+    }
+  }
+
+  #mustBeOpen() {
+    if (this.#closing) throw new Error("the store is closed");
+  }
+
+  /** The past of a resource with volatile keys begins at the start of this process. */
+  #mustReach(prefix: string, revision: number | undefined) {
+    if (revision === undefined) return;
+    if (revision < this.#reader.compacted) throw new Compacted(this.#reader.compacted);
+    if (revision >= this.#options.revision) return;
+    const touched = prefix === "" || this.#volatileResources.has(resourceOf(prefix));
+    if (touched && this.#volatileResources.size > 0) throw new Compacted(this.#options.revision);
   }
 
   #backends(): Backend[] {
@@ -173,28 +203,29 @@ export class LogStore implements Store {
   /** The revision of a key, queued writes included; 0 when it does not exist. */
   #newest(key: string): number {
     const pending = this.#pending.get(key);
-    if (pending) return pending.change.type === "delete" ? 0 : pending.change.revision;
-    return this.#volatile?.revisionOf(key) ?? this.#durable.revisionOf(key) ?? 0;
+    if (!pending) return this.#reader.revisionOf(key);
+    return pending.change.type === "delete" ? 0 : pending.change.revision;
   }
 
   /** No turn may pass between the check of the guard and the place in the queue. */
   async #guarded(type: "update" | "delete", key: string, revision: number, body: Body) {
-    if (revision !== 0 && this.#newest(key) === revision) {
-      return this.#write(type, key, revision, body, this.#isVolatile(key));
+    while (revision === 0 || this.#newest(key) !== revision) {
+      // What beat this write is told once it is on disk; should it fail, the guard is asked again.
+      if (!this.#pending.has(key)) throw new RevisionMismatch(key, this.get(key));
+      await this.#settled();
     }
-    await this.#settled(key);
-    throw new RevisionMismatch(key, this.get(key));
+    return this.#write(type, key, revision, body, this.#isVolatile(key));
   }
 
-  /** Resolves once what is queued for `key` is published, so that the caller can read what beat it. */
-  async #settled(key: string) {
-    while (this.#pending.has(key)) {
-      await new Promise<void>((resolve) => this.#idle.push(resolve));
-    }
+  /** Resolves when some queued writes were published or failed. */
+  #settled() {
+    return new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
   #write(type: Change["type"], key: string, previous: number, body: Body, volatile: boolean) {
-    if (this.#closed) throw new Error("the store is closed");
+    this.#mustBeOpen();
+    const { unpublished } = this.#reader;
+    if (!unpublished.has(key)) unpublished.set(key, previous);
     const revision = ++this.#given;
     const change: Change = { type, key, revision, previous, value: sealBody(body, revision) };
     return new Promise<Entry>((resolve, reject) => {
@@ -224,13 +255,22 @@ export class LogStore implements Store {
   }
 
   async #sync(group: Pending[]) {
-    const durable = group.filter((pending) => !pending.volatile).map(({ change }) => change);
+    const changes = group.filter((pending) => !pending.volatile).map(({ change }) => change);
     const last = group[group.length - 1]!.change.revision;
-    if (last > this.#ceiling && this.#options.raiseCeiling) {
-      this.#ceiling = last + ceilingStep;
-      this.#options.raiseCeiling(this.#ceiling);
-    } else if (durable.length === 0) return;
-    await this.#durable.commit(durable, []);
+    const facts = this.#volatile && this.#newFacts(group, last);
+    if (facts) await this.#durable.commit({ changes, facts });
+    else if (changes.length > 0) await this.#durable.commit({ changes });
+    if (facts) this.#ceiling = facts.ceiling;
+    for (const resource of facts?.volatile ?? []) this.#volatileResources.add(resource);
+  }
+
+  /** Set when the ceiling must rise, or a resource has its first volatile key. */
+  #newFacts(group: Pending[], last: number): Facts | undefined {
+    const resources = new Set(this.#volatileResources);
+    for (const { volatile, change } of group) if (volatile) resources.add(resourceOf(change.key));
+    const known = resources.size === this.#volatileResources.size;
+    if (last <= this.#ceiling && known) return undefined;
+    return { ceiling: last + ceilingStep, volatile: [...resources] };
   }
 
   /** Nothing queued can be kept: later writes may rest on those that failed. */
@@ -238,19 +278,24 @@ export class LogStore implements Store {
     const failed = this.#queue;
     this.#queue = [];
     this.#pending.clear();
+    this.#reader.unpublished.clear();
     for (const pending of failed) pending.reject(error);
   }
 
   #publish(group: Pending[]) {
-    const volatile = group.filter((pending) => pending.volatile).map(({ change }) => change);
-    const events = group.map(({ change }) => this.#eventOf(change));
-    if (volatile.length > 0 && this.#volatile) void this.#volatile.commit(volatile, []);
-    this.#published = group[group.length - 1]!.change.revision;
+    const changes = group.filter((pending) => pending.volatile).map(({ change }) => change);
+    if (changes.length > 0) void this.#volatile?.commit({ changes });
+    this.#reader.published = group[group.length - 1]!.change.revision;
     for (const pending of group) {
-      const { key } = pending.change;
-      if (this.#pending.get(key) === pending) this.#pending.delete(key);
+      const { key, type, revision } = pending.change;
+      if (this.#pending.get(key) === pending) {
+        this.#pending.delete(key);
+        this.#reader.unpublished.delete(key);
+      } else {
+        this.#reader.unpublished.set(key, type === "delete" ? 0 : revision);
+      }
     }
-    this.#fanOut.publish(events);
+    this.#fanOut.publish(group.map(({ change }) => this.#reader.eventOf(change)));
     for (const { change, resolve } of group) {
       resolve({ key: change.key, value: change.value, revision: change.revision });
     }
@@ -261,121 +306,5 @@ export class LogStore implements Store {
     const idle = this.#idle;
     this.#idle = [];
     for (const wake of idle) wake();
-  }
-
-  #eventOf(change: Change): StoreEvent {
-    const { type, key, value, revision } = change;
-    const event: StoreEvent = { type, key, value, revision };
-    if (change.previous === 0) return event;
-    // Read when asked for: most watchers never look at what was there before.
-    const backends = this.#backends();
-    Object.defineProperty(event, "previous", {
-      enumerable: true,
-      configurable: true,
-      get: () => {
-        for (const backend of backends) {
-          const previous = backend.change(change.previous)?.value;
-          if (previous) return previous;
-        }
-        return undefined;
-      },
-    });
-    return event;
-  }
-
-  #replay(prefix: string, after: number, limit: number) {
-    if (after < this.#compacted) throw new Compacted(this.#compacted);
-    const events: StoreEvent[] = [];
-    let position = after;
-    let seen = 0;
-    for (const change of this.#changes(after)) {
-      if (change.revision > this.#published) break;
-      if (seen++ >= limit) return { events, position };
-      position = change.revision;
-      if (change.key.startsWith(prefix)) events.push(this.#eventOf(change));
-    }
-    return { events, position: this.#published };
-  }
-
-  /** Changes of both logs behind `after`, in order of revision. */
-  *#changes(after: number): Iterable<Change> {
-    if (!this.#volatile) return yield* this.#durable.changes(after);
-    const [left, right] = this.#backends().map((b) => b.changes(after)[Symbol.iterator]());
-    let a = left!.next();
-    let b = right!.next();
-    while (!a.done || !b.done) {
-      if (b.done || (!a.done && a.value.revision < b.value.revision)) {
-        yield a.value as Change;
-        a = left!.next();
-      } else {
-        yield b.value as Change;
-        b = right!.next();
-      }
-    }
-  }
-
-  /** For every key changed after `at`, the revision it had then (0 when it did not exist). */
-  #undo(prefix: string, at: number): Map<string, number> {
-    const undone = new Map<string, number>();
-    for (const change of this.#changes(at)) {
-      if (change.revision > this.#published) break;
-      if (!change.key.startsWith(prefix) || undone.has(change.key)) continue;
-      undone.set(change.key, change.previous);
-    }
-    return undone;
-  }
-
-  *#keysAt(
-    prefix: string,
-    after: string | undefined,
-    undone: Map<string, number>,
-  ): Iterable<[string, number, Backend]> {
-    const found: [string, number, Backend][] = [];
-    const backends = this.#backends().filter((backend) => backend.count(prefix, after) > 0);
-    if (undone.size === 0 && backends.length <= 1) {
-      for (const backend of backends) {
-        for (const [key, revision] of backend.keys(prefix, after)) yield [key, revision, backend];
-      }
-      return;
-    }
-    for (const backend of backends) {
-      for (const [key, revision] of backend.keys(prefix, after)) {
-        if (!undone.has(key)) found.push([key, revision, backend]);
-      }
-    }
-    for (const [key, revision] of undone) {
-      if (revision === 0 || (after !== undefined && key <= after)) continue;
-      const backend = this.#backends().find((one) => one.change(revision) !== undefined);
-      if (backend) found.push([key, revision, backend]);
-    }
-    yield* found.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  }
-
-  #remaining(prefix: string, after: string, undone: Map<string, number>): number {
-    if (undone.size > 0) return [...this.#keysAt(prefix, after, undone)].length;
-    return this.#backends().reduce((sum, backend) => sum + backend.count(prefix, after), 0);
-  }
-}
-
-/** Changes removed in one slice, so that compaction never holds the process up. */
-const compactionSlice = 500;
-
-/** Forgets what was superseded in (from, upTo]: predecessors of its changes, and its deletes themselves. */
-async function removeSuperseded(backend: Backend, from: number, upTo: number) {
-  let position = from;
-  for (;;) {
-    const removed: number[] = [];
-    let seen = 0;
-    for (const change of backend.changes(position)) {
-      if (change.revision > upTo || seen >= compactionSlice) break;
-      seen += 1;
-      position = change.revision;
-      if (change.previous > 0) removed.push(change.previous);
-      if (change.type === "delete") removed.push(change.revision);
-    }
-    const done = seen < compactionSlice;
-    if (removed.length > 0 || done) await backend.commit([], removed, done ? upTo : undefined);
-    if (done) return;
-    await new Promise((resolve) => setImmediate(resolve));
   }
 }

@@ -1,16 +1,16 @@
 // A store that forgets: for tests, simulations, and the volatile part of the durable store.
-import type { Backend } from "./backend.ts";
-import type { Change } from "./change.ts";
+import type { Backend, Commit } from "./backend.ts";
+import type { Change, Head } from "./change.ts";
 import { LogStore } from "./log-store.ts";
 import type { Store } from "./store.ts";
 
-/** Index of the first key that is not before `key`. */
-function lowerBound(keys: string[], key: string): number {
+/** How many of `count` sorted items come before the first that is not `isBefore`. */
+function lowerBound(count: number, isBefore: (index: number) => boolean): number {
   let low = 0;
-  let high = keys.length;
+  let high = count;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (keys[middle]! < key) low = middle + 1;
+    if (isBefore(middle)) low = middle + 1;
     else high = middle;
   }
   return low;
@@ -26,15 +26,16 @@ export class MemoryBackend implements Backend {
   readonly #live = new Map<string, number>();
   /** Keys of `#live` in order. */
   readonly #sorted: string[] = [];
-  /** Insertion order is revision order. */
   readonly #log = new Map<number, Change>();
+  /** The changes of `#log` in order of revision. */
+  #ordered: Change[] = [];
 
   revisionOf(key: string) {
     return this.#live.get(key);
   }
 
-  change(revision: number) {
-    return this.#log.get(revision);
+  value(revision: number) {
+    return this.#log.get(revision)?.value;
   }
 
   *keys(prefix: string, after: string | undefined): Iterable<[string, number]> {
@@ -47,13 +48,16 @@ export class MemoryBackend implements Backend {
     return Math.max(0, to - from);
   }
 
-  *changes(after: number): Iterable<Change> {
-    for (const change of this.#log.values()) if (change.revision > after) yield change;
+  *heads(after: number): Iterable<Head> {
+    const log = this.#ordered;
+    const from = lowerBound(log.length, (i) => log[i]!.revision <= after);
+    for (let i = from; i < log.length; i++) yield log[i]!;
   }
 
-  commit(changes: Change[], removed: number[]) {
+  commit({ changes = [], removed = [] }: Commit) {
     for (const change of changes) this.#apply(change);
     for (const revision of removed) this.#log.delete(revision);
+    if (removed.length > 0) this.#ordered = [...this.#log.values()];
     return Promise.resolve();
   }
 
@@ -63,7 +67,8 @@ export class MemoryBackend implements Backend {
 
   #apply(change: Change) {
     this.#log.set(change.revision, change);
-    const at = lowerBound(this.#sorted, change.key);
+    this.#ordered.push(change);
+    const at = this.#indexOf(change.key);
     if (change.type === "delete") {
       if (this.#live.delete(change.key)) this.#sorted.splice(at, 1);
       return;
@@ -72,9 +77,13 @@ export class MemoryBackend implements Backend {
     this.#live.set(change.key, change.revision);
   }
 
+  #indexOf(key: string) {
+    return lowerBound(this.#sorted.length, (i) => this.#sorted[i]! < key);
+  }
+
   #range(prefix: string, after: string | undefined): [number, number] {
     const start = after === undefined ? prefix : `${after}\0`;
-    return [lowerBound(this.#sorted, start), lowerBound(this.#sorted, prefixEnd(prefix))];
+    return [this.#indexOf(start), this.#indexOf(prefixEnd(prefix))];
   }
 }
 

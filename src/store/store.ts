@@ -31,7 +31,7 @@ export interface StoreEvent {
   /** The new value; for a delete the last value, with the delete's revision as its resourceVersion. */
   value: Uint8Array;
   /** The value before, absent on create. */
-  previous?: Uint8Array;
+  previous?: Uint8Array | undefined;
   revision: number;
 }
 
@@ -65,7 +65,7 @@ export interface Watch extends AsyncIterable<StoreEvent[]> {
 }
 
 export interface Store {
-  /** Creates `key`. Resolves with the entry once it is on disk; throws KeyExists. */
+  /** Creates `key`. Resolves once it is on disk; throws KeyExists, and like every write StoreFull. */
   create(key: string, body: Body, options?: WriteOptions): Promise<Entry>;
   /** Replaces `key` if it is still at `revision`; throws RevisionMismatch. */
   update(key: string, revision: number, body: Body, options?: WriteOptions): Promise<Entry>;
@@ -112,6 +112,15 @@ export class Compacted extends Error {
   constructor(oldest: number) {
     super(`history before revision ${oldest} is compacted`);
     this.oldest = oldest;
+  }
+}
+
+/** The disk holds no more: the write was refused, and nothing acknowledged before is lost. */
+export class StoreFull extends Error {
+  constructor(cause: unknown) {
+    super(`the store's disk is full: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
   }
 }
 

@@ -1,0 +1,178 @@
+// Changes in LMDB, a memory-mapped B-tree that a crash cannot tear: `live` (key to revision), `log`
+// (revision to change), `meta`, and `volatile`, a copy of what otherwise lives in memory.
+//
+// A commit is put within one turn, which lmdb makes one transaction, and is synced before its promise
+// resolves (`overlappingSync` would resolve earlier, so it is off).
+import { open } from "lmdb";
+import type { Database, RootDatabase } from "lmdb";
+import type { Backend, Commit, Facts } from "./backend.ts";
+import type { Blocks } from "./blocks.ts";
+import { decodeHead, encodeChange, valueAt } from "./change.ts";
+import type { Change, Head } from "./change.ts";
+import { StoreFull } from "./store.ts";
+
+const revisionBytes = 8;
+/** ENOSPC, EDQUOT, EFBIG and MDB_MAP_FULL. */
+const fullCodes = new Set([28, 122, 27, -30792]);
+
+const rangeEnd = (prefix: string) => (prefix === "" ? undefined : `${prefix.slice(0, -1)}0`);
+
+/** Reads heads without copying their values. */
+const headEncoder = {
+  decode: (bytes: Buffer) => decodeHead(bytes),
+  encode: (): never => {
+    throw new Error("heads are only read");
+  },
+  needsStableBuffer: false,
+};
+
+interface Meta {
+  format?: number;
+  compacted?: number;
+  ceiling?: number;
+  volatile?: string;
+}
+
+export class LmdbBackend implements Backend {
+  readonly #root: RootDatabase;
+  readonly #live: Database<number, string>;
+  readonly #log: Database<Buffer, number>;
+  readonly #heads: Database<Omit<Head, "revision">, number>;
+  readonly #meta: Database<number | string, string>;
+  readonly #volatile: Database<Buffer, string>;
+
+  constructor(directory: string, mapBytes: number) {
+    this.#root = open({
+      path: directory,
+      maxDbs: 8,
+      mapSize: mapBytes,
+      overlappingSync: false,
+      eventTurnBatching: true,
+      commitDelay: 0,
+      noMemInit: true,
+      pageSize: 4096,
+    });
+    this.#live = this.#root.openDB({ name: "live", encoding: "ordered-binary" });
+    this.#log = this.#root.openDB({ name: "log", encoding: "binary" });
+    this.#heads = this.#root.openDB({ name: "log", encoder: headEncoder } as { name: string });
+    this.#meta = this.#root.openDB({ name: "meta", encoding: "ordered-binary" });
+    this.#volatile = this.#root.openDB({ name: "volatile", encoding: "binary" });
+  }
+
+  meta<Name extends keyof Meta>(name: Name): Meta[Name] {
+    return this.#meta.get(name) as Meta[Name];
+  }
+
+  async setFormat(format: number) {
+    await settle([this.#meta.put("format", format)]);
+  }
+
+  /** The last revision on disk, 0 for none. */
+  lastRevision(): number {
+    for (const revision of this.#log.getKeys({ reverse: true, limit: 1 })) return revision;
+    return 0;
+  }
+
+  revisionOf(key: string) {
+    return this.#live.get(key);
+  }
+
+  value(revision: number, blocks?: Blocks) {
+    const bytes = this.#log.getBinaryFast(revision);
+    if (!bytes) return undefined;
+    // lmdb reads into one buffer again and again, so the value is copied before anything else is read.
+    const [start, end] = [valueAt(bytes), bytes.length];
+    return blocks?.copy(bytes, start, end) ?? Uint8Array.prototype.slice.call(bytes, start, end);
+  }
+
+  *keys(prefix: string, after: string | undefined): Iterable<[string, number]> {
+    const range = this.#live.getRange(this.#range(prefix, after));
+    for (const { key, value } of range) yield [key, value];
+  }
+
+  count(prefix: string, after: string | undefined) {
+    return this.#live.getKeysCount(this.#range(prefix, after));
+  }
+
+  *heads(after: number): Iterable<Head> {
+    const range = this.#heads.getRange({ start: after + 1, snapshot: false });
+    for (const { key, value } of range) yield { revision: key, ...value };
+  }
+
+  async commit({ changes = [], removed = [], compacted, facts }: Commit) {
+    const writes: Promise<boolean>[] = [];
+    for (const change of changes) {
+      writes.push(this.#log.put(change.revision, encodeChange(change)));
+      if (change.type === "delete") writes.push(this.#live.remove(change.key));
+      else writes.push(this.#live.put(change.key, change.revision));
+    }
+    for (const revision of removed) writes.push(this.#log.remove(revision));
+    if (compacted !== undefined) writes.push(this.#meta.put("compacted", compacted));
+    if (facts) writes.push(...this.#putFacts(facts));
+    await settle(writes);
+  }
+
+  /** Replaces the copy of what is volatile; writes only what differs. */
+  async saveVolatile(changes: Change[], facts: Facts) {
+    const kept = new Set(changes.map((change) => change.key));
+    const writes: Promise<boolean>[] = [];
+    for (const key of this.#volatile.getKeys()) {
+      if (!kept.has(key)) writes.push(this.#volatile.remove(key));
+    }
+    for (const { key, revision, value } of changes) {
+      const bytes = Buffer.alloc(revisionBytes + value.length);
+      bytes.writeBigUInt64BE(BigInt(revision));
+      bytes.set(value, revisionBytes);
+      const stored = this.#volatile.getBinary(key)?.subarray(0, revisionBytes);
+      if (!stored?.equals(bytes.subarray(0, revisionBytes))) {
+        writes.push(this.#volatile.put(key, bytes));
+      }
+    }
+    if (writes.length > 0 || this.meta("ceiling") !== facts.ceiling) {
+      await settle([...writes, ...this.#putFacts(facts)]);
+    }
+  }
+
+  savedVolatile(): Change[] {
+    const found = [...this.#volatile.getRange()].map(({ key, value }): Change => {
+      const revision = Number(value.readBigUInt64BE(0));
+      return { type: "create", key, revision, previous: 0, value: value.subarray(revisionBytes) };
+    });
+    return found.sort((a, b) => a.revision - b.revision);
+  }
+
+  async close() {
+    await this.#root.close();
+  }
+
+  #putFacts(facts: Facts): Promise<boolean>[] {
+    return [
+      this.#meta.put("ceiling", facts.ceiling),
+      this.#meta.put("volatile", facts.volatile.join(" ")),
+    ];
+  }
+
+  #range(prefix: string, after: string | undefined) {
+    const end = rangeEnd(prefix);
+    const start = after === undefined ? prefix : `${after}\u0001`;
+    return { start, ...(end !== undefined && { end }), snapshot: false };
+  }
+}
+
+/** Waits for every write of a transaction, so that none of its failures goes unheard. */
+async function settle(writes: Promise<boolean>[]) {
+  const results = await Promise.allSettled(writes);
+  const failed = results.find((result) => result.status === "rejected");
+  if (!failed) return;
+  const error = await causeOf(failed.reason);
+  throw fullCodes.has(error.code) ? new StoreFull(error) : error;
+}
+
+/** lmdb rejects with "Commit failed (see commitError for details)" and a promise of the cause. */
+async function causeOf(error: any): Promise<any> {
+  try {
+    return (await error?.commitError) ?? error;
+  } catch (cause) {
+    return cause;
+  }
+}
