@@ -1,0 +1,27 @@
+// Where the agent keeps what pods need on the host. Everything of a pod lies below its uid, so removing a
+// pod's traces is removing its folders.
+import { join } from "node:path";
+import { logFolder } from "./pod.ts";
+import type { Pod } from "./pod.ts";
+
+export interface Directories {
+  root: string;
+  /** On tmpfs: Secrets and tokens never reach the disk. */
+  memory: string;
+  logs: string;
+}
+
+export const directoriesIn = (root: string): Directories => ({
+  root,
+  memory: join(root, "memory"),
+  logs: join(root, "logs"),
+});
+
+export const podDirectory = ({ root }: Directories, uid: string) => join(root, "pods", uid);
+
+export const memoryDirectory = ({ memory }: Directories, uid: string) => join(memory, uid);
+
+export const logDirectory = ({ logs }: Directories, pod: Pod) => join(logs, logFolder(pod));
+
+/** Relative to the pod's log directory. */
+export const logPath = (container: string, attempt: number) => join(container, `${attempt}.log`);

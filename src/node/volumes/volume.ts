@@ -1,0 +1,44 @@
+// What a type of volume is: given the pod's declaration, it makes a path on the host that containers mount.
+// `prepare` is called again to bring a volume up to date, so it must be idempotent.
+import type { Client } from "../../client/client.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { NodeFacts } from "../field-ref.ts";
+import type { Mounts } from "../mounts.ts";
+import type { Objects } from "../objects.ts";
+import type { Pod } from "../pod.ts";
+
+export interface VolumeContext {
+  pod: Pod;
+  /** The volume as the pod declares it. */
+  volume: { name: string; [type: string]: any };
+  client: Client;
+  objects: Objects;
+  facts: NodeFacts;
+  podIps: string[];
+  mounts: Mounts;
+  clock: Clock;
+  /** Folders of this volume, on disk and on tmpfs. */
+  onDisk: string;
+  inMemory: string;
+}
+
+export interface Volume {
+  hostPath: string;
+  readOnly?: boolean;
+  /** Wall clock, milliseconds: when it must be prepared again (tokens). */
+  refreshAt?: number;
+}
+
+export interface VolumeType {
+  prepare(context: VolumeContext): Promise<Volume>;
+  /** True when a change of API objects must be followed while containers run. */
+  live?: boolean;
+}
+
+/** A volume cannot be made; the message is for the FailedMount event. */
+export class VolumeError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "VolumeError";
+  }
+}
