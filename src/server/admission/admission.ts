@@ -1,4 +1,5 @@
-// The plugins in the order they run, as upstream's.
+// The plugins in the order they run, as upstream's. They replace what they change instead of writing into
+// it: a controller may have made the pod from a template that others read.
 import type { Clock } from "../../lib/clock.ts";
 import type { Random } from "../../lib/random.ts";
 import type { Store } from "../../store/store.ts";

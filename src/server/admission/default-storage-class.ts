@@ -18,6 +18,6 @@ export const defaultStorageClass = (reader: ObjectReader): Admission => ({
     if (spec.storageClassName !== undefined || metadata.annotations?.[legacyClass]) return;
     const classes = await reader.list("storageclasses.storage.k8s.io/");
     const name = defaultClassOf(classes, ...annotations)?.metadata.name;
-    if (name) spec.storageClassName = name;
+    if (name) request.object!.spec = { ...spec, storageClassName: name };
   },
 });

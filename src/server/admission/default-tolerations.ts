@@ -25,6 +25,7 @@ export const defaultTolerations: Admission = {
     if (!writes || !isAbout(request, "pods")) return;
     const missing = missingTolerations(object!.spec.tolerations);
     if (missing.length === 0) return;
-    object!.spec.tolerations = [...(object!.spec.tolerations ?? []), ...missing];
+    const { spec } = object!;
+    object!.spec = { ...spec, tolerations: [...(spec.tolerations ?? []), ...missing] };
   },
 };

@@ -40,31 +40,34 @@ function defaultsOf(items: LimitRangeItem[]): Required<Resources> {
   return { limits, requests };
 }
 
-/** Fills in `resources`; returns what was set, as the annotation tells it. */
-function fill(container: any, defaults: Required<Resources>, kind: string): string[] {
-  const told: string[] = [];
+/** A container with what it leaves out filled in; `told` gathers what was set, for the annotation. */
+function filled(container: any, defaults: Required<Resources>, kind: string, told: string[]) {
+  const resources = { ...container.resources };
   for (const field of ["requests", "limits"] as const) {
-    const present = container.resources?.[field] ?? {};
+    const present = resources[field] ?? {};
     const missing = Object.keys(defaults[field])
       .filter((name) => present[name] === undefined)
       .sort();
     if (missing.length === 0) continue;
     const added = Object.fromEntries(missing.map((name) => [name, defaults[field][name]]));
-    container.resources = { ...container.resources, [field]: { ...present, ...added } };
+    resources[field] = { ...present, ...added };
     const what = field === "requests" ? "request" : "limit";
     told.push(`${missing.join(", ")} ${what} for ${kind} ${container.name}`);
   }
-  return told;
+  return { ...container, resources };
 }
 
 /** Fills the defaults of `ranges` into a pod. */
 export function applyDefaults(pod: KubeObject, ranges: KubeObject[]) {
   const defaults = defaultsOf(itemsOf(ranges, "Container"));
-  const told = [
-    ...(pod.spec.containers ?? []).flatMap((one: any) => fill(one, defaults, "container")),
-    ...(pod.spec.initContainers ?? []).flatMap((one: any) => fill(one, defaults, "init container")),
-  ];
+  const told: string[] = [];
+  const fill = (containers: any[], kind: string) =>
+    containers.map((container) => filled(container, defaults, kind, told));
+  const { containers = [], initContainers } = pod.spec;
+  const next = { ...pod.spec, containers: fill(containers, "container") };
+  if (initContainers) next.initContainers = fill(initContainers, "init container");
   if (told.length === 0) return;
+  pod.spec = next;
   const text = `LimitRanger plugin set: ${told.join("; ")}`;
   pod.metadata.annotations = { ...pod.metadata.annotations, [annotation]: text };
 }

@@ -21,9 +21,9 @@ async function classOf(reader: ObjectReader, request: AdmissionRequest) {
 }
 
 async function prioritize(reader: ObjectReader, request: AdmissionRequest) {
-  const { spec } = request.object!;
+  const pod = request.object!;
+  const { spec } = pod;
   const priorityClass = await classOf(reader, request);
-  if (priorityClass) spec.priorityClassName = priorityClass.metadata.name;
   const priority = priorityClass?.["value"] ?? 0;
   const policy = priorityClass?.["preemptionPolicy"] ?? "PreemptLowerPriority";
   if (spec.priority !== undefined && spec.priority !== priority) {
@@ -40,8 +40,12 @@ async function prioritize(reader: ObjectReader, request: AdmissionRequest) {
         `pod spec; priority admission controller computed ${policy} from the given PriorityClass name`,
     );
   }
-  spec.priority = priority;
-  spec.preemptionPolicy = policy;
+  pod.spec = {
+    ...spec,
+    ...(priorityClass && { priorityClassName: priorityClass.metadata.name }),
+    priority,
+    preemptionPolicy: policy,
+  };
 }
 
 export const priority = (reader: ObjectReader): Admission => ({
@@ -50,9 +54,13 @@ export const priority = (reader: ObjectReader): Admission => ({
     if (!isAbout(request, "pods")) return;
     if (request.operation === "CREATE") await prioritize(reader, request);
     if (request.operation !== "UPDATE") return;
-    const spec = request.object!.spec;
-    spec.priority ??= request.old!.spec.priority;
-    spec.preemptionPolicy ??= request.old!.spec.preemptionPolicy;
+    const { priority: number, preemptionPolicy } = request.old!.spec;
+    const kept = { ...(number !== undefined && { priority: number }) };
+    request.object!.spec = {
+      ...kept,
+      ...(preemptionPolicy !== undefined && { preemptionPolicy }),
+      ...request.object!.spec,
+    };
   },
   async validate(request) {
     const { object, operation } = request;

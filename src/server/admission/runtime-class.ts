@@ -14,7 +14,7 @@ async function classOf(reader: ObjectReader, request: AdmissionRequest) {
 }
 
 function applyScheduling(request: AdmissionRequest, runtimeClass: KubeObject) {
-  const { spec } = request.object!;
+  const spec = { ...request.object!.spec };
   const { nodeSelector, tolerations } = runtimeClass["scheduling"] ?? {};
   for (const [key, value] of Object.entries(nodeSelector ?? {})) {
     const own = spec.nodeSelector?.[key];
@@ -29,6 +29,7 @@ function applyScheduling(request: AdmissionRequest, runtimeClass: KubeObject) {
   const own: object[] = spec.tolerations ?? [];
   const lacks = (tolerations ?? []).filter((one: object) => !own.some((o) => jsonEqual(o, one)));
   if (lacks.length > 0) spec.tolerations = [...own, ...structuredClone(lacks)];
+  request.object!.spec = spec;
 }
 
 export const runtimeClass = (reader: ObjectReader): Admission => ({
@@ -52,7 +53,7 @@ export const runtimeClass = (reader: ObjectReader): Admission => ({
         );
       }
     } else if (overhead) {
-      spec.overhead = { ...overhead };
+      request.object!.spec = { ...spec, overhead: { ...overhead } };
     }
     if (found) applyScheduling(request, found);
   },

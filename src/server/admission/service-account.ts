@@ -50,18 +50,23 @@ const accessVolume = (name: string) => ({
   },
 });
 
-/** Mounts the account's credentials in every container that has nothing at their path. */
-export function mountToken(spec: any, random: Random) {
+/** The spec with the account's credentials in every container that has nothing at their path. */
+export function withToken(spec: any, random: Random) {
   const present = (spec.volumes ?? []).find((one: any) => one.name.startsWith(volumePrefix));
   const name = present?.name ?? volumePrefix + random.suffix(5);
   let needed = false;
-  for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? [])]) {
-    const mounts = container.volumeMounts ?? [];
-    if (mounts.some((mount: any) => mount.mountPath === tokenPath)) continue;
-    container.volumeMounts = [...mounts, { name, readOnly: true, mountPath: tokenPath }];
-    needed = true;
-  }
-  if (needed && !present) spec.volumes = [...(spec.volumes ?? []), accessVolume(name)];
+  const mounted = (containers: any[]) =>
+    containers.map((container) => {
+      const mounts = container.volumeMounts ?? [];
+      if (mounts.some((mount: any) => mount.mountPath === tokenPath)) return container;
+      needed = true;
+      const mount = { name, readOnly: true, mountPath: tokenPath };
+      return { ...container, volumeMounts: [...mounts, mount] };
+    });
+  const next = { ...spec, containers: mounted(spec.containers ?? []) };
+  if (spec.initContainers) next.initContainers = mounted(spec.initContainers);
+  if (needed && !present) next.volumes = [...(spec.volumes ?? []), accessVolume(name)];
+  return next;
 }
 
 export interface ServiceAccountOptions {
@@ -92,17 +97,18 @@ export function serviceAccount(options: ServiceAccountOptions): Admission {
     name: "ServiceAccount",
     async mutate(request) {
       if (request.operation !== "CREATE" || !isAbout(request, "pods")) return;
-      const { metadata, spec } = request.object!;
-      if (metadata.annotations?.[mirrorAnnotation] !== undefined) return;
-      const name = spec.serviceAccountName || spec.serviceAccount || "default";
-      spec.serviceAccountName = spec.serviceAccount = name;
+      const pod = request.object!;
+      if (pod.metadata.annotations?.[mirrorAnnotation] !== undefined) return;
+      const name = pod.spec.serviceAccountName || pod.spec.serviceAccount || "default";
       const account = await find(request, name);
+      let spec = { ...pod.spec, serviceAccountName: name, serviceAccount: name };
       if (spec.automountServiceAccountToken ?? account["automountServiceAccountToken"] ?? true) {
-        mountToken(spec, random);
+        spec = withToken(spec, random);
       }
       if (!spec.imagePullSecrets?.length && account["imagePullSecrets"]?.length) {
         spec.imagePullSecrets = structuredClone(account["imagePullSecrets"]);
       }
+      pod.spec = spec;
     },
   };
 }

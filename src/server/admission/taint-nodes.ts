@@ -10,10 +10,10 @@ export const taintNodes: Admission = {
   name: "TaintNodesByCondition",
   async mutate(request) {
     if (request.operation !== "CREATE" || !isAbout(request, "nodes")) return;
-    const spec = (request.object!.spec ??= {});
-    const taints: Taint[] = spec.taints ?? [];
+    const { spec } = request.object!;
+    const taints: Taint[] = spec?.taints ?? [];
     if (taints.some(({ key, effect }) => key === notReady.key && effect === notReady.effect))
       return;
-    spec.taints = [...taints, { ...notReady }];
+    request.object!.spec = { ...spec, taints: [...taints, { ...notReady }] };
   },
 };
