@@ -1,0 +1,27 @@
+// The types of volume this node can make; any other is refused by its name.
+import { configMap } from "./config-map.ts";
+import { downwardApi } from "./downward-api.ts";
+import { emptyDir } from "./empty-dir.ts";
+import { hostPath } from "./host-path.ts";
+import { persistentVolumeClaim } from "./persistent-volume-claim.ts";
+import { projected } from "./projected.ts";
+import { secret } from "./secret.ts";
+import type { VolumeType } from "./volume.ts";
+import { VolumeError } from "./volume.ts";
+
+const types = new Map<string, VolumeType>([
+  ["configMap", configMap],
+  ["downwardAPI", downwardApi],
+  ["emptyDir", emptyDir],
+  ["hostPath", hostPath],
+  ["persistentVolumeClaim", persistentVolumeClaim],
+  ["projected", projected],
+  ["secret", secret],
+]);
+
+export function volumeType(volume: { name: string }): VolumeType {
+  const [type = "none"] = Object.keys(volume).filter((key) => key !== "name");
+  const known = types.get(type);
+  if (!known) throw new VolumeError(`volume ${volume.name}: type ${type} is not supported`);
+  return known;
+}
