@@ -1,8 +1,9 @@
 // Changes in LMDB, a memory-mapped B-tree that a crash cannot tear: `live` (key to revision), `log`
 // (revision to change), `meta`, and `volatile`, a copy of what otherwise lives in memory.
 //
-// A commit is put within one turn, which lmdb makes one transaction, and is synced before its promise
-// resolves (`overlappingSync` would resolve earlier, so it is off).
+// A commit is one lmdb batch, thus one transaction, and is synced before its promise resolves
+// (`overlappingSync` would resolve earlier; `eventTurnBatching` leaves rejections that nobody hears).
+import { statfsSync } from "node:fs";
 import { open } from "lmdb";
 import type { Database, RootDatabase } from "lmdb";
 import type { Backend, Commit, Facts } from "./backend.ts";
@@ -14,6 +15,8 @@ import { StoreFull } from "./store.ts";
 const revisionBytes = 8;
 /** ENOSPC, EDQUOT, EFBIG and MDB_MAP_FULL. */
 const fullCodes = new Set([28, 122, 27, -30792]);
+/** A write cut short by a full disk is told as EIO; below this much room it was that. */
+const roomBytesMin = 2 ** 20;
 
 const rangeEnd = (prefix: string) => (prefix === "" ? undefined : `${prefix.slice(0, -1)}0`);
 
@@ -34,6 +37,7 @@ interface Meta {
 }
 
 export class LmdbBackend implements Backend {
+  readonly #directory: string;
   readonly #root: RootDatabase;
   readonly #live: Database<number, string>;
   readonly #log: Database<Buffer, number>;
@@ -42,12 +46,13 @@ export class LmdbBackend implements Backend {
   readonly #volatile: Database<Buffer, string>;
 
   constructor(directory: string, mapBytes: number) {
+    this.#directory = directory;
     this.#root = open({
       path: directory,
       maxDbs: 8,
       mapSize: mapBytes,
       overlappingSync: false,
-      eventTurnBatching: true,
+      eventTurnBatching: false,
       commitDelay: 0,
       noMemInit: true,
       pageSize: 4096,
@@ -63,8 +68,8 @@ export class LmdbBackend implements Backend {
     return this.#meta.get(name) as Meta[Name];
   }
 
-  async setFormat(format: number) {
-    await settle([this.#meta.put("format", format)]);
+  setFormat(format: number) {
+    return this.#write(() => void this.#meta.put("format", format));
   }
 
   /** The last revision on disk, 0 for none. */
@@ -99,38 +104,36 @@ export class LmdbBackend implements Backend {
     for (const { key, value } of range) yield { revision: key, ...value };
   }
 
-  async commit({ changes = [], removed = [], compacted, facts }: Commit) {
-    const writes: Promise<boolean>[] = [];
-    for (const change of changes) {
-      writes.push(this.#log.put(change.revision, encodeChange(change)));
-      if (change.type === "delete") writes.push(this.#live.remove(change.key));
-      else writes.push(this.#live.put(change.key, change.revision));
-    }
-    for (const revision of removed) writes.push(this.#log.remove(revision));
-    if (compacted !== undefined) writes.push(this.#meta.put("compacted", compacted));
-    if (facts) writes.push(...this.#putFacts(facts));
-    await settle(writes);
+  commit({ changes = [], removed = [], compacted, facts }: Commit) {
+    return this.#write(() => {
+      for (const change of changes) {
+        void this.#log.put(change.revision, encodeChange(change));
+        if (change.type === "delete") void this.#live.remove(change.key);
+        else void this.#live.put(change.key, change.revision);
+      }
+      for (const revision of removed) void this.#log.remove(revision);
+      if (compacted !== undefined) void this.#meta.put("compacted", compacted);
+      if (facts) this.#putFacts(facts);
+    });
   }
 
   /** Replaces the copy of what is volatile; writes only what differs. */
   async saveVolatile(changes: Change[], facts: Facts) {
     const kept = new Set(changes.map((change) => change.key));
-    const writes: Promise<boolean>[] = [];
-    for (const key of this.#volatile.getKeys()) {
-      if (!kept.has(key)) writes.push(this.#volatile.remove(key));
-    }
-    for (const { key, revision, value } of changes) {
-      const bytes = Buffer.alloc(revisionBytes + value.length);
-      bytes.writeBigUInt64BE(BigInt(revision));
-      bytes.set(value, revisionBytes);
-      const stored = this.#volatile.getBinary(key)?.subarray(0, revisionBytes);
-      if (!stored?.equals(bytes.subarray(0, revisionBytes))) {
-        writes.push(this.#volatile.put(key, bytes));
+    const gone = [...this.#volatile.getKeys()].filter((key) => !kept.has(key));
+    const fresh = changes.filter(({ key, revision }) => this.#savedRevision(key) !== revision);
+    const same = gone.length === 0 && fresh.length === 0;
+    if (same && this.meta("ceiling") === facts.ceiling) return;
+    await this.#write(() => {
+      for (const key of gone) void this.#volatile.remove(key);
+      for (const { key, revision, value } of fresh) {
+        const bytes = Buffer.alloc(revisionBytes + value.length);
+        bytes.writeBigUInt64BE(BigInt(revision));
+        bytes.set(value, revisionBytes);
+        void this.#volatile.put(key, bytes);
       }
-    }
-    if (writes.length > 0 || this.meta("ceiling") !== facts.ceiling) {
-      await settle([...writes, ...this.#putFacts(facts)]);
-    }
+      this.#putFacts(facts);
+    });
   }
 
   savedVolatile(): Change[] {
@@ -145,11 +148,30 @@ export class LmdbBackend implements Backend {
     await this.#root.close();
   }
 
-  #putFacts(facts: Facts): Promise<boolean>[] {
-    return [
-      this.#meta.put("ceiling", facts.ceiling),
-      this.#meta.put("volatile", facts.volatile.join(" ")),
-    ];
+  #savedRevision(key: string): number | undefined {
+    const saved = this.#volatile.getBinary(key);
+    return saved && Number(saved.readBigUInt64BE(0));
+  }
+
+  #putFacts(facts: Facts) {
+    void this.#meta.put("ceiling", facts.ceiling);
+    void this.#meta.put("volatile", facts.volatile.join(" "));
+  }
+
+  /** All that `put` writes as one transaction. */
+  async #write(put: () => void) {
+    try {
+      await this.#root.batch(put);
+    } catch (failure) {
+      const error = await causeOf(failure);
+      throw this.#isFull(error) ? new StoreFull(error) : error;
+    }
+  }
+
+  #isFull(error: { code?: number }) {
+    if (fullCodes.has(error.code ?? 0)) return true;
+    const { bavail, bsize } = statfsSync(this.#directory);
+    return bavail * bsize < roomBytesMin;
   }
 
   #range(prefix: string, after: string | undefined) {
@@ -157,15 +179,6 @@ export class LmdbBackend implements Backend {
     const start = after === undefined ? prefix : `${after}\u0001`;
     return { start, ...(end !== undefined && { end }), snapshot: false };
   }
-}
-
-/** Waits for every write of a transaction, so that none of its failures goes unheard. */
-async function settle(writes: Promise<boolean>[]) {
-  const results = await Promise.allSettled(writes);
-  const failed = results.find((result) => result.status === "rejected");
-  if (!failed) return;
-  const error = await causeOf(failed.reason);
-  throw fullCodes.has(error.code) ? new StoreFull(error) : error;
 }
 
 /** lmdb rejects with "Commit failed (see commitError for details)" and a promise of the cause. */
