@@ -1,0 +1,155 @@
+// Job: pods that run to completion, each counted once. Also what upstream calls the TTL controller.
+import { resource } from "../client/client.ts";
+import { controllerOf, type KubeObject } from "../kinds/object.ts";
+import { jsonEqual } from "../lib/json.ts";
+import { isStatus } from "../lib/status-error.ts";
+import { expectationsOf } from "./expectations.ts";
+import { jobPod } from "./job/pod.ts";
+import { plan, type NewPod } from "./job/plan.ts";
+import { isTracked, trackingFinalizer } from "./job/tally.ts";
+import type { Controller, ControllerContext, Key } from "./runtime.ts";
+
+const jobs = resource("batch/v1", "jobs");
+const pods = resource("v1", "pods");
+const ours = "kubernetes.io/job-controller";
+
+function ownerKey(pod: KubeObject): Key[] {
+  const owner = controllerOf(pod);
+  return owner?.kind === "Job" ? [`${pod.metadata.namespace}/${owner.name}`] : [];
+}
+
+async function release(pod: KubeObject, { client }: ControllerContext) {
+  const { namespace, name, uid, finalizers = [] } = pod.metadata;
+  const left = finalizers.filter((finalizer) => finalizer !== trackingFinalizer);
+  try {
+    await client.patch({ ...pods, namespace, name }, "merge", {
+      metadata: { uid, resourceVersion: pod.metadata.resourceVersion, finalizers: left },
+    });
+  } catch (error) {
+    // A conflict means the pod changed: seeing that change wakes the Job again.
+    if (!isStatus(error, "NotFound", "Conflict")) throw error;
+  }
+}
+
+class Reconciliation {
+  readonly #key: Key;
+  readonly #job: KubeObject;
+  readonly #context: ControllerContext;
+  readonly #namespace: string;
+
+  constructor(key: Key, job: KubeObject, context: ControllerContext) {
+    this.#key = key;
+    this.#job = job;
+    this.#context = context;
+    this.#namespace = job.metadata.namespace!;
+  }
+
+  async run(own: KubeObject[]) {
+    const context = this.#context;
+    const expectations = expectationsOf(context);
+    const result = plan({ job: this.#job, pods: own, now: context.clock.now() });
+    if (result.expired) return this.#expire();
+    await this.#writeStatus(result.status);
+    for (const { type, reason, message } of result.events) {
+      context.event(this.#job, type, reason, message);
+    }
+    await Promise.all(result.release.map((pod) => release(pod, context)));
+    if (result.wakeAfterMs !== undefined) context.wakeAfter(this.#key, result.wakeAfterMs);
+    if (!expectations.met(this.#key, context.informer(pods))) {
+      context.wakeAfter(this.#key, 1000);
+      return;
+    }
+    await Promise.all(result.discard.map((pod) => this.#discard(pod)));
+    await Promise.all(result.delete.map((pod) => this.#delete(pod)));
+    await this.#create(result.create);
+  }
+
+  /** In waves that double, so that a namespace which refuses pods is not asked 500 times. */
+  async #create(wanted: NewPod[]) {
+    for (let from = 0, size = 1; from < wanted.length; from += size, size *= 2) {
+      await Promise.all(wanted.slice(from, from + size).map((each) => this.#createOne(each)));
+    }
+  }
+
+  async #createOne(wanted: NewPod) {
+    const at = { ...pods, namespace: this.#namespace };
+    try {
+      const pod = await this.#context.client.create(at, jobPod(this.#job, wanted));
+      expectationsOf(this.#context).created(this.#key, pod);
+      this.#tell("Normal", "SuccessfulCreate", `Created pod: ${pod.metadata.name}`);
+    } catch (error) {
+      this.#tell("Warning", "FailedCreate", `Error creating: ${(error as Error).message}`);
+      throw error;
+    }
+  }
+
+  async #discard(pod: KubeObject) {
+    const { name, uid, finalizers = [] } = pod.metadata;
+    const at = { ...pods, namespace: this.#namespace, name };
+    const left = finalizers.filter((finalizer) => finalizer !== trackingFinalizer);
+    try {
+      await this.#context.client.patch(at, "merge", { metadata: { uid, finalizers: left } });
+      await this.#delete(pod);
+    } catch (error) {
+      if (!isStatus(error, "NotFound", "Conflict")) throw error;
+    }
+  }
+
+  async #delete(pod: KubeObject) {
+    const { name, uid } = pod.metadata;
+    const at = { ...pods, namespace: this.#namespace, name };
+    try {
+      await this.#context.client.delete(at, { preconditions: { uid } });
+      expectationsOf(this.#context).deleted(this.#key, pod);
+      this.#tell("Normal", "SuccessfulDelete", `Deleted pod: ${name}`);
+    } catch (error) {
+      if (isStatus(error, "NotFound", "Conflict")) return;
+      this.#tell("Warning", "FailedDelete", `Error deleting: ${(error as Error).message}`);
+      throw error;
+    }
+  }
+
+  #tell(type: "Normal" | "Warning", reason: string, message: string) {
+    this.#context.event(this.#job, type, reason, message);
+  }
+
+  async #writeStatus(status: Record<string, any>) {
+    if (jsonEqual(status, this.#job.status ?? {})) return;
+    const { name } = this.#job.metadata;
+    const at = { ...jobs, namespace: this.#namespace, name, subresource: "status" };
+    await this.#context.client.update(at, { ...this.#job, status });
+  }
+
+  async #expire() {
+    const { name, uid, resourceVersion } = this.#job.metadata;
+    try {
+      await this.#context.client.delete(
+        { ...jobs, namespace: this.#namespace, name },
+        { propagationPolicy: "Foreground", preconditions: { uid, resourceVersion } },
+      );
+    } catch (error) {
+      if (!isStatus(error, "NotFound", "Conflict")) throw error;
+    }
+  }
+}
+
+export const job: Controller = {
+  name: "job",
+  inputs: [{ resource: jobs }, { resource: pods, keys: ownerKey }],
+  outputs: [pods, jobs, resource("batch/v1", "jobs/status")],
+  async reconcile(key, context) {
+    const [namespace, name] = key.split("/") as [string, string];
+    const found = context.informer(jobs).get(name, namespace);
+    const mine: KubeObject[] = [];
+    for (const pod of context.informer(pods).list(namespace)) {
+      const owner = controllerOf(pod);
+      if (owner?.kind !== "Job" || owner.name !== name) continue;
+      if (owner.uid === found?.metadata.uid) mine.push(pod);
+      // Its Job is gone: nobody counts it any more.
+      else if (isTracked(pod)) await release(pod, context);
+    }
+    if (!found) return expectationsOf(context).forget(key);
+    if ((found.spec.managedBy ?? ours) !== ours) return;
+    await new Reconciliation(key, found, context).run(mine);
+  },
+};
