@@ -1,0 +1,64 @@
+// Files the agent gives to containers: /etc/hosts and the file for a container's last words.
+import { mkdir, open, readFile, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { Pod } from "./pod.ts";
+
+interface HostsInput {
+  pod: Pod;
+  podIps: string[];
+  clusterDomain: string;
+}
+
+/** Content of a pod's /etc/hosts, as kubelet writes it. `hostFile` is the host's own, for its network. */
+export function hostsFile({ pod, podIps, clusterDomain }: HostsInput, hostFile?: string): string {
+  const lines = ["# Kubernetes-managed hosts file."];
+  if (hostFile !== undefined) {
+    lines[0] = "# Kubernetes-managed hosts file (host network).";
+    lines.push(hostFile.trimEnd());
+  } else {
+    lines.push(
+      "127.0.0.1\tlocalhost",
+      "::1\tlocalhost ip6-localhost ip6-loopback",
+      "fe00::0\tip6-localnet",
+      "fe00::0\tip6-mcastprefix",
+      "fe00::1\tip6-allnodes",
+      "fe00::2\tip6-allrouters",
+    );
+    const hostname = hostnameOf(pod);
+    const { subdomain } = pod.spec as { subdomain?: string };
+    const domain = `${hostname}.${subdomain}.${pod.metadata.namespace}.svc.${clusterDomain}`;
+    for (const ip of podIps) lines.push([ip, ...(subdomain ? [domain] : []), hostname].join("\t"));
+  }
+  const aliases: { ip: string; hostnames?: string[] }[] = pod.spec["hostAliases"] ?? [];
+  if (aliases.length > 0) lines.push("", "# Entries added by HostAliases.");
+  for (const { ip, hostnames = [] } of aliases) lines.push([ip, ...hostnames].join("\t"));
+  return `${lines.join("\n")}\n`;
+}
+
+/** `spec.hostname`, else the pod's name cut to what a host name may be. */
+export function hostnameOf(pod: Pod): string {
+  const name: string = pod.spec["hostname"] ?? pod.metadata.name;
+  return name.slice(0, 63).replace(/[-.]+$/, "");
+}
+
+export async function writeHostsFile(path: string, input: HostsInput) {
+  const own = input.pod.spec["hostNetwork"] ? await readFile("/etc/hosts", "utf8") : undefined;
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, hostsFile(input, own));
+}
+
+/** An empty file that any user may write. */
+export async function makeTerminationFile(path: string) {
+  await mkdir(dirname(path), { recursive: true });
+  const file = await open(path, "w", 0o666);
+  await file.chmod(0o666);
+  await file.close();
+}
+
+const messageBytesMax = 4096;
+
+/** What the container left as its last words. */
+export async function readTerminationFile(path: string): Promise<string> {
+  const content = await readFile(path).catch(() => Buffer.alloc(0));
+  return content.subarray(0, messageBytesMax).toString();
+}
