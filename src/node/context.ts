@@ -1,0 +1,27 @@
+// What every part of the agent works with.
+import type { Client } from "../client/client.ts";
+import type { RecordEvent } from "../client/events.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import type { Directories } from "./directories.ts";
+import type { NodeFacts } from "./field-ref.ts";
+import type { Mounts } from "./mounts.ts";
+import type { Objects } from "./objects.ts";
+import type { Runtime } from "./runtime.ts";
+import type { DnsSettings } from "./sandbox-config.ts";
+
+export interface AgentContext {
+  client: Client;
+  runtime: Runtime;
+  objects: Objects;
+  clock: Clock;
+  log: Log;
+  event: RecordEvent;
+  directories: Directories;
+  mounts: Mounts;
+  facts: NodeFacts;
+  dns: DnsSettings;
+  cgroupRoot: string;
+  memoryBytes: number;
+  signal: AbortSignal;
+}
