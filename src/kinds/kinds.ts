@@ -4,6 +4,7 @@ import { behaviours } from "./behaviours.ts";
 import definitions from "./data/definitions.json" with { type: "json" };
 import kindNames from "./data/kinds.json" with { type: "json" };
 import resources from "./data/resources.json" with { type: "json" };
+import { kindDefaults } from "./defaults.ts";
 import type { Kind, Verb } from "./kind.ts";
 import { namings } from "./names.ts";
 import type { Schema } from "./schema.ts";
@@ -131,6 +132,7 @@ function builtinKind(resource: (typeof resources)[keyof typeof resources]): Kind
     columns: [],
     schema: { ref },
     ...namings[name],
+    ...(kindDefaults[name] && { defaults: kindDefaults[name] }),
     ...behaviours[name],
     ...(plural === "horizontalpodautoscalers" && { storageVersion: "v2" }),
   };

@@ -1,0 +1,51 @@
+// Defaults of the batch group that no schema expresses.
+import { fill, podSpecDefaults } from "../core/pod-defaults.ts";
+import type { Draft } from "../object.ts";
+
+function jobSpecDefaults(spec: Record<string, any> | undefined) {
+  if (!spec) return;
+  if (spec["completions"] === undefined && spec["parallelism"] === undefined) {
+    fill(spec, { completions: 1, parallelism: 1 });
+  }
+  fill(spec, {
+    parallelism: 1,
+    backoffLimit: 6,
+    completionMode: "NonIndexed",
+    suspend: false,
+    manualSelector: false,
+    podReplacementPolicy: spec["podFailurePolicy"] ? "Failed" : "TerminatingOrFailed",
+  });
+  podSpecDefaults(spec["template"]?.spec);
+}
+
+export const jobDefaults = ({ spec }: Draft) => jobSpecDefaults(spec);
+
+/**
+ * A Job that names no selector gets one that only its own pods match; its uid is known on create alone.
+ */
+export function jobSelector(job: { metadata: { uid: string; name: string }; spec?: any }) {
+  const { spec, metadata } = job;
+  if (!spec?.template || spec.manualSelector) return;
+  const labels = {
+    "batch.kubernetes.io/controller-uid": metadata.uid,
+    "batch.kubernetes.io/job-name": metadata.name,
+    "controller-uid": metadata.uid,
+    "job-name": metadata.name,
+  };
+  spec.selector = { matchLabels: { "batch.kubernetes.io/controller-uid": metadata.uid } };
+  spec.template.metadata = {
+    ...spec.template.metadata,
+    labels: { ...spec.template.metadata?.labels, ...labels },
+  };
+}
+
+export function cronJobDefaults({ spec }: Draft) {
+  if (!spec) return;
+  fill(spec, {
+    concurrencyPolicy: "Allow",
+    suspend: false,
+    successfulJobsHistoryLimit: 3,
+    failedJobsHistoryLimit: 1,
+  });
+  podSpecDefaults(spec.jobTemplate?.spec?.template?.spec);
+}
