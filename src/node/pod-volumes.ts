@@ -1,0 +1,67 @@
+// All volumes of one pod: made together before its containers, kept up to date while it lives.
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { AgentContext } from "./context.ts";
+import { memoryDirectory, podDirectory } from "./directories.ts";
+import type { ObjectKind } from "./objects.ts";
+import type { Pod } from "./pod.ts";
+import { forgetTokens } from "./volumes/projected.ts";
+import { volumeType } from "./volumes/types.ts";
+import type { Volume } from "./volumes/volume.ts";
+
+type Declared = { name: string; [type: string]: any };
+
+function prepareOne(context: AgentContext, pod: Pod, volume: Declared, podIps: string[]) {
+  const { client, objects, facts, mounts, clock, directories } = context;
+  const { uid } = pod.metadata;
+  return volumeType(volume).prepare({
+    pod,
+    volume,
+    client,
+    objects,
+    facts,
+    podIps,
+    mounts,
+    clock,
+    onDisk: join(podDirectory(directories, uid), "volumes", volume.name),
+    inMemory: join(memoryDirectory(directories, uid), volume.name),
+  });
+}
+
+/** Makes or updates a pod's volumes; with `liveOnly` just those that follow API objects. */
+export async function prepareVolumes(
+  context: AgentContext,
+  pod: Pod,
+  { liveOnly = false, podIps = [] as string[] } = {},
+): Promise<Map<string, Volume>> {
+  const declared: Declared[] = pod.spec.volumes ?? [];
+  const chosen = declared.filter((volume) => !liveOnly || volumeType(volume).live);
+  const made = await Promise.all(
+    chosen.map(async (volume) => {
+      const prepared = await prepareOne(context, pod, volume, podIps);
+      return [volume.name, prepared] as const;
+    }),
+  );
+  return new Map(made);
+}
+
+/** True when a volume of the pod shows this object. */
+export function showsObject(pod: Pod, kind: ObjectKind, name: string): boolean {
+  const uses = (source: any) =>
+    kind === "configmap"
+      ? source?.configMap?.name === name
+      : (source?.secret?.secretName ?? source?.secret?.name) === name;
+  return (pod.spec.volumes ?? []).some(
+    (volume) => uses(volume) || (volume.projected?.sources ?? []).some(uses),
+  );
+}
+
+/** Removes what a pod had on the host. Idempotent. */
+export async function removePodFiles(context: AgentContext, podUid: string) {
+  const { directories, mounts, client } = context;
+  forgetTokens(client, podUid);
+  for (const path of [podDirectory(directories, podUid), memoryDirectory(directories, podUid)]) {
+    await mounts.unmountBelow(path);
+    await rm(path, { recursive: true, force: true });
+  }
+}
