@@ -6,7 +6,10 @@ import { after, test } from "node:test";
 import { FakeClock } from "../../src/lib/fake-clock.ts";
 import { silent } from "../../src/lib/log.ts";
 import { DataInUse } from "../../src/store/data-lock.ts";
-import { openLmdbStore } from "../../src/store/lmdb.ts";
+import { compactionTarget, historyKeptMs, startCompaction } from "../../src/store/compaction.ts";
+import { LmdbBackend } from "../../src/store/lmdb-backend.ts";
+import { NewerData, openLmdbStore } from "../../src/store/lmdb.ts";
+import { Compacted } from "../../src/store/store.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import { body, storeSuite } from "./store.ts";
 
@@ -29,6 +32,52 @@ test("what was acknowledged is there after a restart, and revisions go on", asyn
   assert.equal(second.revision(), lease.revision);
   assert.ok((await second.create("a/y", body(1))).revision > lease.revision);
   await second.close();
+});
+
+test("the volatile past begins at the start, the durable past goes on", async () => {
+  const first = await openAt("past");
+  const start = first.revision();
+  await first.create("d/x", body(1));
+  await first.create("l/x", body(2), { volatile: true });
+  await first.close();
+  const second = await openAt("past");
+  for (const prefix of ["l/", ""]) {
+    assert.throws(() => second.watch(prefix, { after: start }), Compacted);
+    assert.throws(() => second.list(prefix, { revision: start }), Compacted);
+  }
+  const watch = second.watch("d/", { after: start });
+  for await (const events of watch) {
+    assert.deepEqual(
+      events.map((event) => event.key),
+      ["d/x"],
+    );
+    break;
+  }
+  await second.close();
+});
+
+test("data of a newer Kerb are refused, naming both formats", async () => {
+  await (await openAt("newer")).close();
+  const backend = new LmdbBackend(join(base, "newer"), 2 ** 20);
+  await backend.setFormat(7);
+  await backend.close();
+  await assert.rejects(openAt("newer"), (error: Error) => {
+    return error instanceof NewerData && /format 7.* up to 1/.test(error.message);
+  });
+});
+
+test("history goes by age and by count", async () => {
+  const clock = new FakeClock();
+  const store = memoryStore();
+  const stop = startCompaction(store, { clock, log: silent });
+  const { revision } = await store.create("a/x", body(0));
+  await clock.advance(historyKeptMs - 1000);
+  assert.equal(store.compacted(), 0);
+  await clock.advance(2 * historyKeptMs);
+  assert.equal(store.compacted(), revision);
+  assert.equal(compactionTarget(5, 1000, 100), 900);
+  assert.equal(compactionTarget(950, 1000, 100), 950);
+  stop();
 });
 
 test("one process per data directory", async () => {

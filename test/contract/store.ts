@@ -1,7 +1,9 @@
 // What every store must do. A backend passes by handing this suite a way to make one.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { Compacted, KeyExists, RevisionMismatch } from "../../src/store/store.ts";
+import { setImmediate } from "node:timers/promises";
+import { queuedEventsMax } from "../../src/store/log-watch.ts";
+import { Compacted, KeyExists, RevisionMismatch, WatcherTooSlow } from "../../src/store/store.ts";
 import type { Body, Store, StoreEvent, Watch } from "../../src/store/store.ts";
 
 export const body = (value: unknown): Body => ({
@@ -125,6 +127,32 @@ export function storeSuite(name: string, open: () => Promise<Store>) {
       assert.deepEqual(seen, [true]);
     });
 
+    test("nobody sees a write before it is acknowledged", async () => {
+      const acknowledged = new Map<string, number>();
+      let writing = true;
+      const write = async (key: string) => {
+        let { revision } = await put(key);
+        acknowledged.set(key, revision);
+        for (let i = 0; i < 10; i++) {
+          ({ revision } = await store.update(key, revision, body(i)));
+          acknowledged.set(key, revision);
+        }
+      };
+      const keys = Array.from({ length: 50 }, (_, i) => `n/${i}`);
+      const written = Promise.all(keys.map(write)).then(() => (writing = false));
+      while (writing) {
+        const page = await store.list("n/", { limit: 20 });
+        for (const { key, revision } of page.entries) {
+          assert.ok(revision <= page.revision, `${key} is newer than its list`);
+          assert.ok(revision >= (acknowledged.get(key) ?? 0), `${key} is older than told`);
+        }
+        assert.ok(page.entries.length + page.remaining >= acknowledged.size);
+        assert.ok(((await store.get("n/7"))?.revision ?? 0) <= store.revision());
+        await setImmediate();
+      }
+      await written;
+    });
+
     test("compaction keeps the present and refuses the past", async () => {
       const old = await put("h/a", 1);
       const now = await store.update("h/a", old.revision, body(2));
@@ -142,6 +170,34 @@ export function storeSuite(name: string, open: () => Promise<Store>) {
       const next = take(watch, 1);
       await store.update("h/a", now.revision, body(3));
       assert.equal(read((await next)[0]!.previous!).data, 2);
+    });
+
+    test("a watcher that does not read is dropped, and others go on", async () => {
+      const slow = store.watch("w/", { after: store.revision() });
+      const writes = Array.from({ length: queuedEventsMax + 1 }, (_, i) => put(`w/${i}`));
+      await Promise.all(writes);
+      await assert.rejects(async () => {
+        for await (const _ of slow);
+      }, WatcherTooSlow);
+    });
+
+    test("a watch ends when it is closed or its signal aborts, and can wait for the future", async () => {
+      const controller = new AbortController();
+      const ended = take(
+        store.watch("x/", { after: store.revision(), signal: controller.signal }),
+        9,
+      );
+      controller.abort();
+      assert.deepEqual(await ended, []);
+      const closed = store.watch("x/", { after: store.revision() });
+      closed.close();
+      assert.deepEqual(await take(closed, 1), []);
+      const future = take(store.watch("x/", { after: store.revision() + 2 }), 1);
+      for (const key of ["x/a", "x/b", "x/c"]) await put(key);
+      assert.deepEqual(
+        (await future).map((event) => event.key),
+        ["x/c"],
+      );
     });
 
     test("a volatile key behaves like any other", async () => {
