@@ -2,13 +2,11 @@
 // alone; a write to a part leaves all else alone.
 import type { Kind } from "../kinds/kind.ts";
 import type { KubeObject, ObjectMeta } from "../kinds/object.ts";
+import { isCustom } from "./root-schema.ts";
 import { resourceNameOf } from "./stored.ts";
 
 /** Takes from `object` what the part covers and everything else from `old`, whose fields it may replace. */
 type Part = (object: KubeObject, old: KubeObject, kind: Kind) => KubeObject;
-
-/** Kinds of CustomResourceDefinitions carry their schema inline. */
-const isCustom = (kind: Kind) => kind.schema.ref === undefined;
 
 const setOrDelete = (target: any, field: string, value: unknown) => {
   if (value === undefined) delete target[field];

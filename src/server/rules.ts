@@ -2,10 +2,13 @@
 import type { Kind } from "../kinds/kind.ts";
 import { apiVersionOf } from "../kinds/kind.ts";
 import type { Draft, KubeObject } from "../kinds/object.ts";
+import { conform, type WrongType } from "../kinds/schema/conform.ts";
+import { validateSchema } from "../kinds/schema/validate-schema.ts";
 import { isObject } from "../lib/json.ts";
 import { badRequest, invalid } from "../lib/status-error.ts";
 import type { Document } from "./body.ts";
 import type { Call } from "./core.ts";
+import { isCustom, rootSchema } from "./root-schema.ts";
 
 /** Checks that the document is of the kind its URL names; fills in apiVersion and kind when absent. */
 export function typed(kind: Kind, value: unknown): Draft {
@@ -47,14 +50,29 @@ function judgeFields(call: Call, duplicates: string[], unknown: string[]) {
   );
 }
 
-/** A request's document as an object of the call's kind: pruned, defaulted, its types right. */
+/** A value that its kind's Go type could not hold, in the words of Go's decoder. */
+function wrongType({ kind, version }: Kind, { found, struct, path, wanted }: WrongType) {
+  const where = `${struct}.${path}`;
+  return badRequest(
+    `${kind} in version "${version}" cannot be handled as a ${kind}: json: cannot unmarshal ${found} into Go struct field ${where} of type ${wanted}`,
+  );
+}
+
+/**
+ * A request's document as an object of the call's kind: pruned, defaulted, its types right. Wrong types in
+ * custom objects are left to `validate`, which names all of them.
+ */
 export function decodeObject(call: Call, document: Document): KubeObject {
-  const object = typed(call.kind, document.value);
-  judgeFields(call, document.duplicates, []);
+  const { kind, core } = call;
+  const object = typed(kind, document.value);
+  const { unknown, wrong } = conform(object, rootSchema(kind, core.kinds), core.kinds.definition);
+  const [first] = wrong;
+  if (first && !isCustom(kind)) throw wrongType(kind, first);
+  judgeFields(call, document.duplicates, unknown);
   return complete(call, object);
 }
 
-/** Fills defaults: the schema's, then the kind's own. */
+/** Fills the defaults that no schema can express. */
 export function complete(call: Call, object: Draft): KubeObject {
   call.kind.defaults?.(object);
   return object as KubeObject;
@@ -62,13 +80,12 @@ export function complete(call: Call, object: Draft): KubeObject {
 
 /** Throws Invalid with one cause per offending field. */
 export function validate(call: Call, object: KubeObject, old: KubeObject | undefined) {
-  const { kind, info } = call;
-  const errors = kind.validate?.({
-    object,
-    ...(old && { old }),
-    subresource: info.subresource,
-  });
-  if (errors && errors.length > 0) {
-    throw invalid(kind.kind, kind.group, object.metadata.name ?? "", errors);
-  }
+  const { kind, info, core } = call;
+  const change = { object, ...(old && { old }), subresource: info.subresource };
+  const errors = isCustom(kind)
+    ? validateSchema(object, rootSchema(kind, core.kinds), core.kinds.definition)
+    : [];
+  errors.push(...(kind.validate?.(change) ?? []));
+  if (errors.length === 0) return;
+  throw invalid(kind.kind, kind.group, object.metadata.name ?? "", errors);
 }

@@ -3,6 +3,7 @@
 import { apiVersionOf, type Kind } from "../../kinds/kind.ts";
 import type { Kinds } from "../../kinds/kinds.ts";
 import type { Schema } from "../../kinds/schema.ts";
+import { rootSchema } from "../root-schema.ts";
 import { printSchema, refOf, refsOf, type Dialect, type Printed } from "./print-schema.ts";
 
 const meta = "io.k8s.apimachinery.pkg.apis.meta.v1";
@@ -17,17 +18,6 @@ const listName = (kind: Kind) => definitionName(kind).replace(/[^.]+$/, kind.lis
 
 const gvkOf = (kind: Kind, name: string) => ({
   "x-kubernetes-group-version-kind": [{ group: kind.group, version: kind.version, kind: name }],
-});
-
-/** A custom kind as clients should see it: the envelope fields always there. */
-const customSchema = (kind: Kind): Schema => ({
-  ...kind.schema,
-  properties: {
-    ...kind.schema.properties,
-    apiVersion: { type: "string" },
-    kind: { type: "string" },
-    metadata: { ref: `${meta}.ObjectMeta` },
-  },
 });
 
 const listSchema = (kind: Kind): Schema => ({
@@ -53,7 +43,7 @@ export function definitionsFor(kinds: Kind[], all: Kinds, dialect: Dialect) {
   for (const kind of kinds) {
     if (kind.schema.ref) waiting.add(kind.schema.ref);
     else {
-      const schema = customSchema(kind);
+      const schema = rootSchema(kind, all);
       refsOf(schema, waiting);
       printed[definitionName(kind)] = {
         ...printSchema(schema, dialect),

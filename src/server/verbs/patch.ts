@@ -11,6 +11,7 @@ import { jsonPatch } from "../patch/json-patch.ts";
 import { mergePatch } from "../patch/merge-patch.ts";
 import { strategicMergePatch } from "../patch/strategic-merge-patch.ts";
 import type { ApiResponse } from "../request.ts";
+import { isCustom } from "../root-schema.ts";
 import { decodeObject, typed } from "../rules.ts";
 import { createObject } from "./create.ts";
 import { modify } from "./modify.ts";
@@ -21,11 +22,9 @@ const mergeType = "application/merge-patch+json";
 const strategicType = "application/strategic-merge-patch+json";
 const applyType = "application/apply-patch+yaml";
 
-/** Kinds of CustomResourceDefinitions carry their schema inline, and take no strategic merge patch. */
-const isCustom = (call: Call) => call.kind.schema.ref === undefined;
-
+/** Custom kinds take no strategic merge patch. */
 function acceptedTypes(call: Call) {
-  return isCustom(call)
+  return isCustom(call.kind)
     ? [jsonType, mergeType, applyType]
     : [jsonType, mergeType, strategicType, applyType];
 }

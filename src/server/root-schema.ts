@@ -1,0 +1,36 @@
+// The schema of a whole object. Built-in kinds refer to a definition that has it all; kinds of
+// CustomResourceDefinitions carry theirs inline and leave out what every object has.
+import type { Kind } from "../kinds/kind.ts";
+import type { Kinds } from "../kinds/kinds.ts";
+import type { Schema } from "../kinds/schema.ts";
+
+const objectMeta = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
+
+/** Kinds of CustomResourceDefinitions carry their schema inline. */
+export const isCustom = (kind: Kind) => kind.schema.ref === undefined;
+
+const roots = new WeakMap<Schema, Schema>();
+
+/** Metadata as the definitions know it; a register without definitions (tests) takes any. */
+function metadataSchema(kinds: Kinds): Schema {
+  const known = kinds.definitionNames().includes(objectMeta);
+  return known
+    ? { ref: objectMeta }
+    : { type: "object", "x-kubernetes-preserve-unknown-fields": true };
+}
+
+export function rootSchema(kind: Kind, kinds: Kinds): Schema {
+  const { schema } = kind;
+  if (!isCustom(kind)) return schema;
+  let root = roots.get(schema);
+  if (!root) {
+    const envelope: Record<string, Schema> = {
+      apiVersion: { type: "string" },
+      kind: { type: "string" },
+      metadata: metadataSchema(kinds),
+    };
+    root = { ...schema, properties: { ...envelope, ...schema.properties } };
+    roots.set(schema, root);
+  }
+  return root;
+}

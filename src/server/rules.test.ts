@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { builtinKinds } from "../kinds/kinds.ts";
+import { FakeClock } from "../lib/fake-clock.ts";
+import { silent } from "../lib/log.ts";
+import { seededRandom } from "../lib/random.ts";
+import { isStatus } from "../lib/status-error.ts";
+import { memoryStore } from "../store/memory.ts";
+import { createServer } from "./server.ts";
+
+const server = createServer({
+  store: memoryStore(),
+  kinds: builtinKinds(),
+  clock: new FakeClock(),
+  random: seededRandom(1),
+  log: silent,
+});
+
+let made = 0;
+
+/** Creates a ConfigMap from JSON whose fields after the metadata are `fields`. */
+function create(fields: string, query = "", contentType = "application/json") {
+  const text = `{"metadata":{"name":"a${made++}"},${fields}}`;
+  return server.handle({
+    method: "POST",
+    path: "/api/v1/namespaces/default/configmaps",
+    query: new URLSearchParams(query),
+    headers: { "content-type": contentType },
+    body: Buffer.from(text),
+    user: { name: "tester", groups: [] },
+    signal: new AbortController().signal,
+  });
+}
+
+const problems: [fields: string, warnings: string[]][] = [
+  [`"data":{"a":"b"}`, []],
+  [`"foo":1`, [`unknown field "foo"`]],
+  [`"data":{"a":"b","a":"c"}`, [`duplicate field "data.a"`]],
+  [`"foo":1,"foo":2`, [`duplicate field "foo"`, `unknown field "foo"`]],
+];
+
+test("unknown and repeated fields are warned about, refused, or dropped silently", async () => {
+  for (const [fields, warnings] of problems) {
+    assert.deepEqual((await create(fields)).warnings, warnings, fields);
+    assert.deepEqual((await create(fields, "fieldValidation=Ignore")).warnings, [], fields);
+    if (warnings.length === 0) continue;
+    await assert.rejects(create(fields, "fieldValidation=Strict"), {
+      message: `ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: ${warnings.join(", ")}`,
+    });
+  }
+});
+
+test("a field that is not known is not stored", async () => {
+  const { bytes } = await create(`"foo":1,"data":{"a":"b"}`);
+  const stored = JSON.parse(Buffer.from(bytes!).toString());
+  assert.deepEqual([stored.foo, stored.data], [undefined, { a: "b" }]);
+});
+
+test("values of a wrong type and objects of another kind are refused", async () => {
+  const cases: [fields: string, message: RegExp][] = [
+    [`"data":{"a":1}`, /json: cannot unmarshal number into Go struct field/],
+    [`"kind":"Secret"`, /must be of type ConfigMap/],
+    [`"apiVersion":"v2"`, /does not match the expected API version/],
+  ];
+  for (const [fields, message] of cases) {
+    await assert.rejects(create(fields), (error) => {
+      assert.ok(isStatus(error, "BadRequest"), String(error));
+      assert.match(error.message, message);
+      return true;
+    });
+  }
+});
+
+test("YAML is read as JSON is", async () => {
+  const answer = await create(`"data":{"a":"b"}`, "", "application/yaml");
+  assert.equal(answer.code, 201);
+});
+
+test("query options that do not exist are refused", async () => {
+  for (const query of ["dryRun=Some", "fieldValidation=Often", `fieldManager=${"x".repeat(200)}`]) {
+    await assert.rejects(create(`"data":{}`, query), (error) => isStatus(error, "Invalid"), query);
+  }
+});
