@@ -2,6 +2,7 @@
 // containers together and any moment of its initialization, where a sidecar (an init container with
 // restartPolicy Always) keeps its share from its start on; pod-level resources override; overhead
 // is added last. CPU is in milli-CPU, everything else in its own unit (bytes, pieces).
+import { parseQuantity } from "./quantity.ts";
 
 export type Amounts = Map<string, number>;
 
@@ -17,34 +18,14 @@ export interface RequestingPodSpec {
   resources?: { requests?: Record<string, string | number> };
 }
 
-const powers: Record<string, number> = {
-  n: 1e-9,
-  u: 1e-6,
-  m: 1e-3,
-  "": 1,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  P: 1e15,
-  E: 1e18,
-  Ki: 2 ** 10,
-  Mi: 2 ** 20,
-  Gi: 2 ** 30,
-  Ti: 2 ** 40,
-  Pi: 2 ** 50,
-  Ei: 2 ** 60,
-};
-function parseQuantity(quantity: string | number): number {
-  const match = /^([+-]?[\d.]+(?:[eE][+-]?\d+)?)([a-zA-Z]*)$/.exec(String(quantity));
-  return match ? Number(match[1]) * (powers[match[2]!] ?? Number.NaN) : Number.NaN;
+/**
+ * An amount of `resource` as a number: milli-CPU for "cpu". Fractions round up, as upstream, but for
+ * what binary fractions add (70m is 0.07, and 0.07 times 1000 is a little more than 70).
+ */
+export function amountOf(resource: string, quantity: string | number): number {
+  const value = parseQuantity(quantity);
+  return Math.ceil(resource === "cpu" ? Math.round(value * 1e9) / 1e6 : value);
 }
-
-/** An amount of `resource` as a number: milli-CPU for "cpu". Fractions round up, as upstream. */
-export const amountOf = (resource: string, quantity: string | number): number =>
-  resource === "cpu"
-    ? Math.ceil(parseQuantity(quantity) * 1000)
-    : Math.ceil(parseQuantity(quantity));
 
 export function amounts(list: Record<string, string | number> | undefined): Amounts {
   const result: Amounts = new Map();
