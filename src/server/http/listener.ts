@@ -103,21 +103,20 @@ const fromMessage = (message: IncomingMessage): Incoming => ({
   local: isLoopback(message.socket.remoteAddress),
 });
 
-/** The open connections, so that they can be ended. */
+/** The open connections, so that they can be ended: when nothing happens on them, or all at once. */
 class Connections {
-  readonly #sessions = new Set<http2.ServerHttp2Session>();
+  readonly #clock: Clock;
+  /** Sessions with the number of their open streams and since when that is zero. */
+  readonly #sessions = new Map<http2.Http2Session, { streams: number; idleSince: number }>();
   readonly #sockets = new Set<Duplex>();
-  readonly #streams = new WeakMap<http2.Http2Session, number>();
 
-  constructor(listener: http2.Http2SecureServer, log: Log) {
+  constructor(listener: http2.Http2SecureServer, clock: Clock, log: Log) {
+    this.#clock = clock;
     const failed = (error: Error) => log.debug("connection failed", { error: String(error) });
     listener.on("session", (session: http2.ServerHttp2Session) => {
-      this.#sessions.add(session);
+      this.#sessions.set(session, { streams: 0, idleSince: clock.monotonic() });
       session.on("close", () => this.#sessions.delete(session));
       session.on("error", failed);
-      session.setTimeout(limits.idleMsMax, () => {
-        if (!this.#streams.get(session)) session.close();
-      });
     });
     listener.on("secureConnection", (socket: TLSSocket) => {
       this.#sockets.add(socket);
@@ -126,25 +125,35 @@ class Connections {
       socket.on("close", () => this.#sockets.delete(socket));
     });
     listener.on("tlsClientError", failed);
+    const cancel = clock.every(limits.idleMsMax / 2, () => this.#closeIdle());
+    listener.on("close", cancel);
   }
 
-  /** Counts a stream as long as it is open; a session without streams may idle out. */
+  /** Counts a stream as long as it is open; a session without streams idles out. */
   count(stream: http2.ServerHttp2Stream) {
-    const { session } = stream;
+    const session = stream.session && this.#sessions.get(stream.session);
     if (!session) return;
-    const add = (change: number) =>
-      this.#streams.set(session, (this.#streams.get(session) ?? 0) + change);
-    add(1);
-    stream.on("close", () => add(-1));
+    session.streams++;
+    stream.on("close", () => {
+      session.streams--;
+      session.idleSince = this.#clock.monotonic();
+    });
+  }
+
+  #closeIdle() {
+    const oldest = this.#clock.monotonic() - limits.idleMsMax;
+    for (const [session, { streams, idleSince }] of this.#sessions) {
+      if (streams === 0 && idleSince < oldest) session.close();
+    }
   }
 
   /** Says GOAWAY: streams that are open may end, new ones are refused. */
   goAway() {
-    for (const session of this.#sessions) session.close();
+    for (const session of this.#sessions.keys()) session.close();
   }
 
   destroy() {
-    for (const session of this.#sessions) session.destroy();
+    for (const session of this.#sessions.keys()) session.destroy();
     for (const socket of this.#sockets) socket.destroy();
   }
 }
@@ -193,7 +202,7 @@ function serve(
 /** Starts to listen; resolves once connections are taken. */
 export async function listen(server: ApiServer, options: ListenOptions): Promise<Listener> {
   const listener = createListener(options.tls);
-  const connections = new Connections(listener, options.log);
+  const connections = new Connections(listener, options.clock, options.log);
   serve(listener, { server, ...options }, connections);
   await new Promise<void>((resolve, reject) => {
     listener.once("error", reject);
