@@ -1,5 +1,8 @@
 // The list of what kinds do beyond their schema. One import and one line a kind.
+import { jobSelector } from "./batch/defaults.ts";
 import type { Kind } from "./kind.ts";
 
 /** By resource name: plural, a dot and the group unless core. */
-export const behaviours: Record<string, Partial<Kind>> = {};
+export const behaviours: Record<string, Partial<Kind>> = {
+  "jobs.batch": { prepareForCreate: jobSelector },
+};
