@@ -10,7 +10,18 @@ import { body } from "../contract/store.ts";
 const [directory, label] = process.argv.slice(2);
 const store = await openLmdbStore(directory!, { clock: systemClock, log: silent });
 startCompaction(store, { clock: systemClock, log: silent });
-const say = (...words: unknown[]) => writeSync(1, `${words.join(" ")}\n`);
+
+/** Nothing may be done before it is said, so a full pipe is tried until the reader made room. */
+function say(...words: unknown[]) {
+  let line = Buffer.from(`${words.join(" ")}\n`);
+  while (line.length > 0) {
+    try {
+      line = line.subarray(writeSync(1, line));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+    }
+  }
+}
 
 /** One key at a time: created, changed, and every third one deleted. */
 async function writer(name: string, volatile: boolean) {
