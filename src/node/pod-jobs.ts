@@ -1,0 +1,240 @@
+// Carries out the actions of a plan, each as a job of its own; the worker is woken when one ends.
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { resource } from "../client/client.ts";
+import { isStatus } from "../lib/status-error.ts";
+import type { AgentContext } from "./context.ts";
+import { logDirectory } from "./directories.ts";
+import { hasExited } from "./instances.ts";
+import { killContainer } from "./kill-container.ts";
+import type { Action } from "./plan-pod.ts";
+import type { Container } from "./pod.ts";
+import { nextBackoff, nextTrouble } from "./pod-state.ts";
+import type { PodWorker } from "./pod-worker.ts";
+import { prepareVolumes, removePodFiles } from "./pod-volumes.ts";
+import { ensureImage } from "./pull-image.ts";
+import type { SandboxConfig } from "./runtime.ts";
+import { sandboxConfig } from "./sandbox-config.ts";
+import { startContainer } from "./start-container.ts";
+import type { Volume } from "./volumes/volume.ts";
+
+const pods = resource("v1", "pods");
+/** ErrImagePull is shown this long before it becomes ImagePullBackOff. */
+const imageErrorMs = 1000;
+const firstRetryMs = 1000;
+
+type Of<D extends Action["do"]> = Extract<Action, { do: D }>;
+
+const messageOf = (error: unknown) => (error as Error).message;
+
+export class PodJobs {
+  readonly #context: AgentContext;
+  readonly #worker: PodWorker;
+  #volumes = new Map<string, Volume>();
+
+  constructor(context: AgentContext, worker: PodWorker) {
+    this.#context = context;
+    this.#worker = worker;
+  }
+
+  begin(action: Action) {
+    const { state } = this.#worker;
+    state.busy.add(action.key);
+    void this.#run(action)
+      .catch((error) => {
+        const { log, event } = this.#context;
+        log.warn("a job of a pod failed", { job: action.key, error: messageOf(error) });
+        const reason = action.do === "stop" || action.do === "kill" ? "FailedKillPod" : "Failed";
+        event(this.#worker.pod, "Warning", reason, messageOf(error));
+        // The next look begins it again, not at once.
+        this.#context.clock.after(firstRetryMs, () => this.#worker.wake());
+      })
+      .finally(() => {
+        state.busy.delete(action.key);
+        this.#worker.wake();
+      });
+  }
+
+  async #run(action: Action): Promise<void> {
+    switch (action.do) {
+      case "volumes":
+        return this.#makeVolumes();
+      case "sandbox":
+        return this.#sandbox(action);
+      case "image":
+        return this.#image(action.container);
+      case "start":
+        return this.#start(action);
+      case "kill":
+        return this.#kill(action);
+      case "stop":
+        for (const id of action.ids) await this.#context.runtime.stopSandbox(id);
+        return;
+      case "end":
+        return this.#end();
+      case "finish":
+        return this.#finish();
+    }
+  }
+
+  #fail(name: string, reason: string, message: string, firstMs?: number) {
+    const { trouble } = this.#worker.state;
+    const now = this.#context.clock.now();
+    trouble.set(name, nextTrouble(trouble.get(name), reason, message, now, firstMs));
+  }
+
+  volumesMade(volumes: Map<string, Volume>) {
+    for (const [name, volume] of volumes) this.#volumes.set(name, volume);
+    const times = [...volumes.values()].flatMap(({ refreshAt }) => refreshAt ?? []);
+    if (times.length > 0) this.#worker.refreshAt(Math.min(...times));
+  }
+
+  async #makeVolumes() {
+    const { pod, state } = this.#worker;
+    try {
+      this.volumesMade(await prepareVolumes(this.#context, pod));
+      state.volumesReady = true;
+      state.trouble.delete("");
+    } catch (error) {
+      const message = messageOf(error);
+      this.#context.event(pod, "Warning", "FailedMount", `MountVolume.SetUp failed: ${message}`);
+      this.#fail("", "FailedMount", message, firstRetryMs);
+    }
+  }
+
+  #config(attempt: number): SandboxConfig {
+    const { dns, cgroupRoot, directories } = this.#context;
+    const { pod } = this.#worker;
+    const logs = logDirectory(directories, pod);
+    return sandboxConfig(pod, attempt, { dns, cgroupRoot, logDirectory: logs });
+  }
+
+  async #sandbox({ attempt }: Of<"sandbox">) {
+    const { runtime, event } = this.#context;
+    const { pod, state } = this.#worker;
+    try {
+      for (const old of (await runtime.pod(pod.metadata.uid))?.sandboxes ?? []) {
+        await runtime.stopSandbox(old.id);
+      }
+      if (attempt > 0) {
+        event(
+          pod,
+          "Normal",
+          "SandboxChanged",
+          "Pod sandbox changed, it will be killed and re-created.",
+        );
+      }
+      await runtime.runSandbox(this.#config(attempt));
+      state.trouble.delete("");
+    } catch (error) {
+      const message = `Failed to create pod sandbox: ${messageOf(error)}`;
+      event(pod, "Warning", "FailedCreatePodSandBox", message);
+      this.#fail("", "FailedCreatePodSandBox", message, firstRetryMs);
+    }
+  }
+
+  async #image(container: Container) {
+    const { state, pod } = this.#worker;
+    const { name, image } = container;
+    try {
+      state.images.set(name, await ensureImage(this.#context, pod, container));
+      if (/Image/.test(state.trouble.get(name)?.reason ?? "")) state.trouble.delete(name);
+    } catch (error) {
+      const { reason = "ErrImagePull", message } = error as Error & { reason?: string };
+      this.#fail(name, reason, message);
+      if (reason !== "ErrImagePull") return;
+      this.#context.clock.after(imageErrorMs, () => {
+        const trouble = state.trouble.get(name);
+        if (trouble?.reason !== "ErrImagePull") return;
+        trouble.reason = "ImagePullBackOff";
+        trouble.message = `Back-off pulling image "${image}": ErrImagePull: ${message}`;
+        this.#context.event(pod, "Normal", "BackOff", `Back-off pulling image "${image}"`);
+        this.#worker.wake();
+      });
+    }
+  }
+
+  async #start({ container, attempt }: Of<"start">) {
+    const { state, pod, instances } = this.#worker;
+    const { name } = container;
+    const { sandbox } = instances;
+    const imageId = state.images.get(name);
+    if (!sandbox || imageId === undefined) return;
+    const before = instances.newest.get(name);
+    const sandboxOf = this.#config(sandbox.attempt);
+    const volumes = this.#volumes;
+    try {
+      await startContainer(this.#context, {
+        pod,
+        container,
+        attempt,
+        imageId,
+        sandbox,
+        sandboxConfig: sandboxOf,
+        volumes,
+      });
+      state.trouble.delete(name);
+    } catch (error) {
+      const { reason, message } = error as Error & { reason: string };
+      this.#fail(name, reason ?? "CreateContainerError", message);
+    }
+    state.images.delete(name);
+    if (hasExited(before)) {
+      const now = this.#context.clock.now();
+      state.backoffs.set(name, nextBackoff(state.backoffs.get(name), before!.finishedAt, now));
+    }
+    await this.#collect(name);
+  }
+
+  /** Keeps the newest two instances of a container, for logs and `lastState`. */
+  async #collect(name: string) {
+    const { runtime, directories } = this.#context;
+    const { pod } = this.#worker;
+    const { containers = [], sandboxes = [] } = (await runtime.pod(pod.metadata.uid)) ?? {};
+    const own = containers.filter((one) => one.name === name);
+    const old = own.sort((a, b) => b.attempt - a.attempt).slice(2);
+    for (const { id, logPath } of old) {
+      await runtime.removeContainer(id);
+      if (logPath) await rm(join(logDirectory(directories, pod), logPath), { force: true });
+    }
+    const gone = new Set(old.map(({ id }) => id));
+    const used = new Set(containers.filter(({ id }) => !gone.has(id)).map((one) => one.sandboxId));
+    for (const { id, ready } of sandboxes) {
+      if (!ready && !used.has(id)) await runtime.removeSandbox(id);
+    }
+  }
+
+  async #kill({ container, id, graceMs, why }: Of<"kill">) {
+    const { pod, instances } = this.#worker;
+    const podIp = instances.sandbox?.ips[0] ?? this.#context.facts.hostIps[0] ?? "127.0.0.1";
+    await killContainer(this.#context, { pod, container, id, graceMs, podIp, why });
+  }
+
+  async #end() {
+    const { pod, state } = this.#worker;
+    const message = "Pod was active on the node longer than the specified deadline";
+    this.#context.event(pod, "Normal", "DeadlineExceeded", message);
+    state.ending = { reason: "DeadlineExceeded", message };
+  }
+
+  async #finish() {
+    const { client, runtime, directories } = this.#context;
+    const worker = this.#worker;
+    const { uid, namespace, name } = worker.pod.metadata;
+    await worker.writeStatus();
+    if (!worker.state.gone) {
+      const options = { gracePeriodSeconds: 0, preconditions: { uid } };
+      try {
+        await client.delete({ ...pods, namespace, name }, options);
+      } catch (error) {
+        // Another pod of this name, or none: this one is gone.
+        if (!isStatus(error, "NotFound", "Conflict")) throw error;
+      }
+    }
+    for (const { id } of (await runtime.pod(uid))?.sandboxes ?? []) await runtime.removeSandbox(id);
+    await removePodFiles(this.#context, uid);
+    await rm(logDirectory(directories, worker.pod), { recursive: true, force: true });
+    worker.state.finished = true;
+    await worker.stop();
+  }
+}

@@ -1,0 +1,190 @@
+// One pod's life on this node. The worker looks at the runtime, asks `planPod` what to do, begins each action
+// as a job that never blocks it, writes the status when it changed, and looks again when a job ends, the
+// API or the runtime tells of a change, or the plan's time has come.
+import { resource } from "../client/client.ts";
+import type { Cancel } from "../lib/clock.ts";
+import { isStatus } from "../lib/status-error.ts";
+import { readMessages } from "./container-messages.ts";
+import type { AgentContext } from "./context.ts";
+import { hasExited, instancesOf } from "./instances.ts";
+import type { Instances } from "./instances.ts";
+import { planPod } from "./plan-pod.ts";
+import { podText } from "./pod.ts";
+import type { Pod } from "./pod.ts";
+import { PodJobs } from "./pod-jobs.ts";
+import { crashedUntil, newPodState } from "./pod-state.ts";
+import { podStatus } from "./pod-status.ts";
+import { prepareVolumes, showsObject } from "./pod-volumes.ts";
+import { Prober } from "./prober.ts";
+import type { ObjectKind } from "./objects.ts";
+
+const pods = resource("v1", "pods");
+/** A failed look is repeated after this. */
+const retryMs = 1000;
+
+const revision = (pod: Pod) => Number(pod.metadata.resourceVersion);
+
+export class PodWorker {
+  readonly state = newPodState();
+  instances: Instances;
+  pod: Pod;
+  readonly #context: AgentContext;
+  readonly #jobs: PodJobs;
+  readonly #prober: Prober;
+  readonly #crashesTold = new Set<string>();
+  #dirty = false;
+  #looking: Promise<void> | undefined;
+  #stopped = false;
+  #timer: Cancel = () => {};
+  #refreshTimer: Cancel = () => {};
+  #written = "";
+
+  constructor(context: AgentContext, pod: Pod) {
+    this.#context = context;
+    this.pod = pod;
+    this.instances = instancesOf(pod, undefined);
+    this.#prober = new Prober(context, this.state, () => this.wake());
+    this.#jobs = new PodJobs(context, this);
+  }
+
+  /** A newer state of the pod in the API. */
+  update(pod: Pod) {
+    if (revision(pod) < revision(this.pod)) return;
+    const spec = pod.spec !== this.pod.spec;
+    const meta = pod.metadata.deletionTimestamp !== this.pod.metadata.deletionTimestamp;
+    const labels =
+      JSON.stringify([pod.metadata.labels, pod.metadata.annotations]) !==
+      JSON.stringify([this.pod.metadata.labels, this.pod.metadata.annotations]);
+    this.pod = pod;
+    if (labels) this.refreshVolumes();
+    if (spec || meta || labels) this.wake();
+  }
+
+  /** The API has the pod no longer. */
+  deleted() {
+    this.state.gone = true;
+    this.wake();
+  }
+
+  /** A ConfigMap or Secret changed. */
+  objectChanged(kind: ObjectKind, name: string) {
+    let waits = false;
+    for (const trouble of this.state.trouble.values()) {
+      if (/ConfigError$|^FailedMount$/.test(trouble.reason)) {
+        trouble.retryAt = 0;
+        waits = true;
+      }
+    }
+    if (waits) this.wake();
+    if (this.state.volumesReady && showsObject(this.pod, kind, name)) this.refreshVolumes();
+  }
+
+  wake() {
+    this.#dirty = true;
+    this.#looking ??= this.#look().finally(() => (this.#looking = undefined));
+  }
+
+  async stop() {
+    this.#stopped = true;
+    this.#timer();
+    this.#refreshTimer();
+    this.#prober.stop();
+    await this.#looking;
+  }
+
+  /** Brings live volumes up to date. */
+  refreshVolumes() {
+    if (!this.state.volumesReady || this.state.finished || this.#stopped) return;
+    const podIps = this.instances.sandbox?.ips ?? [];
+    prepareVolumes(this.#context, this.pod, { liveOnly: true, podIps }).then(
+      (volumes) => this.#jobs.volumesMade(volumes),
+      (error: Error) => {
+        this.#context.event(this.pod, "Warning", "FailedMount", error.message);
+        this.refreshAt(this.#context.clock.now() + 60_000);
+      },
+    );
+  }
+
+  /** Refreshes live volumes at a time of the wall clock. */
+  refreshAt(time: number) {
+    const { clock } = this.#context;
+    this.#refreshTimer();
+    this.#refreshTimer = clock.after(Math.max(time - clock.now(), 0), () => this.refreshVolumes());
+  }
+
+  async #look() {
+    while (this.#dirty && !this.#stopped && !this.state.finished) {
+      this.#dirty = false;
+      try {
+        await this.#once();
+      } catch (error) {
+        const { log, clock } = this.#context;
+        log.warn("a pod's turn failed", { pod: podText(this.pod), error: String(error) });
+        this.#timer();
+        this.#timer = clock.after(retryMs, () => this.wake());
+      }
+    }
+  }
+
+  async #once() {
+    const { runtime, clock } = this.#context;
+    const runtimePod = await runtime.pod(this.pod.metadata.uid);
+    this.instances = instancesOf(this.pod, runtimePod);
+    this.#prober.follow(
+      () => this.pod,
+      () => this.instances,
+    );
+    const { messages } = this.state;
+    await readMessages(this.#context, this.pod, this.instances, messages);
+    this.#tellCrashes();
+    const { actions, wakeAt } = planPod(this.pod, this.instances, this.state, clock.now());
+    for (const action of actions) this.#jobs.begin(action);
+    this.#timer();
+    if (wakeAt !== undefined) {
+      this.#timer = clock.after(Math.max(wakeAt - clock.now(), 0) + 1, () => this.wake());
+    }
+    await this.writeStatus();
+  }
+
+  #tellCrashes() {
+    const { clock, event } = this.#context;
+    for (const instance of this.instances.newest.values()) {
+      if (!hasExited(instance) || this.#crashesTold.has(instance.id)) continue;
+      if (!crashedUntil(this.state, instance, clock.now())) continue;
+      this.#crashesTold.add(instance.id);
+      const text = `Back-off restarting failed container ${instance.name} in pod ${podText(this.pod)}`;
+      event(this.pod, "Warning", "BackOff", text);
+    }
+  }
+
+  /** Writes the status when it differs from what the API has. */
+  async writeStatus() {
+    const { client, clock, facts } = this.#context;
+    if (this.state.gone) return;
+    const { pod, instances, state } = this;
+    const now = clock.now();
+    const status = podStatus({ pod, instances, state, now, hostIps: facts.hostIps });
+    const text = JSON.stringify(status);
+    if (text === this.#written || !differs(status, pod.status)) return;
+    const { namespace, name, uid } = pod.metadata;
+    const target = { ...pods, namespace, name, subresource: "status" };
+    try {
+      const written = await client.patch<Pod>(target, "merge", { metadata: { uid }, status });
+      this.#written = text;
+      if (revision(written) > revision(this.pod)) this.pod = written;
+    } catch (error) {
+      if (isStatus(error, "NotFound")) return;
+      if (isStatus(error, "Conflict")) return this.wake();
+      throw error;
+    }
+  }
+}
+
+/** True when a merge of `wanted` would change `have`; both are JSON. */
+export function differs(wanted: any, have: any): boolean {
+  if (wanted === have || (wanted === null && have === undefined)) return false;
+  if (typeof wanted !== "object" || typeof have !== "object" || !wanted || !have) return true;
+  if (Array.isArray(wanted) !== Array.isArray(have)) return true;
+  if (Array.isArray(wanted) && wanted.length !== have.length) return true;
+  return Object.keys(wanted).some((key) => differs(wanted[key], have[key]));
+}
