@@ -6,6 +6,7 @@ import type { NodeConnector } from "../lib/node-connection.ts";
 import type { Random } from "../lib/random.ts";
 import { badRequest, forbidden, StatusError } from "../lib/status-error.ts";
 import type { Kinds } from "../kinds/kinds.ts";
+import { StoreFull } from "../store/store.ts";
 import type { Store } from "../store/store.ts";
 import { admissionRequest, admit } from "./admit.ts";
 import type { Call, Core } from "./core.ts";
@@ -82,6 +83,13 @@ const optionKinds: Record<string, string> = {
   connect: "ConnectOptions",
 };
 
+/** What was acknowledged is safe; reads and deletes go on. */
+const diskFull = (cause: Error) =>
+  new StatusError("InternalError", "the disk is full: free some space and try again", {
+    code: 507,
+    cause,
+  });
+
 class Server implements ApiServer {
   readonly store;
   readonly kinds;
@@ -132,7 +140,7 @@ class Server implements ApiServer {
     } catch (error) {
       const code = error instanceof StatusError ? error.code : 500;
       this.#metrics.observe(request, info, code, this.clock.monotonic() - started);
-      throw error;
+      throw error instanceof StoreFull ? diskFull(error) : error;
     }
   }
 

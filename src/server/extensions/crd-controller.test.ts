@@ -89,7 +89,8 @@ test("a name that is taken is not accepted until it is free", async () => {
 test("a change of schema replaces the kind, and a version that is served no more goes", async () => {
   const [version] = backupCrd().spec.versions;
   const both = [version!, { ...version!, name: "v1beta1", storage: false }];
-  const { scope, store, kinds } = await setUp([backupCrd({ versions: both })]);
+  const { scope, store, kinds, until } = await setUp([backupCrd({ versions: both })]);
+  await until("backups.example.com", established);
   assert.ok(kinds.get("example.com", "v1beta1", "backups"));
   const before = find(kinds);
   const entry = (await store.get(`${crdPrefix}backups.example.com`))!;
