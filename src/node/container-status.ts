@@ -65,7 +65,10 @@ function waitingFirst({ pod, state, instances }: Input, name: string, init: bool
   if (trouble) return { reason: trouble.reason, message: trouble.message };
   const held = !init && (pod.spec.initContainers ?? []).length > 0;
   const begun = pod.spec.containers.some((one) => instances.newest.has(one.name));
-  return { reason: held && !begun ? "PodInitializing" : "ContainerCreating" };
+  // What keeps the whole pod back (a volume, its network) is told by each container.
+  const { message } = state.trouble.get("") ?? {};
+  const reason = held && !begun ? "PodInitializing" : "ContainerCreating";
+  return { reason, ...(message && { message }) };
 }
 
 function stateOf(input: Input, container: Container, init: boolean) {

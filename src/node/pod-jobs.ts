@@ -2,6 +2,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { resource } from "../client/client.ts";
+import { sleep } from "../lib/clock.ts";
 import { isStatus } from "../lib/status-error.ts";
 import type { AgentContext } from "./context.ts";
 import { logDirectory } from "./directories.ts";
@@ -41,13 +42,13 @@ export class PodJobs {
     const { state } = this.#worker;
     state.busy.add(action.key);
     void this.#run(action)
-      .catch((error) => {
-        const { log, event } = this.#context;
+      .catch(async (error) => {
+        const { log, event, clock, signal } = this.#context;
         log.warn("a job of a pod failed", { job: action.key, error: messageOf(error) });
         const reason = action.do === "stop" || action.do === "kill" ? "FailedKillPod" : "Failed";
         event(this.#worker.pod, "Warning", reason, messageOf(error));
-        // The next look begins it again, not at once.
-        this.#context.clock.after(firstRetryMs, () => this.#worker.wake());
+        // Still busy for a while, so that the next look does not begin it again at once.
+        await sleep(clock, firstRetryMs, signal).catch(() => {});
       })
       .finally(() => {
         state.busy.delete(action.key);

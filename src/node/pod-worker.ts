@@ -50,14 +50,15 @@ export class PodWorker {
   /** A newer state of the pod in the API. */
   update(pod: Pod) {
     if (revision(pod) < revision(this.pod)) return;
-    const spec = pod.spec !== this.pod.spec;
-    const meta = pod.metadata.deletionTimestamp !== this.pod.metadata.deletionTimestamp;
-    const labels =
-      JSON.stringify([pod.metadata.labels, pod.metadata.annotations]) !==
-      JSON.stringify([this.pod.metadata.labels, this.pod.metadata.annotations]);
+    const before = this.pod;
     this.pod = pod;
+    const changed = (part: (one: Pod) => unknown) =>
+      JSON.stringify(part(pod)) !== JSON.stringify(part(before));
+    const labels = changed(({ metadata }) => [metadata.labels, metadata.annotations]);
+    const asked = changed(({ metadata, spec }) => [metadata.deletionTimestamp, spec]);
     if (labels) this.refreshVolumes();
-    if (spec || meta || labels) this.wake();
+    // Others write the conditions that readiness gates wait for.
+    if (labels || asked || pod.spec["readinessGates"]) this.wake();
   }
 
   /** The API has the pod no longer. */

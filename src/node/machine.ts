@@ -1,0 +1,114 @@
+// What this machine is and has, as a Node's status tells it.
+import { readFile, statfs } from "node:fs/promises";
+import { arch, availableParallelism, release, type as systemName } from "node:os";
+
+const podsMax = 110;
+/** Kept for the system when pods are placed. */
+const reservedBytes = 100 * 2 ** 20;
+
+export interface MachineFacts {
+  capacity: Record<string, string>;
+  allocatable: Record<string, string>;
+  memoryBytes: number;
+  nodeInfo: Record<string, unknown>;
+}
+
+const read = (path: string) =>
+  readFile(path, "utf8").then(
+    (text) => text.trim(),
+    () => "",
+  );
+
+/** Kubernetes' (Go's) name of this processor. */
+export const goArch = () => ({ x64: "amd64", ia32: "386" })[arch() as string] ?? arch();
+
+/** Bytes by key, from /proc/meminfo. */
+export function parseMeminfo(text: string): Map<string, number> {
+  const lines = [...text.matchAll(/^(\w+):\s+(\d+) kB$/gm)];
+  return new Map(lines.map(([, key, value]) => [key!, Number(value) * 1024]));
+}
+
+function prettyName(osRelease: string): string {
+  return /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(osRelease)?.[1] ?? "Linux";
+}
+
+const uuidForm = (id: string) => id.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+
+async function nodeInfo(runtimeVersion: string, version: string) {
+  const [machineId, bootId, osRelease, productUuid] = await Promise.all([
+    read("/etc/machine-id"),
+    read("/proc/sys/kernel/random/boot_id"),
+    read("/etc/os-release"),
+    read("/sys/class/dmi/id/product_uuid"),
+  ]);
+  return {
+    machineID: machineId,
+    systemUUID: productUuid || uuidForm(machineId),
+    bootID: bootId,
+    kernelVersion: release(),
+    osImage: prettyName(osRelease),
+    containerRuntimeVersion: runtimeVersion,
+    kubeletVersion: version,
+    kubeProxyVersion: "",
+    operatingSystem: systemName().toLowerCase(),
+    architecture: goArch(),
+  };
+}
+
+export async function machineFacts(options: {
+  directory: string;
+  runtimeVersion: string;
+  version: string;
+}): Promise<MachineFacts> {
+  const { directory, runtimeVersion, version } = options;
+  const [meminfo, disk, info] = await Promise.all([
+    read("/proc/meminfo"),
+    statfs(directory),
+    nodeInfo(runtimeVersion, version),
+  ]);
+  const memoryBytes = parseMeminfo(meminfo).get("MemTotal") ?? 0;
+  const diskBytes = disk.blocks * disk.bsize;
+  const shared = { cpu: String(availableParallelism()), pods: String(podsMax) };
+  const kib = (bytes: number) => `${Math.floor(bytes / 1024)}Ki`;
+  return {
+    memoryBytes,
+    capacity: {
+      ...shared,
+      memory: kib(memoryBytes),
+      "ephemeral-storage": kib(diskBytes),
+      "hugepages-1Gi": "0",
+      "hugepages-2Mi": "0",
+    },
+    allocatable: {
+      ...shared,
+      memory: kib(Math.max(memoryBytes - reservedBytes, 0)),
+      "ephemeral-storage": String(Math.floor(diskBytes * 0.9)),
+      "hugepages-1Gi": "0",
+      "hugepages-2Mi": "0",
+    },
+    nodeInfo: info,
+  };
+}
+
+export interface Pressure {
+  memory: boolean;
+  disk: boolean;
+  pids: boolean;
+}
+
+/** kubelet's eviction thresholds: 100 MiB of memory, 10 % of the disk, a tenth of the pids. */
+export async function pressure(directory: string): Promise<Pressure> {
+  const [meminfo, disk, pidMax, loadavg] = await Promise.all([
+    read("/proc/meminfo"),
+    statfs(directory),
+    read("/proc/sys/kernel/pid_max"),
+    read("/proc/loadavg"),
+  ]);
+  const available = parseMeminfo(meminfo).get("MemAvailable") ?? Infinity;
+  const tasks = Number(loadavg.split(" ")[3]?.split("/")[1] ?? 0);
+  return {
+    memory: available < 100 * 2 ** 20,
+    disk: disk.bavail < disk.blocks * 0.1,
+    pids: tasks > Number(pidMax || Infinity) * 0.9,
+  };
+}

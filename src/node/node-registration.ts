@@ -1,0 +1,181 @@
+// The Node object and its Lease. The lease says every ten seconds that the node lives; the status is written
+// when something changed, and every five minutes.
+import { resource } from "../client/client.ts";
+import type { Client } from "../client/client.ts";
+import type { KubeObject } from "../kinds/object.ts";
+import { microTimestamp, timestamp } from "../lib/clock.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import type { Scope } from "../lib/scope.ts";
+import { isStatus } from "../lib/status-error.ts";
+import { goArch, pressure } from "./machine.ts";
+import type { MachineFacts, Pressure } from "./machine.ts";
+
+const nodes = resource("v1", "nodes");
+const leases = { ...resource("coordination.k8s.io/v1", "leases"), namespace: "kube-node-lease" };
+const leaseEveryMs = 10_000;
+const leaseSeconds = 40;
+const statusEveryMs = 300_000;
+
+export interface NodeOptions {
+  client: Client;
+  clock: Clock;
+  log: Log;
+  scope: Scope;
+  nodeName: string;
+  directory: string;
+  address: string;
+  podCidr: string;
+  facts: MachineFacts;
+  /** Why no containers run here; "" when they do. */
+  shortcoming: () => string;
+}
+
+interface Condition {
+  type: string;
+  status: "True" | "False";
+  reason: string;
+  message: string;
+}
+
+/** Conditions in upstream's words. Pure. */
+export function nodeConditions(found: Pressure, shortcoming: string): Condition[] {
+  const row = (type: string, is: boolean, yes: string[], no: string[]): Condition => {
+    const [reason = "", message = ""] = is ? yes : no;
+    return { type, status: is ? "True" : "False", reason, message };
+  };
+  return [
+    row(
+      "MemoryPressure",
+      found.memory,
+      ["KubeletHasInsufficientMemory", "kubelet has insufficient memory available"],
+      ["KubeletHasSufficientMemory", "kubelet has sufficient memory available"],
+    ),
+    row(
+      "DiskPressure",
+      found.disk,
+      ["KubeletHasDiskPressure", "kubelet has disk pressure"],
+      ["KubeletHasNoDiskPressure", "kubelet has no disk pressure"],
+    ),
+    row(
+      "PIDPressure",
+      found.pids,
+      ["KubeletHasInsufficientPID", "kubelet has insufficient PID available"],
+      ["KubeletHasSufficientPID", "kubelet has sufficient PID available"],
+    ),
+    row(
+      "Ready",
+      shortcoming === "",
+      ["KubeletReady", "kubelet is posting ready status"],
+      ["KubeletNotReady", shortcoming],
+    ),
+  ];
+}
+
+function timed(conditions: Condition[], before: any[], now: number) {
+  return conditions.map((condition) => {
+    const old = before.find(({ type }) => type === condition.type);
+    const lastTransitionTime =
+      old?.status === condition.status ? old.lastTransitionTime : timestamp(now);
+    return { ...condition, lastHeartbeatTime: timestamp(now), lastTransitionTime };
+  });
+}
+
+async function ensureNode({ client, nodeName, podCidr }: NodeOptions): Promise<KubeObject> {
+  const labels = {
+    "kubernetes.io/hostname": nodeName,
+    "kubernetes.io/os": "linux",
+    "kubernetes.io/arch": goArch(),
+    "beta.kubernetes.io/os": "linux",
+    "beta.kubernetes.io/arch": goArch(),
+  };
+  const spec = podCidr ? { podCIDR: podCidr, podCIDRs: [podCidr] } : {};
+  try {
+    const node = await client.get({ ...nodes, name: nodeName });
+    const known = node.metadata.labels ?? {};
+    const same = Object.entries(labels).every(([key, value]) => known[key] === value);
+    if (same && (node.spec?.podCIDR || !podCidr)) return node;
+    const patch = { metadata: { labels }, ...(!node.spec?.podCIDR && { spec }) };
+    return await client.patch({ ...nodes, name: nodeName }, "merge", patch);
+  } catch (error) {
+    if (!isStatus(error, "NotFound")) throw error;
+    const metadata = { name: nodeName, labels };
+    return client.create(nodes, { apiVersion: "v1", kind: "Node", metadata, spec });
+  }
+}
+
+function statusOf(options: NodeOptions, found: Pressure) {
+  const { facts, address, nodeName } = options;
+  return {
+    capacity: facts.capacity,
+    allocatable: facts.allocatable,
+    nodeInfo: facts.nodeInfo,
+    addresses: [
+      { type: "InternalIP", address },
+      { type: "Hostname", address: nodeName },
+    ],
+    daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
+    conditions: nodeConditions(found, options.shortcoming()),
+  };
+}
+
+async function renewLease({ client, clock, nodeName }: NodeOptions, owner: KubeObject) {
+  const spec = {
+    holderIdentity: nodeName,
+    leaseDurationSeconds: leaseSeconds,
+    renewTime: microTimestamp(clock.now()),
+  };
+  const target = { ...leases, name: nodeName };
+  try {
+    const lease = await client.get(target);
+    await client.update(target, { ...lease, spec: { ...lease.spec, ...spec } });
+  } catch (error) {
+    if (!isStatus(error, "NotFound")) throw error;
+    const { name, uid } = owner.metadata;
+    const ownerReferences = [{ apiVersion: "v1", kind: "Node", name, uid }];
+    const metadata = { name: nodeName, namespace: leases.namespace, ownerReferences };
+    const lease = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata, spec };
+    await client.create(leases, lease);
+  }
+}
+
+export interface NodeRegistration {
+  /** Looks at the machine again now. */
+  refresh(): Promise<void>;
+}
+
+/** Resolves once the node is registered with its status and lease. */
+export async function registerNode(options: NodeOptions): Promise<NodeRegistration> {
+  const { client, clock, log, scope, nodeName, directory } = options;
+  const node = await ensureNode(options);
+  let conditions: any[] = node.status?.conditions ?? [];
+  let written = "";
+  let writtenAt = -Infinity;
+  const refresh = async () => {
+    const status = statusOf(options, await pressure(directory));
+    const text = JSON.stringify(status);
+    const due = clock.monotonic() - writtenAt >= statusEveryMs;
+    if (text === written && !due) return;
+    const all = timed(status.conditions, conditions, clock.now());
+    const target = { ...nodes, name: nodeName, subresource: "status" };
+    await client.patch(target, "merge", { status: { ...status, conditions: all } });
+    [conditions, written, writtenAt] = [all, text, clock.monotonic()];
+  };
+  const failed = (what: string) => (error: Error) => {
+    if (!scope.closed) log.warn(`the node's ${what} was not written`, { error: error.message });
+  };
+  await Promise.all([refresh(), renewLease(options, node).catch(failed("lease"))]);
+  scope.defer(
+    clock.every(leaseEveryMs, () => {
+      void renewLease(options, node).catch(failed("lease"));
+      void refresh().catch((error: Error) => {
+        // Someone deleted the Node: register again.
+        if (isStatus(error, "NotFound")) {
+          written = "";
+          void ensureNode(options).catch(failed("object"));
+        } else failed("status")(error);
+      });
+    }),
+  );
+  return { refresh };
+}
