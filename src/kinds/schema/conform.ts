@@ -115,6 +115,9 @@ function fits(scalar: Scalar, value: unknown): boolean {
   }
 }
 
+const isEmptyMap = (node: Node, value: unknown) =>
+  node.rest !== undefined && !node.fields && isObject(value) && Object.keys(value).length === 0;
+
 class Walk {
   readonly result: Conformance = { unknown: [], wrong: [] };
 
@@ -161,6 +164,9 @@ class Walk {
         if (!child.nullable && !(child.open && !child.fields && !child.scalar)) delete value[name];
       } else if (child.scalar === "string") {
         if (typeof value[name] !== "string") this.#wrong(child, value[name], at, node.struct);
+      } else if (isEmptyMap(child, value[name]) && node.struct !== "") {
+        // Go leaves empty maps out; custom resources, whose schema is inline, keep theirs.
+        delete value[name];
       } else {
         value[name] = this.value(child, value[name], at, node.struct);
       }
