@@ -8,114 +8,170 @@ import { resource } from "../client/client.ts";
 import type { KubeObject } from "../kinds/object.ts";
 import { timestamp } from "../lib/clock.ts";
 import { isStatus } from "../lib/status-error.ts";
-import { evictionDelayMs, planTaints } from "./node-lifecycle/plan.ts";
-import { conditionOf, isTerminating, isTrue, withCondition } from "./pod-state.ts";
+import type { Taint } from "../lib/taint.ts";
+import {
+  evictionDelayMs,
+  evictionPaceMs,
+  planTaints,
+  silentConditions,
+  zoneOf,
+} from "./node-lifecycle/plan.ts";
+import { conditionOf, hasFinished, isReady, isTerminating } from "./pod-state.ts";
 import type { Controller, ControllerContext } from "./runtime.ts";
 
 const nodes = resource("v1", "nodes");
 const pods = resource("v1", "pods");
 const leases = resource("coordination.k8s.io/v1", "leases");
+const leaseNamespace = "kube-node-lease";
 const graceMs = 40_000;
 const lookEveryMs = 5000;
 
 interface Watched {
-  /** Last seen value of the Lease and of the node's heartbeat. */
+  /** Last seen state of the Lease and of the node's heartbeat. */
   mark: string;
   /** When it was first seen, monotonic. */
   since: number;
-  /** When a NoExecute taint was first seen, monotonic. */
-  taintedSince?: number;
+  /** NoExecute taints by key, and when each was first seen, monotonic. */
+  tainted: Map<string, number>;
 }
-const watched = new WeakMap<ControllerContext, Map<string, Watched>>();
 
-function silentForMs(node: KubeObject, context: ControllerContext): number {
-  const all = watched.get(context) ?? new Map<string, Watched>();
-  watched.set(context, all);
-  const name = node.metadata.name;
-  const lease = context.informer(leases).get(name, "kube-node-lease");
-  const mark = `${lease?.metadata.resourceVersion}/${conditionOf(node, "Ready")?.["lastHeartbeatTime"]}`;
-  const now = context.clock.monotonic();
-  const known = all.get(name);
-  if (known?.mark === mark) return now - known.since;
-  all.set(name, { ...known, mark, since: now });
-  return 0;
+interface Memory {
+  nodes: Map<string, Watched>;
+  /** When a node of a zone was last given an evicting taint, monotonic. */
+  evicted: Map<string, number>;
+}
+
+const memories = new WeakMap<ControllerContext, Memory>();
+
+function memoryOf(context: ControllerContext): Memory {
+  let memory = memories.get(context);
+  if (!memory) memories.set(context, (memory = { nodes: new Map(), evicted: new Map() }));
+  return memory;
+}
+
+/** Notes what is seen of the node's life signs. */
+function watch(node: KubeObject, context: ControllerContext): Watched {
+  const { nodes: known } = memoryOf(context);
+  const { name, uid } = node.metadata;
+  const lease = context.informer(leases).get(name, leaseNamespace);
+  const heartbeat = conditionOf(node, "Ready")?.["lastHeartbeatTime"];
+  const mark = `${uid}/${lease?.metadata.resourceVersion}/${heartbeat}`;
+  let entry = known.get(name);
+  if (entry?.mark !== mark) {
+    entry = { tainted: entry?.tainted ?? new Map(), mark, since: context.clock.monotonic() };
+    known.set(name, entry);
+  }
+  return entry;
 }
 
 async function markUnknown(node: KubeObject, context: ControllerContext) {
-  const now = timestamp(context.clock.now());
-  let conditions = node.status?.conditions;
-  for (const type of ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"]) {
-    conditions = withCondition(
-      conditions,
-      {
-        ...conditionOf(node, type),
-        type,
-        status: "Unknown",
-        reason: "NodeStatusUnknown",
-        message: "Kubelet stopped posting node status.",
-      },
-      now,
-    );
-  }
-  const target = { ...nodes, name: node.metadata.name, subresource: "status" };
-  await context.client.patch(target, "merge", { status: { conditions } });
-  context.event(
-    node,
-    "Normal",
-    "NodeNotReady",
-    `Node ${node.metadata.name} status is now: NodeNotReady`,
-  );
+  const { name, resourceVersion } = node.metadata;
+  const conditions = silentConditions(node, timestamp(context.clock.now()));
+  const target = { ...nodes, name, subresource: "status" };
+  await context.client.patch(target, "strategic", {
+    metadata: { resourceVersion },
+    status: { conditions },
+  });
+  context.event(node, "Normal", "NodeNotReady", `Node ${name} status is now: NodeNotReady`);
 }
 
-async function evictPods(node: KubeObject, context: ControllerContext) {
-  const entry = watched.get(context)!.get(node.metadata.name)!;
-  const taints = node.spec?.taints ?? [];
-  if (!taints.some(({ effect }: any) => effect === "NoExecute")) {
-    delete entry.taintedSince;
-    return;
-  }
-  const now = context.clock.monotonic();
-  entry.taintedSince ??= now;
+/** Services should not send traffic to a node that fell silent. */
+async function markPodsNotReady(node: KubeObject, context: ControllerContext) {
   for (const pod of context.informer(pods).byIndex("node", node.metadata.name)) {
-    const delay = evictionDelayMs(pod, taints);
-    if (delay === undefined || isTerminating(pod)) continue;
-    const left = entry.taintedSince + delay - now;
-    if (left > 0) {
-      context.wakeAfter(node.metadata.name, left);
-      continue;
-    }
+    if (!isReady(pod) || hasFinished(pod)) continue;
     const { name, namespace, uid } = pod.metadata;
-    context.event(
-      pod,
-      "Normal",
-      "TaintManagerEviction",
-      `Marking for deletion Pod ${namespace}/${name}`,
-    );
+    const lastTransitionTime = timestamp(context.clock.now());
+    const ready = { ...conditionOf(pod, "Ready"), status: "False", lastTransitionTime };
     await context.client
-      .delete({ ...pods, namespace, name }, { preconditions: { uid } })
-      .catch((error: unknown) => {
-        if (!isStatus(error, "NotFound", "Conflict")) throw error;
-      });
+      .patch({ ...pods, namespace, name, subresource: "status" }, "strategic", {
+        metadata: { uid },
+        status: { conditions: [ready] },
+      })
+      .catch(ignoreGone);
+    context.event(pod, "Warning", "NodeNotReady", "Node is not ready");
   }
 }
 
-/** Every node of a site with more than one is in doubt, or the only one is. */
-const allInDoubt = (context: ControllerContext) =>
-  context
-    .informer(nodes)
-    .list()
-    .every((node) => !isTrue(node, "Ready"));
+function ignoreGone(error: unknown) {
+  if (!isStatus(error, "NotFound", "Conflict")) throw error;
+}
+
+/** May this node be given an evicting taint now? Asks to be woken when that is a matter of time. */
+function mayEvict(node: KubeObject, context: ControllerContext): boolean {
+  const { name } = node.metadata;
+  const pace = evictionPaceMs(zoneOf(node), context.informer(nodes).list());
+  if (pace === undefined) return false;
+  const has = node.spec?.taints?.some(
+    ({ key, effect }: Taint) => effect === "NoExecute" && key.startsWith("node.kubernetes.io/"),
+  );
+  if (has || conditionOf(node, "Ready")?.status === "True") return true;
+  const { evicted } = memoryOf(context);
+  const now = context.clock.monotonic();
+  const left = (evicted.get(zoneOf(node)) ?? Number.NEGATIVE_INFINITY) + pace - now;
+  if (left > 0) {
+    context.wakeAfter(name, left);
+    return false;
+  }
+  evicted.set(zoneOf(node), now);
+  return true;
+}
+
+async function evictPods(node: KubeObject, { tainted }: Watched, context: ControllerContext) {
+  const taints: Taint[] = node.spec?.taints ?? [];
+  const executing = taints.filter(({ effect }) => effect === "NoExecute");
+  const now = context.clock.monotonic();
+  for (const key of tainted.keys()) {
+    if (!executing.some((taint) => taint.key === key)) tainted.delete(key);
+  }
+  for (const { key } of executing) if (!tainted.has(key)) tainted.set(key, now);
+  if (executing.length === 0) return;
+  for (const pod of context.informer(pods).byIndex("node", node.metadata.name)) {
+    if (isTerminating(pod) || hasFinished(pod)) continue;
+    // Each taint counts from when it was seen; the first that runs out decides.
+    const ends = executing.map((taint) => {
+      const delay = evictionDelayMs(pod, [taint]);
+      return delay === undefined ? Number.POSITIVE_INFINITY : tainted.get(taint.key)! + delay;
+    });
+    const left = Math.min(...ends) - now;
+    if (left <= 0) await evict(pod, context);
+    else if (left < Number.POSITIVE_INFINITY) context.wakeAfter(node.metadata.name, left);
+  }
+}
+
+async function evict(pod: KubeObject, context: ControllerContext) {
+  const { client, clock } = context;
+  const { name, namespace, uid } = pod.metadata;
+  const message = `Marking for deletion Pod ${namespace}/${name}`;
+  context.event(pod, "Normal", "TaintManagerEviction", message);
+  const condition = {
+    type: "DisruptionTarget",
+    status: "True",
+    reason: "DeletionByTaintManager",
+    message: "Taint manager: deleting due to NoExecute taint",
+    lastTransitionTime: timestamp(clock.now()),
+  };
+  const target = { ...pods, namespace, name };
+  try {
+    await client.patch({ ...target, subresource: "status" }, "strategic", {
+      metadata: { uid },
+      status: { conditions: [condition] },
+    });
+    await client.delete(target, { preconditions: { uid } });
+  } catch (error) {
+    ignoreGone(error);
+  }
+}
 
 async function reconcile(name: string, context: ControllerContext) {
   const node = context.informer(nodes).get(name);
-  if (!node) return void watched.get(context)?.delete(name);
-  if (silentForMs(node, context) > graceMs && conditionOf(node, "Ready")?.status !== "Unknown") {
-    await markUnknown(node, context);
-    return;
-  }
+  if (!node) return void memoryOf(context).nodes.delete(name);
+  const entry = watch(node, context);
+  const silentMs = context.clock.monotonic() - entry.since;
+  const ready = conditionOf(node, "Ready")?.status;
+  if (silentMs > graceMs && ready !== "Unknown") return markUnknown(node, context);
   const time = timestamp(context.clock.now());
-  const taints = planTaints(node, { time, evict: !allInDoubt(context) });
-  if (taints !== (node.spec?.taints ?? taints)) {
+  const taints = planTaints(node, { time, evict: mayEvict(node, context) });
+  if (taints) {
     const { resourceVersion } = node.metadata;
     await context.client.patch({ ...nodes, name }, "merge", {
       metadata: { resourceVersion },
@@ -123,7 +179,16 @@ async function reconcile(name: string, context: ControllerContext) {
     });
     return;
   }
-  await evictPods(node, context);
+  if (ready === "Unknown") await markPodsNotReady(node, context);
+  await evictPods(node, entry, context);
+}
+
+/** A pod just bound to a node, or whose tolerations changed, may have to leave. */
+function podKeys(pod: KubeObject, context: ControllerContext, previous?: KubeObject): string[] {
+  const name: string | undefined = pod.spec?.nodeName;
+  if (!name || previous?.spec?.nodeName) return [];
+  const taints: Taint[] = context.informer(nodes).get(name)?.spec?.taints ?? [];
+  return taints.some(({ effect }) => effect === "NoExecute") ? [name] : [];
 }
 
 export const nodeLifecycle: Controller = {
@@ -132,11 +197,11 @@ export const nodeLifecycle: Controller = {
     { resource: nodes },
     {
       resource: leases,
-      keys: ({ metadata }) => (metadata.namespace === "kube-node-lease" ? [metadata.name] : []),
+      keys: ({ metadata }) => (metadata.namespace === leaseNamespace ? [metadata.name] : []),
     },
-    { resource: pods, keys: () => [] },
+    { resource: pods, keys: podKeys },
   ],
-  outputs: [nodes, pods],
+  outputs: [nodes, resource("v1", "nodes/status"), pods, resource("v1", "pods/status")],
   resyncMs: lookEveryMs,
   start(context) {
     context.informer(pods).addIndex("node", (pod) => [pod.spec?.nodeName ?? ""]);

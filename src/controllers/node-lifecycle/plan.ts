@@ -1,16 +1,12 @@
-// Node lifecycle, decided: what the taints of a node are, and which of its pods have outstayed them. Pure.
+// Node lifecycle, decided: which taints a node has, how long its pods may stay, and when the doubt is
+// about the whole site rather than about its nodes.
 import type { KubeObject } from "../../kinds/object.ts";
-import { conditionOf } from "../pod-state.ts";
-
-export interface Taint {
-  key: string;
-  value?: string;
-  effect: "NoSchedule" | "PreferNoSchedule" | "NoExecute";
-  timeAdded?: string;
-}
+import { tolerates, type Taint } from "../../lib/taint.ts";
+import { conditionOf, isTrue, type Condition } from "../pod-state.ts";
 
 export const notReadyTaint = "node.kubernetes.io/not-ready";
 export const unreachableTaint = "node.kubernetes.io/unreachable";
+const unschedulableTaint = "node.kubernetes.io/unschedulable";
 
 /** Condition type to the taint that each of its states means. */
 const conditionTaints: [type: string, status: string, key: string][] = [
@@ -21,59 +17,82 @@ const conditionTaints: [type: string, status: string, key: string][] = [
   ["PIDPressure", "True", "node.kubernetes.io/pid-pressure"],
   ["NetworkUnavailable", "True", "node.kubernetes.io/network-unavailable"],
 ];
-const unschedulableTaint = "node.kubernetes.io/unschedulable";
 const owned = new Set([...conditionTaints.map(([, , key]) => key), unschedulableTaint]);
+const same = (a: Taint, b: Taint) => a.key === b.key && a.effect === b.effect;
 
-/** The taints that `node` should have; the same array when it has them. `evict` adds NoExecute ones. */
-export function planTaints(node: KubeObject, { time, evict }: { time: string; evict: boolean }) {
+/** The taints `node` should have; undefined when it has them. `evict` allows NoExecute ones. */
+export function planTaints(
+  node: KubeObject,
+  { time, evict }: { time: string; evict: boolean },
+): Taint[] | undefined {
   const present: Taint[] = node.spec?.taints ?? [];
   const wanted: Taint[] = [];
-  const want = (key: string, effect: Taint["effect"]) =>
-    wanted.push(
-      present.find((taint) => taint.key === key && taint.effect === effect) ?? {
-        key,
-        effect,
-        timeAdded: time,
-      },
-    );
   for (const [type, status, key] of conditionTaints) {
     if (conditionOf(node, type)?.status !== status) continue;
-    want(key, "NoSchedule");
-    if (type === "Ready" && evict) want(key, "NoExecute");
+    wanted.push({ key, effect: "NoSchedule" });
+    if (type === "Ready" && evict) wanted.push({ key, effect: "NoExecute" });
   }
-  if (node.spec?.unschedulable) want(unschedulableTaint, "NoSchedule");
+  if (node.spec?.unschedulable) wanted.push({ key: unschedulableTaint, effect: "NoSchedule" });
   const kept = present.filter(
-    ({ key, effect }) => !owned.has(key) || keepsEviction(key, effect, wanted, evict),
+    (taint) => !owned.has(taint.key) || wanted.some((other) => same(other, taint)),
   );
-  const next = [...kept, ...wanted.filter((taint) => !kept.includes(taint))];
-  const same = next.length === present.length && next.every((taint) => present.includes(taint));
-  return same ? present : next;
+  const added = wanted.filter((taint) => !kept.some((other) => same(other, taint)));
+  if (added.length === 0 && kept.length === present.length) return undefined;
+  return [...kept, ...added.map((taint) => ({ ...taint, timeAdded: time }))];
 }
 
-/** In full disruption nothing is added, and what evicts already stays only while its cause does. */
-const keepsEviction = (key: string, effect: string, wanted: Taint[], evict: boolean) =>
-  !evict && effect === "NoExecute" && wanted.some((taint) => taint.key === key);
-
-/** Milliseconds until `pod` must leave a node with these taints; undefined for never, 0 for now. */
-export function evictionDelayMs(pod: KubeObject, taints: Taint[]): number | undefined {
-  const executing = taints.filter(({ effect }) => effect === "NoExecute");
+/** Milliseconds that `pod` may stay on a node with these taints; undefined for ever, 0 for none. */
+export function evictionDelayMs(pod: KubeObject, taints: readonly Taint[]): number | undefined {
   let delay: number | undefined;
-  for (const taint of executing) {
-    const tolerating = (pod.spec.tolerations ?? []).filter((toleration: any) =>
-      tolerates(toleration, taint),
-    );
-    if (tolerating.length === 0) return 0;
-    for (const { tolerationSeconds } of tolerating) {
-      if (tolerationSeconds === undefined || tolerationSeconds === null) continue;
-      delay = Math.min(delay ?? Number.POSITIVE_INFINITY, Math.max(0, tolerationSeconds) * 1000);
-    }
+  for (const taint of taints) {
+    if (taint.effect !== "NoExecute") continue;
+    const toleration = pod.spec.tolerations?.find((each: any) => tolerates(each, taint));
+    if (!toleration) return 0;
+    const seconds: number | undefined = toleration.tolerationSeconds ?? undefined;
+    if (seconds === undefined) continue;
+    delay = Math.min(delay ?? Number.POSITIVE_INFINITY, Math.max(0, seconds) * 1000);
   }
   return delay;
 }
 
-function tolerates(toleration: any, taint: Taint): boolean {
-  if (toleration.effect && toleration.effect !== taint.effect) return false;
-  if (toleration.key && toleration.key !== taint.key) return false;
-  if (toleration.operator === "Exists") return true;
-  return toleration.key === taint.key && (toleration.value ?? "") === (taint.value ?? "");
+const zoneLabel = "topology.kubernetes.io/zone";
+const unhealthyShare = 0.55;
+const largeZone = 50;
+const evictEveryMs = 10_000;
+const evictEveryMsWhenMany = 100_000;
+
+export const zoneOf = ({ metadata }: KubeObject) => metadata.labels?.[zoneLabel] ?? "";
+
+/**
+ * How often nodes of `zone` may be given an evicting taint; undefined for never. When no node of the
+ * whole site is ready the doubt is about this process or its network, and nobody is evicted. When most
+ * of a zone is down the same holds for that zone, unless it is large.
+ */
+export function evictionPaceMs(zone: string, nodes: readonly KubeObject[]): number | undefined {
+  if (!nodes.some((node) => isTrue(node, "Ready"))) return undefined;
+  const mine = nodes.filter((node) => zoneOf(node) === zone);
+  const down = mine.filter((node) => !isTrue(node, "Ready")).length;
+  const partial = down < mine.length && down > 2 && down / mine.length >= unhealthyShare;
+  if (!partial) return evictEveryMs;
+  return mine.length > largeZone ? evictEveryMsWhenMany : undefined;
+}
+
+/** The conditions of a node that fell silent. */
+export function silentConditions(node: KubeObject, time: string): Condition[] {
+  const known = ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"];
+  return known
+    .filter((type) => conditionOf(node, type)?.status !== "Unknown")
+    .map((type) => {
+      const before = conditionOf(node, type);
+      return {
+        type,
+        status: "Unknown",
+        reason: before ? "NodeStatusUnknown" : "NodeStatusNeverUpdated",
+        message: before
+          ? "Kubelet stopped posting node status."
+          : "Kubelet never posted node status.",
+        lastHeartbeatTime: before?.["lastHeartbeatTime"] ?? node.metadata.creationTimestamp,
+        lastTransitionTime: time,
+      };
+    });
 }

@@ -1,0 +1,61 @@
+// Cron schedules as Kubernetes writes them: five fields, `@daily` and its like, or `@every 90m`, in a
+// time zone of the IANA's, where a time that the clock skips or repeats is handled by croner.
+import { Cron } from "croner";
+
+export interface Schedule {
+  /** The first run after `after`, wall clock ms; undefined when there is none. */
+  next(after: number): number | undefined;
+  /** The last run at or before `at` and after `since`. */
+  last(at: number, since: number): number | undefined;
+}
+
+const units: Record<string, number> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
+
+/** A Go duration such as `1h30m`, in ms; undefined for other text. */
+function duration(text: string): number | undefined {
+  if (!/^(\d+(\.\d+)?(ms|h|m|s))+$/.test(text)) return undefined;
+  let sum = 0;
+  for (const [, number, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|h|m|s)/g)) {
+    sum += Number(number) * units[unit!]!;
+  }
+  return Math.max(Math.trunc(sum / 1000) * 1000, 1000);
+}
+
+/** Counts from `start`, in whole seconds. */
+function every(ms: number, start: number): Schedule {
+  const first = Math.trunc(start / 1000) * 1000;
+  const countAt = (at: number) => Math.max(Math.floor((at - first) / ms), 0);
+  return {
+    next: (after) => first + (countAt(after) + 1) * ms,
+    last(at, since) {
+      const run = first + countAt(at) * ms;
+      return run > since && run > first ? run : undefined;
+    },
+  };
+}
+
+export function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: name }) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** `start` is what `@every` counts from. Throws when the text is no schedule. */
+export function parseSchedule(text: string, timeZone: string, start: number): Schedule {
+  if (text.startsWith("@every ")) {
+    const ms = duration(text.slice("@every ".length).trim());
+    if (ms === undefined) throw new Error(`failed to parse duration ${text}`);
+    return every(ms, start);
+  }
+  const pattern = text.replaceAll("?", "*").replace(/^@midnight$/, "@daily");
+  const cron = new Cron(pattern, { paused: true, timezone: timeZone, mode: "5-part" });
+  return {
+    next: (after) => cron.nextRun(new Date(after))?.getTime(),
+    last(at, since) {
+      const run = cron.previousRuns(1, new Date(at + 1))[0]?.getTime();
+      return run !== undefined && run > since ? run : undefined;
+    },
+  };
+}
