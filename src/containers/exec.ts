@@ -6,7 +6,7 @@ import { Socket } from "node:net";
 import { join } from "node:path";
 import type { Streams } from "../lib/node-connection.ts";
 import type { GrpcService } from "./grpc.ts";
-import { runTool } from "./run-tool.ts";
+import { runCommand } from "../lib/run-command.ts";
 
 export interface ExecServices {
   tasks: GrpcService;
@@ -35,7 +35,7 @@ async function makePipes({ directory, newId }: ExecServices, tty: boolean, input
     stdout: path("stdout"),
     stderr: tty ? undefined : path("stderr"),
   };
-  await runTool(
+  await runCommand(
     "mkfifo",
     [pipes.stdin, pipes.stdout, pipes.stderr].filter((p) => p !== undefined),
   );

@@ -6,7 +6,7 @@ import { pauseImage, socketOf } from "./containerd.ts";
 import { ociArchive } from "./oci-archive.ts";
 import { ociArchitecture, pauseProgram } from "./pause.ts";
 import type { Runtime } from "../node/runtime.ts";
-import { runTool } from "./run-tool.ts";
+import { runCommand } from "../lib/run-command.ts";
 
 const kubernetesNamespace = "k8s.io";
 
@@ -27,7 +27,7 @@ export function fullReference(reference: string): string {
 }
 
 const ctr = (directory: string, ...args: string[]) =>
-  runTool("ctr", ["--address", socketOf(directory), "--namespace", kubernetesNamespace, ...args]);
+  runCommand("ctr", ["--address", socketOf(directory), "--namespace", kubernetesNamespace, ...args]);
 
 /** Imports an archive; resolves with the references it brought, or the one asked for. */
 export async function importArchive(

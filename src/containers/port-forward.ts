@@ -3,23 +3,28 @@
 import { spawn } from "node:child_process";
 import { Duplex } from "node:stream";
 
-/** Run by `node -e` inside the namespace: joins its stdin and stdout to the port. */
+/** Run by `node -e` inside the namespace: joins its stdin and stdout to the port, and says so on stderr. */
 const carrier =
   'const s=require("net").connect({port:+process.argv[1],host:"127.0.0.1",allowHalfOpen:true});' +
-  's.on("error",e=>{process.stderr.write(e.message);process.exit(1)});' +
-  "process.stdin.pipe(s);s.pipe(process.stdout)";
+  's.on("error",e=>{process.stderr.write(e.message,()=>process.exit(1))});' +
+  's.on("connect",()=>{process.stderr.write("connected");' +
+  "process.stdin.pipe(s);s.pipe(process.stdout)})";
 
 /** `pid` is a process in the pod's network namespace. Rejects when nothing listens. */
 export function dialInNamespace(pid: number, port: number): Promise<Duplex> {
   const command = [`--net=/proc/${pid}/ns/net`, process.execPath, "-e", carrier, String(port)];
   const child = spawn("nsenter", command, { stdio: ["pipe", "pipe", "pipe"] });
-  const stream = Duplex.from({ readable: child.stdout, writable: child.stdin } as any);
-  let said = "";
-  child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()));
-  child.on("error", (error) => stream.destroy(error));
-  child.on("exit", (code) => {
-    if (code !== 0 && said) stream.destroy(new Error(said));
+  child.stdin.on("error", () => {});
+  return new Promise((resolve, reject) => {
+    let said = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      said += text;
+      if (said !== "connected") return;
+      const stream = Duplex.from({ readable: child.stdout, writable: child.stdin } as any);
+      stream.on("close", () => child.kill());
+      resolve(stream);
+    });
+    child.on("error", reject);
+    child.stderr.on("end", () => reject(new Error(`cannot reach port ${port}: ${said}`)));
   });
-  stream.on("close", () => child.kill());
-  return Promise.resolve(stream);
 }

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
+import { sleep, systemClock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Streams } from "../lib/node-connection.ts";
 import type {
@@ -13,7 +14,7 @@ import type {
   SandboxConfig,
   Stats,
 } from "../node/runtime.ts";
-import { attachToLog } from "./attach.ts";
+import { attachToContainer } from "./attach.ts";
 import { socketOf } from "./containerd.ts";
 import { containerMessage, labelNames, sandboxMessage } from "./cri-config.ts";
 import cri from "./data/cri.json" with { type: "json" };
@@ -25,9 +26,15 @@ import { fullReference } from "./images.ts";
 import { dialInNamespace } from "./port-forward.ts";
 import { containerOf, groupByPod, imageOf, sandboxOf } from "./runtime-status.ts";
 import { followEvents } from "./task-events.ts";
+import type { TaskEvent } from "./task-events.ts";
 import { containerTypes, taskMethods, taskTypes } from "./tasks-protocol.ts";
 
 const inKubernetes = { "containerd-namespace": "k8s.io" };
+
+/** Filters of CRI. */
+const runningState = { state: "CONTAINER_RUNNING" };
+const readyState = { state: "SANDBOX_READY" };
+const exitSeenMsMax = 5000;
 
 const absent = (error: unknown) => {
   if (!isGrpc(error, "NOT_FOUND")) throw error;
@@ -67,12 +74,28 @@ export class ContainerdRuntime implements Runtime {
       newId: randomUUID,
     };
     this.#events = new AbortController();
-    void followEvents(connection, log, this.#events.signal, (id) => this.#changed(id));
+    void followEvents(connection, log, this.#events.signal, (event) => {
+      void this.#changed(event).catch(() => {});
+    });
   }
 
-  #changed(id: string) {
+  async #changed({ id, exited }: TaskEvent) {
     const podUid = this.#podOf.get(id);
-    if (podUid !== undefined) for (const listener of this.#listeners) listener(podUid);
+    if (podUid === undefined) return;
+    if (exited) await this.#untilSeenToExit(id);
+    for (const listener of this.#listeners) listener(podUid);
+  }
+
+  /** CRI hears of an exit as we do, and may answer from before it for a while. */
+  async #untilSeenToExit(id: string) {
+    for (let delayMs = 2; delayMs < exitSeenMsMax; delayMs *= 2) {
+      const [{ containers }, { items }] = await Promise.all([
+        this.#runtime.call("ListContainers", { filter: { id, state: runningState } }),
+        this.#runtime.call("ListPodSandbox", { filter: { id, state: readyState } }),
+      ]);
+      if (containers.length === 0 && items.length === 0) return;
+      await sleep(systemClock, delayMs, this.#events.signal);
+    }
   }
 
   async runSandbox(config: SandboxConfig): Promise<string> {
@@ -203,7 +226,7 @@ export class ContainerdRuntime implements Runtime {
   }
 
   async attach(id: string, tty: boolean, streams: Streams): Promise<void> {
-    await attachToLog(this.#runtime, id, tty, streams);
+    await attachToContainer(this.#runtime, id, tty, streams);
   }
 
   async portForward(sandboxId: string, port: number): Promise<Duplex> {
@@ -233,10 +256,27 @@ export class ContainerdRuntime implements Runtime {
   }
 }
 
+/** containerd answers a moment before its CRI part is ready. */
+const readyMsMax = 10_000;
+const retryMs = 5;
+
 /** Connects to the containerd that runs in `directory`. */
 export async function connectContainerd(directory: string, log: Log): Promise<ContainerdRuntime> {
   const connection = new GrpcConnection(socketOf(directory));
   const cri1 = connection.service("/runtime.v1.RuntimeService", cri as Message);
-  const { runtime_version } = await cri1.call("Version", { version: "v1" }, { timeoutMs: 10_000 });
-  return new ContainerdRuntime(directory, connection, runtime_version, log);
+  const giveUpAt = systemClock.monotonic() + readyMsMax;
+  for (;;) {
+    try {
+      const { runtime_version } = await cri1.call("Version", { version: "v1" });
+      // Unlike Version, this is refused until CRI is ready.
+      await cri1.call("ListPodSandbox", { filter: { id: "none" } });
+      return new ContainerdRuntime(directory, connection, runtime_version, log);
+    } catch (error) {
+      if (!isGrpc(error, "UNKNOWN", "UNAVAILABLE") || systemClock.monotonic() > giveUpAt) {
+        connection.close();
+        throw error;
+      }
+      await sleep(systemClock, retryMs);
+    }
+  }
 }

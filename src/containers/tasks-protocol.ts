@@ -22,6 +22,8 @@ export const eventTypes = {
   },
   /** The first field of every task event is its container's id. */
   TaskEvent: { fields: { container_id: field(1) } },
+  /** `id` is the container's own, or that of a command in it. */
+  TaskExit: { fields: { container_id: field(1), id: field(2) } },
 };
 
 export const taskTypes = {

@@ -15,7 +15,7 @@ import {
   tableCommands,
 } from "./ruleset.ts";
 import type { RulesetOptions } from "./ruleset.ts";
-import { runCommand } from "./run-command.ts";
+import { runCommand } from "../../lib/run-command.ts";
 import { serviceRules } from "./service-rules.ts";
 
 export const servicesResource = resource("v1", "services");

@@ -3,7 +3,7 @@
 // always see it, on kernels with and without br_netfilter. The site's own interface carries the gateway
 // address (where the API server and DNS listen) and the route of the Service range.
 import { writeFileSync } from "node:fs";
-import { runCommand } from "./run-command.ts";
+import { runCommand } from "../../lib/run-command.ts";
 
 export interface NetworkSettings {
   /** Name of the site's interface, at most 15 characters. */
