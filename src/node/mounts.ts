@@ -1,6 +1,6 @@
 // The two mounts the agent makes, by the machine's own tools.
 import { mkdir, readFile } from "node:fs/promises";
-import { runCommand } from "./network/run-command.ts";
+import { runCommand } from "../lib/run-command.ts";
 
 export interface Mounts {
   /** Makes `path` a tmpfs unless it is one already. `sizeBytes` 0 means half of the memory. */
