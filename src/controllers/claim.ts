@@ -5,13 +5,19 @@ import type { Resource } from "../client/client.ts";
 import type { KubeObject } from "../kinds/object.ts";
 import { controllerOf } from "../kinds/object.ts";
 import { compileSelector } from "../lib/label-selector.ts";
-import { isStatus } from "../lib/status-error.ts";
+import { conflict, isStatus } from "../lib/status-error.ts";
 import { controllerReference } from "./pod-template.ts";
 import type { ControllerContext, Input, Key } from "./runtime.ts";
 
 export const pods = resource("v1", "pods");
 
 const keyOf = ({ metadata }: KubeObject): Key => `${metadata.namespace}/${metadata.name}`;
+
+/** A ReplicationController's selector is a plain map of labels. */
+const selectorOf = ({ kind, spec }: KubeObject) =>
+  compileSelector(
+    kind === "ReplicationController" ? { matchLabels: spec.selector } : spec.selector,
+  );
 
 /** Wakes the controlling owner of an object, or whoever of `owners` selects an orphan. */
 export function ownerKeys(owners: Resource, kind: string): NonNullable<Input["keys"]> {
@@ -25,7 +31,7 @@ export function ownerKeys(owners: Resource, kind: string): NonNullable<Input["ke
     const orphan = context
       .informer(owners)
       .list(object.metadata.namespace)
-      .filter(({ spec }) => compileSelector(spec.selector)(object.metadata.labels));
+      .filter((one) => selectorOf(one)(object.metadata.labels));
     return [...new Set([...keys, ...orphan.map(keyOf)])];
   };
 }
@@ -36,20 +42,23 @@ export async function claim(
   from: Resource,
   context: ControllerContext,
 ): Promise<KubeObject[]> {
-  const matches = compileSelector(owner.spec.selector);
+  const matches = selectorOf(owner);
   const own: KubeObject[] = [];
+  let checked: Promise<void> | undefined;
   for (const object of context.informer(from).list(owner.metadata.namespace)) {
     const controller = controllerOf(object);
     const selected = matches(object.metadata.labels);
     if (controller) {
       if (controller.uid !== owner.metadata.uid) continue;
       if (selected) own.push(object);
-      else await release(owner, from, object, context);
+      else if (!owner.metadata.deletionTimestamp) await release(owner, from, object, context);
     } else if (
       selected &&
       !object.metadata.deletionTimestamp &&
       !owner.metadata.deletionTimestamp
     ) {
+      checked ??= checkOwner(owner, context);
+      await checked;
       const adopted = await adopt(owner, from, object, context);
       if (adopted) own.push(adopted);
     }
@@ -57,24 +66,47 @@ export async function claim(
   return own;
 }
 
+/** Where the owner of claimed objects is served; such kinds all have plain plurals. */
+const resourceOf = ({ apiVersion, kind }: KubeObject) =>
+  resource(apiVersion, `${kind.toLowerCase()}s`);
+
+/** Guarded by the version seen, so that nobody's reference is lost. */
 const patchOwners = (
   from: Resource,
   { metadata }: KubeObject,
   ownerReferences: object[],
   { client }: ControllerContext,
-) =>
-  client
-    .patch({ ...from, namespace: metadata.namespace, name: metadata.name }, "merge", {
-      metadata: { uid: metadata.uid, ownerReferences },
-    })
-    .catch((error: unknown) => {
-      if (isStatus(error, "NotFound", "Conflict", "Invalid")) return undefined;
-      throw error;
-    });
+) => {
+  const { name, namespace, uid, resourceVersion } = metadata;
+  return client.patch({ ...from, namespace, name }, "merge", {
+    metadata: { uid, resourceVersion, ownerReferences },
+  });
+};
 
-function adopt(owner: KubeObject, from: Resource, object: KubeObject, context: ControllerContext) {
+/**
+ * Throws when the owner, asked for live, is going or gone: one that is deleted with its dependents
+ * orphaned must not take them back because a cache is late.
+ */
+async function checkOwner(owner: KubeObject, { client }: ControllerContext) {
+  const { name, namespace, uid } = owner.metadata;
+  const live = await client.get({ ...resourceOf(owner), namespace, name });
+  if (live.metadata.uid !== uid || live.metadata.deletionTimestamp) {
+    throw conflict(resourceOf(owner), name, "it is being deleted and adopts nothing");
+  }
+}
+
+/** Throws Conflict when the object is newer than the cache: without it, one too many would be made. */
+async function adopt(
+  owner: KubeObject,
+  from: Resource,
+  object: KubeObject,
+  context: ControllerContext,
+) {
   const owners = [...(object.metadata.ownerReferences ?? []), controllerReference(owner)];
-  return patchOwners(from, object, owners, context);
+  return patchOwners(from, object, owners, context).catch((error: unknown) => {
+    if (isStatus(error, "NotFound")) return undefined;
+    throw error;
+  });
 }
 
 async function release(
@@ -86,5 +118,7 @@ async function release(
   const owners = (object.metadata.ownerReferences ?? []).filter(
     ({ uid }) => uid !== owner.metadata.uid,
   );
-  await patchOwners(from, object, owners, context);
+  await patchOwners(from, object, owners, context).catch((error: unknown) => {
+    if (!isStatus(error, "NotFound", "Invalid")) throw error;
+  });
 }

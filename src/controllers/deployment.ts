@@ -10,11 +10,13 @@ import {
   isRolling,
   newSetOf,
   newSetReplicas,
-  planProportional,
+  isScaled,
   planRollout,
+  planScaling,
   replicasOf,
   revisionAnnotation,
   revisionOf,
+  setAnnotationNames,
   setAnnotations,
   surplusSets,
 } from "./deployment/plan.ts";
@@ -27,22 +29,28 @@ import type { Controller, ControllerContext, Key } from "./runtime.ts";
 
 const deployments = resource("apps/v1", "deployments");
 const pods = resource("v1", "pods");
-const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";
+const historyAnnotation = "deployment.kubernetes.io/revision-history";
+
+/** Annotations that say something of one object and not of its template. */
+const notInherited = new Set([
+  "kubectl.kubernetes.io/last-applied-configuration",
+  "deprecated.deployment.rollback.to",
+  revisionAnnotation,
+  historyAnnotation,
+  ...setAnnotationNames,
+]);
 
 /** Annotations that a set takes over from its Deployment. */
-function inherited(deployment: KubeObject): Record<string, string> {
-  const {
-    [lastApplied]: _,
-    [revisionAnnotation]: __,
-    ...rest
-  } = deployment.metadata.annotations ?? {};
-  return rest;
-}
+const inherited = ({ metadata }: KubeObject): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(metadata.annotations ?? {}).filter(([name]) => !notInherited.has(name)),
+  );
 
 class Rollout {
   readonly #deployment: KubeObject;
   readonly #context: ControllerContext;
   #sets: KubeObject[];
+  #created = false;
 
   constructor(deployment: KubeObject, sets: KubeObject[], context: ControllerContext) {
     this.#deployment = deployment;
@@ -53,14 +61,12 @@ class Rollout {
   async run() {
     const deployment = this.#deployment;
     let newSet = newSetOf(deployment, this.#sets);
-    const scaled = planProportional(deployment, this.#sets);
-    if (scaled) {
-      await this.#scale(scaled);
-    } else if (!deployment.spec.paused) {
-      if (isRolling(deployment) || !(await this.#oldPodsRun(newSet))) {
-        newSet = await this.#ensureNewSet(newSet);
-      }
-      await this.#roll(newSet);
+    if (deployment.spec.paused || isScaled(deployment, this.#sets)) {
+      await this.#scale(planScaling(deployment, newSet, this.#old(newSet)));
+    } else {
+      const oldPodsRun = !isRolling(deployment) && this.#oldPodsRun(newSet);
+      if (!oldPodsRun) newSet = await this.#ensureNewSet(newSet);
+      await this.#scale(planRollout(deployment, newSet, this.#old(newSet), { oldPodsRun }));
     }
     await this.#cleanUp(newSet);
     await this.#writeStatus(newSet);
@@ -70,16 +76,8 @@ class Rollout {
     return this.#sets.filter((set) => set.metadata.uid !== newSet?.metadata.uid);
   }
 
-  async #roll(newSet: KubeObject | undefined) {
-    const old = this.#old(newSet);
-    if (newSet) return this.#scale(planRollout(this.#deployment, newSet, old));
-    const scaling: Scaling = new Map();
-    for (const set of old) if (replicasOf(set) > 0) scaling.set(set.metadata.name, 0);
-    return this.#scale(scaling);
-  }
-
   /** Recreate waits until no pod of an old template is left. */
-  async #oldPodsRun(newSet: KubeObject | undefined): Promise<boolean> {
+  #oldPodsRun(newSet: KubeObject | undefined): boolean {
     const old = new Set(this.#old(newSet).map(({ metadata }) => metadata.uid));
     const { namespace } = this.#deployment.metadata;
     return this.#context
@@ -115,9 +113,8 @@ class Rollout {
       ...inherited(this.#deployment),
       [revisionAnnotation]: String(newest),
     };
-    const history = known["deployment.kubernetes.io/revision-history"];
     if (newest !== revisionOf(set) && revisionOf(set) > 0) {
-      wanted["deployment.kubernetes.io/revision-history"] = [history, revisionOf(set)]
+      wanted[historyAnnotation] = [known[historyAnnotation], revisionOf(set)]
         .filter(Boolean)
         .join(",");
     }
@@ -165,6 +162,7 @@ class Rollout {
         draft,
       );
       this.#sets = [...this.#sets, set];
+      this.#created = true;
       this.#scaledEvent("up", set, 0, replicasOf(set));
       return set;
     } catch (error) {
@@ -233,6 +231,7 @@ class Rollout {
       deployment: this.#deployment,
       newSet: current,
       sets: this.#sets,
+      created: this.#created,
       now,
       time: timestamp(now),
     });

@@ -8,7 +8,7 @@ import { job } from "./job.ts";
 import { namespaceController } from "./namespace.ts";
 import { nodeLifecycle } from "./node-lifecycle.ts";
 import { podGarbageCollector } from "./pod-garbage-collector.ts";
-import { replicaSetController } from "./replica-set.ts";
+import { replicaSetController, replicationController } from "./replica-set.ts";
 import { rootCaController } from "./root-ca.ts";
 import type { Controller } from "./runtime.ts";
 import { serviceAccountController } from "./service-account.ts";
@@ -26,6 +26,7 @@ export const controllers = (ca: () => string): Controller[] => [
   nodeLifecycle,
   podGarbageCollector,
   replicaSetController,
+  replicationController,
   rootCaController(ca),
   serviceAccountController,
   statefulSet,

@@ -3,7 +3,7 @@
 import { resource } from "../client/client.ts";
 import type { KubeObject } from "../kinds/object.ts";
 import { timestamp } from "../lib/clock.ts";
-import { isObject, jsonEqual } from "../lib/json.ts";
+import { jsonEqual } from "../lib/json.ts";
 import { isStatus } from "../lib/status-error.ts";
 import { claim, ownerKeys, pods } from "./claim.ts";
 import { expectationsOf } from "./expectations.ts";
@@ -56,7 +56,10 @@ async function deletePods(
         .delete({ ...pods, namespace, name }, { preconditions: { uid } })
         .catch((error: unknown) => {
           expectations.forget(key);
-          if (!isStatus(error, "NotFound", "Conflict")) throw error;
+          if (isStatus(error, "NotFound", "Conflict")) return;
+          const message = `Error deleting: ${(error as Error).message}`;
+          context.event(set, "Warning", "FailedDelete", message);
+          throw error;
         });
       context.event(set, "Normal", "SuccessfulDelete", `Deleted pod: ${name}`);
     }),
@@ -72,17 +75,18 @@ function replicas(name: string, kind: string, owners: typeof replicaSets): Contr
   async function reconcile(key: Key, context: ControllerContext) {
     const { client, clock } = context;
     const [namespace, setName] = key.split("/") as [string, string];
-    const found = context.informer(owners).get(setName, namespace);
-    if (!found) return expectationsOf(context).forget(key);
-    const set = withLabelSelector(found);
+    const set = context.informer(owners).get(setName, namespace);
+    if (!set) return expectationsOf(context).forget(key);
     const own = await claim(set, pods, context);
     let failure: Failure | undefined;
     let thrown: unknown;
     if (!set.metadata.deletionTimestamp) {
       if (expectationsOf(context).met(key, context.informer(pods))) {
-        await act(planReplicas(set, own), key, set, context).catch((error: unknown) => {
+        const plan = planReplicas(set, own);
+        await act(plan, key, set, context).catch((error: unknown) => {
           thrown = error;
-          failure = { reason: "FailedCreate", message: (error as Error).message };
+          const reason = plan.create > 0 ? "FailedCreate" : "FailedDelete";
+          failure = { reason, message: (error as Error).message };
         });
       } else context.wakeAfter(key, 1000);
     }
@@ -107,12 +111,9 @@ function replicas(name: string, kind: string, owners: typeof replicaSets): Contr
   };
 }
 
-/** A ReplicationController's plain map of labels as the LabelSelector it means. */
-function withLabelSelector(set: KubeObject): KubeObject {
-  const { selector } = set.spec;
-  if (selector.matchLabels || selector.matchExpressions) return set;
-  const plain = isObject(selector) && Object.keys(selector).length > 0;
-  return plain ? { ...set, spec: { ...set.spec, selector: { matchLabels: selector } } } : set;
-}
-
 export const replicaSetController = replicas("replica-set", "ReplicaSet", replicaSets);
+export const replicationController = replicas(
+  "replication-controller",
+  "ReplicationController",
+  resource("v1", "replicationcontrollers"),
+);

@@ -102,19 +102,23 @@ function scaleDownOld(
   for (const [set, replicas] of size) put(scaling, set, replicas);
 }
 
-/** One step of a rollout. `podsOfOld` says whether pods of old sets still exist, for Recreate. */
+/** One step of a rollout. `oldPodsRun` holds a Recreate back until no pod of an old set is left. */
 export function planRollout(
   deployment: KubeObject,
-  newSet: KubeObject,
+  newSet: KubeObject | undefined,
   old: KubeObject[],
+  { oldPodsRun = false } = {},
 ): Scaling {
   const scaling: Scaling = new Map();
   const active = old.filter((set) => replicasOf(set) > 0);
   if (!isRolling(deployment)) {
     for (const set of active) put(scaling, set, 0);
-    if (active.length === 0) put(scaling, newSet, replicasOf(deployment));
+    if (newSet && active.length === 0 && !oldPodsRun) {
+      put(scaling, newSet, replicasOf(deployment));
+    }
     return scaling;
   }
+  if (!newSet) return scaling;
   const current = replicasOf(newSet);
   const wanted = replicasOf(deployment);
   if (current > wanted) put(scaling, newSet, wanted);
@@ -123,32 +127,48 @@ export function planRollout(
   return scaling;
 }
 
-/**
- * Scaling a Deployment while it rolls (or while it is paused) keeps the proportions between its sets.
- * Undefined when its number of replicas did not change since its sets were last scaled.
- */
-export function planProportional(deployment: KubeObject, sets: KubeObject[]): Scaling | undefined {
-  const wanted = replicasOf(deployment);
+const scaledFor = (set: KubeObject): number | undefined => {
+  const desired = set.metadata.annotations?.[desiredAnnotation];
+  return desired === undefined ? undefined : Number(desired);
+};
+
+/** Did the Deployment's number of replicas change since its sets were last scaled? */
+export function isScaled(deployment: KubeObject, sets: KubeObject[]) {
   const active = sets.filter((set) => replicasOf(set) > 0);
-  const changed = active.some((set) => {
-    const desired = set.metadata.annotations?.[desiredAnnotation];
-    return desired !== undefined && Number(desired) !== wanted;
-  });
-  if (!changed) return undefined;
+  // Recreate has no proportions to keep: it takes the old sets down instead.
+  if (active.length > 1 && !isRolling(deployment)) return false;
+  const wanted = replicasOf(deployment);
+  return active.some((set) => (scaledFor(set) ?? wanted) !== wanted);
+}
+
+const isSaturated = (deployment: KubeObject, set: KubeObject | undefined) =>
+  set !== undefined &&
+  [replicasOf(set), scaledFor(set), availableOf(set)].every((n) => n === replicasOf(deployment));
+
+/** By how much a set grows or shrinks so that it keeps its part of the whole. */
+function shareOf(deployment: KubeObject, set: KubeObject, left: number): number {
+  const size = replicasOf(set);
+  if (replicasOf(deployment) === 0) return -size;
+  const before =
+    Number(set.metadata.annotations?.[maxAnnotation]) || (deployment.status?.replicas ?? 0);
+  if (before === 0) return 0;
+  const share = Math.round((size * maxReplicas(deployment)) / before) - size;
+  return left > 0 ? Math.min(share, left) : Math.max(share, left);
+}
+
+function planProportional(deployment: KubeObject, active: KubeObject[]): Scaling {
+  const allowed = replicasOf(deployment) > 0 ? maxReplicas(deployment) : 0;
+  const missing = allowed - sum(active, replicasOf);
+  // Of two sets of one size the newer grows first and the older shrinks first.
+  const age = missing > 0 ? -1 : 1;
+  const largestFirst = [...active].sort(
+    (a, b) => replicasOf(b) - replicasOf(a) || age * byAge(a, b),
+  );
+  let left = missing;
   const scaling: Scaling = new Map();
-  if (active.length === 1) {
-    scaling.set(active[0]!.metadata.name, wanted);
-    return scaling;
-  }
-  const total = sum(active, replicasOf);
-  const allowed = wanted > 0 ? maxReplicas(deployment) : 0;
-  let left = allowed - total;
-  const largestFirst = [...active].sort((a, b) => replicasOf(b) - replicasOf(a) || -byAge(a, b));
   for (const set of largestFirst) {
-    const before = Number(set.metadata.annotations?.[maxAnnotation]) || total;
-    const share = Math.round((replicasOf(set) * allowed) / before) - replicasOf(set);
-    const step = left > 0 ? Math.min(Math.max(share, 0), left) : Math.max(Math.min(share, 0), left);
-    scaling.set(set.metadata.name, Math.max(0, replicasOf(set) + step));
+    const step = left === 0 ? 0 : shareOf(deployment, set, left);
+    scaling.set(set.metadata.name, replicasOf(set) + step);
     left -= step;
   }
   const first = largestFirst[0]!.metadata.name;
@@ -156,20 +176,52 @@ export function planProportional(deployment: KubeObject, sets: KubeObject[]): Sc
   return scaling;
 }
 
-/** Old sets beyond the history limit that hold nothing, oldest revision first. */
+/**
+ * Scaling without rolling: while a Deployment is paused, and when its replicas changed in the middle of
+ * a rollout, which keeps the proportions between its sets. Sets appear also when only their annotations
+ * are to follow.
+ */
+export function planScaling(
+  deployment: KubeObject,
+  newSet: KubeObject | undefined,
+  old: KubeObject[],
+): Scaling {
+  const wanted = replicasOf(deployment);
+  const all = newSet ? [...old, newSet] : old;
+  const active = all.filter((set) => replicasOf(set) > 0);
+  const latest = newSet ?? [...old].sort(byAge).at(-1);
+  const only = active.length === 0 ? latest : active[0];
+  if (!only) return new Map();
+  if (active.length <= 1) {
+    const settled = replicasOf(only) === wanted && (scaledFor(only) ?? wanted) === wanted;
+    return new Map(settled ? [] : [[only.metadata.name, wanted]]);
+  }
+  if (isSaturated(deployment, newSet)) {
+    return new Map(
+      active.filter((set) => set !== newSet).map(({ metadata }) => [metadata.name, 0]),
+    );
+  }
+  if (!isRolling(deployment)) return new Map();
+  if (isScaled(deployment, all)) return planProportional(deployment, active);
+  return new Map();
+}
+
+/** Sets beyond the history limit that hold nothing, oldest revision first. */
 export function surplusSets(deployment: KubeObject, old: KubeObject[]): KubeObject[] {
   const limit: number = deployment.spec.revisionHistoryLimit ?? 10;
-  const empty = old.filter(
-    (set) =>
-      replicasOf(set) === 0 &&
-      (set.status?.replicas ?? 0) === 0 &&
-      set.metadata.generation === (set.status?.observedGeneration ?? set.metadata.generation) &&
-      !set.metadata.deletionTimestamp,
-  );
-  return empty
+  const kept = old.filter(({ metadata }) => !metadata.deletionTimestamp);
+  return kept
     .sort((a, b) => revisionOf(a) - revisionOf(b))
-    .slice(0, Math.max(0, old.length - limit));
+    .slice(0, Math.max(0, kept.length - limit))
+    .filter(
+      (set) =>
+        replicasOf(set) === 0 &&
+        (set.status?.replicas ?? 0) === 0 &&
+        set.metadata.generation === (set.status?.observedGeneration ?? set.metadata.generation),
+    );
 }
+
+export const setAnnotationNames = [desiredAnnotation, maxAnnotation];
 
 /** Annotations that a set carries for its Deployment. */
 export const setAnnotations = (deployment: KubeObject) => ({

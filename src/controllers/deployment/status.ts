@@ -13,6 +13,8 @@ export interface Rollout {
   deployment: KubeObject;
   newSet: KubeObject | undefined;
   sets: KubeObject[];
+  /** The new set was made just now. */
+  created?: boolean;
   /** Wall clock. */
   now: number;
   time: string;
@@ -85,6 +87,7 @@ function progress(rollout: Rollout, now: Counts): Condition | undefined {
     message,
     lastUpdateTime: rollout.time,
   });
+  if (deadlineMsOf(deployment) === Number.POSITIVE_INFINITY) return undefined;
   if (deployment.spec.paused) {
     return before?.reason === "DeploymentPaused"
       ? before
@@ -97,6 +100,13 @@ function progress(rollout: Rollout, now: Counts): Condition | undefined {
     return before?.reason === "NewReplicaSetAvailable" && before.message?.startsWith(what)
       ? before
       : say("True", "NewReplicaSetAvailable", `${what} has successfully progressed.`);
+  }
+  if (rollout.created) {
+    return say(
+      "True",
+      "NewReplicaSetCreated",
+      `Created new replica set "${newSet?.metadata.name}"`,
+    );
   }
   if (
     !before ||
@@ -123,7 +133,9 @@ export function deploymentStatus(rollout: Rollout) {
     conditions = withCondition(conditions, { ...available, lastUpdateTime: time }, time);
   }
   const progressing = progress(rollout, now);
-  if (progressing) conditions = withCondition(conditions, progressing, time);
+  conditions = progressing
+    ? withCondition(conditions, progressing, time)
+    : conditions.filter(({ type }) => type !== "Progressing");
   const failing = sets
     .map((set) => conditionOf(set, "ReplicaFailure"))
     .find((c) => c !== undefined);

@@ -3,6 +3,7 @@ import type { KubeObject } from "../../kinds/object.ts";
 import {
   availableInMs,
   byAge,
+  conditionOf,
   hasFinished,
   isReady,
   isTerminating,
@@ -24,6 +25,10 @@ const costOf = (pod: KubeObject) => Number(pod.metadata.annotations?.[deletionCo
 const restartsOf = (pod: KubeObject) =>
   Math.max(0, ...(pod.status?.containerStatuses ?? []).map((c: any) => c.restartCount ?? 0));
 
+/** Wall clock; 0 when it is not ready or does not say since when. */
+const readySince = (pod: KubeObject) =>
+  isReady(pod) ? Date.parse(conditionOf(pod, "Ready")?.lastTransitionTime ?? "") || 0 : 0;
+
 /**
  * Which of two pods goes first when there are too many (ActivePodsWithRanks): unscheduled, then
  * pending, not ready, cheap, from crowded nodes, recently ready, restarted often, young.
@@ -35,6 +40,7 @@ function deletionOrder(crowd: Map<string, number>) {
     isReady(pod) ? 1 : 0,
     costOf(pod),
     -(crowd.get(pod.spec.nodeName ?? "") ?? 0),
+    -readySince(pod),
     -restartsOf(pod),
   ];
   return (a: KubeObject, b: KubeObject) => {
@@ -91,7 +97,7 @@ export function replicaStatus(
     fullyLabeledReplicas: labeled.length,
     readyReplicas: active.filter(isReady).length,
     availableReplicas: waits.filter((ms) => ms === 0).length,
-    terminatingReplicas: terminating,
+    ...(set.kind === "ReplicaSet" && { terminatingReplicas: terminating }),
     observedGeneration: set.metadata.generation,
     conditions,
   };
