@@ -9,17 +9,20 @@ const headerBytes = 64 + 56;
 const ignoreAction = Buffer.concat([Buffer.from([1]), Buffer.alloc(31)]);
 
 const x64 = Buffer.concat([
-  Buffer.from([
-    ...[0xb8, 13, 0, 0, 0], // rax = rt_sigaction
-    ...[0xbf, 17, 0, 0, 0], // rdi = SIGCHLD
-    ...[0x48, 0x8d, 0x35, 19, 0, 0, 0], // rsi = &ignoreAction
-    ...[0x31, 0xd2], // rdx = 0
-    ...[0x41, 0xba, 8, 0, 0, 0], // r10 = 8
-    ...[0x0f, 0x05], // syscall
-    ...[0xb8, 34, 0, 0, 0], // rax = pause
-    ...[0x0f, 0x05], // syscall
-    ...[0xeb, 0xf7], // again
-  ]),
+  Buffer.from(
+    [
+      "b80d000000", // rax = rt_sigaction
+      "bf11000000", // rdi = SIGCHLD
+      "488d3513000000", // rsi = &ignoreAction
+      "31d2", // rdx = 0
+      "41ba08000000", // r10 = 8
+      "0f05", // syscall
+      "b822000000", // rax = pause
+      "0f05", // syscall
+      "ebf7", // again
+    ].join(""),
+    "hex",
+  ),
   ignoreAction,
 ]);
 

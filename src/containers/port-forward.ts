@@ -5,10 +5,11 @@ import { Duplex } from "node:stream";
 
 /** Run by `node -e` inside the namespace: joins its stdin and stdout to the port, and says so on stderr. */
 const carrier =
-  'const s=require("net").connect({port:+process.argv[1],host:"127.0.0.1",allowHalfOpen:true});' +
+  'const n=require("net"),o=new n.Socket({fd:1,readable:false});' +
+  'const s=n.connect({port:+process.argv[1],host:"127.0.0.1",allowHalfOpen:true});' +
   's.on("error",e=>{process.stderr.write(e.message,()=>process.exit(1))});' +
   's.on("connect",()=>{process.stderr.write("connected");' +
-  "process.stdin.pipe(s);s.pipe(process.stdout)})";
+  "process.stdin.pipe(s);s.pipe(o)})";
 
 /** `pid` is a process in the pod's network namespace. Rejects when nothing listens. */
 export function dialInNamespace(pid: number, port: number): Promise<Duplex> {

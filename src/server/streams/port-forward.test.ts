@@ -6,9 +6,9 @@ import type { Duplex } from "node:stream";
 import { test } from "node:test";
 import { constants, createDeflate } from "node:zlib";
 import { StatusError } from "../../lib/status-error.ts";
-import { dictionary } from "./spdy/dictionary.ts";
-import { controlFrame, dataFrame, finFlag, frameType, readFrames } from "./spdy/frames.ts";
-import { HeaderReader, HeaderWriter } from "./spdy/header-block.ts";
+import { dictionary } from "../../lib/spdy/dictionary.ts";
+import { controlFrame, dataFrame, finFlag, frameType, readFrames } from "../../lib/spdy/frames.ts";
+import { HeaderReader, HeaderWriter } from "../../lib/spdy/header-block.ts";
 import { serveStreams } from "./test-node.ts";
 
 const uint32 = (value: number) => {

@@ -2,8 +2,15 @@
 // clients keep no flow-control windows (moby/spdystream ignores them), so a stream whose reader is slow
 // holds up the session it is in, as upstream.
 import { Duplex } from "node:stream";
-import { controlFrame, dataFrame, finFlag, type Frame, frameType, readFrames } from "./frames.ts";
-import { HeaderReader, HeaderWriter, type Headers } from "./header-block.ts";
+import {
+  controlFrame,
+  dataFrame,
+  finFlag,
+  type Frame,
+  frameType,
+  readFrames,
+} from "../../../lib/spdy/frames.ts";
+import { HeaderReader, HeaderWriter, type Headers } from "../../../lib/spdy/header-block.ts";
 
 /** Open streams of one session. */
 const streamsMax = 1000;
