@@ -84,7 +84,7 @@ export class FakeRuntime implements Runtime {
 
   async removeSandbox(id: string) {
     await this.stopSandbox(id);
-    for (const one of [...this.containers.values()]) {
+    for (const one of this.containers.values()) {
       if (one.sandboxId === id) this.containers.delete(one.id);
     }
     this.sandboxes.delete(id);

@@ -139,7 +139,7 @@ export function podStatus(input: StatusInput): Record<string, any> {
     ...(generation !== undefined && { observedGeneration: generation }),
     phase,
     conditions: mergeConditions(pod, own, now),
-    ...(state.ending ?? {}),
+    ...state.ending,
     ...addresses(input),
     startTime: pod.status?.startTime ?? timestamp(now),
     ...(inits.length > 0 && { initContainerStatuses: statuses(inits, true) }),

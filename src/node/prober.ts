@@ -67,7 +67,7 @@ export class Prober {
   }
 
   stop() {
-    for (const id of [...this.#running.keys()]) this.#forget(id);
+    for (const id of this.#running.keys()) this.#forget(id);
   }
 
   #forget(id: string) {

@@ -1,0 +1,206 @@
+// The node agent: registers its Node, follows the pods that are bound to it, gives each a worker, and answers
+// logs, exec, attach and port-forward. It sees the world through a Client and a Runtime only. What runs
+// already when it starts is adopted; what runs for pods that are no more is stopped.
+import { mkdir, readFile } from "node:fs/promises";
+import { resource } from "../client/client.ts";
+import type { Client } from "../client/client.ts";
+import { eventRecorder } from "../client/events.ts";
+import type { Informer } from "../client/informer.ts";
+import type { Informers } from "../client/informers.ts";
+import type { KubeObject } from "../kinds/object.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import type { NodeConnection } from "../lib/node-connection.ts";
+import type { Random } from "../lib/random.ts";
+import type { Scope } from "../lib/scope.ts";
+import { nodeConnection, noConnection } from "./connection.ts";
+import type { AgentContext } from "./context.ts";
+import { directoriesIn } from "./directories.ts";
+import { startLogRotation } from "./log-rotation.ts";
+import { machineFacts } from "./machine.ts";
+import { noMounts, systemMounts } from "./mounts.ts";
+import type { Mounts } from "./mounts.ts";
+import { registerNode } from "./node-registration.ts";
+import { informerObjects } from "./objects.ts";
+import { stopOrphan } from "./orphans.ts";
+import type { Pod } from "./pod.ts";
+import { PodWorker } from "./pod-worker.ts";
+import type { Runtime } from "./runtime.ts";
+import { parseResolvConf } from "./sandbox-config.ts";
+
+export interface AgentOptions {
+  client: Client;
+  informers: Informers;
+  /** Absent: the node is there, and not Ready. */
+  runtime?: Runtime | undefined;
+  nodeName: string;
+  /** Of the site; the agent's own folders lie in it. */
+  directory: string;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  scope: Scope;
+  podCidr: string;
+  /** The node's InternalIP. */
+  address: string;
+  clusterDomain: string;
+  dnsServiceIp: string;
+  /** Of Kubernetes, `v1.36.0`. */
+  version: string;
+  cgroupRoot: string;
+  /** Why there is no runtime, in plain words. */
+  shortcoming?: string;
+  /** Default: the machine's own, when there is a runtime and root. */
+  mounts?: Mounts;
+}
+
+export type Agent = NodeConnection;
+
+/** Every worker looks again this often, should a hint have been lost. */
+const relistMs = 10_000;
+
+const isMine = (pod: KubeObject) => !pod.metadata.annotations?.["kubernetes.io/config.mirror"];
+
+class Workers {
+  readonly byUid = new Map<string, PodWorker>();
+  readonly #context: AgentContext;
+
+  constructor(context: AgentContext) {
+    this.#context = context;
+  }
+
+  seen(object: KubeObject) {
+    const pod = object as Pod;
+    const { uid } = pod.metadata;
+    if (!isMine(pod)) return;
+    const known = this.byUid.get(uid);
+    if (known) return known.update(pod);
+    const worker = new PodWorker(this.#context, pod);
+    this.byUid.set(uid, worker);
+    worker.wake();
+  }
+
+  deleted(object: KubeObject) {
+    const worker = this.byUid.get(object.metadata.uid);
+    if (!worker) return;
+    worker.deleted();
+    this.prune();
+  }
+
+  /** Forgets the workers that have nothing left to do. */
+  prune() {
+    for (const [uid, { state }] of this.byUid) if (state.finished) this.byUid.delete(uid);
+  }
+
+  wakeAll() {
+    this.prune();
+    for (const worker of this.byUid.values()) worker.wake();
+  }
+
+  async stop() {
+    await Promise.all([...this.byUid.values()].map((worker) => worker.stop()));
+  }
+}
+
+async function contextOf(options: AgentOptions, runtime: Runtime): Promise<AgentContext> {
+  const { client, informers, clock, random, log, scope, nodeName, address, directory } = options;
+  const directories = directoriesIn(directory);
+  const isRoot = process.getuid?.() === 0;
+  const mounts = options.mounts ?? (isRoot ? systemMounts : noMounts);
+  await mkdir(directories.logs, { recursive: true });
+  const [objects, facts, resolvConf] = await Promise.all([
+    informerObjects(informers),
+    factsOf(options),
+    readFile("/etc/resolv.conf", "utf8").catch(() => ""),
+    mounts.tmpfs(directories.memory, 0),
+  ]);
+  const { clusterDomain, dnsServiceIp, cgroupRoot } = options;
+  const event = eventRecorder({
+    client,
+    clock,
+    random,
+    log,
+    component: "kubelet",
+    host: nodeName,
+  });
+  return {
+    client,
+    runtime,
+    objects,
+    clock,
+    log,
+    event,
+    directories,
+    mounts,
+    facts: { nodeName, hostIps: [address], allocatable: facts.allocatable },
+    dns: { clusterDomain, dnsServiceIp, host: parseResolvConf(resolvConf) },
+    cgroupRoot,
+    memoryBytes: facts.memoryBytes,
+    signal: scope.signal,
+  };
+}
+
+const factsOf = ({ directory, runtime, version }: AgentOptions) =>
+  machineFacts({ directory, version, runtimeVersion: runtime?.version ?? "" });
+
+function follow(context: AgentContext, informer: Informer, scope: Scope): Workers {
+  const { runtime, objects, clock } = context;
+  const workers = new Workers(context);
+  scope.defer(() => workers.stop());
+  scope.defer(
+    informer.subscribe({
+      onAdd: (pod) => workers.seen(pod),
+      onUpdate: (pod, previous) => {
+        if (pod.metadata.uid !== previous.metadata.uid) workers.deleted(previous);
+        workers.seen(pod);
+      },
+      onDelete: (pod) => workers.deleted(pod),
+    }),
+  );
+  scope.defer(runtime.onChange((uid) => workers.byUid.get(uid)?.wake()));
+  scope.defer(
+    objects.onChange((kind, namespace, name) => {
+      for (const worker of workers.byUid.values()) {
+        if (worker.pod.metadata.namespace === namespace) worker.objectChanged(kind, name);
+      }
+    }),
+  );
+  scope.defer(clock.every(relistMs, () => workers.wakeAll()));
+  return workers;
+}
+
+async function startPods(options: AgentOptions, runtime: Runtime): Promise<Agent> {
+  const { informers, nodeName, scope, log } = options;
+  const informer = informers.get({
+    resource: resource("v1", "pods"),
+    fieldSelector: `spec.nodeName=${nodeName}`,
+  });
+  const [context, running] = await Promise.all([
+    contextOf(options, runtime),
+    runtime.pods(),
+    informer.synced(),
+  ]);
+  const workers = follow(context, informer, scope);
+  for (const [uid, pod] of running) {
+    if (workers.byUid.has(uid)) continue;
+    log.info("stopping what was left of a pod that is no more", { uid });
+    void stopOrphan(context, uid, pod).catch((error) =>
+      log.warn("an orphan was not stopped", { uid, error: String(error) }),
+    );
+  }
+  startLogRotation(context, () => workers.byUid.values(), scope);
+  return nodeConnection(context, (uid) => workers.byUid.get(uid));
+}
+
+/** Resolves once the node is registered and its pods are followed. Stops with the scope; containers go on. */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const { runtime, directory, shortcoming } = options;
+  await mkdir(directory, { recursive: true });
+  const why = shortcoming ?? (runtime ? "" : "no container runtime is there");
+  const facts = await factsOf(options);
+  const [agent] = await Promise.all([
+    runtime ? startPods(options, runtime) : noConnection(options.nodeName, why),
+    registerNode({ ...options, facts, shortcoming: () => (runtime ? "" : why) }),
+  ]);
+  return agent;
+}

@@ -1,0 +1,90 @@
+// What the API server asks of this node: logs, exec, attach, port-forward. Errors in kubelet's words.
+import { join } from "node:path";
+import type { NodeConnection, PodAddress } from "../lib/node-connection.ts";
+import { badRequest, notFound, StatusError } from "../lib/status-error.ts";
+import type { AgentContext } from "./context.ts";
+import { logDirectory, logPath } from "./directories.ts";
+import { isRunning } from "./instances.ts";
+import { readLog } from "./logs.ts";
+import { allContainers } from "./pod.ts";
+import type { PodWorker } from "./pod-worker.ts";
+
+type Find = (uid: string) => PodWorker | undefined;
+
+function workerOf(find: Find, { name, uid }: PodAddress): PodWorker {
+  const worker = find(uid);
+  if (!worker) throw notFound({ group: "", resource: "pods" }, name);
+  return worker;
+}
+
+function checkContainer({ pod }: PodWorker, container: string) {
+  if (allContainers(pod).some(({ name }) => name === container)) return;
+  throw badRequest(`container ${container} is not valid for pod ${pod.metadata.name}`);
+}
+
+/** The instance in use, or the one before it. */
+async function instanceOf(worker: PodWorker, container: string, previous: boolean) {
+  checkContainer(worker, container);
+  const { instances, pod } = worker;
+  const instance = (previous ? instances.previous : instances.newest).get(container);
+  if (instance && !instance.remembered) return instance;
+  const { name } = pod.metadata;
+  if (previous) {
+    throw badRequest(`previous terminated container "${container}" in pod "${name}" not found`);
+  }
+  const statuses = [
+    ...(pod.status?.initContainerStatuses ?? []),
+    ...(pod.status?.containerStatuses ?? []),
+  ];
+  const status = statuses.find((one: any) => one.name === container);
+  const reason = status?.state?.waiting?.reason ?? "ContainerCreating";
+  const why = /Image/.test(reason) ? "trying and failing to pull image" : reason;
+  throw badRequest(`container "${container}" in pod "${name}" is waiting to start: ${why}`);
+}
+
+function runningId(worker: PodWorker, container: string): string {
+  checkContainer(worker, container);
+  const instance = worker.instances.newest.get(container);
+  if (isRunning(instance)) return instance!.id;
+  throw new StatusError("InternalError", `container not found ("${container}")`);
+}
+
+export function nodeConnection(context: AgentContext, find: Find): NodeConnection {
+  const { runtime, clock, directories } = context;
+  return {
+    async logs(address, container, options, signal) {
+      const worker = workerOf(find, address);
+      const instance = await instanceOf(worker, container, options.previous ?? false);
+      const path = join(
+        logDirectory(directories, worker.pod),
+        logPath(container, instance.attempt),
+      );
+      const running = async () =>
+        !worker.state.finished &&
+        isRunning(worker.instances.newest.get(container)) &&
+        worker.instances.newest.get(container)!.id === instance.id;
+      return readLog({ path, options, running, clock, signal });
+    },
+    async exec(address, container, { command, tty }, streams) {
+      return runtime.exec(runningId(workerOf(find, address), container), command, tty, streams);
+    },
+    async attach(address, container, { tty }, streams) {
+      return runtime.attach(runningId(workerOf(find, address), container), tty, streams);
+    },
+    async portForward(address, port) {
+      const { sandbox } = workerOf(find, address).instances;
+      if (!sandbox) {
+        throw badRequest(`unable to forward port because pod is not running`);
+      }
+      return runtime.portForward(sandbox.id, port);
+    },
+  };
+}
+
+/** Of a node without containers. */
+export function noConnection(nodeName: string, why: string): NodeConnection {
+  const refuse = async (): Promise<never> => {
+    throw new StatusError("ServiceUnavailable", `node ${nodeName} runs no containers: ${why}`);
+  };
+  return { logs: refuse, exec: refuse, attach: refuse, portForward: refuse };
+}
