@@ -1,0 +1,282 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, test } from "node:test";
+import { resource, type Client } from "../client/client.ts";
+import { Informers } from "../client/informers.ts";
+import { localClient } from "../client/local.ts";
+import { builtinKinds } from "../kinds/kinds.ts";
+import { systemClock } from "../lib/clock.ts";
+import { silent } from "../lib/log.ts";
+import { systemRandom } from "../lib/random.ts";
+import { Scope } from "../lib/scope.ts";
+import { isStatus } from "../lib/status-error.ts";
+import { createServer } from "../server/server.ts";
+import { memoryStore } from "../store/memory.ts";
+import { startAgent } from "./agent.ts";
+import { FakeRuntime } from "./fake-runtime.ts";
+import { noMounts } from "./mounts.ts";
+import type { Pod } from "./pod.ts";
+import type { Runtime } from "./runtime.ts";
+
+const pods = { ...resource("v1", "pods"), namespace: "default" };
+const configMaps = { ...resource("v1", "configmaps"), namespace: "default" };
+const nodes = resource("v1", "nodes");
+const events = { ...resource("v1", "events"), namespace: "default" };
+const clock = systemClock;
+
+let scope: Scope;
+let client: Client;
+let directory: string;
+let runtime: FakeRuntime;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "node-"));
+  scope = new Scope();
+  const server = createServer({
+    store: memoryStore(),
+    kinds: builtinKinds(),
+    clock,
+    random: systemRandom,
+    log: silent,
+    serviceCidr: "10.96.0.0/24",
+  });
+  client = localClient(server, { name: "admin", groups: ["system:masters"] });
+  scope.defer(() => server.close());
+  runtime = new FakeRuntime({
+    clock,
+    pullable: (ref) => !ref.startsWith("missing"),
+    script: ({ command, attempt }) =>
+      command[0] === "exit" && attempt < Number(command[2] ?? 9)
+        ? { afterMs: 5, exitCode: Number(command[1]) }
+        : undefined,
+  });
+});
+
+afterEach(async () => {
+  await scope.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+function start(
+  on: Scope = scope,
+  options: { runtime?: Runtime; shortcoming?: string } = { runtime },
+) {
+  return startAgent({
+    client,
+    informers: new Informers({ client, clock, log: silent, scope: on }),
+    nodeName: "edge",
+    directory,
+    clock,
+    random: systemRandom,
+    log: silent,
+    scope: on,
+    podCidr: "10.244.0.0/24",
+    address: "192.0.2.1",
+    clusterDomain: "cluster.local",
+    dnsServiceIp: "10.96.0.10",
+    version: "v1.36.0",
+    cgroupRoot: "kerb",
+    mounts: noMounts,
+    ...options,
+  });
+}
+
+const create = (name: string, spec: object = {}) =>
+  client.create<Pod>(pods, {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name },
+    spec: {
+      nodeName: "edge",
+      containers: [{ name: "web", image: "web:1" }],
+      terminationGracePeriodSeconds: 1,
+      ...spec,
+    },
+  });
+
+/** Resolves with the first state of the pod for which `is` holds. */
+async function until(name: string, is: (pod: Pod) => boolean): Promise<Pod> {
+  const signal = AbortSignal.timeout(15_000);
+  let last: Pod | undefined;
+  while (!signal.aborted) {
+    const options = { fieldSelector: `metadata.name=${name}`, sendInitialEvents: true };
+    try {
+      for await (const event of client.watch<Pod>(pods, { ...options, signal })) {
+        if (event.type === "BOOKMARK" || event.type === "ERROR") continue;
+        last = event.object;
+        if (is(last)) return last;
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+  assert.fail(`never: ${JSON.stringify(last?.status, null, 1)}`);
+}
+
+async function eventually(is: () => Promise<boolean> | boolean) {
+  const signal = AbortSignal.timeout(10_000);
+  while (!(await is())) {
+    if (signal.aborted) assert.fail(`never: ${is}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+const isReady = (pod: Pod) =>
+  pod.status?.conditions?.some((one: any) => one.type === "Ready" && one.status === "True");
+
+const gone = (name: string) =>
+  eventually(() =>
+    client.get({ ...pods, name }).then(
+      () => false,
+      (error) => isStatus(error, "NotFound"),
+    ),
+  );
+
+test("a pod runs and is deleted", async () => {
+  await start();
+  await create("web");
+  const { status } = await until("web", isReady);
+  assert.equal(status.phase, "Running");
+  assert.match(status.podIP, /^10\.244/);
+  assert.equal(status.hostIP, "192.0.2.1");
+  assert.equal(status.qosClass, "BestEffort");
+  const [container] = status.containerStatuses;
+  assert.equal(container.ready, true);
+  assert.match(container.containerID, /^containerd:\/\//);
+  await client.delete({ ...pods, name: "web" });
+  await gone("web");
+  await eventually(() => runtime.sandboxes.size === 0);
+});
+
+test("the node says what it is", async () => {
+  await start();
+  const node = await client.get({ ...nodes, name: "edge" });
+  assert.equal(node.metadata.labels?.["kubernetes.io/hostname"], "edge");
+  assert.equal(node.spec.podCIDR, "10.244.0.0/24");
+  const ready = node.status.conditions.find((one: any) => one.type === "Ready");
+  assert.deepEqual([ready.status, ready.reason], ["True", "KubeletReady"]);
+  assert.ok(Number(node.status.capacity.cpu) > 0);
+});
+
+test("a machine without containers has a node that says why", async () => {
+  await start(scope, { shortcoming: "containerd is not installed" });
+  const node = await client.get({ ...nodes, name: "edge" });
+  const ready = node.status.conditions.find((one: any) => one.type === "Ready");
+  assert.deepEqual([ready.status, ready.message], ["False", "containerd is not installed"]);
+});
+
+test("init containers and sidecars start in their order", async () => {
+  await start();
+  await create("web", {
+    initContainers: [
+      { name: "one", image: "i", command: ["exit", "0"] },
+      { name: "side", image: "i", restartPolicy: "Always" },
+      { name: "two", image: "i", command: ["exit", "0"] },
+    ],
+  });
+  const { status } = await until("web", isReady);
+  const started = runtime.calls.filter((call) => call.startsWith("start"));
+  assert.deepEqual(started, ["start one", "start side", "start two", "start web"]);
+  assert.equal(status.initContainerStatuses[0].state.terminated.reason, "Completed");
+});
+
+test("a job's pod succeeds, a crashing one backs off", async () => {
+  await start();
+  const container = { name: "web", image: "web:1" };
+  await create("job", {
+    restartPolicy: "Never",
+    containers: [{ ...container, command: ["exit", "0"] }],
+  });
+  await create("crash", { containers: [{ ...container, command: ["exit", "3"] }] });
+  const job = await until("job", ({ status }) => status?.phase === "Succeeded");
+  assert.equal(job.status.containerStatuses[0].state.terminated.exitCode, 0);
+  const crash = await until(
+    "crash",
+    ({ status }) => status?.containerStatuses?.[0].state.waiting?.reason === "CrashLoopBackOff",
+  );
+  assert.equal(crash.status.containerStatuses[0].lastState.terminated.exitCode, 3);
+  assert.equal(crash.status.containerStatuses[0].restartCount, 1);
+});
+
+test("an image that is not there is told", async () => {
+  await start();
+  await create("web", { containers: [{ name: "web", image: "missing:1" }] });
+  const reason = ({ status }: Pod) => status?.containerStatuses?.[0].state.waiting?.reason;
+  await until("web", (pod) => reason(pod) === "ErrImagePull");
+  await until("web", (pod) => reason(pod) === "ImagePullBackOff");
+  const { items } = await client.list(events);
+  assert.ok(items.some(({ ["message"]: text }) => text === 'Pulling image "missing:1"'));
+});
+
+test("a ConfigMap that comes late starts its container, and a change reaches the files", async () => {
+  await start();
+  await create("web", {
+    containers: [
+      {
+        name: "web",
+        image: "web:1",
+        env: [{ name: "A", valueFrom: { configMapKeyRef: { name: "late", key: "a" } } }],
+        volumeMounts: [{ name: "v", mountPath: "/v" }],
+      },
+    ],
+    volumes: [{ name: "v", configMap: { name: "late" } }],
+  });
+  await eventually(async () =>
+    (await client.list(events)).items.some(({ ["reason"]: reason }) => reason === "FailedMount"),
+  );
+  const made = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "late" } };
+  await client.create(configMaps, { ...made, data: { a: "1" } });
+  await until("web", isReady);
+  const [config] = [...runtime.configs.values()];
+  assert.equal(config!.env.find(({ name }) => name === "A")?.value, "1");
+  const file = join(config!.mounts.find((one) => one.containerPath === "/v")!.hostPath, "a");
+  assert.equal(await readFile(file, "utf8"), "1");
+  await client.patch({ ...configMaps, name: "late" }, "merge", { data: { a: "2" } });
+  await eventually(async () => (await readFile(file, "utf8")) === "2");
+});
+
+test("a type of volume that is not supported is named", async () => {
+  await start();
+  await create("web", { volumes: [{ name: "v", nfs: { server: "x", path: "/" } }] });
+  await until("web", ({ status }) =>
+    /type nfs is not supported/.test(status?.containerStatuses?.[0].state.waiting?.message ?? ""),
+  );
+});
+
+test("an agent that starts again restarts nothing and stops what was deleted meanwhile", async () => {
+  const first = scope.child();
+  await start(first);
+  await create("stays");
+  await create("goes");
+  await until("stays", isReady);
+  await until("goes", isReady);
+  await first.close();
+  await client.delete({ ...pods, name: "goes" }, { gracePeriodSeconds: 0 });
+  const before = runtime.calls.length;
+  await start();
+  await eventually(() => runtime.sandboxes.size === 1);
+  const pod = await until("stays", isReady);
+  assert.equal(pod.status.containerStatuses[0].restartCount, 0);
+  assert.deepEqual(
+    runtime.calls.slice(before).filter((call) => call.startsWith("start")),
+    [],
+  );
+});
+
+test("after a power cut a pod comes back as the same pod", async () => {
+  const first = scope.child();
+  await start(first);
+  const { metadata } = await create("web");
+  await until("web", isReady);
+  await first.close();
+  runtime.containers.clear();
+  runtime.sandboxes.clear();
+  await start();
+  const back = await until(
+    "web",
+    (pod) => isReady(pod) && pod.status.containerStatuses[0].restartCount === 1,
+  );
+  assert.equal(back.metadata.uid, metadata.uid);
+});
