@@ -24,7 +24,6 @@ export const claimName = (set: KubeObject, template: KubeObject, ordinal: number
 /** The claims of one pod, as they are to be created. */
 export function claimsOf(set: KubeObject, ordinal: number): Draft[] {
   return claimTemplates(set).map((template) => ({
-    ...template,
     apiVersion: "v1",
     kind: "PersistentVolumeClaim",
     metadata: {
@@ -33,7 +32,7 @@ export function claimsOf(set: KubeObject, ordinal: number): Draft[] {
       namespace: set.metadata.namespace!,
       labels: { ...template.metadata.labels, ...set.spec.selector?.matchLabels },
     },
-    status: undefined,
+    spec: template.spec,
   }));
 }
 
