@@ -3,8 +3,11 @@ import { mkdir, readFile } from "node:fs/promises";
 import { runCommand } from "../lib/run-command.ts";
 
 export interface Mounts {
-  /** Makes `path` a tmpfs unless it is one already. `sizeBytes` 0 means half of the memory. */
-  tmpfs(path: string, sizeBytes: number): Promise<void>;
+  /**
+   * Makes `path` a tmpfs and resolves with true, unless it is one already. `sizeBytes` 0 means half of
+   * the memory.
+   */
+  tmpfs(path: string, sizeBytes: number): Promise<boolean>;
   /** Unmounts everything at and below `path`. */
   unmountBelow(path: string): Promise<void>;
 }
@@ -22,11 +25,12 @@ const mounted = async () => mountPoints(await readFile("/proc/self/mounts", "utf
 export const systemMounts: Mounts = {
   async tmpfs(path, sizeBytes) {
     await mkdir(path, { recursive: true });
-    if ((await mounted()).includes(path)) return;
+    if ((await mounted()).includes(path)) return false;
     const size = sizeBytes > 0 ? `,size=${sizeBytes}` : "";
     await runCommand("mount", ["-t", "tmpfs", "-o", `noswap${size}`, "tmpfs", path]).catch(() =>
       runCommand("mount", ["-t", "tmpfs", "-o", `mode=0755${size}`, "tmpfs", path]),
     );
+    return true;
   },
   async unmountBelow(path) {
     const below = (await mounted()).filter((one) => one === path || one.startsWith(`${path}/`));
@@ -36,6 +40,6 @@ export const systemMounts: Mounts = {
 
 /** Without root there are no mounts; plain folders stand in for them. */
 export const noMounts: Mounts = {
-  tmpfs: async (path) => void (await mkdir(path, { recursive: true })),
+  tmpfs: async (path) => (await mkdir(path, { recursive: true })) !== undefined,
   unmountBelow: async () => {},
 };

@@ -29,14 +29,18 @@ export type Files = Map<string, ProjectedFile>;
 const data = "..data";
 const temporary = "..data_tmp";
 
-async function same(folder: string, files: Files): Promise<boolean> {
+/** What a file's mode becomes: the pod's group may read what its owner may. */
+const modeOf = ({ mode }: ProjectedFile, fsGroup: number | undefined) =>
+  fsGroup === undefined ? mode & 0o777 : (mode & 0o777) | 0o040;
+
+async function same(folder: string, files: Files, fsGroup: number | undefined): Promise<boolean> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   if (entries.filter((entry) => entry.isFile()).length !== files.size) return false;
-  for (const [path, { content, mode }] of files) {
+  for (const [path, file] of files) {
     try {
       const target = join(folder, path);
-      if (((await stat(target)).mode & 0o777) !== (mode & 0o777)) return false;
-      if (!(await readFile(target)).equals(content)) return false;
+      if (((await stat(target)).mode & 0o777) !== modeOf(file, fsGroup)) return false;
+      if (!(await readFile(target)).equals(file.content)) return false;
     } catch {
       return false;
     }
@@ -45,11 +49,12 @@ async function same(folder: string, files: Files): Promise<boolean> {
 }
 
 async function fill(folder: string, files: Files, fsGroup: number | undefined) {
-  for (const [path, { content, mode, uid }] of files) {
+  for (const [path, file] of files) {
+    const { content, uid } = file;
     const target = join(folder, path);
     await mkdir(dirname(target), { recursive: true, mode: 0o755 });
     await writeFile(target, content);
-    await chmod(target, fsGroup === undefined ? mode : mode | 0o040);
+    await chmod(target, modeOf(file, fsGroup));
     if (uid !== undefined || fsGroup !== undefined) await chown(target, uid ?? 0, fsGroup ?? 0);
   }
 }
@@ -71,7 +76,7 @@ async function linkNames(folder: string, files: Files) {
 export async function writeAtomically(folder: string, files: Files, fsGroup?: number) {
   await mkdir(folder, { recursive: true, mode: 0o755 });
   const before = await now(join(folder, data));
-  if (before && (await same(join(folder, before), files).catch(() => false))) return false;
+  if (before && (await same(join(folder, before), files, fsGroup).catch(() => false))) return false;
   const fresh = await mkdtemp(join(folder, "..v"));
   await chmod(fresh, 0o755);
   await fill(fresh, files, fsGroup);

@@ -9,6 +9,6 @@ export const configMap: VolumeType = {
     const { name, items, optional, defaultMode = 0o644 } = context.volume["configMap"];
     const files = keyedFiles(context, { kind: "configmap", name, items, optional, defaultMode });
     await writeAtomically(context.onDisk, files, fsGroupOf(context.pod));
-    return { hostPath: context.onDisk };
+    return { hostPath: context.onDisk, readOnly: true };
   },
 };

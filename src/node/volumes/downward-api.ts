@@ -9,6 +9,6 @@ export const downwardApi: VolumeType = {
     const { items = [], defaultMode = 0o644 } = context.volume["downwardAPI"];
     const files = downwardFiles(context, items, defaultMode);
     await writeAtomically(context.onDisk, files, fsGroupOf(context.pod));
-    return { hostPath: context.onDisk };
+    return { hostPath: context.onDisk, readOnly: true };
   },
 };

@@ -7,12 +7,17 @@ import { VolumeError } from "./volume.ts";
 export const emptyDir: VolumeType = {
   async prepare({ volume, pod, mounts, onDisk }) {
     const { medium = "", sizeLimit } = volume["emptyDir"];
+    let fresh: boolean;
     if (medium === "Memory") {
-      await mounts.tmpfs(onDisk, sizeLimit === undefined ? 0 : parseQuantity(sizeLimit));
-    } else if (medium === "") await mkdir(onDisk, { recursive: true });
-    else throw new VolumeError(`emptyDir.medium ${JSON.stringify(medium)} is not supported`);
-    await chmod(onDisk, 0o777);
-    await applyFsGroup(onDisk, pod);
+      fresh = await mounts.tmpfs(onDisk, sizeLimit === undefined ? 0 : parseQuantity(sizeLimit));
+    } else if (medium === "") {
+      fresh = (await mkdir(onDisk, { recursive: true })) !== undefined;
+    } else throw new VolumeError(`emptyDir.medium ${JSON.stringify(medium)} is not supported`);
+    // Its containers may have changed modes since.
+    if (fresh) {
+      await chmod(onDisk, 0o777);
+      await applyFsGroup(onDisk, pod);
+    }
     return { hostPath: onDisk };
   },
 };

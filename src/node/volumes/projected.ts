@@ -102,6 +102,6 @@ export const projected: VolumeType = {
       if (made.refreshAt) refreshAt = Math.min(refreshAt ?? Infinity, made.refreshAt);
     }
     await writeAtomically(context.inMemory, all, fsGroupOf(context.pod));
-    return { hostPath: context.inMemory, ...(refreshAt && { refreshAt }) };
+    return { hostPath: context.inMemory, readOnly: true, ...(refreshAt && { refreshAt }) };
   },
 };
