@@ -4,6 +4,7 @@ import { request as httpsRequest } from "node:https";
 import { connect } from "node:net";
 import type { Clock } from "../lib/clock.ts";
 import { sleep } from "../lib/clock.ts";
+import { probeGrpc } from "./grpc-probe.ts";
 import type { Container, Handler } from "./pod.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -98,6 +99,10 @@ export async function runHandler(
   if (handler.exec) return runExec(handler, context);
   if (handler.httpGet) return runHttp(handler, context);
   if (handler.tcpSocket) return runTcp(handler, context);
+  if (handler.grpc) {
+    const { port, service = "" } = handler.grpc;
+    return probeGrpc({ ...context, host: context.podIp, port, service });
+  }
   if (handler.sleep) {
     const ms = Math.min(handler.sleep.seconds * 1000, context.timeoutMs);
     await sleep(context.clock, ms, context.signal).catch(() => {});
