@@ -114,16 +114,12 @@ export class PodJobs {
     const { runtime, event } = this.#context;
     const { pod, state } = this.#worker;
     try {
-      for (const old of (await runtime.pod(pod.metadata.uid))?.sandboxes ?? []) {
-        await runtime.stopSandbox(old.id);
-      }
       if (attempt > 0) {
-        event(
-          pod,
-          "Normal",
-          "SandboxChanged",
-          "Pod sandbox changed, it will be killed and re-created.",
-        );
+        for (const old of (await runtime.pod(pod.metadata.uid))?.sandboxes ?? []) {
+          await runtime.stopSandbox(old.id);
+        }
+        const message = "Pod sandbox changed, it will be killed and re-created.";
+        event(pod, "Normal", "SandboxChanged", message);
       }
       await runtime.runSandbox(this.#config(attempt));
       state.trouble.delete("");
@@ -184,7 +180,7 @@ export class PodJobs {
       const now = this.#context.clock.now();
       state.backoffs.set(name, nextBackoff(state.backoffs.get(name), before!.finishedAt, now));
     }
-    await this.#collect(name);
+    if (attempt > 1) await this.#collect(name);
   }
 
   /** Keeps the newest two instances of a container, for logs and `lastState`. */
