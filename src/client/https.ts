@@ -1,12 +1,30 @@
-// The HTTPS transport: any conformant cluster. One HTTP/2 session carries everything, watches included; it is
-// opened when first needed and again after it broke.
-import { connect, constants } from "node:http2";
-import type { ClientHttp2Session, ClientHttp2Stream } from "node:http2";
+// The HTTPS transport: any conformant cluster, over one HTTP/2 session that carries everything, watches
+// included.
+import { constants } from "node:http2";
+import type { ClientHttp2Stream } from "node:http2";
 import type { KubeObject } from "../kinds/object.ts";
+import { systemClock } from "../lib/clock.ts";
+import type { Clock } from "../lib/clock.ts";
 import { StatusError } from "../lib/status-error.ts";
-import type { Client, Target, WatchEvent, WatchOptions } from "./client.ts";
+import type {
+  Client,
+  ListOptions,
+  ObjectList,
+  Target,
+  WatchEvent,
+  WatchOptions,
+} from "./client.ts";
+import { Http2Session } from "./http2-session.ts";
 import type { Connection } from "./kubeconfig.ts";
 import { deleteBody, patchMediaTypes, pathOf, queryOf } from "./local.ts";
+
+export interface HttpsOptions {
+  /** Names the client in managedFields and logs. */
+  agent?: string;
+  clock?: Clock;
+  /** A request other than a watch takes at most this long. */
+  requestMsMax?: number;
+}
 
 interface Sent {
   query?: URLSearchParams;
@@ -17,35 +35,18 @@ interface Sent {
 
 const { NGHTTP2_CANCEL } = constants;
 
-class Session {
-  readonly #connection: Connection;
-  #session: ClientHttp2Session | undefined;
+const unavailable = (why: string, cause?: unknown) =>
+  new StatusError("ServiceUnavailable", why, { cause });
 
-  constructor(connection: Connection) {
-    this.#connection = connection;
-  }
-
-  get(): ClientHttp2Session {
-    const open = this.#session;
-    if (open && !open.closed && !open.destroyed) return open;
-    const { server, ca, cert, key } = this.#connection;
-    const session = connect(server, {
-      ...(ca && { ca }),
-      ...(cert && { cert }),
-      ...(key && { key }),
-    });
-    session.on("error", () => session.destroy());
-    session.on("goaway", () => (this.#session = undefined));
-    session.unref();
-    this.#session = session;
-    return session;
-  }
-}
-
+/** Lines of JSON, however they are cut into chunks. */
 async function* linesOf(stream: ClientHttp2Stream): AsyncIterable<string> {
   let rest = "";
   stream.setEncoding("utf8");
-  for await (const chunk of stream) {
+  for await (const chunk of stream as AsyncIterable<string>) {
+    if (!chunk.includes("\n")) {
+      rest += chunk;
+      continue;
+    }
     const lines = (rest + chunk).split("\n");
     rest = lines.pop()!;
     yield* lines;
@@ -58,15 +59,9 @@ function responseOf(stream: ClientHttp2Stream): Promise<number> {
   return new Promise((resolve, reject) => {
     stream.once("response", (headers) => resolve(Number(headers[":status"])));
     stream.once("error", (cause) =>
-      reject(
-        new StatusError("ServiceUnavailable", `the API server does not answer: ${cause.message}`, {
-          cause,
-        }),
-      ),
+      reject(unavailable(`the API server does not answer: ${cause.message}`, cause)),
     );
-    stream.once("close", () =>
-      reject(new StatusError("ServiceUnavailable", "the connection was closed")),
-    );
+    stream.once("close", () => reject(unavailable("the connection was closed before the answer")));
   });
 }
 
@@ -77,24 +72,43 @@ async function textOf(stream: ClientHttp2Stream): Promise<string> {
   return text;
 }
 
-/** A client of the cluster behind `connection`. */
-export function httpsClient(connection: Connection, agent = "kerb"): Client {
-  const session = new Session(connection);
+/** What went wrong on the way, as an error of the API. */
+const asStatus = (error: unknown) =>
+  error instanceof StatusError
+    ? error
+    : unavailable(`the connection broke: ${String(error)}`, error);
+
+/** Items of built-in kinds come without kind and apiVersion; every reader wants them. */
+function nameItems<T extends KubeObject>(list: ObjectList<T>): ObjectList<T> {
+  const kind = list.kind.replace(/List$/, "");
+  for (const item of list.items ?? []) {
+    item.apiVersion ??= list.apiVersion;
+    item.kind ??= kind;
+  }
+  return list;
+}
+
+/** A client of the cluster behind `connection`; `close` ends what is still open. */
+export function httpsClient(
+  connection: Connection,
+  { agent = "kerb", clock = systemClock, requestMsMax = 60_000 }: HttpsOptions = {},
+): Client & { close(): void } {
+  const session = new Http2Session(connection, clock);
   const base = new URL(connection.server).pathname.replace(/\/$/, "");
 
   function open(method: string, target: Target, { query, body, contentType, signal }: Sent) {
+    signal?.throwIfAborted();
     const search = query && query.size > 0 ? `?${query}` : "";
-    const stream = session.get().request(
-      {
-        ":method": method,
-        ":path": `${base}${pathOf(target)}${search}`,
-        accept: "application/json",
-        "user-agent": agent,
-        ...(connection.token && { authorization: `Bearer ${connection.token}` }),
-        ...(body !== undefined && { "content-type": contentType ?? "application/json" }),
-      },
-      { endStream: body === undefined },
-    );
+    const token = connection.token?.();
+    const headers = {
+      ":method": method,
+      ":path": `${base}${pathOf(target)}${search}`,
+      accept: "application/json",
+      "user-agent": agent,
+      ...(token && { authorization: `Bearer ${token}` }),
+      ...(body !== undefined && { "content-type": contentType ?? "application/json" }),
+    };
+    const stream = session.request(headers, body === undefined);
     if (body !== undefined) stream.end(JSON.stringify(body));
     const abort = () => stream.close(NGHTTP2_CANCEL);
     signal?.addEventListener("abort", abort, { once: true });
@@ -104,10 +118,23 @@ export function httpsClient(connection: Connection, agent = "kerb"): Client {
 
   async function ask<T>(method: string, target: Target, sent: Sent = {}): Promise<T> {
     const stream = open(method, target, sent);
-    const code = await responseOf(stream);
-    const text = await textOf(stream);
-    if (code >= 400) throw statusOf(code, text);
-    return JSON.parse(text) as T;
+    let late = false;
+    const cancel = clock.after(requestMsMax, () => {
+      late = true;
+      stream.close(NGHTTP2_CANCEL);
+    });
+    try {
+      const code = await responseOf(stream);
+      const text = await textOf(stream);
+      if (code >= 400) throw statusOf(code, text);
+      return JSON.parse(text) as T;
+    } catch (error) {
+      sent.signal?.throwIfAborted();
+      if (late) throw new StatusError("Timeout", `no answer within ${requestMsMax} ms`);
+      throw asStatus(error);
+    } finally {
+      cancel();
+    }
   }
 
   async function* watch(
@@ -117,14 +144,15 @@ export function httpsClient(connection: Connection, agent = "kerb"): Client {
     const { signal, ...rest } = options;
     const match =
       rest.sendInitialEvents === undefined ? {} : { resourceVersionMatch: "NotOlderThan" };
-    const stream = open("GET", target, {
-      query: queryOf(rest, { watch: "true", ...match }),
-      signal,
-    });
-    const code = await responseOf(stream);
-    if (code >= 400) throw statusOf(code, await textOf(stream));
+    const query = queryOf(rest, { watch: "true", ...match });
+    if (signal?.aborted) return;
+    const stream = open("GET", target, { query, signal });
     try {
+      const code = await responseOf(stream);
+      if (code >= 400) throw statusOf(code, await textOf(stream));
       for await (const line of linesOf(stream)) if (line) yield JSON.parse(line);
+    } catch (error) {
+      if (!signal?.aborted) throw asStatus(error);
     } finally {
       stream.close(NGHTTP2_CANCEL);
     }
@@ -132,9 +160,10 @@ export function httpsClient(connection: Connection, agent = "kerb"): Client {
 
   return {
     get: (target, signal) => ask("GET", target, { signal }),
-    list: (target, { signal, ...options } = {}) =>
-      ask("GET", target, { query: queryOf(options), signal }),
+    list: async <T extends KubeObject>(target: Target, { signal, ...options }: ListOptions = {}) =>
+      nameItems(await ask<ObjectList<T>>("GET", target, { query: queryOf(options), signal })),
     watch,
+    close: () => session.close(),
     create: (target, body, options) => ask("POST", target, { query: queryOf(options), body }),
     update: (target, body, options) => ask("PUT", target, { query: queryOf(options), body }),
     patch: (target, type, body, options) =>

@@ -1,5 +1,7 @@
-// A kubeconfig's current context as what a connection needs. What is not supported is refused by name.
+// A kubeconfig's current context as what a connection needs. What is not supported is refused by name:
+// ignoring it would connect otherwise than the file says.
 import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { parse } from "yaml";
 
 export interface Connection {
@@ -8,38 +10,53 @@ export interface Connection {
   ca?: string;
   cert?: string;
   key?: string;
-  token?: string;
+  /** Asked for with every request, since tokens in files are renewed. */
+  token?: () => string;
+  /** The name the server's certificate is for, when it is not the one in `server`. */
+  serverName?: string;
 }
 
-const text = (data: string | undefined, file: string | undefined) =>
-  data ? Buffer.from(data, "base64").toString() : file ? readFileSync(file, "utf8") : undefined;
-
-const named = (list: any[] | undefined, name: string, what: string) => {
-  const found = list?.find((entry) => entry.name === name);
-  if (!found) throw new Error(`kubeconfig: no ${what} named ${JSON.stringify(name)}`);
-  return found;
+const unsupported: Record<string, string[]> = {
+  cluster: ["insecure-skip-tls-verify", "proxy-url"],
+  user: ["exec", "auth-provider", "username", "password", "as", "as-uid", "as-groups"],
 };
 
-/** Throws a plain Error that says what is wrong with the file. */
-export function parseKubeconfig(yaml: string): Connection {
-  const config = parse(yaml);
-  const current = config?.["current-context"];
-  if (!current) throw new Error("kubeconfig: current-context is not set");
-  const { context } = named(config.contexts, current, "context");
-  const { cluster } = named(config.clusters, context.cluster, "cluster");
-  const { user } = named(config.users, context.user, "user");
-  for (const field of ["exec", "auth-provider", "username"]) {
-    if (user?.[field]) throw new Error(`kubeconfig: users[].user.${field} is not supported`);
+function named(config: any, list: string, name: string | undefined): any {
+  const what = list.slice(0, -1);
+  const found = config[list]?.find((entry: any) => entry.name === name);
+  if (!found) throw new Error(`kubeconfig: no ${what} named ${JSON.stringify(name)}`);
+  const body = found[what] ?? {};
+  for (const field of unsupported[what] ?? []) {
+    if (body[field]) throw new Error(`kubeconfig: ${list}[].${what}.${field} is not supported`);
   }
-  const ca = text(cluster["certificate-authority-data"], cluster["certificate-authority"]);
-  const cert = text(user["client-certificate-data"], user["client-certificate"]);
-  const key = text(user["client-key-data"], user["client-key"]);
-  const token = user.token ?? (user.tokenFile && readFileSync(user.tokenFile, "utf8").trim());
+  return body;
+}
+
+/** `directory` is what file names in it are relative to. Throws a plain Error that says what is wrong. */
+export function parseKubeconfig(yaml: string, directory = "."): Connection {
+  const config = parse(yaml) ?? {};
+  const current = config["current-context"];
+  if (!current) throw new Error("kubeconfig: current-context is not set");
+  const context = named(config, "contexts", current);
+  const cluster = named(config, "clusters", context.cluster);
+  const user = named(config, "users", context.user);
+  if (!cluster.server) throw new Error("kubeconfig: clusters[].cluster.server is not set");
+
+  const read = (file: string) => readFileSync(resolve(directory, file), "utf8");
+  const pem = (of: any, field: string): string | undefined => {
+    const data = of[`${field}-data`];
+    return data ? Buffer.from(data, "base64").toString() : of[field] && read(of[field]);
+  };
+  const ca = pem(cluster, "certificate-authority");
+  const cert = pem(user, "client-certificate");
+  const key = pem(user, "client-key");
+  const { token, tokenFile } = user;
   return {
     server: cluster.server,
     ...(ca && { ca }),
     ...(cert && { cert }),
     ...(key && { key }),
-    ...(token && { token }),
+    ...(token ? { token: () => token } : tokenFile && { token: () => read(tokenFile).trim() }),
+    ...(cluster["tls-server-name"] && { serverName: cluster["tls-server-name"] }),
   };
 }

@@ -1,6 +1,7 @@
-// Keeps a cache true by listing and watching one resource (client-go's reflector, in short). A watch that
-// ends is taken up again from the last revision; one that is too old starts over with a list, and what
-// went missing meanwhile is told as deletes.
+// Keeps a cache true by listing and watching one resource (client-go's reflector, in short). The objects
+// that exist come as the first events of a watch (KEP-3157), or page by page from servers that cannot do
+// that. A watch that ends is taken up again from the last revision; one that is too old starts over, and
+// what went missing meanwhile is told as deletes.
 import type { KubeObject } from "../kinds/object.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import { sleep } from "../lib/clock.ts";
@@ -9,7 +10,7 @@ import type { Log } from "../lib/log.ts";
 import { isStatus, StatusError } from "../lib/status-error.ts";
 import { keyOf } from "./cache.ts";
 import type { Cache } from "./cache.ts";
-import type { Client, Target, WatchEvent } from "./client.ts";
+import type { Client, Target } from "./client.ts";
 
 export interface ListWatchOptions {
   client: Client;
@@ -24,47 +25,63 @@ export interface ListWatchOptions {
   keep?: (object: KubeObject) => KubeObject;
   /** Told of each change: before is absent for an add, after for a delete. */
   changed: (before: KubeObject | undefined, after: KubeObject | undefined) => void;
-  /** Told when a first list is complete. */
+  /** Told whenever the cache is complete, the first time and after each new start. */
   synced: () => void;
 }
 
 const delays = { firstMs: 100, maxMs: 30_000 };
 const pageItems = 500;
+/** A watch that ends sooner than this counts as a failure, or a server that ends all would be hammered. */
+const watchMsMin = 1000;
+const quietFailures = 3;
+
+interface State {
+  /** What the cache is true at; absent when it has to start over. */
+  revision: string | undefined;
+  /** The server sends what exists as the first events of a watch. */
+  streams: boolean;
+  failures: number;
+}
 
 /** Runs until the signal aborts. */
 export async function listAndWatch(options: ListWatchOptions): Promise<void> {
   const { signal, clock, log, target } = options;
-  let failures = 0;
-  let revision: string | undefined;
+  const state: State = { revision: undefined, streams: true, failures: 0 };
   while (!signal.aborted) {
+    const began = clock.monotonic();
     try {
-      revision ??= await listAll(options);
-      options.synced();
-      revision = await follow(options, revision, () => (failures = 0));
+      if (!state.streams) state.revision ??= await listAll(options);
+      await follow(options, state);
+      if (clock.monotonic() - began >= watchMsMin) continue;
+      state.failures += 1;
     } catch (error) {
       if (signal.aborted) return;
-      if (isStatus(error, "Expired", "Gone")) revision = undefined;
-      failures += 1;
-      log.debug("list and watch failed", { resource: target.resource, error: String(error) });
-      await sleep(clock, backoffMs(failures, delays), signal).catch(() => {});
+      if (state.revision === undefined && isStatus(error, "BadRequest", "Invalid", "Forbidden")) {
+        state.streams = false;
+      }
+      if (isStatus(error, "Expired", "Gone")) state.revision = undefined;
+      state.failures += 1;
+      const fields = { resource: target.resource, error: String(error) };
+      log[state.failures > quietFailures ? "warn" : "debug"]("list and watch failed", fields);
     }
+    await sleep(clock, backoffMs(state.failures, delays), signal).catch(() => {});
   }
 }
 
+const selection = ({ labelSelector, fieldSelector, signal }: ListWatchOptions) => ({
+  ...(labelSelector && { labelSelector }),
+  ...(fieldSelector && { fieldSelector }),
+  signal,
+});
+
 async function listAll(options: ListWatchOptions): Promise<string> {
-  const { client, target, cache, signal, labelSelector, fieldSelector } = options;
-  const select = {
-    ...(labelSelector && { labelSelector }),
-    ...(fieldSelector && { fieldSelector }),
-  };
   const seen = new Set<string>();
   let next: string | undefined;
   let revision = "";
   do {
-    const page = await client.list(target, {
-      ...select,
+    const page = await options.client.list(options.target, {
+      ...selection(options),
       limit: pageItems,
-      signal,
       ...(next && { continue: next }),
     });
     for (const object of page.items) {
@@ -74,39 +91,37 @@ async function listAll(options: ListWatchOptions): Promise<string> {
     revision = page.metadata.resourceVersion;
     next = page.metadata.continue;
   } while (next);
-  for (const key of cache.keys()) if (!seen.has(key)) remove(options, key);
+  sweep(options, seen);
   return revision;
 }
 
-/** Applies a watch until it ends; returns the revision to go on from. */
-async function follow(options: ListWatchOptions, from: string, progress: () => void) {
-  const { client, target, signal, labelSelector, fieldSelector } = options;
-  const select = {
-    ...(labelSelector && { labelSelector }),
-    ...(fieldSelector && { fieldSelector }),
-  };
-  const watch = { ...select, resourceVersion: from, allowWatchBookmarks: true, signal };
-  let revision = from;
-  for await (const event of client.watch(target, watch)) {
-    progress();
-    apply(options, event);
-    revision = event.object.metadata.resourceVersion;
+/** Applies a watch until it ends; without a revision, what exists comes first. */
+async function follow(options: ListWatchOptions, state: State) {
+  const { revision } = state;
+  const from = revision === undefined ? { sendInitialEvents: true } : { resourceVersion: revision };
+  let seen = revision === undefined ? new Set<string>() : undefined;
+  const watch = { ...selection(options), ...from, allowWatchBookmarks: true };
+  for await (const { type, object } of options.client.watch(options.target, watch)) {
+    if (type === "ERROR") throw StatusError.from(object);
+    if (type === "DELETED") {
+      seen?.delete(keyOf(object));
+      remove(options, keyOf(object), object);
+    } else if (type !== "BOOKMARK") {
+      seen?.add(keyOf(object));
+      put(options, object);
+    } else if (seen && object.metadata.annotations?.["k8s.io/initial-events-end"] === "true") {
+      sweep(options, seen);
+      seen = undefined;
+    }
+    state.failures = 0;
+    if (!seen) state.revision = object.metadata.resourceVersion;
   }
-  return revision;
 }
 
-function apply(options: ListWatchOptions, event: WatchEvent) {
-  switch (event.type) {
-    case "ADDED":
-    case "MODIFIED":
-      return put(options, event.object);
-    case "DELETED":
-      return remove(options, keyOf(event.object), event.object);
-    case "BOOKMARK":
-      return undefined;
-    case "ERROR":
-      throw StatusError.from(event.object);
-  }
+/** Removes what no longer exists; then the cache is complete. */
+function sweep(options: ListWatchOptions, seen: Set<string>) {
+  for (const key of options.cache.keys()) if (!seen.has(key)) remove(options, key);
+  options.synced();
 }
 
 function put({ cache, changed, keep }: ListWatchOptions, object: KubeObject) {

@@ -1,0 +1,71 @@
+// The one HTTP/2 session of a client, opened when first needed and again after it broke. A connection can
+// die without a word (a cable, a NAT that forgets), so while streams are open it is pinged.
+import { connect } from "node:http2";
+import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from "node:http2";
+import type { Clock } from "../lib/clock.ts";
+import type { Connection } from "./kubeconfig.ts";
+
+const pingMs = 30_000;
+const pongMsMax = 15_000;
+
+export class Http2Session {
+  readonly #connection: Connection;
+  readonly #clock: Clock;
+  #session: ClientHttp2Session | undefined;
+
+  constructor(connection: Connection, clock: Clock) {
+    this.#connection = connection;
+    this.#clock = clock;
+  }
+
+  /** Keeps the process alive while the stream is open, and no longer. */
+  request(headers: OutgoingHttpHeaders, endStream: boolean): ClientHttp2Stream {
+    const session = this.#open();
+    const stream = session.request(headers, { endStream });
+    streamsOf.set(session, (streamsOf.get(session) ?? 0) + 1);
+    if (!session.destroyed) session.ref();
+    stream.once("close", () => {
+      const left = streamsOf.get(session)! - 1;
+      streamsOf.set(session, left);
+      if (left === 0 && !session.destroyed) session.unref();
+    });
+    return stream;
+  }
+
+  close() {
+    this.#session?.destroy();
+  }
+
+  #open(): ClientHttp2Session {
+    const known = this.#session;
+    if (known && !known.closed && !known.destroyed) return known;
+    const { server, ca, cert, key, serverName } = this.#connection;
+    const session = connect(server, {
+      ...(ca && { ca }),
+      ...(cert && { cert }),
+      ...(key && { key }),
+      ...(serverName && { servername: serverName }),
+    });
+    // Streams tell of it: each gets the error too.
+    session.on("error", () => session.destroy());
+    session.on("goaway", () => {
+      if (this.#session === session) this.#session = undefined;
+    });
+    const stop = this.#clock.every(pingMs, () => this.#ping(session));
+    session.once("close", stop);
+    this.#session = session;
+    return session;
+  }
+
+  #ping(session: ClientHttp2Session) {
+    if (session.destroyed || session.connecting || !streamsOf.get(session)) return;
+    const late = () => session.destroy(new Error("the connection is dead: no answer to a ping"));
+    const cancel = this.#clock.after(pongMsMax, late);
+    session.ping((error) => {
+      cancel();
+      if (error) session.destroy();
+    });
+  }
+}
+
+const streamsOf = new WeakMap<ClientHttp2Session, number>();

@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { KubeObject } from "../kinds/object.ts";
+import { FakeClock } from "../lib/fake-clock.ts";
+import { silent } from "../lib/log.ts";
+import { Mailbox } from "../lib/mailbox.ts";
+import { StatusError } from "../lib/status-error.ts";
+import { Scope } from "../lib/scope.ts";
+import { resource } from "./client.ts";
+import type { Client, WatchEvent, WatchOptions } from "./client.ts";
+import { createInformer } from "./informer.ts";
+
+const configMaps = resource("v1", "configmaps");
+const object = (name: string, resourceVersion: string): KubeObject => ({
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  metadata: { name, namespace: "default", uid: name, resourceVersion, creationTimestamp: "" },
+});
+const bookmark = (resourceVersion: string, end = false): WatchEvent => {
+  const { metadata, ...rest } = object("", resourceVersion);
+  const annotations = { "k8s.io/initial-events-end": "true" };
+  return {
+    type: "BOOKMARK",
+    object: { ...rest, metadata: { ...metadata, ...(end && { annotations }) } },
+  };
+};
+const added = (name: string, revision: string): WatchEvent => ({
+  type: "ADDED",
+  object: object(name, revision),
+});
+
+/** A server whose watches are played by the test. */
+function stage({ streams = true, ends = false } = {}) {
+  const watches: { options: WatchOptions; events: Mailbox<WatchEvent> }[] = [];
+  const lists: KubeObject[][] = [];
+  const client = {
+    watch(_target: unknown, options: WatchOptions) {
+      if (options.sendInitialEvents && !streams) {
+        throw new StatusError("Invalid", "sendInitialEvents is forbidden");
+      }
+      const events = new Mailbox<WatchEvent>();
+      if (ends) events.end();
+      watches.push({ options, events });
+      return events;
+    },
+    async list() {
+      const metadata = { resourceVersion: "10" };
+      return { apiVersion: "v1", kind: "ConfigMapList", metadata, items: lists.shift() ?? [] };
+    },
+  } as unknown as Client;
+  const clock = new FakeClock();
+  const scope = new Scope();
+  const informer = createInformer({ client, resource: configMaps, clock, log: silent, scope });
+  const told: string[] = [];
+  const version = ({ metadata }: KubeObject) => `${metadata.name}@${metadata.resourceVersion}`;
+  informer.subscribe({
+    onAdd: (o) => told.push(`+${version(o)}`),
+    onUpdate: (o, before) => told.push(`${version(before)}>${o.metadata.resourceVersion}`),
+    onDelete: (o) => told.push(`-${version(o)}`),
+  });
+  let synced = false;
+  void informer.synced().then(() => (synced = true));
+  return { watches, lists, clock, scope, informer, told, isSynced: () => synced };
+}
+
+test("what exists comes as the first events of a watch, and then the informer is synced", async () => {
+  const { watches, clock, told, isSynced, informer, scope } = stage();
+  await clock.advance(0);
+  const [first] = watches;
+  assert.equal(first!.options.sendInitialEvents, true);
+  first!.events.put(added("a", "3"));
+  await clock.advance(0);
+  assert.equal(isSynced(), false);
+  first!.events.put(bookmark("5", true));
+  await clock.advance(0);
+  assert.equal(isSynced(), true);
+  first!.events.put({ type: "MODIFIED", object: object("a", "6") });
+  first!.events.put({ type: "DELETED", object: object("a", "7") });
+  await clock.advance(0);
+  assert.deepEqual(told, ["+a@3", "a@3>6", "-a@7"]);
+  assert.deepEqual(informer.list("default"), []);
+  await scope.close();
+});
+
+test("a watch that breaks is taken up from the last event, and replays nothing", async () => {
+  const { watches, clock, told, scope } = stage();
+  await clock.advance(0);
+  watches[0]!.events.put(bookmark("5", true));
+  watches[0]!.events.put(added("a", "6"));
+  await clock.advance(0);
+  watches[0]!.events.end(new Error("connection reset"));
+  await clock.advance(200);
+  assert.equal(watches[1]!.options.resourceVersion, "6");
+  watches[1]!.events.put(bookmark("9"));
+  await clock.advance(0);
+  watches[1]!.events.end();
+  await clock.advance(200);
+  assert.equal(watches[2]!.options.resourceVersion, "9");
+  assert.deepEqual(told, ["+a@6"]);
+  await scope.close();
+});
+
+test("a watch that is too old starts over, and what went missing is told as deleted", async () => {
+  const { watches, clock, told, scope } = stage();
+  await clock.advance(0);
+  for (const event of [added("a", "1"), added("b", "2"), added("c", "3"), bookmark("5", true)]) {
+    watches[0]!.events.put(event);
+  }
+  const expired = new StatusError("Expired", "too old resource version").toStatus();
+  watches[0]!.events.put({ type: "ERROR", object: expired });
+  await clock.advance(200);
+  assert.equal(watches[1]!.options.sendInitialEvents, true);
+  for (const event of [added("a", "1"), added("b", "8"), bookmark("9", true)]) {
+    watches[1]!.events.put(event);
+  }
+  await clock.advance(0);
+  assert.deepEqual(told, ["+a@1", "+b@2", "+c@3", "b@2>8", "-c@3"]);
+  await scope.close();
+});
+
+test("a server that cannot stream lists is listed and watched", async () => {
+  const { watches, lists, clock, told, isSynced, scope } = stage({ streams: false });
+  lists.push([object("a", "3")]);
+  await clock.advance(200);
+  assert.equal(isSynced(), true);
+  assert.deepEqual(told, ["+a@3"]);
+  assert.equal(watches[0]!.options.resourceVersion, "10");
+  await scope.close();
+});
+
+test("a server that ends every watch at once is asked less and less often", async () => {
+  const { watches, clock, scope } = stage({ ends: true });
+  await clock.advance(60_000);
+  assert.ok(watches.length < 20, `${watches.length} watches in a minute`);
+  await scope.close();
+});
