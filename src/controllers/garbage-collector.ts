@@ -5,7 +5,7 @@ import { Cache } from "../client/cache.ts";
 import { resource } from "../client/client.ts";
 import { resourceKey } from "../client/informers.ts";
 import { listAndWatch } from "../client/list-watch.ts";
-import type { KubeObject, OwnerReference } from "../kinds/object.ts";
+import type { KubeObject, ObjectMeta, OwnerReference } from "../kinds/object.ts";
 import { Scope } from "../lib/scope.ts";
 import { isStatus } from "../lib/status-error.ts";
 import { WorkQueue } from "../lib/work-queue.ts";
@@ -14,6 +14,7 @@ import {
   foregroundFinalizer,
   Graph,
   identityOf,
+  isWaiting,
   judge,
   nodeOf,
   orphanFinalizer,
@@ -33,12 +34,20 @@ const followed = ({ group, resource: name, verbs }: DiscoveredResource) =>
   ["list", "watch", "delete"].every((verb) => verbs.includes(verb)) &&
   !ignored.has(group ? `${name}.${group}` : name);
 
+interface Monitor {
+  scope: Scope;
+  of: DiscoveredResource;
+  cache: Cache;
+}
+
 class GarbageCollector {
   readonly #options: ControllersOptions;
   readonly #graph = new Graph();
   readonly #queue: WorkQueue;
-  readonly #monitors = new Map<string, { scope: Scope; of: DiscoveredResource }>();
+  readonly #monitors = new Map<string, Monitor>();
   readonly #kinds = new Map<string, DiscoveredResource>();
+  /** Objects whose owners' kinds are not served; a new CustomResourceDefinition may bring them. */
+  readonly #undecided = new Set<string>();
   /** Uids found absent when asked for live; uids are never used again. */
   readonly #absent = new Set<string>();
 
@@ -72,22 +81,24 @@ class GarbageCollector {
       if (!wanted.has(name)) wanted.set(name, one);
     }
     for (const [name, monitor] of this.#monitors) {
-      if (
-        resourceKey(wanted.get(name) ?? { group: "", version: "", resource: "" }) ===
-        resourceKey(monitor.of)
-      )
-        continue;
+      const now = wanted.get(name);
+      if (now && resourceKey(now) === resourceKey(monitor.of)) continue;
       this.#monitors.delete(name);
       void monitor.scope.close();
+      // Its objects are gone, or are asked for live until the new monitor shows them.
+      for (const object of monitor.cache.list()) this.#changed(monitor.of, object, undefined);
     }
     await Promise.all([...wanted].map(([name, of]) => this.#follow(name, of)));
+    for (const uid of this.#undecided) this.#queue.add(uid);
+    this.#undecided.clear();
   }
 
   #follow(name: string, of: DiscoveredResource): Promise<void> | undefined {
     if (this.#monitors.has(name)) return undefined;
     const { client, clock, log, scope } = this.#options;
     const child = scope.child();
-    this.#monitors.set(name, { scope: child, of });
+    const cache = new Cache();
+    this.#monitors.set(name, { scope: child, of, cache });
     return new Promise((resolve) => {
       child.defer(resolve);
       void listAndWatch({
@@ -96,7 +107,7 @@ class GarbageCollector {
         clock,
         log,
         signal: child.signal,
-        cache: new Cache(),
+        cache,
         keep: identityOf,
         changed: (before, after) => this.#changed(of, before, after),
         synced: resolve,
@@ -114,6 +125,7 @@ class GarbageCollector {
     const { uid, ownerReferences = [] } = before!.metadata;
     const dependents = this.#graph.dependents(uid);
     this.#graph.remove(uid);
+    this.#undecided.delete(uid);
     for (const dependent of dependents) this.#queue.add(dependent.uid);
     // An owner that waits in the foreground may have waited for this one.
     for (const owner of ownerReferences)
@@ -124,22 +136,24 @@ class GarbageCollector {
     const node = this.#graph.get(uid);
     if (!node) return;
     if (node.deleting && node.finalizers.includes(orphanFinalizer)) return this.#orphan(node);
-    if (node.deleting && node.finalizers.includes(foregroundFinalizer))
-      return this.#foreground(node);
+    if (isWaiting(node)) return this.#foreground(node);
     if (node.deleting || node.owners.length === 0) return;
     const states = await Promise.all(node.owners.map((owner) => this.#stateOf(owner, node)));
-    if (states.includes(undefined)) return;
-    const hasDependents = this.#graph.dependents(uid).length > 0;
-    const verdict = judge(node, states as OwnerState[], hasDependents);
+    if (states.includes(undefined)) return void this.#undecided.add(uid);
+    const dependents = this.#graph.dependents(uid);
+    const verdict = judge(node, states as OwnerState[], dependents.length > 0);
     if (verdict.do === "unlink") await this.#unlink(node, verdict.owners);
-    if (verdict.do === "delete") await this.#delete(node, verdict.propagation);
+    if (verdict.do === "delete") {
+      if (states.includes("waiting") && dependents.some(isWaiting)) await this.#unblock(node);
+      await this.#delete(node, verdict.propagation);
+    }
   }
 
   /** Undefined when it cannot be known, as for kinds that are not served. */
   async #stateOf(owner: OwnerReference, node: GraphNode): Promise<OwnerState | undefined> {
     const known = this.#graph.get(owner.uid);
     if (known && (known.namespace === undefined || known.namespace === node.namespace)) {
-      return known.deleting && known.finalizers.includes(foregroundFinalizer) ? "waiting" : "solid";
+      return isWaiting(known) ? "waiting" : "solid";
     }
     if (this.#absent.has(owner.uid)) return "dangling";
     const slash = owner.apiVersion.indexOf("/");
@@ -169,16 +183,41 @@ class GarbageCollector {
     return { group: of.group, version: of.version, resource: of.resource, namespace, name };
   }
 
-  async #patch(node: GraphNode, metadata: object) {
-    const patch = { metadata: { uid: node.uid, ...metadata } };
-    await this.#options.client.patch(this.#target(node), "merge", patch).catch((error: unknown) => {
-      if (!isStatus(error, "NotFound", "Conflict")) throw error;
-    });
+  /**
+   * Changes the object as it is now, so that no reference or finalizer that somebody else has just written
+   * is lost. Throws Conflict when it changes meanwhile; the queue brings it back.
+   */
+  async #edit(node: GraphNode, change: (metadata: ObjectMeta) => Partial<ObjectMeta>) {
+    const { client } = this.#options;
+    try {
+      const { metadata } = await client.get(this.#target(node));
+      if (metadata.uid !== node.uid) return;
+      const { uid, resourceVersion } = metadata;
+      const patch = { metadata: { uid, resourceVersion, ...change(metadata) } };
+      await client.patch(this.#target(node), "merge", patch);
+    } catch (error) {
+      if (!isStatus(error, "NotFound")) throw error;
+    }
   }
 
   #unlink(node: GraphNode, lost: OwnerReference[]) {
     const uids = new Set(lost.map(({ uid }) => uid));
-    return this.#patch(node, { ownerReferences: node.owners.filter(({ uid }) => !uids.has(uid)) });
+    return this.#edit(node, ({ ownerReferences = [] }) => ({
+      ownerReferences: ownerReferences.filter(({ uid }) => !uids.has(uid)),
+    }));
+  }
+
+  /** In a circle of owners each would wait for the other: one has to stop blocking. */
+  #unblock(node: GraphNode) {
+    return this.#edit(node, ({ ownerReferences = [] }) => ({
+      ownerReferences: ownerReferences.map((one) => ({ ...one, blockOwnerDeletion: false })),
+    }));
+  }
+
+  #release(node: GraphNode, finalizer: string) {
+    return this.#edit(node, ({ finalizers = [] }) => ({
+      finalizers: finalizers.filter((name) => name !== finalizer),
+    }));
   }
 
   async #delete(node: GraphNode, propagationPolicy: "Orphan" | "Background" | "Foreground") {
@@ -197,16 +236,14 @@ class GarbageCollector {
         ),
       ),
     );
-    await this.#patch(node, { finalizers: node.finalizers.filter((f) => f !== orphanFinalizer) });
+    await this.#release(node, orphanFinalizer);
   }
 
   async #foreground(node: GraphNode) {
     const dependents = this.#graph.dependents(node.uid);
     for (const one of dependents) if (!one.deleting) this.#queue.add(one.uid);
     if (blocking(node.uid, dependents).length > 0) return this.#queue.addAfter(node.uid, againMs);
-    await this.#patch(node, {
-      finalizers: node.finalizers.filter((f) => f !== foregroundFinalizer),
-    });
+    await this.#release(node, foregroundFinalizer);
   }
 }
 

@@ -58,8 +58,9 @@ export function startCluster({
       new Promise((resolve) => {
         let stop: (() => void) | undefined;
         let done = false;
+        let complete = false;
         const check = () => {
-          if (done) return;
+          if (done || !complete) return;
           const found = look(informer(resource).list());
           if (found === undefined || found === false) return;
           done = true;
@@ -67,8 +68,12 @@ export function startCluster({
           resolve(found);
         };
         stop = informer(resource).subscribe({ onAdd: check, onUpdate: check, onDelete: check });
-        if (done) stop();
-        else check();
+        void informer(resource)
+          .synced()
+          .then(() => {
+            complete = true;
+            check();
+          });
       }),
   };
 }

@@ -46,6 +46,10 @@ export const identityOf = ({ apiVersion, kind, metadata }: KubeObject): KubeObje
   };
 };
 
+/** Is it deleted in the foreground, waiting for its dependents? */
+export const isWaiting = ({ deleting, finalizers }: GraphNode) =>
+  deleting && finalizers.includes(foregroundFinalizer);
+
 export class Graph {
   readonly #nodes = new Map<string, GraphNode>();
   readonly #dependents = new Map<string, Set<string>>();
