@@ -38,21 +38,29 @@ const apiService = ({ securePort = 6443, apiAddress }: BootstrapOptions): Draft 
   },
 });
 
-/** Creates `object` at a collection's path unless it exists. */
+/**
+ * Creates `object` at a collection's path unless it exists. It looks first: creating a Service again
+ * would fail on its address, which is taken by itself.
+ */
 export async function ensure(server: Pick<ServerHandle, "handle">, path: string, object: Draft) {
-  try {
-    await server.handle({
-      method: "POST",
-      path,
+  const send = (method: string, at: string, body?: Draft) =>
+    server.handle({
+      method,
+      path: at,
       query: new URLSearchParams(),
       headers: { "user-agent": "kube-apiserver" },
-      body: object,
+      body,
       user: loopback,
       decoded: true,
       signal: new AbortController().signal,
     });
+  try {
+    await send("GET", `${path}/${object.metadata!.name}`);
   } catch (error) {
-    if (!isStatus(error, "AlreadyExists")) throw error;
+    if (!isStatus(error, "NotFound")) throw error;
+    await send("POST", path, object).catch((failure) => {
+      if (!isStatus(failure, "AlreadyExists")) throw failure;
+    });
   }
 }
 
