@@ -13,6 +13,7 @@ import type { Log } from "../lib/log.ts";
 import type { NodeConnection } from "../lib/node-connection.ts";
 import type { Random } from "../lib/random.ts";
 import type { Scope } from "../lib/scope.ts";
+import { noCgroups, systemCgroups } from "./cgroups.ts";
 import { nodeConnection, noConnection } from "./connection.ts";
 import type { AgentContext } from "./context.ts";
 import { directoriesIn } from "./directories.ts";
@@ -22,7 +23,7 @@ import { noMounts, systemMounts } from "./mounts.ts";
 import type { Mounts } from "./mounts.ts";
 import { registerNode } from "./node-registration.ts";
 import { informerObjects } from "./objects.ts";
-import { stopOrphan } from "./orphans.ts";
+import { stopOrphans } from "./orphans.ts";
 import type { Pod } from "./pod.ts";
 import { PodWorker } from "./pod-worker.ts";
 import type { Runtime } from "./runtime.ts";
@@ -50,7 +51,7 @@ export interface AgentOptions {
   cgroupRoot: string;
   /** Why there is no runtime, in plain words. */
   shortcoming?: string;
-  /** Default: the machine's own, when there is a runtime and root. */
+  /** Default: the machine's own, and its cgroups, when there is a runtime and root. */
   mounts?: Mounts;
 }
 
@@ -132,6 +133,7 @@ async function contextOf(options: AgentOptions, runtime: Runtime): Promise<Agent
     event,
     directories,
     mounts,
+    cgroups: mounts === systemMounts ? await systemCgroups(cgroupRoot) : noCgroups,
     facts: { nodeName, hostIps: [address], allocatable: facts.allocatable },
     dns: { clusterDomain, dnsServiceIp, host: parseResolvConf(resolvConf) },
     cgroupRoot,
@@ -181,13 +183,9 @@ async function startPods(options: AgentOptions, runtime: Runtime): Promise<Agent
     informer.synced(),
   ]);
   const workers = follow(context, informer, scope);
-  for (const [uid, pod] of running) {
-    if (workers.byUid.has(uid)) continue;
-    log.info("stopping what was left of a pod that is no more", { uid });
-    void stopOrphan(context, uid, pod).catch((error) =>
-      log.warn("an orphan was not stopped", { uid, error: String(error) }),
-    );
-  }
+  void stopOrphans(context, running, (uid) => workers.byUid.has(uid)).catch((error) =>
+    log.warn("what was left of other pods was not removed", { error: String(error) }),
+  );
   startLogRotation(context, () => workers.byUid.values(), scope);
   return nodeConnection(context, (uid) => workers.byUid.get(uid));
 }

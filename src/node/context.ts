@@ -3,6 +3,7 @@ import type { Client } from "../client/client.ts";
 import type { RecordEvent } from "../client/events.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
+import type { Cgroups } from "./cgroups.ts";
 import type { Directories } from "./directories.ts";
 import type { NodeFacts } from "./field-ref.ts";
 import type { Mounts } from "./mounts.ts";
@@ -19,6 +20,7 @@ export interface AgentContext {
   event: RecordEvent;
   directories: Directories;
   mounts: Mounts;
+  cgroups: Cgroups;
   facts: NodeFacts;
   dns: DnsSettings;
   cgroupRoot: string;

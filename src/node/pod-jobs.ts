@@ -93,6 +93,8 @@ export class PodJobs {
   async #makeVolumes() {
     const { pod, state } = this.#worker;
     try {
+      // Here, since an adopted pod passes by as well as a new one.
+      await this.#context.cgroups.prepare(pod);
       this.volumesMade(await prepareVolumes(this.#context, pod));
       state.volumesReady = true;
       state.trouble.delete("");
@@ -215,7 +217,7 @@ export class PodJobs {
   }
 
   async #finish() {
-    const { client, runtime, directories } = this.#context;
+    const { client, runtime, directories, cgroups } = this.#context;
     const worker = this.#worker;
     const { uid, namespace, name } = worker.pod.metadata;
     await worker.writeStatus();
@@ -229,6 +231,7 @@ export class PodJobs {
       }
     }
     for (const { id } of (await runtime.pod(uid))?.sandboxes ?? []) await runtime.removeSandbox(id);
+    await cgroups.remove(worker.pod);
     await removePodFiles(this.#context, uid);
     await rm(logDirectory(directories, worker.pod), { recursive: true, force: true });
     worker.state.finished = true;

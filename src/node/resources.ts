@@ -7,7 +7,7 @@ import type { Resources } from "./runtime.ts";
 
 export type QosClass = "Guaranteed" | "Burstable" | "BestEffort";
 
-const cpuPeriod = 100_000;
+export const cpuPeriod = 100_000;
 const quotaMin = 1000;
 const sharesMin = 2;
 const sharesMax = 262_144;
@@ -18,7 +18,7 @@ export const cpuShares = (milliCpu: number) =>
 export const cpuQuota = (milliCpu: number) =>
   Math.max(quotaMin, Math.floor((milliCpu * cpuPeriod) / 1000));
 
-const amount = (list: Record<string, string> | undefined, name: string) =>
+export const amountIn = (list: Record<string, string> | undefined, name: string) =>
   list?.[name] === undefined ? undefined : amountOf(name, list[name]);
 
 export function qosClassOf(pod: Pod): QosClass {
@@ -29,8 +29,8 @@ export function qosClassOf(pod: Pod): QosClass {
   let guaranteed = true;
   for (const { resources } of lists) {
     for (const name of ["cpu", "memory"]) {
-      const limit = amount(resources?.limits, name) ?? 0;
-      const request = amount(resources?.requests, name) ?? limit;
+      const limit = amountIn(resources?.limits, name) ?? 0;
+      const request = amountIn(resources?.requests, name) ?? limit;
       if (limit > 0 || request > 0) any = true;
       if (limit === 0 || limit !== request) guaranteed = false;
     }
@@ -45,16 +45,16 @@ export function oomScoreAdj(pod: Pod, container: Container, capacityBytes: numbe
   if (String(pod.spec["priorityClassName"] ?? "").startsWith("system-node-")) return -997;
   if (qos === "Guaranteed") return -997;
   if (qos === "BestEffort") return 1000;
-  const request = amount(container.resources?.requests, "memory") ?? 0;
+  const request = amountIn(container.resources?.requests, "memory") ?? 0;
   const score = 1000 - Math.floor((1000 * request) / Math.max(capacityBytes, 1));
   return Math.min(Math.max(score, 3), 999);
 }
 
 export function resourcesOf(pod: Pod, container: Container, capacityBytes: number): Resources {
   const { requests, limits } = container.resources ?? {};
-  const cpuLimit = amount(limits, "cpu") ?? 0;
-  const cpuRequest = amount(requests, "cpu") ?? cpuLimit;
-  const memory = amount(limits, "memory") ?? 0;
+  const cpuLimit = amountIn(limits, "cpu") ?? 0;
+  const cpuRequest = amountIn(requests, "cpu") ?? cpuLimit;
+  const memory = amountIn(limits, "memory") ?? 0;
   return {
     cpuShares: cpuShares(cpuRequest),
     ...(cpuLimit > 0 && { cpuQuota: cpuQuota(cpuLimit), cpuPeriod }),

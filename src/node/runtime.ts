@@ -20,7 +20,12 @@ export interface SandboxConfig {
   shareProcessNamespace: boolean;
   dns: { servers: string[]; searches: string[]; options: string[] };
   sysctls: Record<string, string>;
-  portMappings: { protocol: "TCP" | "UDP" | "SCTP"; containerPort: number; hostPort: number; hostIp: string }[];
+  portMappings: {
+    protocol: "TCP" | "UDP" | "SCTP";
+    containerPort: number;
+    hostPort: number;
+    hostIp: string;
+  }[];
   logDirectory: string;
   /** Parent cgroup of the pod; "" lets the runtime choose. */
   cgroupParent: string;
@@ -144,7 +149,11 @@ export interface Runtime {
   /** Stops all of its containers and frees its network. Idempotent. */
   stopSandbox(id: string): Promise<void>;
   removeSandbox(id: string): Promise<void>;
-  createContainer(sandboxId: string, config: ContainerConfig, sandbox: SandboxConfig): Promise<string>;
+  createContainer(
+    sandboxId: string,
+    config: ContainerConfig,
+    sandbox: SandboxConfig,
+  ): Promise<string>;
   startContainer(id: string): Promise<void>;
   /** SIGTERM (or the image's signal), then SIGKILL after `graceMs`. Idempotent. */
   stopContainer(id: string, graceMs: number): Promise<void>;
@@ -161,7 +170,11 @@ export interface Runtime {
   listImages(): Promise<ImageStatus[]>;
   removeImage(ref: string): Promise<void>;
   /** Runs to its end and collects output, for exec probes and hooks; rejects on timeout. */
-  execSync(id: string, command: string[], timeoutMs: number): Promise<{ exitCode: number; stdout: Uint8Array; stderr: Uint8Array }>;
+  execSync(
+    id: string,
+    command: string[],
+    timeoutMs: number,
+  ): Promise<{ exitCode: number; stdout: Uint8Array; stderr: Uint8Array }>;
   /** Resolves with the exit code. */
   exec(id: string, command: string[], tty: boolean, streams: Streams): Promise<number>;
   attach(id: string, tty: boolean, streams: Streams): Promise<void>;

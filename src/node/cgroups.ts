@@ -1,0 +1,198 @@
+// The cgroups above a pod's containers, on cgroup v1, hybrid and v2: the site's root, one for each class of
+// service, one for each pod. The runtime makes those of containers, below. Shares make the classes give way
+// to each other as upstream has it: guaranteed pods weigh what they ask for, burstable ones together what
+// they ask for, the rest as little as can be.
+import { access, mkdir, readdir, rmdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { podRequests } from "../lib/pod-requests.ts";
+import type { Pod } from "./pod.ts";
+import { allContainers } from "./pod.ts";
+import { amountIn, cgroupParent, cpuPeriod, cpuQuota, cpuShares, qosClassOf } from "./resources.ts";
+
+export interface Limits {
+  cpuShares: number;
+  cpuQuota?: number;
+  memoryBytes?: number;
+}
+
+export interface Cgroups {
+  /** Makes a pod's cgroup and sets its limits. Idempotent. */
+  prepare(pod: Pod): Promise<void>;
+  /** Takes it away, once its containers have ended. Idempotent. */
+  remove(pod: Pod): Promise<void>;
+  /** Takes away those of pods that nobody knows. */
+  removeOthers(isKnown: (podUid: string) => boolean): Promise<void>;
+  /** Takes away all of the site's, once nothing runs in them. */
+  removeRoot(): Promise<void>;
+}
+
+/** A sum that exists only when every container says something. */
+function sumOfLimits(pod: Pod, resource: string): number | undefined {
+  const level = amountIn(pod.spec["resources"]?.limits, resource);
+  if (level !== undefined) return level;
+  let sum = 0;
+  for (const { resources } of allContainers(pod)) {
+    const limit = amountIn(resources?.limits, resource);
+    if (!limit) return undefined;
+    sum += limit;
+  }
+  return sum;
+}
+
+/** Of a whole pod. Pure. */
+export function podLimits(pod: Pod): Limits {
+  const cpu = sumOfLimits(pod, "cpu");
+  const memoryBytes = sumOfLimits(pod, "memory");
+  return {
+    cpuShares: cpuShares(podRequests(pod.spec).get("cpu") ?? 0),
+    ...(cpu !== undefined && { cpuQuota: cpuQuota(cpu) }),
+    ...(memoryBytes !== undefined && { memoryBytes }),
+  };
+}
+
+/** v2's weight of v1's shares, as the runtimes convert it. */
+const weightOf = (shares: number) => 1 + Math.floor(((shares - 2) * 9999) / 262_142);
+
+export type Version = "v1" | "v2";
+
+/** Controller, file and content of each setting. Pure. */
+export function settingsOf(version: Version, limits: Limits): [string, string, string][] {
+  const { cpuShares: shares, cpuQuota: quota, memoryBytes } = limits;
+  const settings: [string, string, string | number | undefined][] =
+    version === "v2"
+      ? [
+          ["cpu", "cpu.weight", String(weightOf(shares))],
+          ["cpu", "cpu.max", quota && `${quota} ${cpuPeriod}`],
+          ["memory", "memory.max", memoryBytes && String(memoryBytes)],
+        ]
+      : [
+          ["cpu", "cpu.shares", String(shares)],
+          ["cpu", "cpu.cfs_period_us", quota && String(cpuPeriod)],
+          ["cpu", "cpu.cfs_quota_us", quota && String(quota)],
+          ["memory", "memory.limit_in_bytes", memoryBytes && String(memoryBytes)],
+        ];
+  return settings.flatMap(([controller, file, value]) =>
+    value ? [[controller, file, String(value)]] : [],
+  );
+}
+
+const classes = ["", "burstable", "besteffort"];
+const v2Controllers = ["cpu", "memory", "pids", "cpuset", "io"];
+const removeTriesMax = 20;
+
+const exists = (path: string) =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+class SystemCgroups implements Cgroups {
+  readonly #mount: string;
+  readonly #root: string;
+  readonly #version: Version;
+  /** Shares of the burstable pods that were prepared, by uid. */
+  readonly #burstable = new Map<string, number>();
+
+  constructor(mount: string, root: string, version: Version) {
+    this.#mount = mount;
+    this.#root = root;
+    this.#version = version;
+  }
+
+  async prepare(pod: Pod) {
+    const limits = podLimits(pod);
+    const qos = qosClassOf(pod);
+    if (qos === "BestEffort") await this.#apply(join(this.#root, "besteffort"), { cpuShares: 2 });
+    if (qos === "Burstable") {
+      this.#burstable.set(pod.metadata.uid, limits.cpuShares);
+      await this.#weighBurstable();
+    }
+    await this.#apply(cgroupParent(this.#root, pod), limits);
+  }
+
+  async remove(pod: Pod) {
+    if (this.#burstable.delete(pod.metadata.uid)) await this.#weighBurstable();
+    await this.#removeAll(cgroupParent(this.#root, pod));
+  }
+
+  async removeOthers(isKnown: (podUid: string) => boolean) {
+    const hierarchies = await this.#hierarchies();
+    for (const path of classes.map((name) => join(this.#root, name))) {
+      const listed = hierarchies.map((one) => readdir(join(one, path)).catch(() => []));
+      for (const name of new Set((await Promise.all(listed)).flat())) {
+        const uid = /^pod(.+)$/.exec(name)?.[1];
+        if (uid && !isKnown(uid)) await this.#removeAll(join(path, name));
+      }
+    }
+  }
+
+  removeRoot() {
+    return this.#removeAll(this.#root);
+  }
+
+  #weighBurstable() {
+    const shares = [...this.#burstable.values()].reduce((sum, one) => sum + one, 0);
+    return this.#apply(join(this.#root, "burstable"), { cpuShares: Math.max(shares, 2) });
+  }
+
+  async #apply(path: string, limits: Limits) {
+    for (const [controller, file, value] of settingsOf(this.#version, limits)) {
+      const folder = await this.#make(controller, path);
+      if (folder) await writeFile(join(folder, file), value).catch(() => {});
+    }
+  }
+
+  /** Where the machine does not have a controller, there is nothing to set. */
+  async #make(controller: string, path: string): Promise<string | undefined> {
+    const hierarchy = this.#version === "v2" ? this.#mount : join(this.#mount, controller);
+    if (!(await exists(hierarchy))) return undefined;
+    const folder = join(hierarchy, path);
+    if (await exists(folder)) return folder;
+    await mkdir(folder, { recursive: true });
+    if (this.#version === "v2") await this.#delegate(path);
+    return folder;
+  }
+
+  /** On v2 each level hands its controllers to the next. */
+  async #delegate(path: string) {
+    const parts = path.split("/").filter(Boolean);
+    for (let depth = 0; depth <= parts.length; depth++) {
+      const file = join(this.#mount, ...parts.slice(0, depth), "cgroup.subtree_control");
+      for (const one of v2Controllers) await writeFile(file, `+${one}`).catch(() => {});
+    }
+  }
+
+  async #hierarchies(): Promise<string[]> {
+    if (this.#version === "v2") return [this.#mount];
+    const entries = await readdir(this.#mount, { withFileTypes: true });
+    return entries.filter((one) => one.isDirectory()).map((one) => join(this.#mount, one.name));
+  }
+
+  async #removeAll(path: string): Promise<void> {
+    const hierarchies = await this.#hierarchies();
+    await Promise.all(hierarchies.map((one) => removeTree(join(one, path))));
+  }
+}
+
+/** Removes a cgroup and those below it; a process that is just ending may hold one for a moment. */
+async function removeTree(path: string) {
+  const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
+  for (const one of entries) if (one.isDirectory()) await removeTree(join(path, one.name));
+  for (let tries = 0; tries < removeTriesMax && (await exists(path)); tries++) {
+    await rmdir(path).catch(() => {});
+  }
+}
+
+/** The machine's cgroups; everything of the site lies below `root`. */
+export async function systemCgroups(root: string, mount = "/sys/fs/cgroup"): Promise<Cgroups> {
+  const version = (await exists(join(mount, "cgroup.controllers"))) ? "v2" : "v1";
+  return new SystemCgroups(mount, `/${root.replace(/^\/+|\/+$/g, "")}`, version);
+}
+
+/** Without root, or with a runtime that has no processes. */
+export const noCgroups: Cgroups = {
+  prepare: async () => {},
+  remove: async () => {},
+  removeOthers: async () => {},
+  removeRoot: async () => {},
+};
