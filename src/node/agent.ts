@@ -14,6 +14,7 @@ import type { NodeConnection } from "../lib/node-connection.ts";
 import type { Random } from "../lib/random.ts";
 import type { Scope } from "../lib/scope.ts";
 import { noCgroups, systemCgroups } from "./cgroups.ts";
+import { isNew, refusalOf } from "./admit-pod.ts";
 import { nodeConnection, noConnection } from "./connection.ts";
 import type { AgentContext } from "./context.ts";
 import { directoriesIn } from "./directories.ts";
@@ -62,12 +63,16 @@ const relistMs = 10_000;
 
 const isMine = (pod: KubeObject) => !pod.metadata.annotations?.["kubernetes.io/config.mirror"];
 
+const hasEnded = ({ status }: Pod) => status?.phase === "Succeeded" || status?.phase === "Failed";
+
 class Workers {
   readonly byUid = new Map<string, PodWorker>();
   readonly #context: AgentContext;
+  readonly #node: () => KubeObject | undefined;
 
-  constructor(context: AgentContext) {
+  constructor(context: AgentContext, node: () => KubeObject | undefined) {
     this.#context = context;
+    this.#node = node;
   }
 
   seen(object: KubeObject) {
@@ -77,8 +82,25 @@ class Workers {
     const known = this.byUid.get(uid);
     if (known) return known.update(pod);
     const worker = new PodWorker(this.#context, pod);
+    if (isNew(pod)) this.#admit(worker);
     this.byUid.set(uid, worker);
     worker.wake();
+  }
+
+  #admit({ pod, state }: PodWorker) {
+    const { facts, event } = this.#context;
+    const others = [...this.byUid.values()]
+      .filter(({ state: { ending, gone }, pod: one }) => !ending && !gone && !hasEnded(one))
+      .map((one) => one.pod);
+    const node = this.#node();
+    const refusal = refusalOf(pod, others, {
+      name: facts.nodeName,
+      labels: node && (node.metadata.labels ?? {}),
+      allocatable: node?.status?.allocatable ?? facts.allocatable,
+    });
+    if (!refusal) return;
+    state.ending = refusal;
+    event(pod, "Warning", refusal.reason, refusal.message.replace("Pod was rejected: ", ""));
   }
 
   deleted(object: KubeObject) {
@@ -145,9 +167,14 @@ async function contextOf(options: AgentOptions, runtime: Runtime): Promise<Agent
 const factsOf = ({ directory, runtime, version }: AgentOptions) =>
   machineFacts({ directory, version, runtimeVersion: runtime?.version ?? "" });
 
-function follow(context: AgentContext, informer: Informer, scope: Scope): Workers {
+interface Followed {
+  informer: Informer;
+  nodes: Informer;
+}
+
+function follow(context: AgentContext, { informer, nodes }: Followed, scope: Scope): Workers {
   const { runtime, objects, clock } = context;
-  const workers = new Workers(context);
+  const workers = new Workers(context, () => nodes.get(context.facts.nodeName));
   scope.defer(() => workers.stop());
   scope.defer(
     informer.subscribe({
@@ -177,12 +204,17 @@ async function startPods(options: AgentOptions, runtime: Runtime): Promise<Agent
     resource: resource("v1", "pods"),
     fieldSelector: `spec.nodeName=${nodeName}`,
   });
+  const nodes = informers.get({
+    resource: resource("v1", "nodes"),
+    fieldSelector: `metadata.name=${nodeName}`,
+  });
   const [context, running] = await Promise.all([
     contextOf(options, runtime),
     runtime.pods(),
     informer.synced(),
+    nodes.synced(),
   ]);
-  const workers = follow(context, informer, scope);
+  const workers = follow(context, { informer, nodes }, scope);
   void stopOrphans(context, running, (uid) => workers.byUid.has(uid)).catch((error) =>
     log.warn("what was left of other pods was not removed", { error: String(error) }),
   );
