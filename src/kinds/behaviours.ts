@@ -1,8 +1,10 @@
 // The list of what kinds do beyond their schema. One import and one line a kind.
 import { jobSelector } from "./batch/defaults.ts";
+import { namespaceFinalizer } from "./core/defaults.ts";
 import type { Kind } from "./kind.ts";
 
 /** By resource name: plural, a dot and the group unless core. */
 export const behaviours: Record<string, Partial<Kind>> = {
+  namespaces: { prepareForCreate: namespaceFinalizer },
   "jobs.batch": { prepareForCreate: jobSelector },
 };

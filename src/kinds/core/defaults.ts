@@ -1,5 +1,5 @@
 // Defaults of the core group that no schema expresses.
-import type { Draft } from "../object.ts";
+import type { Draft, KubeObject } from "../object.ts";
 import { fill } from "./pod-defaults.ts";
 
 export function serviceDefaults({ spec }: Draft) {
@@ -70,4 +70,12 @@ export function endpointsDefaults(endpoints: Draft) {
   for (const subset of endpoints["subsets"] ?? []) {
     for (const port of subset.ports ?? []) fill(port, { protocol: "TCP" });
   }
+}
+
+/** A namespace stays until the namespace controller has emptied it. */
+export function namespaceFinalizer(namespace: KubeObject) {
+  const finalizers: string[] = namespace.spec?.finalizers ?? [];
+  if (!finalizers.includes("kubernetes")) finalizers.push("kubernetes");
+  namespace.spec = { ...namespace.spec, finalizers };
+  namespace.status = { phase: "Active" };
 }
