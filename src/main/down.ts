@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import type { DownOptions } from "../cli/down.ts";
 import { containerdPid, stopContainerd } from "../containers/containerd.ts";
 import { connectContainerd } from "../containers/runtime.ts";
-import { holdOpen, systemClock } from "../lib/clock.ts";
+import { systemClock } from "../lib/clock.ts";
 import { silent } from "../lib/log.ts";
 import { removeServiceRules } from "../node/network/service-proxy.ts";
 import { closeNetwork } from "../node/network/site-network.ts";
@@ -71,22 +71,17 @@ export async function down(options: DownOptions): Promise<number> {
     console.log(`there is no site in ${directory}`);
     return existsSync(directory) ? 0 : 1;
   }
-  const release = holdOpen();
-  try {
-    const stopped = await stopKerb(directory);
-    console.log(
-      stopped ? `stopped Kerb (${settings.name})` : `Kerb was not running (${settings.name})`,
-    );
-    if (options.keepWorkloads || !isRoot) return 0;
-    const pods = await stopWorkloads(directory);
-    if (pods > 0) console.log(`stopped ${pods} pod${pods === 1 ? "" : "s"}`);
-    const { bridge, nftTable } = addressesOf(settings.slot);
-    await removeServiceRules(nftTable).catch(() => {});
-    await closeNetwork(bridge).catch(() => {});
-    unmountBelow(directory);
-    rmSync(join(containerdDirectory(directory), "state"), { recursive: true, force: true });
-    return 0;
-  } finally {
-    release();
-  }
+  const stopped = await stopKerb(directory);
+  console.log(
+    stopped ? `stopped Kerb (${settings.name})` : `Kerb was not running (${settings.name})`,
+  );
+  if (options.keepWorkloads || !isRoot) return 0;
+  const pods = await stopWorkloads(directory);
+  if (pods > 0) console.log(`stopped ${pods} pod${pods === 1 ? "" : "s"}`);
+  const { bridge, nftTable } = addressesOf(settings.slot);
+  await removeServiceRules(nftTable).catch(() => {});
+  await closeNetwork(bridge).catch(() => {});
+  unmountBelow(directory);
+  rmSync(join(containerdDirectory(directory), "state"), { recursive: true, force: true });
+  return 0;
 }

@@ -7,6 +7,7 @@ import { imageCommand } from "../cli/image.ts";
 import { statusCommand } from "../cli/status.ts";
 import { upCommand } from "../cli/up.ts";
 import { versionCommand } from "../cli/version.ts";
+import { holdOpen } from "../lib/clock.ts";
 import { StatusError } from "../lib/status-error.ts";
 import { defaultDataDirectory, kerbVersion, kubernetesVersion, logLevel } from "./config.ts";
 
@@ -42,6 +43,8 @@ function program(): Command {
 
 /** Runs one command line; resolves with the exit code. Errors are one clear sentence on stderr. */
 export async function main(args: string[]): Promise<number> {
+  // A command may wait on nothing but a timer or an idle connection, neither of which keeps Node alive.
+  const release = holdOpen();
   try {
     await program().parseAsync(args, { from: "user" });
     return Number(process.exitCode ?? 0);
@@ -51,5 +54,7 @@ export async function main(args: string[]): Promise<number> {
     console.error(`kerb: ${known ? error.message : String(error)}`);
     if (logLevel === "debug" && error instanceof Error) console.error(error.stack);
     return 1;
+  } finally {
+    release();
   }
 }

@@ -65,7 +65,10 @@ const nodes = resource("v1", "nodes");
 async function startControl({ plane, informers, log, scope }: Parts) {
   const client = plane.client("system:kube-controller-manager");
   const options = { client, clock, random, log, scope, informers, discover: plane.discover };
-  await startControllers(controllers(() => plane.pki.ca()), options);
+  await startControllers(
+    controllers(() => plane.pki.ca()),
+    options,
+  );
   const schedulerClient = plane.client("system:kube-scheduler");
   await startScheduler({
     client: schedulerClient,
