@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { constants, mkdirSync, openSync, rmSync } from "node:fs";
 import { Socket } from "node:net";
 import { join } from "node:path";
+import { sleep, systemClock } from "../lib/clock.ts";
 import type { Streams } from "../lib/node-connection.ts";
 import type { GrpcService } from "./grpc.ts";
 import { runCommand } from "../lib/run-command.ts";
@@ -23,7 +24,30 @@ interface Pipes {
   stderr: string | undefined;
 }
 
+interface Size {
+  width: number;
+  height: number;
+}
+
 const sigKill = 9;
+/** A client with a terminal tells its size at once; a command that starts before would see none. */
+const sizeMsMax = 100;
+
+async function* sizesFrom(pending: Promise<IteratorResult<Size>>, sizes: AsyncIterator<Size>) {
+  for (let one = await pending; !one.done; one = await sizes.next()) yield one.value;
+}
+
+/** The terminal's first size, when it comes in time, and those that follow. */
+async function sizesOf({ resize }: Streams) {
+  const sizes = resize?.[Symbol.asyncIterator]();
+  if (!sizes) return { later: undefined };
+  const next = sizes.next();
+  const first = await Promise.race([next, sleep(systemClock, sizeMsMax)]);
+  return {
+    size: first?.done ? undefined : first?.value,
+    later: sizesFrom(first ? sizes.next() : next, sizes),
+  };
+}
 
 async function makePipes({ directory, newId }: ExecServices, tty: boolean, input: boolean) {
   const folder = join(directory, newId());
@@ -83,11 +107,18 @@ export async function execInContainer(
   const { tasks } = services;
   const exec_id = services.newId();
   const call = { container_id: id, exec_id };
+  const { size, later } = tty ? await sizesOf(streams) : { later: undefined };
   const pipes = await makePipes(services, tty, streams.stdin !== undefined);
   try {
     const own = await processOf(services, id);
     const env = tty ? [...(own["env"] ?? []), "TERM=xterm"] : own["env"];
-    const spec = { ...own, args: command, terminal: tty, env };
+    const spec = {
+      ...own,
+      args: command,
+      terminal: tty,
+      env,
+      ...(size && { consoleSize: size }),
+    };
     await tasks.call("Exec", {
       ...call,
       stdin: pipes.stdin ?? "",
@@ -99,7 +130,7 @@ export async function execInContainer(
         value: Buffer.from(JSON.stringify(spec)),
       },
     });
-    return await runExec(services, call, pipes, streams);
+    return await runExec(services, call, pipes, { ...streams, resize: later });
   } finally {
     await tasks.call("DeleteProcess", call).catch(() => {});
     rmSync(pipes.folder, { recursive: true, force: true });

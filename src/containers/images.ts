@@ -27,7 +27,13 @@ export function fullReference(reference: string): string {
 }
 
 const ctr = (directory: string, ...args: string[]) =>
-  runCommand("ctr", ["--address", socketOf(directory), "--namespace", kubernetesNamespace, ...args]);
+  runCommand("ctr", [
+    "--address",
+    socketOf(directory),
+    "--namespace",
+    kubernetesNamespace,
+    ...args,
+  ]);
 
 /** Imports an archive; resolves with the references it brought, or the one asked for. */
 export async function importArchive(
