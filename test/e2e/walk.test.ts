@@ -34,7 +34,7 @@ test("a Deployment with ConfigMap, Secret and Service serves through its Cluster
 
 test("a pod reaches the Service by name", async () => {
   const pod = ["run", "asker", "--rm", "-i", "--restart=Never", "--image=busybox:kerb", "--"];
-  const page = await site.kubectl([...pod, "wget", "-qO-", "-T", "5", "http://web"]);
+  const page = await site.kubectl([...pod, "wget", "-qO-", "http://web"]);
   assert.match(page, /hello from the edge/);
 });
 

@@ -11,17 +11,38 @@ const applets =
     " ",
   );
 
+/** Debian's static busybox resolves names through the shared C library all the same. */
+function resolverFiles(): TarEntry[] {
+  const [triplet, loader] =
+    process.arch === "arm64"
+      ? ["aarch64-linux-gnu", "lib/ld-linux-aarch64.so.1"]
+      : ["x86_64-linux-gnu", "lib64/ld-linux-x86-64.so.2"];
+  const libraries = ["libc.so.6", "libresolv.so.2", "libnss_dns.so.2", "libnss_files.so.2"].map(
+    (name) => `lib/${triplet}/${name}`,
+  );
+  return [
+    ...["lib/", `lib/${triplet}/`, "lib64/"].map((path): TarEntry => ({ path, type: "directory" })),
+    ...[loader!, ...libraries]
+      .filter((path) => existsSync(`/${path}`))
+      .map((path): TarEntry => ({ path, data: readFileSync(`/${path}`), mode: 0o755 })),
+    { path: "etc/nsswitch.conf", data: Buffer.from("hosts: files dns\n") },
+  ];
+}
+
 /** The archive's bytes; `docker.io/library/busybox:kerb`. */
 export function busyboxArchive(): Buffer {
   const busybox = ["/bin/busybox", "/usr/bin/busybox"].find((path) => existsSync(path));
   if (!busybox) throw new Error("busybox-static is not installed");
   const files: TarEntry[] = [
-    ...["bin/", "etc/", "tmp/", "root/"].map(
-      (path): TarEntry => ({ path, type: "directory", mode: path === "tmp/" ? 0o1777 : 0o755 }),
-    ),
+    ...["bin/", "etc/", "tmp/", "root/"].map((path): TarEntry => ({
+      path,
+      type: "directory",
+      mode: path === "tmp/" ? 0o1777 : 0o755,
+    })),
     { path: "bin/busybox", data: readFileSync(busybox), mode: 0o755 },
     ...applets.map((name): TarEntry => ({ path: `bin/${name}`, type: "symlink", link: "busybox" })),
     { path: "etc/passwd", data: Buffer.from("root:x:0:0:root:/root:/bin/sh\n") },
+    ...resolverFiles(),
     { path: "etc/group", data: Buffer.from("root:x:0:\n") },
   ];
   return ociArchive({
