@@ -4,6 +4,7 @@ import { resource } from "../client/client.ts";
 import type { Draft, KubeObject } from "../kinds/object.ts";
 import { jsonEqual } from "../lib/json.ts";
 import { isStatus } from "../lib/status-error.ts";
+import { expectationsOf } from "./expectations.ts";
 import { controllerReference } from "./pod-template.ts";
 import { hasFinished, isReady, isTerminating } from "./pod-state.ts";
 import type { Controller, ControllerContext, Key } from "./runtime.ts";
@@ -25,7 +26,7 @@ export const selects = (selector: Record<string, string> | undefined, pod: KubeO
 };
 
 /** The pod's number for a Service port; undefined when the pod has no port of that name. */
-export function targetPort(port: any, pod: KubeObject): number | undefined {
+function targetPort(port: any, pod: KubeObject): number | undefined {
   const target = port.targetPort ?? port.port;
   if (typeof target === "number") return target;
   const sidecars = (pod.spec.initContainers ?? []).filter((c: any) => c.restartPolicy === "Always");
@@ -38,6 +39,24 @@ export function targetPort(port: any, pod: KubeObject): number | undefined {
   }
   return undefined;
 }
+
+export interface EndpointPort {
+  /** "" for the one port of a Service that names none. */
+  name: string;
+  protocol: string;
+  port: number;
+  appProtocol?: string;
+}
+
+/** The ports of a Service that `pod` has, as numbers. */
+export const portsOf = (service: KubeObject, pod: KubeObject): EndpointPort[] =>
+  (service.spec.ports ?? []).flatMap((port: any) => {
+    const number = targetPort(port, pod);
+    const { name = "", protocol = "TCP", appProtocol } = port;
+    return number === undefined
+      ? []
+      : [{ name, protocol, port: number, ...(appProtocol && { appProtocol }) }];
+  });
 
 function endpointOf(pod: KubeObject, service: KubeObject, zone: string | undefined) {
   const serving = isReady(pod);
@@ -70,13 +89,7 @@ export function planSlices(
   const groups = new Map<string, WantedSlice>();
   for (const pod of members) {
     if (!pod.status?.podIP || hasFinished(pod)) continue;
-    const ports = (service.spec.ports ?? []).flatMap((port: any) => {
-      const number = targetPort(port, pod);
-      const { name = "", protocol = "TCP", appProtocol } = port;
-      return number === undefined
-        ? []
-        : [{ name, protocol, port: number, ...(appProtocol && { appProtocol }) }];
-    });
+    const ports = portsOf(service, pod);
     const key = JSON.stringify(ports);
     const group: WantedSlice = groups.get(key) ?? { ports, endpoints: [] };
     group.endpoints.push(endpointOf(pod, service, zoneOf(pod.spec.nodeName)));
@@ -113,35 +126,47 @@ function draftOf(service: KubeObject, slice: WantedSlice): Draft {
   };
 }
 
-async function write(service: KubeObject, wanted: WantedSlice[], context: ControllerContext) {
-  const { client } = context;
-  const { namespace, name } = service.metadata;
-  const target = { ...endpointSlices, namespace };
-  const known = context
-    .informer(endpointSlices)
-    .byIndex("service", `${namespace}/${name}`)
-    .filter(({ metadata }) => metadata.labels?.[managedBy] === manager);
+export interface SlicePlan {
+  create: WantedSlice[];
+  update: { slice: KubeObject; to: WantedSlice }[];
+  delete: KubeObject[];
+}
+
+/** What to do so that `known` become the `wanted`; a Service without endpoints keeps an empty slice. Pure. */
+export function planWrites(wanted: WantedSlice[], known: KubeObject[]): SlicePlan {
   const spare = [...known];
-  const changed: WantedSlice[] = [];
-  for (const slice of wanted.length > 0 ? wanted : [{ ports: [], endpoints: [] }]) {
+  const changed = (wanted.length > 0 ? wanted : [{ ports: [], endpoints: [] }]).filter((slice) => {
     const same = spare.findIndex(
       (one) =>
         jsonEqual(one["endpoints"] ?? [], slice.endpoints) &&
         jsonEqual(one["ports"] ?? [], slice.ports),
     );
     if (same >= 0) spare.splice(same, 1);
-    else changed.push(slice);
+    return same < 0;
+  });
+  const reused = spare.splice(0, changed.length);
+  return {
+    update: reused.map((slice, i) => ({ slice, to: changed[i]! })),
+    create: changed.slice(reused.length),
+    delete: spare,
+  };
+}
+
+async function write(service: KubeObject, plan: SlicePlan, context: ControllerContext) {
+  const { client } = context;
+  const { namespace, name } = service.metadata;
+  const key = `${namespace}/${name}`;
+  const target = { ...endpointSlices, namespace };
+  for (const { slice, to } of plan.update) {
+    const { labels } = draftOf(service, to).metadata!;
+    const { name: at, uid } = slice.metadata;
+    await client.patch({ ...target, name: at }, "merge", { metadata: { uid, labels }, ...to });
   }
-  for (const slice of changed) {
-    const reused = spare.shift();
-    const draft = draftOf(service, slice);
-    if (reused) {
-      const { labels } = draft.metadata!;
-      const at = { ...target, name: reused.metadata.name };
-      await client.patch(at, "merge", { metadata: { labels }, ...slice });
-    } else await client.create(target, draft);
+  for (const slice of plan.create) {
+    const created = await client.create(target, draftOf(service, slice));
+    expectationsOf(context).created(key, created);
   }
-  for (const { metadata } of spare) {
+  for (const { metadata } of plan.delete) {
     await client.delete({ ...target, name: metadata.name }).catch((error: unknown) => {
       if (!isStatus(error, "NotFound")) throw error;
     });
@@ -151,6 +176,9 @@ async function write(service: KubeObject, wanted: WantedSlice[], context: Contro
 async function reconcile(key: Key, context: ControllerContext) {
   const [namespace, name] = key.split("/") as [string, string];
   const service = context.informer(services).get(name, namespace);
+  const expectations = expectationsOf(context);
+  // Slices are named by chance: one that the cache does not show yet would be made twice.
+  if (!expectations.met(key, context.informer(endpointSlices))) return context.wakeAfter(key, 1000);
   if (!service || service.metadata.deletionTimestamp) return;
   if (!service.spec.selector || service.spec.type === "ExternalName") return;
   const members = context
@@ -159,7 +187,11 @@ async function reconcile(key: Key, context: ControllerContext) {
     .filter((pod) => selects(service.spec.selector, pod));
   const zoneOf = (node: string) =>
     context.informer(nodes).get(node)?.metadata.labels?.["topology.kubernetes.io/zone"];
-  await write(service, planSlices(service, members, zoneOf), context);
+  const known = context
+    .informer(endpointSlices)
+    .byIndex("service", key)
+    .filter(({ metadata }) => metadata.labels?.[managedBy] === manager);
+  await write(service, planWrites(planSlices(service, members, zoneOf), known), context);
 }
 
 /** The Services of which a pod is or was a member. */

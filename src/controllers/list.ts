@@ -3,6 +3,7 @@ import { cronJob } from "./cron-job.ts";
 import { daemonSet } from "./daemon-set.ts";
 import { deploymentController } from "./deployment.ts";
 import { endpointSliceController } from "./endpoint-slice.ts";
+import { endpointsController } from "./endpoints.ts";
 import { eventTtlController } from "./event-ttl.ts";
 import { job } from "./job.ts";
 import { namespaceController } from "./namespace.ts";
@@ -20,6 +21,7 @@ export const controllers = (ca: () => string): Controller[] => [
   daemonSet,
   deploymentController,
   endpointSliceController,
+  endpointsController,
   eventTtlController,
   job,
   namespaceController,
