@@ -32,11 +32,14 @@ function pruneValue(
   last: FieldSet,
   kept: FieldSet | undefined,
 ): unknown {
-  if (!kept) return undefined;
   if (isObject(value) && (type.shape === "map" || type.shape === "any")) {
-    const out = pruneMap(type, value, last, kept);
+    // A leaf goes as a whole; a map goes only as far as it was owned, for the server's own fields lie
+    // beside the manager's (a name in the metadata).
+    if (!kept && Object.keys(last).length === 0) return undefined;
+    const out = pruneMap(type, value, last, kept ?? {});
     return out !== value && Object.keys(out).length === 0 ? undefined : out;
   }
+  if (!kept) return undefined;
   if (Array.isArray(value) && (type.shape === "list" || type.shape === "set")) {
     const out = pruneList(type, value, last, kept);
     return out !== value && out.length === 0 ? undefined : out;
