@@ -68,6 +68,7 @@ export function sandboxMessage(config: SandboxConfig): Message {
       sysctls: config.sysctls,
       security_context: {
         namespace_options: namespaceOptions(config),
+        privileged: securityContext["privileged"] === true,
         supplemental_groups: groups(securityContext),
         ...user(securityContext),
         seccomp: seccomp(securityContext["seccompProfile"]),

@@ -10,6 +10,9 @@ export type Message = Record<string, any>;
 export const isGrpc = (error: unknown, ...codes: (keyof typeof status)[]) =>
   codes.some((code) => (error as Partial<ServiceError>)?.code === status[code]);
 
+/** Users see the server's own words, without gRPC's code before them. */
+const plain = (error: ServiceError) => Object.assign(error, { message: error.details });
+
 export interface GrpcService {
   call(method: string, request: Message, options?: { timeoutMs?: number }): Promise<any>;
   /** Yields until the signal aborts or the server ends the stream. */
@@ -71,7 +74,7 @@ export class GrpcConnection {
             request,
             headers,
             options,
-            (error, answer) => (error ? reject(error) : resolve(answer)),
+            (error, answer) => (error ? reject(plain(error)) : resolve(answer)),
           );
         }),
       stream: (method, request, signal) => {

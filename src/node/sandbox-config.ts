@@ -1,7 +1,7 @@
 // A pod's sandbox as the runtime makes it. Pure.
 import { hostnameOf } from "./host-files.ts";
 import { allContainers } from "./pod.ts";
-import type { Pod } from "./pod.ts";
+import type { Container, Pod } from "./pod.ts";
 import { cgroupParent } from "./resources.ts";
 import type { SandboxConfig } from "./runtime.ts";
 
@@ -47,6 +47,8 @@ export function parseResolvConf(text: string): SandboxConfig["dns"] {
   return result;
 }
 
+const isPrivileged = ({ securityContext }: Container) => securityContext?.privileged === true;
+
 export interface SandboxSettings {
   dns: DnsSettings;
   cgroupRoot: string;
@@ -88,7 +90,11 @@ export function sandboxConfig(
           })),
     logDirectory,
     cgroupParent: cgroupParent(cgroupRoot, pod),
-    securityContext: spec.securityContext ?? {},
+    securityContext: {
+      ...spec.securityContext,
+      // A sandbox must allow what any of its containers wants.
+      ...(allContainers(pod).some(isPrivileged) && { privileged: true }),
+    },
     handler: "",
   };
 }
