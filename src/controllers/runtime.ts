@@ -74,9 +74,25 @@ export interface ControllersOptions {
   informers: Informers;
   /** Every listable resource that the server has now, from discovery. */
   discover: () => Promise<DiscoveredResource[]>;
+  /** Told of every reconcile, for metrics. */
+  observe?: (reconciled: { controller: string; ms: number; failed: boolean }) => void;
 }
 
 const workersDefault = 4;
+/** A key that fails more often than this is worth a warning. */
+const quietFailures = 3;
+
+/** The outputs that more than one controller writes, with their writers. */
+export function sharedOutputs(controllers: Controller[]): Map<string, string[]> {
+  const writers = new Map<string, string[]>();
+  for (const { name, outputs } of controllers) {
+    for (const output of outputs) {
+      const key = resourceKey(output);
+      writers.set(key, [...(writers.get(key) ?? []), name]);
+    }
+  }
+  return new Map([...writers].filter(([, names]) => names.length > 1));
+}
 
 function eachKey(input: Input, context: ControllerContext, wake: (key: Key) => void) {
   const keys = input.keys ?? ((object: KubeObject) => [keyOf(object)]);
@@ -85,23 +101,51 @@ function eachKey(input: Input, context: ControllerContext, wake: (key: Key) => v
   };
 }
 
-async function startController(controller: Controller, options: ControllersOptions) {
-  const { client, clock, random, scope, informers, discover } = options;
-  const log = options.log.with({ controller: controller.name });
-  const queue = new WorkQueue({
+function queueOf(
+  controller: Controller,
+  context: () => ControllerContext,
+  options: ControllersOptions,
+) {
+  const { clock, log, observe } = options;
+  const { name } = controller;
+  return new WorkQueue({
     clock,
     workers: controller.workers ?? workersDefault,
-    work: (key) => controller.reconcile(key, context),
+    work: async (key) => {
+      const began = clock.monotonic();
+      let failed = true;
+      try {
+        await controller.reconcile(key, context());
+        failed = false;
+      } finally {
+        observe?.({ controller: name, ms: clock.monotonic() - began, failed });
+      }
+    },
     onError: (key, error, failures) =>
-      log[failures > 3 ? "warn" : "debug"]("reconcile failed", {
+      log[failures > quietFailures ? "warn" : "debug"]("reconcile failed", {
         key,
         failures,
         error: String(error),
       }),
   });
-  const own = new Map(
-    controller.inputs.map((input) => [resourceKey(input.resource), informers.get(input)]),
-  );
+}
+
+/** Wakes the keys of every object of `input`, now and whenever one changes. */
+function subscribe(input: Input, context: ControllerContext, queue: WorkQueue, informer: Informer) {
+  const wake = eachKey(input, context, (key) => queue.add(key));
+  return informer.subscribe({
+    onAdd: (object) => wake(object),
+    onUpdate: (object, previous) => wake(object, previous),
+    onDelete: (object) => wake(object),
+  });
+}
+
+async function startController(controller: Controller, options: ControllersOptions) {
+  const { client, clock, random, scope, informers, discover } = options;
+  const { name, inputs, resyncMs } = controller;
+  const log = options.log.with({ controller: name });
+  const queue = queueOf(controller, () => context, { ...options, log });
+  const own = new Map(inputs.map((input) => [resourceKey(input.resource), informers.get(input)]));
   const context: ControllerContext = {
     client,
     clock,
@@ -112,46 +156,33 @@ async function startController(controller: Controller, options: ControllersOptio
     informer: (wanted) => {
       const informer = own.get(resourceKey(wanted));
       if (informer) return informer;
-      throw new Error(`${controller.name} reads ${wanted.resource} but does not declare it`);
+      throw new Error(`${name} reads ${wanted.resource} but does not declare it`);
     },
-    event: eventRecorder({
-      client,
-      clock,
-      random,
-      log,
-      component: `${controller.name}-controller`,
-    }),
+    event: eventRecorder({ client, clock, random, log, component: `${name}-controller` }),
     wakeAfter: (key, ms) => queue.addAfter(key, ms),
   };
-  await Promise.all([...own.values()].map((informer) => informer.synced()));
+  await Promise.all(inputs.map((input) => informers.get(input).synced()));
   await controller.start?.(context);
-  for (const input of controller.inputs) {
-    const wake = eachKey(input, context, (key) => queue.add(key));
-    const informer = informers.get(input);
-    scope.defer(
-      informer.subscribe({
-        onAdd: (object) => wake(object),
-        onUpdate: (object, previous) => wake(object, previous),
-        onDelete: (object) => wake(object),
-      }),
-    );
+  for (const input of inputs) {
+    scope.defer(subscribe(input, context, queue, informers.get(input)));
   }
-  if (controller.resyncMs !== undefined) {
-    const [first] = controller.inputs;
-    const wake = eachKey(first!, context, (key) => queue.add(key));
-    scope.defer(
-      clock.every(controller.resyncMs, () =>
-        informers
-          .get(first!)
-          .list()
-          .forEach((o) => wake(o)),
-      ),
-    );
+  const [first] = inputs;
+  if (resyncMs !== undefined && first) {
+    const wake = eachKey(first, context, (key) => queue.add(key));
+    const all = () =>
+      informers
+        .get(first)
+        .list()
+        .forEach((object) => wake(object));
+    scope.defer(clock.every(resyncMs, all));
   }
   scope.defer(() => queue.stop());
 }
 
 /** Resolves once every controller has seen its inputs whole and works. */
 export async function startControllers(controllers: Controller[], options: ControllersOptions) {
+  for (const [output, writers] of sharedOutputs(controllers)) {
+    options.log.debug("an output has several writers", { output, writers });
+  }
   await Promise.all(controllers.map((controller) => startController(controller, options)));
 }

@@ -144,7 +144,8 @@ export function deploymentStatus(rollout: Rollout) {
     : conditions.filter(({ type }) => type !== "ReplicaFailure");
   const waits =
     progressing?.status !== "False" && !isComplete(deployment, now) && !deployment.spec.paused;
-  const deadlineMs = deadlineMsOf(deployment);
+  const since = Date.parse(String(progressing?.["lastUpdateTime"] ?? "")) || rollout.now;
+  const deadlineMs = Math.max(0, since + deadlineMsOf(deployment) - rollout.now);
   return {
     status: {
       ...now,
