@@ -12,11 +12,15 @@ export interface RunningSite {
 
 const bootId = () => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 
-/** Field 22 of /proc/PID/stat, counted after the command's name, which may hold blanks. */
+/**
+ * Field 22 of /proc/PID/stat, counted after the command's name, which may hold blanks. One that was killed
+ * and not yet waited for (state Z) runs no more.
+ */
 function startTicks(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" ? undefined : fields[19];
   } catch {
     return undefined;
   }
