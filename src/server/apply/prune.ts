@@ -53,7 +53,9 @@ function pruneList(type: FieldType, list: unknown[], last: FieldSet, kept: Field
     const element = elementOf(type, item, index);
     const before = last[element];
     if (!before) return [item];
-    const child = pruneValue(type.item?.() ?? anyType, item, before, kept[element]);
+    // An item that nobody names any more goes with all that was defaulted in it.
+    const left = kept[element];
+    const child = left && pruneValue(type.item?.() ?? anyType, item, before, left);
     if (child === item) return [item];
     changed = true;
     return child === undefined ? [] : [child];
