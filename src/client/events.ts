@@ -11,6 +11,8 @@ import type { Client } from "./client.ts";
 const events = resource("v1", "events");
 /** Distinct events remembered for counting. */
 const rememberedMax = 1000;
+/** Characters of an object's name that its events' names begin with. */
+const nameMax = 200;
 /** A burst that one object may have, and how fast it gets tokens back. */
 const burstMax = 25;
 const tokenMs = 5000;
@@ -40,59 +42,77 @@ interface Seen {
   written: Promise<unknown>;
 }
 
-interface Bucket {
-  tokens: number;
-  at: number;
-}
+/** Lets each object have a burst of events, and then one every `tokenMs`. */
+class Limiter {
+  readonly #clock: Clock;
+  readonly #buckets = new Map<string, { tokens: number; at: number }>();
 
-export function eventRecorder(options: RecorderOptions): RecordEvent {
-  const { client, clock, random, log, component, host } = options;
-  const seen = new Map<string, Seen>();
-  const buckets = new Map<string, Bucket>();
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
-  const allowed = (uid: string) => {
-    const now = clock.monotonic();
-    const bucket = buckets.get(uid) ?? { tokens: burstMax, at: now };
+  take(uid: string): boolean {
+    const now = this.#clock.monotonic();
+    const bucket = this.#buckets.get(uid) ?? { tokens: burstMax, at: now };
     const gained = Math.floor((now - bucket.at) / tokenMs);
     bucket.tokens = Math.min(burstMax, bucket.tokens + gained);
     bucket.at += gained * tokenMs;
-    if (buckets.size >= rememberedMax) buckets.clear();
-    buckets.set(uid, bucket);
+    if (this.#buckets.size >= rememberedMax) this.#buckets.clear();
+    this.#buckets.set(uid, bucket);
     if (bucket.tokens <= 0) return false;
     bucket.tokens -= 1;
     return true;
-  };
+  }
+}
 
-  const create = (object: KubeObject, type: string, reason: string, message: string): Seen => {
-    const namespace = object.metadata.namespace ?? "default";
-    const name = `${object.metadata.name.slice(0, 200)}.${clock.now().toString(16)}${random.suffix(5)}`;
-    const now = timestamp(clock.now());
-    const { apiVersion, kind, metadata } = object;
-    const involvedObject = {
+interface Told {
+  object: KubeObject;
+  type: "Normal" | "Warning";
+  reason: string;
+  message: string;
+}
+
+function draftOf({ object, type, reason, message }: Told, options: RecorderOptions) {
+  const { clock, random, component, host } = options;
+  const { apiVersion, kind, metadata } = object;
+  const { name, namespace, uid, resourceVersion } = metadata;
+  const now = timestamp(clock.now());
+  return {
+    apiVersion: "v1",
+    kind: "Event",
+    metadata: {
+      name: `${name.slice(0, nameMax)}.${clock.now().toString(16)}${random.suffix(5)}`,
+      namespace: namespace ?? "default",
+    },
+    involvedObject: {
       apiVersion,
       kind,
-      name: metadata.name,
-      ...(metadata.namespace && { namespace: metadata.namespace }),
-      uid: metadata.uid,
-      resourceVersion: metadata.resourceVersion,
-    };
-    const event = {
-      apiVersion: "v1",
-      kind: "Event",
-      metadata: { name, namespace },
-      involvedObject,
-      type,
-      reason,
-      message,
-      source: { component, ...(host && { host }) },
-      reportingComponent: component,
-      reportingInstance: host ?? component,
-      firstTimestamp: now,
-      lastTimestamp: now,
-      count: 1,
-    };
-    const written = client.create({ ...events, namespace }, event);
-    return { name, namespace, count: 1, written };
+      name,
+      ...(namespace && { namespace }),
+      uid,
+      resourceVersion,
+    },
+    type,
+    reason,
+    message,
+    source: { component, ...(host && { host }) },
+    reportingComponent: component,
+    reportingInstance: host ?? component,
+    firstTimestamp: now,
+    lastTimestamp: now,
+    count: 1,
+  };
+}
+
+export function eventRecorder(options: RecorderOptions): RecordEvent {
+  const { client, clock, log } = options;
+  const seen = new Map<string, Seen>();
+  const limiter = new Limiter(clock);
+
+  const create = (told: Told): Seen => {
+    const event = draftOf(told, options);
+    const { name, namespace } = event.metadata;
+    return { name, namespace, count: 1, written: client.create({ ...events, namespace }, event) };
   };
 
   const repeat = (before: Seen) => {
@@ -103,11 +123,12 @@ export function eventRecorder(options: RecorderOptions): RecordEvent {
   };
 
   return (object, type, reason, message) => {
-    if (!allowed(object.metadata.uid)) return;
-    const key = `${object.metadata.uid}/${type}/${reason}/${message}`;
+    const { uid } = object.metadata;
+    if (!limiter.take(uid)) return;
+    const key = `${uid}/${type}/${reason}/${message}`;
     const known = seen.get(key);
     if (seen.size >= rememberedMax) seen.clear();
-    const entry = known ?? create(object, type, reason, message);
+    const entry = known ?? create({ object, type, reason, message });
     if (known) repeat(known);
     seen.set(key, entry);
     entry.written.catch((error: Error) => {

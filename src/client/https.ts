@@ -88,36 +88,36 @@ function nameItems<T extends KubeObject>(list: ObjectList<T>): ObjectList<T> {
   return list;
 }
 
-/** A client of the cluster behind `connection`; `close` ends what is still open. */
-export function httpsClient(
-  connection: Connection,
-  { agent = "kerb", clock = systemClock, requestMsMax = 60_000 }: HttpsOptions = {},
-): Client & { close(): void } {
-  const session = new Http2Session(connection, clock);
-  const base = new URL(connection.server).pathname.replace(/\/$/, "");
+/** The error that an answer means, also when it is not a Status (a proxy's page, say). */
+function statusOf(code: number, text: string): StatusError {
+  try {
+    return StatusError.from(JSON.parse(text));
+  } catch {
+    return new StatusError("InternalError", text.slice(0, 200) || `HTTP ${code}`, { code });
+  }
+}
 
-  function open(method: string, target: Target, { query, body, contentType, signal }: Sent) {
-    signal?.throwIfAborted();
-    const search = query && query.size > 0 ? `?${query}` : "";
-    const token = connection.token?.();
-    const headers = {
-      ":method": method,
-      ":path": `${base}${pathOf(target)}${search}`,
-      accept: "application/json",
-      "user-agent": agent,
-      ...(token && { authorization: `Bearer ${token}` }),
-      ...(body !== undefined && { "content-type": contentType ?? "application/json" }),
-    };
-    const stream = session.request(headers, body === undefined);
-    if (body !== undefined) stream.end(JSON.stringify(body));
-    const abort = () => stream.close(NGHTTP2_CANCEL);
-    signal?.addEventListener("abort", abort, { once: true });
-    stream.once("close", () => signal?.removeEventListener("abort", abort));
-    return stream;
+class Transport {
+  readonly #connection: Connection;
+  readonly #options: Required<HttpsOptions>;
+  readonly #session: Http2Session;
+  /** What the server's URL holds before `/api`. */
+  readonly #base: string;
+
+  constructor(connection: Connection, options: Required<HttpsOptions>) {
+    this.#connection = connection;
+    this.#options = options;
+    this.#session = new Http2Session(connection, options.clock);
+    this.#base = new URL(connection.server).pathname.replace(/\/$/, "");
   }
 
-  async function ask<T>(method: string, target: Target, sent: Sent = {}): Promise<T> {
-    const stream = open(method, target, sent);
+  close() {
+    this.#session.close();
+  }
+
+  async ask<T>(method: string, target: Target, sent: Sent = {}): Promise<T> {
+    const { clock, requestMsMax } = this.#options;
+    const stream = this.#open(method, target, sent);
     let late = false;
     const cancel = clock.after(requestMsMax, () => {
       late = true;
@@ -137,16 +137,13 @@ export function httpsClient(
     }
   }
 
-  async function* watch(
-    target: Target,
-    options: WatchOptions = {},
-  ): AsyncIterable<WatchEvent<any>> {
+  async *watch(target: Target, options: WatchOptions = {}): AsyncIterable<WatchEvent<any>> {
     const { signal, ...rest } = options;
     const match =
       rest.sendInitialEvents === undefined ? {} : { resourceVersionMatch: "NotOlderThan" };
     const query = queryOf(rest, { watch: "true", ...match });
     if (signal?.aborted) return;
-    const stream = open("GET", target, { query, signal });
+    const stream = this.#open("GET", target, { query, signal });
     try {
       const code = await responseOf(stream);
       if (code >= 400) throw statusOf(code, await textOf(stream));
@@ -158,12 +155,40 @@ export function httpsClient(
     }
   }
 
+  #open(method: string, target: Target, { query, body, contentType, signal }: Sent) {
+    signal?.throwIfAborted();
+    const search = query && query.size > 0 ? `?${query}` : "";
+    const token = this.#connection.token?.();
+    const headers = {
+      ":method": method,
+      ":path": `${this.#base}${pathOf(target)}${search}`,
+      accept: "application/json",
+      "user-agent": this.#options.agent,
+      ...(token && { authorization: `Bearer ${token}` }),
+      ...(body !== undefined && { "content-type": contentType ?? "application/json" }),
+    };
+    const stream = this.#session.request(headers, body === undefined);
+    if (body !== undefined) stream.end(JSON.stringify(body));
+    const abort = () => stream.close(NGHTTP2_CANCEL);
+    signal?.addEventListener("abort", abort, { once: true });
+    stream.once("close", () => signal?.removeEventListener("abort", abort));
+    return stream;
+  }
+}
+
+/** A client of the cluster behind `connection`; `close` ends what is still open. */
+export function httpsClient(
+  connection: Connection,
+  { agent = "kerb", clock = systemClock, requestMsMax = 60_000 }: HttpsOptions = {},
+): Client & { close(): void } {
+  const transport = new Transport(connection, { agent, clock, requestMsMax });
+  const ask: Transport["ask"] = (method, target, sent) => transport.ask(method, target, sent);
   return {
+    close: () => transport.close(),
     get: (target, signal) => ask("GET", target, { signal }),
     list: async <T extends KubeObject>(target: Target, { signal, ...options }: ListOptions = {}) =>
       nameItems(await ask<ObjectList<T>>("GET", target, { query: queryOf(options), signal })),
-    watch,
-    close: () => session.close(),
+    watch: (target, options) => transport.watch(target, options),
     create: (target, body, options) => ask("POST", target, { query: queryOf(options), body }),
     update: (target, body, options) => ask("PUT", target, { query: queryOf(options), body }),
     patch: (target, type, body, options) =>
@@ -175,13 +200,4 @@ export function httpsClient(
       await ask("DELETE", target, { query, body: deleteBody(options), signal });
     },
   };
-}
-
-/** The error that an answer means, also when it is not a Status (a proxy's page, say). */
-function statusOf(code: number, text: string): StatusError {
-  try {
-    return StatusError.from(JSON.parse(text));
-  } catch {
-    return new StatusError("InternalError", text.slice(0, 200) || `HTTP ${code}`, { code });
-  }
 }
