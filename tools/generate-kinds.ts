@@ -89,7 +89,7 @@ for (const [path, item] of Object.entries(swagger.paths as Any)) {
     continue;
   }
   const gvk = actions[0]["x-kubernetes-group-version-kind"];
-  const resource = resources.get(key) ?? {
+  const resource: Resource = resources.get(key) ?? {
     group,
     version: version!,
     kind: gvk.kind,

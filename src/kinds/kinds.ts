@@ -1,6 +1,7 @@
 // The register of what is served. Built-in kinds come from data; CustomResourceDefinitions add and remove
 // theirs while the server runs. Listeners (discovery, OpenAPI) are told after each change.
 import { behaviours } from "./behaviours.ts";
+import { columns } from "./columns.ts";
 import definitions from "./data/definitions.json" with { type: "json" };
 import kindNames from "./data/kinds.json" with { type: "json" };
 import resources from "./data/resources.json" with { type: "json" };
@@ -129,7 +130,7 @@ function builtinKind(resource: (typeof resources)[keyof typeof resources]): Kind
     listKind: `${kind}List`,
     shortNames: [],
     categories: [],
-    columns: [],
+    columns: columns[name] ?? [],
     schema: { ref },
     ...namings[name],
     ...(kindDefaults[name] && { defaults: kindDefaults[name] }),

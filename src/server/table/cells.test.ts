@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { humanDuration } from "./age.ts";
+import { humanDuration } from "../../lib/human-duration.ts";
 import { jsonPath } from "./json-path.ts";
 
 const second = 1000;

@@ -2,7 +2,7 @@
 // JSONPath; a kind without columns shows its name and creation time.
 import type { Column, Kind } from "../../kinds/kind.ts";
 import type { KubeObject } from "../../kinds/object.ts";
-import { age } from "./age.ts";
+import { age } from "../../lib/human-duration.ts";
 import { jsonPath } from "./json-path.ts";
 
 type Cell = string | number | boolean | null;
@@ -27,7 +27,7 @@ const ageColumn: Column = {
 /** The columns of a kind: the name first, whatever the kind says. */
 export function columnsOf(kind: Kind): Column[] {
   if (kind.columns.length === 0) return [nameColumn, ageColumn];
-  return kind.columns[0]!.name === "Name" ? kind.columns : [nameColumn, ...kind.columns];
+  return kind.columns.some(({ name }) => name === "Name") ? kind.columns : [nameColumn, ...kind.columns];
 }
 
 function convert(column: Column, value: unknown, now: number): Cell {
