@@ -9,6 +9,8 @@ import {
   openSync,
   readFileSync,
   rmSync,
+  statSync,
+  truncateSync,
   watch,
   writeFileSync,
 } from "node:fs";
@@ -26,6 +28,7 @@ export interface ContainerdPaths {
 
 export const socketOf = (directory: string) => join(directory, "containerd.sock");
 export const pauseImage = "kerb.internal/pause:1";
+const logBytesMax = 4 * 2 ** 20;
 const startMsMax = 20_000;
 const stopMsMax = 10_000;
 
@@ -95,17 +98,24 @@ export function containerdPid(directory: string): number | undefined {
   }
 }
 
+/** A containerd that runs goes on writing at the log's new end. */
+function trimLog(path: string) {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  if (size > logBytesMax) truncateSync(path);
+}
+
 /** Resolves once the socket answers. A running containerd is adopted. */
 export async function startContainerd(paths: ContainerdPaths, clock: Clock): Promise<void> {
   const { directory, binary } = paths;
   const socket = socketOf(directory);
   for (const folder of ["net.d", "certs.d"])
     mkdirSync(join(directory, folder), { recursive: true, mode: 0o700 });
+  const logFile = join(directory, "containerd.log");
+  trimLog(logFile);
   if (containerdPid(directory) !== undefined && (await answers(socket))) return;
   rmSync(socket, { force: true });
   const config = join(directory, "config.toml");
   writeFileSync(config, containerdConfig(paths, !mayLowerOomScore()), { mode: 0o600 });
-  const logFile = join(directory, "containerd.log");
   const output = openSync(logFile, "a", 0o600);
   const child = spawn(binary, ["--config", config, "--log-level", "warn"], {
     detached: true,
