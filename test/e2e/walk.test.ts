@@ -34,7 +34,9 @@ test("a Deployment with ConfigMap, Secret and Service serves through its Cluster
 
 test("a pod reaches the Service by name", async () => {
   const pod = ["run", "asker", "--rm", "-i", "--restart=Never", "--image=busybox:kerb", "--"];
-  const page = await site.kubectl([...pod, "wget", "-qO-", "http://web"]);
+  // It waits for the end of its input, so kubectl is attached before it says anything.
+  const script = "cat > /dev/null; wget -qO- http://web";
+  const page = await site.kubectl([...pod, "sh", "-c", script], { input: "go" });
   assert.match(page, /hello from the edge/);
 });
 
