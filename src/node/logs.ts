@@ -1,6 +1,7 @@
 // Reads a container's log: the files that rotation put aside, oldest first, then the one in use, and what is
 // still to come.
 import { watch } from "node:fs";
+import type { FSWatcher } from "node:fs";
 import { open, readdir } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -107,26 +108,53 @@ class Lines {
   }
 }
 
-/** Resolves when the folder changed, or after a while, or when the reader goes away. */
-function untilChange(path: string, clock: Clock, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      cancel();
-      watcher?.close();
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const cancel = clock.after(lookMs, end);
-    let watcher: ReturnType<typeof watch> | undefined;
+/** Wakes a follower when the log's folder changed since it last waited, and every while. */
+class Changes {
+  readonly #log: ReadLog;
+  #watcher: FSWatcher | undefined;
+  #changed = false;
+  #wake = () => {};
+
+  constructor(log: ReadLog) {
+    this.#log = log;
+    log.signal.addEventListener("abort", this.#tell, { once: true });
+    this.#watch();
+  }
+
+  readonly #tell = () => {
+    this.#changed = true;
+    this.#wake();
+  };
+
+  #watch() {
     try {
-      watcher = watch(dirname(path), { persistent: false }, end);
-      watcher.on("error", end);
+      this.#watcher ??= watch(dirname(this.#log.path), { persistent: false }, this.#tell);
+      this.#watcher.on("error", this.#tell);
     } catch {
       // The folder is not there yet; the timer looks again.
     }
-    signal.addEventListener("abort", end, { once: true });
-    if (signal.aborted) end();
-  });
+  }
+
+  next(): Promise<void> {
+    const { clock, signal } = this.#log;
+    this.#watch();
+    return new Promise((resolve) => {
+      const end = () => {
+        cancel();
+        this.#wake = () => {};
+        this.#changed = false;
+        resolve();
+      };
+      const cancel = clock.after(lookMs, end);
+      this.#wake = end;
+      if (this.#changed || signal.aborted) end();
+    });
+  }
+
+  close() {
+    this.#log.signal.removeEventListener("abort", this.#tell);
+    this.#watcher?.close();
+  }
 }
 
 async function* readOn(file: FileHandle, at: { offset: number }): AsyncGenerator<Buffer> {
@@ -148,9 +176,10 @@ const inode = async (path: string) => {
 
 /** The bytes of the file in use from `offset` on, through rotations, until nothing more comes. */
 async function* follow(log: ReadLog, start: Start | undefined): AsyncGenerator<Buffer> {
-  const { path, clock, signal, running } = log;
+  const { path, signal, running } = log;
   let file = start && (await open(path).catch(() => undefined));
   const at = { offset: start?.offset ?? 0 };
+  const changes = new Changes(log);
   try {
     while (!signal.aborted) {
       const goesOn = await running();
@@ -164,9 +193,10 @@ async function* follow(log: ReadLog, start: Start | undefined): AsyncGenerator<B
         continue;
       }
       if (!goesOn) return;
-      await untilChange(path, clock, signal);
+      await changes.next();
     }
   } finally {
+    changes.close();
     await file?.close();
   }
 }
