@@ -37,7 +37,7 @@ function program(): Command {
       node: process.version,
     }),
   ];
-  for (const command of commands) kerb.addCommand(command.exitOverride());
+  for (const command of commands) kerb.addCommand(command.copyInheritedSettings(kerb));
   return kerb;
 }
 
