@@ -2,9 +2,20 @@
 import { jobSelector } from "./batch/defaults.ts";
 import { namespaceFinalizer } from "./core/defaults.ts";
 import type { Kind } from "./kind.ts";
+import { qosClassOf } from "../lib/qos-class.ts";
 
 /** By resource name: plural, a dot and the group unless core. */
 export const behaviours: Record<string, Partial<Kind>> = {
   namespaces: { prepareForCreate: namespaceFinalizer },
+  pods: {
+    prepareForCreate: (pod) => {
+      pod.status = { phase: "Pending", qosClass: qosClassOf(pod.spec) };
+    },
+  },
+  persistentvolumeclaims: {
+    prepareForCreate: (claim) => {
+      claim.status = { phase: "Pending" };
+    },
+  },
   "jobs.batch": { prepareForCreate: jobSelector },
 };

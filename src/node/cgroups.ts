@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { podRequests } from "../lib/pod-requests.ts";
 import type { Pod } from "./pod.ts";
 import { allContainers } from "./pod.ts";
-import { amountIn, cgroupParent, cpuPeriod, cpuQuota, cpuShares, qosClassOf } from "./resources.ts";
+import { amountIn, qosClassOf } from "../lib/qos-class.ts";
+import { cgroupParent, cpuPeriod, cpuQuota, cpuShares } from "./resources.ts";
 
 export interface Limits {
   cpuShares: number;
@@ -101,7 +102,7 @@ class SystemCgroups implements Cgroups {
 
   async prepare(pod: Pod) {
     const limits = podLimits(pod);
-    const qos = qosClassOf(pod);
+    const qos = qosClassOf(pod.spec);
     if (qos === "BestEffort") await this.#apply(join(this.#root, "besteffort"), { cpuShares: 2 });
     if (qos === "Burstable") {
       this.#burstable.set(pod.metadata.uid, limits.cpuShares);

@@ -9,7 +9,7 @@ import type { Phase } from "./phase.ts";
 import { isSidecar } from "./pod.ts";
 import type { Container, Pod } from "./pod.ts";
 import type { PodState } from "./pod-state.ts";
-import { qosClassOf } from "./resources.ts";
+import { qosClassOf } from "../lib/qos-class.ts";
 
 export interface StatusInput {
   pod: Pod;
@@ -144,6 +144,6 @@ export function podStatus(input: StatusInput): Record<string, any> {
     startTime: pod.status?.startTime ?? timestamp(now),
     ...(inits.length > 0 && { initContainerStatuses: statuses(inits, true) }),
     containerStatuses: statuses(pod.spec.containers, false),
-    qosClass: pod.status?.qosClass ?? qosClassOf(pod),
+    qosClass: pod.status?.qosClass ?? qosClassOf(pod.spec),
   };
 }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Pod } from "./pod.ts";
-import { cgroupParent, cpuQuota, cpuShares, qosClassOf, resourcesOf } from "./resources.ts";
+import { qosClassOf } from "../lib/qos-class.ts";
+import { cgroupParent, cpuQuota, cpuShares, resourcesOf } from "./resources.ts";
 
 const pod = (resources: object): Pod => ({
   apiVersion: "v1",
@@ -34,7 +35,7 @@ const classes: [string, object, string][] = [
 
 for (const [expected, resources, parent] of classes) {
   test(`${JSON.stringify(resources)} is ${expected}`, () => {
-    assert.equal(qosClassOf(pod(resources)), expected);
+    assert.equal(qosClassOf(pod(resources).spec), expected);
     assert.equal(cgroupParent("kerb", pod(resources)), parent);
   });
 }
