@@ -9,7 +9,7 @@ export const behaviours: Record<string, Partial<Kind>> = {
   namespaces: { prepareForCreate: namespaceFinalizer },
   pods: {
     prepareForCreate: (pod) => {
-      pod.status = { phase: "Pending", qosClass: qosClassOf(pod.spec) };
+      pod.status = { phase: "Pending", qosClass: qosClassOf(pod.spec ?? {}) };
     },
   },
   persistentvolumeclaims: {

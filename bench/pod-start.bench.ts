@@ -1,0 +1,136 @@
+// From creating a pod to its containers running, as a client sees it, beside the same sandbox and container
+// made by raw CRI calls on the same containerd in the same run.
+import { join } from "node:path";
+import { connectContainerd } from "../src/containers/runtime.ts";
+import { silent } from "../src/lib/log.ts";
+import type { ContainerConfig, SandboxConfig } from "../src/node/runtime.ts";
+import { importBusybox } from "../test/support/image.ts";
+import type { Site } from "../test/support/site.ts";
+import { openApi } from "./api-load.ts";
+import type { Api } from "./api-load.ts";
+import { percentile } from "./row.ts";
+import type { Row } from "./row.ts";
+
+const pods = "/api/v1/namespaces/default/pods";
+
+const podOf = (name: string) =>
+  Buffer.from(
+    JSON.stringify({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name },
+      spec: {
+        terminationGracePeriodSeconds: 0,
+        containers: [{ name: "main", image: "busybox:kerb", command: ["sleep", "1000"] }],
+      },
+    }),
+  );
+
+/** Resolves when a watch shows the pod Running. */
+function untilRunning(api: Api, name: string): Promise<void> {
+  return new Promise((resolve) => {
+    let rest = "";
+    const path = `${pods}?watch=1&fieldSelector=metadata.name%3D${name}`;
+    const stop = api.stream(path, (chunk) => {
+      const lines = (rest + chunk.toString()).split("\n");
+      rest = lines.pop()!;
+      if (!lines.some((line) => line && JSON.parse(line).object.status?.phase === "Running"))
+        return;
+      stop();
+      resolve();
+    });
+  });
+}
+
+async function throughApi(site: Site, runs: number): Promise<number[]> {
+  const api = openApi(site.kubeconfig, 2);
+  const times: number[] = [];
+  for (let i = 0; i < runs; i++) {
+    const running = untilRunning(api, `start-${i}`);
+    await api.read("/version");
+    const started = performance.now();
+    await api.request("POST", pods, podOf(`start-${i}`));
+    await running;
+    times.push(performance.now() - started);
+    await api.request("DELETE", `${pods}/start-${i}?gracePeriodSeconds=0`);
+  }
+  api.close();
+  return times;
+}
+
+const sandboxOf = (site: Site, i: number): SandboxConfig => ({
+  podUid: `raw-${i}`,
+  namespace: "default",
+  name: `raw-${i}`,
+  attempt: 0,
+  hostname: `raw-${i}`,
+  labels: {},
+  annotations: {},
+  hostNetwork: false,
+  hostPid: false,
+  hostIpc: false,
+  shareProcessNamespace: false,
+  dns: { servers: [], searches: [], options: [] },
+  sysctls: {},
+  portMappings: [],
+  logDirectory: join(site.directory, "logs/raw"),
+  cgroupParent: `/kerb-raw/${i}`,
+  securityContext: {},
+  handler: "",
+});
+
+const container: ContainerConfig = {
+  name: "main",
+  attempt: 0,
+  image: "busybox:kerb",
+  imageRef: "busybox:kerb",
+  command: ["sleep", "1000"],
+  args: [],
+  workingDir: "",
+  env: [],
+  mounts: [],
+  devices: [],
+  labels: {},
+  annotations: {},
+  logPath: "main.log",
+  stdin: false,
+  stdinOnce: false,
+  tty: false,
+  resources: {},
+  securityContext: {},
+};
+
+/** The agent removes sandboxes that no pod owns, so it must not be looking: Kerb is stopped meanwhile. */
+async function byRawCalls(site: Site, runs: number): Promise<number[]> {
+  const runtime = await connectContainerd(join(site.directory, "containerd"), silent);
+  const times: number[] = [];
+  for (let i = 0; i < runs; i++) {
+    const sandbox = sandboxOf(site, i);
+    const started = performance.now();
+    const id = await runtime.runSandbox(sandbox);
+    await runtime.startContainer(await runtime.createContainer(id, container, sandbox));
+    times.push(performance.now() - started);
+    await runtime.stopSandbox(id);
+    await runtime.removeSandbox(id);
+  }
+  await runtime.close();
+  return times;
+}
+
+export async function benchPodStart(site: Site, runs = 15): Promise<Row[]> {
+  await importBusybox(site);
+  await throughApi(site, 1);
+  const kerb = percentile(await throughApi(site, runs), 0.5);
+  await site.down("--keep-workloads");
+  const raw = percentile(await byRawCalls(site, runs), 0.5);
+  return [
+    {
+      name: "pod create to Running",
+      value: kerb,
+      unit: "ms",
+      baseline: { name: "raw CRI", value: raw },
+      better: "lower",
+      target: Math.round(raw * 1.3),
+    },
+  ];
+}
