@@ -35,9 +35,18 @@ function npmPackages() {
   const lock = join(root, "package-lock.json");
   if (existsSync(stamp) && statSync(stamp).mtimeMs >= statSync(lock).mtimeMs) return;
   console.error("Installing npm packages (node_modules/) ...");
-  if (!run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])) {
+  if (
+    !run("npm", [
+      "install",
+      "--no-save",
+      "--ignore-scripts",
+      "--no-audit",
+      "--no-fund",
+      "--loglevel=error",
+    ])
+  ) {
     throw new Error(
-      "npm ci failed; see above. Check the network or the npm registry and try again.",
+      "npm install failed; see above. Check the network or the npm registry and try again.",
     );
   }
 }
