@@ -88,7 +88,7 @@ class GarbageCollector {
       // Its objects are gone, or are asked for live until the new monitor shows them.
       for (const object of monitor.cache.list()) this.#changed(monitor.of, object, undefined);
     }
-    await Promise.all([...wanted].map(([name, of]) => this.#follow(name, of)));
+    await Promise.all([...wanted].map(async ([name, of]) => this.#follow(name, of)));
     for (const uid of this.#undecided) this.#queue.add(uid);
     this.#undecided.clear();
   }

@@ -1,8 +1,6 @@
 /** Anything JSON can carry. Objects on the wire are plain; nothing in Kerb puts a class instance in one. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
-export type JsonObject = { [key: string]: Json };
-
 /** True for a plain object (neither array nor null). */
 export const isObject = (value: unknown): value is { [key: string]: any } =>
   typeof value === "object" && value !== null && !Array.isArray(value);

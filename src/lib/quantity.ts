@@ -22,11 +22,6 @@ const factors: Record<string, number> = {
 
 const form = /^([+-]?(?:\d+\.?\d*|\.\d+))(?:([eE][+-]?\d+)|([numkMGTPE]|[KMGTPE]i)?)$/;
 
-/** True for the text or number of a quantity. */
-export const isQuantity = (value: unknown): value is string | number =>
-  (typeof value === "number" && Number.isFinite(value)) ||
-  (typeof value === "string" && form.test(value));
-
 /** The number a quantity means; throws for text that is none. */
 export function parseQuantity(value: string | number): number {
   if (typeof value === "number") return value;

@@ -2,8 +2,8 @@
 import type { Draft, KubeObject, OwnerReference } from "../../kinds/object.ts";
 import { controllerReference, podFromTemplate, type PodTemplate } from "../pod-template.ts";
 
-export const podNameLabel = "statefulset.kubernetes.io/pod-name";
-export const podIndexLabel = "apps.kubernetes.io/pod-index";
+const podNameLabel = "statefulset.kubernetes.io/pod-name";
+const podIndexLabel = "apps.kubernetes.io/pod-index";
 export const revisionLabel = "controller-revision-hash";
 
 export const startOf = (set: KubeObject): number => set.spec.ordinals?.start ?? 0;

@@ -4,7 +4,7 @@ import type { Draft, KubeObject } from "../../kinds/object.ts";
 import { intOrPercent } from "../int-or-percent.ts";
 import { availableInMs, hasFinished, isReady, isTerminating } from "../pod-state.ts";
 import type { PodTemplate } from "../pod-template.ts";
-import { ordinalOf, podName, podOf, revisionLabel, startOf } from "./identity.ts";
+import { ordinalOf, podOf, revisionLabel, startOf } from "./identity.ts";
 
 export interface Revision {
   name: string;
@@ -206,6 +206,5 @@ class Planner {
 }
 
 /** The name of the pod of `ordinal`, told in events. */
-export { podName };
 
 export const plan = (input: Input): Plan => new Planner(input).plan();

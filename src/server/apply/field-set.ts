@@ -13,7 +13,7 @@ export interface FieldSet {
 
 /** A node that is in the set and has nothing below it. */
 export const leaf: FieldSet = Object.freeze({});
-export const emptySet: FieldSet = leaf;
+export const emptySet: FieldSet = Object.freeze({});
 
 export function isEmpty(set: FieldSet): boolean {
   for (const _ in set) return false;

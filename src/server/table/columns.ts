@@ -27,7 +27,9 @@ const ageColumn: Column = {
 /** The columns of a kind: the name first, whatever the kind says. */
 export function columnsOf(kind: Kind): Column[] {
   if (kind.columns.length === 0) return [nameColumn, ageColumn];
-  return kind.columns.some(({ name }) => name === "Name") ? kind.columns : [nameColumn, ...kind.columns];
+  return kind.columns.some(({ name }) => name === "Name")
+    ? kind.columns
+    : [nameColumn, ...kind.columns];
 }
 
 function convert(column: Column, value: unknown, now: number): Cell {
