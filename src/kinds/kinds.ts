@@ -9,6 +9,7 @@ import { kindDefaults } from "./defaults.ts";
 import type { Kind, Verb } from "./kind.ts";
 import { namings } from "./names.ts";
 import type { Schema } from "./schema.ts";
+import { validationOf } from "./validations.ts";
 
 /** A group with its served versions, preferred first. */
 export interface KindGroup {
@@ -133,6 +134,7 @@ function builtinKind(resource: (typeof resources)[keyof typeof resources]): Kind
     columns: columns[name] ?? [],
     schema: { ref },
     ...namings[name],
+    validate: validationOf(name),
     ...(kindDefaults[name] && { defaults: kindDefaults[name] }),
     ...behaviours[name],
     ...(plural === "horizontalpodautoscalers" && { storageVersion: "v2" }),

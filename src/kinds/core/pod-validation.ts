@@ -1,0 +1,171 @@
+// What the schema cannot say of pods and their templates (pkg/apis/core/validation).
+import { jsonEqual } from "../../lib/json.ts";
+import { parseQuantity } from "../../lib/quantity.ts";
+import type { FieldError } from "../../lib/status-error.ts";
+import {
+  dnsLabel,
+  duplicate,
+  forbiddenValue,
+  invalidValue,
+  notFoundValue,
+  required,
+  supported,
+} from "../field-checks.ts";
+import type { Change } from "../kind.ts";
+
+type Any = Record<string, any>;
+
+function amount(text: string | number): number | undefined {
+  try {
+    return parseQuantity(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function resourceErrors(resources: Any | undefined, at: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const quantityWhy =
+    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+  for (const list of ["limits", "requests"]) {
+    for (const [name, text] of Object.entries<any>(resources?.[list] ?? {})) {
+      const value = amount(text);
+      const field = `${at}.${list}[${name}]`;
+      if (value === undefined) errors.push(invalidValue(field, text, quantityWhy));
+      else if (value < 0)
+        errors.push(invalidValue(field, text, "must be greater than or equal to 0"));
+    }
+  }
+  for (const [name, text] of Object.entries<any>(resources?.["requests"] ?? {})) {
+    const limit = resources?.["limits"]?.[name];
+    if (limit === undefined || (amount(text) ?? 0) <= (amount(limit) ?? Number.POSITIVE_INFINITY))
+      continue;
+    const why = `must be less than or equal to ${name} limit of ${limit}`;
+    errors.push(invalidValue(`${at}.requests`, text, why));
+  }
+  return errors;
+}
+
+const inRange = (port: unknown) => Number(port) >= 1 && Number(port) <= 65535;
+const portWhy = "must be between 1 and 65535, inclusive";
+
+function portErrors(ports: Any[], at: string): FieldError[] {
+  return ports.flatMap((port, i) => {
+    const field = `${at}[${i}]`;
+    if (!port["containerPort"]) return [required(`${field}.containerPort`)];
+    const errors = supported(`${field}.protocol`, port["protocol"], ["SCTP", "TCP", "UDP"]);
+    if (!inRange(port["containerPort"])) {
+      errors.push(invalidValue(`${field}.containerPort`, port["containerPort"], portWhy));
+    }
+    return errors;
+  });
+}
+
+const handlers = ["exec", "httpGet", "tcpSocket", "grpc"];
+
+function probeErrors(container: Any, at: string): FieldError[] {
+  return ["livenessProbe", "readinessProbe", "startupProbe"].flatMap((name) => {
+    const probe = container[name];
+    if (!probe) return [];
+    const given = handlers.filter((handler) => probe[handler]);
+    if (given.length === 0) return [required(`${at}.${name}`, "must specify a handler type")];
+    const second = given[1];
+    return second
+      ? [forbiddenValue(`${at}.${name}.${second}`, "may not specify more than 1 handler type")]
+      : [];
+  });
+}
+
+const pullPolicies = ["Always", "IfNotPresent", "Never"];
+
+function containerErrors(container: Any, at: string, volumes: Set<string>): FieldError[] {
+  const errors: FieldError[] = [];
+  const why = container["name"] && dnsLabel(container["name"]);
+  if (!container["name"]) errors.push(required(`${at}.name`));
+  else if (why) errors.push(invalidValue(`${at}.name`, container["name"], why));
+  if (!container["image"]) errors.push(required(`${at}.image`));
+  errors.push(
+    ...portErrors(container["ports"] ?? [], `${at}.ports`),
+    ...supported(`${at}.imagePullPolicy`, container["imagePullPolicy"], pullPolicies),
+    ...resourceErrors(container["resources"], `${at}.resources`),
+    ...probeErrors(container, at),
+  );
+  for (const [i, { name }] of (container["env"] ?? []).entries()) {
+    if (!name) errors.push(required(`${at}.env[${i}].name`));
+  }
+  for (const [i, mount] of (container["volumeMounts"] ?? []).entries()) {
+    const field = `${at}.volumeMounts[${i}]`;
+    if (!mount.mountPath) errors.push(required(`${field}.mountPath`));
+    if (!volumes.has(mount.name)) errors.push(notFoundValue(`${field}.name`, mount.name));
+  }
+  return errors;
+}
+
+/** Errors of a PodSpec at `at` (`spec`, `spec.template.spec`). */
+export function podSpecErrors(spec: Any | undefined, at: string): FieldError[] {
+  if (!spec?.["containers"]?.length) return [required(`${at}.containers`)];
+  const errors: FieldError[] = [];
+  const volumes = new Set<string>();
+  for (const [i, { name }] of (spec["volumes"] ?? []).entries()) {
+    const field = `${at}.volumes[${i}].name`;
+    if (!name) errors.push(required(field));
+    else if (volumes.has(name)) errors.push(duplicate(field, name));
+    else if (dnsLabel(name)) errors.push(invalidValue(field, name, dnsLabel(name)!));
+    volumes.add(name);
+  }
+  const names = new Set<string>();
+  for (const list of ["initContainers", "containers"]) {
+    for (const [i, container] of (spec[list] ?? []).entries()) {
+      const field = `${at}.${list}[${i}]`;
+      errors.push(...containerErrors(container, field, volumes));
+      if (names.has(container.name)) errors.push(duplicate(`${field}.name`, container.name));
+      names.add(container.name);
+    }
+  }
+  const policies = ["Always", "OnFailure", "Never"];
+  errors.push(...supported(`${at}.restartPolicy`, spec["restartPolicy"], policies));
+  if (spec["terminationGracePeriodSeconds"] < 0) {
+    const why = "must be greater than or equal to 0";
+    errors.push(
+      invalidValue(
+        `${at}.terminationGracePeriodSeconds`,
+        spec["terminationGracePeriodSeconds"],
+        why,
+      ),
+    );
+  }
+  return errors;
+}
+
+/** The spec without what an update may change. */
+function fixed(spec: Any): Any {
+  const {
+    activeDeadlineSeconds: _a,
+    terminationGracePeriodSeconds: _g,
+    tolerations: _t,
+    schedulingGates: _s,
+    nodeSelector: _n,
+    affinity: _f,
+    ephemeralContainers: _e,
+    nodeName: _o,
+    ...rest
+  } = spec;
+  const plain = (containers: Any[] | undefined) =>
+    containers?.map(({ image: _i, resources: _r, resizePolicy: _p, ...container }) => container);
+  return {
+    ...rest,
+    containers: plain(rest["containers"]),
+    initContainers: plain(rest["initContainers"]),
+  };
+}
+
+const updateWhy =
+  "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`," +
+  "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations)," +
+  "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
+
+export function podErrors({ object, old, subresource }: Change): FieldError[] {
+  if (!old) return podSpecErrors(object.spec, "spec");
+  if (subresource !== "" || jsonEqual(fixed(object.spec), fixed(old.spec))) return [];
+  return [forbiddenValue("spec", updateWhy)];
+}

@@ -1,0 +1,91 @@
+// What the schema cannot say of the core group's other kinds.
+import { jsonEqual } from "../../lib/json.ts";
+import type { FieldError } from "../../lib/status-error.ts";
+import { duplicate, forbiddenValue, invalidValue, required, supported } from "../field-checks.ts";
+import type { Change } from "../kind.ts";
+
+const dataBytesMax = 1024 * 1024;
+const keyPattern = /^[-._a-zA-Z0-9]+$/;
+const keyWhy =
+  "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  " +
+  "or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
+
+/** ConfigMaps and Secrets: keys, size, and what `immutable` promises. */
+export function dataErrors({ object, old }: Change): FieldError[] {
+  const errors: FieldError[] = [];
+  let bytes = 0;
+  for (const field of ["data", "binaryData"]) {
+    for (const [key, text] of Object.entries<string>(object[field] ?? {})) {
+      if (!keyPattern.test(key)) errors.push(invalidValue(`${field}[${key}]`, key, keyWhy));
+      bytes += text.length;
+    }
+  }
+  if (bytes > dataBytesMax) {
+    const message = `Too long: may not be more than ${dataBytesMax} bytes`;
+    errors.push({ type: "FieldValueTooLong", field: "", message });
+  }
+  if (old?.["type"] && old["type"] !== object["type"]) {
+    errors.push(invalidValue("type", object["type"], "field is immutable"));
+  }
+  if (old?.["immutable"] !== true) return errors;
+  const why = "field is immutable when `immutable` is set";
+  if (object["immutable"] !== true) errors.push(forbiddenValue("immutable", why));
+  for (const field of ["data", "binaryData"]) {
+    if (!jsonEqual(old[field], object[field])) errors.push(forbiddenValue(field, why));
+  }
+  return errors;
+}
+
+const types = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
+
+function servicePortErrors(ports: any[]): FieldError[] {
+  const seen = new Set<string>();
+  return ports.flatMap((port, i) => {
+    const field = `spec.ports[${i}]`;
+    const errors = supported(`${field}.protocol`, port.protocol, ["SCTP", "TCP", "UDP"]);
+    if (ports.length > 1 && !port.name) errors.push(required(`${field}.name`));
+    if (!(port.port >= 1 && port.port <= 65535)) {
+      errors.push(
+        invalidValue(`${field}.port`, port.port ?? 0, "must be between 1 and 65535, inclusive"),
+      );
+    }
+    const key = `${port.protocol}/${port.port}`;
+    if (seen.has(key)) errors.push(duplicate(field, { protocol: port.protocol, port: port.port }));
+    seen.add(key);
+    return errors;
+  });
+}
+
+export function serviceErrors({ object: { spec }, subresource }: Change): FieldError[] {
+  if (subresource !== "") return [];
+  if (!spec) return [required("spec.ports")];
+  const errors = supported("spec.type", spec.type, types);
+  const headless = spec.clusterIP === "None";
+  if (!spec.ports?.length && !headless && spec.type !== "ExternalName") {
+    errors.push(required("spec.ports"));
+  }
+  if (spec.type === "ExternalName" && !spec.externalName)
+    errors.push(required("spec.externalName"));
+  errors.push(
+    ...servicePortErrors(spec.ports ?? []),
+    ...supported("spec.sessionAffinity", spec.sessionAffinity, ["ClientIP", "None"]),
+  );
+  return errors;
+}
+
+export function claimErrors({ object: { spec }, old, subresource }: Change): FieldError[] {
+  if (subresource !== "") return [];
+  const errors: FieldError[] = [];
+  if (!spec?.accessModes?.length) {
+    errors.push(required("spec.accessModes", "at least 1 access mode is required"));
+  }
+  if (!spec?.resources?.requests?.storage) errors.push(required("spec.resources[storage]"));
+  const rest = ({ resources: _r, volumeName: _v, volumeAttributesClassName: _c, ...fixed }: any) =>
+    fixed;
+  if (old && !jsonEqual(rest(old.spec), rest(spec))) {
+    const why =
+      "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
+    errors.push(forbiddenValue("spec", why));
+  }
+  return errors;
+}

@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { builtinKinds } from "./kinds.ts";
+
+const kinds = builtinKinds();
+const container = { name: "main", image: "x" };
+const template = (spec: object = {}) => ({
+  metadata: { labels: { app: "a" } },
+  spec: { containers: [container], restartPolicy: "Always", ...spec },
+});
+const selector = { matchLabels: { app: "a" } };
+const pod = (spec: object) => ({ spec: { containers: [container], ...spec } });
+const workload = (spec: object) => ({
+  kind: "Deployment",
+  spec: { selector, template: template(), ...spec },
+});
+const port = { port: 80, protocol: "TCP" };
+
+/** Resource, object, and the errors it gets as `field: message` beginnings. */
+const cases: [group: string, version: string, plural: string, object: object, errors: string[]][] =
+  [
+    ["", "v1", "pods", pod({}), []],
+    ["", "v1", "pods", { spec: {} }, ["spec.containers: Required value"]],
+    [
+      "",
+      "v1",
+      "pods",
+      pod({ containers: [{ name: "UP", image: "x" }] }),
+      ['spec.containers[0].name: Invalid value: "UP": a lowercase RFC 1123 label'],
+    ],
+    [
+      "",
+      "v1",
+      "pods",
+      pod({ containers: [container, container] }),
+      ['spec.containers[1].name: Duplicate value: "main"'],
+    ],
+    [
+      "",
+      "v1",
+      "pods",
+      pod({ containers: [{ ...container, volumeMounts: [{ name: "v", mountPath: "/v" }] }] }),
+      ['spec.containers[0].volumeMounts[0].name: Not found: "v"'],
+    ],
+    [
+      "",
+      "v1",
+      "pods",
+      pod({
+        containers: [{ ...container, resources: { requests: { cpu: "2" }, limits: { cpu: "1" } } }],
+      }),
+      [
+        'spec.containers[0].resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1',
+      ],
+    ],
+    [
+      "",
+      "v1",
+      "pods",
+      pod({ containers: [{ ...container, livenessProbe: {} }] }),
+      ["spec.containers[0].livenessProbe: Required value: must specify a handler type"],
+    ],
+    [
+      "",
+      "v1",
+      "pods",
+      pod({ restartPolicy: "Sometimes" }),
+      [
+        'spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"',
+      ],
+    ],
+    ["", "v1", "services", { spec: { ports: [] } }, ["spec.ports: Required value"]],
+    [
+      "",
+      "v1",
+      "services",
+      { spec: { ports: [port, { ...port, port: 81 }] } },
+      ["spec.ports[0].name: Required value", "spec.ports[1].name: Required value"],
+    ],
+    [
+      "",
+      "v1",
+      "configmaps",
+      { data: { "a b": "" } },
+      ['data[a b]: Invalid value: "a b": a valid config key'],
+    ],
+    [
+      "",
+      "v1",
+      "configmaps",
+      { metadata: { name: "Up" } },
+      ['metadata.name: Invalid value: "Up": a lowercase RFC 1123 subdomain'],
+    ],
+    [
+      "",
+      "v1",
+      "configmaps",
+      { metadata: { name: "a", labels: { "-a": "b" } } },
+      ['metadata.labels: Invalid value: "-a": name part'],
+    ],
+    ["apps", "v1", "deployments", workload({}), []],
+    [
+      "apps",
+      "v1",
+      "deployments",
+      workload({ selector: undefined }),
+      ["spec.selector: Required value"],
+    ],
+    [
+      "apps",
+      "v1",
+      "deployments",
+      workload({ selector: { matchLabels: { app: "b" } } }),
+      [
+        'spec.template.metadata.labels: Invalid value: {"app":"a"}: `selector` does not match template `labels`',
+      ],
+    ],
+    [
+      "apps",
+      "v1",
+      "deployments",
+      workload({ template: template({ restartPolicy: "Never" }) }),
+      ['spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"'],
+    ],
+    [
+      "batch",
+      "v1",
+      "jobs",
+      { spec: { template: template() } },
+      ["spec.template.spec.restartPolicy: Required value: valid values:"],
+    ],
+    [
+      "batch",
+      "v1",
+      "cronjobs",
+      {
+        spec: {
+          schedule: "x",
+          jobTemplate: { spec: { template: template({ restartPolicy: "Never" }) } },
+        },
+      },
+      ['spec.schedule: Invalid value: "x"'],
+    ],
+    ["rbac.authorization.k8s.io", "v1", "clusterroles", { metadata: { name: "system:node" } }, []],
+    [
+      "rbac.authorization.k8s.io",
+      "v1",
+      "clusterroles",
+      { metadata: { name: "a/b" } },
+      ["metadata.name: Invalid value: \"a/b\": may not contain '/'"],
+    ],
+  ];
+
+for (const [group, version, plural, object, expected] of cases) {
+  test(`${plural}: ${expected[0] ?? "fine"}`, () => {
+    const kind = kinds.get(group, version, plural)!;
+    const whole = {
+      apiVersion: version,
+      kind: kind.kind,
+      metadata: { name: "a" },
+      ...object,
+    } as any;
+    const errors = kind.validate!({ object: whole, subresource: "" });
+    const texts = errors.map(({ field, message }) => `${field}: ${message}`);
+    assert.equal(texts.length, expected.length, texts.join("\n"));
+    expected.forEach((text, i) => assert.ok(texts[i]!.startsWith(text), texts[i]));
+  });
+}
+
+test("what may not change is refused on update", () => {
+  const kind = kinds.get("apps", "v1", "deployments")!;
+  const old = { metadata: { name: "a" }, ...workload({}) } as any;
+  const object = structuredClone(old);
+  object.spec.selector = { matchLabels: { app: "a", more: "b" } };
+  object.spec.template.metadata.labels.more = "b";
+  const [error] = kind.validate!({ object, old, subresource: "" });
+  assert.match(error!.message, /field is immutable/);
+});
+
+test("every stable kind is served, and defaults are idempotent", () => {
+  assert.ok(kinds.all().length >= 68);
+  for (const kind of kinds.all()) {
+    const once = { apiVersion: "v1", kind: kind.kind, metadata: { name: "a" }, spec: {} } as any;
+    kind.defaults?.(once);
+    const twice = structuredClone(once);
+    kind.defaults?.(twice);
+    assert.deepEqual(twice, once, kind.kind);
+  }
+});

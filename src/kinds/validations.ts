@@ -1,0 +1,40 @@
+// Which kinds are judged beyond their schema and metadata. One line a kind.
+import type { FieldError } from "../lib/status-error.ts";
+import { workloadErrors } from "./apps/validation.ts";
+import { cronJobErrors, jobErrors } from "./batch/validation.ts";
+import { podErrors } from "./core/pod-validation.ts";
+import { claimErrors, dataErrors, serviceErrors } from "./core/validation.ts";
+import { jsonEqual } from "../lib/json.ts";
+import { invalidValue, required } from "./field-checks.ts";
+import type { Change } from "./kind.ts";
+import { metadataErrors } from "./validate-metadata.ts";
+
+type Validate = (change: Change) => FieldError[];
+
+const bindingErrors: Validate = ({ object, old }) => {
+  if (!object["roleRef"]?.name) return [required("roleRef.name")];
+  if (!old || jsonEqual(old["roleRef"], object["roleRef"])) return [];
+  return [invalidValue("roleRef", object["roleRef"], "cannot change roleRef")];
+};
+
+const validations: Record<string, Validate> = {
+  configmaps: dataErrors,
+  persistentvolumeclaims: claimErrors,
+  pods: podErrors,
+  secrets: dataErrors,
+  services: serviceErrors,
+  "daemonsets.apps": workloadErrors,
+  "deployments.apps": workloadErrors,
+  "replicasets.apps": workloadErrors,
+  "statefulsets.apps": workloadErrors,
+  "cronjobs.batch": cronJobErrors,
+  "jobs.batch": jobErrors,
+  "clusterrolebindings.rbac.authorization.k8s.io": bindingErrors,
+  "rolebindings.rbac.authorization.k8s.io": bindingErrors,
+};
+
+/** How objects of a built-in resource are judged. */
+export function validationOf(resource: string): Validate {
+  const own = validations[resource];
+  return (change) => [...metadataErrors(change.object, resource), ...(own?.(change) ?? [])];
+}
