@@ -19,7 +19,7 @@ const sources = files.filter((file) => file.startsWith("src/"));
 function layers(): Map<string, string[]> {
   const table = new Map<string, string[]>();
   for (const [, room, allowed] of read("ARCHITECTURE.md").matchAll(
-    /^\| `src\/([\w-]+)` \|[^|]*\|([^|]*)\|$/gm,
+    /^\| `src\/([\w-]+)`\s*\|[^|]*\|([^|]*)\|$/gm,
   )) {
     table.set(room!, allowed!.trim().split(/\s+/).filter(Boolean));
   }
