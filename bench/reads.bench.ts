@@ -17,7 +17,7 @@ function peakBytes(pid: number): number {
 export async function benchList(site: Site, count = 10_000): Promise<Row[]> {
   const api = openApi(site.kubeconfig, 8);
   await throughput(64, count, async (i) => {
-    await api.request("POST", pods, samplePod(`list-${i}`, 6500));
+    await api.request("POST", pods, samplePod(`list-${i}`, 4000));
   });
   const times: number[] = [];
   let bytes = 0;
