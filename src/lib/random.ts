@@ -1,5 +1,5 @@
 // Randomness is a parameter too: the system's generator in production, a seeded one in simulation.
-import { randomBytes, randomUUID } from "node:crypto";
+import { getRandomValues, randomUUID } from "node:crypto";
 
 export interface Random {
   /** Uniform in [0, 1). */
@@ -18,8 +18,21 @@ const suffixFrom = (float: () => number, length: number) => {
   return text;
 };
 
+/** Drawn from the system in blocks: a call for every letter of a name would cost more than the name. */
+const blockWords = 256;
+let block = new Uint32Array(0);
+let used = 0;
+
+function systemFloat(): number {
+  if (used === block.length) {
+    block = getRandomValues(new Uint32Array(blockWords));
+    used = 0;
+  }
+  return block[used++]! / 2 ** 32;
+}
+
 export const systemRandom: Random = {
-  float: () => randomBytes(4).readUInt32LE() / 2 ** 32,
+  float: systemFloat,
   uuid: () => randomUUID(),
   suffix: (length) => suffixFrom(systemRandom.float, length),
 };
