@@ -6,9 +6,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 type Any = Record<string, any>;
-const swagger = JSON.parse(
-  readFileSync(process.argv[2] ?? "../shared/data/kubernetes/swagger-v1.36.json", "utf8"),
-);
+const swagger = JSON.parse(readFileSync(process.argv[2]!, "utf8"));
 const definitions: Any = swagger.definitions;
 const prefix = "#/definitions/";
 const stable = (version: string) => /^v\d+$/.test(version);

@@ -6,10 +6,8 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 type Any = Record<string, any>;
-const [protobufs = "../shared/data/kubernetes/protobuf", swaggerFile] = process.argv.slice(2);
-const swagger = JSON.parse(
-  readFileSync(swaggerFile ?? "../shared/data/kubernetes/swagger-v1.36.json", "utf8"),
-);
+const [protobufs, swaggerFile] = process.argv.slice(2) as [string, string];
+const swagger = JSON.parse(readFileSync(swaggerFile, "utf8"));
 const definitions: Any = swagger.definitions;
 
 /** `k8s.io.api.core.v1.Pod` to the name OpenAPI knows it by, `io.k8s.api.core.v1.Pod`. */

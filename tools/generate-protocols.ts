@@ -6,7 +6,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 type Any = Record<string, any>;
-const source = JSON.parse(readFileSync(process.argv[2] ?? "../shared/data/cri/api.json", "utf8"));
+const source = JSON.parse(readFileSync(process.argv[2]!, "utf8"));
 const all: Any = source.nested.runtime.nested.v1.nested;
 
 const methods = [
