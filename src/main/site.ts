@@ -98,6 +98,7 @@ async function startNetwork({ settings, addresses, plane, informers, log, scope 
     client,
     services,
     slices,
+    pods: informers.get({ resource: resource("v1", "pods") }),
     nodeName: settings.name,
     clock,
     log: log.with({ room: "network" }),

@@ -16,7 +16,7 @@ import {
 } from "./ruleset.ts";
 import type { RulesetOptions } from "./ruleset.ts";
 import { runCommand } from "../../lib/run-command.ts";
-import { serviceRules } from "./service-rules.ts";
+import { hostPortRules, serviceRules } from "./service-rules.ts";
 
 export const servicesResource = resource("v1", "services");
 export const endpointSlicesResource = resource("discovery.k8s.io/v1", "endpointslices");
@@ -29,6 +29,7 @@ export interface ServiceProxyOptions extends RulesetOptions {
   client: Client;
   services: Informer;
   slices: Informer;
+  pods: Informer;
   nodeName: string;
   clock: Clock;
   log: Log;
@@ -40,19 +41,19 @@ const serviceOf = (slice: KubeObject) =>
 
 /** Resolves once the first rules stand. */
 export async function startServiceProxy(options: ServiceProxyOptions): Promise<void> {
-  const { services, slices, nodeName, clock, log, scope, table } = options;
+  const { services, slices, pods, nodeName, clock, log, scope, table } = options;
   slices.addIndex("service", (slice) => [serviceOf(slice)]);
   let applied: { ruleset: ReturnType<typeof rulesetOf>; refused: string[] } | undefined;
   let pending: Cancel | undefined;
   let running = Promise.resolve();
 
   const sync = async () => {
-    const rules = serviceRules(
-      services.list(),
-      (service) =>
-        slices.byIndex("service", `${service.metadata.namespace}/${service.metadata.name}`),
-      nodeName,
-    );
+    const slicesOf = ({ metadata }: KubeObject) =>
+      slices.byIndex("service", `${metadata.namespace}/${metadata.name}`);
+    const rules = [
+      ...serviceRules(services.list(), slicesOf, nodeName),
+      ...hostPortRules(pods.list(), nodeName),
+    ];
     const next = { ruleset: rulesetOf(rules), refused: refusedElements(rules) };
     const before = applied ?? { ruleset: emptyRuleset(), refused: [] };
     const commands = changeCommands(table, next, before);
@@ -71,7 +72,7 @@ export async function startServiceProxy(options: ServiceProxyOptions): Promise<v
       });
     });
   };
-  await Promise.all([services.synced(), slices.synced()]);
+  await Promise.all([services.synced(), slices.synced(), pods.synced()]);
   await sync();
   const wake = { onAdd: wakeUp, onUpdate: wakeUp, onDelete: wakeUp };
   function wakeUp() {
@@ -79,6 +80,16 @@ export async function startServiceProxy(options: ServiceProxyOptions): Promise<v
   }
   scope.defer(services.subscribe(wake));
   scope.defer(slices.subscribe(wake));
+  const wakeForHostPorts = (pod: KubeObject) => {
+    const ports = pod.spec.containers.flatMap((container: any) => container.ports ?? []);
+    if (ports.some((port: any) => port.hostPort)) wakeUp();
+  };
+  const podEvents = {
+    onAdd: wakeForHostPorts,
+    onUpdate: wakeForHostPorts,
+    onDelete: wakeForHostPorts,
+  };
+  scope.defer(pods.subscribe(podEvents));
   scope.defer(() => {
     pending?.();
     return running;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { changeCommands, emptyRuleset, refusedElements, rulesetOf } from "./ruleset.ts";
-import { serviceRules } from "./service-rules.ts";
+import { hostPortRules, serviceRules } from "./service-rules.ts";
 
 const service = (spec: object, name = "web") =>
   ({
@@ -76,4 +76,21 @@ test("a change touches only what differs", () => {
   assert.ok(!grown.some((c) => c.includes(" services ")), "the map itself stays as it is");
   const gone = changeCommands("t", state([]), two);
   assert.ok(gone.some((c) => c === "add element ip t refused { 10.150.0.5 . tcp . 80 }"));
+});
+
+test("a hostPort of this node leads to its pod", () => {
+  const pod = (nodeName: string, more = {}) =>
+    ({
+      metadata: { name: "p", namespace: "default" },
+      spec: {
+        nodeName,
+        containers: [{ ports: [{ containerPort: 80, hostPort: 8080, protocol: "TCP" }] }],
+        ...more,
+      },
+      status: { podIP: "10.0.0.7" },
+    }) as any;
+  const [rule, ...rest] = hostPortRules([pod("a"), pod("b"), pod("a", { hostNetwork: true })], "a");
+  assert.deepEqual(rest, []);
+  assert.deepEqual(rule?.frontends, [{ protocol: "tcp", port: 8080 }]);
+  assert.deepEqual(rule?.backends, [{ address: "10.0.0.7", port: 80 }]);
 });

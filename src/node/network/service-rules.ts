@@ -124,3 +124,25 @@ export function serviceRules(
     })
     .sort((a, b) => (a.id < b.id ? -1 : 1));
 }
+
+/** Ports of this node that lead to one pod of its own (`hostPort`), pods on the host's network apart. */
+export function hostPortRules(pods: KubeObject[], nodeName: string): ServicePort[] {
+  return pods
+    .filter(({ spec, status }) => spec.nodeName === nodeName && !spec.hostNetwork && status?.podIP)
+    .flatMap(({ metadata, spec, status }) =>
+      spec.containers.flatMap((container: any) =>
+        (container.ports ?? [])
+          .filter((port: any) => port.hostPort)
+          .map((port: any): ServicePort => {
+            const protocol = (port.protocol ?? "TCP").toLowerCase() as Frontend["protocol"];
+            const at = port.hostIP && port.hostIP !== "0.0.0.0" ? { address: port.hostIP } : {};
+            return {
+              id: `${metadata.namespace}/${metadata.name}:host-${port.hostPort}`,
+              frontends: [{ ...at, protocol, port: port.hostPort }],
+              backends: [{ address: status.podIP, port: port.containerPort }],
+              affinitySeconds: 0,
+            };
+          }),
+      ),
+    );
+}
