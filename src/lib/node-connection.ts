@@ -1,4 +1,4 @@
-// What the API server asks of a node on behalf of `kubectl logs`, `exec`, `attach` and `port-forward`.
+// What the API server asks of a node on behalf of `kubectl logs`, `exec`, `attach`, `port-forward` and `proxy`.
 // In one process the server holds the agent's object itself; a remote node implements the same calls
 // over its tunnel. It lies in lib because neither server nor node may know the other.
 import type { Duplex } from "node:stream";
@@ -58,6 +58,8 @@ export interface NodeConnection {
   ): Promise<void>;
   /** A byte stream to a port inside the pod. */
   portForward(pod: PodAddress, port: number): Promise<Duplex>;
+  /** A TCP connection from the node to an address it can reach: its own, or that of a pod on it. */
+  dial(host: string, port: number): Promise<Duplex>;
 }
 
 /** Finds the node's connection; throws StatusError when the node is not reachable. */

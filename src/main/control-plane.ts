@@ -22,6 +22,7 @@ import { startCrdController } from "../server/extensions/crd-controller.ts";
 import { listen } from "../server/http/listener.ts";
 import type { Listener } from "../server/http/listener.ts";
 import type { Plugs } from "../server/policy.ts";
+import { plugProxy } from "../server/proxy/proxy.ts";
 import { createServer } from "../server/server.ts";
 import type { ApiServer } from "../server/server.ts";
 import { plugStreams } from "../server/streams/streams.ts";
@@ -106,6 +107,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   };
   auth.plug(plugs);
   plugStreams(plugs);
+  plugProxy(plugs);
   const server = createServer({
     store,
     kinds,

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { NodeConnection, PodAddress } from "../lib/node-connection.ts";
 import { badRequest, notFound, StatusError } from "../lib/status-error.ts";
+import { dialTcp } from "../lib/dial-tcp.ts";
 import type { AgentContext } from "./context.ts";
 import { logDirectory, logPath } from "./directories.ts";
 import { isRunning } from "./instances.ts";
@@ -78,6 +79,7 @@ export function nodeConnection(context: AgentContext, find: Find): NodeConnectio
       }
       return runtime.portForward(sandbox.id, port);
     },
+    dial: dialTcp,
   };
 }
 
@@ -86,5 +88,5 @@ export function noConnection(nodeName: string, why: string): NodeConnection {
   const refuse = async (): Promise<never> => {
     throw new StatusError("ServiceUnavailable", `node ${nodeName} runs no containers: ${why}`);
   };
-  return { logs: refuse, exec: refuse, attach: refuse, portForward: refuse };
+  return { logs: refuse, exec: refuse, attach: refuse, portForward: refuse, dial: dialTcp };
 }

@@ -92,10 +92,13 @@ export function requestInfo(
   if (!kind || (namespace !== undefined && !kind.namespaced)) throw pathNotFound();
   if (subresource && !kind.subresources.includes(subresource)) throw pathNotFound();
   if (behind.length > 0 && subresource !== "proxy") throw pathNotFound();
-  const verb = verbOf(request.method, name !== undefined, request.query);
-  checkVerb(kind, { verb, namespace, name, subresource });
+  const connects = connecting.has(subresource);
+  const verb = connects ? "connect" : verbOf(request.method, name !== undefined, request.query);
+  if (connects && subresource !== "proxy" && !streamed.has(request.method))
+    throw methodNotAllowed();
+  if (verb !== "connect") checkVerb(kind, { verb, namespace, name, subresource });
   return {
-    verb: connecting.has(subresource) ? "connect" : verb,
+    verb,
     kind,
     ...(namespace !== undefined && { namespace }),
     ...(name !== undefined && { name }),
@@ -121,6 +124,21 @@ function checkVerb(
   if (kind.namespaced && namespace === undefined && !everywhere) throw methodNotAllowed();
 }
 
+/** Methods of exec, attach and port-forward; a proxy takes them all. */
+const streamed = new Set(["GET", "POST"]);
+
+const connectVerbs: Record<string, string> = {
+  GET: "get",
+  HEAD: "get",
+  POST: "create",
+  PUT: "update",
+  PATCH: "patch",
+  DELETE: "delete",
+};
+
+/** Other methods have no verb and are left to those who may do everything. */
+const connectVerb = (method: string) => connectVerbs[method] ?? "";
+
 /** The name a field selector pins a list or watch to, for authorization. */
 function selectedName(query: URLSearchParams): string {
   const match = /(?:^|,)metadata\.name==?([^,=!]+)(?:,|$)/.exec(query.get("fieldSelector") ?? "");
@@ -145,7 +163,7 @@ export function attributesOf(
     };
   }
   const { kind } = info;
-  const verb = info.verb === "connect" ? verbOf(request.method, true, request.query) : info.verb;
+  const verb = info.verb === "connect" ? connectVerb(request.method) : info.verb;
   const own = kind.group === "" && kind.plural === "namespaces" ? info.name : undefined;
   return {
     verb,

@@ -1,5 +1,6 @@
 // A request after HTTP and before policy. The HTTPS listener and the in-process client both make these
 // and hand them to `Server.handle`; nothing behind it knows of sockets.
+import type { Readable } from "node:stream";
 import type { Kind, Verb } from "../kinds/kind.ts";
 
 /** Who asks, as authentication found out (authentication.k8s.io UserInfo). */
@@ -26,8 +27,14 @@ export interface ApiRequest {
   /** Path without query, percent-decoded by segment. */
   path: string;
   query: URLSearchParams;
+  /** Path and query as they came, for what passes them on; absent in process. */
+  url?: string;
   /** Lower-case names. */
   headers: Record<string, string | undefined>;
+  /** The unread body of a request that is passed on; absent when there is none. */
+  upload?: Readable;
+  /** The caller's address. */
+  remoteAddress?: string;
   /** Raw body (HTTP), or a decoded object handed over by the in-process client. */
   body: Uint8Array | object | undefined;
   user: User;
@@ -43,7 +50,9 @@ export interface ApiRequest {
  */
 export interface ApiResponse {
   code: number;
-  headers?: Record<string, string>;
+  headers?: Record<string, string | string[]>;
+  /** The answer of another server: its headers are told as they are. */
+  passedOn?: boolean;
   /** Text of Warning headers (code 299). */
   warnings?: string[];
   object?: unknown;

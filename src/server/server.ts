@@ -11,11 +11,13 @@ import type { Store } from "../store/store.ts";
 import { admissionRequest, admit } from "./admit.ts";
 import type { Call, Core } from "./core.ts";
 import { serviceAllocator } from "./allocate-service.ts";
+import { connectOptions } from "./connect-options.ts";
 import { Metrics } from "./metrics.ts";
 import { negotiate } from "./negotiate.ts";
 import { writeOptions } from "./options.ts";
 import { pathHandler, type HealthChecks } from "./paths.ts";
 import type { Admission, Attributes, Authorize, Plugs, UpgradeSocket } from "./policy.ts";
+import { isProxyPath } from "./proxy/proxy.ts";
 import { attributesOf, requestInfo } from "./request-info.ts";
 import type { ApiRequest, ApiResponse, RequestInfo, User } from "./request.ts";
 import { subresourceHandler } from "./subresources.ts";
@@ -47,6 +49,8 @@ export interface ApiServer extends Core {
   handle(request: ApiRequest): Promise<ApiResponse>;
   /** Hands an Upgrade request to its handler; throws StatusError before anything is written. */
   upgrade(request: ApiRequest, socket: UpgradeSocket): Promise<void>;
+  /** True when a request with this path goes on to another server, its body unread. */
+  passesOn(path: string): boolean;
   /** Ends all watches. */
   close(): void;
 }
@@ -168,10 +172,17 @@ class Server implements ApiServer {
     if (!allowed) throw denied(request.user, attributes, reason);
   }
 
+  passesOn(path: string) {
+    return isProxyPath(path);
+  }
+
   async #admitConnect(request: ApiRequest, info: RequestInfo) {
     if (info.verb !== "connect") return;
-    const call = this.#call(request, info);
-    await admit(call, admissionRequest(call, "CONNECT", undefined, undefined));
+    // The query and the Accept header are for the other end; only the options object is ours to read.
+    const plain = { ...request, query: new URLSearchParams(), headers: {} };
+    const call = this.#call(plain, info);
+    const asked = connectOptions(request, info);
+    await admit(call, admissionRequest(call, "CONNECT", asked, undefined));
   }
 
   #call(request: ApiRequest, info: RequestInfo): Call {

@@ -19,6 +19,9 @@ export interface Incoming {
   headers: Record<string, string | undefined>;
   body: Readable;
   certificate: Credentials["certificate"];
+  remoteAddress: string | undefined;
+  /** False when it is sure that no body follows. */
+  hasBody: boolean;
   /** The caller is on this machine: compression would cost more than it saves. */
   local: boolean;
 }
@@ -96,6 +99,7 @@ export async function apiRequest(
   aborted: AbortSignal,
 ): Promise<ApiRequest> {
   const { path, query } = splitUrl(incoming.url);
+  const passesOn = context.server.passesOn(path);
   const user = await context.authenticate({
     headers: incoming.headers,
     ...(incoming.certificate && { certificate: incoming.certificate }),
@@ -104,8 +108,11 @@ export async function apiRequest(
     method: incoming.method,
     path,
     query,
+    url: incoming.url,
     headers: incoming.headers,
-    body: await decodedBody(incoming),
+    ...(incoming.remoteAddress && { remoteAddress: incoming.remoteAddress }),
+    ...(passesOn && incoming.hasBody && { upload: incoming.body }),
+    body: passesOn ? undefined : await decodedBody(incoming),
     user,
     signal: aborted,
   };
@@ -125,6 +132,7 @@ const warningHeader = (text: string) =>
   `299 - "${text.replaceAll(/["\\]/g, "\\$&").replaceAll(/[\r\n]/g, " ")}"`;
 
 function headersOf(response: ApiResponse): Record<string, string | string[]> {
+  if (response.passedOn) return { ...response.headers };
   const headers: Record<string, string | string[]> = {
     "content-type": "application/json",
     "cache-control": "no-cache, private",
@@ -161,10 +169,10 @@ async function writeResponse(
     sink.head(response.code, headers);
     return sink.end();
   }
-  if (response.stream && !(pretty && isJson)) {
+  if (response.stream && (response.passedOn || !(pretty && isJson))) {
     const source = response.stream;
-    if (watching || !takesGzip(incoming)) {
-      if (watching) headers["content-type"] = "application/json";
+    if (response.passedOn || watching || !takesGzip(incoming)) {
+      if (watching && !response.passedOn) headers["content-type"] = "application/json";
       sink.head(response.code, headers);
       return writeStream(sink, source);
     }

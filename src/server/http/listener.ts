@@ -81,6 +81,8 @@ function fromStream(stream: http2.ServerHttp2Stream, headers: http2.IncomingHttp
     headers: flatHeaders(headers),
     body: stream,
     certificate: socket && knownCertificate(socket),
+    remoteAddress: socket?.remoteAddress,
+    hasBody: !stream.endAfterHeaders,
     local: isLoopback(socket?.remoteAddress),
   };
 }
@@ -94,12 +96,17 @@ const isLoopback = (address: string | undefined) =>
   address !== undefined &&
   (address.startsWith("127.") || address === "::1" || address.startsWith("::ffff:127."));
 
+const announcesBody = ({ headers }: IncomingMessage) =>
+  Number(headers["content-length"] ?? 0) > 0 || headers["transfer-encoding"] !== undefined;
+
 const fromMessage = (message: IncomingMessage): Incoming => ({
   method: message.method ?? "GET",
   url: message.url ?? "/",
   headers: flatHeaders(message.headers),
   body: message,
   certificate: knownCertificate(message.socket as TLSSocket),
+  remoteAddress: message.socket.remoteAddress,
+  hasBody: announcesBody(message),
   local: isLoopback(message.socket.remoteAddress),
 });
 

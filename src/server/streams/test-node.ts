@@ -48,7 +48,14 @@ export function contextFor(
 ): HandlerContext & { handler: string } {
   const { pathname, searchParams: query } = new URL(url, "http://kerb");
   const [name = "", subresource = ""] = pathname.split("/").slice(1);
-  const whole = { logs: unused, exec: unused, attach: unused, portForward: unused, ...node };
+  const whole = {
+    logs: unused,
+    exec: unused,
+    attach: unused,
+    portForward: unused,
+    dial: unused,
+    ...node,
+  };
   const entry = pods[name] && { value: Buffer.from(JSON.stringify(pods[name])) };
   return {
     handler: `pods/${subresource}`,

@@ -1,0 +1,135 @@
+// The two ways in which a request is passed on: as a request with its answer, and as an upgrade. What
+// comes back is told as it is, but for links that would lead past the proxy.
+import type { IncomingMessage } from "node:http";
+import { pipeline, type Duplex, type Readable } from "node:stream";
+import { createGunzip, createInflate } from "node:zlib";
+import { StatusError } from "../../lib/status-error.ts";
+import type { UpgradeSocket } from "../policy.ts";
+import type { ApiRequest, ApiResponse } from "../request.ts";
+import { forward, type Forwarded, type ForwardTarget, forwardUpgrade } from "./forward.ts";
+import { endToEnd, requestHeaders } from "./headers.ts";
+import { rewriteHtml } from "./rewrite-html.ts";
+import { type ProxiedPlace, rewriteUrl } from "./rewrite-url.ts";
+
+export interface Passage extends ForwardTarget {
+  /** The Host header. */
+  host: string;
+  /** Path and query. */
+  path: string;
+  /** Headers besides the caller's. */
+  headers?: Record<string, string | string[]>;
+  /** Where links are led; absent when they stay as they are and redirects are refused. */
+  place?: ProxiedPlace;
+}
+
+function forwardedOf(request: ApiRequest, passage: Passage): Forwarded {
+  const uri = (request.url ?? request.path).split("?")[0]!;
+  const { host, path } = passage;
+  const headers = requestHeaders(request.headers, {
+    remoteAddress: request.remoteAddress,
+    host,
+    uri,
+  });
+  return {
+    method: request.method,
+    path,
+    headers: { ...headers, ...passage.headers },
+    body: request.upload,
+    signal: request.signal,
+  };
+}
+
+const isRedirect = ({ statusCode = 0, headers }: IncomingMessage) =>
+  statusCode >= 300 && statusCode < 400 && headers.location !== undefined;
+
+const redirectRefused = () =>
+  new StatusError(
+    "InternalError",
+    "the backend attempted to redirect this request, which is not permitted",
+    { code: 502 },
+  );
+
+const decoders: Record<string, (() => Duplex) | undefined> = {
+  gzip: createGunzip,
+  deflate: createInflate,
+};
+
+type Headers = Record<string, string | string[]>;
+
+/** A page with its links led back; pages in an encoding that is not known stay as they are. */
+function rewritePage(answer: IncomingMessage, headers: Headers, place: ProxiedPlace): Readable {
+  const encoding = answer.headers["content-encoding"] ?? "";
+  const decode = decoders[encoding];
+  if (encoding && !decode) return answer;
+  delete headers["content-length"];
+  delete headers["content-encoding"];
+  const rewriter = rewriteHtml((link) => rewriteUrl(link, place));
+  const ignore = () => {};
+  return decode ? pipeline(answer, decode(), rewriter, ignore) : pipeline(answer, rewriter, ignore);
+}
+
+const isPage = ({ headers }: IncomingMessage) =>
+  (headers["content-type"] ?? "").split(";")[0]!.trim() === "text/html";
+
+/** Passes a request on and its answer back. */
+export async function passOn(request: ApiRequest, passage: Passage): Promise<ApiResponse> {
+  const answer = await forward(passage, forwardedOf(request, passage));
+  const { place } = passage;
+  if (!place && isRedirect(answer)) {
+    answer.destroy();
+    throw redirectRefused();
+  }
+  const headers = endToEnd(answer.headers);
+  if (place && answer.headers.location) {
+    headers["location"] = rewriteUrl(answer.headers.location, place);
+  }
+  const page = place && request.method !== "HEAD" && isPage(answer);
+  const stream = page ? rewritePage(answer, headers, place) : answer;
+  return { code: answer.statusCode!, headers, passedOn: true, stream };
+}
+
+/** The head of an answer in the form it has on an HTTP/1.1 connection. */
+function headOf(answer: IncomingMessage, headers: Headers): string {
+  const lines = Object.entries(headers).flatMap(([name, value]) =>
+    [value].flat().map((one) => `${name}: ${one}\r\n`),
+  );
+  return `HTTP/1.1 ${answer.statusCode} ${answer.statusMessage}\r\n${lines.join("")}\r\n`;
+}
+
+/** Two connections as one: what ends or breaks on one side does on the other. */
+function join(one: Duplex, other: Duplex) {
+  for (const [from, to] of [
+    [one, other],
+    [other, one],
+  ] as const) {
+    from.on("error", () => {});
+    from.on("close", () => to.destroy());
+    from.pipe(to);
+  }
+}
+
+/**
+ * Passes an upgrade on. A refusal is told with its body and ends the connection: what follows on it would
+ * reach the other server unjudged.
+ */
+export async function passOnUpgrade(
+  request: ApiRequest,
+  passage: Passage,
+  { message, socket, head }: UpgradeSocket,
+) {
+  const forwarded = forwardedOf(request, passage);
+  const answered = await forwardUpgrade(passage, forwarded, message.headers.upgrade!);
+  if (!("answer" in answered)) {
+    if (!passage.place && isRedirect(answered)) throw redirectRefused();
+    const headers = { ...endToEnd(answered.headers), connection: "close" };
+    socket.write(headOf(answered, headers));
+    pipeline(answered, socket, () => {});
+    return;
+  }
+  const { answer } = answered;
+  const upgraded = { connection: "Upgrade", upgrade: answer.headers.upgrade ?? "" };
+  socket.write(headOf(answer, { ...endToEnd(answer.headers), ...upgraded }));
+  if (answered.head.length > 0) socket.write(answered.head);
+  if (head.length > 0) answered.socket.write(head);
+  join(socket, answered.socket);
+}
