@@ -1,4 +1,5 @@
 // The list of what kinds do beyond their schema. One import and one line a kind.
+import { localAvailability } from "./apiregistration/api-service.ts";
 import { jobSelector } from "./batch/defaults.ts";
 import { namespaceFinalizer } from "./core/defaults.ts";
 import type { Kind } from "./kind.ts";
@@ -17,5 +18,6 @@ export const behaviours: Record<string, Partial<Kind>> = {
       claim.status = { phase: "Pending" };
     },
   },
+  "apiservices.apiregistration.k8s.io": { prepareForCreate: localAvailability },
   "jobs.batch": { prepareForCreate: jobSelector },
 };

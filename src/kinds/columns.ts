@@ -58,9 +58,11 @@ const others: Record<string, Column[]> = {
     text("Service", ({ spec }) =>
       spec.service ? `${spec.service.namespace}/${spec.service.name}` : "Local",
     ),
-    text("Available", ({ status }) =>
-      String(status?.conditions?.find((c: any) => c.type === "Available")?.status ?? "Unknown"),
-    ),
+    text("Available", ({ status }) => {
+      const found = status?.conditions?.find((c: any) => c.type === "Available");
+      if (!found) return "Unknown";
+      return found.status === "True" ? "True" : `${found.status} (${found.reason})`;
+    }),
     age,
   ],
   "certificatesigningrequests.certificates.k8s.io": [

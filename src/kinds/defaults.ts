@@ -1,5 +1,6 @@
 // Which kinds have defaults beyond their schema. One line a kind.
 import * as admission from "./admissionregistration/defaults.ts";
+import { apiServiceDefaults } from "./apiregistration/api-service.ts";
 import * as apps from "./apps/defaults.ts";
 import * as batch from "./batch/defaults.ts";
 import * as core from "./core/defaults.ts";
@@ -24,6 +25,7 @@ export const kindDefaults: Record<string, NonNullable<Kind["defaults"]>> = {
   },
   secrets: core.secretDefaults,
   services: core.serviceDefaults,
+  "apiservices.apiregistration.k8s.io": apiServiceDefaults,
   "daemonsets.apps": apps.daemonSetDefaults,
   "deployments.apps": apps.deploymentDefaults,
   "replicasets.apps": apps.replicaSetDefaults,

@@ -26,6 +26,7 @@ const rules: Record<string, NameRule> = {
   "clusterroles.rbac.authorization.k8s.io": pathSegment,
   "clusterrolebindings.rbac.authorization.k8s.io": pathSegment,
   "ipaddresses.networking.k8s.io": pathSegment,
+  "apiservices.apiregistration.k8s.io": pathSegment,
 };
 
 function keyErrors(key: string, field: string): FieldError[] {

@@ -1,5 +1,6 @@
 // Which kinds are judged beyond their schema and metadata. One line a kind.
 import type { FieldError } from "../lib/status-error.ts";
+import { apiServiceErrors } from "./apiregistration/api-service.ts";
 import { workloadErrors } from "./apps/validation.ts";
 import { cronJobErrors, jobErrors } from "./batch/validation.ts";
 import { podErrors } from "./core/pod-validation.ts";
@@ -23,6 +24,7 @@ const validations: Record<string, Validate> = {
   pods: podErrors,
   secrets: dataErrors,
   services: serviceErrors,
+  "apiservices.apiregistration.k8s.io": apiServiceErrors,
   "daemonsets.apps": workloadErrors,
   "deployments.apps": workloadErrors,
   "replicasets.apps": workloadErrors,

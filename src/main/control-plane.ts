@@ -16,6 +16,8 @@ import { bootstrapPolicy } from "../server/auth/bootstrap.ts";
 import { clusterKubeconfig } from "../server/auth/kubeconfig.ts";
 import { openPki } from "../server/auth/pki.ts";
 import type { Pki } from "../server/auth/pki.ts";
+import { startAggregation } from "../server/aggregation/aggregation.ts";
+import { publishAuthentication } from "../server/aggregation/publish-authentication.ts";
 import { bootstrap } from "../server/bootstrap.ts";
 import { crdAdmission } from "../server/extensions/crd-admission.ts";
 import { startCrdController } from "../server/extensions/crd-controller.ts";
@@ -127,7 +129,17 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   scope.defer(() => server.close());
   await startCrdController({ store, kinds, clock, log, scope });
   await bootstrap(server, { securePort: port, apiAddress: addresses.apiServiceIp });
-  await bootstrapPolicy(server);
+  await Promise.all([
+    bootstrapPolicy(server),
+    publishAuthentication(server, { clientCa: pki.ca(), requestHeaderCa: pki.frontProxy().ca }),
+    startAggregation({
+      server,
+      clock,
+      log: log.with({ room: "aggregation" }),
+      scope,
+      identity: () => pki.frontProxy().pair,
+    }),
+  ]);
 
   const kubeconfig = join(directory, "kubeconfig");
   const writeKubeconfig = () => {

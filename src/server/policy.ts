@@ -12,6 +12,7 @@ import type { Log } from "../lib/log.ts";
 import type { NodeConnector } from "../lib/node-connection.ts";
 import type { Random } from "../lib/random.ts";
 import type { Store } from "../store/store.ts";
+import type { Remotes } from "./remotes.ts";
 import type { ApiRequest, ApiResponse, RequestInfo, User } from "./request.ts";
 
 /** What a listener knows of a caller before it knows who it is. */
@@ -113,4 +114,6 @@ export interface Plugs {
   reviews: Map<string, SubresourceHandler>;
   /** Paths outside resources, `/openid/v1/jwks`. */
   paths: Map<string, (request: ApiRequest) => Promise<ApiResponse>>;
+  /** Other servers behind this one. */
+  remotes?: Remotes;
 }

@@ -127,6 +127,32 @@ function checkVerb(
 /** Methods of exec, attach and port-forward; a proxy takes them all. */
 const streamed = new Set(["GET", "POST"]);
 
+/**
+ * What authorization is asked about a resource of another server, which alone knows its kinds; as upstream
+ * reads every path.
+ */
+export function remoteAttributes(request: {
+  method: string;
+  path: string;
+  query: URLSearchParams;
+}): Attributes {
+  const split = splitPath(request.path);
+  if (!split) return attributesOf(request, undefined);
+  const { namespace = "", segments } = splitNamespace(split.rest);
+  const [resource = "", named = "", subresource = ""] = segments;
+  const listed = named === "" && ["GET", "HEAD"].includes(request.method);
+  return {
+    verb: request.method === "OPTIONS" ? "" : verbOf(request.method, named !== "", request.query),
+    group: split.group,
+    version: split.version,
+    resource,
+    subresource,
+    namespace,
+    name: named || (listed ? selectedName(request.query) : ""),
+    path: request.path,
+  };
+}
+
 const connectVerbs: Record<string, string> = {
   GET: "get",
   HEAD: "get",

@@ -18,7 +18,8 @@ import { writeOptions } from "./options.ts";
 import { pathHandler, type HealthChecks } from "./paths.ts";
 import type { Admission, Attributes, Authorize, Plugs, UpgradeSocket } from "./policy.ts";
 import { isProxyPath } from "./proxy/proxy.ts";
-import { attributesOf, requestInfo } from "./request-info.ts";
+import type { Remotes } from "./remotes.ts";
+import { attributesOf, remoteAttributes, requestInfo } from "./request-info.ts";
 import type { ApiRequest, ApiResponse, RequestInfo, User } from "./request.ts";
 import { subresourceHandler } from "./subresources.ts";
 import { resourceNameOf } from "./stored.ts";
@@ -136,9 +137,14 @@ class Server implements ApiServer {
     const started = this.clock.monotonic();
     let info: RequestInfo | undefined;
     try {
-      info = this.#resolve(request);
-      await this.#authorize(request, info);
-      const response = info ? await this.#resource(request, info) : await this.#path(request);
+      const remotes = this.#remotesOf(request);
+      if (!remotes) info = this.#resolve(request);
+      await this.#authorize(request, info, remotes);
+      const response = remotes
+        ? await remotes.handle(request)
+        : info
+          ? await this.#resource(request, info)
+          : await this.#path(request);
       this.#metrics.observe(request, info, response.code, this.clock.monotonic() - started);
       return response;
     } catch (error) {
@@ -149,8 +155,10 @@ class Server implements ApiServer {
   }
 
   async upgrade(request: ApiRequest, socket: UpgradeSocket): Promise<void> {
-    const info = this.#resolve(request);
-    await this.#authorize(request, info);
+    const remotes = this.#remotesOf(request);
+    const info = remotes ? undefined : this.#resolve(request);
+    await this.#authorize(request, info, remotes);
+    if (remotes) return remotes.upgrade(request, socket);
     const name = info && `${resourceNameOf(info.kind)}/${info.subresource}`;
     const handler = name && this.plugs.upgrades.get(name);
     if (!info || !handler) throw badRequest("this path does not upgrade its connection");
@@ -166,14 +174,19 @@ class Server implements ApiServer {
     return requestInfo(request, (group, version, plural) => this.kinds.get(group, version, plural));
   }
 
-  async #authorize(request: ApiRequest, info: RequestInfo | undefined) {
-    const attributes = attributesOf(request, info);
+  #remotesOf({ path }: ApiRequest) {
+    const { remotes } = this.plugs;
+    return remotes?.serves(path) ? remotes : undefined;
+  }
+
+  async #authorize(request: ApiRequest, info: RequestInfo | undefined, remotes?: Remotes) {
+    const attributes = remotes ? remoteAttributes(request) : attributesOf(request, info);
     const { allowed, reason } = await this.authorize(request.user, attributes);
     if (!allowed) throw denied(request.user, attributes, reason);
   }
 
   passesOn(path: string) {
-    return isProxyPath(path);
+    return isProxyPath(path) || this.plugs.remotes?.serves(path) === true;
   }
 
   async #admitConnect(request: ApiRequest, info: RequestInfo) {

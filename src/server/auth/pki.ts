@@ -48,6 +48,8 @@ export interface Pki {
   admin(): KeyPair;
   /** The identity of a node's agent, kept and renewed like the others. */
   node(name: string): Promise<KeyPair>;
+  /** With what the server names its callers to others, and the authority those others trust for it. */
+  frontProxy(): { ca: string; pair: KeyPair };
   /** Renews what needs it, now and every few hours; `renewed` is told which of the leafs changed. */
   startRenewal(scope: Scope, renewed: (name: string) => void): void;
 }
@@ -65,9 +67,27 @@ interface Leaf {
   pair: KeyPair;
 }
 
+/** The one name that other servers let speak for others. */
+export const frontProxyName = "front-proxy-client";
+
 const newKey = () => generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
 const keyPem = (key: KeyObject) => key.export({ type: "pkcs8", format: "pem" }).toString();
-const caSubject = { commonName: "kerb-ca", organizations: ["kerb"] };
+
+interface Authority {
+  file: string;
+  subject: { commonName: string; organizations: string[] };
+}
+
+const clusterAuthority: Authority = {
+  file: "ca.pem",
+  subject: { commonName: "kerb-ca", organizations: ["kerb"] },
+};
+
+/** Of its own: whoever holds one of its certificates may claim to be anybody. */
+const frontProxyAuthority: Authority = {
+  file: "front-proxy-ca.pem",
+  subject: { commonName: "kerb-front-proxy-ca", organizations: ["kerb"] },
+};
 
 function splitPair(text: string | undefined): KeyPair | undefined {
   const [key] = text?.match(/-----BEGIN PRIVATE KEY-----[^]+?-----END PRIVATE KEY-----\n/) ?? [];
@@ -99,23 +119,30 @@ class CertificateAuthority implements Pki {
   readonly #storage: PkiStorage;
   readonly #clock: Clock;
   readonly #leafs = new Map<string, Leaf>();
+  readonly #authority: Authority;
+  #frontProxy: CertificateAuthority | undefined;
   #caKey!: KeyObject;
   #caCert!: string;
 
-  constructor(storage: PkiStorage, clock: Clock) {
+  constructor(storage: PkiStorage, clock: Clock, authority: Authority) {
     this.#storage = storage;
     this.#clock = clock;
+    this.#authority = authority;
   }
 
   get #now() {
     return Math.max(this.#clock.now(), releaseMs);
   }
 
-  async open(options: PkiOptions) {
-    const stored = splitPair(await this.#storage.read("ca.pem"));
+  async #openCa() {
+    const stored = splitPair(await this.#storage.read(this.#authority.file));
     this.#caKey = stored ? createPrivateKey(stored.key) : newKey();
     if (stored) this.#caCert = stored.cert;
     await this.#renewCa();
+  }
+
+  async open(options: PkiOptions) {
+    await this.#openCa();
     const tokens = await this.#storage.read("service-account.pem");
     this.serviceAccountKey = tokens ? createPrivateKey(tokens) : newKey();
     if (!tokens) {
@@ -133,6 +160,12 @@ class CertificateAuthority implements Pki {
       subject: { commonName: "kubernetes-admin", organizations: ["system:masters"] },
       usage: "client",
     });
+    this.#frontProxy = new CertificateAuthority(this.#storage, this.#clock, frontProxyAuthority);
+    await this.#frontProxy.#openCa();
+    await this.#frontProxy.#leaf(frontProxyName, {
+      subject: { commonName: frontProxyName },
+      usage: "client",
+    });
   }
 
   ca() {
@@ -147,6 +180,11 @@ class CertificateAuthority implements Pki {
     return this.#leafs.get("admin")!.pair;
   }
 
+  frontProxy() {
+    const authority = this.#frontProxy!;
+    return { ca: authority.ca(), pair: authority.#leafs.get(frontProxyName)!.pair };
+  }
+
   node(name: string) {
     return this.#leaf(`node-${name}`, {
       subject: { commonName: `system:node:${name}`, organizations: ["system:nodes"] },
@@ -155,6 +193,7 @@ class CertificateAuthority implements Pki {
   }
 
   startRenewal(scope: Scope, renewed: (name: string) => void) {
+    this.#frontProxy?.startRenewal(scope, renewed);
     const check = async () => {
       await this.#renewCa();
       for (const [name, leaf] of this.#leafs) if (await this.#renewLeaf(leaf)) renewed(name);
@@ -188,7 +227,7 @@ class CertificateAuthority implements Pki {
     const notAfterMs = Math.min(this.#now + leafLifeMs, endOf(this.#caCert));
     const cert = issueCertificate(
       { ...request, publicKey: createPublicKey(privateKey), notBeforeMs: 0, notAfterMs },
-      { subject: caSubject, privateKey: this.#caKey },
+      { subject: this.#authority.subject, privateKey: this.#caKey },
     );
     const pair = { cert, key: keyPem(privateKey) };
     await this.#storage.write(file, pair.key + pair.cert);
@@ -201,16 +240,16 @@ class CertificateAuthority implements Pki {
     const publicKey = createPublicKey(this.#caKey);
     const notAfterMs = this.#now + caLifeMs;
     this.#caCert = issueCertificate(
-      { subject: caSubject, publicKey, notBeforeMs: 0, notAfterMs, usage: "ca" },
-      { subject: caSubject, privateKey: this.#caKey },
+      { subject: this.#authority.subject, publicKey, notBeforeMs: 0, notAfterMs, usage: "ca" },
+      { subject: this.#authority.subject, privateKey: this.#caKey },
     );
-    await this.#storage.write("ca.pem", keyPem(this.#caKey) + this.#caCert);
+    await this.#storage.write(this.#authority.file, keyPem(this.#caKey) + this.#caCert);
   }
 }
 
 /** Reads the cluster's certificates, and makes those that are missing, outlived or do not fit. */
 export async function openPki(storage: PkiStorage, options: PkiOptions): Promise<Pki> {
-  const authority = new CertificateAuthority(storage, options.clock);
+  const authority = new CertificateAuthority(storage, options.clock, clusterAuthority);
   await authority.open(options);
   return authority;
 }

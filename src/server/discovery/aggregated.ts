@@ -44,8 +44,8 @@ export const aggregated = (groups: Group[], version: "v2" | "v2beta1") => ({
     metadata: { name, creationTimestamp: null },
     versions: versions.map((one) => ({
       version: one.version,
-      resources: one.kinds.map(resourceOf),
-      freshness: "Current",
+      resources: one.remote?.resources ?? one.kinds.map(resourceOf),
+      freshness: one.remote?.freshness ?? "Current",
     })),
   })),
 });

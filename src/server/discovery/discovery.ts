@@ -4,29 +4,41 @@ import { createHash } from "node:crypto";
 import { apiVersionOf, type Kind } from "../../kinds/kind.ts";
 import type { Kinds } from "../../kinds/kinds.ts";
 import { acceptClauses } from "../negotiate.ts";
+import type { Remotes } from "../remotes.ts";
 import type { ApiRequest, ApiResponse } from "../request.ts";
 import { aggregated } from "./aggregated.ts";
 import { groupsOf, preferred, type Group } from "./groups.ts";
 import { subresourceKind, subresourceVerbs } from "./subresources.ts";
 
+/** What discovery reads of the server. */
+interface Source {
+  kinds: Kinds;
+  plugs?: { remotes?: Remotes };
+}
+
 interface Documents {
   groups: Group[];
+  /** Of the remotes they were made of. */
+  generation: number;
   /** Answers by path or media type, made when first asked for. */
   made: Map<string, ApiResponse>;
 }
 
 const documents = new WeakMap<Kinds, Documents>();
 
-function documentsOf(kinds: Kinds): Documents {
-  let known = documents.get(kinds);
+function documentsOf({ kinds, plugs }: Source): Documents {
+  const known = documents.get(kinds);
+  const generation = plugs?.remotes?.generation() ?? 0;
+  if (known?.generation === generation) return known;
+  const next = { groups: groupsOf(kinds, plugs?.remotes), generation, made: new Map() };
+  documents.set(kinds, next);
   if (!known) {
-    documents.set(kinds, (known = { groups: groupsOf(kinds), made: new Map() }));
     const stop = kinds.onChange(() => {
       documents.delete(kinds);
       stop();
     });
   }
-  return known;
+  return next;
 }
 
 const hashOf = (text: string) => createHash("sha256").update(text).digest("base64").slice(0, 12);
@@ -106,8 +118,12 @@ function aggregatedVersion(accept: string | undefined): "v2" | "v2beta1" | undef
   return undefined;
 }
 
-function make(kinds: Kinds, key: string, build: () => object | undefined, contentType: string) {
-  const { made } = documentsOf(kinds);
+function make(
+  { made }: Documents,
+  key: string,
+  build: () => object | undefined,
+  contentType: string,
+) {
   let answer = made.get(key);
   if (answer) return answer;
   const object = build();
@@ -121,20 +137,21 @@ function make(kinds: Kinds, key: string, build: () => object | undefined, conten
 
 /** Answers /api, /apis and what lies under them; undefined for other paths. */
 export function discovery(
-  { kinds }: { kinds: Kinds },
+  source: Source,
   segments: string[],
   request: ApiRequest,
 ): ApiResponse | undefined {
-  const { groups } = documentsOf(kinds);
+  const known = documentsOf(source);
+  const { groups } = known;
   const root = segments.length === 1 && (segments[0] === "api" || segments[0] === "apis");
   const version = root ? aggregatedVersion(request.headers["accept"]) : undefined;
   if (!version) {
     const key = `/${segments.join("/")}`;
-    return make(kinds, key, () => documentAt(groups, segments), "application/json");
+    return make(known, key, () => documentAt(groups, segments), "application/json");
   }
   const core = segments[0] === "api";
   const answer = make(
-    kinds,
+    known,
     `${segments[0]};${version}`,
     () =>
       aggregated(

@@ -7,6 +7,7 @@ import type { ServerHandle } from "../policy.ts";
 
 interface EndpointAddress {
   ip: string;
+  nodeName?: string;
   targetRef?: { kind?: string; namespace?: string; name?: string };
 }
 
@@ -36,11 +37,15 @@ async function podBehind(
   return has ? pod : undefined;
 }
 
-/** Undefined when no address with the port belongs to a pod. */
+/**
+ * Undefined when there is no address with the port. `podsOnly` leaves out what is no pod's: for proxies that
+ * anybody may aim; where an administrator says where to connect, any address is good.
+ */
 export async function chooseEndpoint(
   server: ServerHandle,
   { metadata, subsets = [] }: KubeObject & { subsets?: EndpointSubset[] },
   isAsked: (port: { name: string; port: number }) => boolean,
+  { podsOnly }: { podsOnly: boolean },
 ): Promise<ChosenEndpoint | undefined> {
   const choices = subsets.flatMap(({ addresses = [], ports = [] }) => {
     const found = ports.find(({ name = "", port }) => isAsked({ name, port }));
@@ -49,6 +54,7 @@ export async function chooseEndpoint(
   const first = Math.floor(server.random.float() * choices.length);
   for (let i = 0; i < choices.length; i++) {
     const { address, port } = choices[(first + i) % choices.length]!;
+    if (!podsOnly) return { host: address.ip, port, nodeName: address.nodeName };
     const pod = await podBehind(server, metadata.namespace!, address);
     if (pod) return { host: address.ip, port, nodeName: pod.spec.nodeName };
   }

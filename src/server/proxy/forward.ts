@@ -30,6 +30,7 @@ export const unreachable = (error: unknown) =>
   new StatusError(
     "ServiceUnavailable",
     `error trying to reach service: ${error instanceof Error ? error.message : String(error)}`,
+    { cause: error },
   );
 
 function secured(plain: Duplex, options: ConnectionOptions): Promise<Duplex> {

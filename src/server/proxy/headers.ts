@@ -15,8 +15,9 @@ const hopByHop = new Set([
   "http2-settings",
 ]);
 
-/** Read by the server itself and not for others' eyes. */
-const forServer = /^(?:authorization|expect|host|impersonate-.*|:.*)$/;
+/** Read by the server itself, or said by it alone: who a caller is, no caller says. */
+const forServer =
+  /^(?:authorization|expect|host|impersonate-.*|x-remote-(?:user|uid|group|extra-.*)|:.*)$/;
 
 function namedInConnection(headers: IncomingHttpHeaders): Set<string> {
   const text = headers.connection ?? "";

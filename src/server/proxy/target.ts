@@ -117,7 +117,9 @@ async function serviceTarget({ server, info }: HandlerContext): Promise<ProxyTar
       `no endpoints available for service ${JSON.stringify(name)}`,
     );
   if (!((endpoints as any).subsets?.length > 0)) throw none(asked.name);
-  const chosen = await chooseEndpoint(server, endpoints, (one) => one.name === port);
+  const chosen = await chooseEndpoint(server, endpoints, (one) => one.name === port, {
+    podsOnly: true,
+  });
   if (!chosen) throw none(info.name!);
   return {
     scheme: asked.scheme || "http",
