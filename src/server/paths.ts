@@ -76,7 +76,7 @@ export async function pathHandler(
   }
   const answer =
     first === "openapi"
-      ? openApi(core, segments.slice(1), request)
+      ? await openApi(core, segments.slice(1), request)
       : discovery(core, segments, request);
   if (answer) return answer;
   throw new StatusError("NotFound", "the server could not find the requested resource", {

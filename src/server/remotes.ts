@@ -34,5 +34,11 @@ export interface Remotes {
   /** True for paths of group versions that others serve. */
   serves(path: string): boolean;
   handle(request: ApiRequest): Promise<ApiResponse>;
+  /** What others publish under /openapi: the index entries of their group versions. */
+  openApiIndex(): Promise<Record<string, { serverRelativeURL: string }>>;
+  /** The document of a group version (`apis/GROUP/VERSION`) of another server. */
+  openApiDocument(name: string): Promise<object | undefined>;
+  /** Their v2 documents, each with the root of the paths that count. */
+  swaggers(): Promise<{ root: string; document: object }[]>;
   upgrade(request: ApiRequest, upgrade: UpgradeSocket): Promise<void>;
 }

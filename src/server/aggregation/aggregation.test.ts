@@ -37,6 +37,17 @@ const resources = [
   { name: "pods/boost", singularName: "", namespaced: true, kind: "PodMetrics", verbs: ["create"] },
 ];
 
+const documents: Record<string, object> = {
+  "/openapi/v2": {
+    paths: { "/apis/metrics.k8s.io/v1beta1/nodes": { get: {} }, "/apis/other/v1": {} },
+    definitions: {},
+  },
+  "/openapi/v3": {
+    paths: { "apis/metrics.k8s.io/v1beta1": { serverRelativeURL: "/openapi/v3/own?hash=1" } },
+  },
+  "/openapi/v3/own": { openapi: "3.0.0", info: { title: "theirs" } },
+};
+
 const memory = () => {
   const files = new Map<string, string>();
   return {
@@ -69,7 +80,8 @@ async function startExtension(frontProxyCa: string): Promise<Server> {
       } else if (message.url!.includes("watch=true")) {
         response.write('{"type":"ADDED","object":{"metadata":{"name":"a"}}}\n');
         response.end('{"type":"MODIFIED","object":{"metadata":{"name":"a"}}}\n');
-      } else response.end(JSON.stringify({ kind: "NodeMetricsList", path, items: [] }));
+      } else if (documents[path]) response.end(JSON.stringify(documents[path]));
+      else response.end(JSON.stringify({ kind: "NodeMetricsList", path, items: [] }));
     },
   );
   await once(server.listen(0, "127.0.0.1"), "listening");
@@ -211,6 +223,19 @@ test("discovery tells both servers' resources, in the order of their priorities"
     kind: "NodeMetrics",
   });
   assert.equal(pods.subresources[0].subresource, "boost");
+});
+
+test("what others publish of themselves is published with ours", async () => {
+  const read = async (path: string) => JSON.parse((await site.ask(path)).text);
+  const { paths } = await read("/openapi/v3");
+  assert.ok(paths["apis/apps/v1"]);
+  const at = paths["apis/metrics.k8s.io/v1beta1"].serverRelativeURL;
+  assert.equal(at, "/openapi/v3/apis/metrics.k8s.io/v1beta1?hash=1");
+  assert.equal((await read(at)).info.title, "theirs");
+  const swagger = await read("/openapi/v2");
+  assert.ok(swagger.paths["/apis/metrics.k8s.io/v1beta1/nodes"]);
+  assert.ok(swagger.paths["/apis/apps/v1/deployments"]);
+  assert.equal(swagger.paths["/apis/other/v1"], undefined);
 });
 
 test("who may not is refused here, by the verb and resource of the path", async () => {

@@ -16,11 +16,12 @@ import { passOn, passOnUpgrade } from "../proxy/pass-on.ts";
 import type { Remotes, RemoteVersion } from "../remotes.ts";
 import type { ApiRequest, ApiResponse } from "../request.ts";
 import type { ApiServer } from "../server.ts";
-import { type ApiService, apiServicePrefix, isAvailable } from "./api-service.ts";
+import { type ApiService, apiServicePrefix, isAvailable, rootOf } from "./api-service.ts";
 import { checkRemote, local, type Verdict } from "./availability.ts";
 import { decodedAnswer, encoded } from "./in-process.ts";
 import { planLocal, wantedServices } from "./local-services.ts";
 import { builtinPriority } from "./priorities.ts";
+import { RemoteOpenApi } from "./remote-openapi.ts";
 import { discoveredResources } from "./resources.ts";
 import { identityHeaders, routeTo } from "./route.ts";
 
@@ -58,11 +59,13 @@ class Aggregation implements Remotes {
   /** By `group/version`. */
   readonly #remotes = new Map<string, Remote>();
   readonly #queue: WorkQueue;
+  readonly #openApi: RemoteOpenApi;
   #generation = 0;
 
   constructor(options: AggregationOptions) {
     const { clock, log } = options;
     this.#options = options;
+    this.#openApi = new RemoteOpenApi(options.server);
     this.#queue = new WorkQueue({
       clock,
       workers: checksMax,
@@ -112,6 +115,40 @@ class Aggregation implements Remotes {
     return request.decoded ? decodedAnswer(request, response) : response;
   }
 
+  async openApiIndex() {
+    const entries = this.#available().map(async ({ service: { spec }, route }) => {
+      const name = rootOf(spec);
+      const index = await this.#openApi.get(route, "/openapi/v3");
+      const url: string | undefined = index?.paths?.[name]?.serverRelativeURL;
+      if (!url) return [];
+      const hash = url.includes("?") ? url.slice(url.indexOf("?")) : "";
+      return [[name, { serverRelativeURL: `/openapi/v3/${name}${hash}` }] as const];
+    });
+    return Object.fromEntries((await Promise.all(entries)).flat());
+  }
+
+  async openApiDocument(name: string) {
+    const found = this.#available().find(({ service }) => rootOf(service.spec) === name);
+    if (!found) return undefined;
+    const index = await this.#openApi.get(found.route, "/openapi/v3");
+    const url: string | undefined = index?.paths?.[name]?.serverRelativeURL;
+    return url && this.#openApi.get(found.route, url);
+  }
+
+  async swaggers() {
+    const fetched = this.#available().map(async ({ service: { spec }, route }) => {
+      const document = await this.#openApi.get(route, "/openapi/v2");
+      return document ? [{ root: `/${rootOf(spec)}`, document }] : [];
+    });
+    return (await Promise.all(fetched)).flat();
+  }
+
+  #available() {
+    return [...this.#remotes.values()]
+      .filter(({ service }) => isAvailable(service))
+      .map(({ service }) => ({ service, route: this.#route(service) }));
+  }
+
   async upgrade(request: ApiRequest, upgrade: UpgradeSocket) {
     await passOnUpgrade(request, this.#passage(request), upgrade);
   }
@@ -146,6 +183,7 @@ class Aggregation implements Remotes {
     const old = this.#services.get(name);
     this.#services.set(name, service);
     this.#generation++;
+    this.#openApi.clear();
     const key = `${group}/${version}`;
     const known = this.#remotes.get(key);
     if (!service.spec.service) {

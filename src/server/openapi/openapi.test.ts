@@ -12,10 +12,10 @@ kinds.add(
   }),
 );
 
-function ask(path: string, headers: Record<string, string> = {}) {
+async function ask(path: string, headers: Record<string, string> = {}) {
   const query = new URLSearchParams();
   const request = { query, headers } as unknown as ApiRequest;
-  const answer = openApi({ kinds }, path.split("/"), request);
+  const answer = await openApi({ kinds }, path.split("/"), request);
   return (
     answer && {
       ...answer,
@@ -35,11 +35,11 @@ function refs(node: unknown, found = new Set<string>()): Set<string> {
   return found;
 }
 
-test("every group version has a v3 document, and every reference in it leads somewhere", () => {
-  const { paths } = ask("v3")!.document;
+test("every group version has a v3 document, and every reference in it leads somewhere", async () => {
+  const { paths } = (await ask("v3"))!.document;
   assert.ok(paths["apis/apps/v1"].serverRelativeURL.startsWith("/openapi/v3/apis/apps/v1?hash="));
   for (const name of Object.keys(paths)) {
-    const { document } = ask(`v3/${name}`)!;
+    const { document } = (await ask(`v3/${name}`))!;
     for (const ref of refs(document)) {
       const schema = ref.replace("#/components/schemas/", "");
       assert.ok(document.components.schemas[schema], `${name}: ${ref}`);
@@ -47,15 +47,15 @@ test("every group version has a v3 document, and every reference in it leads som
   }
 });
 
-test("the v2 document is whole", () => {
-  const { document } = ask("v2")!;
+test("the v2 document is whole", async () => {
+  const { document } = (await ask("v2"))!;
   for (const ref of refs(document)) {
     assert.ok(document.definitions[ref.replace("#/definitions/", "")], ref);
   }
 });
 
-test("writes list fieldValidation, and kinds can be found by group, version and kind", () => {
-  const { document } = ask("v3/apis/apps/v1")!;
+test("writes list fieldValidation, and kinds can be found by group, version and kind", async () => {
+  const { document } = (await ask("v3/apis/apps/v1"))!;
   const { patch } = document.paths["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"];
   assert.ok(patch.parameters.some((one: any) => one.name === "fieldValidation"));
   const gvk = { group: "apps", version: "v1", kind: "Deployment" };
@@ -64,15 +64,15 @@ test("writes list fieldValidation, and kinds can be found by group, version and 
   assert.deepEqual(schema["x-kubernetes-group-version-kind"], [gvk]);
 });
 
-test("a custom kind is published as soon as it is served, and gone with it", () => {
-  const { document } = ask("v3/apis/stable.example.com/v1")!;
+test("a custom kind is published as soon as it is served, and gone with it", async () => {
+  const { document } = (await ask("v3/apis/stable.example.com/v1"))!;
   assert.ok(document.components.schemas["com.example.stable.v1.CronTab"].properties.spec);
   kinds.remove(kinds.get("stable.example.com", "v1", "crontabs")!);
-  assert.equal(ask("v3/apis/stable.example.com/v1"), undefined);
+  assert.equal(await ask("v3/apis/stable.example.com/v1"), undefined);
 });
 
-test("an unchanged document is not sent again", () => {
-  const first = ask("v3/api/v1")!;
-  const again = ask("v3/api/v1", { "if-none-match": String(first.headers!["etag"]) });
+test("an unchanged document is not sent again", async () => {
+  const first = (await ask("v3/api/v1"))!;
+  const again = await ask("v3/api/v1", { "if-none-match": String(first.headers!["etag"]) });
   assert.deepEqual([again!.code, again!.bytes], [304, undefined]);
 });

@@ -4,7 +4,9 @@ import { createHash } from "node:crypto";
 import type { Kind } from "../../kinds/kind.ts";
 import type { Kinds } from "../../kinds/kinds.ts";
 import { acceptClauses, notAcceptable } from "../negotiate.ts";
+import type { Remotes } from "../remotes.ts";
 import type { ApiRequest, ApiResponse } from "../request.ts";
+import { mergeSwagger } from "./merge.ts";
 import { pathsOf } from "./operations.ts";
 import { definitionsFor, rootOf } from "./schemas.ts";
 
@@ -28,13 +30,15 @@ function documentsOf(kinds: Kinds) {
   return documents;
 }
 
+const etagOf = (bytes: Uint8Array) =>
+  createHash("sha256").update(bytes).digest("hex").toUpperCase();
+
 function document(kinds: Kinds, name: string, build: () => object): Document {
   const documents = documentsOf(kinds);
   let known = documents.get(name);
   if (!known) {
     const bytes = Buffer.from(JSON.stringify(build()));
-    const etag = createHash("sha256").update(bytes).digest("hex").toUpperCase();
-    documents.set(name, (known = { bytes, etag }));
+    documents.set(name, (known = { bytes, etag: etagOf(bytes) }));
   }
   return known;
 }
@@ -103,33 +107,54 @@ const takesJson = (accept: string | undefined) =>
     ["application/json", "application/*", "*/*"].includes(mediaType),
   );
 
+/** Whose documents are published. */
+interface Source {
+  kinds: Kinds;
+  plugs?: { remotes?: Remotes };
+}
+
+const documentOf = (object: object): Document => {
+  const bytes = Buffer.from(JSON.stringify(object));
+  return { bytes, etag: etagOf(bytes) };
+};
+
+/** Ours with those of other servers; each of theirs is fetched when it is asked for. */
+async function swagger({ kinds, plugs }: Source): Promise<Document> {
+  const own = document(kinds, "v2", () => v2Document(kinds));
+  const others = (await plugs?.remotes?.swaggers()) ?? [];
+  if (others.length === 0) return own;
+  let merged: object = JSON.parse(Buffer.from(own.bytes).toString());
+  for (const { root, document: other } of others) merged = mergeSwagger(merged, other, root);
+  return documentOf(merged);
+}
+
+async function index({ kinds, plugs }: Source): Promise<Document> {
+  const own = document(kinds, "v3", () => v3Index(kinds));
+  const others = (await plugs?.remotes?.openApiIndex()) ?? {};
+  if (Object.keys(others).length === 0) return own;
+  const { paths } = JSON.parse(Buffer.from(own.bytes).toString());
+  return documentOf({ paths: { ...paths, ...others } });
+}
+
+async function groupVersion({ kinds, plugs }: Source, name: string) {
+  const other = await plugs?.remotes?.openApiDocument(name);
+  if (other) return documentOf(other);
+  const list = groupVersions(kinds).get(name);
+  return list && document(kinds, name, () => v3Document(kinds, list));
+}
+
 /** Answers what lies under /openapi; undefined for other paths. */
-export function openApi(
-  { kinds }: { kinds: Kinds },
+export async function openApi(
+  source: Source,
   segments: string[],
   request: ApiRequest,
-): ApiResponse | undefined {
+): Promise<ApiResponse | undefined> {
   const [version, ...rest] = segments;
   if (version !== "v2" && version !== "v3") return undefined;
   if (version === "v2" && rest.length > 0) return undefined;
   if (!takesJson(request.headers["accept"])) throw notAcceptable(["application/json"]);
-  if (version === "v2")
-    return respond(
-      document(kinds, "v2", () => v2Document(kinds)),
-      request,
-    );
-  if (rest.length === 0)
-    return respond(
-      document(kinds, "v3", () => v3Index(kinds)),
-      request,
-    );
-  const name = rest.join("/");
-  const list = groupVersions(kinds).get(name);
-  return (
-    list &&
-    respond(
-      document(kinds, name, () => v3Document(kinds, list)),
-      request,
-    )
-  );
+  if (version === "v2") return respond(await swagger(source), request);
+  if (rest.length === 0) return respond(await index(source), request);
+  const found = await groupVersion(source, rest.join("/"));
+  return found && respond(found, request);
 }
