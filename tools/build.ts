@@ -17,14 +17,15 @@ await build({
   format: "esm",
   platform: "node",
   target: "node24",
-  minify: true,
-  keepNames: true,
+  // Names stay as they are written: stack traces can be read, and nothing sets them at run time.
+  minifySyntax: true,
+  minifyWhitespace: true,
   legalComments: "none",
   // Native code stays where npm put it; the rest is bundled so that the start opens few files.
   external: ["lmdb"],
   define: { "process.env.KERB_VERSION": JSON.stringify(manifest.version) },
   banner: {
-    js: 'import { createRequire as __require } from "node:module"; const require = __require(import.meta.url);',
+    js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);',
   },
   logLevel: "warning",
 });

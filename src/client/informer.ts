@@ -1,4 +1,5 @@
-// A cache of one resource, kept true by list and watch. Objects in it are shared: never change one.
+// A cache of one resource, kept true by list and watch. Objects in it are shared and lack their managed
+// fields: never change one.
 import type { KubeObject } from "../kinds/object.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
@@ -37,6 +38,20 @@ export interface InformerOptions {
   scope: Scope;
 }
 
+/** An object without its managed fields, which nobody here reads and which weigh as much as the rest. */
+const light = new WeakMap<KubeObject, KubeObject>();
+
+/** The light form of `object`; one for all informers that share the object. */
+function lightened(object: KubeObject): KubeObject {
+  if (!object.metadata.managedFields) return object;
+  let kept = light.get(object);
+  if (!kept) {
+    const { managedFields: _, ...metadata } = object.metadata;
+    light.set(object, (kept = { ...object, metadata }));
+  }
+  return kept;
+}
+
 function tell(events: InformerEvents, before?: KubeObject, after?: KubeObject) {
   if (after && before) events.onUpdate?.(after, before);
   else if (after) events.onAdd?.(after);
@@ -73,6 +88,7 @@ export function createInformer<T extends KubeObject = KubeObject>(
     log,
     signal: scope.signal,
     cache,
+    keep: lightened,
     changed,
     synced,
   });

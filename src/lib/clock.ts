@@ -49,8 +49,16 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
   });
 }
 
-/** `meta/v1 Time`: RFC 3339 in UTC with whole seconds. */
-export const timestamp = (ms: number) => new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
+let printed = { second: Number.NaN, text: "" };
+
+/** `meta/v1 Time`: RFC 3339 in UTC with whole seconds. Every write asks; few ask in a second of their own. */
+export function timestamp(ms: number): string {
+  const second = Math.floor(ms / 1000);
+  if (second !== printed.second) {
+    printed = { second, text: `${new Date(second * 1000).toISOString().slice(0, -5)}Z` };
+  }
+  return printed.text;
+}
 
 /** `meta/v1 MicroTime`: RFC 3339 in UTC with six decimals. */
 export const microTimestamp = (ms: number) =>

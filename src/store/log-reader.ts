@@ -8,6 +8,7 @@ import { mergeSorted } from "../lib/merge-sorted.ts";
 import type { Backend } from "./backend.ts";
 import { Blocks } from "./blocks.ts";
 import type { Change, Head } from "./change.ts";
+import { RecentValues } from "./recent-values.ts";
 import { Compacted } from "./store.ts";
 import type { Entry, ListOptions, Page, StoreEvent } from "./store.ts";
 
@@ -48,6 +49,7 @@ export class LogReader {
   /** For each key with changes not yet published: its published revision, 0 when it has none. */
   readonly unpublished = new Map<string, number>();
   readonly #backends: readonly Backend[];
+  readonly #recent = new RecentValues();
 
   constructor(backends: readonly Backend[], at: { published: number; compacted: number }) {
     this.#backends = backends;
@@ -69,6 +71,7 @@ export class LogReader {
   get(key: string): Entry | undefined {
     const revision = this.revisionOf(key);
     const value = revision === 0 ? undefined : this.#value(revision);
+    if (value) this.#recent.add(revision, value);
     return value && { key, value, revision };
   }
 
@@ -107,12 +110,15 @@ export class LogReader {
   }
 
   eventOf(change: Change): StoreEvent {
-    const { previous } = change;
+    const { previous, revision, value } = change;
+    this.#recent.add(revision, value);
     if (previous === 0) return new LogEvent(change, change.value);
     return new LogEvent(change, change.value, () => this.#value(previous));
   }
 
   #value(revision: number, blocks?: Blocks): Uint8Array | undefined {
+    const recent = this.#recent.get(revision);
+    if (recent) return recent;
     for (const backend of this.#backends) {
       const value = backend.value(revision, blocks);
       if (value) return value;

@@ -59,9 +59,15 @@ function readBody(incoming: Incoming): Promise<Uint8Array | undefined> {
       if (size > bodyBytesMax) return refuse();
       chunks.push(chunk);
     };
+    let ended = false;
     body.on("error", reject);
-    body.on("close", () => reject(new StatusError("BadRequest", "the request body broke off")));
-    body.on("end", () => resolve(chunks.length < 2 ? chunks[0] : Buffer.concat(chunks)));
+    body.on("close", () => {
+      if (!ended) reject(new StatusError("BadRequest", "the request body broke off"));
+    });
+    body.on("end", () => {
+      ended = true;
+      resolve(chunks.length < 2 ? chunks[0] : Buffer.concat(chunks));
+    });
     if (Number(headers["content-length"] ?? 0) > bodyBytesMax) return refuse();
     body.on("data", take);
   });
@@ -92,11 +98,35 @@ export function splitUrl(url: string): { path: string; query: URLSearchParams } 
   }
 }
 
-/** Authenticates and makes the request. `aborted` fires when the caller goes away. */
+/** Whether the caller is still there. Few requests ask for the signal, so it is made when one does. */
+export class Caller {
+  #gone = false;
+  #controller: AbortController | undefined;
+
+  get gone() {
+    return this.#gone;
+  }
+
+  /** Aborted when the caller goes away. */
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#gone) this.leave();
+    }
+    return this.#controller.signal;
+  }
+
+  leave() {
+    this.#gone = true;
+    this.#controller?.abort(new Error("the caller went away"));
+  }
+}
+
+/** Authenticates and makes the request. */
 export async function apiRequest(
   context: ExchangeContext,
   incoming: Incoming,
-  aborted: AbortSignal,
+  caller: Caller,
 ): Promise<ApiRequest> {
   const { path, query } = splitUrl(incoming.url);
   const passesOn = context.server.passesOn(path);
@@ -114,7 +144,9 @@ export async function apiRequest(
     ...(passesOn && incoming.hasBody && { upload: incoming.body }),
     body: passesOn ? undefined : await decodedBody(incoming),
     user,
-    signal: aborted,
+    get signal() {
+      return caller.signal;
+    },
   };
 }
 
@@ -212,12 +244,12 @@ const isTrue = (value: string | null) => value !== null && value !== "0" && valu
 
 /** Serves one request from its first byte to its last. Never throws. */
 export async function exchange(context: ExchangeContext, incoming: Incoming, sink: Sink) {
-  const gone = new AbortController();
-  sink.onClose(() => gone.abort(new Error("the caller went away")));
+  const caller = new Caller();
+  sink.onClose(() => caller.leave());
   let response: ApiResponse;
   let pretty = false;
   try {
-    const request = await apiRequest(context, incoming, gone.signal);
+    const request = await apiRequest(context, incoming, caller);
     pretty = isTrue(request.query.get("pretty"));
     response = await context.server.handle(request);
   } catch (error) {
@@ -234,7 +266,7 @@ export async function exchange(context: ExchangeContext, incoming: Incoming, sin
   try {
     await writeResponse(incoming, sink, response, pretty);
   } catch (error) {
-    if (!gone.signal.aborted) {
+    if (!caller.gone) {
       context.log.error("an answer broke off", { error: (error as Error)?.stack ?? String(error) });
     }
     sink.destroy();

@@ -2,17 +2,23 @@
 import type { Duplex } from "node:stream";
 import type { Log } from "../../lib/log.ts";
 import type { UpgradeSocket } from "../policy.ts";
-import { apiRequest, asStatusError, type ExchangeContext, type Incoming } from "./exchange.ts";
+import {
+  apiRequest,
+  asStatusError,
+  Caller,
+  type ExchangeContext,
+  type Incoming,
+} from "./exchange.ts";
 
 export async function upgradeRequest(
   context: ExchangeContext,
   incoming: Incoming,
   socket: UpgradeSocket,
 ) {
-  const gone = new AbortController();
-  socket.socket.on("close", () => gone.abort(new Error("the caller went away")));
+  const caller = new Caller();
+  socket.socket.on("close", () => caller.leave());
   socket.socket.on("error", () => {});
-  const request = await apiRequest(context, { ...incoming, method: "GET" }, gone.signal);
+  const request = await apiRequest(context, { ...incoming, method: "GET" }, caller);
   await context.server.upgrade({ ...request, method: incoming.method }, socket);
 }
 
