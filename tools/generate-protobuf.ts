@@ -51,12 +51,21 @@ function typeOf(type: string, packageName: string): string {
   return isWrapper(name, all[name].fields) ? "*s" : definitionName(name);
 }
 
+const plain = (name: string) => name.replaceAll(/[^A-Za-z0-9]/g, "").toLowerCase();
+
+/** JSON knows some fields by another spelling: `$ref`, `x-kubernetes-int-or-string`, `webhooks`. */
+function jsonName(field: string, known: Any | undefined): string {
+  if (!known || known[field]) return field;
+  return Object.keys(known).find((name) => plain(name) === plain(field)) ?? field;
+}
+
 const messages: Any = {};
 for (const [name, { fields, packageName }] of Object.entries(all)) {
   if (isWrapper(name, fields)) continue;
   const known = definitions[definitionName(name)]?.properties;
   messages[definitionName(name)] = Object.fromEntries(
-    Object.entries(fields as Any).map(([field, { id, rule, keyType, type }]) => {
+    Object.entries(fields as Any).map(([protoName, { id, rule, keyType, type }]) => {
+      const field = jsonName(protoName, known);
       const inner = typeOf(type, packageName);
       if (inner === "*s" && !keyType) return [id, [field, "wrapped"]];
       if (keyType) return [id, [field, inner === "*s" ? "wrapped" : inner, "map"]];
@@ -72,6 +81,13 @@ const kinds: Record<string, string> = {};
 for (const [name, definition] of Object.entries(definitions)) {
   for (const { group, version, kind } of definition["x-kubernetes-group-version-kind"] ?? []) {
     if (messages[name]) kinds[`${group ? `${group}/` : ""}${version}/${kind}`] = name;
+  }
+}
+
+const metaV1 = "io.k8s.apimachinery.pkg.apis.meta.v1";
+for (const kind of ["PartialObjectMetadata", "PartialObjectMetadataList"]) {
+  for (const version of ["v1", "v1beta1"]) {
+    kinds[`meta.k8s.io/${version}/${kind}`] = `${metaV1}.${kind}`;
   }
 }
 

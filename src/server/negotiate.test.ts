@@ -17,7 +17,8 @@ const cases: [header: string | undefined, as: string, version: string, format: s
     "v1beta1",
     "json",
   ],
-  ["application/vnd.kubernetes.protobuf,application/json", "object", "v1", "json"],
+  ["application/vnd.kubernetes.protobuf,application/json", "object", "v1", "protobuf"],
+  ["application/vnd.kubernetes.protobuf;q=0.5,application/json", "object", "v1", "json"],
   ["application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io,*/*", "object", "v1", "json"],
   [
     "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
@@ -36,7 +37,7 @@ test("the first form that can be served is", () => {
 });
 
 test("nothing acceptable is said so", () => {
-  for (const header of ["text/html", "application/vnd.kubernetes.protobuf", `${table}x`]) {
+  for (const header of ["text/html", "application/vnd.kubernetes.protobuf;as=Table", `${table}x`]) {
     assert.throws(
       () => negotiate(header),
       (error) => isStatus(error, "NotAcceptable"),

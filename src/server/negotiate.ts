@@ -1,12 +1,13 @@
 // What form of answer the caller takes, from its Accept header. Objects may be asked for as they are, as
-// rows of a Table, or as metadata only. Protobuf is answered with JSON when JSON is accepted too.
+// rows of a Table, or as metadata only. Protobuf is spoken for built-in kinds, and never for a Table.
 import { StatusError } from "../lib/status-error.ts";
+import { protobufType } from "./body.ts";
 
 export interface Accept {
   as: "object" | "Table" | "PartialObjectMetadata";
   /** Version of meta.k8s.io for Table and PartialObjectMetadata. */
   version: "v1" | "v1beta1";
-  format: "json" | "yaml";
+  format: "json" | "yaml" | "protobuf";
 }
 
 const plain: Accept = { as: "object", version: "v1", format: "json" };
@@ -16,6 +17,7 @@ const formats: Record<string, Accept["format"]> = {
   "application/*": "json",
   "*/*": "json",
   "application/yaml": "yaml",
+  [protobufType]: "protobuf",
 };
 
 interface Clause {
@@ -38,10 +40,11 @@ export function acceptClauses(header: string): Clause[] {
   return clauses.filter((clause) => weight(clause) > 0).sort((a, b) => weight(b) - weight(a));
 }
 
-function understand({ mediaType, parameters }: Clause): Accept | undefined {
+function understand({ mediaType, parameters }: Clause, custom: boolean): Accept | undefined {
   const format = formats[mediaType];
   if (!format) return undefined;
   const { as, g, v } = parameters;
+  if (format === "protobuf" && (as === "Table" || (custom && as === undefined))) return undefined;
   if (as === undefined) return { ...plain, format };
   if (g !== "meta.k8s.io" || (v !== "v1" && v !== "v1beta1")) return undefined;
   if (as === "Table") return { as: "Table", version: v, format };
@@ -57,12 +60,27 @@ export const notAcceptable = (accepted: string[]) =>
     `only the following media types are accepted: ${accepted.join(", ")}`,
   );
 
-/** The first clause we can serve; throws NotAcceptable. */
-export function negotiate(header: string | undefined): Accept {
+const acceptable = ["application/json", "application/yaml"];
+
+/**
+ * The first clause we can serve; throws NotAcceptable. Objects of `custom` kinds have no binary form but for
+ * their metadata.
+ */
+export function negotiate(header: string | undefined, custom = false): Accept {
   if (header === undefined || header === "" || header === "application/json") return plain;
   for (const clause of acceptClauses(header)) {
-    const accept = understand(clause);
+    const accept = understand(clause, custom);
     if (accept) return accept;
   }
-  throw notAcceptable(["application/json", "application/yaml"]);
+  throw notAcceptable(custom ? acceptable : [...acceptable, protobufType]);
+}
+
+/** True when an answer that is no object of a kind, such as a Status, goes out in the binary form. */
+export function prefersProtobuf(header: string | undefined): boolean {
+  if (!header?.includes(protobufType)) return false;
+  for (const { mediaType, parameters } of acceptClauses(header)) {
+    const format = formats[mediaType];
+    if (format && parameters["as"] === undefined) return format === "protobuf";
+  }
+  return false;
 }

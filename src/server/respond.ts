@@ -12,7 +12,7 @@ export const contentTypes = { json: "application/json", yaml: "application/yaml"
 /** Any decoded answer in the accepted format. */
 export function respondWith(call: Call, code: number, object: object): ApiResponse {
   const answer = { code, warnings: call.warnings, object };
-  if (call.accept.format === "json") return answer;
+  if (call.accept.format !== "yaml") return answer;
   return {
     ...answer,
     headers: { "content-type": contentTypes.yaml },

@@ -13,6 +13,7 @@ import type { Call, Core } from "./core.ts";
 import { serviceAllocator } from "./allocate-service.ts";
 import { connectOptions } from "./connect-options.ts";
 import { Metrics } from "./metrics.ts";
+import { inAcceptedForm } from "./protobuf/accepted-form.ts";
 import { negotiate } from "./negotiate.ts";
 import { writeOptions } from "./options.ts";
 import { pathHandler, type HealthChecks } from "./paths.ts";
@@ -22,6 +23,7 @@ import type { Remotes } from "./remotes.ts";
 import { attributesOf, remoteAttributes, requestInfo } from "./request-info.ts";
 import type { ApiRequest, ApiResponse, RequestInfo, User } from "./request.ts";
 import { subresourceHandler } from "./subresources.ts";
+import { isCustom } from "./root-schema.ts";
 import { resourceNameOf } from "./stored.ts";
 import { verbs } from "./verbs.ts";
 
@@ -143,7 +145,7 @@ class Server implements ApiServer {
       const response = remotes
         ? await remotes.handle(request)
         : info
-          ? await this.#resource(request, info)
+          ? await inAcceptedForm(request, info.kind, await this.#resource(request, info))
           : await this.#path(request);
       this.#metrics.observe(request, info, response.code, this.clock.monotonic() - started);
       return response;
@@ -209,7 +211,7 @@ class Server implements ApiServer {
       request,
       info,
       kind: info.kind,
-      accept: negotiate(request.headers["accept"]),
+      accept: negotiate(request.headers["accept"], isCustom(info.kind)),
       options,
       warnings: [],
     };

@@ -6,6 +6,8 @@ import { StatusError } from "../../lib/status-error.ts";
 import type { Log } from "../../lib/log.ts";
 import { bodyBytesMax, mediaTypeOf, protobufType, tooLarge } from "../body.ts";
 import type { Authenticate, Credentials } from "../policy.ts";
+import { prefersProtobuf } from "../negotiate.ts";
+import { protobufAnswer } from "../protobuf/accepted-form.ts";
 import type { ApiRequest, ApiResponse } from "../request.ts";
 import type { ApiServer } from "../server.ts";
 import { gzipBytesMin } from "./limits.ts";
@@ -188,6 +190,9 @@ async function writeStream(sink: Sink, chunks: AsyncIterable<Uint8Array>) {
   sink.end();
 }
 
+/** Told as plain JSON, which clients of watches have always expected. */
+const jsonWatch = "application/json;stream=watch";
+
 async function writeResponse(
   incoming: Incoming,
   sink: Sink,
@@ -204,7 +209,7 @@ async function writeResponse(
   if (response.stream && (response.passedOn || !(pretty && isJson))) {
     const source = response.stream;
     if (response.passedOn || watching || !takesGzip(incoming)) {
-      if (watching && !response.passedOn) headers["content-type"] = "application/json";
+      if (headers["content-type"] === jsonWatch) headers["content-type"] = "application/json";
       sink.head(response.code, headers);
       return writeStream(sink, source);
     }
@@ -260,6 +265,9 @@ export async function exchange(context: ExchangeContext, incoming: Incoming, sin
       object: status.toStatus(),
       ...(seconds !== undefined && { headers: { "retry-after": String(seconds) } }),
     };
+    if (prefersProtobuf(incoming.headers["accept"])) {
+      response = (await protobufAnswer(response)) ?? response;
+    }
   }
   if (sink.closed) return;
   if (response.code === 413) sink.discardRest();

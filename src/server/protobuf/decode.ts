@@ -6,22 +6,9 @@
 // which those are. Zeros that would shadow a default or fail validation are therefore dropped by name.
 import { StatusError, badRequest } from "../../lib/status-error.ts";
 import { protobufType } from "../body.ts";
-import data from "./messages.json" with { type: "json" };
+import { magic, messageOf, messages } from "./messages.ts";
 import { special } from "./special.ts";
 import { double, fieldsOf, packed, type Field } from "./wire.ts";
-
-/** Name, type (a scalar's letter or a message's name) and shape of a field. */
-type FieldType = [name: string, type: string, shape?: "list" | "map" | "inline"];
-
-interface Messages {
-  /** By `apiVersion/Kind`. */
-  kinds: Record<string, string>;
-  messages: Record<string, Record<string, FieldType>>;
-}
-
-const { kinds, messages } = data as unknown as Messages;
-
-const magic = Buffer.from("k8s\0");
 
 /** Deepest nesting that is read. */
 const depthMax = 200;
@@ -126,7 +113,7 @@ export function decodeProtobuf(bytes: Uint8Array): Record<string, any> {
   }
   try {
     const { apiVersion, kind, raw } = envelope(bytes.subarray(magic.length));
-    const type = kinds[`${apiVersion}/${kind}`];
+    const type = messageOf(apiVersion, kind);
     if (!type) {
       throw new StatusError(
         "UnsupportedMediaType",

@@ -1,5 +1,5 @@
 // Messages whose JSON is not an object of their fields: times, quantities, raw JSON, alternatives.
-import { microTimestamp, timestamp } from "../../lib/clock.ts";
+import { timestamp } from "../../lib/clock.ts";
 import { fieldsOf } from "./wire.ts";
 
 type Message = (type: string, bytes: Uint8Array) => any;
@@ -12,7 +12,7 @@ const text = (bytes: Uint8Array) =>
 const zeroSeconds = -62135596800;
 
 const time =
-  (format: (ms: number) => string): Read =>
+  (micro: boolean): Read =>
   (bytes) => {
     let seconds: number | undefined;
     let nanos = 0;
@@ -21,7 +21,9 @@ const time =
       if (id === 2) nanos = number;
     }
     if (seconds === undefined || seconds === zeroSeconds) return null;
-    return format(seconds * 1000 + Math.floor(nanos / 1e6));
+    const text = timestamp(seconds * 1000);
+    if (!micro) return text;
+    return `${text.slice(0, -1)}.${String(Math.floor(nanos / 1000)).padStart(6, "0")}Z`;
   };
 
 /** The first field as text. */
@@ -78,8 +80,8 @@ const schemaOrStrings: Read = (bytes, message) => {
 };
 
 const readers: Record<string, Read> = {
-  "apimachinery.pkg.apis.meta.v1.Time": time(timestamp),
-  "apimachinery.pkg.apis.meta.v1.MicroTime": time(microTimestamp),
+  "apimachinery.pkg.apis.meta.v1.Time": time(false),
+  "apimachinery.pkg.apis.meta.v1.MicroTime": time(true),
   "apimachinery.pkg.apis.meta.v1.FieldsV1": json,
   "apimachinery.pkg.api.resource.Quantity": string,
   "apimachinery.pkg.util.intstr.IntOrString": intOrString,

@@ -2,7 +2,8 @@
 // timeout are put between them. The reader takes lines (HTTP) or decoded events (in process).
 import { Mailbox } from "../../lib/mailbox.ts";
 import { StatusError } from "../../lib/status-error.ts";
-import { Compacted, WatcherTooSlow } from "../../store/store.ts";
+import { protobufType } from "../body.ts";
+import { Compacted, type StoreEvent, WatcherTooSlow } from "../../store/store.ts";
 import type { Call } from "../core.ts";
 import { checkMatch, parseRevision, revisionExpired, tooLargeRevision } from "../list-options.ts";
 import type { ApiResponse } from "../request.ts";
@@ -76,6 +77,7 @@ function shaper(call: Call) {
   let columns = true;
   return (change: Change): object => {
     const object = fromStored(call.kind, change.bytes);
+    if (call.accept.as === "object") return object;
     if (call.accept.as === "PartialObjectMetadata") return partialOf(object, call.accept.version);
     const { resourceVersion } = object.metadata;
     const table = tableOf(call, [object], { resourceVersion }, columns);
@@ -231,15 +233,43 @@ class Watching<T> {
   }
 }
 
+/** By event, then by type and version. */
+const frames = new WeakMap<StoreEvent, Map<string, Buffer>>();
+
+/** Frames of the binary form; those of whole objects are shared by all watchers of the same event. */
+async function frameEncoder(call: Call): Promise<Encoder<Uint8Array>> {
+  const { encodeEvent } = await import("../protobuf/encode.ts");
+  const shape = shaper(call);
+  const encode = (change: Change) => {
+    const { event, type } = change;
+    if (!event || call.accept.as !== "object") return encodeEvent(type, shape(change) as any);
+    let known = frames.get(event);
+    if (!known) frames.set(event, (known = new Map()));
+    const key = `${type} ${call.kind.group}/${call.kind.version}`;
+    let frame = known.get(key);
+    if (!frame) known.set(key, (frame = encodeEvent(type, shape(change) as any)));
+    return frame;
+  };
+  return {
+    changes: (changes) => Buffer.concat(changes.map(encode)),
+    other: (type, object) =>
+      encodeEvent(type, (type === "BOOKMARK" ? shapeBookmark(call, object) : object) as any),
+  };
+}
+
+const watchTypes = { json: "application/json", yaml: "application/json", protobuf: protobufType };
+
 export async function watch(call: Call): Promise<ApiResponse> {
   const query = watchQuery(call);
   if (call.request.decoded) {
     return { code: 200, events: new Watching(call, query, decodedEncoder(call)).run() };
   }
+  const { format } = call.accept;
+  const encoder = format === "protobuf" ? await frameEncoder(call) : lineEncoder(call);
   return {
     code: 200,
     warnings: call.warnings,
-    headers: { "content-type": "application/json;stream=watch" },
-    stream: new Watching(call, query, lineEncoder(call)).run(),
+    headers: { "content-type": `${watchTypes[format]};stream=watch` },
+    stream: new Watching(call, query, encoder).run(),
   };
 }

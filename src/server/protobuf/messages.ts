@@ -1,0 +1,20 @@
+// The published numbers and types of fields (`tools/generate-protobuf.ts`).
+import data from "./messages.json" with { type: "json" };
+
+/** Name, type (a scalar's letter or a message's name) and shape of a field. */
+export type FieldType = [name: string, type: string, shape?: "list" | "map" | "inline"];
+
+interface Messages {
+  /** By `apiVersion/Kind`. */
+  kinds: Record<string, string>;
+  /** By message, then by field number. */
+  messages: Record<string, Record<string, FieldType>>;
+}
+
+export const { kinds, messages } = data as unknown as Messages;
+
+/** What the bytes of an object begin with. */
+export const magic = Buffer.from("k8s\0");
+
+export const messageOf = (apiVersion: string, kind: string): string | undefined =>
+  kinds[`${apiVersion}/${kind}`];
