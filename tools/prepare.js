@@ -22,6 +22,7 @@ const testPackages = {
   "etcd-client": ["/usr/bin/etcdctl"],
   unzip: ["/usr/bin/unzip"],
   curl: ["/usr/bin/curl"],
+  "docker-registry": ["/usr/bin/docker-registry"],
 };
 
 /** @param {string} command @param {string[]} args */

@@ -1,9 +1,16 @@
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { dataDirOption } from "./up.ts";
 
 export interface DownOptions {
   dataDir: string;
   keepWorkloads?: boolean;
+  /** Seconds; absent: each pod's own terminationGracePeriodSeconds. */
+  gracePeriod?: number;
+}
+
+function seconds(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("must be a whole number of seconds");
+  return Number(text);
 }
 
 /** `kerb down`. `stop` resolves with the exit code. */
@@ -15,6 +22,11 @@ export function downCommand(directory: string, stop: (options: DownOptions) => P
     )
     .addOption(dataDirOption(directory))
     .option("--keep-workloads", "stop Kerb only and leave containers running")
+    .option(
+      "--grace-period <seconds>",
+      "how long containers may take to end; default: as their pods say",
+      seconds,
+    )
     .action(async (options: DownOptions) => {
       process.exitCode = await stop(options);
     });

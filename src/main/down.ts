@@ -8,8 +8,10 @@ import { connectContainerd } from "../containers/runtime.ts";
 import { systemClock } from "../lib/clock.ts";
 import { silent } from "../lib/log.ts";
 import { systemCgroups } from "../node/cgroups.ts";
+import { graceSecondsOf } from "../node/grace.ts";
 import { removeServiceRules } from "../node/network/service-proxy.ts";
 import { closeNetwork } from "../node/network/site-network.ts";
+import type { Runtime, RuntimePod } from "../node/runtime.ts";
 import { isRoot } from "./config.ts";
 import { containerdDirectory } from "./machine.ts";
 import { findRunning, removeRunFile } from "./run-file.ts";
@@ -32,21 +34,32 @@ async function stopKerb(directory: string) {
   return true;
 }
 
-/** Stops every sandbox; what they leave in the API comes back with the next `up`. */
-async function stopWorkloads(directory: string): Promise<number> {
+/** Ends a pod's containers within their grace, then the pod. */
+async function stopPod(runtime: Runtime, pod: RuntimePod, gracePeriod: number | undefined) {
+  const running = pod.containers.filter(({ state }) => state === "running");
+  await Promise.all(
+    running.map(({ id, annotations }) =>
+      runtime.stopContainer(id, (gracePeriod ?? graceSecondsOf(annotations)) * 1000),
+    ),
+  );
+  for (const { id } of pod.sandboxes) {
+    await runtime.stopSandbox(id);
+    await runtime.removeSandbox(id);
+  }
+}
+
+/** Stops every pod; what they leave in the API comes back with the next `up`. */
+async function stopWorkloads(directory: string, gracePeriod: number | undefined) {
   const folder = containerdDirectory(directory);
   if (containerdPid(folder) === undefined) return 0;
   const runtime = await connectContainerd(folder, silent);
-  const sandboxes = [...(await runtime.pods()).values()].flatMap((pod) => pod.sandboxes);
-  await Promise.all(
-    sandboxes.map(async ({ id }) => {
-      await runtime.stopSandbox(id);
-      await runtime.removeSandbox(id);
-    }),
-  );
+  const pods = [...(await runtime.pods()).values()];
+  const running = pods.filter(({ sandboxes }) => sandboxes.length > 0).length;
+  if (running > 0) console.log(`stopping ${running} pod${running === 1 ? "" : "s"} ...`);
+  await Promise.all(pods.map((pod) => stopPod(runtime, pod, gracePeriod)));
   await runtime.close();
   await stopContainerd(folder, systemClock);
-  return sandboxes.length;
+  return running;
 }
 
 /** Mounts below the folder: volumes in memory, and what containers left. */
@@ -77,7 +90,7 @@ export async function down(options: DownOptions): Promise<number> {
     stopped ? `stopped Kerb (${settings.name})` : `Kerb was not running (${settings.name})`,
   );
   if (options.keepWorkloads || !isRoot) return 0;
-  const pods = await stopWorkloads(directory);
+  const pods = await stopWorkloads(directory, options.gracePeriod);
   if (pods > 0) console.log(`stopped ${pods} pod${pods === 1 ? "" : "s"}`);
   const { bridge, nftTable, cgroup } = addressesOf(settings.slot);
   await removeServiceRules(nftTable).catch(() => {});

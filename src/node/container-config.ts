@@ -1,5 +1,6 @@
 // A container as the runtime makes it, once its volumes, image and sandbox are there.
 import { join } from "node:path";
+import { graceAnnotations } from "./grace.ts";
 import { expand } from "./expand.ts";
 import type { ContainerConfig, ImageStatus, Mount, Resources } from "./runtime.ts";
 import { logPath } from "./directories.ts";
@@ -117,7 +118,7 @@ export async function containerConfig(input: ConfigInput): Promise<ContainerConf
     mounts,
     devices: [],
     labels: {},
-    annotations: {},
+    annotations: graceAnnotations(pod.spec.terminationGracePeriodSeconds),
     logPath: logPath(container.name, attempt),
     stdin: container.stdin ?? false,
     stdinOnce: container.stdinOnce ?? false,

@@ -1,6 +1,7 @@
 // Whatever is thrown at a site gets one clear error in Kubernetes' own form and loses nothing.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { createServer } from "node:net";
@@ -8,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { parse } from "yaml";
+import { issueCertificate, subjectOf } from "../../src/server/auth/x509.ts";
 import { runToEnd } from "../support/command.ts";
 import { kerb, Site, startSite } from "../support/site.ts";
 
@@ -184,6 +186,30 @@ test("a foreign certificate is unauthorized", async () => {
     "Unauthorized",
     /Unauthorized/,
   );
+});
+
+test("an expired certificate of the site's own is unauthorized", async () => {
+  const authority = readFileSync(join(site.directory, "pki/ca.pem"), "utf8");
+  const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const issuer = {
+    subject: subjectOf(
+      new X509Certificate(authority.slice(authority.indexOf("-----BEGIN CERTIFICATE"))),
+    ),
+    privateKey: createPrivateKey(authority),
+  };
+  const subject = { commonName: "late", organizations: ["system:masters"] };
+  const issue = (notAfterMs: number) => ({
+    cert: issueCertificate(
+      { subject, publicKey, usage: "client", notBeforeMs: 0, notAfterMs },
+      issuer,
+    ),
+    key: privateKey.export({ type: "pkcs8", format: "pem" }),
+  });
+  const hour = 3_600_000;
+  const valid = await ask("GET", configMaps, undefined, issue(Date.now() + hour));
+  assert.equal(valid.code, 200);
+  const expired = await ask("GET", configMaps, undefined, issue(Date.now() - hour));
+  assertStatus(expired, 401, "Unauthorized", /Unauthorized/);
 });
 
 test("a stale resourceVersion is a conflict and loses nothing", async () => {

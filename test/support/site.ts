@@ -83,7 +83,7 @@ export class Site {
 
   /** Stops everything and removes the folder. */
   async remove() {
-    await this.down();
+    await this.down("--grace-period=0");
     rmSync(this.directory, { recursive: true, force: true });
   }
 }

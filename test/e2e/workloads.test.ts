@@ -1,0 +1,164 @@
+// Every kind of workload with real containers: what people bring beside Deployments.
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { importBusybox } from "../support/image.ts";
+import { startSite } from "../support/site.ts";
+import type { Site } from "../support/site.ts";
+
+let site: Site;
+
+before(async () => {
+  site = await startSite("--name", "workloads");
+  await importBusybox(site);
+});
+after(() => site.remove());
+
+const container = (script: string) =>
+  `{name: main, image: "busybox:kerb", command: [sh, -c, ${JSON.stringify(script)}]}`;
+const sleeper = container("trap 'exit 0' TERM; while true; do sleep 1 & wait; done");
+
+test("a StatefulSet starts in order, and its pods keep their names and find each other", async () => {
+  await site.apply(`
+apiVersion: v1
+kind: Service
+metadata: {name: db}
+spec: {clusterIP: None, selector: {app: db}, ports: [{port: 80}]}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db}
+spec:
+  serviceName: db
+  replicas: 2
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec: {containers: [${sleeper}]}
+`);
+  await site.kubectl(["rollout", "status", "statefulset/db", "--timeout=60s"]);
+  const [first, second] = (await site.get("pods", "-l", "app=db")).items;
+  assert.deepEqual([first.metadata.name, second.metadata.name], ["db-0", "db-1"]);
+  assert.ok(first.status.startTime <= second.status.startTime);
+  const look = ["exec", "db-1", "--", "nslookup", "db-0.db.default.svc.cluster.local"];
+  assert.match(await site.kubectl(look), new RegExp(`Address.*${first.status.podIP}`));
+  await site.kubectl(["delete", "pod", "db-0", "--wait"]);
+  await site.kubectl(["rollout", "status", "statefulset/db", "--timeout=60s"]);
+  const again = await site.get("pod", "db-0");
+  assert.notEqual(again.metadata.uid, first.metadata.uid);
+});
+
+test("a DaemonSet runs once on the node", async () => {
+  await site.apply(`
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent}
+spec:
+  selector: {matchLabels: {app: agent}}
+  template:
+    metadata: {labels: {app: agent}}
+    spec: {containers: [${sleeper}]}
+`);
+  await site.kubectl(["rollout", "status", "daemonset/agent", "--timeout=60s"]);
+  const pods = (await site.get("pods", "-l", "app=agent")).items;
+  assert.deepEqual(
+    pods.map((pod: any) => pod.spec.nodeName),
+    ["workloads"],
+  );
+});
+
+test("a Job runs its pods to completion, and one that fails says why", async () => {
+  const job = (name: string, script: string, more: string) => `
+apiVersion: batch/v1
+kind: Job
+metadata: {name: ${name}}
+spec:
+  ${more}
+  template:
+    spec: {restartPolicy: Never, containers: [${container(script)}]}
+---
+`;
+  await site.apply(
+    job("sum", "echo $((6 * 7))", "completions: 3\n  parallelism: 2") +
+      job("broken", "exit 3", "backoffLimit: 0"),
+  );
+  await site.kubectl(["wait", "--for=condition=Complete", "job/sum", "--timeout=60s"]);
+  assert.equal((await site.get("job", "sum")).status.succeeded, 3);
+  assert.match(await site.kubectl(["logs", "job/sum"]), /^42$/m);
+  await site.kubectl(["wait", "--for=condition=Failed", "job/broken", "--timeout=60s"]);
+  const [pod] = (await site.get("pods", "-l", "job-name=broken")).items;
+  assert.equal(pod.status.containerStatuses[0].state.terminated.exitCode, 3);
+  const [failed] = (await site.get("job", "broken")).status.conditions.filter(
+    (one: any) => one.type === "Failed",
+  );
+  assert.equal(failed.reason, "BackoffLimitExceeded");
+});
+
+test("a CronJob runs on its schedule", async () => {
+  await site.apply(`
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: tick}
+spec:
+  schedule: "* * * * *"
+  jobTemplate:
+    metadata: {labels: {from: tick}}
+    spec:
+      template:
+        spec: {restartPolicy: Never, containers: [${container("echo tick")}]}
+`);
+  const active = "--for=jsonpath={.status.lastScheduleTime}";
+  await site.kubectl(["wait", active, "cronjob/tick", "--timeout=75s"], { timeoutMs: 90_000 });
+  await site.kubectl(["wait", "--for=condition=Complete", "job", "-l", "from=tick"]);
+});
+
+test("init containers run first, and a failing probe restarts its container", async () => {
+  await site.apply(`
+apiVersion: v1
+kind: Pod
+metadata: {name: probed}
+spec:
+  volumes: [{name: shared, emptyDir: {}}]
+  initContainers:
+  - {name: prepare, image: "busybox:kerb", command: [sh, -c, "echo ready > /shared/state"],
+     volumeMounts: [{name: shared, mountPath: /shared}]}
+  containers:
+  - name: main
+    image: busybox:kerb
+    command: [sh, -c, "cat /shared/state; rm -f /shared/alive; [ -e /shared/second ] || touch /shared/second; sleep 1000"]
+    volumeMounts: [{name: shared, mountPath: /shared}]
+    livenessProbe: {exec: {command: [test, -e, /shared/alive]}, periodSeconds: 1, failureThreshold: 1}
+    terminationMessagePolicy: FallbackToLogsOnError
+  terminationGracePeriodSeconds: 0
+`);
+  const restarted = "--for=jsonpath={.status.containerStatuses[0].restartCount}=1";
+  await site.kubectl(["wait", restarted, "pod/probed", "--timeout=60s"]);
+  assert.match(await site.kubectl(["logs", "probed"]), /^ready$/m);
+  const events = await site.kubectl(["events", "--for", "pod/probed"]);
+  assert.match(events, /Unhealthy.*Liveness probe failed/);
+});
+
+test("kerb down gives containers their grace, and kerb up brings their pods back", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "kerb-grace-"));
+  await site.apply(`
+apiVersion: v1
+kind: Pod
+metadata: {name: polite}
+spec:
+  volumes: [{name: out, hostPath: {path: ${folder}}}]
+  containers:
+  - name: main
+    image: busybox:kerb
+    command: [sh, -c, "trap 'sleep 1; echo bye > /out/said; exit 0' TERM; while true; do sleep 1 & wait; done"]
+    volumeMounts: [{name: out, mountPath: /out}]
+`);
+  await site.kubectl(["wait", "--for=condition=Ready", "pod/polite", "--timeout=30s"]);
+  await site.kubectl(["delete", "pod/probed", "cronjob/tick"]);
+  assert.match(await site.down(), /stopping \d+ pods/);
+  assert.equal(readFileSync(join(folder, "said"), "utf8"), "bye\n");
+  rmSync(folder, { recursive: true });
+  await site.up();
+  await site.kubectl(["wait", "--for=condition=Ready", "pod/db-0", "pod/polite", "--timeout=60s"]);
+});
