@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { builtinKinds } from "../../kinds/kinds.ts";
 import type { ApiRequest } from "../request.ts";
+import { fieldsOf } from "../protobuf/wire.ts";
 import { testKind } from "../test-kinds.ts";
 import { openApi } from "./openapi.ts";
 
@@ -11,6 +12,9 @@ kinds.add(
     schema: { type: "object", properties: { spec: { type: "object" } } },
   }),
 );
+
+const asking = (query: string, accept: string) =>
+  ({ query: new URLSearchParams(query), headers: { accept } }) as unknown as ApiRequest;
 
 async function ask(path: string, headers: Record<string, string> = {}) {
   const query = new URLSearchParams();
@@ -75,4 +79,34 @@ test("an unchanged document is not sent again", async () => {
   const first = (await ask("v3/api/v1"))!;
   const again = await ask("v3/api/v1", { "if-none-match": String(first.headers!["etag"]) });
   assert.deepEqual([again!.code, again!.bytes], [304, undefined]);
+});
+
+/** Reads a message as a tree of its fields. */
+function tree(bytes: Uint8Array, path: number[]): Uint8Array[] {
+  const [id, ...rest] = path;
+  if (id === undefined) return [bytes];
+  return [...fieldsOf(bytes)].flatMap((field) => (field.id === id ? tree(field.bytes, rest) : []));
+}
+
+const strings = (found: Uint8Array[]) => found.map((bytes) => Buffer.from(bytes).toString());
+
+test("the documents also come in the binary form that older clients ask for, by either of its names", async () => {
+  const [v2, v3] = ["v2", "v3"].map((v) => `application/com.github.proto-openapi.spec.${v}`);
+  const swagger = (await ask("v2"))!.document;
+  for (const accept of [`${v2}@v1.0+protobuf`, `${v2}.v1.0+protobuf,application/json`]) {
+    const { bytes, headers } = (await openApi({ kinds }, ["v2"], asking("", accept)))!;
+    assert.equal(headers!["content-type"], `${v2}.v1.0+protobuf`);
+    assert.deepEqual(strings(tree(bytes!, [1])), ["2.0"]);
+    assert.deepEqual(strings(tree(bytes!, [9, 1, 1])), Object.keys(swagger.definitions));
+    assert.deepEqual(strings(tree(bytes!, [8, 2, 1])), Object.keys(swagger.paths));
+    const count = Object.values(swagger.definitions).map((one: any) =>
+      Object.keys(one.properties ?? {}),
+    );
+    assert.deepEqual(strings(tree(bytes!, [9, 1, 2, 25, 1, 1])), count.flat());
+  }
+  const apps = (await ask("v3/apis/apps/v1"))!.document;
+  const path = ["v3", "apis", "apps", "v1"];
+  const { bytes } = (await openApi({ kinds }, path, asking("", `${v3}@v1.0+protobuf`)))!;
+  assert.deepEqual(strings(tree(bytes!, [5, 1, 1, 1])), Object.keys(apps.components.schemas));
+  await assert.rejects(openApi({ kinds }, ["v2"], asking("", "text/html")), { code: 406 });
 });

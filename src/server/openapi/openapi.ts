@@ -13,6 +13,8 @@ import { definitionsFor, rootOf } from "./schemas.ts";
 interface Document {
   bytes: Uint8Array;
   etag: string;
+  /** In gnostic's binary form, made when first asked for. */
+  binary?: Uint8Array;
 }
 
 /** Documents by group version (`apis/apps/v1`), the index under "v3" and the whole under "v2". */
@@ -93,19 +95,48 @@ const v3Index = (kinds: Kinds) => ({
   ),
 });
 
-function respond({ bytes, etag }: Document, request: ApiRequest): ApiResponse {
+function respond(
+  { bytes, etag }: Pick<Document, "bytes" | "etag">,
+  request: ApiRequest,
+  contentType?: string,
+): ApiResponse {
   const quoted = `"${etag}"`;
   const headers: Record<string, string> = { etag: quoted, vary: "Accept" };
+  if (contentType) headers["content-type"] = contentType;
   if (request.headers["if-none-match"] === quoted) return { code: 304, headers };
   if (request.query.has("hash")) headers["cache-control"] = "public, immutable";
   return { code: 200, headers, bytes };
 }
 
-const takesJson = (accept: string | undefined) =>
-  !accept ||
-  acceptClauses(accept).some(({ mediaType }) =>
-    ["application/json", "application/*", "*/*"].includes(mediaType),
+const jsonTypes = ["application/json", "application/*", "*/*"];
+
+/** The binary form's type in its two spellings; only the second is a media type by the letter. */
+const binaryTypes = (version: "v2" | "v3") =>
+  ["@", "."].map(
+    (mark) => `application/com.github.proto-openapi.spec.${version}${mark}v1.0+protobuf`,
   );
+
+/** The first form that is served; throws NotAcceptable. */
+function formOf(accept: string | undefined, version: "v2" | "v3"): "json" | "binary" {
+  if (!accept) return "json";
+  for (const { mediaType } of acceptClauses(accept)) {
+    if (jsonTypes.includes(mediaType)) return "json";
+    if (binaryTypes(version).includes(mediaType)) return "binary";
+  }
+  throw notAcceptable(["application/json", ...binaryTypes(version)]);
+}
+
+/** Answers in the form the caller takes. The binary form is loaded by the first who does. */
+async function respondIn(found: Document, version: "v2" | "v3", request: ApiRequest) {
+  if (formOf(request.headers["accept"], version) === "json") return respond(found, request);
+  if (!found.binary) {
+    const { encodeV2, encodeV3 } = await import("./protobuf.ts");
+    const parsed = JSON.parse(Buffer.from(found.bytes).toString());
+    found.binary = version === "v2" ? encodeV2(parsed) : encodeV3(parsed);
+  }
+  const binary = { bytes: found.binary, etag: `${found.etag}PB` };
+  return respond(binary, request, binaryTypes(version)[1]);
+}
 
 /** Whose documents are published. */
 interface Source {
@@ -152,9 +183,8 @@ export async function openApi(
   const [version, ...rest] = segments;
   if (version !== "v2" && version !== "v3") return undefined;
   if (version === "v2" && rest.length > 0) return undefined;
-  if (!takesJson(request.headers["accept"])) throw notAcceptable(["application/json"]);
-  if (version === "v2") return respond(await swagger(source), request);
+  if (version === "v2") return respondIn(await swagger(source), version, request);
   if (rest.length === 0) return respond(await index(source), request);
   const found = await groupVersion(source, rest.join("/"));
-  return found && respond(found, request);
+  return found && respondIn(found, version, request);
 }
