@@ -1,7 +1,6 @@
 // One request and its answer, whichever HTTP version carries them. This is the one place where errors
 // become Status objects.
-import { createGzip } from "node:zlib";
-import { pipeline, Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import { StatusError } from "../../lib/status-error.ts";
 import type { Log } from "../../lib/log.ts";
 import { bodyBytesMax, mediaTypeOf, protobufType, tooLarge } from "../body.ts";
@@ -10,8 +9,8 @@ import { prefersProtobuf } from "../negotiate.ts";
 import { protobufAnswer } from "../protobuf/accepted-form.ts";
 import type { ApiRequest, ApiResponse } from "../request.ts";
 import type { ApiServer } from "../server.ts";
-import { gzipBytesMin } from "./limits.ts";
 import type { Sink } from "./sinks.ts";
+import { writeResponse } from "./write-response.ts";
 
 /** What came in, before anybody knows who sent it. */
 export interface Incoming {
@@ -152,98 +151,8 @@ export async function apiRequest(
   };
 }
 
-/** The bytes of a small answer. */
-function bytesOf(response: ApiResponse, pretty: boolean): Uint8Array | undefined {
-  if (pretty) {
-    const object = response.object ?? JSON.parse(Buffer.from(response.bytes!).toString());
-    return Buffer.from(`${JSON.stringify(object, null, 2)}\n`);
-  }
-  if (response.bytes) return response.bytes;
-  return response.object === undefined ? undefined : Buffer.from(JSON.stringify(response.object));
-}
-
-const warningHeader = (text: string) =>
-  `299 - "${text.replaceAll(/["\\]/g, "\\$&").replaceAll(/[\r\n]/g, " ")}"`;
-
-function headersOf(response: ApiResponse): Record<string, string | string[]> {
-  if (response.passedOn) return { ...response.headers };
-  const headers: Record<string, string | string[]> = {
-    "content-type": "application/json",
-    "cache-control": "no-cache, private",
-    ...response.headers,
-  };
-  if (response.warnings && response.warnings.length > 0) {
-    headers["warning"] = [...new Set(response.warnings)].map(warningHeader);
-  }
-  return headers;
-}
-
 const takesGzip = (incoming: Incoming) =>
   !incoming.local && /\bgzip\b/.test(incoming.headers["accept-encoding"] ?? "");
-
-async function writeStream(sink: Sink, chunks: AsyncIterable<Uint8Array>) {
-  for await (const chunk of chunks) {
-    if (sink.closed) return;
-    const drained = sink.write(chunk);
-    if (drained) await drained;
-  }
-  sink.end();
-}
-
-/** Told as plain JSON, which clients of watches have always expected. */
-const jsonWatch = "application/json;stream=watch";
-
-async function writeResponse(
-  incoming: Incoming,
-  sink: Sink,
-  response: ApiResponse,
-  pretty: boolean,
-) {
-  const headers = headersOf(response);
-  const isJson = headers["content-type"] === "application/json";
-  const watching = String(headers["content-type"]).includes("stream=watch");
-  if (incoming.method === "HEAD" || response.code === 304) {
-    sink.head(response.code, headers);
-    return sink.end();
-  }
-  if (response.stream && (response.passedOn || !(pretty && isJson))) {
-    const source = response.stream;
-    if (response.passedOn || watching || !takesGzip(incoming)) {
-      if (headers["content-type"] === jsonWatch) headers["content-type"] = "application/json";
-      sink.head(response.code, headers);
-      return writeStream(sink, source);
-    }
-    return writeGzip(sink, response.code, headers, source);
-  }
-  const whole = response.stream ? { ...response, bytes: await gather(response.stream) } : response;
-  const bytes = bytesOf(whole, pretty && isJson);
-  if (bytes && bytes.length > gzipBytesMin && takesGzip(incoming)) {
-    return writeGzip(sink, response.code, headers, [bytes]);
-  }
-  if (bytes) headers["content-length"] = String(bytes.length);
-  sink.head(response.code, headers);
-  sink.end(bytes);
-}
-
-async function gather(chunks: AsyncIterable<Uint8Array>) {
-  const parts: Uint8Array[] = [];
-  for await (const chunk of chunks) parts.push(chunk);
-  return Buffer.concat(parts);
-}
-
-function writeGzip(
-  sink: Sink,
-  code: number,
-  headers: Record<string, string | string[]>,
-  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-) {
-  headers["content-encoding"] = "gzip";
-  headers["vary"] = "Accept-Encoding";
-  sink.head(code, headers);
-  const gzip = createGzip({ level: 1 });
-  pipeline(Readable.from(source), gzip, () => {});
-  return writeStream(sink, gzip);
-}
 
 const isTrue = (value: string | null) => value !== null && value !== "0" && value !== "false";
 
@@ -272,7 +181,8 @@ export async function exchange(context: ExchangeContext, incoming: Incoming, sin
   if (sink.closed) return;
   if (response.code === 413) sink.discardRest();
   try {
-    await writeResponse(incoming, sink, response, pretty);
+    const asked = { pretty, gzip: takesGzip(incoming), head: incoming.method === "HEAD" };
+    await writeResponse(sink, response, asked);
   } catch (error) {
     if (!caller.gone) {
       context.log.error("an answer broke off", { error: (error as Error)?.stack ?? String(error) });
