@@ -64,7 +64,7 @@ test("subresources that take over the connection are asked as connect", () => {
 
 const refusals: [method: string, url: string, reason: "NotFound" | "MethodNotAllowed"][] = [
   ["GET", "/api/v1/gadgets", "NotFound"],
-  ["GET", "/api/v1/watch/pods", "NotFound"],
+  ["POST", "/api/v1/watch/pods", "MethodNotAllowed"],
   ["GET", "/api/v1/namespaces/a/namespaces", "NotFound"],
   ["GET", "/api/v1/namespaces/a/pods/b/gadget", "NotFound"],
   ["GET", "/api/v1/namespaces/a/pods/b/log/x", "NotFound"],

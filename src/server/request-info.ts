@@ -79,13 +79,8 @@ export function requestInfo(
 ): RequestInfo | undefined {
   const split = splitPath(request.path);
   if (!split) return undefined;
-  if (split.rest[0] === "watch") {
-    throw new StatusError(
-      "NotFound",
-      "the deprecated /watch/ paths are not served: use the query parameter watch=true",
-      { details: {} },
-    );
-  }
+  // Of another method than GET, which is led to `?watch=true`.
+  if (split.rest[0] === "watch") throw methodNotAllowed();
   const { namespace, segments } = splitNamespace(split.rest);
   const [plural, name, subresource = "", ...behind] = segments;
   const kind = find(split.group, split.version, plural!);

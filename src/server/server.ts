@@ -12,6 +12,7 @@ import { admissionRequest, admit } from "./admit.ts";
 import type { Call, Core } from "./core.ts";
 import { serviceAllocator } from "./allocate-service.ts";
 import { connectOptions } from "./connect-options.ts";
+import { withoutLegacyWatch } from "./legacy-watch.ts";
 import { Metrics } from "./metrics.ts";
 import { inAcceptedForm } from "./protobuf/accepted-form.ts";
 import { negotiate } from "./negotiate.ts";
@@ -22,6 +23,8 @@ import { isProxyPath } from "./proxy/proxy.ts";
 import type { Remotes } from "./remotes.ts";
 import { attributesOf, remoteAttributes, requestInfo } from "./request-info.ts";
 import type { ApiRequest, ApiResponse, RequestInfo, User } from "./request.ts";
+import { serveWatch } from "./streams/watch-socket.ts";
+import { isWebSocket } from "./streams/websocket.ts";
 import { subresourceHandler } from "./subresources.ts";
 import { isCustom } from "./root-schema.ts";
 import { resourceNameOf } from "./stored.ts";
@@ -135,7 +138,8 @@ class Server implements ApiServer {
     return this.#stop.signal;
   }
 
-  async handle(request: ApiRequest): Promise<ApiResponse> {
+  async handle(sent: ApiRequest): Promise<ApiResponse> {
+    const request = withoutLegacyWatch(sent);
     const started = this.clock.monotonic();
     let info: RequestInfo | undefined;
     try {
@@ -156,14 +160,22 @@ class Server implements ApiServer {
     }
   }
 
-  async upgrade(request: ApiRequest, socket: UpgradeSocket): Promise<void> {
+  async upgrade(sent: ApiRequest, socket: UpgradeSocket): Promise<void> {
+    const request = withoutLegacyWatch(sent);
     const remotes = this.#remotesOf(request);
     const info = remotes ? undefined : this.#resolve(request);
     await this.#authorize(request, info, remotes);
     if (remotes) return remotes.upgrade(request, socket);
+    if (info?.verb === "watch" && isWebSocket(socket)) {
+      return serveWatch(await this.#resource(request, info), socket);
+    }
     const name = info && `${resourceNameOf(info.kind)}/${info.subresource}`;
     const handler = name && this.plugs.upgrades.get(name);
     if (!info || !handler) throw badRequest("this path does not upgrade its connection");
+    // A WebSocket can only begin with GET; what it begins is no reading.
+    const creates = info.verb === "connect" && info.subresource !== "proxy";
+    if (creates && request.method === "GET")
+      await this.#authorize({ ...request, method: "POST" }, info);
     await this.#admitConnect(request, info);
     await handler({ server: this, request, info }, socket);
   }

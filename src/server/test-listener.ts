@@ -58,7 +58,7 @@ async function gather(stream: AsyncIterable<Buffer>) {
   return chunks;
 }
 
-/** The user is the request's `x-test-user`. */
+/** The user is the request's `x-test-user` or its token. */
 export async function startListener(
   options: Partial<ServerOptions> = {},
   extra: { scope?: Scope } = {},
@@ -84,7 +84,7 @@ export async function startListener(
     port: 0,
     tls: { ...pki.serving(), clientCa: ca },
     authenticate: async ({ headers }) => ({
-      name: headers["x-test-user"] ?? "tester",
+      name: headers["x-test-user"] ?? headers["authorization"]?.slice("Bearer ".length) ?? "tester",
       groups: ["testers"],
     }),
     clock: systemClock,

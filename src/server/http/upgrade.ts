@@ -10,15 +10,23 @@ import {
   type Incoming,
 } from "./exchange.ts";
 
+import { tokenInProtocols } from "./websocket-token.ts";
+
 export async function upgradeRequest(
   context: ExchangeContext,
   incoming: Incoming,
   socket: UpgradeSocket,
 ) {
+  const protocols = socket.message.headers["sec-websocket-protocol"];
+  const sent = incoming.headers["authorization"] ? undefined : tokenInProtocols(protocols);
+  if (sent) socket.message.headers["sec-websocket-protocol"] = sent.protocols;
+  const headers = sent
+    ? { ...incoming.headers, authorization: `Bearer ${sent.token}` }
+    : incoming.headers;
   const caller = new Caller();
   socket.socket.on("close", () => caller.leave());
   socket.socket.on("error", () => {});
-  const request = await apiRequest(context, { ...incoming, method: "GET" }, caller);
+  const request = await apiRequest(context, { ...incoming, headers, method: "GET" }, caller);
   await context.server.upgrade({ ...request, method: incoming.method }, socket);
 }
 

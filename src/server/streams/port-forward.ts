@@ -9,13 +9,18 @@ import type { HandlerContext, UpgradeHandler, UpgradeSocket } from "../policy.ts
 import { addressOf, connectionTo, findPod } from "./pod-target.ts";
 import { acceptSpdy, isSpdy } from "./spdy/accept.ts";
 import { SpdySession, type SpdyStream } from "./spdy/session.ts";
-import { acceptWebSocket, isWebSocket } from "./websocket.ts";
+import { portChannelProtocols, portsOf, servePortChannels } from "./port-forward-socket.ts";
+import { acceptWebSocket, isWebSocket, offeredProtocols } from "./websocket.ts";
 
 const protocol = "portforward.k8s.io";
 
+const tunnelled = `SPDY/3.1+${protocol}`;
+
+const isTunnel = (upgrade: UpgradeSocket) => offeredProtocols(upgrade).includes(tunnelled);
+
 async function accept(upgrade: UpgradeSocket): Promise<Duplex> {
   if (isWebSocket(upgrade)) {
-    const { socket } = await acceptWebSocket(upgrade, [`SPDY/3.1+${protocol}`]);
+    const { socket } = await acceptWebSocket(upgrade, [tunnelled]);
     return createWebSocketStream(socket);
   }
   if (isSpdy(upgrade)) return acceptSpdy(upgrade, [protocol]);
@@ -76,5 +81,10 @@ export const podPortForward: UpgradeHandler = async (context: HandlerContext, up
     );
   }
   const node = await connectionTo(context.server, pod);
+  if (isWebSocket(upgrade) && !isTunnel(upgrade)) {
+    const ports = portsOf(context.request.query);
+    const accepted = await acceptWebSocket(upgrade, portChannelProtocols);
+    return servePortChannels(accepted, { node, pod, ports });
+  }
   await servePortForward(await accept(upgrade), node, pod);
 };

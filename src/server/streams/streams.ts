@@ -1,6 +1,7 @@
 // Puts the streaming subresources of pods into a server.
 import { badRequest } from "../../lib/status-error.ts";
 import type { Plugs, SubresourceHandler } from "../policy.ts";
+import { podLogSocket } from "./log-socket.ts";
 import { podLog } from "./logs.ts";
 import { podPortForward } from "./port-forward.ts";
 import { remoteCommand } from "./remote-command.ts";
@@ -11,6 +12,7 @@ const upgradeRequired: SubresourceHandler = async () => {
 
 export function plugStreams({ subresources, upgrades }: Plugs) {
   subresources.set("pods/log", podLog);
+  upgrades.set("pods/log", podLogSocket);
   const handlers = {
     "pods/exec": remoteCommand("exec"),
     "pods/attach": remoteCommand("attach"),

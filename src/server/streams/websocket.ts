@@ -24,13 +24,29 @@ export interface AcceptedWebSocket {
   protocol: string;
 }
 
+/** Sends every message, as fast as the client takes them, and closes. Never throws. */
+export async function sendAll(socket: WebSocket, messages: AsyncIterable<string | Uint8Array>) {
+  socket.on("error", () => {});
+  socket.resume();
+  try {
+    for await (const message of messages) {
+      await new Promise<void>((resolve, reject) => {
+        socket.send(message, (error) => (error ? reject(error) : resolve()));
+      });
+    }
+    socket.close(1000);
+  } catch {
+    socket.terminate();
+  }
+}
+
 /**
- * Answers the handshake with the first of `protocols`, the best first, that the client offers. Throws
- * BadRequest when none fits.
+ * Answers the handshake with the first of `protocols`, the best first, that the client offers; without
+ * `protocols`, with the client's own first. Throws BadRequest when none fits.
  */
 export function acceptWebSocket(
   upgrade: UpgradeSocket,
-  protocols: string[],
+  protocols = offeredProtocols(upgrade),
 ): Promise<AcceptedWebSocket> {
   const offered = offeredProtocols(upgrade);
   const protocol = protocols.find((one) => offered.includes(one)) ?? "";
