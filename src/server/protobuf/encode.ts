@@ -7,26 +7,40 @@ import { BackwardWriter } from "./writer.ts";
 interface PlannedField {
   id: number;
   name: string;
-  type: string;
   shape: FieldType[2];
+  /** Of one value, whatever the shape. */
+  type: ValueType;
 }
 
-const plans = new Map<string, PlannedField[]>();
+/** A scalar's letter or a message. */
+type ValueType = string | Message;
 
-/** A message's fields, the last first, as they are written. */
-function planOf(type: string): PlannedField[] {
-  let plan = plans.get(type);
-  if (!plan) {
-    plan = Object.entries(messages[type] ?? {})
-      .map(([id, [name, inner, shape]]) => ({ id: Number(id), name, type: inner, shape }))
-      .sort((a, b) => b.id - a.id);
-    plans.set(type, plan);
-  }
-  return plan;
+interface Message {
+  /** The last first, as they are written. */
+  fields: PlannedField[];
+  special: ReturnType<typeof specialWriter>;
+}
+
+const planned = new Map<string, Message>();
+
+function planOf(name: string): Message {
+  const known = planned.get(name);
+  if (known) return known;
+  const message: Message = { fields: [], special: specialWriter(name) };
+  planned.set(name, message);
+  message.fields = Object.entries(messages[name] ?? {})
+    .map(([id, [field, type, shape]]) => ({
+      id: Number(id),
+      name: field,
+      shape,
+      type: type.startsWith("io.") ? planOf(type) : type,
+    }))
+    .sort((a, b) => b.id - a.id);
+  return message;
 }
 
 /** A field with one value. */
-function writeSingle(writer: BackwardWriter, id: number, type: string, value: any) {
+function writeSingle(writer: BackwardWriter, id: number, type: ValueType, value: any) {
   if (type === "i" || type === "b") {
     writer.varint(Number(value));
     return writer.tag(id, 0);
@@ -36,11 +50,10 @@ function writeSingle(writer: BackwardWriter, id: number, type: string, value: an
     return writer.tag(id, 1);
   }
   const before = writer.length;
-  if (type === "s") writer.text(String(value));
+  if (typeof type === "object") writeMessage(writer, type, value);
+  else if (type === "s") writer.text(String(value));
   else if (type === "y") writer.bytes(Buffer.from(value, "base64"));
-  else if (type === "wrapped") {
-    for (let i = value.length - 1; i >= 0; i--) writeSingle(writer, 1, "s", value[i]);
-  } else writeMessage(writer, type, value);
+  else for (let i = value.length - 1; i >= 0; i--) writeSingle(writer, 1, "s", value[i]);
   writer.delimit(id, before);
 }
 
@@ -49,10 +62,12 @@ function writeMap(
   { id, type }: PlannedField,
   map: Record<string, unknown>,
 ) {
-  for (const [key, value] of Object.entries(map).toReversed()) {
+  const keys = Object.keys(map);
+  for (let i = keys.length - 1; i >= 0; i--) {
     const before = writer.length;
+    const value = map[keys[i]!];
     if (value !== null) writeSingle(writer, 2, type, value);
-    writeSingle(writer, 1, "s", key);
+    writeSingle(writer, 1, "s", keys[i]);
     writer.delimit(id, before);
   }
 }
@@ -60,28 +75,35 @@ function writeMap(
 /** A struct whose fields stand in the object itself. */
 function writeInline(writer: BackwardWriter, { id, type }: PlannedField, object: any) {
   const before = writer.length;
-  writeMessage(writer, type, object);
+  writeMessage(writer, type as Message, object);
   if (writer.length > before) writer.delimit(id, before);
 }
 
-function writeMessage(writer: BackwardWriter, type: string, object: any) {
-  const special = specialWriter(type);
-  if (special) return special(writer, object, writeMessage);
-  for (const field of planOf(type)) {
-    if (field.shape === "inline") {
+const writeNamed = (writer: BackwardWriter, name: string, object: any) =>
+  writeMessage(writer, planOf(name), object);
+
+function writeMessage(writer: BackwardWriter, { fields, special }: Message, object: any) {
+  if (special) return special(writer, object, writeNamed);
+  for (const field of fields) {
+    const { shape } = field;
+    if (shape === "inline") {
       writeInline(writer, field, object);
       continue;
     }
     const value = object[field.name];
     if (value === undefined || value === null) continue;
-    if (field.shape === "map") writeMap(writer, field, value);
-    else if (field.shape === "list") {
+    if (shape === "map") writeMap(writer, field, value);
+    else if (shape === "list") {
       for (let i = value.length - 1; i >= 0; i--) {
         writeSingle(writer, field.id, field.type, value[i]);
       }
     } else writeSingle(writer, field.id, field.type, value);
   }
 }
+
+/** In every list. */
+const itemsField = 2;
+const listMeta = "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta";
 
 interface Typed {
   apiVersion: string;
@@ -99,7 +121,7 @@ export function encodeProtobuf(object: Typed): Buffer {
   const { apiVersion, kind } = object;
   const type = messageOf(apiVersion, kind);
   if (!type) throw new Error(`${apiVersion} ${kind} has no protobuf message`);
-  writeMessage(shared, type, object);
+  writeNamed(shared, type, object);
   shared.delimit(2, 0);
   const before = shared.length;
   writeSingle(shared, 2, "s", kind);
@@ -119,5 +141,25 @@ export function encodeEvent(type: string, object: Typed): Buffer {
   const length = Buffer.alloc(4);
   length.writeUInt32BE(shared.length);
   shared.bytes(length);
+  return shared.take();
+}
+
+/** The items of a list, as its message holds them; whole pages of a list are joined. */
+export function encodeItems(item: Typed, objects: object[]): Buffer {
+  const type = planOf(messageOf(item.apiVersion, item.kind)!);
+  for (let i = objects.length - 1; i >= 0; i--) writeSingle(shared, itemsField, type, objects[i]);
+  return shared.take();
+}
+
+/** What stands before the items of a list, which are `itemsBytes` long. */
+export function encodeListHead({ apiVersion, kind }: Typed, metadata: object, itemsBytes: number) {
+  writeSingle(shared, 1, planOf(listMeta), metadata);
+  shared.varint(shared.length + itemsBytes);
+  shared.tag(2, 2);
+  const before = shared.length;
+  writeSingle(shared, 2, "s", kind);
+  writeSingle(shared, 1, "s", apiVersion);
+  shared.delimit(1, before);
+  shared.bytes(magic);
   return shared.take();
 }

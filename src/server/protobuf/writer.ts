@@ -3,6 +3,9 @@
 
 const firstBytes = 64 * 1024;
 
+/** Up to this a loop is faster than a call out of JavaScript. */
+const shortChars = 40;
+
 export class BackwardWriter {
   #buffer = Buffer.allocUnsafe(firstBytes);
   #at = firstBytes;
@@ -30,10 +33,25 @@ export class BackwardWriter {
   }
 
   text(content: string) {
+    if (content.length <= shortChars && this.#ascii(content)) return;
     const length = Buffer.byteLength(content);
     this.#reserve(length);
     this.#at -= length;
     this.#buffer.write(content, this.#at, length);
+  }
+
+  /** Short names, of which objects are full, letter by letter; false when one is not ASCII. */
+  #ascii(content: string): boolean {
+    const { length } = content;
+    this.#reserve(length);
+    const start = this.#at - length;
+    for (let i = 0; i < length; i++) {
+      const code = content.charCodeAt(i);
+      if (code >= 0x80) return false;
+      this.#buffer[start + i] = code;
+    }
+    this.#at = start;
+    return true;
   }
 
   double(value: number) {
@@ -44,6 +62,11 @@ export class BackwardWriter {
 
   /** A whole number; negative ones take ten bytes of two's complement. */
   varint(value: number) {
+    if (value >= 0 && value < 0x80) {
+      this.#reserve(1);
+      this.#buffer[--this.#at] = value;
+      return;
+    }
     if (value < 0) return this.#negative(value);
     let length = 1;
     for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) length++;

@@ -15,6 +15,7 @@ import {
 } from "../list-options.ts";
 import type { ApiResponse } from "../request.ts";
 import { partialOf } from "../partial.ts";
+import { listInProtobuf } from "./list-protobuf.ts";
 import { respondWith } from "../respond.ts";
 import { selectionOf, type Selection } from "../selection.ts";
 import { fromStored, keyOf, prefixOf, shownBytes } from "../stored.ts";
@@ -157,6 +158,11 @@ async function* followingPages(source: Source, first: Page): AsyncIterable<Page>
 async function stream(source: Source): Promise<ApiResponse> {
   const first = await pageOf(source, pageEntries);
   const meta = { resourceVersion: String(first.revision) };
+  const { call } = source;
+  if (call.accept.format === "protobuf") {
+    const answer = await listInProtobuf(call.kind, meta, followingPages(source, first));
+    return { ...answer, warnings: call.warnings };
+  }
   return {
     code: 200,
     warnings: source.call.warnings,
@@ -196,7 +202,7 @@ export async function list(call: Call): Promise<ApiResponse> {
   if (query.atLeast > current) throw tooLargeRevision(query.atLeast, current);
   const selection = selectionOf(call.request.query, call.kind);
   const source = { call, prefix: prefixOf(call.kind, call.info.namespace), query, selection };
-  const plain = call.accept.as === "object" && call.accept.format === "json";
+  const plain = call.accept.as === "object" && call.accept.format !== "yaml";
   const whole = query.limit === undefined && query.after === undefined && !selection;
   try {
     if (plain && whole && !call.request.decoded) return await stream(source);
