@@ -22,6 +22,7 @@ const testPackages = {
   "etcd-client": ["/usr/bin/etcdctl"],
   unzip: ["/usr/bin/unzip"],
   curl: ["/usr/bin/curl"],
+  openssl: ["/usr/bin/openssl"],
   "docker-registry": ["/usr/bin/docker-registry"],
 };
 

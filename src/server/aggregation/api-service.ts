@@ -1,6 +1,5 @@
 // An APIService says who serves a group version: this server itself (Local) or another one behind a
 // Service.
-import { compareVersions } from "../../kinds/kinds.ts";
 import type { KubeObject, ObjectMeta } from "../../kinds/object.ts";
 
 export interface ApiServiceSpec {
@@ -45,12 +44,4 @@ export const isAvailable = ({ status }: ApiService) =>
 export interface Priority {
   group: number;
   version: number;
-}
-
-/** Orders the versions of a group, preferred first. */
-export function comparePreference(
-  a: { version: string; priority: number },
-  b: { version: string; priority: number },
-): number {
-  return b.priority - a.priority || compareVersions(a.version, b.version);
 }
