@@ -129,9 +129,11 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   scope.defer(() => server.close());
   await startCrdController({ store, kinds, clock, log, scope });
   await bootstrap(server, { securePort: port, apiAddress: addresses.apiServiceIp });
+  const publish = () =>
+    publishAuthentication(server, { clientCa: pki.ca(), requestHeaderCa: pki.frontProxy().ca });
   await Promise.all([
     bootstrapPolicy(server),
-    publishAuthentication(server, { clientCa: pki.ca(), requestHeaderCa: pki.frontProxy().ca }),
+    publish(),
     startAggregation({
       server,
       clock,
@@ -155,6 +157,9 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   const listeners: Listener[] = [];
   pki.startRenewal(scope, () => {
     writeKubeconfig();
+    publish().catch((error) =>
+      log.warn("certificates are not published", { error: String(error) }),
+    );
     for (const listener of listeners) listener.setTls(tls());
   });
   return {

@@ -40,6 +40,21 @@ test("a pod reaches the Service by name", async () => {
   assert.match(page, /hello from the edge/);
 });
 
+test("the Service and its pods are reached through the API server's proxy", async () => {
+  const root = "/api/v1/namespaces/default";
+  const pod = await site.kubectl([
+    "get",
+    "pod",
+    "-l",
+    "app=web",
+    "-o",
+    "jsonpath={.items[0].metadata.name}",
+  ]);
+  for (const path of [`${root}/services/web:80/proxy/`, `${root}/pods/${pod}:8080/proxy/`]) {
+    assert.match(await site.kubectl(["get", "--raw", path]), /hello from the edge/);
+  }
+});
+
 test("exec runs in the container, and its exit code comes back", async () => {
   const secret = await site.kubectl(["exec", "deploy/web", "--", "sh", "-c", "echo $PASSWORD"]);
   assert.equal(secret.trim(), "s3cret");

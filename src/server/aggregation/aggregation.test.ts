@@ -73,8 +73,10 @@ async function startExtension(frontProxyCa: string): Promise<Server> {
       seen.push({ url: message.url!, headers: message.headers, by: String(by) });
       const [path = ""] = message.url!.split("?");
       const list = path === "/apis/metrics.k8s.io/v1beta1";
-      response.writeHead(list ? discoveryCode : 200, { "content-type": "application/json" });
-      if (list) {
+      response.statusCode = list ? discoveryCode : 200;
+      if (path.endsWith("/elsewhere")) {
+        response.writeHead(302, { location: "https://169.254.169.254/" }).end();
+      } else if (list) {
         const groupVersion = "metrics.k8s.io/v1beta1";
         response.end(JSON.stringify({ kind: "APIResourceList", groupVersion, resources }));
       } else if (message.url!.includes("watch=true")) {
@@ -84,6 +86,12 @@ async function startExtension(frontProxyCa: string): Promise<Server> {
       else response.end(JSON.stringify({ kind: "NodeMetricsList", path, items: [] }));
     },
   );
+  server.on("upgrade", (message, socket) => {
+    seen.push({ url: message.url!, headers: message.headers, by: undefined });
+    const head = "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: echo\r\n\r\n";
+    socket.write(`${head}hello`);
+    socket.pipe(socket);
+  });
   await once(server.listen(0, "127.0.0.1"), "listening");
   return server;
 }
@@ -248,6 +256,23 @@ test("who may not is refused here, by the verb and resource of the path", async 
     'pods.metrics.k8s.io "a" is forbidden: User "stranger" cannot get resource "pods" in API group ' +
       '"metrics.k8s.io" in the namespace "x": no pods',
   );
+});
+
+test("connections that upgrade are passed on too, with the caller's name", async () => {
+  const path = "/apis/metrics.k8s.io/v1beta1/namespaces/x/pods/a/exec";
+  const { answer, socket } = (await site.upgrade(path, { upgrade: "echo" })) as any;
+  assert.equal(answer.headers.upgrade, "echo");
+  assert.equal(String((await once(socket, "data"))[0]), "hello");
+  socket.write("back");
+  assert.equal(String((await once(socket, "data"))[0]), "back");
+  socket.destroy();
+  assert.deepEqual([seen.at(-1)!.url, seen.at(-1)!.headers["x-remote-user"]], [path, "tester"]);
+});
+
+test("an answer that leads elsewhere is not passed on", async () => {
+  const answer = await site.ask("/apis/metrics.k8s.io/v1beta1/elsewhere");
+  assert.equal(answer.code, 502);
+  assert.match(answer.text, /the backend attempted to redirect this request/);
 });
 
 test("clients in this process read and watch the other server as any other", async () => {

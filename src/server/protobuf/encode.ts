@@ -112,54 +112,67 @@ interface Typed {
 
 const shared = new BackwardWriter();
 
+/** What `write` writes; what it wrote before it failed is gone. */
+function written(write: (writer: BackwardWriter) => void): Buffer {
+  try {
+    write(shared);
+    return shared.take();
+  } catch (error) {
+    shared.take();
+    throw error;
+  }
+}
+
 /** True when this kind has a binary form. */
 export const hasProtobuf = ({ apiVersion, kind }: Typed) =>
   messageOf(apiVersion, kind) !== undefined;
 
+function writeType(writer: BackwardWriter, { apiVersion, kind }: Typed) {
+  const before = writer.length;
+  writeSingle(writer, 2, "s", kind);
+  writeSingle(writer, 1, "s", apiVersion);
+  writer.delimit(1, before);
+  writer.bytes(magic);
+}
+
 /** The object with its type in front. Throws for kinds without a binary form; ask `hasProtobuf`. */
 export function encodeProtobuf(object: Typed): Buffer {
-  const { apiVersion, kind } = object;
-  const type = messageOf(apiVersion, kind);
-  if (!type) throw new Error(`${apiVersion} ${kind} has no protobuf message`);
-  writeNamed(shared, type, object);
-  shared.delimit(2, 0);
-  const before = shared.length;
-  writeSingle(shared, 2, "s", kind);
-  writeSingle(shared, 1, "s", apiVersion);
-  shared.delimit(1, before);
-  shared.bytes(magic);
-  return shared.take();
+  const type = messageOf(object.apiVersion, object.kind);
+  if (!type) throw new Error(`${object.apiVersion} ${object.kind} has no protobuf message`);
+  return written((writer) => {
+    writeNamed(writer, type, object);
+    writer.delimit(2, 0);
+    writeType(writer, object);
+  });
 }
 
 /** An event of a watch as a frame: its length in four bytes, then `meta/v1 WatchEvent`. */
 export function encodeEvent(type: string, object: Typed): Buffer {
   const raw = encodeProtobuf(object);
-  shared.bytes(raw);
-  shared.delimit(1, 0);
-  shared.delimit(2, 0);
-  writeSingle(shared, 1, "s", type);
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(shared.length);
-  shared.bytes(length);
-  return shared.take();
+  return written((writer) => {
+    writer.bytes(raw);
+    writer.delimit(1, 0);
+    writer.delimit(2, 0);
+    writeSingle(writer, 1, "s", type);
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(writer.length);
+    writer.bytes(length);
+  });
 }
 
 /** The items of a list, as its message holds them; whole pages of a list are joined. */
 export function encodeItems(item: Typed, objects: object[]): Buffer {
   const type = planOf(messageOf(item.apiVersion, item.kind)!);
-  for (let i = objects.length - 1; i >= 0; i--) writeSingle(shared, itemsField, type, objects[i]);
-  return shared.take();
+  return written((writer) => {
+    for (let i = objects.length - 1; i >= 0; i--) writeSingle(writer, itemsField, type, objects[i]);
+  });
 }
 
 /** What stands before the items of a list, which are `itemsBytes` long. */
-export function encodeListHead({ apiVersion, kind }: Typed, metadata: object, itemsBytes: number) {
-  writeSingle(shared, 1, planOf(listMeta), metadata);
-  shared.varint(shared.length + itemsBytes);
-  shared.tag(2, 2);
-  const before = shared.length;
-  writeSingle(shared, 2, "s", kind);
-  writeSingle(shared, 1, "s", apiVersion);
-  shared.delimit(1, before);
-  shared.bytes(magic);
-  return shared.take();
-}
+export const encodeListHead = (list: Typed, metadata: object, itemsBytes: number): Buffer =>
+  written((writer) => {
+    writeSingle(writer, 1, planOf(listMeta), metadata);
+    writer.varint(writer.length + itemsBytes);
+    writer.tag(2, 2);
+    writeType(writer, list);
+  });

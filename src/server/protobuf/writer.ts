@@ -3,6 +3,9 @@
 
 const firstBytes = 64 * 1024;
 
+/** A buffer that grew beyond this is not kept for the next message. */
+const keptBytesMax = 1024 * 1024;
+
 /** Up to this a loop is faster than a call out of JavaScript. */
 const shortChars = 40;
 
@@ -98,6 +101,7 @@ export class BackwardWriter {
   /** Everything written; the writer is empty again. */
   take(): Buffer {
     const out = Buffer.from(this.#buffer.subarray(this.#at));
+    if (this.#buffer.length > keptBytesMax) this.#buffer = Buffer.allocUnsafe(firstBytes);
     this.#at = this.#buffer.length;
     return out;
   }

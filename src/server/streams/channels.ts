@@ -3,6 +3,7 @@
 // carry text, the channel as a digit.
 import type { Streams } from "../../lib/node-connection.ts";
 import { Mailbox } from "../../lib/mailbox.ts";
+import { errorText } from "./command-status.ts";
 import type { CommandStreams, CommandTransport } from "./remote-command.ts";
 import type { AcceptedWebSocket } from "./websocket.ts";
 import { terminalSizes } from "./terminal-sizes.ts";
@@ -28,12 +29,6 @@ function split(data: Buffer, base64: boolean): [number, Buffer] | undefined {
   if (data.length === 0) return undefined;
   if (!base64) return [data[0]!, data.subarray(1)];
   return [data[0]! - 0x30, Buffer.from(data.subarray(1).toString(), "base64")];
-}
-
-/** Before v4 the error channel carried a sentence instead of a Status. */
-function errorText(status: any, protocol: string): string {
-  if (protocol.startsWith("v")) return JSON.stringify(status);
-  return status.status === "Success" ? "" : status.message;
 }
 
 export function channelTransport(

@@ -22,3 +22,9 @@ export function failureStatus(error: unknown): object {
   const { kind: _, apiVersion: __, ...status } = known.toStatus();
   return status;
 }
+
+/** What the error channel carries: a Status, and a sentence before v4. */
+export function errorText(status: any, protocol: string): string {
+  if (/^v[45]/.test(protocol)) return JSON.stringify(status);
+  return status.status === "Success" ? "" : status.message;
+}

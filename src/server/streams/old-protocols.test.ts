@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { request, type IncomingMessage } from "node:http";
 import { createConnection, createServer, type AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import { test } from "node:test";
 import { WebSocket } from "ws";
 import { serveStreams } from "./test-node.ts";
+import { spdyClient } from "./test-spdy.ts";
 
 /** Everything a socket receives until it closes. */
 async function received(socket: WebSocket) {
@@ -70,4 +73,39 @@ test("ports are forwarded over channels, each beginning with its number", async 
     "error forwarding port 81 to pod web, uid uid-1: connection refused",
   ]);
   await scope.close();
+});
+
+test("exec over SPDY tells how it ended as the client's protocol has it", async () => {
+  const status = /^\{.*"reason":"NonZeroExitCode"/;
+  const table: [string, RegExp][] = [
+    ["v4.channel.k8s.io", status],
+    ["v4.channel.k8s.io, channel.k8s.io", status],
+    ["v2.channel.k8s.io", /^command terminated with non-zero exit code: exit status 7$/],
+    ["channel.k8s.io", /^command terminated with non-zero exit code: exit status 7$/],
+  ];
+  for (const [protocols, said] of table) {
+    const { scope, port } = await serveStreams({
+      exec: async (_pod, _container, _options, { stdout }) => {
+        await stdout(Buffer.from("out"));
+        return 7;
+      },
+    });
+    const headers = {
+      connection: "Upgrade",
+      upgrade: "SPDY/3.1",
+      "x-stream-protocol-version": protocols,
+    };
+    const path = "/web/exec?command=x&stdout=true";
+    const asking = request({ host: "127.0.0.1", port, path, headers });
+    asking.end();
+    const [answer, transport] = (await once(asking, "upgrade")) as [IncomingMessage, Duplex];
+    assert.equal(answer.headers["x-stream-protocol-version"], protocols.split(",")[0]);
+    const { received: texts, open } = spdyClient(transport);
+    const streams = [await open(1, "error"), await open(3, "stdout")];
+    await Promise.all(streams.map(({ ended }) => ended));
+    assert.equal(texts[3], "out");
+    assert.match(texts[1]!, said);
+    transport.destroy();
+    await scope.close();
+  }
 });

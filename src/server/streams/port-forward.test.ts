@@ -4,30 +4,11 @@ import { type IncomingMessage, request } from "node:http";
 import { createConnection, createServer, type AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { test } from "node:test";
-import { constants, createDeflate } from "node:zlib";
 import { StatusError } from "../../lib/status-error.ts";
-import { dictionary } from "../../lib/spdy/dictionary.ts";
-import { controlFrame, dataFrame, finFlag, frameType, readFrames } from "../../lib/spdy/frames.ts";
+import { controlFrame, dataFrame, finFlag, frameType } from "../../lib/spdy/frames.ts";
 import { HeaderReader, HeaderWriter } from "../../lib/spdy/header-block.ts";
 import { serveStreams } from "./test-node.ts";
-
-const uint32 = (value: number) => {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value);
-  return bytes;
-};
-
-/** Header blocks as a client writes them: one deflate stream with the dictionary, sync-flushed. */
-function deflater() {
-  const deflate = createDeflate({ dictionary, flush: constants.Z_SYNC_FLUSH });
-  return async (headers: Record<string, string>) => {
-    const strings = Object.entries(headers).flat();
-    const pairs = strings.flatMap((text) => [uint32(text.length), Buffer.from(text)]);
-    deflate.write(Buffer.concat([uint32(strings.length / 2), ...pairs]));
-    await once(deflate, "readable");
-    return deflate.read() as Buffer;
-  };
-}
+import { deflater, spdyClient } from "./test-spdy.ts";
 
 test("header blocks are one compressed stream in each direction", async () => {
   const compress = deflater();
@@ -45,28 +26,7 @@ async function echoServer() {
   return { server, port: (server.address() as AddressInfo).port };
 }
 
-/** A client's end of a session: opens streams and gathers what comes on each. */
-function client(transport: Duplex) {
-  const compress = deflater();
-  const received: Record<number, string> = {};
-  const ends = new Map<number, () => void>();
-  const read = async () => {
-    for await (const { type, stream, flags, payload } of readFrames(transport)) {
-      if (type !== undefined) continue;
-      received[stream] = (received[stream] ?? "") + payload.toString();
-      if (flags & finFlag) ends.get(stream)?.();
-    }
-  };
-  read().catch(() => {});
-  /** Opens a stream; `ended` resolves once the server has said its last on it. */
-  const open = async (id: number, streamtype: string) => {
-    const block = await compress({ streamtype, port: "8080", requestid: "0" });
-    const ended = new Promise<void>((resolve) => ends.set(id, resolve));
-    transport.write(controlFrame(frameType.synStream, id, 0, Buffer.alloc(2), block));
-    return { ended };
-  };
-  return { received, open };
-}
+const ports = { port: "8080", requestid: "0" };
 
 type PortForward = (pod: object, port: number) => Promise<Duplex>;
 
@@ -100,7 +60,7 @@ test("bytes go to the port in the pod and back, in order and to the end", async 
     assert.equal(asked, 8080);
     return createConnection({ host: "127.0.0.1", port, allowHalfOpen: true });
   });
-  const { received, open } = client(transport);
+  const { received, open } = spdyClient(transport, ports);
   scope.defer(() => void server.close());
   const error = await open(1, "error");
   transport.write(dataFrame(1, Buffer.alloc(0), finFlag));
@@ -122,7 +82,7 @@ test("a port that nobody listens on is told on the error stream", async () => {
   const { scope, transport } = await dial(async () => {
     throw new StatusError("InternalError", "connection refused");
   });
-  const { received, open } = client(transport);
+  const { received, open } = spdyClient(transport, ports);
   const error = await open(1, "error");
   const data = await open(3, "data");
   await Promise.all([error.ended, data.ended]);

@@ -23,7 +23,7 @@ async function accept(upgrade: UpgradeSocket): Promise<Duplex> {
     const { socket } = await acceptWebSocket(upgrade, [tunnelled]);
     return createWebSocketStream(socket);
   }
-  if (isSpdy(upgrade)) return acceptSpdy(upgrade, [protocol]);
+  if (isSpdy(upgrade)) return acceptSpdy(upgrade, [protocol]).socket;
   throw badRequest("unable to upgrade: only websocket and SPDY/3.1 are spoken here");
 }
 

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { NodeConnection } from "../../lib/node-connection.ts";
 import { StatusError } from "../../lib/status-error.ts";
+import { systemClock } from "../../lib/clock.ts";
 import { Scope } from "../../lib/scope.ts";
 import type { HandlerContext, Plugs } from "../policy.ts";
 import { plugStreams } from "./streams.ts";
@@ -59,7 +60,11 @@ export function contextFor(
   const entry = pods[name] && { value: Buffer.from(JSON.stringify(pods[name])) };
   return {
     handler: `pods/${subresource}`,
-    server: { store: { get: () => entry }, nodeConnector: async () => whole } as any,
+    server: {
+      clock: systemClock,
+      store: { get: () => entry },
+      nodeConnector: async () => whole,
+    } as any,
     request: { query, signal } as any,
     info: { namespace: "default", name, subresource } as any,
   };

@@ -9,7 +9,10 @@ export const isSpdy = ({ message }: UpgradeSocket) =>
   message.headers.upgrade?.toLowerCase() === "spdy/3.1";
 
 /** Answers the upgrade, choosing the first protocol of ours that the client offers. */
-export function acceptSpdy({ message, socket, head }: UpgradeSocket, protocols: string[]): Duplex {
+export function acceptSpdy(
+  { message, socket, head }: UpgradeSocket,
+  protocols: string[],
+): { socket: Duplex; protocol: string } {
   const header = message.headers[protocolHeader];
   const offered = (Array.isArray(header) ? header : [header ?? ""])
     .flatMap((value) => value.split(","))
@@ -26,5 +29,5 @@ export function acceptSpdy({ message, socket, head }: UpgradeSocket, protocols: 
       `X-Stream-Protocol-Version: ${chosen}\r\n\r\n`,
   );
   if (head.length > 0) socket.unshift(head);
-  return socket;
+  return { socket, protocol: chosen };
 }

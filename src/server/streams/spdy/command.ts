@@ -3,12 +3,14 @@
 import type { Clock } from "../../../lib/clock.ts";
 import { badRequest } from "../../../lib/status-error.ts";
 import type { UpgradeSocket } from "../../policy.ts";
+import { errorText } from "../command-status.ts";
 import type { CommandStreams, CommandTransport } from "../remote-command.ts";
 import { terminalSizes } from "../terminal-sizes.ts";
 import { acceptSpdy } from "./accept.ts";
 import { SpdySession, type SpdyStream } from "./session.ts";
 
-const protocols = ["v4.channel.k8s.io"];
+/** Before v3 there were no terminal sizes, before v4 the error was a sentence. */
+const protocols = ["v4.channel.k8s.io", "v3.channel.k8s.io", "v2.channel.k8s.io", "channel.k8s.io"];
 
 const write = (stream: SpdyStream, chunk: Uint8Array) =>
   new Promise<void>((resolve, reject) => {
@@ -32,10 +34,11 @@ export async function spdyCommandTransport(
   clock: Clock,
 ): Promise<CommandTransport> {
   const wanted = ["error", ...(["stdin", "stdout", "stderr"] as const).filter((one) => asked[one])];
-  if (asked.tty) wanted.push("resize");
   const open = new Map<string, SpdyStream>();
   const gone = new AbortController();
-  const socket = acceptSpdy(upgrade, protocols);
+  const { socket, protocol } = acceptSpdy(upgrade, protocols);
+  const sizes = asked.tty && /^v[34]/.test(protocol);
+  if (sizes) wanted.push("resize");
   const session = await new Promise<SpdySession>((resolve, reject) => {
     const accepted = new SpdySession(socket, (stream) => {
       stream.on("error", () => {});
@@ -56,12 +59,13 @@ export async function spdyCommandTransport(
       stdin: open.get("stdin"),
       stdout: (chunk) => write(open.get("stdout")!, chunk),
       stderr: (chunk) => write(open.get("stderr")!, chunk),
-      resize: asked.tty ? terminalSizes(open.get("resize")!) : undefined,
+      resize: sizes ? terminalSizes(open.get("resize")!) : undefined,
       signal: gone.signal,
     },
     async finish(status) {
       if (gone.signal.aborted) return;
-      open.get("error")!.write(JSON.stringify(status));
+      const text = errorText(status, protocol);
+      if (text) open.get("error")!.write(text);
       await Promise.all([...open.values()].map(end));
       session.end();
     },
