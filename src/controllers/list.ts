@@ -10,6 +10,7 @@ import { namespaceController } from "./namespace.ts";
 import { nodeLifecycle } from "./node-lifecycle.ts";
 import { podGarbageCollector } from "./pod-garbage-collector.ts";
 import { replicaSetController, replicationController } from "./replica-set.ts";
+import { resourceQuotaController } from "./resource-quota.ts";
 import { rootCaController } from "./root-ca.ts";
 import type { Controller } from "./runtime.ts";
 import { serviceAccountController } from "./service-account.ts";
@@ -29,6 +30,7 @@ export const controllers = (ca: () => string): Controller[] => [
   podGarbageCollector,
   replicaSetController,
   replicationController,
+  resourceQuotaController(),
   rootCaController(ca),
   serviceAccountController,
   statefulSet,

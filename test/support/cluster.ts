@@ -10,6 +10,8 @@ import { systemClock, type Clock } from "../../src/lib/clock.ts";
 import { silent } from "../../src/lib/log.ts";
 import { seededRandom, type Random } from "../../src/lib/random.ts";
 import { Scope } from "../../src/lib/scope.ts";
+import type { AdmissionOptions } from "../../src/server/admission/admission.ts";
+import type { Admission } from "../../src/server/policy.ts";
 import { createServer } from "../../src/server/server.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -26,10 +28,15 @@ export interface Cluster {
   until<T>(resource: Resource, look: (objects: KubeObject[]) => T | undefined | false): Promise<T>;
 }
 
-export function startCluster({
-  clock = systemClock,
-  store = memoryStore(),
-}: { clock?: Clock; store?: Store } = {}): Cluster {
+export interface ClusterOptions {
+  clock?: Clock;
+  store?: Store;
+  /** Makes the admission plugins; default: none. */
+  admission?: (parts: Pick<AdmissionOptions, "store" | "clock" | "random">) => Admission[];
+}
+
+export function startCluster(options: ClusterOptions = {}): Cluster {
+  const { clock = systemClock, store = memoryStore() } = options;
   const scope = new Scope();
   const random = seededRandom(1);
   const kinds = builtinKinds();
@@ -40,6 +47,7 @@ export function startCluster({
     random,
     log: silent,
     serviceCidr: "10.96.0.0/24",
+    admission: options.admission?.({ store, clock, random }) ?? [],
   });
   scope.defer(() => store.close());
   scope.defer(() => server.close());

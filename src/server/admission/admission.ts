@@ -12,6 +12,7 @@ import { limitRanger } from "./limit-ranger.ts";
 import { namespaceLifecycle } from "./namespace-lifecycle.ts";
 import { objectReader } from "./object-reader.ts";
 import { priority } from "./priority.ts";
+import { resourceQuota } from "./resource-quota.ts";
 import { runtimeClass } from "./runtime-class.ts";
 import { serviceAccount } from "./service-account.ts";
 import { taintNodes } from "./taint-nodes.ts";
@@ -36,5 +37,6 @@ export function admissionPlugins(options: AdmissionOptions): Admission[] {
     runtimeClass(reader),
     certificates(options.authorize),
     defaultIngressClass(reader),
+    resourceQuota({ ...options, reader }),
   ];
 }
