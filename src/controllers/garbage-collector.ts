@@ -30,7 +30,9 @@ const againMs = 1000;
 /** Never owned and numerous: following them would cost and gain nothing. */
 const ignored = new Set(["events", "events.events.k8s.io"]);
 
-const followed = ({ group, resource: name, verbs }: DiscoveredResource) =>
+/** Other servers' objects are not followed: one that is away would hold up the collecting of all. */
+const followed = ({ group, resource: name, verbs, remote }: DiscoveredResource) =>
+  !remote &&
   ["list", "watch", "delete"].every((verb) => verbs.includes(verb)) &&
   !ignored.has(group ? `${name}.${group}` : name);
 

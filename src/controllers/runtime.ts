@@ -47,6 +47,8 @@ export interface DiscoveredResource extends Resource {
   kind: string;
   namespaced: boolean;
   verbs: string[];
+  /** Served by another server, which may be away. */
+  remote?: boolean;
 }
 
 export interface Controller {

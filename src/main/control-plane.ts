@@ -25,6 +25,7 @@ import { listen } from "../server/http/listener.ts";
 import type { Listener } from "../server/http/listener.ts";
 import type { Plugs } from "../server/policy.ts";
 import { plugProxy } from "../server/proxy/proxy.ts";
+import type { Remotes } from "../server/remotes.ts";
 import { createServer } from "../server/server.ts";
 import type { ApiServer } from "../server/server.ts";
 import { plugStreams } from "../server/streams/streams.ts";
@@ -73,6 +74,20 @@ export function discovered(kinds: Kinds): DiscoveredResource[] {
       verbs,
     }));
 }
+
+/** What other servers behind this one serve. */
+const discoveredRemotely = (remotes: Remotes): DiscoveredResource[] =>
+  remotes.versions().flatMap(({ group, version, resources }) =>
+    resources.map(({ resource, responseKind, scope, verbs }) => ({
+      group,
+      version,
+      resource,
+      kind: responseKind.kind,
+      namespaced: scope === "Namespaced",
+      verbs,
+      remote: true,
+    })),
+  );
 
 async function listenOn(host: string, open: (host: string) => Promise<Listener>, port: number) {
   try {
@@ -131,9 +146,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   await bootstrap(server, { securePort: port, apiAddress: addresses.apiServiceIp });
   const publish = () =>
     publishAuthentication(server, { clientCa: pki.ca(), requestHeaderCa: pki.frontProxy().ca });
-  await Promise.all([
-    bootstrapPolicy(server),
-    publish(),
+  const [remotes] = await Promise.all([
     startAggregation({
       server,
       clock,
@@ -141,6 +154,8 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
       scope,
       identity: () => pki.frontProxy().pair,
     }),
+    bootstrapPolicy(server),
+    publish(),
   ]);
 
   const kubeconfig = join(directory, "kubeconfig");
@@ -168,7 +183,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
     pki,
     kubeconfig,
     client: (name) => localClient(server, { name, groups: ["system:masters"] }, name),
-    discover: async () => discovered(kinds),
+    discover: async () => [...discovered(kinds), ...discoveredRemotely(remotes)],
     listen: async (hosts) => {
       for (const host of hosts) {
         const open = (at: string) =>

@@ -8,6 +8,7 @@ import { localClient } from "../../client/local.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { silent } from "../../lib/log.ts";
 import { openPki, type KeyPair } from "../auth/pki.ts";
+import { testKind } from "../test-kinds.ts";
 import { startListener, type TestListener } from "../test-listener.ts";
 import { startAggregation } from "./aggregation.ts";
 
@@ -167,6 +168,21 @@ test("every group version of this server has an APIService that is available", a
   for await (const { type, object } of client().watch(services)) {
     if (type === "ADDED" && object.metadata.name === "v1.apps") break;
   }
+});
+
+test("a group that a definition adds has an APIService as long as it is served", async () => {
+  const kind = testKind("stable.example.com", "v1", "CronTab", { schema: { type: "object" } });
+  const until = async (wanted: string) => {
+    for await (const { type, object } of client().watch(services)) {
+      if (type === wanted && object.metadata.name === "v1.stable.example.com") return object as any;
+    }
+  };
+  site.server.kinds.add(kind);
+  const { metadata, spec } = await until("ADDED");
+  assert.equal(metadata.labels["kube-aggregator.kubernetes.io/automanaged"], "true");
+  assert.deepEqual([spec.groupPriorityMinimum, spec.versionPriority], [1000, 100]);
+  site.server.kinds.remove(kind);
+  await until("DELETED");
 });
 
 test("an APIService is available once its Service has endpoints that answer", async () => {

@@ -1,5 +1,6 @@
 // APIService aggregation: makes the APIServices of this server, watches those of others, checks whether
 // they can be asked, and passes requests on to them.
+import { backoffMs } from "../../lib/backoff.ts";
 import { timestamp, type Clock } from "../../lib/clock.ts";
 import { jsonEqual } from "../../lib/json.ts";
 import type { Log } from "../../lib/log.ts";
@@ -28,6 +29,9 @@ import { identityHeaders, routeTo } from "./route.ts";
 /** Time between two checks of another server. */
 const checkEveryMs = 30_000;
 
+/** Time after the first check that failed; it doubles with every other. */
+const checkAgainMs = 500;
+
 /** Other servers asked at once. */
 const checksMax = 4;
 
@@ -45,6 +49,8 @@ export interface AggregationOptions {
 interface Remote {
   service: ApiService;
   discovered: RemoteVersion | undefined;
+  /** Checks that failed since the last that passed. */
+  failures: number;
   stop: () => void;
 }
 
@@ -196,7 +202,7 @@ class Aggregation implements Remotes {
     if (known && !changed) return;
     this.#forget(key);
     const stop = this.#watchService(name, service.spec.service);
-    this.#remotes.set(key, { service, discovered: undefined, stop });
+    this.#remotes.set(key, { service, discovered: undefined, failures: 0, stop });
     this.#queue.add(name);
   }
 
@@ -249,7 +255,9 @@ class Aggregation implements Remotes {
     if (!jsonEqual(discovered, remote.discovered)) this.#generation++;
     remote.discovered = discovered;
     await this.#write(service, verdict);
-    this.#queue.addAfter(name, checkEveryMs);
+    remote.failures = resources ? 0 : remote.failures + 1;
+    const again = { firstMs: checkAgainMs, maxMs: checkEveryMs };
+    this.#queue.addAfter(name, resources ? checkEveryMs : backoffMs(remote.failures, again));
   }
 
   async #write({ metadata: { name } }: ApiService, verdict: Verdict) {
