@@ -4,7 +4,13 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 
 const suites: Record<string, string[]> = {
-  unit: ["src/**/*.test.ts", "test/*.test.ts", "test/contract/*.test.ts", "test/sim/*.test.ts"],
+  unit: [
+    "src/**/*.test.ts",
+    "test/*.test.ts",
+    "test/conformance/*.test.ts",
+    "test/contract/*.test.ts",
+    "test/sim/*.test.ts",
+  ],
   e2e: ["--test-concurrency=1", "test/crash/*.test.ts", "test/e2e/*.test.ts"],
 };
 const suite = suites[process.argv[2] ?? ""];

@@ -3,11 +3,7 @@
 import { join } from "node:path";
 import type { UpOptions } from "../cli/up.ts";
 import { resource } from "../client/client.ts";
-import { eventRecorder } from "../client/events.ts";
 import { Informers } from "../client/informers.ts";
-import { startGarbageCollector } from "../controllers/garbage-collector.ts";
-import { controllers } from "../controllers/list.ts";
-import { startControllers } from "../controllers/runtime.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { NodeConnection } from "../lib/node-connection.ts";
@@ -21,9 +17,9 @@ import {
   servicesResource,
   startServiceProxy,
 } from "../node/network/service-proxy.ts";
-import { startScheduler } from "../scheduler/scheduler.ts";
 import { ensureApiServerObjects, ensureDnsObjects } from "./cluster-objects.ts";
 import { clusterDomain, defaultPort, isRoot, kubernetesVersion, slotsDirectory } from "./config.ts";
+import { startControl } from "./control.ts";
 import { openControlPlane } from "./control-plane.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { dnsSource, machineNameServers } from "./dns-source.ts";
@@ -61,32 +57,6 @@ interface Parts {
 const clock = systemClock;
 const random = systemRandom;
 const nodes = resource("v1", "nodes");
-
-async function startControl({ plane, informers, log, scope }: Parts) {
-  const client = plane.client("system:kube-controller-manager");
-  const options = { client, clock, random, log, scope, informers, discover: plane.discover };
-  await startControllers(
-    controllers(() => plane.pki.ca()),
-    options,
-  );
-  const schedulerClient = plane.client("system:kube-scheduler");
-  await startScheduler({
-    client: schedulerClient,
-    clock,
-    random,
-    log: log.with({ room: "scheduler" }),
-    scope,
-    informers: (wanted) => informers.get({ resource: wanted }),
-    event: eventRecorder({
-      client: schedulerClient,
-      clock,
-      random,
-      log,
-      component: "default-scheduler",
-    }),
-  });
-  await startGarbageCollector(options);
-}
 
 async function startNetwork({ settings, addresses, plane, informers, log, scope }: Parts) {
   const client = plane.client("system:kube-proxy");
@@ -209,7 +179,9 @@ async function assemble(
 
   const informers = new Informers({ client: plane.client("system:apiserver"), clock, log, scope });
   const parts: Parts = { directory, settings, addresses, plane, informers, log, scope };
-  const control = startControl(parts).then(() => progress("controllers", "and the scheduler"));
+  const control = startControl({ ...parts, clock, random }).then(() =>
+    progress("controllers", "and the scheduler"),
+  );
   const net = network
     ? startNetwork(parts).then(() => progress("network", addresses.podCidr))
     : undefined;

@@ -1,0 +1,48 @@
+// What acts on the objects of a control plane: controllers, scheduler, garbage collector.
+import { eventRecorder } from "../client/events.ts";
+import type { Informers } from "../client/informers.ts";
+import { startGarbageCollector } from "../controllers/garbage-collector.ts";
+import { controllers } from "../controllers/list.ts";
+import { startControllers } from "../controllers/runtime.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import type { Random } from "../lib/random.ts";
+import type { Scope } from "../lib/scope.ts";
+import { startScheduler } from "../scheduler/scheduler.ts";
+import type { ControlPlane } from "./control-plane.ts";
+
+export interface ControlOptions {
+  plane: ControlPlane;
+  informers: Informers;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  scope: Scope;
+}
+
+export async function startControl(parts: ControlOptions) {
+  const { plane, informers, clock, random, log, scope } = parts;
+  const client = plane.client("system:kube-controller-manager");
+  const options = { client, clock, random, log, scope, informers, discover: plane.discover };
+  await startControllers(
+    controllers(() => plane.pki.ca()),
+    options,
+  );
+  const schedulerClient = plane.client("system:kube-scheduler");
+  await startScheduler({
+    client: schedulerClient,
+    clock,
+    random,
+    log: log.with({ room: "scheduler" }),
+    scope,
+    informers: (wanted) => informers.get({ resource: wanted }),
+    event: eventRecorder({
+      client: schedulerClient,
+      clock,
+      random,
+      log,
+      component: "default-scheduler",
+    }),
+  });
+  await startGarbageCollector(options);
+}

@@ -1,0 +1,106 @@
+// Runs the official conformance program against Kerb and writes what passed into docs/compatibility.md:
+//   npm run conformance -- --binary FILE [--tier A] [--focus REGEX] [--kubeconfig FILE] [--output DIR]
+// FILE is e2e.test of Kubernetes' own source. Without --kubeconfig a control plane with two nodes that only
+// report is started here. results.json remembers every test's last result; for one that fails, a reason
+// written there by hand stays until the test passes.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { startCluster } from "./cluster.ts";
+import { conformanceTests, runTests } from "./suite.ts";
+import type { ConformanceTest, Results, RunOptions } from "./suite.ts";
+import { conformanceTable, withTable } from "./table.ts";
+
+const root = join(import.meta.dirname, "../..");
+const resultsFile = join(import.meta.dirname, "results.json");
+const page = join(root, "docs/compatibility.md");
+
+const { values } = parseArgs({
+  options: {
+    binary: { type: "string" },
+    tier: { type: "string" },
+    focus: { type: "string" },
+    kubeconfig: { type: "string" },
+    kubectl: { type: "string", default: join(root, ".cache/clients/kubectl") },
+    nodes: { type: "string", default: "2" },
+    output: { type: "string" },
+    seconds: { type: "string", default: "120" },
+    failing: { type: "boolean", default: false },
+    list: { type: "boolean", default: false },
+  },
+});
+
+const readResults = () => JSON.parse(readFileSync(resultsFile, "utf8")) as Results;
+
+/** Tests of one file share a process of the program. */
+function groups(tests: ConformanceTest[]): ConformanceTest[][] {
+  return [...Map.groupBy(tests, (test) => test.file).values()];
+}
+
+function remember(found: Results, all: ConformanceTest[]) {
+  const results = readResults();
+  const known = new Set(all.map((test) => test.name));
+  for (const [name, result] of Object.entries(found)) {
+    const explained = results[name] && results[name] !== "passed";
+    if (known.has(name) && (result === "passed" || !explained)) results[name] = result;
+  }
+  const sorted = Object.fromEntries(Object.entries(results).toSorted());
+  writeFileSync(resultsFile, `${JSON.stringify(sorted, null, 2)}\n`);
+  writeFileSync(page, withTable(readFileSync(page, "utf8"), conformanceTable(all, sorted)));
+}
+
+function keepOutput(file: string, output: string) {
+  if (!values.output) return;
+  mkdirSync(values.output, { recursive: true });
+  writeFileSync(join(values.output, `${file.replaceAll("/", "-")}.log`), output);
+}
+
+async function runGroup(group: ConformanceTest[], options: Omit<RunOptions, "timeoutMs">) {
+  const { file } = group[0]!;
+  const timeoutMs = Number(values.seconds) * 1000 * group.length;
+  const { results, output } = await runTests(group, { ...options, timeoutMs });
+  keepOutput(file, output);
+  for (const { name } of group) {
+    const result = results[name] ?? "did not run";
+    console.log(result === "passed" ? `ok     ${name}` : `FAIL   ${name}\n         ${result}`);
+  }
+  for (const [name, result] of Object.entries(results)) {
+    if (!group.some((test) => test.name === name)) console.log(`FAIL   ${name}: ${result}`);
+  }
+  return results;
+}
+
+async function main() {
+  if (!values.binary) throw new Error("--binary FILE: Kubernetes' own e2e.test");
+  const binary = resolve(values.binary);
+  const all = await conformanceTests(binary);
+  const focus = new RegExp(values.focus ?? "");
+  const before = readResults();
+  const chosen = all.filter(
+    ({ name, tier, file }) =>
+      (!values.tier || values.tier.includes(tier)) &&
+      (focus.test(name) || focus.test(file)) &&
+      (!values.failing || before[name] !== "passed"),
+  );
+  if (values.list) return chosen.forEach(({ tier, file, name }) => console.log(tier, file, name));
+  const cluster = values.kubeconfig
+    ? { kubeconfig: resolve(values.kubeconfig), stop: async () => {} }
+    : await startCluster();
+  const { kubeconfig } = cluster;
+  const kubectl = resolve(values.kubectl);
+  let passed = 0;
+  try {
+    for (const group of groups(chosen)) {
+      const found = await runGroup(group, { binary, kubeconfig, kubectl, nodes: +values.nodes });
+      remember(found, all);
+      passed += group.filter(({ name }) => found[name] === "passed").length;
+    }
+  } finally {
+    await cluster.stop();
+  }
+  console.log(`${passed} of ${chosen.length} passed`);
+  process.exitCode = passed === chosen.length ? 0 : 1;
+}
+
+await main();
+process.exit();
