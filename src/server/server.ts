@@ -14,7 +14,7 @@ import { serviceAllocator } from "./allocate-service.ts";
 import { connectOptions } from "./connect-options.ts";
 import { withoutLegacyWatch } from "./legacy-watch.ts";
 import { Metrics } from "./metrics.ts";
-import { inAcceptedForm } from "./protobuf/accepted-form.ts";
+import { inAcceptedForm, takesProtobuf } from "./protobuf/accepted-form.ts";
 import { negotiate } from "./negotiate.ts";
 import { writeOptions } from "./options.ts";
 import { pathHandler, type HealthChecks } from "./paths.ts";
@@ -149,7 +149,7 @@ class Server implements ApiServer {
       const response = remotes
         ? await remotes.handle(request)
         : info
-          ? await inAcceptedForm(request, info.kind, await this.#resource(request, info))
+          ? await this.#resource(request, info)
           : await this.#path(request);
       this.#metrics.observe(request, info, response.code, this.clock.monotonic() - started);
       return response;
@@ -230,6 +230,11 @@ class Server implements ApiServer {
   }
 
   async #resource(request: ApiRequest, info: RequestInfo): Promise<ApiResponse> {
+    const answer = await this.#verb(request, info);
+    return takesProtobuf(request) ? inAcceptedForm(request, info.kind, answer) : answer;
+  }
+
+  async #verb(request: ApiRequest, info: RequestInfo): Promise<ApiResponse> {
     const review = this.plugs.reviews.get(resourceNameOf(info.kind));
     if (review) return review({ server: this, request, info });
     const plugged = this.plugs.subresources.get(`${resourceNameOf(info.kind)}/${info.subresource}`);

@@ -15,6 +15,9 @@ export async function protobufAnswer(response: ApiResponse): Promise<ApiResponse
   return { ...rest, headers, bytes: encodeProtobuf(object as any) };
 }
 
+export const takesProtobuf = ({ headers, decoded }: ApiRequest) =>
+  !decoded && headers["accept"]?.includes(protobufType) === true;
+
 /** The answer as the caller accepts it; errors that a verb answers itself stay as they are. */
 export async function inAcceptedForm(
   request: ApiRequest,
@@ -22,8 +25,7 @@ export async function inAcceptedForm(
   response: ApiResponse,
 ): Promise<ApiResponse> {
   const { accept } = request.headers;
-  if (request.decoded || response.object === undefined || response.bytes) return response;
-  if (!accept?.includes(protobufType)) return response;
+  if (response.object === undefined || response.bytes) return response;
   if (negotiate(accept, isCustom(kind)).format !== "protobuf") return response;
   return (await protobufAnswer(response)) ?? response;
 }

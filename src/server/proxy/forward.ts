@@ -1,7 +1,12 @@
 // Sends a caller's request on to another HTTP server and brings its answer back, bodies as streams both
 // ways. Every request has a connection of its own, made by the target's `dial`.
-import { type IncomingMessage, type OutgoingHttpHeaders, request as httpRequest } from "node:http";
-import { type Duplex, pipeline, type Readable } from "node:stream";
+import {
+  type ClientRequest,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  request as httpRequest,
+} from "node:http";
+import type { Duplex, Readable } from "node:stream";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import { StatusError } from "../../lib/status-error.ts";
 
@@ -36,6 +41,7 @@ export const unreachable = (error: unknown) =>
 function secured(plain: Duplex, options: ConnectionOptions): Promise<Duplex> {
   return new Promise((resolve, reject) => {
     const socket = connectTls({ ...options, socket: plain });
+    plain.on("error", () => {});
     socket.once("error", (error) => {
       plain.destroy();
       reject(error);
@@ -58,8 +64,22 @@ function bodyHeaders({ body, headers, method }: Forwarded): OutgoingHttpHeaders 
   return headers["content-length"] ? headers : { ...headers, "transfer-encoding": "chunked" };
 }
 
+/**
+ * Not a pipeline: a server may answer before it has read everything, and a body that is destroyed then would
+ * take the answer's way back with it. What nobody wants any more is read and forgotten.
+ */
+function upload(body: Readable, sent: ClientRequest) {
+  body.pipe(sent);
+  sent.on("close", () => {
+    body.unpipe(sent);
+    body.resume();
+  });
+}
+
 async function send(target: ForwardTarget, forwarded: Forwarded, extra: OutgoingHttpHeaders) {
   const socket = await connected(target);
+  // The request hears of what goes wrong while it lasts; what a closing connection says later is nobody's.
+  socket.on("error", () => {});
   const { method, path, signal, body } = forwarded;
   const sent = httpRequest({
     createConnection: () => socket as any,
@@ -71,7 +91,7 @@ async function send(target: ForwardTarget, forwarded: Forwarded, extra: Outgoing
   } as any);
   const release = () => socket.destroy();
   sent.on("close", release);
-  return { sent, release, start: () => (body ? pipeline(body, sent, () => {}) : sent.end()) };
+  return { sent, release, start: () => (body ? upload(body, sent) : sent.end()) };
 }
 
 /** The head of the answer, its body still to be read. Throws ServiceUnavailable. */

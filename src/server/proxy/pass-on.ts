@@ -71,6 +71,9 @@ function rewritePage(answer: IncomingMessage, headers: Headers, place: ProxiedPl
 const isPage = ({ headers }: IncomingMessage) =>
   (headers["content-type"] ?? "").split(";")[0]!.trim() === "text/html";
 
+/** Codes whose answers have no body. */
+const bodiless = new Set([204, 304]);
+
 /** Passes a request on and its answer back. */
 export async function passOn(request: ApiRequest, passage: Passage): Promise<ApiResponse> {
   const answer = await forward(passage, forwardedOf(request, passage));
@@ -83,7 +86,11 @@ export async function passOn(request: ApiRequest, passage: Passage): Promise<Api
   if (place && answer.headers.location) {
     headers["location"] = rewriteUrl(answer.headers.location, place);
   }
-  const page = place && request.method !== "HEAD" && isPage(answer);
+  if (request.method === "HEAD" || bodiless.has(answer.statusCode!)) {
+    answer.resume();
+    return { code: answer.statusCode!, headers, passedOn: true };
+  }
+  const page = place && isPage(answer);
   const stream = page ? rewritePage(answer, headers, place) : answer;
   return { code: answer.statusCode!, headers, passedOn: true, stream };
 }

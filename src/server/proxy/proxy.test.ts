@@ -38,6 +38,10 @@ const pages: Record<string, Serve> = {
   "/page": (_message, response) => {
     response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(page);
   },
+  "/deny": (message, response) => {
+    response.writeHead(401);
+    response.end("not you", () => message.resume());
+  },
   "/slow": (_message, response) => {
     response.writeHead(200, { "content-type": "text/event-stream" });
     response.write("first");
@@ -229,6 +233,12 @@ test("an answer streams, and ends at the pod when the caller leaves", async () =
   stream.close();
   await closed;
   session.close();
+});
+
+test("an answer that comes before the whole body was read arrives", async () => {
+  const body = Buffer.alloc(8 << 20);
+  const answer = await site.ask2(`${base}/pods/web/proxy/deny`, { method: "POST", body });
+  assert.deepEqual([answer.code, answer.text], [401, "not you"]);
 });
 
 test("upgrades pass bytes both ways, and a refusal of the pod is told and ends the connection", async () => {
