@@ -1,5 +1,6 @@
 // Which kinds are judged beyond their schema and metadata. One line a kind.
 import type { FieldError } from "../lib/status-error.ts";
+import { webhookConfigurationErrors } from "./admissionregistration/validation.ts";
 import { apiServiceErrors } from "./apiregistration/api-service.ts";
 import { workloadErrors } from "./apps/validation.ts";
 import { cronJobErrors, jobErrors } from "./batch/validation.ts";
@@ -24,6 +25,8 @@ const validations: Record<string, Validate> = {
   pods: podErrors,
   secrets: dataErrors,
   services: serviceErrors,
+  "mutatingwebhookconfigurations.admissionregistration.k8s.io": webhookConfigurationErrors,
+  "validatingwebhookconfigurations.admissionregistration.k8s.io": webhookConfigurationErrors,
   "apiservices.apiregistration.k8s.io": apiServiceErrors,
   "daemonsets.apps": workloadErrors,
   "deployments.apps": workloadErrors,

@@ -18,6 +18,7 @@ import { openPki } from "../server/auth/pki.ts";
 import type { Pki } from "../server/auth/pki.ts";
 import { startAggregation } from "../server/aggregation/aggregation.ts";
 import { publishAuthentication } from "../server/aggregation/publish-authentication.ts";
+import { dialService } from "../server/aggregation/route.ts";
 import { bootstrap } from "../server/bootstrap.ts";
 import { crdAdmission } from "../server/extensions/crd-admission.ts";
 import { startCrdController } from "../server/extensions/crd-controller.ts";
@@ -125,7 +126,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   auth.plug(plugs);
   plugStreams(plugs);
   plugProxy(plugs);
-  const server = createServer({
+  const server: ApiServer = createServer({
     store,
     kinds,
     clock,
@@ -133,7 +134,15 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
     log: log.with({ room: "server" }),
     authorize: auth.authorize,
     admission: [
-      ...admissionPlugins({ store, clock, random, authorize: auth.authorize }),
+      ...admissionPlugins({
+        store,
+        kinds,
+        clock,
+        random,
+        log: log.with({ room: "admission" }),
+        authorize: auth.authorize,
+        dialService: (service) => dialService(server, service),
+      }),
       crdAdmission,
       auth.escalation,
     ],

@@ -26,12 +26,21 @@ export function admissionRequest(
   };
 }
 
-/** Lets every plugin change `request.object` in place or replace it; returns what it is then. */
+/**
+ * Lets every plugin change `request.object` in place or replace it; returns what it is then. When one says
+ * so, all of them look a second time, and never a third.
+ */
 export async function mutate(call: Call, request: AdmissionRequest) {
-  for (const plugin of call.core.admission) {
-    if (plugin.mutate) await plugin.mutate(request);
-  }
+  if (await mutateOnce(call, request)) await mutateOnce(call, request);
   return request.object!;
+}
+
+async function mutateOnce(call: Call, request: AdmissionRequest): Promise<boolean> {
+  let again = false;
+  for (const plugin of call.core.admission) {
+    if (plugin.mutate && (await plugin.mutate(request)) === "reinvoke") again = true;
+  }
+  return again;
 }
 
 export async function admit(call: Call, request: AdmissionRequest) {

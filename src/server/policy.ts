@@ -65,7 +65,8 @@ export interface AdmissionRequest {
 /** An admission plugin. Refusals are StatusErrors. Mutations of all plugins run before validations. */
 export interface Admission {
   name: string;
-  mutate?(request: AdmissionRequest): Promise<void>;
+  /** "reinvoke": the object changed in a way that the plugins before may want to see. */
+  mutate?(request: AdmissionRequest): Promise<void | "reinvoke">;
   validate?(request: AdmissionRequest): Promise<void>;
 }
 

@@ -18,8 +18,17 @@ async function setUp() {
   const random = seededRandom(1);
   const store = memoryStore();
   const authorize = async () => ({ allowed: true, reason: "" });
-  const admission = admissionPlugins({ store, clock, random, authorize });
-  const parts = { store, clock, random, authorize, admission, kinds: builtinKinds(), log: silent };
+  const kinds = builtinKinds();
+  const admission = admissionPlugins({
+    store,
+    kinds,
+    clock,
+    random,
+    authorize,
+    log: silent,
+    dialService: async () => assert.fail("no webhooks here"),
+  });
+  const parts = { store, clock, random, authorize, admission, kinds, log: silent };
   const server = createServer(parts);
   scope.defer(() => server.close());
   const send = async (method: string, path: string, body?: object): Promise<any> => {

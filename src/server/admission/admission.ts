@@ -1,6 +1,8 @@
 // The plugins in the order they run, as upstream's. They replace what they change instead of writing into
 // it: a controller may have made the pod from a template that others read.
+import type { Kinds } from "../../kinds/kinds.ts";
 import type { Clock } from "../../lib/clock.ts";
+import type { Log } from "../../lib/log.ts";
 import type { Random } from "../../lib/random.ts";
 import type { Store } from "../../store/store.ts";
 import type { Admission, Authorize } from "../policy.ts";
@@ -16,9 +18,15 @@ import { resourceQuota } from "./resource-quota.ts";
 import { runtimeClass } from "./runtime-class.ts";
 import { serviceAccount } from "./service-account.ts";
 import { taintNodes } from "./taint-nodes.ts";
+import type { CallOptions } from "./webhooks/call.ts";
+import { mutatingWebhooks, validatingWebhooks } from "./webhooks/webhooks.ts";
 
 export interface AdmissionOptions {
   store: Store;
+  kinds: Kinds;
+  log: Log;
+  /** Connects to one of a Service's endpoints. */
+  dialService: CallOptions["dialService"];
   clock: Clock;
   random: Random;
   authorize: Authorize;
@@ -37,6 +45,8 @@ export function admissionPlugins(options: AdmissionOptions): Admission[] {
     runtimeClass(reader),
     certificates(options.authorize),
     defaultIngressClass(reader),
+    mutatingWebhooks({ ...options, reader }),
+    validatingWebhooks({ ...options, reader }),
     resourceQuota({ ...options, reader }),
   ];
 }

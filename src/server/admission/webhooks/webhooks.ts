@@ -1,0 +1,125 @@
+// Admission by webhooks: other people's programs look at what is written, change it (mutating, one after the
+// other) or refuse it (validating, all at once). A webhook that cannot be asked counts as its failure policy
+// says. KEP-492; wording as upstream's.
+import type { Kinds } from "../../../kinds/kinds.ts";
+import { conform } from "../../../kinds/schema/conform.ts";
+import type { KubeObject } from "../../../kinds/object.ts";
+import { jsonEqual } from "../../../lib/json.ts";
+import type { Log } from "../../../lib/log.ts";
+import type { Random } from "../../../lib/random.ts";
+import { badRequest, StatusError } from "../../../lib/status-error.ts";
+import { jsonPatch } from "../../patch/json-patch.ts";
+import type { Admission, AdmissionRequest } from "../../policy.ts";
+import { rootSchema } from "../../root-schema.ts";
+import type { ObjectReader } from "../object-reader.ts";
+import { postJson, type CallOptions } from "./call.ts";
+import { webhooksOf, type PreparedWebhook } from "./configuration.ts";
+import { isExempt, matchedKind, selects } from "./match.ts";
+import { denial, reviewOf, verdictOf, type Verdict } from "./review.ts";
+
+export interface WebhookOptions extends CallOptions {
+  reader: ObjectReader;
+  kinds: Kinds;
+  random: Random;
+  log: Log;
+}
+
+const prefix = (kind: string) => `${kind}webhookconfigurations.admissionregistration.k8s.io/`;
+
+/** The webhooks to ask about `request`, with the kind each sees it as. */
+async function relevant(options: WebhookOptions, of: string, request: AdmissionRequest) {
+  const configurations = await options.reader.list(prefix(of));
+  if (configurations.length === 0 || isExempt(request.kind)) return [];
+  const namespace =
+    request.namespace && (await options.reader.get(`namespaces/${request.namespace}`));
+  const labels = namespace ? namespace.metadata.labels : undefined;
+  return webhooksOf(configurations).flatMap((webhook) => {
+    const kind = matchedKind(webhook, request, options.kinds);
+    return kind && selects(webhook, request, labels) ? [{ webhook, kind }] : [];
+  });
+}
+
+function mustBearDryRun({ name, sideEffects }: PreparedWebhook, { dryRun }: AdmissionRequest) {
+  if (!dryRun || sideEffects === "None" || sideEffects === "NoneOnDryRun") return;
+  throw badRequest(`admission webhook ${JSON.stringify(name)} does not support dry run`);
+}
+
+/** Asks one webhook; undefined when it failed and its failure is to be ignored. Throws its denial. */
+async function ask(
+  options: WebhookOptions,
+  { webhook, kind }: { webhook: PreparedWebhook; kind: AdmissionRequest["kind"] },
+  request: AdmissionRequest,
+  mutating: boolean,
+): Promise<Verdict | undefined> {
+  mustBearDryRun(webhook, request);
+  const uid = options.random.uuid();
+  const { name, clientConfig, timeoutSeconds, failurePolicy } = webhook;
+  let verdict: Verdict;
+  try {
+    const body = await postJson(
+      clientConfig,
+      reviewOf(request, kind, uid),
+      timeoutSeconds,
+      options,
+    );
+    verdict = verdictOf(body, uid, mutating);
+  } catch (error) {
+    const message = `failed calling webhook ${JSON.stringify(name)}: ${(error as Error).message}`;
+    if (failurePolicy === "Ignore") {
+      options.log.warn("a webhook failed and is ignored", { error: message });
+      return undefined;
+    }
+    throw new StatusError("InternalError", `Internal error occurred: ${message}`, { cause: error });
+  }
+  for (const warning of verdict.warnings) request.warn(warning);
+  if (!verdict.allowed) throw denial(name, verdict.status);
+  return verdict;
+}
+
+/** The patched object, pruned and defaulted as if its writer had sent it so. */
+function patched(options: WebhookOptions, request: AdmissionRequest, operations: unknown[]) {
+  const { kind } = request;
+  const object = jsonPatch(structuredClone(request.object!), operations as any) as KubeObject;
+  conform(object, rootSchema(kind, options.kinds), options.kinds.definition);
+  kind.defaults?.(object);
+  return object;
+}
+
+/** What each webhook left of the requests that are being mutated. */
+const answered = new WeakMap<AdmissionRequest, Map<PreparedWebhook, KubeObject | undefined>>();
+
+/** Asks one after the other; true when one of them changed the object. */
+async function mutateAll(options: WebhookOptions, request: AdmissionRequest): Promise<boolean> {
+  const before = answered.get(request);
+  const after = new Map(before);
+  answered.set(request, after);
+  let changed = false;
+  for (const one of await relevant(options, "mutating", request)) {
+    const { webhook } = one;
+    if (before) {
+      const wants = webhook.reinvocationPolicy === "IfNeeded" && before.has(webhook);
+      if (!wants || jsonEqual(before.get(webhook), request.object)) continue;
+    }
+    const verdict = await ask(options, one, request, true);
+    if (verdict?.patch && verdict.patch.length > 0 && request.object) {
+      request.object = patched(options, request, verdict.patch);
+      changed = true;
+    }
+    after.set(webhook, request.object);
+  }
+  return changed;
+}
+
+export const mutatingWebhooks = (options: WebhookOptions): Admission => ({
+  name: "MutatingAdmissionWebhook",
+  mutate: async (request) => ((await mutateAll(options, request)) ? "reinvoke" : undefined),
+});
+
+export const validatingWebhooks = (options: WebhookOptions): Admission => ({
+  name: "ValidatingAdmissionWebhook",
+  async validate(request) {
+    const webhooks = await relevant(options, "validating", request);
+    if (webhooks.length === 0) return;
+    await Promise.all(webhooks.map((one) => ask(options, one, request, false)));
+  },
+});
