@@ -2,6 +2,7 @@
 import { localAvailability } from "./apiregistration/api-service.ts";
 import { jobSelector } from "./batch/defaults.ts";
 import { namespaceFinalizer } from "./core/defaults.ts";
+import { eventsConversion } from "./events/convert.ts";
 import type { Kind } from "./kind.ts";
 import { qosClassOf } from "../lib/qos-class.ts";
 
@@ -19,5 +20,6 @@ export const behaviours: Record<string, Partial<Kind>> = {
     },
   },
   "apiservices.apiregistration.k8s.io": { prepareForCreate: localAvailability },
+  "events.events.k8s.io": eventsConversion,
   "jobs.batch": { prepareForCreate: jobSelector },
 };
