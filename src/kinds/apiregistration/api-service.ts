@@ -1,6 +1,6 @@
 // What the schema cannot say of APIServices.
 import type { FieldError } from "../../lib/status-error.ts";
-import { dnsSubdomain, forbiddenValue, invalidValue, required } from "../field-checks.ts";
+import { dnsSubdomain, invalidValue, required } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
 import type { Draft, KubeObject } from "../object.ts";
 
@@ -72,9 +72,13 @@ export function apiServiceErrors({ object, subresource }: Change): FieldError[] 
   if (version === "") errors.push(required("spec.version"));
   errors.push(...rangeErrors("spec.groupPriorityMinimum", spec.groupPriorityMinimum, 20_000));
   errors.push(...rangeErrors("spec.versionPriority", spec.versionPriority, 1000));
-  if (!spec.service && (spec.insecureSkipTLSVerify || spec.caBundle)) {
-    const field = spec.caBundle ? "spec.caBundle" : "spec.insecureSkipTLSVerify";
-    errors.push(forbiddenValue(field, "local APIServices have no TLS of their own"));
+  if (!spec.service && spec.caBundle) {
+    const why = "local APIServices may not have a caBundle";
+    errors.push(invalidValue("spec.caBundle", spec.caBundle, why));
+  }
+  if (!spec.service && spec.insecureSkipTLSVerify) {
+    const why = "local APIServices may not have insecureSkipTLSVerify";
+    errors.push(invalidValue("spec.insecureSkipTLSVerify", true, why));
   }
   return [...errors, ...serviceErrors(spec)];
 }

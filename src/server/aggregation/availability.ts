@@ -6,6 +6,7 @@ import { localVerdict } from "../../kinds/apiregistration/api-service.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import type { ServerHandle } from "../policy.ts";
 import { forward, type ForwardTarget } from "../proxy/forward.ts";
+import { type EndpointSubset, readEndpoints } from "../proxy/read-endpoints.ts";
 import { StatusError } from "../../lib/status-error.ts";
 import type { ApiService, ApiServiceSpec } from "./api-service.ts";
 import { rootOf } from "./api-service.ts";
@@ -33,19 +34,18 @@ const failed = (reason: string, message: string): Verdict => ({ status: "False",
 export function judgeService(
   { namespace, name, port = defaultPort }: NonNullable<ApiServiceSpec["service"]>,
   service: KubeObject | undefined,
-  endpoints: KubeObject | undefined,
+  subsets: EndpointSubset[] | undefined,
 ): Verdict | undefined {
   const what = `service/${name} in ${JSON.stringify(namespace)}`;
   if (!service) return failed("ServiceNotFound", `${what} is not present`);
   if ((service.spec.type ?? "ClusterIP") !== "ClusterIP") return undefined;
   const found = service.spec.ports?.find((one: any) => one.port === port);
   if (!found) return failed("ServicePortError", `${what} is not listening on port ${port}`);
-  if (!endpoints) return failed("EndpointsNotFound", `cannot find endpoints for ${what}`);
+  if (!subsets) return failed("EndpointsNotFound", `cannot find endpoints for ${what}`);
   const portName: string = found.name ?? "";
-  const active = (endpoints["subsets"] ?? []).some(
-    (subset: any) =>
-      subset.addresses?.length > 0 &&
-      subset.ports?.some((one: any) => (one.name ?? "") === portName),
+  const active = subsets.some(
+    ({ addresses = [], ports = [] }) =>
+      addresses.length > 0 && ports.some((one) => (one.name ?? "") === portName),
   );
   if (active) return undefined;
   const message = `endpoints for ${what} have no addresses with port name ${JSON.stringify(portName)}`;
@@ -100,10 +100,9 @@ export async function checkRemote(
   route: ForwardTarget & { host: string },
 ): Promise<{ verdict: Verdict; resources?: any[] }> {
   const { namespace, name } = spec.service!;
-  const key = `${namespace}/${name}`;
-  const service = await readObject(server, `services/${key}`);
-  const endpoints = await readObject(server, `endpoints/${key}`);
-  const wrong = judgeService(spec.service!, service, endpoints);
+  const service = await readObject(server, `services/${namespace}/${name}`);
+  const subsets = await readEndpoints(server, namespace, name);
+  const wrong = judgeService(spec.service!, service, subsets);
   if (wrong) return { verdict: wrong };
   const path = `/${rootOf(spec)}`;
   try {

@@ -9,6 +9,7 @@ import type { KeyPair } from "../auth/pki.ts";
 import type { ServerHandle } from "../policy.ts";
 import { chooseEndpoint } from "../proxy/choose-endpoint.ts";
 import type { ForwardTarget } from "../proxy/forward.ts";
+import { readEndpoints } from "../proxy/read-endpoints.ts";
 import { dialThrough } from "../proxy/target.ts";
 import type { User } from "../request.ts";
 import type { ApiServiceSpec } from "./api-service.ts";
@@ -34,10 +35,9 @@ export async function dialService(
   if (service.spec.type === "ExternalName") return dialTcp(service.spec.externalName, port);
   const found = service.spec.ports?.find((one: any) => one.port === port);
   if (!found) throw new Error(`no service port ${port} found for service "${name}"`);
-  const endpoints = await readObject(server, `endpoints/${namespace}/${name}`);
+  const subsets = (await readEndpoints(server, namespace, name)) ?? [];
   const isAsked = (one: { name: string }) => one.name === (found.name ?? "");
-  const chosen =
-    endpoints && (await chooseEndpoint(server, endpoints, isAsked, { podsOnly: false }));
+  const chosen = await chooseEndpoint(server, { namespace, subsets }, isAsked, { podsOnly: false });
   if (!chosen) throw new Error(`no endpoints available for service "${name}"`);
   return dialThrough(server, chosen.nodeName, chosen);
 }

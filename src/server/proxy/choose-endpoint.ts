@@ -4,17 +4,7 @@
 import type { KubeObject } from "../../kinds/object.ts";
 import { parseShared } from "../../lib/parse-shared.ts";
 import type { ServerHandle } from "../policy.ts";
-
-interface EndpointAddress {
-  ip: string;
-  nodeName?: string;
-  targetRef?: { kind?: string; namespace?: string; name?: string };
-}
-
-interface EndpointSubset {
-  addresses?: EndpointAddress[];
-  ports?: { name?: string; port: number }[];
-}
+import type { EndpointAddress, EndpointSubset } from "./read-endpoints.ts";
 
 export interface ChosenEndpoint {
   host: string;
@@ -43,7 +33,7 @@ async function podBehind(
  */
 export async function chooseEndpoint(
   server: ServerHandle,
-  { metadata, subsets = [] }: KubeObject & { subsets?: EndpointSubset[] },
+  { namespace, subsets }: { namespace: string; subsets: EndpointSubset[] },
   isAsked: (port: { name: string; port: number }) => boolean,
   { podsOnly }: { podsOnly: boolean },
 ): Promise<ChosenEndpoint | undefined> {
@@ -55,7 +45,7 @@ export async function chooseEndpoint(
   for (let i = 0; i < choices.length; i++) {
     const { address, port } = choices[(first + i) % choices.length]!;
     if (!podsOnly) return { host: address.ip, port, nodeName: address.nodeName };
-    const pod = await podBehind(server, metadata.namespace!, address);
+    const pod = await podBehind(server, namespace, address);
     if (pod) return { host: address.ip, port, nodeName: pod.spec.nodeName };
   }
   return undefined;

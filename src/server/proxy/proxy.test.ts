@@ -114,6 +114,21 @@ before(async () => {
   await site.put("endpoints", endpoints("idle"));
   const forged = { ip: "10.9.9.9", targetRef: { kind: "Pod", name: "web" } };
   await site.put("endpoints", endpoints("forged", [{ addresses: [forged], ports }]));
+  await site.put("endpointslices.discovery.k8s.io", {
+    apiVersion: "discovery.k8s.io/v1",
+    kind: "EndpointSlice",
+    metadata: {
+      name: "sliced-1",
+      namespace: "default",
+      uid: "sl",
+      labels: { "kubernetes.io/service-name": "sliced" },
+    },
+    endpoints: [
+      { addresses: ["10.1.0.8"], conditions: { ready: false } },
+      { addresses: ["10.1.0.9"], targetRef: { kind: "Pod", name: "web" } },
+    ],
+    ports: [{ name: "http", port: 8080 }],
+  });
   await site.put("nodes", {
     apiVersion: "v1",
     kind: "Node",
@@ -184,6 +199,8 @@ test("names with schemes and ports lead where upstream leads them", async () => 
     ["services/web:80", 200, "10.1.0.9:8080"],
     ["services/web:http", 200, "10.1.0.9:8080"],
     ["services/http:web:http", 200, "10.1.0.9:8080"],
+    ["services/sliced:http", 200, "10.1.0.9:8080"],
+    ["services/none:http", 404, 'endpoints "none" not found'],
     ["pods/ftp:web:1", 400, 'invalid pod request "ftp:web:1"'],
     ["pods/local", 400, "address not allowed"],
     ["pods/none", 404, 'pods "none" not found'],

@@ -8,6 +8,7 @@ import { parseShared } from "../../lib/parse-shared.ts";
 import { badRequest, notFound, StatusError } from "../../lib/status-error.ts";
 import type { HandlerContext, ServerHandle } from "../policy.ts";
 import { chooseEndpoint } from "./choose-endpoint.ts";
+import { readEndpoints } from "./read-endpoints.ts";
 
 export interface ProxyTarget {
   scheme: "http" | "https";
@@ -110,16 +111,16 @@ async function serviceTarget({ server, info }: HandlerContext): Promise<ProxyTar
   if (!asked) throw badRequest(`invalid service request ${JSON.stringify(info.name)}`);
   const namespace = info.namespace!;
   const port = await portNameOf(server, namespace, asked);
-  const endpoints = await read(server, "endpoints", `${namespace}/${asked.name}`);
+  const subsets = await readEndpoints(server, namespace, asked.name);
+  if (!subsets) throw notFound({ group: "", resource: "endpoints" }, asked.name);
   const none = (name: string) =>
     new StatusError(
       "ServiceUnavailable",
       `no endpoints available for service ${JSON.stringify(name)}`,
     );
-  if (!((endpoints as any).subsets?.length > 0)) throw none(asked.name);
-  const chosen = await chooseEndpoint(server, endpoints, (one) => one.name === port, {
-    podsOnly: true,
-  });
+  if (subsets.length === 0) throw none(asked.name);
+  const isAsked = (one: { name: string }) => one.name === port;
+  const chosen = await chooseEndpoint(server, { namespace, subsets }, isAsked, { podsOnly: true });
   if (!chosen) throw none(info.name!);
   return {
     scheme: asked.scheme || "http",
