@@ -61,8 +61,10 @@ export interface Kind {
   /** Subresources served besides the object: "status", "scale", "log", "exec", ... */
   subresources: string[];
   scale?: ScalePaths;
-  /** Field selectors beyond metadata.name and metadata.namespace, as dotted paths; "" reads absent. */
+  /** Field selectors beyond metadata.name and metadata.namespace, as dotted paths. */
   selectableFields?: string[];
+  /** Selectable fields that lie elsewhere than they say, or read as more than "" when absent. */
+  fieldReads?: Record<string, { path?: string; absent?: string }>;
   /** The version objects are stored at, when several versions are served. Default: this one. */
   storageVersion?: string;
   /**

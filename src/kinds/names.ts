@@ -5,7 +5,14 @@ import type { Kind, ScalePaths } from "./kind.ts";
 type Naming = Partial<
   Pick<
     Kind,
-    "shortNames" | "categories" | "scale" | "selectableFields" | "volatile" | "virtual" | "singular"
+    | "shortNames"
+    | "categories"
+    | "scale"
+    | "selectableFields"
+    | "fieldReads"
+    | "volatile"
+    | "virtual"
+    | "singular"
   >
 >;
 
@@ -29,10 +36,19 @@ export const namings: Record<string, Naming> = {
   componentstatuses: { shortNames: ["cs"] },
   configmaps: { shortNames: ["cm"] },
   endpoints: { shortNames: ["ep"], singular: "endpoints" },
-  events: { shortNames: ["ev"], selectableFields: eventFields, volatile: true },
+  events: {
+    shortNames: ["ev"],
+    selectableFields: eventFields,
+    fieldReads: { source: { path: "source.component" } },
+    volatile: true,
+  },
   limitranges: { shortNames: ["limits"] },
   namespaces: { shortNames: ["ns"], selectableFields: ["status.phase"] },
-  nodes: { shortNames: ["no"], selectableFields: ["spec.unschedulable"] },
+  nodes: {
+    shortNames: ["no"],
+    selectableFields: ["spec.unschedulable"],
+    fieldReads: { "spec.unschedulable": { absent: "false" } },
+  },
   persistentvolumeclaims: { shortNames: ["pvc"] },
   persistentvolumes: { shortNames: ["pv"] },
   pods: {
@@ -49,12 +65,14 @@ export const namings: Record<string, Naming> = {
       "status.podIPs",
       "status.nominatedNodeName",
     ],
+    fieldReads: { "spec.hostNetwork": { absent: "false" } },
   },
   replicationcontrollers: {
     shortNames: ["rc"],
     categories: all,
     scale: replicas(".spec.selector"),
     selectableFields: ["status.replicas"],
+    fieldReads: { "status.replicas": { absent: "0" } },
   },
   resourcequotas: { shortNames: ["quota"] },
   secrets: { selectableFields: ["type"] },
@@ -92,6 +110,7 @@ export const namings: Record<string, Naming> = {
     categories: all,
     scale: replicas(".spec.selector"),
     selectableFields: ["status.replicas"],
+    fieldReads: { "status.replicas": { absent: "0" } },
   },
   "statefulsets.apps": {
     shortNames: ["sts"],
@@ -100,7 +119,11 @@ export const namings: Record<string, Naming> = {
   },
   "horizontalpodautoscalers.autoscaling": { shortNames: ["hpa"], categories: all },
   "cronjobs.batch": { shortNames: ["cj"], categories: all },
-  "jobs.batch": { categories: all, selectableFields: ["status.successful"] },
+  "jobs.batch": {
+    categories: all,
+    selectableFields: ["status.successful"],
+    fieldReads: { "status.successful": { path: "status.succeeded", absent: "0" } },
+  },
   "certificatesigningrequests.certificates.k8s.io": {
     shortNames: ["csr"],
     selectableFields: ["spec.signerName"],

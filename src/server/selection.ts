@@ -13,11 +13,11 @@ export interface Selection {
 
 const alwaysSelectable = ["metadata.name", "metadata.namespace"];
 
-/** The value of a dotted path; "" when absent, as field selectors read it. */
-function fieldOf(object: KubeObject, path: string[]): string {
+/** The value of a dotted path, as field selectors read it. */
+function fieldOf(object: KubeObject, path: string[], absent: string): string {
   let value: any = object;
   for (const step of path) value = value?.[step];
-  return value === undefined || value === null ? "" : String(value);
+  return value === undefined || value === null ? absent : String(value);
 }
 
 function fieldsOf(text: string, kind: Kind, labelText: string) {
@@ -29,7 +29,8 @@ function fieldsOf(text: string, kind: Kind, labelText: string) {
           `"${labelText}", field selector "${text}": field label not supported: ${field}`,
       );
     }
-    return { path: field.split("."), equal: operator !== "!=", value, field };
+    const { path = field, absent = "" } = kind.fieldReads?.[field] ?? {};
+    return { path: path.split("."), equal: operator !== "!=", value, field, absent };
   });
 }
 
@@ -44,7 +45,9 @@ export function selectionOf(query: URLSearchParams, kind: Kind): Selection | und
   return {
     ...(name !== undefined && { name }),
     matches: (object) =>
-      fields.every(({ path, equal, value }) => (fieldOf(object, path) === value) === equal) &&
+      fields.every(
+        ({ path, equal, value, absent }) => (fieldOf(object, path, absent) === value) === equal,
+      ) &&
       (!labels || labels(object.metadata.labels ?? {})),
   };
 }
