@@ -1,0 +1,168 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import type { Schema } from "../../kinds/schema.ts";
+import { BudgetSpent } from "./budget.ts";
+import { CelScope } from "./compile.ts";
+
+const schema: Schema = {
+  type: "object",
+  properties: {
+    replicas: { type: "integer" },
+    ratio: { type: "number" },
+    name: { type: "string" },
+    "x-y.z": { type: "string" },
+    namespace: { type: "string" },
+    port: { "x-kubernetes-int-or-string": true },
+    at: { type: "string", format: "date-time" },
+    wait: { type: "string", format: "duration" },
+    free: { type: "object", "x-kubernetes-preserve-unknown-fields": true },
+    labels: { type: "object", additionalProperties: { type: "string" } },
+    maybe: { type: "string", nullable: true },
+    items: {
+      type: "array",
+      items: {
+        type: "object",
+        properties: { name: { type: "string" }, weight: { type: "integer" } },
+      },
+    },
+  },
+};
+const definitions = () => assert.fail("no references here");
+const scope = () =>
+  new CelScope(definitions).declare("self", schema).declare("oldSelf", schema).declare("any");
+
+function evaluate(expression: string, self: unknown = {}, more: object = {}) {
+  const compiled = scope().compile(expression, ["bool"]);
+  if ("error" in compiled) assert.fail(`${expression}: ${compiled.error}`);
+  return compiled.program.evaluate({ self, oldSelf: self, ...more });
+}
+
+const self = {
+  replicas: 3,
+  ratio: 0.5,
+  name: "web",
+  "x-y.z": "odd",
+  namespace: "here",
+  port: 80,
+  at: "2026-01-02T03:04:05Z",
+  wait: "1h30m",
+  free: { deep: [1, { two: 2 }] },
+  labels: { app: "web", tier: "front" },
+  maybe: null,
+  items: [
+    { name: "a", weight: 1 },
+    { name: "b", weight: 2 },
+  ],
+};
+
+const truths = `
+self.replicas == 3 && self.ratio < 1.0
+self.x__dash__y__dot__z == 'odd' && self.__namespace__ == 'here'
+self.port == 80
+self.at < timestamp('2027-01-01T00:00:00Z') && self.at.getFullYear() == 2026
+self.wait > duration('1h') && self.wait == duration('90m')
+self.free.deep[1].two == 2
+self.labels['app'] == 'web' && 'tier' in self.labels && self.labels.all(k, k != '')
+self.maybe == null
+self == oldSelf && self.items == oldSelf.items && self.items[0] != self.items[1]
+self.items.exists_one(i, i.weight == 2) && self.items.map(i, i.name) == ['a', 'b']
+self.items.all(i, !has(i.weight) || i.weight > 0)
+self.?maybe.orValue('none') == null
+['a', 'b'].isSorted() && ![2, 1].isSorted() && [].isSorted()
+[1, 2, 3].sum() == 6 && [1, 2, 3].max() == 3 && ['b', 'a'].min() == 'a'
+self.items.map(i, i.weight).sum() == 3
+[1, 2, 1].indexOf(1) == 0 && [1, 2, 1].lastIndexOf(1) == 2 && [1].indexOf(9) == -1
+sets.contains([1, 2, 3], [2]) && sets.equivalent([1, 2], [2, 1, 1]) && !sets.intersects([1], [2])
+'abc 123 def 456'.find('[0-9]+') == '123' && 'a1b2'.findAll('[0-9]') == ['1', '2']
+'a1b2c3'.findAll('[0-9]', 2) == ['1', '2'] && 'web-7'.matches('^web-[0-9]+$')
+quantity('1.5Gi').isGreaterThan(quantity('1G')) && quantity('500m').add(quantity('0.5')) == quantity('1')
+isQuantity('20Mi') && !isQuantity('20Mo') && quantity('3').asInteger() == 3 && quantity('1k').sub(1).compareTo(quantity('999')) == 0
+url('https://example.com:80/a/b?x=1&x=2').getHost() == 'example.com:80'
+url('https://example.com:80/a/b?x=1&x=2').getQuery()['x'] == ['1', '2']
+url('https://[::1]:443/').getHostname() == '::1' && url('/path').getScheme() == '' && !isURL('nothing')
+isIP('10.0.0.1') && ip('::1').isLoopback() && ip('127.0.0.1').family() == 4 && string(ip('0:0::1')) == '::1'
+cidr('10.0.0.0/8').containsIP('10.1.2.3') && !cidr('10.0.0.0/8').containsIP(ip('11.0.0.1'))
+cidr('10.0.0.0/8').containsCIDR('10.1.0.0/16') && cidr('192.168.1.5/24').masked() == cidr('192.168.1.0/24')
+cidr('10.0.0.0/8').prefixLength() == 8 && !isCIDR('10.0.0.0/33') && ip('8.8.8.8').isGlobalUnicast()
+semver('1.2.3').isLessThan(semver('1.10.0')) && semver('1.0.0-rc.1').compareTo(semver('1.0.0')) == -1
+semver('v1.2', true).minor() == 2 && isSemver('1.0.0') && !isSemver('1.0')
+'%s has %d of %.2f'.format(['web', 3, 1.5]) == 'web has 3 of 1.50'
+'Hello'.lowerAscii() == 'hello' && 'a-b-c'.split('-') == ['a', 'b', 'c'] && 'tacocat'.charAt(3) == 'o'
+'a b a'.replace('a', 'x', 1) == 'x b a' && ' x '.trim() == 'x' && ['a', 'b'].join('-') == 'a-b'
+!format.dns1123Label().validate('web-1').hasValue() && format.dns1123Label().validate('Web').hasValue()
+format.named('uuid').hasValue() && !format.named('nonsense').hasValue()
+cel.bind(x, self.replicas * 2, x + x) == 12
+`;
+
+for (const expression of truths.trim().split("\n")) {
+  test(`it holds that ${expression}`, () => assert.equal(evaluate(expression, self), true));
+}
+
+const refusals: [expression: string, why: RegExp][] = [
+  ["self.nope == 1", /nope/],
+  ["self.items.all(i, i.nope == 1)", /nope/],
+  ["self.replicas == 'three'", /no such overload/],
+  ["self.replicas", /must evaluate to bool/],
+  ["self.replicas >", /Unexpected token/],
+  ["unknown == 1", /Unknown variable/],
+  [`${"(".repeat(500)}true${")".repeat(500)}`, /./],
+];
+for (const [expression, why] of refusals) {
+  test(`${expression.slice(0, 40)} does not compile`, () => {
+    const compiled = scope().compile(expression, ["bool"]);
+    assert.ok("error" in compiled);
+    assert.match(compiled.error, why);
+  });
+}
+
+test("an expression that loops too much ends by itself, even where errors are forgiven", () => {
+  const any = Array.from({ length: 200 }, (_, i) => i);
+  const loops = "any.all(a, any.all(b, any.all(c, any.all(d, a + b + c + d >= 0))))";
+  for (const expression of [loops, `${loops} || true`]) {
+    const compiled = scope().compile(expression, ["bool"]);
+    assert.ok("program" in compiled);
+    assert.throws(() => compiled.program.evaluate({ any }), BudgetSpent);
+  }
+});
+
+test("strings that double are stopped before they fill the memory", () => {
+  let bomb = "size(x)";
+  for (let i = 0; i < 60; i++) bomb = `cel.bind(x, x + x, ${bomb})`;
+  const compiled = scope().compile(`cel.bind(x, 'boom boom boom', ${bomb}) > 0`, ["bool"]);
+  if ("error" in compiled) return assert.match(compiled.error, /depth|limit|Exceeded/i);
+  assert.throws(() => compiled.program.evaluate({}), BudgetSpent);
+});
+
+test("a pattern of nested repetition costs no more than any other", () => {
+  const text = `${"a".repeat(5000)}!`;
+  assert.equal(evaluate("any.matches('^(a+)+$')", {}, { any: text }), false);
+});
+
+test("a program tells which variables it reads", () => {
+  const compiled = scope().compile("self.replicas >= oldSelf.replicas", ["bool"]);
+  assert.ok("program" in compiled);
+  assert.equal(compiled.program.uses("oldSelf"), true);
+  assert.equal(compiled.program.uses("any"), false);
+});
+
+test("whatever is written, compiling says yes or no and never fails", () => {
+  const words =
+    "self . replicas ( ) [ ] + == ? : && || ! 'a' 1 2.0 in has all map x , { } null".split(" ");
+  fc.assert(
+    fc.property(
+      fc.array(fc.constantFrom(...words), { maxLength: 12 }),
+      fc.anything(),
+      (parts, any) => {
+        const compiled = scope().compile(parts.join(" "), ["bool"]);
+        if ("error" in compiled) return assert.equal(typeof compiled.error, "string");
+        try {
+          compiled.program.evaluate({ self, any });
+        } catch (error) {
+          assert.ok(error instanceof Error);
+        }
+      },
+    ),
+    { numRuns: 2000, seed: 7 },
+  );
+});

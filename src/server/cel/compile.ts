@@ -1,0 +1,135 @@
+// Compiles and runs expressions in Kubernetes' dialect of CEL. The evaluator is bought; Kubernetes' libraries,
+// the types made of schemas and the budget are ours. Loaded by the first expression that a site meets.
+import { Environment, type ASTNode } from "@marcbachmann/cel-js";
+import type { Definitions, Schema } from "../../kinds/schema.ts";
+import { meterAll, stepsMax, within } from "./budget.ts";
+import { addFormat } from "./libraries/format.ts";
+import { addIp } from "./libraries/ip.ts";
+import { addLists } from "./libraries/lists.ts";
+import { addQuantity } from "./libraries/quantity.ts";
+import { addRegex, linearMatches } from "./libraries/regex.ts";
+import { addSemver } from "./libraries/semver.ts";
+import { addStrings } from "./libraries/strings.ts";
+import { addUrl } from "./libraries/url.ts";
+import { dynamicValue, Types, type CelType } from "./types.ts";
+
+/** Longest expression that is read. */
+const expressionCharsMax = 65_536;
+const limits = { maxAstNodes: 20_000, maxDepth: 200 };
+
+export interface CelProgram {
+  /** `bool`, `string`, ...; `dyn` when only running it tells. */
+  resultType: string;
+  /** True when the expression names the variable. */
+  uses(variable: string): boolean;
+  /** JSON values by variable; throws a plain Error, or BudgetSpent. */
+  evaluate(bindings: Record<string, unknown>, steps?: number): unknown;
+}
+
+export type Compiled = { program: CelProgram } | { error: string };
+
+function makeBase(): Environment {
+  const environment = new Environment({
+    enableOptionalTypes: true,
+    homogeneousAggregateLiterals: false,
+    limits,
+  });
+  const optional = {
+    some: environment.parse("optional.of(x)"),
+    none: environment.parse("optional.none()"),
+  };
+  addLists(environment);
+  addRegex(environment);
+  addQuantity(environment);
+  addUrl(environment);
+  addIp(environment);
+  addSemver(environment);
+  addStrings(environment);
+  const holder = environment.clone();
+  holder.registerVariable("x", "dyn");
+  const some = holder.parse("optional.of(x)");
+  addFormat(holder, { some: (x) => some({ x }), none: () => optional.none({}) });
+  return holder;
+}
+
+let base: Environment | undefined;
+const baseEnvironment = () => (base ??= makeBase());
+
+const isNode = (value: unknown): value is ASTNode =>
+  typeof value === "object" && value !== null && "op" in value && "args" in value;
+
+/** Visits every node, parents first. */
+function walk(value: unknown, visit: (node: any) => void) {
+  if (Array.isArray(value)) return value.forEach((one) => walk(one, visit));
+  if (!isNode(value)) return;
+  visit(value);
+  walk(value.args, visit);
+}
+
+/** Users' patterns run in linear time, whatever the evaluator's own `matches` does. */
+function useLinearMatches(ast: unknown) {
+  walk(ast, (node) => {
+    if ((node.op === "rcall" || node.op === "call") && node.args[0] === "matches") {
+      node.args[0] = linearMatches;
+    }
+  });
+}
+
+const firstLine = (error: unknown) => String((error as Error)?.message ?? error).split("\n")[0]!;
+
+/** What expressions of one place may name. */
+export class CelScope {
+  readonly #environment: Environment;
+  readonly #types: Types;
+  readonly #variables = new Map<string, CelType>();
+
+  constructor(definitions: Definitions, options: { wholeMetadata?: boolean } = {}) {
+    this.#environment = baseEnvironment().clone();
+    this.#types = new Types(this.#environment, definitions, options);
+  }
+
+  /** A variable with the type of a schema; without one of any type. */
+  declare(name: string, schema?: Schema) {
+    const type = schema ? this.#types.of(schema) : { name: "dyn", value: dynamicValue };
+    this.#environment.registerVariable(name, type.name);
+    this.#variables.set(name, type);
+    return this;
+  }
+
+  /** `results`: the types the expression may have. */
+  compile(expression: string, results: string[]): Compiled {
+    if (expression.length > expressionCharsMax) return { error: "the expression is too long" };
+    try {
+      const run = this.#environment.parse(expression);
+      const used = new Set<string>();
+      useLinearMatches(run.ast);
+      walk(run.ast, ({ op, args }) => op === "id" && used.add(args));
+      const checked = run.check();
+      if (!checked.valid) return { error: firstLine(checked.error) };
+      const resultType = checked.type ?? "dyn";
+      if (!results.includes(resultType) && resultType !== "dyn") {
+        return { error: `must evaluate to ${results.join(" or ")}` };
+      }
+      meterAll(run.ast);
+      return { program: this.#program(run, resultType, used) };
+    } catch (error) {
+      return { error: firstLine(error) };
+    }
+  }
+
+  #program(run: (context: any) => unknown, resultType: string, used: Set<string>): CelProgram {
+    const variables = [...this.#variables].filter(([name]) => used.has(name));
+    return {
+      resultType,
+      uses: (variable) => used.has(variable),
+      evaluate: (bindings, steps = stepsMax) => {
+        const context: Record<string, unknown> = {};
+        for (const [name, type] of variables) {
+          const json = bindings[name];
+          if (json !== undefined) context[name] = json === null ? null : type.value(json);
+        }
+        return within(steps, () => run(context));
+      },
+    };
+  }
+}
