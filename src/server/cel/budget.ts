@@ -14,7 +14,7 @@ let left = Number.POSITIVE_INFINITY;
 
 function spend(steps: number) {
   left -= steps;
-  if (left < 0) throw new BudgetSpent("operation cancelled: actual cost limit exceeded");
+  if (left < 0) throw new BudgetSpent("call cost exceeds limit");
 }
 
 /** Runs `work`, which does not wait, within `steps`. */
@@ -56,7 +56,9 @@ function meter(node: Node) {
   };
   Object.defineProperty(node, "evaluate", {
     get: () => metered,
-    set: (next: Node["evaluate"]) => (inner = next),
+    set: (next: Node["evaluate"]) => {
+      inner = next;
+    },
   });
 }
 
@@ -64,7 +66,7 @@ function meter(node: Node) {
 export function meterAll(root: unknown) {
   const seen = new Set<Node>();
   const visit = (value: unknown) => {
-    if (Array.isArray(value)) return value.forEach(visit);
+    if (Array.isArray(value)) for (const one of value) visit(one);
     if (!isNode(value) || seen.has(value)) return;
     seen.add(value);
     meter(value);

@@ -3,6 +3,7 @@
 import { Environment, type ASTNode } from "@marcbachmann/cel-js";
 import type { Definitions, Schema } from "../../kinds/schema.ts";
 import { meterAll, stepsMax, within } from "./budget.ts";
+import { estimate, estimateMax } from "./estimate.ts";
 import { addFormat } from "./libraries/format.ts";
 import { addIp } from "./libraries/ip.ts";
 import { addLists } from "./libraries/lists.ts";
@@ -60,10 +61,12 @@ const isNode = (value: unknown): value is ASTNode =>
 
 /** Visits every node, parents first. */
 function walk(value: unknown, visit: (node: any) => void) {
-  if (Array.isArray(value)) return value.forEach((one) => walk(one, visit));
-  if (!isNode(value)) return;
-  visit(value);
-  walk(value.args, visit);
+  if (Array.isArray(value)) {
+    for (const one of value) walk(one, visit);
+  } else if (isNode(value)) {
+    visit(value);
+    walk(value.args, visit);
+  }
 }
 
 /** Users' patterns run in linear time, whatever the evaluator's own `matches` does. */
@@ -75,13 +78,29 @@ function useLinearMatches(ast: unknown) {
   });
 }
 
-const firstLine = (error: unknown) => String((error as Error)?.message ?? error).split("\n")[0]!;
+/** The evaluator's messages that have other words in Kubernetes. */
+const phrases: [found: RegExp, told: string][] = [
+  [/^No such key: (.*)$/, "undefined field '$1'"],
+  [/^Unknown variable: (.*)$/, "undeclared reference to '$1' (in container '')"],
+  [/^no such overload: (.*)$/, "found no matching overload for '$1'"],
+  [/^(Unexpected .*)$/, "Syntax error: $1"],
+];
+
+function told(error: unknown): string {
+  const [first = ""] = String((error as Error)?.message ?? error).split("\n");
+  return phrases.reduce((text, [found, words]) => text.replace(found, words), first);
+}
+
+const overBudget = (cost: number) =>
+  `estimated rule cost exceeds budget by factor of ${(cost / estimateMax).toFixed(1)}x (try simplifying ` +
+  "the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)";
 
 /** What expressions of one place may name. */
 export class CelScope {
   readonly #environment: Environment;
   readonly #types: Types;
   readonly #variables = new Map<string, CelType>();
+  readonly #schemas = new Map<string, Schema | undefined>();
 
   constructor(definitions: Definitions, options: { wholeMetadata?: boolean } = {}) {
     this.#environment = baseEnvironment().clone();
@@ -93,6 +112,7 @@ export class CelScope {
     const type = schema ? this.#types.of(schema) : { name: "dyn", value: dynamicValue };
     this.#environment.registerVariable(name, type.name);
     this.#variables.set(name, type);
+    this.#schemas.set(name, schema);
     return this;
   }
 
@@ -105,15 +125,17 @@ export class CelScope {
       useLinearMatches(run.ast);
       walk(run.ast, ({ op, args }) => op === "id" && used.add(args));
       const checked = run.check();
-      if (!checked.valid) return { error: firstLine(checked.error) };
+      if (!checked.valid) return { error: told(checked.error) };
       const resultType = checked.type ?? "dyn";
       if (!results.includes(resultType) && resultType !== "dyn") {
         return { error: `must evaluate to ${results.join(" or ")}` };
       }
+      const cost = estimate(run.ast, this.#schemas);
+      if (cost > estimateMax) return { error: overBudget(cost) };
       meterAll(run.ast);
       return { program: this.#program(run, resultType, used) };
     } catch (error) {
-      return { error: firstLine(error) };
+      return { error: told(error) };
     }
   }
 

@@ -1,9 +1,10 @@
 // CustomResourceDefinitions on their way in: what the writer left out is filled in, the finalizer
 // that holds a definition until its objects are gone is put on, and what is wrong is refused.
 import { invalid } from "../../lib/status-error.ts";
+import { loadCel } from "../cel/load.ts";
 import type { Admission, AdmissionRequest } from "../policy.ts";
-import { cleanupFinalizer, crdGroup, crdPlural, type Crd } from "./crd.ts";
-import { validateCrd, warningsOfCrd } from "./validate-crd.ts";
+import { cleanupFinalizer, crdGroup, crdHasRules, crdPlural, type Crd } from "./crd.ts";
+import { validateCrd } from "./validate-crd.ts";
 
 const isCrd = ({ kind }: AdmissionRequest) => kind.group === crdGroup && kind.plural === crdPlural;
 
@@ -35,10 +36,10 @@ export const crdAdmission: Admission = {
   async validate(request) {
     if (!isCrd(request) || !request.object) return;
     const crd = request.object as Crd;
+    if (crdHasRules(crd)) await loadCel();
     const errors = validateCrd(crd, request.old as Crd | undefined);
     if (errors.length > 0) {
       throw invalid("CustomResourceDefinition", crdGroup, crd.metadata.name, errors);
     }
-    if (request.subresource === "") for (const text of warningsOfCrd(crd)) request.warn(text);
   },
 };

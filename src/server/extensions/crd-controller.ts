@@ -8,9 +8,10 @@ import type { Scope } from "../../lib/scope.ts";
 import type { Kind } from "../../kinds/kind.ts";
 import type { Kinds } from "../../kinds/kinds.ts";
 import { RevisionMismatch, type Store, type StoreEvent } from "../../store/store.ts";
+import { loadCel } from "../cel/load.ts";
 import { encodeBody } from "../encode.ts";
 import { prefixOf } from "../stored.ts";
-import { cleanupFinalizer, crdPrefix, isTrue, type Crd } from "./crd.ts";
+import { cleanupFinalizer, crdHasRules, crdPrefix, isTrue, type Crd } from "./crd.ts";
 import { statusOfCrd, takenNames, terminatingStatus } from "./crd-status.ts";
 import { kindsOfCrd } from "./crd-to-kinds.ts";
 import { deleteInstances } from "./delete-instances.ts";
@@ -62,6 +63,7 @@ class CrdController {
       for (const stop of this.#waits.values()) stop();
     });
     const page = await store.list(crdPrefix);
+    if (page.entries.some(({ value }) => crdHasRules(parse(value)))) await loadCel();
     for (const { key, value } of page.entries) {
       if (!this.#crds.has(key.slice(crdPrefix.length))) this.#put(parse(value));
     }

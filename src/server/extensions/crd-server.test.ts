@@ -72,15 +72,23 @@ test("an object can follow its definition at once, and be applied to", async () 
   await scope.close();
 });
 
-test("a definition that is wrong is refused, and rules that are not enforced are told", async () => {
+test("a definition that is wrong is refused, and its rules hold for its objects", async () => {
   const { scope, send } = await setUp();
   const wrong = { ...draft(), metadata: { name: "wrong" } };
   await assert.rejects(send("POST", crds, wrong), (error) => isStatus(error, "Invalid"));
-  const warned = draft();
-  const [version] = warned.spec.versions;
-  version!.schema = structuredClone(version!.schema!);
-  version!.schema.openAPIV3Schema!["x-kubernetes-validations"] = [{ rule: "true" }];
-  const { warnings } = await send("POST", crds, warned);
-  assert.match(warnings!.join(), /stored but not enforced/);
+  const ruled = (rule: string) => {
+    const crd = structuredClone(draft());
+    const { spec } = crd.spec.versions[0]!.schema!.openAPIV3Schema!.properties!;
+    spec!["x-kubernetes-validations"] = [{ rule }];
+    return crd;
+  };
+  await assert.rejects(send("POST", crds, ruled("self.nothing")), /undefined field 'nothing'/);
+  await send("POST", crds, ruled("self.replicas < 5"));
+  const schedule = "0 3 * * *";
+  await assert.rejects(
+    send("POST", backups, backup({ schedule, replicas: 7 })),
+    /spec: Invalid value: "object": failed rule: self.replicas < 5/,
+  );
+  assert.equal((await send("POST", backups, backup({ schedule, replicas: 2 }))).code, 201);
   await scope.close();
 });

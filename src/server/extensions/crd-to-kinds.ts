@@ -3,6 +3,7 @@
 import type { Column, Kind, Verb } from "../../kinds/kind.ts";
 import type { Schema } from "../../kinds/schema.ts";
 import type { Crd, CrdVersion } from "./crd.ts";
+import { compileRules, hasRules, ruleErrors, type RuleNode } from "./validation-rules.ts";
 
 const metadataSchema: Schema = { ref: "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta" };
 const string: Schema = { type: "string" };
@@ -52,12 +53,23 @@ function kindOfVersion(crd: Crd, version: CrdVersion, storageVersion: string): K
   };
   const selectable = version.selectableFields?.map((field) => field.jsonPath.replace(/^\./, ""));
   if (selectable?.length) kind.selectableFields = selectable;
+  if (hasRules(kind.schema)) kind.validate = ruleValidation(kind.schema);
   if (status) {
     kind.prepareForCreate = (object) => {
       delete object.status;
     };
   }
   return kind;
+}
+
+/** Judges objects by the rules of their schema, which are compiled when the first object comes. */
+function ruleValidation(schema: Schema): NonNullable<Kind["validate"]> {
+  let rules: RuleNode | undefined;
+  return ({ object, old }) => {
+    // What does not compile was refused with its definition.
+    rules ??= compileRules(schema, "", () => {});
+    return rules ? ruleErrors(rules, object, old) : [];
+  };
 }
 
 const columnsOfVersion = (version: CrdVersion): Column[] =>
@@ -67,7 +79,7 @@ const columnsOfVersion = (version: CrdVersion): Column[] =>
   }));
 
 /** The published schema: what every object has stands in it too. */
-const rootSchema = (schema: Schema): Schema => ({
+export const rootSchema = (schema: Schema): Schema => ({
   ...withEmbedded(schema),
   type: "object",
   properties: {

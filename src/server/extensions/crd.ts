@@ -1,6 +1,7 @@
 // CustomResourceDefinition, as far as the server reads it (apiextensions.k8s.io/v1).
 import type { KubeObject } from "../../kinds/object.ts";
 import type { Schema } from "../../kinds/schema.ts";
+import { hasRules } from "./validation-rules.ts";
 
 export interface CrdNames {
   plural: string;
@@ -69,6 +70,10 @@ export const crdPrefix = `${crdPlural}.${crdGroup}/`;
 
 /** Held by every definition until its objects are gone. */
 export const cleanupFinalizer = "customresourcecleanup.apiextensions.k8s.io";
+
+/** True when CEL is needed to judge the definition or its objects. */
+export const crdHasRules = ({ spec }: Crd) =>
+  (spec?.versions ?? []).some(({ schema }) => hasRules(schema?.openAPIV3Schema ?? {}));
 
 export const conditionOf = (status: CrdStatus | undefined, type: string) =>
   status?.conditions?.find((condition) => condition.type === type);

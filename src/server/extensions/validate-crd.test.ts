@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Schema } from "../../kinds/schema.ts";
 import type { Crd } from "./crd.ts";
-import { backupCrd, backupSchema } from "./test-crd.ts";
-import { validateCrd, warningsOfCrd } from "./validate-crd.ts";
+import { backupCrd } from "./test-crd.ts";
+import { validateCrd } from "./validate-crd.ts";
 
 const at = "spec.versions[0].schema.openAPIV3Schema";
 const withSchema = (schema: unknown) => {
@@ -150,13 +150,4 @@ test("what objects rely on does not change", () => {
   const found = lines(next, old);
   assert.equal(found[0], 'spec.scope: Invalid value: "Cluster": field is immutable');
   assert.match(found[1]!, /^status.storedVersions\[0\]: Invalid value: "v1": missing from spec/);
-});
-
-test("rules that are not enforced are told", () => {
-  const crd = withSpec({ type: "object", "x-kubernetes-validations": [{ rule: "true" }] });
-  assert.deepEqual(lines(crd), []);
-  assert.deepEqual(warningsOfCrd(crd), [
-    `x-kubernetes-validations at ${at}.properties[spec] are stored but not enforced by this version`,
-  ]);
-  assert.deepEqual(warningsOfCrd(withSchema(backupSchema)), []);
 });

@@ -1,12 +1,13 @@
 // What a CustomResourceDefinition must be, in the words of apiextensions-apiserver. What Kerb does
-// not do is refused by name (conversion webhooks) or told in a warning (CEL rules, which are stored
-// and published).
+// not do is refused by name (conversion webhooks). CEL is loaded when there are rules.
 import type { Schema } from "../../kinds/schema.ts";
 import { jsonEqual } from "../../lib/json.ts";
 import type { FieldError } from "../../lib/status-error.ts";
 import { isTrue, type Crd, type CrdNames, type CrdVersion } from "./crd.ts";
+import { rootSchema } from "./crd-to-kinds.ts";
 import { forbiddenField, invalidField, requiredField, unsupportedField } from "./field-errors.ts";
 import { structuralErrors } from "./structural-schema.ts";
+import { compileRules } from "./validation-rules.ts";
 
 const label1035 = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
 const label1035Message =
@@ -129,7 +130,7 @@ function versionErrors(version: CrdVersion, at: string): FieldError[] {
   const schema = version.schema?.openAPIV3Schema;
   const errors = labelError(`${at}.name`, version.name ?? "");
   if (!schema) errors.push(requiredField(schemaPath, "schemas are required"));
-  else errors.push(...structuralErrors(schema, schemaPath));
+  else errors.push(...structuralErrors(schema, schemaPath), ...rulesErrors(schema, schemaPath));
   version.additionalPrinterColumns?.forEach((column, i) => {
     const path = `${at}.additionalPrinterColumns[${i}]`;
     if (!column.name) errors.push(requiredField(`${path}.name`, ""));
@@ -161,6 +162,15 @@ function versionErrors(version: CrdVersion, at: string): FieldError[] {
       errors.push(invalidField(path, jsonPath, why));
     }
   });
+  return errors;
+}
+
+/** Rules that do not compile. They may say of `self` what every object of the version has. */
+function rulesErrors(schema: Schema, at: string): FieldError[] {
+  const errors: FieldError[] = [];
+  compileRules(rootSchema(schema), at, (path, value, why) =>
+    errors.push(invalidField(path, value, why)),
+  );
   return errors;
 }
 
@@ -240,31 +250,4 @@ function updateErrors({ spec, status }: Crd, old: Crd): FieldError[] {
     errors.push(invalidField(`status.storedVersions[${i}]`, version, why));
   });
   return errors;
-}
-
-/** What the writer of `crd` should know. */
-export function warningsOfCrd(crd: Crd): string[] {
-  return (crd.spec?.versions ?? [])
-    .flatMap((version, i) =>
-      rulePaths(
-        version.schema?.openAPIV3Schema ?? {},
-        `spec.versions[${i}].schema.openAPIV3Schema`,
-      ),
-    )
-    .map(
-      (path) => `x-kubernetes-validations at ${path} are stored but not enforced by this version`,
-    );
-}
-
-function rulePaths(schema: Schema, path: string): string[] {
-  const { properties, items, additionalProperties } = schema;
-  const out = schema["x-kubernetes-validations"] ? [path] : [];
-  for (const [name, property] of Object.entries(properties ?? {})) {
-    out.push(...rulePaths(property, `${path}.properties[${name}]`));
-  }
-  if (items) out.push(...rulePaths(items, `${path}.items`));
-  if (typeof additionalProperties === "object") {
-    out.push(...rulePaths(additionalProperties, `${path}.additionalProperties`));
-  }
-  return out;
 }
