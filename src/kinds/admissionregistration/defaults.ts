@@ -21,3 +21,19 @@ export const validatingWebhookDefaults = (configuration: Draft) =>
   webhookDefaults(configuration, {});
 export const mutatingWebhookDefaults = (configuration: Draft) =>
   webhookDefaults(configuration, { reinvocationPolicy: "Never" });
+
+const matchDefaults = (resources: Draft | undefined) => {
+  if (!resources) return;
+  fill(resources, { matchPolicy: "Equivalent", namespaceSelector: {}, objectSelector: {} });
+  for (const field of ["resourceRules", "excludeResourceRules"]) {
+    for (const rule of resources[field] ?? []) fill(rule, { scope: "*" });
+  }
+};
+
+export const admissionPolicyDefaults = ({ spec }: Draft) => {
+  if (!spec) return;
+  fill(spec, { failurePolicy: "Fail" });
+  matchDefaults(spec.matchConstraints);
+};
+export const admissionPolicyBindingDefaults = ({ spec }: Draft) =>
+  matchDefaults(spec?.matchResources);

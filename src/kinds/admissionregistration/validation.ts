@@ -1,13 +1,6 @@
 // What the schema cannot say of webhook configurations (pkg/apis/admissionregistration/validation).
 import type { FieldError } from "../../lib/status-error.ts";
-import {
-  dnsSubdomain,
-  duplicate,
-  forbiddenValue,
-  invalidValue,
-  required,
-  supported,
-} from "../field-checks.ts";
+import { dnsSubdomain, duplicate, invalidValue, required, supported } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
 
 const operations = ["*", "CONNECT", "CREATE", "DELETE", "UPDATE"];
@@ -99,11 +92,6 @@ function webhookErrors(webhook: any, at: string): FieldError[] {
   } else if (!admissionReviewVersions.includes("v1")) {
     const why = "must include at least one of v1";
     errors.push(invalidValue(`${at}.admissionReviewVersions`, admissionReviewVersions, why));
-  }
-  if (webhook.matchConditions?.length > 0) {
-    errors.push(
-      forbiddenValue(`${at}.matchConditions`, "this server does not evaluate match conditions yet"),
-    );
   }
   errors.push(...supported(`${at}.failurePolicy`, webhook.failurePolicy, ["Fail", "Ignore"]));
   errors.push(...supported(`${at}.matchPolicy`, webhook.matchPolicy, ["Exact", "Equivalent"]));

@@ -13,6 +13,8 @@ import { defaultTolerations } from "./default-tolerations.ts";
 import { limitRanger } from "./limit-ranger.ts";
 import { namespaceLifecycle } from "./namespace-lifecycle.ts";
 import { objectReader } from "./object-reader.ts";
+import { checkExpressions } from "./policies/check-expressions.ts";
+import { validatingPolicies } from "./policies/validating.ts";
 import { priority } from "./priority.ts";
 import { resourceQuota } from "./resource-quota.ts";
 import { runtimeClass } from "./runtime-class.ts";
@@ -46,6 +48,8 @@ export function admissionPlugins(options: AdmissionOptions): Admission[] {
     certificates(options.authorize),
     defaultIngressClass(reader),
     mutatingWebhooks({ ...options, reader }),
+    checkExpressions,
+    validatingPolicies({ ...options, reader }),
     validatingWebhooks({ ...options, reader }),
     resourceQuota({ ...options, reader }),
   ];

@@ -116,6 +116,13 @@ export class CelScope {
     return this;
   }
 
+  /** A variable of any type whose values are CEL's own: results of other programs. */
+  declareResult(name: string) {
+    this.#environment.registerVariable(name, "dyn");
+    this.#variables.set(name, { name: "dyn", value: (value) => value });
+    return this;
+  }
+
   /** `results`: the types the expression may have. */
   compile(expression: string, results: string[]): Compiled {
     if (expression.length > expressionCharsMax) return { error: "the expression is too long" };

@@ -1,6 +1,7 @@
 // The webhooks of all configurations of one kind, in the order in which they are asked: configurations by
 // name, webhooks as they are listed.
 import type { KubeObject } from "../../../kinds/object.ts";
+import type { Condition } from "../policies/expressions.ts";
 import { compileSelector, type LabelSelector, type Matcher } from "../../../lib/label-selector.ts";
 
 export interface Rule {
@@ -36,9 +37,12 @@ export interface Webhook {
   sideEffects: string;
   timeoutSeconds: number;
   reinvocationPolicy?: "Never" | "IfNeeded";
+  matchConditions?: { name: string; expression: string }[];
 }
 
 export interface PreparedWebhook extends Webhook {
+  /** Its match conditions, compiled by the first request. */
+  conditions?: Promise<Condition[]>;
   inNamespace: Matcher;
   ofObject: Matcher;
 }

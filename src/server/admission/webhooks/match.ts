@@ -66,7 +66,7 @@ export function matchedKind(
 
 /** Objects of no namespace pass every namespace selector. */
 export function selects(
-  webhook: PreparedWebhook,
+  webhook: Pick<PreparedWebhook, "inNamespace" | "ofObject">,
   { kind, object, old }: AdmissionRequest,
   namespaceLabels: Labels | undefined,
 ): boolean {

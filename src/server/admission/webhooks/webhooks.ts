@@ -12,6 +12,12 @@ import { jsonPatch } from "../../patch/json-patch.ts";
 import type { Admission, AdmissionRequest } from "../../policy.ts";
 import { rootSchema } from "../../root-schema.ts";
 import type { ObjectReader } from "../object-reader.ts";
+import {
+  bindingsOf,
+  compileConditions,
+  conditionsHold,
+  policyCompiler,
+} from "../policies/expressions.ts";
 import { postJson, type CallOptions } from "./call.ts";
 import { webhooksOf, type PreparedWebhook } from "./configuration.ts";
 import { isExempt, matchedKind, selects } from "./match.ts";
@@ -44,16 +50,54 @@ function mustBearDryRun({ name, sideEffects }: PreparedWebhook, { dryRun }: Admi
   throw badRequest(`admission webhook ${JSON.stringify(name)} does not support dry run`);
 }
 
-/** Asks one webhook; undefined when it failed and its failure is to be ignored. Throws its denial. */
+/** What a webhook's failure means: it is ignored, or the request fails with it. */
+function fail(
+  { log }: WebhookOptions,
+  { failurePolicy }: PreparedWebhook,
+  message: string,
+  cause: unknown,
+) {
+  if (failurePolicy !== "Ignore") {
+    throw new StatusError("InternalError", `Internal error occurred: ${message}`, { cause });
+  }
+  log.warn("a webhook failed and is ignored", { error: message });
+}
+
+/** False when the webhook's match conditions say that it need not be asked. */
+async function isWanted(
+  options: WebhookOptions,
+  webhook: PreparedWebhook,
+  request: AdmissionRequest,
+) {
+  const { matchConditions = [] } = webhook;
+  if (matchConditions.length === 0) return true;
+  webhook.conditions ??= policyCompiler(() => {}).then((compiler) =>
+    compileConditions(compiler, matchConditions, ""),
+  );
+  try {
+    return conditionsHold(await webhook.conditions, bindingsOf(request));
+  } catch (error) {
+    fail(
+      options,
+      webhook,
+      `failed calling webhook ${JSON.stringify(webhook.name)}: ${(error as Error).message}`,
+      error,
+    );
+    return false;
+  }
+}
+
+/** Asks one webhook; undefined when it does not want to be asked, or it failed and its failure is to be ignored. Throws its denial. */
 async function ask(
   options: WebhookOptions,
   { webhook, kind }: { webhook: PreparedWebhook; kind: AdmissionRequest["kind"] },
   request: AdmissionRequest,
   mutating: boolean,
 ): Promise<Verdict | undefined> {
+  if (!(await isWanted(options, webhook, request))) return undefined;
   mustBearDryRun(webhook, request);
   const uid = options.random.uuid();
-  const { name, clientConfig, timeoutSeconds, failurePolicy } = webhook;
+  const { name, clientConfig, timeoutSeconds } = webhook;
   let verdict: Verdict;
   try {
     const body = await postJson(
@@ -65,11 +109,8 @@ async function ask(
     verdict = verdictOf(body, uid, mutating);
   } catch (error) {
     const message = `failed calling webhook ${JSON.stringify(name)}: ${(error as Error).message}`;
-    if (failurePolicy === "Ignore") {
-      options.log.warn("a webhook failed and is ignored", { error: message });
-      return undefined;
-    }
-    throw new StatusError("InternalError", `Internal error occurred: ${message}`, { cause: error });
+    fail(options, webhook, message, error);
+    return undefined;
   }
   for (const warning of verdict.warnings) request.warn(warning);
   if (!verdict.allowed) throw denial(name, verdict.status);

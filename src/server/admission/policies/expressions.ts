@@ -1,0 +1,132 @@
+// The expressions of policies and match conditions: what they may name, compiled once per object that holds
+// them. `variables` are computed when they are first asked for, in the order of need.
+import type { CelProgram } from "../../cel/compile.ts";
+import { loadCel } from "../../cel/load.ts";
+import type { KubeObject } from "../../../kinds/object.ts";
+import type { AdmissionRequest } from "../../policy.ts";
+
+export interface Named {
+  name: string;
+  expression: string;
+}
+
+export interface Bindings {
+  object: unknown;
+  oldObject: unknown;
+  request: unknown;
+  params?: unknown;
+  namespaceObject?: unknown;
+  variables?: unknown;
+}
+
+/** Told of each expression that does not compile. */
+export type Report = (path: string, expression: string, why: string) => void;
+
+export interface Compiler {
+  compile(path: string, expression: string, results: string[]): CelProgram | undefined;
+}
+
+/** Compiles for policies; webhooks' conditions know neither parameters nor variables. */
+export async function policyCompiler(report: Report): Promise<Compiler> {
+  const { CelScope } = await loadCel();
+  const scope = new CelScope((name) => {
+    throw new Error(`no schema of ${name} is needed here`);
+  });
+  for (const name of ["object", "oldObject", "request", "params", "namespaceObject"]) {
+    scope.declare(name);
+  }
+  scope.declareResult("variables");
+  return {
+    compile(path, expression, results) {
+      const compiled = scope.compile(expression, results);
+      if ("program" in compiled) return compiled.program;
+      report(path, expression, `compilation failed: ${compiled.error}`);
+      return undefined;
+    },
+  };
+}
+
+/**
+ * `given` with `variables`: a map whose values come when they are asked for. The evaluator knows a map by its
+ * class, so it is one, with its reading replaced.
+ */
+export function withVariables(programs: Map<string, CelProgram>, given: Bindings): Bindings {
+  const known = new Map<string, unknown>();
+  const variables = new Map<string, unknown>();
+  const bindings = { ...given, variables };
+  variables.has = (name) => programs.has(name);
+  variables.get = (name) => {
+    if (!known.has(name)) known.set(name, programs.get(name)?.evaluate({ ...bindings }));
+    return known.get(name);
+  };
+  return bindings;
+}
+
+const named = ({ group, version, kind }: AdmissionRequest["kind"]) => ({ group, version, kind });
+
+/** `request`, as expressions see it. */
+export function requestOf(request: AdmissionRequest) {
+  const { kind, subresource, name, namespace, operation, user, dryRun, options } = request;
+  const resource = { group: kind.group, version: kind.version, resource: kind.plural };
+  return {
+    kind: named(kind),
+    resource,
+    subResource: subresource,
+    requestKind: named(kind),
+    requestResource: resource,
+    requestSubResource: subresource,
+    name,
+    namespace,
+    operation,
+    userInfo: {
+      username: user.name,
+      uid: user.uid ?? "",
+      groups: user.groups,
+      extra: user.extra ?? {},
+    },
+    dryRun,
+    options,
+  };
+}
+
+export const bindingsOf = (
+  request: AdmissionRequest,
+  more: { params?: KubeObject; namespaceObject?: KubeObject } = {},
+): Bindings => ({
+  object: request.object ?? null,
+  oldObject: request.old ?? null,
+  request: requestOf(request),
+  params: more.params ?? null,
+  namespaceObject: more.namespaceObject ?? null,
+});
+
+export interface Condition {
+  name: string;
+  program: CelProgram;
+}
+
+export const compileConditions = (
+  compiler: Compiler,
+  conditions: Named[] | undefined,
+  at: string,
+): Condition[] =>
+  (conditions ?? []).flatMap(({ name, expression }, i) => {
+    const program = compiler.compile(`${at}[${i}].expression`, expression, ["bool"]);
+    return program ? [{ name, program }] : [];
+  });
+
+/** False when any says no; an error counts only when none does. */
+export function conditionsHold(conditions: Condition[], bindings: Bindings): boolean {
+  let failure: Error | undefined;
+  for (const { name, program } of conditions) {
+    try {
+      if (program.evaluate({ ...bindings }) !== true) return false;
+    } catch (error) {
+      failure ??= new Error(
+        `match condition ${JSON.stringify(name)}: ${(error as Error).message.split("\n")[0]}`,
+      );
+    }
+  }
+  if (failure) throw failure;
+  return true;
+}
