@@ -1,12 +1,15 @@
 // Derives src/server/protobuf/messages.json from Kubernetes' published protobuf and OpenAPI documents:
 // the numbers and types of fields, nothing else.
 //
-//   node tools/generate-protobuf.ts path/to/protobuf path/to/swagger.json
+//   node tools/generate-protobuf.ts path/to/protobuf path/to/swagger.json path/to/k8s.io/*
+//
+// The last are the sources of Kubernetes' Go modules: they tell which fields are no pointers, so that zero
+// stands for "not set" there.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
 type Any = Record<string, any>;
-const [protobufs, swaggerFile] = process.argv.slice(2) as [string, string];
+const [protobufs, swaggerFile, ...modules] = process.argv.slice(2) as [string, string, ...string[]];
 const swagger = JSON.parse(readFileSync(swaggerFile, "utf8"));
 const definitions: Any = swagger.definitions;
 
@@ -51,6 +54,30 @@ function typeOf(type: string, packageName: string): string {
   return isWrapper(name, all[name].fields) ? "*s" : definitionName(name);
 }
 
+/** `message/id` of fields that Go writes even when they are zero, which JSON then leaves out. */
+const zeroUnset = new Set<string>();
+
+const structHead = /^type (\w+) struct \{/;
+const taggedField = /^\t\w+\s+(\S+)\s+`.*json:"[^"]*,omitempty.*protobuf:"\w+,(\d+),opt/;
+
+function readStructs(file: string, messagePrefix: string) {
+  let struct = "";
+  for (const line of readFileSync(file, "utf8").split("\n")) {
+    struct = structHead.exec(line)?.[1] ?? struct;
+    const [, type, id] = taggedField.exec(line) ?? [];
+    if (type && !/^[*[]|^map\b/.test(type)) zeroUnset.add(`${messagePrefix}.${struct}/${id}`);
+  }
+}
+
+for (const directory of modules) {
+  const root = `io.k8s.${basename(directory).replace(/@.*/, "")}`;
+  for (const file of readdirSync(directory, { recursive: true }) as string[]) {
+    if (!/(^|\/)types\w*\.go$/.test(file)) continue;
+    const place = file.split("/").slice(0, -1);
+    readStructs(join(directory, file), [root, ...place].join("."));
+  }
+}
+
 const plain = (name: string) => name.replaceAll(/[^A-Za-z0-9]/g, "").toLowerCase();
 
 /** JSON knows some fields by another spelling: `$ref`, `x-kubernetes-int-or-string`, `webhooks`. */
@@ -72,7 +99,9 @@ for (const [name, { fields, packageName }] of Object.entries(all)) {
       if (rule === "repeated") return [id, [field, inner, "list"]];
       // Embedded structs: their fields stand in the object itself.
       const embedded = known && !known[field] && inner.startsWith("io.");
-      return [id, embedded ? [field, inner, "inline"] : [field, inner]];
+      if (embedded) return [id, [field, inner, "inline"]];
+      const plainScalar = inner.length === 1 && zeroUnset.has(`${definitionName(name)}/${id}`);
+      return [id, plainScalar ? [field, inner, "plain"] : [field, inner]];
     }),
   );
 }

@@ -7,13 +7,18 @@ import type { Controller } from "./runtime.ts";
 const events = resource("v1", "events");
 const ttlMs = 60 * 60_000;
 
-const lastSeen = (event: KubeObject) =>
-  Date.parse(
-    event["series"]?.lastObservedTime ??
-      event["lastTimestamp"] ??
-      event["eventTime"] ??
-      event.metadata.creationTimestamp,
-  ) || Date.parse(event.metadata.creationTimestamp);
+/** The newest of its times: an event about the past, or told again, lives on from when it was written. */
+function lastSeen(event: KubeObject): number {
+  const { creationTimestamp, managedFields = [] } = event.metadata;
+  const times = [
+    creationTimestamp,
+    ...managedFields.map(({ time }) => time),
+    event["series"]?.lastObservedTime,
+    event["lastTimestamp"],
+    event["eventTime"],
+  ];
+  return Math.max(...times.map((time) => Date.parse(time) || 0));
+}
 
 export const eventTtlController: Controller = {
   name: "event-ttl",

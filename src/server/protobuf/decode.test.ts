@@ -95,3 +95,28 @@ test("what is not a known object is refused", () => {
     );
   }
 });
+
+test("zeros that Go writes for what nobody set are not set; those behind a pointer are", () => {
+  const schema = join(
+    field(5, "object"),
+    number(10, 0),
+    number(12, 0),
+    number(37, 0),
+    number(39, 0),
+    number(40, 0),
+    number(38, 0),
+  );
+  const version = join(field(1, "v1"), number(2, 1), number(3, 0), field(4, field(1, schema)));
+  const crd = field(2, field(7, version));
+  const read = decodeProtobuf(envelope("apiextensions.k8s.io/v1", "CustomResourceDefinition", crd));
+  assert.deepEqual(read["spec"].versions, [
+    {
+      name: "v1",
+      served: true,
+      storage: false,
+      schema: {
+        openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": false },
+      },
+    },
+  ]);
+});

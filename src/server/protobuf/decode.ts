@@ -1,9 +1,6 @@
 // Bodies in Kubernetes' binary form (`application/vnd.kubernetes.protobuf`), as typed clients send them:
 // read into the same plain documents that JSON bodies are. Answers are JSON, which every such client
 // also takes.
-//
-// Go writes fields without a pointer even when they are zero, and the published documents do not tell
-// which those are. Zeros that would shadow a default or fail validation are therefore dropped by name.
 import { StatusError, badRequest } from "../../lib/status-error.ts";
 import { protobufType } from "../body.ts";
 import { magic, messageOf, messages } from "./messages.ts";
@@ -12,19 +9,6 @@ import { double, fieldsOf, packed, type Field } from "./wire.ts";
 
 /** Deepest nesting that is read. */
 const depthMax = 200;
-
-/** Strings for which empty means something. */
-const emptyStrings = new Set(["storageClassName", "volumeAttributesClassName"]);
-
-/** Numbers and switches for which zero means "not set". */
-const zeroUnset = new Set(
-  (
-    "hostPort nodePort healthCheckNodePort initialDelaySeconds timeoutSeconds periodSeconds " +
-    "successThreshold failureThreshold generation observedGeneration minReadySeconds " +
-    "availableReplicas readyReplicas updatedReplicas unavailableReplicas stdin stdinOnce tty " +
-    "hostIPC hostPID hostNetwork paused readOnly unschedulable publishNotReadyAddresses"
-  ).split(" "),
-);
 
 const text = (bytes: Uint8Array) =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
@@ -59,11 +43,10 @@ function mapEntry(target: any, name: string, type: string, field: Field, depth: 
   Object.defineProperty(map, key, { value, enumerable: true, writable: true, configurable: true });
 }
 
-const unset = (name: string, value: unknown) =>
+const unset = (name: string, value: unknown, shape: string | undefined) =>
   value === undefined ||
   value === null ||
-  (value === "" && !emptyStrings.has(name)) ||
-  ((value === 0 || value === false) && zeroUnset.has(name)) ||
+  (shape === "plain" && (value === 0 || value === false || value === "")) ||
   (name === "targetPort" && value === 0);
 
 function message(type: string, bytes: Uint8Array, depth: number): any {
@@ -84,7 +67,7 @@ function message(type: string, bytes: Uint8Array, depth: number): any {
     } else if (shape === "list") (object[name] ??= []).push(single(inner, field, depth));
     else {
       const value = single(inner, field, depth);
-      if (!unset(name, value)) object[name] = value;
+      if (!unset(name, value, shape)) object[name] = value;
     }
   }
   return object;

@@ -1,8 +1,11 @@
 // The published numbers and types of fields (`tools/generate-protobuf.ts`).
 import data from "./messages.json" with { type: "json" };
 
-/** Name, type (a scalar's letter or a message's name) and shape of a field. */
-export type FieldType = [name: string, type: string, shape?: "list" | "map" | "inline"];
+/**
+ * Name, type (a scalar's letter or a message's name) and shape of a field. "plain" fields are no pointers in
+ * Go, which writes them even when they are zero: their zero means "not set".
+ */
+export type FieldType = [name: string, type: string, shape?: "list" | "map" | "inline" | "plain"];
 
 interface Messages {
   /** By `apiVersion/Kind`. */
