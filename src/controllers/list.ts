@@ -2,6 +2,7 @@
 import { cronJob } from "./cron-job.ts";
 import { daemonSet } from "./daemon-set.ts";
 import { deploymentController } from "./deployment.ts";
+import { disruptionController } from "./disruption.ts";
 import { endpointSliceController } from "./endpoint-slice.ts";
 import { endpointsController } from "./endpoints.ts";
 import { eventTtlController } from "./event-ttl.ts";
@@ -21,6 +22,7 @@ export const controllers = (ca: () => string): Controller[] => [
   cronJob,
   daemonSet,
   deploymentController,
+  disruptionController,
   endpointSliceController,
   endpointsController,
   eventTtlController,

@@ -4,6 +4,9 @@ import { isObject } from "../../lib/json.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { compileSelector } from "../../lib/label-selector.ts";
 import { parseShared } from "../../lib/parse-shared.ts";
+import { timestamp } from "../../lib/clock.ts";
+import { RevisionMismatch } from "../../store/store.ts";
+import { encodeBody } from "../encode.ts";
 import { decodeBody } from "../body.ts";
 import type { Call } from "../core.ts";
 import { deletionOptions } from "../deletion-options.ts";
@@ -24,31 +27,68 @@ async function budgetsOf(call: Call, pod: KubeObject) {
 const isReady = (pod: KubeObject) =>
   pod.status?.conditions?.some((one: any) => one.type === "Ready" && one.status === "True");
 
-/** Throws TooManyRequests when a budget has nothing left to give. */
-function checkBudgets(pod: KubeObject, budgets: KubeObject[]) {
-  if (budgets.length > 1) {
-    throw new StatusError(
-      "InternalError",
-      `This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.`,
-    );
-  }
-  const [budget] = budgets;
-  if (!budget || (budget.status?.disruptionsAllowed ?? 0) > 0) return;
-  if (!isReady(pod) && budget.spec.unhealthyPodEvictionPolicy === "AlwaysAllow") return;
-  throw new StatusError(
-    "TooManyRequests",
-    "Cannot evict pod as it would violate the pod's disruption budget.",
-    {
-      details: {
-        causes: [
-          {
-            reason: "DisruptionBudget",
-            message: `The disruption budget ${budget.metadata.name} needs ${budget.status?.desiredHealthy ?? 0} healthy pods and has ${budget.status?.currentHealthy ?? 0} currently`,
-          },
-        ],
-      },
+const refused = (message: string, cause: string, retryAfterSeconds?: number) =>
+  new StatusError("TooManyRequests", message, {
+    details: {
+      causes: [{ reason: "DisruptionBudget", message: cause }],
+      ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
     },
-  );
+  });
+
+const violates = "Cannot evict pod as it would violate the pod's disruption budget.";
+
+/** Seconds after which a budget that was never counted may have been. */
+const countSeconds = 10;
+
+/** The budget's status with one disruption taken; throws TooManyRequests when there is none. Pure. */
+export function takeDisruption(budget: KubeObject, pod: string, now: string): KubeObject {
+  const { metadata, status = {} } = budget;
+  const { name, generation = 0 } = metadata;
+  if ((status.observedGeneration ?? 0) < generation) {
+    const cause = `The disruption budget ${name} is still being processed by the server.`;
+    throw refused(violates, cause, countSeconds);
+  }
+  if ((status.disruptionsAllowed ?? 0) <= 0) {
+    const cause = `The disruption budget ${name} needs ${status.desiredHealthy ?? 0} healthy pods and has ${status.currentHealthy ?? 0} currently`;
+    throw refused(violates, cause);
+  }
+  const disruptedPods = { ...status.disruptedPods, [pod]: now };
+  return {
+    ...budget,
+    status: { ...status, disruptionsAllowed: status.disruptionsAllowed - 1, disruptedPods },
+  };
+}
+
+/** Pods that are not ready go when the budget's healthy ones stay enough, or when it lets them always. */
+function goesUncounted(pod: KubeObject, { spec, status = {} }: KubeObject): boolean {
+  if (isReady(pod)) return false;
+  if (spec.unhealthyPodEvictionPolicy === "AlwaysAllow") return true;
+  return status.currentHealthy >= status.desiredHealthy && status.desiredHealthy > 0;
+}
+
+/** Takes one disruption from the pod's budget, whoever else asks at the same time. */
+async function askBudgets(call: Call, pod: KubeObject, dryRun: boolean) {
+  for (;;) {
+    const budgets = await budgetsOf(call, pod);
+    if (budgets.length > 1) {
+      throw new StatusError(
+        "InternalError",
+        "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
+      );
+    }
+    const [budget] = budgets;
+    if (!budget || goesUncounted(pod, budget)) return;
+    const taken = takeDisruption(budget, pod.metadata.name, timestamp(call.core.clock.now()));
+    if (dryRun) return;
+    const { name, namespace, resourceVersion } = budget.metadata;
+    const key = `poddisruptionbudgets.policy/${namespace}/${name}`;
+    try {
+      await call.core.store.update(key, Number(resourceVersion), encodeBody(taken));
+      return;
+    } catch (error) {
+      if (!(error instanceof RevisionMismatch)) throw error;
+    }
+  }
 }
 
 export async function evict(call: Call): Promise<ApiResponse> {
@@ -56,9 +96,9 @@ export async function evict(call: Call): Promise<ApiResponse> {
   const entry = await existing(call);
   const pod = fromStored(call.kind, entry.value);
   const running = pod.status?.phase === "Running" && !pod.metadata.deletionTimestamp;
-  if (running) checkBudgets(pod, await budgetsOf(call, pod));
   const sent = isObject(eviction.deleteOptions) ? eviction.deleteOptions : {};
   const options = deletionOptions(sent, call.request.query);
+  if (running) await askBudgets(call, pod, options.dryRun || call.options.dryRun);
   const dry = {
     ...call,
     options: { ...call.options, dryRun: options.dryRun || call.options.dryRun },
