@@ -110,3 +110,29 @@ test("the documents also come in the binary form that older clients ask for, by 
   assert.deepEqual(strings(tree(bytes!, [5, 1, 1, 1])), Object.keys(apps.components.schemas));
   await assert.rejects(openApi({ kinds }, ["v2"], asking("", "text/html")), { code: 406 });
 });
+
+test("v2 says of open and nullable custom objects what kubectl's reader can take", async () => {
+  const any = { "x-kubernetes-preserve-unknown-fields": true };
+  const properties = {
+    open: { type: "object", ...any, properties: { a: { type: "string" } } },
+    list: { type: "array", ...any, items: { type: "string" } },
+    maybe: { type: "string", nullable: true },
+    sure: { type: "string" },
+  };
+  const shaped: any = { type: "object", required: ["maybe", "sure"], properties };
+  kinds.add(
+    testKind("open.example.com", "v1", "Root", { schema: { type: "object", ...any } as any }),
+  );
+  kinds.add(testKind("open.example.com", "v1", "Shaped", { schema: shaped }));
+  const { definitions } = (await ask("v2"))!.document;
+  const gvk = { group: "open.example.com", version: "v1", kind: "Root" };
+  assert.deepEqual(definitions["com.example.open.v1.Root"], {
+    type: "object",
+    "x-kubernetes-group-version-kind": [gvk],
+  });
+  const { open, list, maybe, sure } = definitions["com.example.open.v1.Shaped"].properties;
+  assert.deepEqual([open, list, maybe, sure], [any, any, {}, { type: "string" }]);
+  assert.deepEqual(definitions["com.example.open.v1.Shaped"].required, ["sure"]);
+  const v3 = (await ask("v3/apis/open.example.com/v1"))!.document.components.schemas;
+  assert.equal(v3["com.example.open.v1.Shaped"].properties.maybe.nullable, true);
+});

@@ -1,5 +1,6 @@
 // A kind's schema as OpenAPI v2 or v3 prints it. Pure.
 import type { Schema } from "../../kinds/schema.ts";
+import { withoutShapes } from "./for-kubectl.ts";
 
 export type Dialect = "v2" | "v3";
 
@@ -46,7 +47,7 @@ export function printSchema(schema: Schema, dialect: Dialect): Printed {
     return dialect === "v2" ? ref : { allOf: [ref], ...beside };
   }
   const printed: Printed = {};
-  for (const [key, value] of Object.entries(schema)) {
+  for (const [key, value] of Object.entries(dialect === "v2" ? withoutShapes(schema) : schema)) {
     if (dialect === "v2" && onlyV3.has(key)) continue;
     printed[key] = printOne(key, value, dialect);
   }

@@ -4,6 +4,7 @@ import { apiVersionOf, type Kind } from "../../kinds/kind.ts";
 import type { Kinds } from "../../kinds/kinds.ts";
 import type { Schema } from "../../kinds/schema.ts";
 import { rootSchema } from "../root-schema.ts";
+import { isOpenRoot } from "./for-kubectl.ts";
 import { printSchema, refOf, refsOf, type Dialect, type Printed } from "./print-schema.ts";
 
 const meta = "io.k8s.apimachinery.pkg.apis.meta.v1";
@@ -43,7 +44,8 @@ export function definitionsFor(kinds: Kind[], all: Kinds, dialect: Dialect) {
   for (const kind of kinds) {
     if (kind.schema.ref) waiting.add(kind.schema.ref);
     else {
-      const schema = rootSchema(kind, all);
+      const open = dialect === "v2" && isOpenRoot(kind.schema);
+      const schema = open ? { type: "object" as const } : rootSchema(kind, all);
       refsOf(schema, waiting);
       printed[definitionName(kind)] = {
         ...printSchema(schema, dialect),
