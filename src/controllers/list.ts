@@ -7,8 +7,10 @@ import { endpointSliceController } from "./endpoint-slice.ts";
 import { endpointsController } from "./endpoints.ts";
 import { eventTtlController } from "./event-ttl.ts";
 import { job } from "./job.ts";
+import { localPathController } from "./local-path.ts";
 import { namespaceController } from "./namespace.ts";
 import { nodeLifecycle } from "./node-lifecycle.ts";
+import { persistentVolumeController } from "./persistent-volume.ts";
 import { podGarbageCollector } from "./pod-garbage-collector.ts";
 import { replicaSetController, replicationController } from "./replica-set.ts";
 import { resourceQuotaController } from "./resource-quota.ts";
@@ -16,6 +18,7 @@ import { rootCaController } from "./root-ca.ts";
 import type { Controller } from "./runtime.ts";
 import { serviceAccountController } from "./service-account.ts";
 import { statefulSet } from "./stateful-set.ts";
+import { claimProtection, volumeProtection } from "./volume-protection.ts";
 
 /** `ca` gives the cluster's certificate of now, as PEM. */
 export const controllers = (ca: () => string): Controller[] => [
@@ -27,8 +30,11 @@ export const controllers = (ca: () => string): Controller[] => [
   endpointsController,
   eventTtlController,
   job,
+  localPathController,
   namespaceController,
   nodeLifecycle,
+  claimProtection,
+  persistentVolumeController,
   podGarbageCollector,
   replicaSetController,
   replicationController,
@@ -36,4 +42,5 @@ export const controllers = (ca: () => string): Controller[] => [
   rootCaController(ca),
   serviceAccountController,
   statefulSet,
+  volumeProtection,
 ];

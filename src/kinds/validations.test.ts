@@ -187,3 +187,27 @@ test("every stable kind is served, and defaults are idempotent", () => {
     assert.deepEqual(twice, once, kind.kind);
   }
 });
+
+test("pods of a StatefulSet mount the volumes of its claims, and no others", () => {
+  const set = (mount: string): any => ({
+    apiVersion: "apps/v1",
+    kind: "StatefulSet",
+    metadata: { name: "db" },
+    spec: {
+      selector: { matchLabels: { app: "db" } },
+      volumeClaimTemplates: [{ metadata: { name: "data" } }],
+      template: {
+        metadata: { labels: { app: "db" } },
+        spec: {
+          containers: [
+            { name: "main", image: "app", volumeMounts: [{ name: mount, mountPath: "/data" }] },
+          ],
+        },
+      },
+    },
+  });
+  const errors = (mount: string) =>
+    kinds.get("apps", "v1", "statefulsets")!.validate!({ object: set(mount), subresource: "" });
+  assert.deepEqual(errors("data"), []);
+  assert.equal(errors("other")[0]?.field, "spec.template.spec.containers[0].volumeMounts[0].name");
+});

@@ -1,8 +1,9 @@
-// Objects that a site keeps about itself: where the API server and the DNS server answer behind their
+// Objects that a site keeps about itself: the class of its local volumes, and where the API server and the DNS server answer behind their
 // Services. They have no pods to select, so their EndpointSlices are written here.
 import type { Client } from "../client/client.ts";
 import { resource } from "../client/client.ts";
 import type { Draft } from "../kinds/object.ts";
+import { localVolumes } from "../lib/local-volumes.ts";
 import { isStatus } from "../lib/status-error.ts";
 import type { SiteAddresses } from "./site-settings.ts";
 
@@ -74,4 +75,22 @@ export async function ensureApiServerObjects(
 export async function ensureDnsObjects(client: Client, addresses: SiteAddresses, port: number) {
   await ensure(client, services, dnsService(addresses));
   await ensure(client, slices, dnsSlice(addresses, port));
+}
+
+/** Made once; what its owners make of it afterwards is theirs. */
+export async function ensureStorageClass(client: Client) {
+  const isDefault = "storageclass.kubernetes.io/is-default-class";
+  const draft = {
+    apiVersion: "storage.k8s.io/v1",
+    kind: "StorageClass",
+    metadata: { name: "local-path", annotations: { [isDefault]: "true" } },
+    provisioner: localVolumes.provisioner,
+    reclaimPolicy: "Delete",
+    volumeBindingMode: "WaitForFirstConsumer",
+  };
+  await client
+    .create(resource("storage.k8s.io/v1", "storageclasses"), draft, { fieldManager })
+    .catch((error: unknown) => {
+      if (!isStatus(error, "AlreadyExists")) throw error;
+    });
 }

@@ -17,7 +17,7 @@ import {
   servicesResource,
   startServiceProxy,
 } from "../node/network/service-proxy.ts";
-import { ensureApiServerObjects, ensureDnsObjects } from "./cluster-objects.ts";
+import { ensureApiServerObjects, ensureDnsObjects, ensureStorageClass } from "./cluster-objects.ts";
 import { clusterDomain, defaultPort, isRoot, kubernetesVersion, slotsDirectory } from "./config.ts";
 import { startControl } from "./control.ts";
 import { openControlPlane } from "./control-plane.ts";
@@ -64,6 +64,7 @@ async function startNetwork({ settings, addresses, plane, informers, log, scope 
   const slices = informers.get({ resource: endpointSlicesResource });
   const namespaces = informers.get({ resource: resource("v1", "namespaces") });
   await ensureApiServerObjects(client, addresses, settings.port);
+  await ensureStorageClass(client);
   const proxy = startServiceProxy({
     client,
     services,

@@ -1,6 +1,7 @@
 // The node agent: registers its Node, follows the pods that are bound to it, gives each a worker, and answers
 // logs, exec, attach and port-forward. It sees the world through a Client and a Runtime only. What runs
 // already when it starts is adopted; what runs for pods that are no more is stopped.
+import { startLocalVolumes } from "./volumes/local-volumes.ts";
 import { mkdir, readFile } from "node:fs/promises";
 import { resource } from "../client/client.ts";
 import type { Client } from "../client/client.ts";
@@ -17,7 +18,7 @@ import { noCgroups, systemCgroups } from "./cgroups.ts";
 import { isNew, refusalOf } from "./admit-pod.ts";
 import { nodeConnection, noConnection } from "./connection.ts";
 import type { AgentContext } from "./context.ts";
-import { directoriesIn } from "./directories.ts";
+import { localVolumesDirectory, directoriesIn } from "./directories.ts";
 import { startLogRotation } from "./log-rotation.ts";
 import { machineFacts } from "./machine.ts";
 import { noMounts, systemMounts } from "./mounts.ts";
@@ -218,6 +219,8 @@ async function startPods(options: AgentOptions, runtime: Runtime): Promise<Agent
   void stopOrphans(context, running, (uid) => workers.byUid.has(uid)).catch((error) =>
     log.warn("what was left of other pods was not removed", { error: String(error) }),
   );
+  const directory = localVolumesDirectory(options.directory);
+  startLocalVolumes({ ...options, directory });
   startLogRotation(context, () => workers.byUid.values(), scope);
   return nodeConnection(context, (uid) => workers.byUid.get(uid));
 }

@@ -25,3 +25,6 @@ export const logDirectory = ({ logs }: Directories, pod: Pod) => join(logs, logF
 
 /** Relative to the pod's log directory. */
 export const logPath = (container: string, attempt: number) => join(container, `${attempt}.log`);
+
+/** Below which the volumes of claims lie, one folder each. They outlive pods. */
+export const localVolumesDirectory = (root: string) => join(root, "volumes");

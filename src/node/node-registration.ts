@@ -5,9 +5,11 @@ import type { Client } from "../client/client.ts";
 import type { KubeObject } from "../kinds/object.ts";
 import { microTimestamp, timestamp } from "../lib/clock.ts";
 import type { Clock } from "../lib/clock.ts";
+import { localVolumes } from "../lib/local-volumes.ts";
 import type { Log } from "../lib/log.ts";
 import type { Scope } from "../lib/scope.ts";
 import { isStatus } from "../lib/status-error.ts";
+import { localVolumesDirectory } from "./directories.ts";
 import { goArch, pressure } from "./machine.ts";
 import type { MachineFacts, Pressure } from "./machine.ts";
 
@@ -81,7 +83,12 @@ function timed(conditions: Condition[], before: any[], now: number) {
   });
 }
 
-async function ensureNode({ client, nodeName, podCidr }: NodeOptions): Promise<KubeObject> {
+const holds = (map: Record<string, string> = {}, wanted: Record<string, string>) =>
+  Object.entries(wanted).every(([key, value]) => map[key] === value);
+
+async function ensureNode(options: NodeOptions): Promise<KubeObject> {
+  const { client, nodeName, podCidr, directory } = options;
+  const annotations = { [localVolumes.directoryAnnotation]: localVolumesDirectory(directory) };
   const labels = {
     "kubernetes.io/hostname": nodeName,
     "kubernetes.io/os": "linux",
@@ -92,14 +99,14 @@ async function ensureNode({ client, nodeName, podCidr }: NodeOptions): Promise<K
   const spec = podCidr ? { podCIDR: podCidr, podCIDRs: [podCidr] } : {};
   try {
     const node = await client.get({ ...nodes, name: nodeName });
-    const known = node.metadata.labels ?? {};
-    const same = Object.entries(labels).every(([key, value]) => known[key] === value);
+    const { metadata } = node;
+    const same = holds(metadata.labels, labels) && holds(metadata.annotations, annotations);
     if (same && (node.spec?.podCIDR || !podCidr)) return node;
-    const patch = { metadata: { labels }, ...(!node.spec?.podCIDR && { spec }) };
+    const patch = { metadata: { labels, annotations }, ...(!node.spec?.podCIDR && { spec }) };
     return await client.patch({ ...nodes, name: nodeName }, "merge", patch);
   } catch (error) {
     if (!isStatus(error, "NotFound")) throw error;
-    const metadata = { name: nodeName, labels };
+    const metadata = { name: nodeName, labels, annotations };
     return client.create(nodes, { apiVersion: "v1", kind: "Node", metadata, spec });
   }
 }

@@ -1,6 +1,6 @@
 // Every kind of workload with real containers: what people bring beside Deployments.
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -138,6 +138,44 @@ spec:
   assert.match(await site.kubectl(["logs", "probed"]), /^ready$/m);
   const events = await site.kubectl(["events", "--for", "pod/probed"]);
   assert.match(events, /Unhealthy.*Liveness probe failed/);
+});
+
+test("a claim of a StatefulSet keeps its data while pods come and go, and its folder goes with it", async () => {
+  await site.apply(`
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: store}
+spec:
+  serviceName: store
+  replicas: 1
+  selector: {matchLabels: {app: store}}
+  persistentVolumeClaimRetentionPolicy: {whenDeleted: Delete}
+  template:
+    metadata: {labels: {app: store}}
+    spec:
+      containers:
+      - name: main
+        image: busybox:kerb
+        command: [sh, -c, "trap 'exit 0' TERM; date >> /data/starts; while true; do sleep 1 & wait; done"]
+        volumeMounts: [{name: data, mountPath: /data}]
+  volumeClaimTemplates:
+  - metadata: {name: data}
+    spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}
+`);
+  await site.kubectl(["rollout", "status", "statefulset/store", "--timeout=60s"]);
+  assert.match(
+    await site.kubectl(["get", "pvc", "data-store-0"]),
+    /Bound\s+pvc-\S+\s+1Mi\s+RWO\s+local-path/,
+  );
+  await site.kubectl(["delete", "pod", "store-0", "--wait"]);
+  await site.kubectl(["rollout", "status", "statefulset/store", "--timeout=60s"]);
+  const starts = await site.kubectl(["exec", "store-0", "--", "cat", "/data/starts"]);
+  assert.equal(starts.trim().split("\n").length, 2);
+  const [volume] = (await site.get("pv")).items;
+  assert.ok(existsSync(volume.spec.local.path));
+  await site.kubectl(["delete", "statefulset", "store", "--wait"]);
+  await site.kubectl(["wait", "--for=delete", "pv", "--all", "--timeout=30s"]);
+  assert.ok(!existsSync(volume.spec.local.path));
 });
 
 test("kerb down gives containers their grace, and kerb up brings their pods back", async () => {

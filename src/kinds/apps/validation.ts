@@ -32,8 +32,9 @@ export function workloadErrors({ object: { spec, kind }, old, subresource }: Cha
   if (old && !jsonEqual(old.spec.selector, spec.selector)) {
     errors.push(invalidValue("spec.selector", spec.selector, "field is immutable"));
   }
+  const claims = (spec.volumeClaimTemplates ?? []).map(({ metadata }: any) => metadata?.name);
   errors.push(
-    ...podSpecErrors(spec.template?.spec, "spec.template.spec"),
+    ...podSpecErrors(spec.template?.spec, "spec.template.spec", claims),
     ...supported("spec.template.spec.restartPolicy", spec.template?.spec?.restartPolicy, [
       "Always",
     ]),

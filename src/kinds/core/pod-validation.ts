@@ -101,8 +101,15 @@ function containerErrors(container: Any, at: string, volumes: Set<string>): Fiel
   return errors;
 }
 
-/** Errors of a PodSpec at `at` (`spec`, `spec.template.spec`). */
-export function podSpecErrors(spec: Any | undefined, at: string): FieldError[] {
+/**
+ * Errors of a PodSpec at `at` (`spec`, `spec.template.spec`). `given` names volumes that its pods get from
+ * elsewhere, as those of a StatefulSet do.
+ */
+export function podSpecErrors(
+  spec: Any | undefined,
+  at: string,
+  given: string[] = [],
+): FieldError[] {
   if (!spec?.["containers"]?.length) return [required(`${at}.containers`)];
   const errors: FieldError[] = [];
   const volumes = new Set<string>();
@@ -113,6 +120,7 @@ export function podSpecErrors(spec: Any | undefined, at: string): FieldError[] {
     else if (dnsLabel(name)) errors.push(invalidValue(field, name, dnsLabel(name)!));
     volumes.add(name);
   }
+  for (const name of given) volumes.add(name);
   const names = new Set<string>();
   for (const list of ["initContainers", "containers"]) {
     for (const [i, container] of (spec[list] ?? []).entries()) {

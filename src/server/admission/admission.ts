@@ -19,6 +19,7 @@ import { priority } from "./priority.ts";
 import { resourceQuota } from "./resource-quota.ts";
 import { runtimeClass } from "./runtime-class.ts";
 import { serviceAccount } from "./service-account.ts";
+import { storageProtection } from "./storage-protection.ts";
 import { taintNodes } from "./taint-nodes.ts";
 import type { CallOptions } from "./webhooks/call.ts";
 import { mutatingWebhooks, validatingWebhooks } from "./webhooks/webhooks.ts";
@@ -44,6 +45,7 @@ export function admissionPlugins(options: AdmissionOptions): Admission[] {
     priority(reader),
     defaultTolerations,
     defaultStorageClass(reader),
+    storageProtection,
     runtimeClass(reader),
     certificates(options.authorize),
     defaultIngressClass(reader),

@@ -1,0 +1,90 @@
+// Makes volumes for claims of the class `local-path`: a folder of the node on which the claim's first pod runs.
+// The node makes the folder when a pod mounts it, and removes it, with the volume's finalizer, when the volume
+// goes (`node/volumes/local-volumes.ts`).
+import { resource } from "../client/client.ts";
+import type { Draft, KubeObject } from "../kinds/object.ts";
+import { localVolumes } from "../lib/local-volumes.ts";
+import { isStatus } from "../lib/status-error.ts";
+import { provisionedBy, selectedNodeAnnotation } from "./persistent-volume/plan.ts";
+import type { Controller } from "./runtime.ts";
+
+const claims = resource("v1", "persistentvolumeclaims");
+const volumes = resource("v1", "persistentvolumes");
+const classes = resource("storage.k8s.io/v1", "storageclasses");
+const nodes = resource("v1", "nodes");
+
+const hostname = "kubernetes.io/hostname";
+
+/** The volume for a claim on a node whose volumes lie in `directory`. Pure. */
+export function localVolume(
+  claim: KubeObject,
+  storageClass: KubeObject,
+  node: KubeObject,
+  directory: string,
+): Draft {
+  const { metadata, spec } = claim;
+  const name = `pvc-${metadata.uid}`;
+  const values = [node.metadata.labels?.[hostname] ?? node.metadata.name];
+  const matchExpressions = [{ key: hostname, operator: "In", values }];
+  return {
+    apiVersion: "v1",
+    kind: "PersistentVolume",
+    metadata: {
+      name,
+      annotations: { [provisionedBy]: localVolumes.provisioner },
+      finalizers: [localVolumes.finalizer],
+    },
+    spec: {
+      capacity: { storage: spec.resources.requests.storage },
+      accessModes: spec.accessModes,
+      volumeMode: "Filesystem",
+      storageClassName: storageClass.metadata.name,
+      persistentVolumeReclaimPolicy: storageClass["reclaimPolicy"] ?? "Delete",
+      claimRef: {
+        apiVersion: "v1",
+        kind: "PersistentVolumeClaim",
+        namespace: metadata.namespace,
+        name: metadata.name,
+        uid: metadata.uid,
+      },
+      local: { path: `${directory}/${name}_${metadata.namespace}_${metadata.name}` },
+      nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions }] } },
+    },
+  };
+}
+
+export const localPathController: Controller = {
+  name: "local-path",
+  inputs: [
+    { resource: claims },
+    { resource: volumes, keys: () => [] },
+    { resource: classes, keys: () => [] },
+    { resource: nodes, keys: () => [] },
+  ],
+  outputs: [volumes],
+  async reconcile(key, { client, informer, event }) {
+    const [namespace, name] = key.split("/") as [string, string];
+    const claim = informer(claims).get(name, namespace);
+    if (!claim || claim.spec.volumeName || claim.metadata.deletionTimestamp) return;
+    const storageClass = informer(classes).get(claim.spec.storageClassName ?? "");
+    const nodeName = claim.metadata.annotations?.[selectedNodeAnnotation];
+    if (storageClass?.["provisioner"] !== localVolumes.provisioner || !nodeName) return;
+    if (informer(volumes).get(`pvc-${claim.metadata.uid}`)) return;
+    const refuse = (why: string) => event(claim, "Warning", "ProvisioningFailed", why);
+    if (claim.spec.volumeMode === "Block")
+      return refuse("local-path makes file systems, not block devices");
+    const node = informer(nodes).get(nodeName);
+    const directory = node?.metadata.annotations?.[localVolumes.directoryAnnotation];
+    if (!directory) return refuse(`node ${nodeName} keeps no local volumes`);
+    const draft = localVolume(claim, storageClass, node!, directory);
+    await client.create(volumes, draft).catch((error: unknown) => {
+      if (!isStatus(error, "AlreadyExists")) throw error;
+    });
+    event(
+      claim,
+      "Normal",
+      "ProvisioningSucceeded",
+      `Successfully provisioned volume ${draft.metadata!.name}`,
+    );
+  },
+};
