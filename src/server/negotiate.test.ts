@@ -45,3 +45,16 @@ test("nothing acceptable is said so", () => {
     );
   }
 });
+
+test("reviews are neither rows of a table nor metadata, custom objects have no binary form", () => {
+  const binary = "application/vnd.kubernetes.protobuf";
+  const refused = (header: string, forms: object) =>
+    assert.throws(
+      () => negotiate(header, forms),
+      (error) => isStatus(error, "NotAcceptable"),
+    );
+  refused(table, { virtual: true });
+  refused(binary, { custom: true });
+  assert.equal(negotiate(`${table},application/json`, { virtual: true }).as, "object");
+  assert.equal(negotiate(`${binary},application/json`, { custom: true }).format, "json");
+});

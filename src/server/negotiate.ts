@@ -40,12 +40,24 @@ export function acceptClauses(header: string): Clause[] {
   return clauses.filter((clause) => weight(clause) > 0).sort((a, b) => weight(b) - weight(a));
 }
 
-function understand({ mediaType, parameters }: Clause, custom: boolean): Accept | undefined {
+/** What limits the forms of a kind. */
+export interface Forms {
+  /** Objects of custom kinds have no binary form but for their metadata. */
+  custom?: boolean;
+  /** Reviews are neither rows of a table nor metadata. */
+  virtual?: boolean | undefined;
+}
+
+function understand(
+  { mediaType, parameters }: Clause,
+  { custom, virtual }: Forms,
+): Accept | undefined {
   const format = formats[mediaType];
   if (!format) return undefined;
   const { as, g, v } = parameters;
   if (format === "protobuf" && (as === "Table" || (custom && as === undefined))) return undefined;
   if (as === undefined) return { ...plain, format };
+  if (virtual) return undefined;
   if (g !== "meta.k8s.io" || (v !== "v1" && v !== "v1beta1")) return undefined;
   if (as === "Table") return { as: "Table", version: v, format };
   if (as === "PartialObjectMetadata" || as === "PartialObjectMetadataList") {
@@ -62,17 +74,14 @@ export const notAcceptable = (accepted: string[]) =>
 
 const acceptable = ["application/json", "application/yaml"];
 
-/**
- * The first clause we can serve; throws NotAcceptable. Objects of `custom` kinds have no binary form but for
- * their metadata.
- */
-export function negotiate(header: string | undefined, custom = false): Accept {
+/** The first clause we can serve; throws NotAcceptable. */
+export function negotiate(header: string | undefined, forms: Forms = {}): Accept {
   if (header === undefined || header === "" || header === "application/json") return plain;
   for (const clause of acceptClauses(header)) {
-    const accept = understand(clause, custom);
+    const accept = understand(clause, forms);
     if (accept) return accept;
   }
-  throw notAcceptable(custom ? acceptable : [...acceptable, protobufType]);
+  throw notAcceptable(forms.custom ? acceptable : [...acceptable, protobufType]);
 }
 
 /** True when an answer that is no object of a kind, such as a Status, goes out in the binary form. */

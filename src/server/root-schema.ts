@@ -25,8 +25,11 @@ export function rootSchema(kind: Kind, kinds: Kinds): Schema {
   let root = roots.get(schema);
   if (!root) {
     const envelope: Record<string, Schema> = {
-      apiVersion: { type: "string" },
-      kind: { type: "string" },
+      apiVersion: {
+        type: "string",
+        description: "APIVersion defines the version that this object is written in.",
+      },
+      kind: { type: "string", description: "Kind names what this object is, and never changes." },
       metadata: metadataSchema(kinds),
     };
     root = { ...schema, properties: { ...envelope, ...schema.properties } };

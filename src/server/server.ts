@@ -223,7 +223,7 @@ class Server implements ApiServer {
       request,
       info,
       kind: info.kind,
-      accept: negotiate(request.headers["accept"], isCustom(info.kind)),
+      accept: negotiate(request.headers["accept"], { custom: isCustom(info.kind) }),
       options,
       warnings: [],
     };
@@ -236,6 +236,9 @@ class Server implements ApiServer {
 
   async #verb(request: ApiRequest, info: RequestInfo): Promise<ApiResponse> {
     const review = this.plugs.reviews.get(resourceNameOf(info.kind));
+    if (info.kind.virtual && !request.decoded) {
+      negotiate(request.headers["accept"], info.kind);
+    }
     if (review) return review({ server: this, request, info });
     const plugged = this.plugs.subresources.get(`${resourceNameOf(info.kind)}/${info.subresource}`);
     if (plugged) {

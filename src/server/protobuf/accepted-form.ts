@@ -26,6 +26,6 @@ export async function inAcceptedForm(
 ): Promise<ApiResponse> {
   const { accept } = request.headers;
   if (response.object === undefined || response.bytes) return response;
-  if (negotiate(accept, isCustom(kind)).format !== "protobuf") return response;
+  if (negotiate(accept, { custom: isCustom(kind) }).format !== "protobuf") return response;
   return (await protobufAnswer(response)) ?? response;
 }
