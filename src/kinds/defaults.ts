@@ -39,6 +39,9 @@ export const kindDefaults: Record<string, NonNullable<Kind["defaults"]>> = {
   "validatingwebhookconfigurations.admissionregistration.k8s.io":
     admission.validatingWebhookDefaults,
   "mutatingwebhookconfigurations.admissionregistration.k8s.io": admission.mutatingWebhookDefaults,
+  "mutatingadmissionpolicies.admissionregistration.k8s.io": admission.admissionPolicyDefaults,
+  "mutatingadmissionpolicybindings.admissionregistration.k8s.io":
+    admission.admissionPolicyBindingDefaults,
   "validatingadmissionpolicies.admissionregistration.k8s.io": admission.admissionPolicyDefaults,
   "validatingadmissionpolicybindings.admissionregistration.k8s.io":
     admission.admissionPolicyBindingDefaults,

@@ -14,6 +14,7 @@ import { limitRanger } from "./limit-ranger.ts";
 import { namespaceLifecycle } from "./namespace-lifecycle.ts";
 import { objectReader } from "./object-reader.ts";
 import { checkExpressions } from "./policies/check-expressions.ts";
+import { mutatingPolicies } from "./policies/mutating.ts";
 import { validatingPolicies } from "./policies/validating.ts";
 import { priority } from "./priority.ts";
 import { resourceQuota } from "./resource-quota.ts";
@@ -49,6 +50,7 @@ export function admissionPlugins(options: AdmissionOptions): Admission[] {
     runtimeClass(reader),
     certificates(options.authorize),
     defaultIngressClass(reader),
+    mutatingPolicies({ ...options, reader }),
     mutatingWebhooks({ ...options, reader }),
     checkExpressions,
     validatingPolicies({ ...options, reader }),

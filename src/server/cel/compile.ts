@@ -123,8 +123,8 @@ export class CelScope {
     return this;
   }
 
-  /** `results`: the types the expression may have. */
-  compile(expression: string, results: string[]): Compiled {
+  /** `results`: the types the expression may have; absent: any. */
+  compile(expression: string, results?: string[]): Compiled {
     if (expression.length > expressionCharsMax) return { error: "the expression is too long" };
     try {
       const run = this.#environment.parse(expression);
@@ -134,7 +134,8 @@ export class CelScope {
       const checked = run.check();
       if (!checked.valid) return { error: told(checked.error) };
       const resultType = checked.type ?? "dyn";
-      if (!results.includes(resultType) && resultType !== "dyn") {
+      const [outer = ""] = resultType.split("<");
+      if (results && outer !== "dyn" && !results.includes(outer)) {
         return { error: `must evaluate to ${results.join(" or ")}` };
       }
       const cost = estimate(run.ast, this.#schemas);

@@ -5,6 +5,7 @@ import { invalid, type FieldError } from "../../../lib/status-error.ts";
 import type { Admission } from "../../policy.ts";
 import { isAbout } from "../refuse.ts";
 import { compileConditions, policyCompiler, type Report } from "./expressions.ts";
+import { compileMutatingPolicy } from "./mutating.ts";
 import { compilePolicy } from "./validating.ts";
 
 async function checkWebhooks(configuration: KubeObject, report: Report) {
@@ -16,6 +17,7 @@ async function checkWebhooks(configuration: KubeObject, report: Report) {
 }
 
 const checks: Record<string, (object: KubeObject, report: Report) => Promise<unknown>> = {
+  "mutatingadmissionpolicies.admissionregistration.k8s.io": compileMutatingPolicy,
   "validatingadmissionpolicies.admissionregistration.k8s.io": compilePolicy,
   "validatingwebhookconfigurations.admissionregistration.k8s.io": checkWebhooks,
   "mutatingwebhookconfigurations.admissionregistration.k8s.io": checkWebhooks,

@@ -23,7 +23,8 @@ export interface Bindings {
 export type Report = (path: string, expression: string, why: string) => void;
 
 export interface Compiler {
-  compile(path: string, expression: string, results: string[]): CelProgram | undefined;
+  /** `results`: the types the expression may have; absent: any. */
+  compile(path: string, expression: string, results?: string[]): CelProgram | undefined;
 }
 
 /** Compiles for policies; webhooks' conditions know neither parameters nor variables. */

@@ -6,6 +6,7 @@ import { builtinKinds } from "../../../kinds/kinds.ts";
 import { isStatus } from "../../../lib/status-error.ts";
 import { objectReader } from "../object-reader.ts";
 import { checkExpressions } from "./check-expressions.ts";
+import { mutatingPolicies } from "./mutating.ts";
 import { validatingPolicies } from "./validating.ts";
 
 const group = "admissionregistration.k8s.io/v1";
@@ -18,6 +19,7 @@ let cluster: Cluster;
 beforeEach(() => {
   cluster = startCluster({
     admission: (parts) => [
+      mutatingPolicies({ reader: objectReader(parts.store), kinds: builtinKinds() }),
       checkExpressions,
       validatingPolicies({ reader: objectReader(parts.store), kinds: builtinKinds() }),
     ],
@@ -178,4 +180,69 @@ test("a policy that does not compile is refused with the place of the mistake", 
     );
     return true;
   });
+});
+
+async function change(spec: object) {
+  await cluster.client.create(resource(group, "mutatingadmissionpolicies"), {
+    apiVersion: group,
+    kind: "MutatingAdmissionPolicy",
+    metadata: { name: "changes" },
+    spec: { matchConstraints: { resourceRules: [rule] }, reinvocationPolicy: "Never", ...spec },
+  });
+  await cluster.client.create(resource(group, "mutatingadmissionpolicybindings"), {
+    apiVersion: group,
+    kind: "MutatingAdmissionPolicyBinding",
+    metadata: { name: "everywhere" },
+    spec: { policyName: "changes" },
+  });
+}
+
+const applies = (expression: string) => ({
+  patchType: "ApplyConfiguration",
+  applyConfiguration: { expression },
+});
+
+test("a mutating policy lays its configuration over the object, lists by their keys", async () => {
+  await change({
+    mutations: [
+      applies("Object{spec: Object.spec{replicas: object.spec.replicas + 1}}"),
+      applies(
+        `Object{spec: Object.spec{template: Object.spec.template{spec: Object.spec.template.spec{
+          containers: [Object.spec.template.spec.containers{name: "sidecar", image: "mesh"}]
+        }}}}`,
+      ),
+    ],
+  });
+  const { spec } = await deploy(1);
+  assert.equal(spec.replicas, 2);
+  const names = spec.template.spec.containers.map(({ name, image }: any) => `${name}=${image}`);
+  assert.deepEqual(names.sort(), ["main=app", "sidecar=mesh"]);
+});
+
+test("a mutating policy may give a JSON patch, and see what others before it changed", async () => {
+  await change({
+    variables: [{ name: "key", expression: "'/metadata/labels'" }],
+    mutations: [
+      applies("Object{spec: Object.spec{paused: true}}"),
+      {
+        patchType: "JSONPatch",
+        jsonPatch: {
+          expression:
+            "[JSONPatch{op: 'add', path: variables.key, value: {'paused': string(object.spec.paused)}}]",
+        },
+      },
+    ],
+  });
+  const { metadata } = await deploy(1);
+  assert.deepEqual(metadata.labels, { paused: "true" });
+});
+
+test("a mutation that fails refuses the request", async () => {
+  await change({
+    mutations: [applies("Object{spec: Object.spec{replicas: object.nothing.there}}")],
+  });
+  await assert.rejects(
+    deploy(1),
+    /MutatingAdmissionPolicy 'changes' with binding 'everywhere' denied request/,
+  );
 });

@@ -1,25 +1,21 @@
 // ValidatingAdmissionPolicy: what a cluster's owners refuse, said in CEL and judged here, without a webhook
 // (KEP-3488). A policy acts through its bindings. Wording as upstream's.
-import type { Kinds } from "../../../kinds/kinds.ts";
 import type { KubeObject } from "../../../kinds/object.ts";
 import type { CelProgram } from "../../cel/compile.ts";
 import { statusCodes, StatusError, type StatusReason } from "../../../lib/status-error.ts";
 import type { Admission, AdmissionRequest } from "../../policy.ts";
-import type { ObjectReader } from "../object-reader.ts";
 import { refuse } from "../refuse.ts";
-import { isExempt } from "../webhooks/match.ts";
+import { policyCompiler, type Bindings, type Report } from "./expressions.ts";
 import {
-  bindingsOf,
-  compileConditions,
-  conditionsHold,
-  policyCompiler,
-  withVariables,
-  type Bindings,
-  type Condition,
-  type Report,
-} from "./expressions.ts";
-import { matchesResources } from "./match-resources.ts";
-import { paramsOf } from "./params.ts";
+  activePolicies,
+  bindingsFor,
+  compileFrame,
+  firstLineOf,
+  type Active,
+  type Frame,
+  type Misconfigured,
+  type PolicyOptions,
+} from "./policy.ts";
 
 interface Validation {
   expression: string;
@@ -29,21 +25,15 @@ interface Validation {
   messageProgram: CelProgram | undefined;
 }
 
-interface Compiled {
-  conditions: Condition[];
-  variables: Map<string, CelProgram>;
+interface Compiled extends Frame {
   validations: Validation[];
 }
 
 /** Everything a policy says in CEL; `report` is told what does not compile. */
-export async function compilePolicy({ spec }: KubeObject, report: Report): Promise<Compiled> {
+export async function compilePolicy(policy: KubeObject, report: Report): Promise<Compiled> {
   const compiler = await policyCompiler(report);
-  const any = ["bool", "int", "uint", "double", "string", "bytes", "list", "map"];
-  const variables = new Map<string, CelProgram>();
-  for (const [i, { name, expression }] of (spec.variables ?? []).entries()) {
-    const program = compiler.compile(`spec.variables[${i}].expression`, expression, any);
-    if (program) variables.set(name, program);
-  }
+  const { spec } = policy;
+  const frame = compileFrame(compiler, policy);
   const validations = (spec.validations ?? []).flatMap((one: any, i: number) => {
     const at = `spec.validations[${i}]`;
     const program = compiler.compile(`${at}.expression`, one.expression, ["bool"]);
@@ -51,12 +41,11 @@ export async function compilePolicy({ spec }: KubeObject, report: Report): Promi
     const messageProgram = text && compiler.compile(`${at}.messageExpression`, text, ["string"]);
     return program ? [{ ...one, program, messageProgram }] : [];
   });
-  const conditions = compileConditions(compiler, spec.matchConditions, "spec.matchConditions");
   for (const [i, { valueExpression }] of (spec.auditAnnotations ?? []).entries()) {
     const at = `spec.auditAnnotations[${i}].valueExpression`;
     compiler.compile(at, valueExpression, ["string", "null_type"]);
   }
-  return { conditions, variables, validations };
+  return { ...frame, validations };
 }
 
 const compiledPolicies = new WeakMap<KubeObject, Promise<Compiled>>();
@@ -85,24 +74,32 @@ function messageOf(
   return message ?? `failed expression: ${expression.trim()}`;
 }
 
-/** What the policy finds wrong with one set of bindings. Expressions that fail count by its failure policy. */
-function judge(policy: KubeObject, compiled: Compiled, given: Bindings): Violation[] {
-  const fails = policy.spec.failurePolicy !== "Ignore";
+/** What the policy finds wrong for one parameter. Expressions that fail count by its failure policy. */
+function judge(
+  request: AdmissionRequest,
+  active: Active,
+  compiled: Compiled,
+  param?: KubeObject,
+): Violation[] {
+  const fails = active.policy.spec.failurePolicy !== "Ignore";
   const failed = (message: string): Violation[] => (fails ? [{ message, reason: "Invalid" }] : []);
-  const bindings = withVariables(compiled.variables, given);
+  let bindings: Bindings | undefined;
   try {
-    if (!conditionsHold(compiled.conditions, bindings)) return [];
+    bindings = bindingsFor(request, compiled, active.namespaceObject, param);
   } catch (error) {
-    return failed((error as Error).message);
+    return failed(firstLineOf(error));
   }
+  if (!bindings) return [];
+  const given = bindings;
   return compiled.validations.flatMap((validation) => {
     try {
-      if (validation.program.evaluate({ ...bindings }) === true) return [];
+      if (validation.program.evaluate({ ...given }) === true) return [];
     } catch (error) {
-      const [why] = (error as Error).message.split("\n");
-      return failed(`expression '${validation.expression}' resulted in error: ${why}`);
+      return failed(
+        `expression '${validation.expression}' resulted in error: ${firstLineOf(error)}`,
+      );
     }
-    const message = messageOf(validation, bindings);
+    const message = messageOf(validation, given);
     return [{ message, reason: validation.reason ?? "Invalid" }];
   });
 }
@@ -121,61 +118,25 @@ function denied(
   });
 }
 
-export interface PolicyOptions {
-  reader: ObjectReader;
-  kinds: Kinds;
+async function violationsOf(request: AdmissionRequest, active: Active | Misconfigured) {
+  if ("problem" in active) return [{ message: active.problem, reason: "Invalid" }];
+  const compiled = await compiledOf(active.policy);
+  return active.params.flatMap((param) => judge(request, active, compiled, param));
 }
 
-const group = "admissionregistration.k8s.io";
-const bindingsAt = `validatingadmissionpolicybindings.${group}/`;
-const policiesAt = `validatingadmissionpolicies.${group}/`;
-
-export function validatingPolicies(options: PolicyOptions): Admission {
-  const { reader, kinds } = options;
-
-  async function violations(request: AdmissionRequest, policy: KubeObject, binding: KubeObject) {
-    const { paramKind } = policy.spec;
-    const namespaceObject = request.namespace
-      ? await reader.get(`namespaces/${request.namespace}`)
-      : undefined;
-    const labels = namespaceObject?.metadata.labels;
-    const about = [policy.spec.matchConstraints, binding.spec.matchResources];
-    if (!about.every((one) => matchesResources(one, request, labels, kinds))) return [];
-    let params: (KubeObject | undefined)[];
-    try {
-      params = await paramsOf(options, paramKind, binding.spec.paramRef, request.namespace);
-    } catch (error) {
-      if (policy.spec.failurePolicy === "Ignore") return [];
-      return [
-        { message: `failed to configure binding: ${(error as Error).message}`, reason: "Invalid" },
-      ];
-    }
-    const compiled = await compiledOf(policy);
-    return params.flatMap((param) => {
-      const more = { ...(param && { params: param }), ...(namespaceObject && { namespaceObject }) };
-      return judge(policy, compiled, bindingsOf(request, more));
-    });
-  }
-
-  return {
-    name: "ValidatingAdmissionPolicy",
-    async validate(request) {
-      const bindings = await reader.list(bindingsAt);
-      if (bindings.length === 0 || isExempt(request.kind)) return;
-      for (const binding of bindings) {
-        const policy = await reader.get(policiesAt + binding.spec.policyName);
-        if (!policy) continue;
-        const { name } = policy.metadata;
-        const actions: string[] = binding.spec.validationActions ?? [];
-        for (const violation of await violations(request, policy, binding)) {
-          if (actions.includes("Deny"))
-            throw denied(request, name, binding.metadata.name, violation);
-          if (!actions.includes("Warn")) continue;
-          request.warn(
-            `Validation failed for ValidatingAdmissionPolicy '${name}' with binding '${binding.metadata.name}': ${violation.message}`,
-          );
-        }
+export const validatingPolicies = (options: PolicyOptions): Admission => ({
+  name: "ValidatingAdmissionPolicy",
+  async validate(request) {
+    for (const active of await activePolicies(options, "validating", request)) {
+      const [policy, binding] = [active.policy.metadata.name, active.binding.metadata.name];
+      const actions: string[] = active.binding.spec.validationActions ?? [];
+      for (const violation of await violationsOf(request, active)) {
+        if (actions.includes("Deny")) throw denied(request, policy, binding, violation);
+        if (!actions.includes("Warn")) continue;
+        request.warn(
+          `Validation failed for ValidatingAdmissionPolicy '${policy}' with binding '${binding}': ${violation.message}`,
+        );
       }
-    },
-  };
-}
+    }
+  },
+});
