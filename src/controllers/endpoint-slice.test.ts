@@ -119,9 +119,10 @@ test("slices that are as wished stay, others are used again before any is made o
   const [b] = planSlices(service(), [pod("b")], noZone);
   const slice = (name: string, of: object) => ({ ...fixture("EndpointSlice", name, {}), ...of });
   const known = [slice("one", a!), slice("two", { ports: [], endpoints: [] }), slice("three", {})];
-  const plan = planWrites([a!, b!], known);
+  const plan = planWrites([a!, b!], known, []);
   assert.deepEqual(plan, { create: [], update: [{ slice: known[1], to: b }], delete: [known[2]] });
-  assert.deepEqual(planWrites([], []).create, [{ ports: [], endpoints: [] }]);
+  const empty = { ports: [], endpoints: [] };
+  assert.deepEqual(planWrites([], [], [empty]).create, [empty]);
 });
 
 let cluster: Cluster;

@@ -75,9 +75,9 @@ function endpointOf(pod: KubeObject, service: KubeObject, zone: string | undefin
   };
 }
 
-export interface WantedSlice {
+export interface WantedSlice<Endpoint = ReturnType<typeof endpointOf>> {
   ports: object[];
-  endpoints: ReturnType<typeof endpointOf>[];
+  endpoints: Endpoint[];
 }
 
 /** The slices that `service` should have, each within the limit. Pure. */
@@ -126,16 +126,20 @@ function draftOf(service: KubeObject, slice: WantedSlice): Draft {
   };
 }
 
-export interface SlicePlan {
-  create: WantedSlice[];
-  update: { slice: KubeObject; to: WantedSlice }[];
+export interface SlicePlan<Slice> {
+  create: Slice[];
+  update: { slice: KubeObject; to: Slice }[];
   delete: KubeObject[];
 }
 
-/** What to do so that `known` become the `wanted`; a Service without endpoints keeps an empty slice. Pure. */
-export function planWrites(wanted: WantedSlice[], known: KubeObject[]): SlicePlan {
+/** What to do so that `known` become the `wanted`, or the `fallback` when nothing is wanted. Pure. */
+export function planWrites<Slice extends WantedSlice<object>>(
+  wanted: Slice[],
+  known: KubeObject[],
+  fallback: Slice[],
+): SlicePlan<Slice> {
   const spare = [...known];
-  const changed = (wanted.length > 0 ? wanted : [{ ports: [], endpoints: [] }]).filter((slice) => {
+  const changed = (wanted.length > 0 ? wanted : fallback).filter((slice) => {
     const same = spare.findIndex(
       (one) =>
         jsonEqual(one["endpoints"] ?? [], slice.endpoints) &&
@@ -152,7 +156,11 @@ export function planWrites(wanted: WantedSlice[], known: KubeObject[]): SlicePla
   };
 }
 
-async function write(service: KubeObject, plan: SlicePlan, context: ControllerContext) {
+async function write(
+  service: KubeObject,
+  plan: SlicePlan<WantedSlice>,
+  context: ControllerContext,
+) {
   const { client } = context;
   const { namespace, name } = service.metadata;
   const key = `${namespace}/${name}`;
@@ -191,7 +199,10 @@ async function reconcile(key: Key, context: ControllerContext) {
     .informer(endpointSlices)
     .byIndex("service", key)
     .filter(({ metadata }) => metadata.labels?.[managedBy] === manager);
-  await write(service, planWrites(planSlices(service, members, zoneOf), known), context);
+  const wanted = planSlices(service, members, zoneOf);
+  // A Service without endpoints keeps an empty slice.
+  const plan = planWrites(wanted, known, [{ ports: [], endpoints: [] }]);
+  await write(service, plan, context);
 }
 
 /** The Services of which a pod is or was a member. */

@@ -4,6 +4,7 @@ import { daemonSet } from "./daemon-set.ts";
 import { deploymentController } from "./deployment.ts";
 import { disruptionController } from "./disruption.ts";
 import { endpointSliceController } from "./endpoint-slice.ts";
+import { endpointSliceMirroringController } from "./endpoint-slice-mirroring.ts";
 import { endpointsController } from "./endpoints.ts";
 import { eventTtlController } from "./event-ttl.ts";
 import { job } from "./job.ts";
@@ -27,6 +28,7 @@ export const controllers = (ca: () => string): Controller[] => [
   deploymentController,
   disruptionController,
   endpointSliceController,
+  endpointSliceMirroringController,
   endpointsController,
   eventTtlController,
   job,

@@ -8,6 +8,7 @@ import { isStatus } from "../lib/status-error.ts";
 import type { SiteAddresses } from "./site-settings.ts";
 
 const services = resource("v1", "services");
+const endpoints = resource("v1", "endpoints");
 const slices = resource("discovery.k8s.io/v1", "endpointslices");
 const fieldManager = "kerb";
 
@@ -29,6 +30,23 @@ const slice = (namespace: string, service: string, address: string, ports: objec
 
 export const apiServerSlice = (addresses: SiteAddresses, port: number) =>
   slice("default", "kubernetes", addresses.gateway, [{ name: "https", port, protocol: "TCP" }]);
+
+/** For clients older than EndpointSlices. */
+export const apiServerEndpoints = (addresses: SiteAddresses, port: number): Draft => ({
+  apiVersion: "v1",
+  kind: "Endpoints",
+  metadata: {
+    name: "kubernetes",
+    namespace: "default",
+    labels: { "endpointslice.kubernetes.io/skip-mirror": "true" },
+  },
+  subsets: [
+    {
+      addresses: [{ ip: addresses.gateway }],
+      ports: [{ name: "https", port, protocol: "TCP" }],
+    },
+  ],
+});
 
 export const dnsSlice = (addresses: SiteAddresses, port: number) =>
   slice("kube-system", "kube-dns", addresses.gateway, [
@@ -69,6 +87,7 @@ export async function ensureApiServerObjects(
   addresses: SiteAddresses,
   port: number,
 ) {
+  await ensure(client, endpoints, apiServerEndpoints(addresses, port));
   await ensure(client, slices, apiServerSlice(addresses, port));
 }
 
