@@ -79,7 +79,7 @@ async function main() {
   const chosen = all.filter(
     ({ name, tier, file }) =>
       (!values.tier || values.tier.includes(tier)) &&
-      (focus.test(name) || focus.test(file)) &&
+      focus.test(`${file}: ${name}`) &&
       (!values.failing || before[name] !== "passed"),
   );
   if (values.list) return chosen.forEach(({ tier, file, name }) => console.log(tier, file, name));
