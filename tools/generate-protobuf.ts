@@ -58,7 +58,7 @@ function typeOf(type: string, packageName: string): string {
 const zeroUnset = new Set<string>();
 
 const structHead = /^type (\w+) struct \{/;
-const taggedField = /^\t\w+\s+(\S+)\s+`.*json:"[^"]*,omitempty.*protobuf:"\w+,(\d+),opt/;
+const taggedField = /^\t\w+\s+(\S+)\s+`.*json:"[^"]*,omitempty.*protobuf:"\w+,(\d+),(?:opt|rep)/;
 
 function readStructs(file: string, messagePrefix: string) {
   let struct = "";

@@ -26,9 +26,21 @@ export function shortHash(value: unknown, collisions = 0): string {
   return [...String(hash)].map((digit) => alphabet[digit.charCodeAt(0) % alphabet.length]).join("");
 }
 
-export const templatePatch = (template: Record<string, unknown>) => ({
-  spec: { template: { ...template, $patch: "replace" } },
-});
+/** Kubernetes always writes the resources of a container, and it compares revisions byte by byte. */
+const written = (containers: any[] | undefined) =>
+  containers?.map((container) => ({ resources: {}, ...container }));
+
+export function templatePatch(template: Record<string, any>) {
+  const { spec, ...rest } = template;
+  const { containers, initContainers } = spec ?? {};
+  const complete = {
+    ...spec,
+    ...(containers && { containers: written(containers) }),
+    ...(initContainers && { initContainers: written(initContainers) }),
+  };
+  const patch = { spec: { template: { ...rest, spec: complete, $patch: "replace" } } };
+  return JSON.parse(canonical(patch));
+}
 
 export const templateOf = (revision: KubeObject): Record<string, any> => {
   const { $patch: _, ...template } = revision["data"].spec.template;

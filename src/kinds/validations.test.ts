@@ -25,6 +25,16 @@ const cases: [group: string, version: string, plural: string, object: object, er
       "",
       "v1",
       "pods",
+      pod({ securityContext: { sysctls: ["kernel.shmmax", "foo-"].map((name) => ({ name })) } }),
+      [
+        'spec.securityContext.sysctls[1].name: Invalid value: "foo-": must have at most 253 ' +
+          "characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$",
+      ],
+    ],
+    [
+      "",
+      "v1",
+      "pods",
       pod({ containers: [{ name: "UP", image: "x" }] }),
       ['spec.containers[0].name: Invalid value: "UP": a lowercase RFC 1123 label'],
     ],

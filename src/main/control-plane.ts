@@ -152,7 +152,8 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   });
   scope.defer(() => server.close());
   await startCrdController({ store, kinds, clock, log, scope });
-  await bootstrap(server, { securePort: port, apiAddress: addresses.apiServiceIp });
+  const { apiServiceIp: apiAddress, serviceCidr } = addresses;
+  await bootstrap(server, { securePort: port, apiAddress, serviceCidr });
   const publish = () =>
     publishAuthentication(server, { clientCa: pki.ca(), requestHeaderCa: pki.frontProxy().ca });
   const [remotes] = await Promise.all([

@@ -13,7 +13,7 @@ const depthMax = 500;
 
 export interface Document {
   value: any;
-  /** Paths of keys that were given twice. */
+  /** Keys that were given twice, as sentences: by path in JSON, by line in YAML. */
   duplicates: string[];
 }
 
@@ -43,15 +43,20 @@ function parseJson(bytes: Uint8Array): Document {
   }
   const scan = scanJson(text);
   if (scan.depth > depthMax) throw badRequest(`json: exceeded max depth (${depthMax})`);
-  return { value, duplicates: scan.paths };
+  const duplicates = scan.paths.map((path) => `duplicate field ${JSON.stringify(path)}`);
+  return { value, duplicates };
 }
 
 function parseYaml(bytes: Uint8Array): Document {
-  const parsed = parseDocument(textOf(bytes), { uniqueKeys: true });
+  const text = textOf(bytes);
+  const parsed = parseDocument(text, { uniqueKeys: true });
   const duplicates: string[] = [];
   for (const error of parsed.errors) {
     if (error.code !== "DUPLICATE_KEY") throw badRequest(`error parsing YAML: ${error.message}`);
-    duplicates.push(error.message.split("\n")[0]!);
+    const key = /^\s*(["']?)(.*?)\1\s*:/.exec(text.slice(error.pos[0]))?.[2];
+    duplicates.push(
+      `line ${error.linePos![0].line}: key ${JSON.stringify(key)} already set in map`,
+    );
   }
   try {
     return { value: parsed.toJS({ maxAliasCount: 100 }), duplicates };

@@ -12,6 +12,8 @@ export interface BootstrapOptions {
   securePort?: number;
   /** The address of the `kubernetes` Service; by default the first of the service range. */
   apiAddress?: string;
+  /** The range of Services, shown as the ServiceCIDR `kubernetes`. */
+  serviceCidr?: string;
 }
 
 const namespaces = ["default", "kube-system", "kube-public", "kube-node-lease"];
@@ -64,7 +66,14 @@ export async function ensure(server: Pick<ServerHandle, "handle">, path: string,
   }
 }
 
-/** Creates the namespaces and the `kubernetes` Service. */
+const serviceRange = (cidr: string): Draft => ({
+  apiVersion: "networking.k8s.io/v1",
+  kind: "ServiceCIDR",
+  metadata: { name: "kubernetes" },
+  spec: { cidrs: [cidr] },
+});
+
+/** Creates the namespaces, the `kubernetes` Service and the range it is from. */
 export async function bootstrap(
   server: Pick<ServerHandle, "handle">,
   options: BootstrapOptions = {},
@@ -73,4 +82,8 @@ export async function bootstrap(
     namespaces.map((name) => ensure(server, "/api/v1/namespaces", namespace(name))),
   );
   await ensure(server, "/api/v1/namespaces/default/services", apiService(options));
+  if (options.serviceCidr) {
+    const path = "/apis/networking.k8s.io/v1/servicecidrs";
+    await ensure(server, path, serviceRange(options.serviceCidr));
+  }
 }

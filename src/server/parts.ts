@@ -49,13 +49,10 @@ const resizePart: Part = (object, old) => {
   return old;
 };
 
-const approvals = new Set(["Approved", "Denied"]);
-
-/** Approval writes the conditions Approved and Denied; status writes all the others. */
+/** Approval writes all conditions and nothing else. */
 const approvalPart: Part = (object, old) => {
-  const others = (old.status?.conditions ?? []).filter((one: any) => !approvals.has(one.type));
-  const given = (object.status?.conditions ?? []).filter((one: any) => approvals.has(one.type));
-  old.status = { ...old.status, conditions: [...others, ...given] };
+  old.status = { ...old.status };
+  setOrDelete(old.status, "conditions", object.status?.conditions);
   return old;
 };
 

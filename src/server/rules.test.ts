@@ -6,6 +6,7 @@ import { silent } from "../lib/log.ts";
 import { seededRandom } from "../lib/random.ts";
 import { isStatus } from "../lib/status-error.ts";
 import { memoryStore } from "../store/memory.ts";
+import { readDocument } from "./body.ts";
 import { createServer } from "./server.ts";
 
 const server = createServer({
@@ -36,7 +37,7 @@ const problems: [fields: string, warnings: string[]][] = [
   [`"data":{"a":"b"}`, []],
   [`"foo":1`, [`unknown field "foo"`]],
   [`"data":{"a":"b","a":"c"}`, [`duplicate field "data.a"`]],
-  [`"foo":1,"foo":2`, [`duplicate field "foo"`, `unknown field "foo"`]],
+  [`"foo":1,"foo":2`, [`unknown field "foo"`, `duplicate field "foo"`]],
 ];
 
 test("unknown and repeated fields are warned about, refused, or dropped silently", async () => {
@@ -69,6 +70,39 @@ test("values of a wrong type and objects of another kind are refused", async () 
       return true;
     });
   }
+});
+
+test("repeated keys of YAML are told by line", () => {
+  const { duplicates } = readDocument({
+    method: "POST",
+    path: "",
+    query: new URLSearchParams(),
+    headers: { "content-type": "application/yaml" },
+    body: Buffer.from(`a: 1\nspec:\n  foo: x\n  "foo": y\n`),
+    user: { name: "tester", groups: [] },
+    signal: new AbortController().signal,
+  });
+  assert.deepEqual(duplicates, [`line 4: key "foo" already set in map`]);
+});
+
+test("a JSON patch finds the status of a built-in object that has none yet", async () => {
+  const claim = { metadata: { name: "claim" }, spec: {} };
+  const path = "/apis/resource.k8s.io/v1/namespaces/default/resourceclaims";
+  const send = (method: string, at: string, body: unknown, type: string) =>
+    server.handle({
+      method,
+      path: at,
+      query: new URLSearchParams(),
+      headers: { "content-type": type },
+      body: Buffer.from(JSON.stringify(body)),
+      user: { name: "tester", groups: [] },
+      signal: new AbortController().signal,
+    });
+  await send("POST", path, claim, "application/json");
+  const patch = [{ op: "add", path: "/status/allocation", value: {} }];
+  const patchType = "application/json-patch+json";
+  const answer = await send("PATCH", `${path}/claim/status`, patch, patchType);
+  assert.deepEqual(JSON.parse(Buffer.from(answer.bytes!).toString()).status, { allocation: {} });
 });
 
 test("YAML is read as JSON is", async () => {

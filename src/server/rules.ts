@@ -36,8 +36,8 @@ export function typed(kind: Kind, value: unknown): Draft {
 /** Judges unknown and repeated fields by `fieldValidation`: refuse, warn, or drop them silently. */
 function judgeFields(call: Call, duplicates: string[], unknown: string[]) {
   const problems = [
-    ...duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`),
     ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`),
+    ...duplicates,
   ];
   if (problems.length === 0 || call.options.fieldValidation === "Ignore") return;
   if (call.options.fieldValidation === "Warn") {

@@ -91,7 +91,12 @@ async function main() {
   let passed = 0;
   try {
     for (const group of groups(chosen)) {
-      const found = await runGroup(group, { binary, kubeconfig, kubectl, nodes: +values.nodes });
+      const options = { binary, kubeconfig, kubectl, nodes: +values.nodes };
+      const found = await runGroup(group, options);
+      // One that takes too long takes the time of those behind it.
+      for (const test of group.length > 1 ? group : []) {
+        if (!found[test.name]) Object.assign(found, await runGroup([test], options));
+      }
       remember(found, all);
       passed += group.filter(({ name }) => found[name] === "passed").length;
     }

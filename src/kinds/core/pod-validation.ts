@@ -101,6 +101,20 @@ function containerErrors(container: Any, at: string, volumes: Set<string>): Fiel
   return errors;
 }
 
+const sysctlBytesMax = 253;
+const sysctlPattern = /^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$/;
+
+function sysctlErrors(sysctls: Any[], at: string): FieldError[] {
+  return sysctls.flatMap(({ name }, i) => {
+    const field = `${at}[${i}].name`;
+    if (!name) return [required(field)];
+    if (sysctls.findIndex((one) => one["name"] === name) < i) return [duplicate(field, name)];
+    if (name.length <= sysctlBytesMax && sysctlPattern.test(name)) return [];
+    const why = `must have at most ${sysctlBytesMax} characters and match regex ${sysctlPattern.source}`;
+    return [invalidValue(field, name, why)];
+  });
+}
+
 /**
  * Errors of a PodSpec at `at` (`spec`, `spec.template.spec`). `given` names volumes that its pods get from
  * elsewhere, as those of a StatefulSet do.
@@ -130,6 +144,8 @@ export function podSpecErrors(
       names.add(container.name);
     }
   }
+  const sysctls = spec["securityContext"]?.sysctls ?? [];
+  errors.push(...sysctlErrors(sysctls, `${at}.securityContext.sysctls`));
   const policies = ["Always", "OnFailure", "Never"];
   errors.push(...supported(`${at}.restartPolicy`, spec["restartPolicy"], policies));
   if (spec["terminationGracePeriodSeconds"] < 0) {

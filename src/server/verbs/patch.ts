@@ -3,6 +3,7 @@
 import { timestamp } from "../../lib/clock.ts";
 import { isObject } from "../../lib/json.ts";
 import { badRequest, isStatus, StatusError } from "../../lib/status-error.ts";
+import type { Kind } from "../../kinds/kind.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { applyObject } from "../apply/apply.ts";
 import { mediaTypeOf, readDocument, type Document } from "../body.ts";
@@ -29,9 +30,13 @@ function acceptedTypes(call: Call) {
     : [jsonType, mergeType, strategicType, applyType];
 }
 
+/** Built-in objects always have a status to others, though an empty one is not stored. */
+const withStatus = (kind: Kind, present: object) =>
+  kind.subresources.includes("status") && !isCustom(kind) ? { status: {}, ...present } : present;
+
 function patched(call: Call, mediaType: string, present: object, patch: any): any {
   const { kind, core } = call;
-  if (mediaType === jsonType) return jsonPatch(present, patch);
+  if (mediaType === jsonType) return jsonPatch(withStatus(kind, present), patch);
   if (!isObject(patch)) throw badRequest("the patch must be an object");
   if (mediaType === mergeType) return mergePatch(present, patch);
   return strategicMergePatch(present, patch, kind.schema, core.kinds.definition);
