@@ -14,6 +14,11 @@ export const behaviours: Record<string, Partial<Kind>> = {
       pod.status = { phase: "Pending", qosClass: qosClassOf(pod.spec ?? {}) };
     },
   },
+  persistentvolumes: {
+    prepareForCreate: (volume) => {
+      volume.status = { ...volume.status, phase: "Pending" };
+    },
+  },
   persistentvolumeclaims: {
     prepareForCreate: (claim) => {
       claim.status = { phase: "Pending" };

@@ -64,7 +64,7 @@ export interface Kind {
   /** Field selectors beyond metadata.name and metadata.namespace, as dotted paths. */
   selectableFields?: string[];
   /** Selectable fields that lie elsewhere than they say, or read as more than "" when absent. */
-  fieldReads?: Record<string, { path?: string; absent?: string }>;
+  fieldReads?: Record<string, { path?: string; otherwise?: string; absent?: string }>;
   /** The version objects are stored at, when several versions are served. Default: this one. */
   storageVersion?: string;
   /**

@@ -39,7 +39,7 @@ export const namings: Record<string, Naming> = {
   events: {
     shortNames: ["ev"],
     selectableFields: eventFields,
-    fieldReads: { source: { path: "source.component" } },
+    fieldReads: { source: { path: "source.component", otherwise: "reportingComponent" } },
     volatile: true,
   },
   limitranges: { shortNames: ["limits"] },

@@ -115,3 +115,29 @@ test("query options that do not exist are refused", async () => {
     await assert.rejects(create(`"data":{}`, query), (error) => isStatus(error, "Invalid"), query);
   }
 });
+
+test("events are selected by who reports them, whichever API they came by", async () => {
+  const send = (method: string, path: string, query: string, body?: unknown) =>
+    server.handle({
+      method,
+      path,
+      query: new URLSearchParams(query),
+      headers: { "content-type": "application/json" },
+      body: body && Buffer.from(JSON.stringify(body)),
+      user: { name: "tester", groups: [] },
+      signal: new AbortController().signal,
+    } as any);
+  await send("POST", "/apis/events.k8s.io/v1/namespaces/default/events", "", {
+    metadata: { name: "seen" },
+    eventTime: "2020-01-01T00:00:00.000000Z",
+    reportingController: "watcher",
+    reportingInstance: "w-1",
+    action: "Look",
+    reason: "Seen",
+    type: "Normal",
+    regarding: { kind: "Pod", namespace: "default", name: "a" },
+  });
+  const core = "/api/v1/namespaces/default/events";
+  const answer = await send("GET", core, "fieldSelector=source=watcher");
+  assert.match(Buffer.from(answer.bytes!).toString(), /"name":"seen"/);
+});

@@ -13,11 +13,14 @@ export interface Selection {
 
 const alwaysSelectable = ["metadata.name", "metadata.namespace"];
 
-/** The value of a dotted path, as field selectors read it. */
-function fieldOf(object: KubeObject, path: string[], absent: string): string {
-  let value: any = object;
-  for (const step of path) value = value?.[step];
-  return value === undefined || value === null ? absent : String(value);
+/** The value of the first of `paths` that leads to one, as field selectors read it. */
+function fieldOf(object: KubeObject, paths: string[][], absent: string): string {
+  for (const path of paths) {
+    let value: any = object;
+    for (const step of path) value = value?.[step];
+    if (value !== undefined && value !== null && value !== "") return String(value);
+  }
+  return absent;
 }
 
 function fieldsOf(text: string, kind: Kind, labelText: string) {
@@ -29,8 +32,9 @@ function fieldsOf(text: string, kind: Kind, labelText: string) {
           `"${labelText}", field selector "${text}": field label not supported: ${field}`,
       );
     }
-    const { path = field, absent = "" } = kind.fieldReads?.[field] ?? {};
-    return { path: path.split("."), equal: operator !== "!=", value, field, absent };
+    const { path = field, otherwise, absent = "" } = kind.fieldReads?.[field] ?? {};
+    const paths = [path, ...(otherwise ? [otherwise] : [])].map((one) => one.split("."));
+    return { paths, equal: operator !== "!=", value, field, absent };
   });
 }
 
@@ -46,7 +50,7 @@ export function selectionOf(query: URLSearchParams, kind: Kind): Selection | und
     ...(name !== undefined && { name }),
     matches: (object) =>
       fields.every(
-        ({ path, equal, value, absent }) => (fieldOf(object, path, absent) === value) === equal,
+        ({ paths, equal, value, absent }) => (fieldOf(object, paths, absent) === value) === equal,
       ) &&
       (!labels || labels(object.metadata.labels ?? {})),
   };
