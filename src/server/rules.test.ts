@@ -117,7 +117,7 @@ test("query options that do not exist are refused", async () => {
 });
 
 test("events are selected by who reports them, whichever API they came by", async () => {
-  const send = async (method: string, path: string, query: string, body?: unknown) => {
+  const send = async (method: string, path: string, query: string, body?: object) => {
     const request = {
       method,
       path,
