@@ -154,7 +154,7 @@ for (const [version, ask] of [
       ],
       [
         path,
-        { method: "POST", headers: json, body: map("big", { a: "x".repeat(3 << 20) }) },
+        { method: "POST", headers: json, body: map("big", { a: "x".repeat(8 << 20) }) },
         413,
         "RequestEntityTooLarge",
       ],

@@ -8,7 +8,7 @@ export interface Sink {
   /** Undefined when more may be written at once; else a promise of it. */
   write(chunk: Uint8Array): Promise<void> | undefined;
   end(chunk?: Uint8Array): void;
-  /** Once the answer is out, takes no more of the request. */
+  /** Once the answer is out, what still comes of the request is of no use. */
   discardRest(): void;
   destroy(): void;
   onClose(listener: () => void): void;
@@ -56,7 +56,9 @@ export function http1Sink(response: ServerResponse): Sink {
       response.writeHead(code, headers);
       response.flushHeaders();
     },
-    discardRest: () => response.setHeader("connection", "close"),
+    // Closing would reset a caller that still sends, before it has read the answer: the rest is read and
+    // thrown away, for as long as a request may take.
+    discardRest: () => {},
     get closed() {
       return response.destroyed;
     },
