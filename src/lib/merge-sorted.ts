@@ -9,12 +9,16 @@ export function* mergeSorted<T>(
     const heads = iterators.map((iterator) => iterator.next());
     for (;;) {
       let least = -1;
+      let open = 0;
       for (const [i, head] of heads.entries()) {
         if (head.done) continue;
+        open += 1;
         if (least < 0 || compare(head.value, heads[least]!.value) < 0) least = i;
       }
       if (least < 0) return;
       yield heads[least]!.value;
+      // Most often all but one are empty.
+      if (open === 1) return yield* { [Symbol.iterator]: () => iterators[least]! };
       heads[least] = iterators[least]!.next();
     }
   } finally {

@@ -1,6 +1,6 @@
 // Who is told of changes. Listeners are kept by the resource they follow, so a change to one resource costs
 // nothing to those who follow others.
-import { resourceOf } from "./log-reader.ts";
+import { resourceOf } from "./keys.ts";
 import type { StoreEvent } from "./store.ts";
 
 type Listener = (events: StoreEvent[]) => void;

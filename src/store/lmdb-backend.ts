@@ -15,6 +15,9 @@ import { StoreFull } from "./store.ts";
 const revisionBytes = 8;
 /** ENOSPC, EDQUOT, EFBIG and MDB_MAP_FULL. */
 const fullCodes = new Set([28, 122, 27, -30792]);
+
+export const isFullDisk = (error: any) => error?.code === "ENOSPC" || error?.code === "EDQUOT";
+
 /** A write cut short by a full disk is told as EIO; below this much room it was that. */
 const roomBytesMin = 2 ** 20;
 

@@ -1,14 +1,20 @@
-// The durable store of one site: a LogStore over LMDB, with what is volatile in memory and saved seldom.
+// The durable store of one site: a LogStore over a journal over LMDB, with what is volatile in memory and
+// saved seldom.
 import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { lockData } from "./data-lock.ts";
-import { LmdbBackend } from "./lmdb-backend.ts";
+import { JournalBackend, journalBytes } from "./journal.ts";
+import { noJournalDisk, openJournalDisk } from "./journal-disk.ts";
+import type { JournalDisk } from "./journal-disk.ts";
+import { isFullDisk, LmdbBackend } from "./lmdb-backend.ts";
 import { LogStore } from "./log-store.ts";
 import { MemoryBackend } from "./memory.ts";
 import type { Store } from "./store.ts";
 
-const format = 1;
+/** 2 since there is a journal. */
+const format = 2;
 const mapBytesDefault = 256 * 2 ** 20;
 const volatileFlushMs = 10 * 60_000;
 
@@ -34,12 +40,12 @@ export async function openLmdbStore(directory: string, options: LmdbOptions): Pr
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const unlock = await lockData(directory);
   try {
-    const durable = new LmdbBackend(directory, options.mapBytes ?? mapBytesDefault);
+    const tree = new LmdbBackend(directory, options.mapBytes ?? mapBytesDefault);
     try {
-      await checkFormat(durable, directory);
-      return await storeOver(durable, options, unlock);
+      await checkFormat(tree, directory);
+      return await storeOver(tree, directory, options, unlock);
     } catch (error) {
-      await durable.close();
+      await tree.close();
       throw error;
     }
   } catch (error) {
@@ -48,35 +54,53 @@ export async function openLmdbStore(directory: string, options: LmdbOptions): Pr
   }
 }
 
-async function checkFormat(durable: LmdbBackend, directory: string) {
-  const found = durable.meta("format");
-  if (found !== undefined && found > format) throw new NewerData(directory, found);
-  if (found === undefined) await durable.setFormat(format);
+async function checkFormat(tree: LmdbBackend, directory: string) {
+  const found = tree.meta("format") ?? 0;
+  if (found > format) throw new NewerData(directory, found);
+  if (found < format) await tree.setFormat(format);
+}
+
+/** A site whose disk is full must start all the same: it writes to the tree alone then. */
+async function openDisks(directory: string, log: Log): Promise<[JournalDisk, JournalDisk]> {
+  const openOne = (name: string) => openJournalDisk(join(directory, name), journalBytes);
+  try {
+    return [await openOne("journal-0"), await openOne("journal-1")];
+  } catch (error) {
+    if (!isFullDisk(error)) throw error;
+    log.warn("there is no room for a journal: writes are slower", { directory });
+    return [noJournalDisk, noJournalDisk];
+  }
 }
 
 async function storeOver(
-  durable: LmdbBackend,
+  tree: LmdbBackend,
+  directory: string,
   { clock, log }: LmdbOptions,
   unlock: () => Promise<void>,
 ): Promise<Store> {
   const volatile = new MemoryBackend();
-  await volatile.commit({ changes: durable.savedVolatile() });
+  await volatile.commit({ changes: tree.savedVolatile() });
+  const compacted = tree.meta("compacted") ?? 0;
+  const disks = await openDisks(directory, log);
+  // What compaction took away was in the tree.
+  const carried = Math.max(tree.lastRevision(), compacted);
+  const durable = await JournalBackend.open({ tree, disks, carried, clock, log });
   const store: LogStore = new LogStore({
     durable,
     volatile,
-    revision: Math.max(durable.lastRevision(), durable.meta("ceiling") ?? 0),
-    compacted: durable.meta("compacted") ?? 0,
-    volatileResources: durable.meta("volatile")?.split(" ").filter(Boolean) ?? [],
+    revision: Math.max(durable.last ?? carried, tree.meta("ceiling") ?? 0),
+    compacted,
+    volatileResources: tree.meta("volatile")?.split(" ").filter(Boolean) ?? [],
     beforeClose: async () => {
       stopFlushing();
       const { volatile: resources } = store.facts();
       const facts = { ceiling: store.revision(), volatile: resources };
-      await durable.saveVolatile(store.volatileChanges(), facts);
+      await tree.saveVolatile(store.volatileChanges(), facts);
     },
     afterClose: unlock,
   });
   const stopFlushing = clock.every(volatileFlushMs, () => {
-    durable.saveVolatile(store.volatileChanges(), store.facts()).catch((error: Error) => {
+    tree.saveVolatile(store.volatileChanges(), store.facts()).catch((error: Error) => {
       log.error("volatile objects were not saved", { error: error.message });
     });
   });

@@ -8,15 +8,10 @@ import { mergeSorted } from "../lib/merge-sorted.ts";
 import type { Backend } from "./backend.ts";
 import { Blocks } from "./blocks.ts";
 import type { Change, Head } from "./change.ts";
+import { byKey, without } from "./keys.ts";
 import { RecentValues } from "./recent-values.ts";
 import { Compacted } from "./store.ts";
 import type { Entry, ListOptions, Page, StoreEvent } from "./store.ts";
-
-/** `pods/` of `pods/default/web`. */
-export const resourceOf = (key: string) => key.slice(0, key.indexOf("/") + 1);
-
-const byKey = ([a]: [string, ...unknown[]], [b]: [string, ...unknown[]]) =>
-  a < b ? -1 : a > b ? 1 : 0;
 
 /** An event that reads what was there before only when asked: most watchers never look. */
 class LogEvent implements StoreEvent {
@@ -147,11 +142,9 @@ export class LogReader {
   }
 
   #keysAt(prefix: string, after: string | undefined, undone: Map<string, number>) {
-    const sources: Iterable<[string, number]>[] = this.#backends
-      .filter((backend) => backend.count(prefix, after) > 0)
-      .map((backend) => backend.keys(prefix, after));
+    const sources = this.#backends.map((backend) => backend.keys(prefix, after));
     if (undone.size === 0) return mergeSorted(sources, byKey);
-    const kept = sources.map((keys) => without(keys, undone));
+    const kept = sources.map((keys) => without(keys, (key) => undone.has(key)));
     const back = [...undone].filter(([key, at]) => at > 0 && (after === undefined || key > after));
     return mergeSorted([...kept, back.sort(byKey)], byKey);
   }
@@ -168,8 +161,4 @@ export class LogReader {
     for (const [key, revision] of undone) if (key > after && revision > 0) count += 1;
     return count;
   }
-}
-
-function* without(keys: Iterable<[string, number]>, undone: Map<string, number>) {
-  for (const entry of keys) if (!undone.has(entry[0])) yield entry;
 }

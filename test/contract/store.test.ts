@@ -62,7 +62,7 @@ test("data of a newer Kerb are refused, naming both formats", async () => {
   await backend.setFormat(7);
   await backend.close();
   await assert.rejects(openAt("newer"), (error: Error) => {
-    return error instanceof NewerData && /format 7.* up to 1/.test(error.message);
+    return error instanceof NewerData && /format 7.* up to 2/.test(error.message);
   });
 });
 
