@@ -19,7 +19,7 @@ import { Overlay } from "./overlay.ts";
 /** Of each file. */
 export const journalBytes = 4 * 2 ** 20;
 /** A file is carried when it is this full: there is room for what comes before the other is free. */
-const carryShare = 1 / 2;
+const carryShare = 3 / 4;
 /** Changes that no other follows wait this long for company. */
 const carryMs = 30_000;
 /** Changes carried by one transaction: bounds the time it holds the process up. */
@@ -40,6 +40,8 @@ export class JournalBackend implements Backend {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #overlay = new Overlay();
+  /** Values of a group that has grown so large that the journal would not make it faster. */
+  readonly #bytesMax: number;
   #active: 0 | 1 = 0;
   #at = 0;
   #appending: Promise<void> = Promise.resolve();
@@ -51,6 +53,7 @@ export class JournalBackend implements Backend {
   private constructor({ tree, disks, clock, log }: JournalOptions) {
     this.#tree = tree;
     this.#disks = disks;
+    this.#bytesMax = disks[0].bytes / 32;
     this.#clock = clock;
     this.#log = log;
   }
@@ -114,11 +117,12 @@ export class JournalBackend implements Backend {
   async commit(commit: Commit) {
     const { changes = [], removed, compacted, facts } = commit;
     if (this.#stuck) await this.#carry();
-    const record = removed || compacted !== undefined || facts ? undefined : encodeRecord(changes);
-    if (!record || record.length > this.#disks[0].bytes) {
+    const bytes = changes.reduce((sum, { value }) => sum + value.length, 0);
+    if (removed || compacted !== undefined || facts || bytes > this.#bytesMax) {
       await this.#carry();
       return this.#tree.commit(commit);
     }
+    const record = encodeRecord(changes);
     while (this.#at + record.length > this.#disks[this.#active].bytes) await this.#carry();
     await (this.#appending = this.#append(record, changes));
     if (this.#at >= this.#disks[0].bytes * carryShare && !this.#carrying) this.#carryInBackground();
