@@ -13,7 +13,7 @@ import { MemoryBackend } from "./memory.ts";
 import { StoreFull } from "./store.ts";
 
 const sectorBytes = 512;
-const diskBytes = 8 * blockBytes;
+const diskBytes = 24 * blockBytes;
 
 const turns = async (count: number) => {
   for (let turn = 0; turn < count; turn++) await Promise.resolve();
@@ -88,12 +88,12 @@ const sorted = (revisions: Iterable<number>) => [...revisions].sort((a, b) => a 
 const lives = fc.array(
   fc.record({
     /** Sizes of the changes of each commit. */
-    commits: fc.array(fc.array(fc.integer({ min: 0, max: 9000 }), { minLength: 1, maxLength: 4 }), {
-      maxLength: 12,
+    commits: fc.array(fc.array(fc.integer({ min: 0, max: 7000 }), { minLength: 1, maxLength: 4 }), {
+      maxLength: 30,
     }),
     compacts: fc.boolean(),
     stallAfter: fc.integer({ min: 0, max: 6 }),
-    last: fc.integer({ min: 0, max: 9000 }),
+    last: fc.integer({ min: 0, max: 7000 }),
     sectors: fc.array(fc.boolean(), { minLength: 30, maxLength: 30 }),
   }),
   { minLength: 1, maxLength: 6 },

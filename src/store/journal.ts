@@ -53,7 +53,7 @@ export class JournalBackend implements Backend {
   private constructor({ tree, disks, clock, log }: JournalOptions) {
     this.#tree = tree;
     this.#disks = disks;
-    this.#bytesMax = disks[0].bytes / 32;
+    this.#bytesMax = disks[0].bytes / 16;
     this.#clock = clock;
     this.#log = log;
   }
