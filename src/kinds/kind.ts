@@ -43,6 +43,19 @@ export interface Change {
   subresource: string;
 }
 
+/** How a kind of a CustomResourceDefinition reads what may have been stored by an older one. */
+export interface StoredForm {
+  /** What lies at this version and was written after this revision is complete as it lies. */
+  completeAfter: number;
+  /**
+   * The object, the caller's own, as this version shows it: pruned and defaulted. It is of this
+   * version, or of any when there is no `convert`.
+   */
+  read(object: KubeObject): KubeObject;
+  /** Converts by asking somebody else, all at once. Rejects with a StatusError. */
+  convert?: (objects: KubeObject[], apiVersion: string) => Promise<KubeObject[]>;
+}
+
 /** A served resource at one version. */
 export interface Kind {
   group: string;
@@ -90,6 +103,8 @@ export interface Kind {
     fromStored: (object: KubeObject) => KubeObject;
     toStored: (object: KubeObject) => KubeObject;
   };
+  /** Instead of `convert`: for kinds that change while the server runs. */
+  storedForm?: StoredForm;
 }
 
 export const apiVersionOf = (kind: { group: string; version: string }) =>

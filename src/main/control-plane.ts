@@ -20,6 +20,7 @@ import { startAggregation } from "../server/aggregation/aggregation.ts";
 import { publishAuthentication } from "../server/aggregation/publish-authentication.ts";
 import { dialService } from "../server/aggregation/route.ts";
 import { bootstrap } from "../server/bootstrap.ts";
+import { webhookConversion } from "../server/extensions/conversion.ts";
 import { crdAdmission } from "../server/extensions/crd-admission.ts";
 import { startCrdController } from "../server/extensions/crd-controller.ts";
 import { listen } from "../server/http/listener.ts";
@@ -151,7 +152,9 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
     nodeConnector: options.nodeConnector,
   });
   scope.defer(() => server.close());
-  await startCrdController({ store, kinds, clock, log, scope });
+  const dial = (service: Parameters<typeof dialService>[1]) => dialService(server, service);
+  const convert = webhookConversion({ clock, random, dialService: dial });
+  await startCrdController({ store, kinds, clock, log, scope, convert });
   const { apiServiceIp: apiAddress, serviceCidr } = addresses;
   await bootstrap(server, { securePort: port, apiAddress, serviceCidr });
   const publish = () =>

@@ -32,7 +32,7 @@ function urlErrors(url: string, at: string): FieldError[] {
   return search ? refuse("query parameters are not permitted in the URL") : [];
 }
 
-function clientErrors(config: any, at: string): FieldError[] {
+export function clientErrors(config: any, at: string): FieldError[] {
   const { url, service } = config ?? {};
   if ((url === undefined) === (service === undefined)) {
     return [required(at, "exactly one of url or service is required")];

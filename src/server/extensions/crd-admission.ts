@@ -18,6 +18,8 @@ export function defaultCrd(crd: Crd) {
     names.listKind ??= `${names.kind}List`;
   }
   spec.conversion ??= { strategy: "None" };
+  const service = spec.conversion.webhook?.clientConfig?.service;
+  if (service) service.port ??= 443;
   if (metadata.deletionTimestamp || metadata.finalizers?.includes(cleanupFinalizer)) return;
   metadata.finalizers = [...(metadata.finalizers ?? []), cleanupFinalizer];
 }

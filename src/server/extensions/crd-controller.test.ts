@@ -9,6 +9,7 @@ import { memoryStore } from "../../store/memory.ts";
 import { encodeBody } from "../encode.ts";
 import { cleanupFinalizer, conditionOf, crdPrefix, type Crd } from "./crd.ts";
 import { defaultCrd } from "./crd-admission.ts";
+import type { Convert } from "./conversion.ts";
 import { startCrdController } from "./crd-controller.ts";
 import { backupCrd } from "./test-crd.ts";
 
@@ -19,7 +20,8 @@ async function setUp(crds: Crd[] = []) {
   const store = memoryStore();
   const kinds = new Kinds();
   for (const crd of crds) await put(crd);
-  await startCrdController({ store, kinds, clock: new FakeClock(), log: silent, scope });
+  const convert: Convert = async (_crd, objects) => objects;
+  await startCrdController({ store, kinds, clock: new FakeClock(), log: silent, scope, convert });
 
   async function put(crd: Crd) {
     defaultCrd(crd);

@@ -14,6 +14,8 @@ import { prefixOf } from "../stored.ts";
 import { cleanupFinalizer, crdHasRules, crdPrefix, isTrue, type Crd } from "./crd.ts";
 import { statusOfCrd, takenNames, terminatingStatus } from "./crd-status.ts";
 import { kindsOfCrd } from "./crd-to-kinds.ts";
+import { withStoredForms } from "./stored-form.ts";
+import type { Convert } from "./conversion.ts";
 import { deleteInstances } from "./delete-instances.ts";
 
 /** How long a write that failed for no reason of its own waits before it is tried again. */
@@ -25,6 +27,8 @@ export interface CrdControllerOptions {
   clock: Clock;
   log: Log;
   scope: Scope;
+  /** Asks the webhook of a definition that has one. */
+  convert: Convert;
 }
 
 /**
@@ -126,7 +130,7 @@ class CrdController {
     const from = { spec: crd.spec, names: crd.status?.acceptedNames, deletionTimestamp };
     const before = this.#served.get(name);
     if (!isTrue(crd.status, "Established") || jsonEqual(before?.from, from)) return;
-    const next = kindsOfCrd(crd);
+    const next = withStoredForms(crd, kindsOfCrd(crd), this.#options);
     for (const old of before?.kinds ?? []) {
       if (!next.some((kind) => kind.version === old.version && kind.kind === old.kind)) {
         kinds.remove(old);

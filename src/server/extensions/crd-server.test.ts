@@ -23,7 +23,7 @@ async function setUp() {
   const clock = new FakeClock();
   const parts = { store, kinds, clock, log: silent };
   const server = createServer({ ...parts, random: seededRandom(1), admission: [crdAdmission] });
-  await startCrdController({ ...parts, scope });
+  await startCrdController({ ...parts, scope, convert: async (_crd, objects) => objects });
   const send = (method: string, path: string, body?: object, type = "application/json") => {
     const url = new URL(path, "http://server");
     return server.handle({

@@ -45,7 +45,7 @@ function kindOfVersion(crd: Crd, version: CrdVersion, storageVersion: string): K
     categories: names.categories ?? [],
     namespaced: spec.scope === "Namespaced",
     verbs: metadata.deletionTimestamp ? verbs.filter((verb) => verb !== "create") : verbs,
-    schema: rootSchema(version.schema?.openAPIV3Schema ?? {}),
+    schema: schemaOfVersion(version),
     columns: columnsOfVersion(version),
     subresources: [...(status ? ["status"] : []), ...(scale ? ["scale"] : [])],
     storageVersion,
@@ -114,3 +114,11 @@ function withEmbedded(schema: Schema): Schema {
   out.required = [...new Set([...(schema.required ?? []), "apiVersion", "kind"])];
   return out;
 }
+
+/** One and the same for the same version, since what is made of a schema is remembered by it. */
+export function schemaOfVersion(version: CrdVersion): Schema {
+  let schema = schemas.get(version);
+  if (!schema) schemas.set(version, (schema = rootSchema(version.schema?.openAPIV3Schema ?? {})));
+  return schema;
+}
+const schemas = new WeakMap<CrdVersion, Schema>();

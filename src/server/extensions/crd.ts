@@ -1,6 +1,7 @@
 // CustomResourceDefinition, as far as the server reads it (apiextensions.k8s.io/v1).
 import type { KubeObject } from "../../kinds/object.ts";
 import type { Schema } from "../../kinds/schema.ts";
+import type { ClientConfig } from "../admission/webhooks/configuration.ts";
 import { hasRules } from "./validation-rules.ts";
 
 export interface CrdNames {
@@ -38,6 +39,11 @@ export interface CrdVersion {
   selectableFields?: { jsonPath: string }[];
 }
 
+export interface Conversion {
+  strategy: string;
+  webhook?: { clientConfig?: ClientConfig; conversionReviewVersions?: string[] };
+}
+
 export interface CrdCondition {
   type: string;
   status: "True" | "False" | "Unknown";
@@ -58,7 +64,7 @@ export interface Crd extends KubeObject {
     scope: "Namespaced" | "Cluster";
     names: CrdNames;
     versions: CrdVersion[];
-    conversion?: { strategy: string; webhook?: object };
+    conversion?: Conversion;
     preserveUnknownFields?: boolean;
   };
   status?: CrdStatus | undefined;

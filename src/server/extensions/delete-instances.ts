@@ -1,11 +1,13 @@
 // The objects of a definition that is being deleted go first, each as if its own deletion had been
 // asked for.
 import type { Kind } from "../../kinds/kind.ts";
+import type { KubeObject } from "../../kinds/object.ts";
+import { parseShared } from "../../lib/parse-shared.ts";
 import { RevisionMismatch, type Entry, type Store } from "../../store/store.ts";
 import type { DeletionOptions } from "../deletion-options.ts";
 import { markDeleted } from "../deletion.ts";
 import { encodeBody, reopenBody } from "../encode.ts";
-import { fromStored, ownCopy, prefixOf, toStored } from "../stored.ts";
+import { prefixOf } from "../stored.ts";
 
 const options: DeletionOptions = {
   gracePeriodSeconds: undefined,
@@ -32,8 +34,9 @@ export async function deleteInstances(store: Store, kind: Kind, now: string): Pr
 
 /** True when the object remains. */
 async function deleteOne(store: Store, kind: Kind, entry: Entry, now: string): Promise<boolean> {
-  if (fromStored(kind, entry.value).metadata.deletionTimestamp) return true;
-  const object = ownCopy(kind, entry.value);
+  // As it lies, at whatever version: only its metadata matters and changes.
+  const object = structuredClone(parseShared<KubeObject>(entry.value));
+  if (object.metadata.deletionTimestamp) return true;
   const verdict = markDeleted(kind, object, options, now);
   try {
     if (verdict === "gone") {
@@ -41,7 +44,7 @@ async function deleteOne(store: Store, kind: Kind, entry: Entry, now: string): P
       return false;
     }
     if (verdict === "marked") {
-      await store.update(entry.key, entry.revision, encodeBody(toStored(kind, object)));
+      await store.update(entry.key, entry.revision, encodeBody(object));
     }
     return true;
   } catch (error) {

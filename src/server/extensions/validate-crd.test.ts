@@ -1,3 +1,4 @@
+import type { ClientConfig } from "../admission/webhooks/configuration.ts";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Schema } from "../../kinds/schema.ts";
@@ -16,6 +17,11 @@ const withSpec = (spec: unknown) =>
   withSchema({ type: "object", properties: { spec } as Record<string, Schema> });
 const lines = (crd: Crd, old?: Crd) =>
   validateCrd(crd, old).map(({ field, message }) => `${field}: ${message}`);
+
+const webhook = (clientConfig: ClientConfig, conversionReviewVersions: string[]) => ({
+  strategy: "Webhook",
+  webhook: { clientConfig, conversionReviewVersions },
+});
 
 test("a definition as people write them is valid", () => {
   assert.deepEqual(lines(backupCrd()), []);
@@ -126,8 +132,18 @@ test("names, group, scope and versions are checked", () => {
       /must contain unique version names$/,
     ],
     [
-      backupCrd({ conversion: { strategy: "Webhook" } }),
-      /^spec.conversion.strategy: Invalid value: "Webhook": conversion webhooks are not supported/,
+      backupCrd({
+        conversion: { strategy: "Webhook", webhook: { conversionReviewVersions: ["v1"] } },
+      }),
+      /^spec.conversion.webhook.clientConfig: Required value: required when strategy is set to/,
+    ],
+    [
+      backupCrd({ conversion: webhook({ url: "https://127.0.0.1" }, ["v7"]) }),
+      /^spec.conversion.webhook.conversionReviewVersions: Invalid value: \["v7"\]: must include at/,
+    ],
+    [
+      backupCrd({ conversion: webhook({}, ["v1"]) }),
+      /^spec.conversion.webhook.clientConfig: Required value: exactly one of url or service is/,
     ],
     [
       backupCrd({ preserveUnknownFields: true }),

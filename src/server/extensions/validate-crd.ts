@@ -1,9 +1,10 @@
-// What a CustomResourceDefinition must be, in the words of apiextensions-apiserver. What Kerb does
-// not do is refused by name (conversion webhooks). CEL is loaded when there are rules.
+// What a CustomResourceDefinition must be, in the words of apiextensions-apiserver. CEL is loaded when there are rules.
 import type { Schema } from "../../kinds/schema.ts";
 import { jsonEqual } from "../../lib/json.ts";
 import type { FieldError } from "../../lib/status-error.ts";
-import { isTrue, type Crd, type CrdNames, type CrdVersion } from "./crd.ts";
+import { reviewVersions } from "./conversion.ts";
+import { clientErrors } from "../../kinds/admissionregistration/validation.ts";
+import { isTrue, type Conversion, type Crd, type CrdNames, type CrdVersion } from "./crd.ts";
 import { rootSchema } from "./crd-to-kinds.ts";
 import { forbiddenField, invalidField, requiredField, unsupportedField } from "./field-errors.ts";
 import { structuralErrors } from "./structural-schema.ts";
@@ -212,8 +213,7 @@ function conversionErrors({ spec }: Crd): FieldError[] {
   const at = "spec.conversion";
   const strategy = spec.conversion?.strategy ?? "None";
   if (strategy === "Webhook") {
-    const why = "conversion webhooks are not supported by this version of Kerb";
-    errors.push(invalidField(`${at}.strategy`, strategy, why));
+    errors.push(...webhookErrors(spec.conversion?.webhook, `${at}.webhook`));
   } else if (strategy !== "None") {
     errors.push(unsupportedField(`${at}.strategy`, strategy, ["None", "Webhook"]));
   } else if (spec.conversion?.webhook) {
@@ -225,6 +225,22 @@ function conversionErrors({ spec }: Crd): FieldError[] {
       "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in " +
       "spec.versions[*].schema instead";
     errors.push(invalidField("spec.preserveUnknownFields", true, why));
+  }
+  return errors;
+}
+
+function webhookErrors(webhook: Conversion["webhook"], at: string): FieldError[] {
+  const { clientConfig, conversionReviewVersions: versions = [] } = webhook ?? {};
+  const errors: FieldError[] = [];
+  if (!clientConfig) {
+    errors.push(requiredField(`${at}.clientConfig`, "required when strategy is set to Webhook"));
+  } else errors.push(...clientErrors(clientConfig, `${at}.clientConfig`));
+  const path = `${at}.conversionReviewVersions`;
+  if (versions.length === 0) {
+    errors.push(requiredField(path, ""));
+  } else if (!versions.some((version) => reviewVersions.includes(version))) {
+    const why = `must include at least one of ${reviewVersions.join(", ")}`;
+    errors.push(invalidField(path, versions, why));
   }
   return errors;
 }

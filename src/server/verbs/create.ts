@@ -12,7 +12,7 @@ import { trackFields } from "../managed.ts";
 import type { ApiResponse } from "../request.ts";
 import { respondObject, respondStored } from "../respond.ts";
 import { complete, decodeObject, validate } from "../rules.ts";
-import { keyOf, resourceNameOf, toStored } from "../stored.ts";
+import { keyOf, readAhead, resourceNameOf, toStored } from "../stored.ts";
 
 /** Characters of a generated suffix, and the longest name it may make; as upstream. */
 const suffixLength = 5;
@@ -89,11 +89,12 @@ async function store(call: Call, object: KubeObject): Promise<ApiResponse> {
     if (await core.store.get(key)) throw taken(call, metadata.name);
     return respondObject(call, 201, object);
   }
-  const stored = toStored(kind, object);
+  const stored = await toStored(kind, object);
   const options = kind.volatile ? { volatile: true } : undefined;
   const entry = await core.store.create(key, encodeBody(stored), options);
   stored.metadata = { ...stored.metadata, resourceVersion: String(entry.revision) };
   rememberParsed(entry.value, stored);
+  await readAhead(kind, [entry.value]);
   return respondStored(call, 201, entry.value);
 }
 

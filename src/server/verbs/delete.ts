@@ -13,7 +13,7 @@ import { markDeleted } from "../deletion.ts";
 import { encodeBody, reopenBody } from "../encode.ts";
 import type { ApiResponse } from "../request.ts";
 import { respondStored, respondWith } from "../respond.ts";
-import { fromStored, ownCopy, toStored } from "../stored.ts";
+import { fromStored, ownCopy, readAhead, toStored } from "../stored.ts";
 import { existing, notFoundError } from "./get.ts";
 import { conflictOf } from "./modify.ts";
 import { remove } from "./remove.ts";
@@ -51,10 +51,14 @@ async function attempt(call: Call, entry: Entry, options: DeletionOptions): Prom
   const verdict = markDeleted(kind, own, options, timestamp(core.clock.now()));
   if (call.options.dryRun || verdict === "unchanged") return { entry, gone: verdict === "gone" };
   if (verdict === "gone") {
-    return { entry: await remove(call, entry, old, reopenBody(entry.value)), gone: true };
+    const gone = await remove(call, entry, old, reopenBody(entry.value));
+    await readAhead(kind, [gone.value]);
+    return { entry: gone, gone: true };
   }
-  const body = encodeBody(toStored(kind, own));
-  return { entry: await core.store.update(entry.key, entry.revision, body), gone: false };
+  const body = encodeBody(await toStored(kind, own));
+  const marked = await core.store.update(entry.key, entry.revision, body);
+  await readAhead(kind, [marked.value]);
+  return { entry: marked, gone: false };
 }
 
 /** Deletes or marks the object in `from`, or the one the call names. */
@@ -71,6 +75,7 @@ export async function deleteObject(
       if (!(error instanceof RevisionMismatch)) throw error;
       if (!error.current) throw notFoundError(call);
       entry = error.current;
+      await readAhead(call.kind, [entry.value]);
     }
   }
 }

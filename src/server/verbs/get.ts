@@ -4,7 +4,7 @@ import type { Call } from "../core.ts";
 import { parseRevision, tooLargeRevision } from "../list-options.ts";
 import type { ApiResponse } from "../request.ts";
 import { respondStored } from "../respond.ts";
-import { keyOf } from "../stored.ts";
+import { keyOf, readAhead } from "../stored.ts";
 
 export const notFoundError = ({ kind, info }: Call, name = info.name ?? "") =>
   notFound({ group: kind.group, resource: kind.plural }, name);
@@ -14,6 +14,7 @@ export async function existing(call: Call) {
   const { core, kind, info } = call;
   const entry = await core.store.get(keyOf(kind, info.namespace, info.name!));
   if (!entry) throw notFoundError(call);
+  await readAhead(kind, [entry.value]);
   return entry;
 }
 

@@ -18,7 +18,7 @@ import { partialOf } from "../partial.ts";
 import { listInProtobuf } from "./list-protobuf.ts";
 import { respondWith } from "../respond.ts";
 import { selectionOf, type Selection } from "../selection.ts";
-import { fromStored, keyOf, prefixOf, shownBytes } from "../stored.ts";
+import { fromStored, keyOf, prefixOf, readAhead, shownBytes } from "../stored.ts";
 import { tableOf } from "../table/table.ts";
 
 /** Entries taken from the store at a time. */
@@ -44,11 +44,13 @@ interface Source {
 async function pageOf({ call, prefix, query }: Source, limit: number, after?: string, at?: number) {
   const revision = at ?? query.exactly;
   try {
-    return await call.core.store.list(prefix, {
+    const page = await call.core.store.list(prefix, {
       limit,
       ...(revision !== undefined && { revision }),
       ...(after !== undefined && { after }),
     });
+    await readAheadOf(call, page.entries);
+    return page;
   } catch (error) {
     if (!(error instanceof Compacted)) throw error;
     throw query.after === undefined
@@ -56,6 +58,13 @@ async function pageOf({ call, prefix, query }: Source, limit: number, after?: st
       : new ExpiredToken(after ?? "");
   }
 }
+
+const readAheadOf = (call: Call, entries: Entry[]) =>
+  call.kind.storedForm?.convert &&
+  readAhead(
+    call.kind,
+    entries.map(({ value }) => value),
+  );
 
 /** A continue token whose revision is compacted. It is answered with a token that still works. */
 class ExpiredToken extends Error {
@@ -73,6 +82,7 @@ async function single(source: Source, name: string): Promise<Page> {
   const revision = store.revision();
   if (call.kind.namespaced && !call.info.namespace) return pageOf(source, Infinity);
   const entry = await store.get(keyOf(call.kind, call.info.namespace, name));
+  if (entry) await readAheadOf(call, [entry]);
   return { entries: entry ? [entry] : [], revision, remaining: 0 };
 }
 

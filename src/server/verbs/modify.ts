@@ -12,7 +12,7 @@ import { encodeBody } from "../encode.ts";
 import { trackFields } from "../managed.ts";
 import { keepToPart } from "../parts.ts";
 import { complete, validate } from "../rules.ts";
-import { fromStored, ownCopy, resourceNameOf, toStored } from "../stored.ts";
+import { fromStored, ownCopy, readAhead, resourceNameOf, toStored } from "../stored.ts";
 import { existing, notFoundError } from "./get.ts";
 import { mayGo, remove } from "./remove.ts";
 
@@ -124,13 +124,18 @@ async function write(
   const { core, kind } = call;
   if (jsonEqual(object, old)) return { entry };
   if (call.options.dryRun) return { object };
-  const stored = toStored(kind, object);
-  if (mayGo(object, old)) return { entry: await remove(call, entry, object, encodeBody(stored)) };
+  const stored = await toStored(kind, object);
+  if (mayGo(object, old)) {
+    const gone = await remove(call, entry, object, encodeBody(stored));
+    await readAhead(kind, [gone.value]);
+    return { entry: gone };
+  }
   const options = kind.volatile ? { volatile: true } : undefined;
   const fresh = await core.store.update(entry.key, entry.revision, encodeBody(stored), options);
   core.allocators.get(resourceNameOf(kind))?.settle(object, old);
   stored.metadata = { ...stored.metadata, resourceVersion: String(fresh.revision) };
   rememberParsed(fresh.value, stored);
+  await readAhead(kind, [fresh.value]);
   return { entry: fresh };
 }
 
@@ -150,6 +155,7 @@ export async function modify(call: Call, compute: Compute, from?: Entry): Promis
       if (!error.current) throw notFoundError(call);
       if (tries >= triesMax) throw conflictOf(call, staleMessage);
       entry = error.current;
+      await readAhead(call.kind, [entry.value]);
     }
   }
 }

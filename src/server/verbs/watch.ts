@@ -9,7 +9,7 @@ import { checkMatch, parseRevision, revisionExpired, tooLargeRevision } from "..
 import type { ApiResponse } from "../request.ts";
 import { partialOf } from "../partial.ts";
 import { selectionOf, type Selection } from "../selection.ts";
-import { fromStored, prefixOf } from "../stored.ts";
+import { fromStored, prefixOf, readAhead } from "../stored.ts";
 import { isTrue } from "../request-info.ts";
 import { tableOf } from "../table/table.ts";
 import { bookmarkOf, changeOf, lineOf, type Change } from "../watch-events.ts";
@@ -119,6 +119,10 @@ async function putInitial(
   let page = await call.core.store.list(prefix, { limit: pageEntries });
   const { revision } = page;
   for (;;) {
+    await readAhead(
+      call.kind,
+      page.entries.map(({ value }) => value),
+    );
     const changes = page.entries
       .filter(
         ({ value }) => !query.selection || query.selection.matches(fromStored(call.kind, value)),
@@ -174,13 +178,9 @@ class Watching<T> {
     if (this.#query.initialBookmark) this.#bookmark(this.#delivered, true);
     this.#initialDone = true;
     const { signal } = this.#stop;
-    const { kind } = this.#call;
     for await (const batch of store.watch(this.#prefix, { after: this.#delivered, signal })) {
-      const changes: Change[] = [];
-      for (const event of batch) {
-        const change = changeOf(event, kind, this.#query.selection);
-        if (change) changes.push(change);
-      }
+      const custom = this.#call.kind.storedForm !== undefined;
+      const changes = custom ? await this.#customChanges(batch) : this.#changes(batch);
       if (changes.length > 0) this.mailbox.put(this.#encoder.changes(changes));
       this.#delivered = batch[batch.length - 1]!.revision;
       const room = this.mailbox.room();
@@ -189,6 +189,31 @@ class Watching<T> {
       await room;
       this.#stalled = false;
     }
+  }
+
+  /** A definition may have changed meanwhile: what comes is read as the kind is now. */
+  async #customChanges(batch: StoreEvent[]): Promise<Change[]> {
+    const { core, kind } = this.#call;
+    const { selection } = this.#query;
+    const now = core.kinds.get(kind.group, kind.version, kind.plural) ?? kind;
+    this.#call.kind = now;
+    const values = batch.flatMap((event) => [event.value, selection && event.previous]);
+    await readAhead(now, values);
+    const changes = this.#changes(batch);
+    await readAhead(
+      now,
+      changes.map(({ bytes }) => bytes),
+    );
+    return changes;
+  }
+
+  #changes(batch: StoreEvent[]): Change[] {
+    const changes: Change[] = [];
+    for (const event of batch) {
+      const change = changeOf(event, this.#call.kind, this.#query.selection);
+      if (change) changes.push(change);
+    }
+    return changes;
   }
 
   /** Everything the watcher is told, until it goes, its time is up, or the server stops. */

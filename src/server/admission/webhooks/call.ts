@@ -102,10 +102,9 @@ export async function postJson(
   } catch (error) {
     const why = timeout.signal.aborted ? late : cause(error);
     const text = why instanceof Error ? why.message : String(why);
-    throw new Error(
-      `failed to call webhook: Post ${JSON.stringify(`https://${route.host}${path}`)}: ${text}`,
-      { cause: error },
-    );
+    throw new Error(`Post ${JSON.stringify(`https://${route.host}${path}`)}: ${text}`, {
+      cause: error,
+    });
   } finally {
     cancel();
     expired.catch(() => {});

@@ -1,10 +1,10 @@
 // The AdmissionReview that a webhook is asked with (admission.k8s.io/v1), and what its answer means.
 import type { Kind } from "../../../kinds/kind.ts";
-import { apiVersionOf } from "../../../kinds/kind.ts";
 import type { KubeObject } from "../../../kinds/object.ts";
 import { isObject } from "../../../lib/json.ts";
 import { StatusError } from "../../../lib/status-error.ts";
 import type { AdmissionRequest } from "../../policy.ts";
+import { asVersion } from "../../stored.ts";
 
 /** Longest warning that is passed on, as upstream. */
 const warningCharsMax = 256;
@@ -19,13 +19,11 @@ function kindOf(request: AdmissionRequest, kind: Kind) {
   return { group, version, kind: request.object.kind };
 }
 
-const as = (kind: Kind, object: KubeObject | undefined, own: Kind) =>
-  object === undefined || kind === own
-    ? (object ?? null)
-    : { ...object, apiVersion: apiVersionOf(kind) };
+const as = async (kind: Kind, object: KubeObject | undefined, own: Kind) =>
+  object === undefined ? null : asVersion(own, kind, object);
 
 /** The request as `kind`, another version of its own kind perhaps. */
-export function reviewOf(request: AdmissionRequest, kind: Kind, uid: string) {
+export async function reviewOf(request: AdmissionRequest, kind: Kind, uid: string) {
   const { user, subresource, name, namespace, operation, options, dryRun } = request;
   const own = request.kind;
   const sub = subresource ? { subResource: subresource } : {};
@@ -50,8 +48,8 @@ export function reviewOf(request: AdmissionRequest, kind: Kind, uid: string) {
         groups: user.groups,
         ...(user.extra && { extra: user.extra }),
       },
-      object: operation === "CONNECT" ? request.object : as(kind, request.object, own),
-      oldObject: as(kind, request.old, own),
+      object: operation === "CONNECT" ? request.object : await as(kind, request.object, own),
+      oldObject: await as(kind, request.old, own),
       dryRun,
       options: Object.keys(options).length > 0 ? options : null,
     },

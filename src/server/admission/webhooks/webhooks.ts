@@ -11,6 +11,7 @@ import { badRequest, StatusError } from "../../../lib/status-error.ts";
 import { jsonPatch } from "../../patch/json-patch.ts";
 import type { Admission, AdmissionRequest } from "../../policy.ts";
 import { rootSchema } from "../../root-schema.ts";
+import { asVersion } from "../../stored.ts";
 import type { ObjectReader } from "../object-reader.ts";
 import {
   bindingsOf,
@@ -102,10 +103,12 @@ async function ask(
   try {
     const body = await postJson(
       clientConfig,
-      reviewOf(request, kind, uid),
+      await reviewOf(request, kind, uid),
       timeoutSeconds,
       options,
-    );
+    ).catch((error) => {
+      throw new Error(`failed to call webhook: ${error.message}`, { cause: error });
+    });
     verdict = verdictOf(body, uid, mutating);
   } catch (error) {
     const message = `failed calling webhook ${JSON.stringify(name)}: ${(error as Error).message}`;
@@ -118,12 +121,18 @@ async function ask(
 }
 
 /** The patched object, pruned and defaulted as if its writer had sent it so. */
-function patched(options: WebhookOptions, request: AdmissionRequest, operations: unknown[]) {
-  const { kind } = request;
-  const object = jsonPatch(structuredClone(request.object!), operations as any) as KubeObject;
-  conform(object, rootSchema(kind, options.kinds), options.kinds.definition);
+async function patched(
+  { kinds }: WebhookOptions,
+  request: AdmissionRequest,
+  kind: AdmissionRequest["kind"],
+  operations: unknown[],
+) {
+  const own = request.kind;
+  const shown = structuredClone(await asVersion(own, kind, request.object!));
+  const object = jsonPatch(shown, operations as any) as KubeObject;
+  conform(object, rootSchema(kind, kinds), kinds.definition);
   kind.defaults?.(object);
-  return object;
+  return asVersion(kind, own, object);
 }
 
 /** What each webhook left of the requests that are being mutated. */
@@ -143,7 +152,7 @@ async function mutateAll(options: WebhookOptions, request: AdmissionRequest): Pr
     }
     const verdict = await ask(options, one, request, true);
     if (verdict?.patch && verdict.patch.length > 0 && request.object) {
-      request.object = patched(options, request, verdict.patch);
+      request.object = await patched(options, request, one.kind, verdict.patch);
       changed = true;
     }
     after.set(webhook, request.object);
