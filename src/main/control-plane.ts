@@ -3,36 +3,23 @@ import { join } from "node:path";
 import { localClient } from "../client/local.ts";
 import type { Client } from "../client/client.ts";
 import type { DiscoveredResource } from "../controllers/runtime.ts";
-import { builtinKinds, compareVersions } from "../kinds/kinds.ts";
+import { compareVersions } from "../kinds/kinds.ts";
 import type { Kinds } from "../kinds/kinds.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { NodeConnector } from "../lib/node-connection.ts";
 import type { Random } from "../lib/random.ts";
 import type { Scope } from "../lib/scope.ts";
-import { admissionPlugins } from "../server/admission/admission.ts";
-import { openAuth } from "../server/auth/auth.ts";
-import { bootstrapPolicy } from "../server/auth/bootstrap.ts";
 import { clusterKubeconfig } from "../server/auth/kubeconfig.ts";
 import { openPki } from "../server/auth/pki.ts";
 import type { Pki } from "../server/auth/pki.ts";
-import { startAggregation } from "../server/aggregation/aggregation.ts";
-import { publishAuthentication } from "../server/aggregation/publish-authentication.ts";
-import { dialService } from "../server/aggregation/route.ts";
-import { bootstrap } from "../server/bootstrap.ts";
-import { webhookConversion } from "../server/extensions/conversion.ts";
-import { crdAdmission } from "../server/extensions/crd-admission.ts";
-import { startCrdController } from "../server/extensions/crd-controller.ts";
 import { listen } from "../server/http/listener.ts";
 import type { Listener } from "../server/http/listener.ts";
-import type { Plugs } from "../server/policy.ts";
-import { plugProxy } from "../server/proxy/proxy.ts";
 import type { Remotes } from "../server/remotes.ts";
-import { createServer } from "../server/server.ts";
 import type { ApiServer } from "../server/server.ts";
-import { plugStreams } from "../server/streams/streams.ts";
 import { startCompaction } from "../store/compaction.ts";
 import { openLmdbStore } from "../store/lmdb.ts";
+import { openApiServer } from "./api-server.ts";
 import { clusterDomain } from "./config.ts";
 import { pkiFiles, replaceFile } from "./files.ts";
 import type { SiteAddresses } from "./site-settings.ts";
@@ -116,60 +103,18 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   ]);
   scope.defer(() => store.close());
   scope.defer(startCompaction(store, { clock, log }));
-  const kinds = builtinKinds();
-  const auth = await openAuth({ store, pki, clock, random, clusterDomain }, scope);
-  const plugs: Plugs = {
-    subresources: new Map(),
-    upgrades: new Map(),
-    reviews: new Map(),
-    paths: new Map(),
-  };
-  auth.plug(plugs);
-  plugStreams(plugs);
-  plugProxy(plugs);
-  const server: ApiServer = createServer({
+  const { server, kinds, auth, remotes, publish } = await openApiServer({
     store,
-    kinds,
+    pki,
+    serviceCidr: addresses.serviceCidr,
+    apiAddress: addresses.apiServiceIp,
+    securePort: port,
+    nodeConnector: options.nodeConnector,
     clock,
     random,
-    log: log.with({ room: "server" }),
-    authorize: auth.authorize,
-    admission: [
-      ...admissionPlugins({
-        store,
-        kinds,
-        clock,
-        random,
-        log: log.with({ room: "admission" }),
-        authorize: auth.authorize,
-        dialService: (service) => dialService(server, service),
-      }),
-      crdAdmission,
-      auth.escalation,
-    ],
-    plugs,
-    serviceCidr: addresses.serviceCidr,
-    nodeConnector: options.nodeConnector,
+    log,
+    scope,
   });
-  scope.defer(() => server.close());
-  const dial = (service: Parameters<typeof dialService>[1]) => dialService(server, service);
-  const convert = webhookConversion({ clock, random, dialService: dial });
-  await startCrdController({ store, kinds, clock, log, scope, convert });
-  const { apiServiceIp: apiAddress, serviceCidr } = addresses;
-  await bootstrap(server, { securePort: port, apiAddress, serviceCidr });
-  const publish = () =>
-    publishAuthentication(server, { clientCa: pki.ca(), requestHeaderCa: pki.frontProxy().ca });
-  const [remotes] = await Promise.all([
-    startAggregation({
-      server,
-      clock,
-      log: log.with({ room: "aggregation" }),
-      scope,
-      identity: () => pki.frontProxy().pair,
-    }),
-    bootstrapPolicy(server),
-    publish(),
-  ]);
 
   const kubeconfig = join(directory, "kubeconfig");
   const writeKubeconfig = () => {

@@ -1,0 +1,114 @@
+// The Kubernetes API over a store and certificates, wherever they come from: a site keeps both on disk, a
+// test server in memory, and the stand-in for kube-apiserver takes them from whoever starts it.
+import { builtinKinds } from "../kinds/kinds.ts";
+import type { Kinds } from "../kinds/kinds.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import type { NodeConnector } from "../lib/node-connection.ts";
+import type { Random } from "../lib/random.ts";
+import type { Scope } from "../lib/scope.ts";
+import { admissionPlugins } from "../server/admission/admission.ts";
+import { startAggregation } from "../server/aggregation/aggregation.ts";
+import { publishAuthentication } from "../server/aggregation/publish-authentication.ts";
+import { dialService } from "../server/aggregation/route.ts";
+import { openAuth } from "../server/auth/auth.ts";
+import type { Auth } from "../server/auth/auth.ts";
+import { bootstrapPolicy } from "../server/auth/bootstrap.ts";
+import type { Pki } from "../server/auth/pki.ts";
+import { bootstrap } from "../server/bootstrap.ts";
+import { webhookConversion } from "../server/extensions/conversion.ts";
+import { crdAdmission } from "../server/extensions/crd-admission.ts";
+import { startCrdController } from "../server/extensions/crd-controller.ts";
+import type { Plugs } from "../server/policy.ts";
+import { plugProxy } from "../server/proxy/proxy.ts";
+import type { Remotes } from "../server/remotes.ts";
+import { createServer } from "../server/server.ts";
+import type { ApiServer } from "../server/server.ts";
+import { plugStreams } from "../server/streams/streams.ts";
+import type { Store } from "../store/store.ts";
+import { clusterDomain } from "./config.ts";
+
+export interface ApiServerOptions {
+  store: Store;
+  pki: Pki;
+  serviceCidr: string;
+  /** The address of the Service `kubernetes`; by default the first of the range. */
+  apiAddress?: string;
+  securePort: number;
+  nodeConnector?: NodeConnector;
+  /** Names of admission plugins that are left out. */
+  admissionOff?: string[];
+  clock: Clock;
+  random: Random;
+  log: Log;
+  scope: Scope;
+}
+
+export interface OpenApiServer {
+  server: ApiServer;
+  kinds: Kinds;
+  auth: Auth;
+  remotes: Remotes;
+  /** Tells other servers whom to trust; again when certificates change. */
+  publish(): Promise<void>;
+}
+
+/** Makes the server and the objects every cluster begins with; nothing listens yet. */
+export async function openApiServer(options: ApiServerOptions): Promise<OpenApiServer> {
+  const { store, pki, serviceCidr, apiAddress, securePort, clock, random, log, scope } = options;
+  const kinds = builtinKinds();
+  const auth = await openAuth({ store, pki, clock, random, clusterDomain }, scope);
+  const plugs: Plugs = {
+    subresources: new Map(),
+    upgrades: new Map(),
+    reviews: new Map(),
+    paths: new Map(),
+  };
+  auth.plug(plugs);
+  plugStreams(plugs);
+  plugProxy(plugs);
+  const dial = (service: Parameters<typeof dialService>[1]) => dialService(server, service);
+  const plugins = admissionPlugins({
+    store,
+    kinds,
+    clock,
+    random,
+    log: log.with({ room: "admission" }),
+    authorize: auth.authorize,
+    dialService: dial,
+  });
+  const server: ApiServer = createServer({
+    store,
+    kinds,
+    clock,
+    random,
+    log: log.with({ room: "server" }),
+    authorize: auth.authorize,
+    admission: [
+      ...plugins.filter(({ name }) => !options.admissionOff?.includes(name)),
+      crdAdmission,
+      auth.escalation,
+    ],
+    plugs,
+    serviceCidr,
+    ...(options.nodeConnector && { nodeConnector: options.nodeConnector }),
+  });
+  scope.defer(() => server.close());
+  const convert = webhookConversion({ clock, random, dialService: dial });
+  await startCrdController({ store, kinds, clock, log, scope, convert });
+  await bootstrap(server, { securePort, serviceCidr, ...(apiAddress && { apiAddress }) });
+  const publish = () =>
+    publishAuthentication(server, { clientCa: pki.ca(), requestHeaderCa: pki.frontProxy().ca });
+  const [remotes] = await Promise.all([
+    startAggregation({
+      server,
+      clock,
+      log: log.with({ room: "aggregation" }),
+      scope,
+      identity: () => pki.frontProxy().pair,
+    }),
+    bootstrapPolicy(server),
+    publish(),
+  ]);
+  return { server, kinds, auth, remotes, publish };
+}
