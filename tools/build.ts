@@ -10,7 +10,7 @@ const staging = join(root, `dist.${process.pid}`);
 
 await build({
   absWorkingDir: root,
-  entryPoints: { kerb: "bin/kerb.ts" },
+  entryPoints: { kerb: "bin/kerb.ts", testing: "src/main/test-server.ts" },
   outdir: staging,
   bundle: true,
   splitting: true,

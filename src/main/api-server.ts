@@ -1,6 +1,9 @@
 // The Kubernetes API over a store and certificates, wherever they come from: a site keeps both on disk, a
 // test server in memory, and the stand-in for kube-apiserver takes them from whoever starts it.
-import { builtinKinds } from "../kinds/kinds.ts";
+import type { Client } from "../client/client.ts";
+import { localClient } from "../client/local.ts";
+import type { DiscoveredResource } from "../controllers/runtime.ts";
+import { builtinKinds, compareVersions } from "../kinds/kinds.ts";
 import type { Kinds } from "../kinds/kinds.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
@@ -28,6 +31,36 @@ import { plugStreams } from "../server/streams/streams.ts";
 import type { Store } from "../store/store.ts";
 import { clusterDomain } from "./config.ts";
 
+/** Everything served now, preferred versions first. */
+export function discovered(kinds: Kinds): DiscoveredResource[] {
+  return kinds
+    .all()
+    .filter((kind) => !kind.virtual)
+    .sort((a, b) => compareVersions(a.version, b.version))
+    .map(({ group, version, plural, kind, namespaced, verbs }) => ({
+      group,
+      version,
+      resource: plural,
+      kind,
+      namespaced,
+      verbs,
+    }));
+}
+
+/** What other servers behind this one serve. */
+const discoveredRemotely = (remotes: Remotes): DiscoveredResource[] =>
+  remotes.versions().flatMap(({ group, version, resources }) =>
+    resources.map(({ resource, responseKind, scope, verbs }) => ({
+      group,
+      version,
+      resource,
+      kind: responseKind.kind,
+      namespaced: scope === "Namespaced",
+      verbs,
+      remote: true,
+    })),
+  );
+
 export interface ApiServerOptions {
   store: Store;
   pki: Pki;
@@ -48,7 +81,9 @@ export interface OpenApiServer {
   server: ApiServer;
   kinds: Kinds;
   auth: Auth;
-  remotes: Remotes;
+  /** A client inside this process that acts as a part of the control plane. */
+  client(name: string): Client;
+  discover(): Promise<DiscoveredResource[]>;
   /** Tells other servers whom to trust; again when certificates change. */
   publish(): Promise<void>;
 }
@@ -110,5 +145,12 @@ export async function openApiServer(options: ApiServerOptions): Promise<OpenApiS
     bootstrapPolicy(server),
     publish(),
   ]);
-  return { server, kinds, auth, remotes, publish };
+  return {
+    server,
+    kinds,
+    auth,
+    client: (name) => localClient(server, { name, groups: ["system:masters"] }, name),
+    discover: async () => [...discovered(kinds), ...discoveredRemotely(remotes)],
+    publish,
+  };
 }

@@ -1,9 +1,7 @@
 // The API server of a site with everything behind it: store, certificates, authentication, admission.
 import { join } from "node:path";
-import { localClient } from "../client/local.ts";
 import type { Client } from "../client/client.ts";
 import type { DiscoveredResource } from "../controllers/runtime.ts";
-import { compareVersions } from "../kinds/kinds.ts";
 import type { Kinds } from "../kinds/kinds.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
@@ -15,7 +13,6 @@ import { openPki } from "../server/auth/pki.ts";
 import type { Pki } from "../server/auth/pki.ts";
 import { listen } from "../server/http/listener.ts";
 import type { Listener } from "../server/http/listener.ts";
-import type { Remotes } from "../server/remotes.ts";
 import type { ApiServer } from "../server/server.ts";
 import { startCompaction } from "../store/compaction.ts";
 import { openLmdbStore } from "../store/lmdb.ts";
@@ -48,36 +45,6 @@ export interface ControlPlane {
   listen(hosts: string[]): Promise<void>;
 }
 
-/** Everything served now, preferred versions first. */
-export function discovered(kinds: Kinds): DiscoveredResource[] {
-  return kinds
-    .all()
-    .filter((kind) => !kind.virtual)
-    .sort((a, b) => compareVersions(a.version, b.version))
-    .map(({ group, version, plural, kind, namespaced, verbs }) => ({
-      group,
-      version,
-      resource: plural,
-      kind,
-      namespaced,
-      verbs,
-    }));
-}
-
-/** What other servers behind this one serve. */
-const discoveredRemotely = (remotes: Remotes): DiscoveredResource[] =>
-  remotes.versions().flatMap(({ group, version, resources }) =>
-    resources.map(({ resource, responseKind, scope, verbs }) => ({
-      group,
-      version,
-      resource,
-      kind: responseKind.kind,
-      namespaced: scope === "Namespaced",
-      verbs,
-      remote: true,
-    })),
-  );
-
 async function listenOn(host: string, open: (host: string) => Promise<Listener>, port: number) {
   try {
     return await open(host);
@@ -103,7 +70,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   ]);
   scope.defer(() => store.close());
   scope.defer(startCompaction(store, { clock, log }));
-  const { server, kinds, auth, remotes, publish } = await openApiServer({
+  const { server, kinds, auth, client, discover, publish } = await openApiServer({
     store,
     pki,
     serviceCidr: addresses.serviceCidr,
@@ -140,8 +107,8 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
     kinds,
     pki,
     kubeconfig,
-    client: (name) => localClient(server, { name, groups: ["system:masters"] }, name),
-    discover: async () => [...discovered(kinds), ...discoveredRemotely(remotes)],
+    client,
+    discover,
     listen: async (hosts) => {
       for (const host of hosts) {
         const open = (at: string) =>

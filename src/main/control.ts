@@ -12,7 +12,7 @@ import { startScheduler } from "../scheduler/scheduler.ts";
 import type { ControlPlane } from "./control-plane.ts";
 
 export interface ControlOptions {
-  plane: ControlPlane;
+  plane: Pick<ControlPlane, "client" | "discover" | "pki">;
   informers: Informers;
   clock: Clock;
   random: Random;
