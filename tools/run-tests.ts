@@ -9,6 +9,7 @@ const suites: Record<string, string[]> = {
     "test/*.test.ts",
     "test/conformance/*.test.ts",
     "test/contract/*.test.ts",
+    "test/fuzz/*.test.ts",
     "test/sim/*.test.ts",
   ],
   e2e: ["--test-concurrency=1", "test/crash/*.test.ts", "test/e2e/*.test.ts"],

@@ -49,7 +49,7 @@ function parseJson(bytes: Uint8Array): Document {
 
 function parseYaml(bytes: Uint8Array): Document {
   const text = textOf(bytes);
-  const parsed = parseDocument(text, { uniqueKeys: true });
+  const parsed = parseDocument(text, { uniqueKeys: true, logLevel: "silent" });
   const duplicates: string[] = [];
   for (const error of parsed.errors) {
     if (error.code !== "DUPLICATE_KEY") throw badRequest(`error parsing YAML: ${error.message}`);

@@ -1,7 +1,9 @@
 // What every write asks of its kind: decode the document against the schema, fill defaults, validate.
 import type { Kind } from "../kinds/kind.ts";
 import { apiVersionOf } from "../kinds/kind.ts";
+import type { Kinds } from "../kinds/kinds.ts";
 import type { Draft, KubeObject } from "../kinds/object.ts";
+import { resolve } from "../kinds/schema.ts";
 import { conform, type WrongType } from "../kinds/schema/conform.ts";
 import { validateSchema } from "../kinds/schema/validate-schema.ts";
 import { isObject } from "../lib/json.ts";
@@ -16,6 +18,10 @@ export function typed(kind: Kind, value: unknown): Draft {
     throw badRequest(`the request body must be an object of kind ${kind.kind}`);
   }
   const apiVersion = apiVersionOf(kind);
+  for (const field of ["apiVersion", "kind"]) {
+    if (value[field] && typeof value[field] !== "string")
+      throw badRequest(`${field} must be a string`);
+  }
   if (value["apiVersion"] && value["apiVersion"] !== apiVersion) {
     throw badRequest(
       `the API version in the data (${value["apiVersion"]}) does not match the expected API version (${apiVersion})`,
@@ -63,18 +69,25 @@ function wrongType({ kind, version }: Kind, { found, struct, path, wanted }: Wro
  * custom objects are left to `validate`, which names all of them.
  */
 export function decodeObject(call: Call, document: Document): KubeObject {
-  const { kind, core } = call;
-  const object = typed(kind, document.value);
-  const { unknown, wrong } = conform(object, rootSchema(kind, core.kinds), core.kinds.definition);
-  const [first] = wrong;
-  if (first && !isCustom(kind)) throw wrongType(kind, first);
+  const { object, unknown } = decodeAs(call.kind, call.core.kinds, document.value);
   judgeFields(call, document.duplicates, unknown);
   return complete(call, object);
 }
 
-/** Fills the defaults that no schema can express. */
-export function complete(call: Call, object: Draft): KubeObject {
-  call.kind.defaults?.(object);
+/** A value as an object of `kind`, without the fields that it does not know, which are told. */
+export function decodeAs(kind: Kind, kinds: Kinds, value: unknown) {
+  const object = typed(kind, value);
+  const { unknown, wrong } = conform(object, rootSchema(kind, kinds), kinds.definition);
+  const [first] = wrong;
+  if (first && !isCustom(kind)) throw wrongType(kind, first);
+  return { object, unknown };
+}
+
+/** Fills the defaults that no schema can express. A spec is there, whatever it holds. */
+export function complete({ kind, core }: Call, object: Draft): KubeObject {
+  const schema = resolve(rootSchema(kind, core.kinds), core.kinds.definition);
+  if (!isCustom(kind) && schema.properties?.["spec"]) object["spec"] ??= {};
+  kind.defaults?.(object);
   return object as KubeObject;
 }
 

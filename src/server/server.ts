@@ -25,6 +25,8 @@ import { attributesOf, remoteAttributes, requestInfo } from "./request-info.ts";
 import type { ApiRequest, ApiResponse, RequestInfo, User } from "./request.ts";
 import { serveWatch } from "./streams/watch-socket.ts";
 import { isWebSocket } from "./streams/websocket.ts";
+import { decodeAs } from "./rules.ts";
+import { decodeBody } from "./body.ts";
 import { subresourceHandler } from "./subresources.ts";
 import { isCustom } from "./root-schema.ts";
 import { resourceNameOf } from "./stored.ts";
@@ -239,7 +241,10 @@ class Server implements ApiServer {
     if (info.kind.virtual && !request.decoded) {
       negotiate(request.headers["accept"], info.kind);
     }
-    if (review) return review({ server: this, request, info });
+    if (review) {
+      const { object: body } = decodeAs(info.kind, this.kinds, decodeBody(request));
+      return review({ server: this, request: { ...request, body, decoded: true }, info });
+    }
     const plugged = this.plugs.subresources.get(`${resourceNameOf(info.kind)}/${info.subresource}`);
     if (plugged) {
       await this.#admitConnect(request, info);

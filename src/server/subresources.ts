@@ -3,7 +3,7 @@ import { StatusError } from "../lib/status-error.ts";
 import type { Call } from "./core.ts";
 import { isPart } from "./parts.ts";
 import type { ApiResponse } from "./request.ts";
-import { bind } from "./subresources/binding.ts";
+import { bind, bindNamed } from "./subresources/binding.ts";
 import { evict } from "./subresources/eviction.ts";
 import { scale } from "./subresources/scale.ts";
 import { resourceNameOf } from "./stored.ts";
@@ -11,6 +11,7 @@ import { resourceNameOf } from "./stored.ts";
 type Handler = (call: Call) => Promise<ApiResponse>;
 
 const handlers: Record<string, Handler> = {
+  "bindings/": bindNamed,
   "pods/binding": bind,
   "pods/eviction": evict,
 };

@@ -5,7 +5,7 @@ import { apiVersionOf, type Kind } from "../../kinds/kind.ts";
 import type { Draft, KubeObject, ManagedFieldsEntry } from "../../kinds/object.ts";
 import type { Definitions } from "../../kinds/schema.ts";
 import { jsonEqual } from "../../lib/json.ts";
-import { badRequest, invalid, StatusError } from "../../lib/status-error.ts";
+import { badRequest, invalid } from "../../lib/status-error.ts";
 import { addedToRoot } from "./added-fields.ts";
 import { appliedFields } from "./applied-fields.ts";
 import { compareObjects } from "./compare.ts";
@@ -46,7 +46,7 @@ export interface ApplyOptions {
 /**
  * The object after the apply, managedFields included, before defaults and validation. Returns
  * `live` itself when the apply changes nothing. Throws Conflict, BadRequest, Invalid or
- * InternalError (a configuration that does not fit the schema, as upstream).
+ * BadRequest (a configuration that does not fit the schema; upstream calls that an InternalError).
  */
 export function applyObject(options: ApplyOptions): KubeObject {
   const { kind, definitions, live, config, force, subresource, time } = options;
@@ -112,7 +112,7 @@ function configFields(type: FieldType, config: Draft): FieldSet {
   const why =
     errors.length === 1 ? errors[0] : `errors:\n${errors.map((e) => `  ${e}`).join("\n")}`;
   const message = `failed to create typed patch object (${what}): ${why}`;
-  throw new StatusError("InternalError", message);
+  throw badRequest(message);
 }
 
 /** What a live object without managed fields holds belongs to whoever wrote it before. */

@@ -1,12 +1,15 @@
-// What an expression may cost while it runs. Every node that is evaluated costs one, and what a call or an
-// operator makes costs by its length, so nested loops over long lists and strings that double end by
-// themselves, at the same place on every machine (the idea of KEP-2876, not its price list).
+// What an expression may cost while it runs. Every node that is evaluated costs one; what a call or an
+// operator makes costs by its length, and so does what it reads, so nested loops over long lists, strings
+// that double and patterns sought in long texts end by themselves, at the same place on every machine (the
+// idea of KEP-2876, not its price list).
 
 /** Steps one evaluation may take, as upstream's runtime limit for one rule. */
 export const stepsMax = 1_000_000;
 
-/** Characters or elements made for one step. */
+/** Characters or elements made or read for one step. */
 const lengthPerStep = 10;
+/** Characters in which a pattern is sought for one step. */
+const soughtPerStep = 2;
 
 export class BudgetSpent extends Error {}
 
@@ -41,17 +44,30 @@ const isNode = (value: any): value is Node =>
   typeof value === "object" && value !== null && typeof value.op === "string" && "args" in value;
 
 const makes = new Set(["+", "call", "rcall"]);
+const compares = new Set(["==", "!=", "<", "<=", ">", ">=", "in"]);
+const seeks = new Set(["matches", "find", "findAll"]);
+/** These look at nothing of what they are given but its length, or pay for each element they look at. */
+const free = new Set(["size", "all", "exists", "exists_one", "existsOne", "map", "filter"]);
+
+/** How much of an operand `node` reads for one step. */
+function readPerStep({ op, args }: Node): number {
+  if (compares.has(op) || op === "+") return lengthPerStep;
+  const called = op === "call" || op === "rcall" ? (args as unknown[])[0] : undefined;
+  if (typeof called !== "string" || free.has(called)) return Number.POSITIVE_INFINITY;
+  return seeks.has(called) ? soughtPerStep : lengthPerStep;
+}
+
+const isLong = (value: any): value is { length: number } =>
+  typeof value === "string" || Array.isArray(value) || value instanceof Uint8Array;
 
 /** The evaluator replaces a node's `evaluate` when it first runs, so the property itself is what counts. */
-function meter(node: Node) {
-  const counts = makes.has(node.op);
+function meter(node: Node, readFor: number) {
+  const made = makes.has(node.op) ? lengthPerStep : Number.POSITIVE_INFINITY;
   let inner = node.evaluate;
   const metered: Node["evaluate"] = (evaluator, self, context) => {
     spend(1);
-    const result: any = inner.call(node, evaluator, self, context);
-    if (counts && (typeof result === "string" || Array.isArray(result))) {
-      spend(result.length / lengthPerStep);
-    }
+    const result = inner.call(node, evaluator, self, context);
+    if (isLong(result)) spend(result.length / made + result.length / readFor);
     return result;
   };
   Object.defineProperty(node, "evaluate", {
@@ -65,12 +81,12 @@ function meter(node: Node) {
 /** Makes every node of a checked expression pay when it runs. */
 export function meterAll(root: unknown) {
   const seen = new Set<Node>();
-  const visit = (value: unknown) => {
-    if (Array.isArray(value)) for (const one of value) visit(one);
+  const visit = (value: unknown, readFor: number) => {
+    if (Array.isArray(value)) for (const one of value) visit(one, readFor);
     if (!isNode(value) || seen.has(value)) return;
     seen.add(value);
-    meter(value);
-    visit(value.args);
+    meter(value, readFor);
+    visit(value.args, readPerStep(value));
   };
-  visit(root);
+  visit(root, Number.POSITIVE_INFINITY);
 }

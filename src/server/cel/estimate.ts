@@ -1,5 +1,6 @@
 // What an expression may cost at worst, before it has ever run: its loops, one inside the other, over lists as
-// long as their schemas allow. A schema that sets no limit allows as many elements as a request has room for.
+// long as their schemas allow, and the strings that calls and + go through in them. A schema that sets no
+// limit allows as much as a request has room for.
 import type { Schema } from "../../kinds/schema.ts";
 import { isObject } from "../../lib/json.ts";
 import { celName } from "./names.ts";
@@ -9,6 +10,10 @@ export const estimateMax = 10_000_000;
 
 /** The shortest elements that fill the longest request body. */
 const elementsMax = (3 * 1024 * 1024) / 2;
+
+const charactersMax = 3 * 1024 * 1024;
+/** What going through one character costs. */
+const perCharacter = 0.1;
 
 const loops = new Set(["all", "exists", "exists_one", "existsOne", "map", "filter"]);
 
@@ -56,10 +61,24 @@ function lengthOf(node: Node, variables: Variables): number {
   return Math.min(schema?.maxItems ?? schema?.maxProperties ?? elementsMax, elementsMax);
 }
 
+/** What a call or + reads of the strings that are given to it. */
+function reading({ op, args }: Node, variables: Variables): number {
+  const operands = op === "+" ? args : op === "rcall" ? [args[1], ...args[2]] : [];
+  let characters = 0;
+  for (const operand of operands) {
+    const schema = isNode(operand) ? schemaOf(operand, variables) : undefined;
+    if (schema?.type === "string" && !schema.enum) characters += schema.maxLength ?? charactersMax;
+  }
+  return characters * perCharacter;
+}
+
 function sum(value: unknown, variables: Variables): number {
   if (Array.isArray(value)) return value.reduce((all, one) => all + sum(one, variables), 0);
   if (!isNode(value)) return 0;
-  if (value.op !== "rcall" || !loops.has(value.args[0])) return 1 + sum(value.args, variables);
+  if (value.op !== "rcall" || !loops.has(value.args[0])) {
+    const read = value.op === "rcall" && value.args[0] === "size" ? 0 : reading(value, variables);
+    return 1 + read + sum(value.args, variables);
+  }
   const [, list, [variable, ...body]] = value.args;
   // What runs over keys of a map sees strings; over a list its items.
   const items = schemaOf(list, variables)?.items;

@@ -256,7 +256,7 @@ describe("a strategic merge patch", () => {
 });
 
 const refused: [kind: keyof typeof names, change: any, reason: any, message: RegExp][] = [
-  ["Pod", { $patch: "frob" }, "BadRequest", /unknown patch type: frob in map/],
+  ["Pod", { $patch: "frob" }, "BadRequest", /unknown patch type: "frob" in map/],
   ["PodSpec", { containers: [{ image: "x" }] }, "BadRequest", /declared merge key: name/],
   ["PodSpec", { containers: [{ name: "a", $patch: "merge" }] }, "BadRequest", /merging lists/],
   ["PodSpec", { containers: ["a"] }, "BadRequest", /element types are not identical/],

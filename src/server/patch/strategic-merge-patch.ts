@@ -30,7 +30,7 @@ const isDirective = (key: string) =>
   key.startsWith(deleteFromPrimitiveList);
 
 const badDirective = (directive: unknown, patch: object) =>
-  badRequest(`unknown patch type: ${String(directive)} in map: ${JSON.stringify(patch)}`);
+  badRequest(`unknown patch type: ${JSON.stringify(directive)} in map: ${JSON.stringify(patch)}`);
 
 /** A value that meets nothing in the document: as it is, without nulls in objects and without directives. */
 function fresh(value: any): any {

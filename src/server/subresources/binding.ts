@@ -1,4 +1,4 @@
-// POST pods/NAME/binding: a scheduler says on which node a pod runs.
+// POST pods/NAME/binding, or bindings with the pod's name: a scheduler says on which node a pod runs.
 import { timestamp } from "../../lib/clock.ts";
 import { badRequest, invalid } from "../../lib/status-error.ts";
 import { decodeBody } from "../body.ts";
@@ -64,4 +64,17 @@ export async function bind(call: Call): Promise<ApiResponse> {
     status: "Success",
     code: 201,
   });
+}
+
+/** The oldest form of it, which some schedulers still send. */
+export async function bindNamed(call: Call): Promise<ApiResponse> {
+  const { name } = decodeBody(call.request).metadata ?? {};
+  if (!name) {
+    const message = "Required value: name or generateName is required";
+    throw invalid("Binding", "", "", [
+      { type: "FieldValueRequired", field: "metadata.name", message },
+    ]);
+  }
+  const kind = call.core.kinds.get("", "v1", "pods")!;
+  return bind({ ...call, kind, info: { ...call.info, kind, name } });
 }
