@@ -123,8 +123,9 @@ export class Generator {
     if (Array.isArray(value)) {
       const out = [...value];
       const at = this.below(out.length || 1);
-      if (this.chance(0.2)) out.push(...out);
-      else if (this.chance(0.2)) out.splice(at, 1);
+      const what = this.below(5);
+      if (what === 0) out.push(...out);
+      else if (what === 1) out.splice(at, 1);
       else out[at] = this.mutated(out[at]);
       return out;
     }
