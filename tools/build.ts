@@ -10,7 +10,12 @@ const staging = join(root, `dist.${process.pid}`);
 
 await build({
   absWorkingDir: root,
-  entryPoints: { kerb: "bin/kerb.ts", testing: "src/main/test-server.ts" },
+  entryPoints: {
+    kerb: "bin/kerb.ts",
+    testing: "src/main/test-server.ts",
+    "kube-apiserver": "bin/kube-apiserver.ts",
+    etcd: "bin/etcd.ts",
+  },
   outdir: staging,
   bundle: true,
   splitting: true,

@@ -69,6 +69,10 @@ export interface ApiServerOptions {
   apiAddress?: string;
   securePort: number;
   nodeConnector?: NodeConnector;
+  /** Who signs service-account tokens; by default the Service `kubernetes`. */
+  issuer?: string;
+  /** Everybody may do everything. */
+  allowAll?: boolean;
   /** Names of admission plugins that are left out. */
   admissionOff?: string[];
   clock: Clock;
@@ -92,7 +96,10 @@ export interface OpenApiServer {
 export async function openApiServer(options: ApiServerOptions): Promise<OpenApiServer> {
   const { store, pki, serviceCidr, apiAddress, securePort, clock, random, log, scope } = options;
   const kinds = builtinKinds();
-  const auth = await openAuth({ store, pki, clock, random, clusterDomain }, scope);
+  const auth = await openAuth(
+    { store, pki, clock, random, clusterDomain, ...(options.issuer && { issuer: options.issuer }) },
+    scope,
+  );
   const plugs: Plugs = {
     subresources: new Map(),
     upgrades: new Map(),
@@ -118,7 +125,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<OpenApiS
     clock,
     random,
     log: log.with({ room: "server" }),
-    authorize: auth.authorize,
+    ...(!options.allowAll && { authorize: auth.authorize }),
     admission: [
       ...plugins.filter(({ name }) => !options.admissionOff?.includes(name)),
       crdAdmission,

@@ -36,6 +36,8 @@ export interface AuthOptions {
   clock: Clock;
   random: Random;
   clusterDomain?: string;
+  /** Of service-account tokens; by default the Service `kubernetes` of the domain. */
+  issuer?: string;
 }
 
 export async function openAuth(options: AuthOptions, scope: Scope): Promise<Auth> {
@@ -49,6 +51,7 @@ export async function openAuth(options: AuthOptions, scope: Scope): Promise<Auth
     clock,
     random,
     read,
+    ...(options.issuer && { issuer: options.issuer }),
     ...(options.clusterDomain && { clusterDomain: options.clusterDomain }),
   });
   const index = await RbacIndex.open(store, scope);

@@ -37,6 +37,8 @@ export interface ServiceAccountTokensOptions {
   read: ReadObject;
   /** Default `cluster.local`. */
   clusterDomain?: string;
+  /** By default the Service `kubernetes` of the domain. */
+  issuer?: string;
 }
 
 /** Verified tokens whose signature is not computed again. */
@@ -85,7 +87,8 @@ export class ServiceAccountTokens {
   readonly #verified = new LimitedCache<Record<string, any>>(tokensCachedMax);
 
   constructor(options: ServiceAccountTokensOptions) {
-    this.issuer = `https://kubernetes.default.svc.${options.clusterDomain ?? "cluster.local"}`;
+    const { clusterDomain = "cluster.local" } = options;
+    this.issuer = options.issuer ?? `https://kubernetes.default.svc.${clusterDomain}`;
     this.audiences = [this.issuer];
     this.#key = options.key;
     this.#publicKey = createPublicKey(options.key);
