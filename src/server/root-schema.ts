@@ -9,6 +9,15 @@ const objectMeta = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 /** Kinds of CustomResourceDefinitions carry their schema inline. */
 export const isCustom = (kind: Kind) => kind.schema.ref === undefined;
 
+/** What tells the type of an object, as published. */
+export const typeFields: Record<string, Schema> = {
+  apiVersion: {
+    type: "string",
+    description: "APIVersion defines the version that this object is written in.",
+  },
+  kind: { type: "string", description: "Kind names what this object is, and never changes." },
+};
+
 const roots = new WeakMap<Schema, Schema>();
 
 /** Metadata as the definitions know it; a register without definitions (tests) takes any. */
@@ -24,14 +33,7 @@ export function rootSchema(kind: Kind, kinds: Kinds): Schema {
   if (!isCustom(kind)) return schema;
   let root = roots.get(schema);
   if (!root) {
-    const envelope: Record<string, Schema> = {
-      apiVersion: {
-        type: "string",
-        description: "APIVersion defines the version that this object is written in.",
-      },
-      kind: { type: "string", description: "Kind names what this object is, and never changes." },
-      metadata: metadataSchema(kinds),
-    };
+    const envelope = { ...typeFields, metadata: metadataSchema(kinds) };
     root = { ...schema, properties: { ...envelope, ...schema.properties } };
     roots.set(schema, root);
   }

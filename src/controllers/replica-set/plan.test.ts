@@ -121,5 +121,8 @@ test("a failure stands in the conditions until it is over", () => {
   assert.deepEqual(failed.status.conditions, [
     { type: "ReplicaFailure", status: "True", lastTransitionTime: time, ...failure },
   ]);
+  const again = { reason: "FailedCreate", message: "exceeded quota, for another pod" };
+  const { conditions } = replicaStatus(failed, [], { now, time, failure: again }).status;
+  assert.deepEqual(conditions, failed.status.conditions);
   assert.deepEqual(replicaStatus(failed, [], { now, time }).status.conditions, []);
 });

@@ -82,16 +82,14 @@ export function replicaStatus(
   const labeled = active.filter((pod) =>
     templateLabels.every(([key, value]) => pod.metadata.labels?.[key] === value),
   );
-  const others = (set.status?.conditions ?? []).filter(
-    (c: Condition) => c.type !== "ReplicaFailure",
-  );
-  const conditions = failure
-    ? withCondition(
-        set.status?.conditions,
-        { type: "ReplicaFailure", status: "True", ...failure },
-        time,
-      )
-    : others;
+  const known: Condition[] = set.status?.conditions ?? [];
+  const others = known.filter((c) => c.type !== "ReplicaFailure");
+  // One that stands is left as it is: every try fails for another pod's name, and writing that down would
+  // be the next reason to try.
+  const stands = others.length < known.length;
+  const withFailure = () =>
+    withCondition(known, { type: "ReplicaFailure", status: "True", ...failure! }, time);
+  const conditions = !failure ? others : stands ? known : withFailure();
   const status = {
     replicas: active.length,
     fullyLabeledReplicas: labeled.length,

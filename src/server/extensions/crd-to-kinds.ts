@@ -2,11 +2,11 @@
 // tells them from built-in kinds in nothing. Pure.
 import type { Column, Kind, Verb } from "../../kinds/kind.ts";
 import type { Schema } from "../../kinds/schema.ts";
+import { typeFields } from "../root-schema.ts";
 import type { Crd, CrdVersion } from "./crd.ts";
 import { compileRules, hasRules, ruleErrors, type RuleNode } from "./validation-rules.ts";
 
 const metadataSchema: Schema = { ref: "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta" };
-const string: Schema = { type: "string" };
 
 const verbs: Verb[] = [
   "create",
@@ -84,8 +84,7 @@ export const rootSchema = (schema: Schema): Schema => ({
   type: "object",
   properties: {
     ...mapSchemas(schema.properties),
-    apiVersion: string,
-    kind: string,
+    ...typeFields,
     metadata: metadataSchema,
   },
 });
@@ -107,8 +106,7 @@ function withEmbedded(schema: Schema): Schema {
   if (!schema["x-kubernetes-embedded-resource"]) return out;
   out.properties = {
     ...out.properties,
-    apiVersion: string,
-    kind: string,
+    ...typeFields,
     metadata: metadataSchema,
   };
   out.required = [...new Set([...(schema.required ?? []), "apiVersion", "kind"])];
