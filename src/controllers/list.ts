@@ -1,5 +1,10 @@
 // The controllers of a site. One import and one line each.
+import { clusterRoleAggregation } from "./cluster-role-aggregation.ts";
 import { cronJob } from "./cron-job.ts";
+import { csrApproving } from "./csr-approving.ts";
+import { csrCleaner } from "./csr-cleaner.ts";
+import { csrSigning } from "./csr-signing.ts";
+import type { Signing } from "./csr.ts";
 import { daemonSet } from "./daemon-set.ts";
 import { deploymentController } from "./deployment.ts";
 import { disruptionController } from "./disruption.ts";
@@ -19,11 +24,21 @@ import { rootCaController } from "./root-ca.ts";
 import type { Controller } from "./runtime.ts";
 import { serviceAccountController } from "./service-account.ts";
 import { statefulSet } from "./stateful-set.ts";
+import { ttlAfterFinished } from "./ttl-after-finished.ts";
 import { claimProtection, volumeProtection } from "./volume-protection.ts";
 
-/** `ca` gives the cluster's certificate of now, as PEM. */
-export const controllers = (ca: () => string): Controller[] => [
+/** What controllers need of the cluster's authority. */
+export interface Authority extends Signing {
+  /** Its certificate of now, as PEM. */
+  ca(): string;
+}
+
+export const controllers = (authority: Authority): Controller[] => [
+  clusterRoleAggregation,
   cronJob,
+  csrApproving(authority),
+  csrCleaner,
+  csrSigning(authority),
   daemonSet,
   deploymentController,
   disruptionController,
@@ -41,8 +56,9 @@ export const controllers = (ca: () => string): Controller[] => [
   replicaSetController,
   replicationController,
   resourceQuotaController(),
-  rootCaController(ca),
+  rootCaController(authority.ca),
   serviceAccountController,
   statefulSet,
+  ttlAfterFinished,
   volumeProtection,
 ];

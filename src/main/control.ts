@@ -9,6 +9,8 @@ import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import type { Scope } from "../lib/scope.ts";
 import { startScheduler } from "../scheduler/scheduler.ts";
+import { isOwnSigner, nodeOf, signRequest } from "../server/auth/signers.ts";
+import type { SigningSpec } from "../server/auth/signers.ts";
 import type { ControlPlane } from "./control-plane.ts";
 
 export interface ControlOptions {
@@ -24,10 +26,13 @@ export async function startControl(parts: ControlOptions) {
   const { plane, informers, clock, random, log, scope } = parts;
   const client = plane.client("system:kube-controller-manager");
   const options = { client, clock, random, log, scope, informers, discover: plane.discover };
-  await startControllers(
-    controllers(() => plane.pki.ca()),
-    options,
-  );
+  const authority = {
+    ca: () => plane.pki.ca(),
+    isOwn: isOwnSigner,
+    nodeOf,
+    sign: (spec: SigningSpec) => signRequest(plane.pki, spec),
+  };
+  await startControllers(controllers(authority), options);
   const schedulerClient = plane.client("system:kube-scheduler");
   await startScheduler({
     client: schedulerClient,

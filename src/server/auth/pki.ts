@@ -38,6 +38,10 @@ export interface PkiOptions {
   clusterDomain?: string;
 }
 
+export type SigningRequest = Omit<CertificateRequest, "notBeforeMs" | "notAfterMs"> & {
+  lifeMs?: number;
+};
+
 export interface Pki {
   /** The CA's certificate; changes when it renews, its key never does. */
   ca(): string;
@@ -50,6 +54,8 @@ export interface Pki {
   node(name: string): Promise<KeyPair>;
   /** With what the server names its callers to others, and the authority those others trust for it. */
   frontProxy(): { ca: string; pair: KeyPair };
+  /** Signs what others ask for, for a year or `lifeMs`, and never beyond the authority's own end. */
+  sign(request: SigningRequest): string;
   /** Renews what needs it, now and every few hours; `renewed` is told which of the leafs changed. */
   startRenewal(scope: Scope, renewed: (name: string) => void): void;
 }
@@ -222,13 +228,17 @@ class CertificateAuthority implements Pki {
     return true;
   }
 
-  async #issue(file: string, request: Leaf["request"]): Promise<KeyPair> {
-    const privateKey = newKey();
-    const notAfterMs = Math.min(this.#now + leafLifeMs, endOf(this.#caCert));
-    const cert = issueCertificate(
-      { ...request, publicKey: createPublicKey(privateKey), notBeforeMs: 0, notAfterMs },
+  sign({ lifeMs = leafLifeMs, ...request }: SigningRequest): string {
+    const notAfterMs = Math.min(this.#now + lifeMs, endOf(this.#caCert));
+    return issueCertificate(
+      { ...request, notBeforeMs: 0, notAfterMs },
       { subject: this.#authority.subject, privateKey: this.#caKey },
     );
+  }
+
+  async #issue(file: string, request: Leaf["request"]): Promise<KeyPair> {
+    const privateKey = newKey();
+    const cert = this.sign({ ...request, publicKey: createPublicKey(privateKey) });
     const pair = { cert, key: keyPem(privateKey) };
     await this.#storage.write(file, pair.key + pair.cert);
     return pair;

@@ -24,6 +24,8 @@ export interface CertificateRequest {
   notBeforeMs: number;
   notAfterMs: number;
   usage: "ca" | "server" | "client";
+  /** The key may also wrap others, as old RSA ciphers want. */
+  keyEncipherment?: boolean;
   /** DNS names and IP addresses, told apart by their form. */
   names?: string[];
 }
@@ -58,12 +60,12 @@ const generalName = (name: string) => {
   return d.implicit(2, Buffer.from(name));
 };
 
-const keyUsageBits = {
-  /** keyCertSign, cRLSign and digitalSignature. */
-  ca: d.bits(Buffer.from([0b1000_0110]), 1),
-  server: d.bits(Buffer.from([0b1000_0000]), 7),
-  client: d.bits(Buffer.from([0b1000_0000]), 7),
-};
+function keyUsage({ usage, keyEncipherment }: CertificateRequest) {
+  // keyCertSign, cRLSign and digitalSignature.
+  if (usage === "ca") return d.bits(Buffer.from([0b1000_0110]), 1);
+  if (keyEncipherment) return d.bits(Buffer.from([0b1010_0000]), 5);
+  return d.bits(Buffer.from([0b1000_0000]), 7);
+}
 
 const extendedUsage = { server: "1.3.6.1.5.5.7.3.1", client: "1.3.6.1.5.5.7.3.2" };
 
@@ -77,7 +79,7 @@ function extensions(request: CertificateRequest, issuerKey: KeyObject) {
   const { usage, names = [] } = request;
   const isCa = usage === "ca";
   const list = [
-    extension("2.5.29.15", true, keyUsageBits[usage]),
+    extension("2.5.29.15", true, keyUsage(request)),
     extension("2.5.29.19", true, d.sequence(...(isCa ? [d.boolean(true)] : []))),
     extension("2.5.29.14", false, d.octets(keyId(request.publicKey))),
     extension("2.5.29.35", false, d.sequence(d.implicit(0, keyId(issuerKey)))),
@@ -119,7 +121,10 @@ export function issueCertificate(
 export function subjectOf(certificate: X509Certificate): Required<Subject> {
   const body = d.readDer(d.readDer(certificate.raw)[0]!.content)[0]!;
   const fields = d.readDer(body.content);
-  const subject = fields[fields[0]!.tag === 0xa0 ? 5 : 4]!;
+  return readName(fields[fields[0]!.tag === 0xa0 ? 5 : 4]!);
+}
+
+export function readName(subject: d.DerValue): Required<Subject> {
   const common = d.objectId("2.5.4.3");
   const organization = d.objectId("2.5.4.10");
   const result: Required<Subject> = { commonName: "", organizations: [] };

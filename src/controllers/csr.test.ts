@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Draft } from "../kinds/object.ts";
+import { timestamp } from "../lib/clock.ts";
+import { FakeClock } from "../lib/fake-clock.ts";
+import { startControlled } from "../../test/support/controllers.ts";
+import { csrCleaner, leftMs } from "./csr-cleaner.ts";
+import { csrSigning } from "./csr-signing.ts";
+import { requests } from "./csr.ts";
+
+const signer = "kubernetes.io/kube-apiserver-client";
+const signing = {
+  isOwn: (name: string) => name === signer,
+  nodeOf: () => undefined,
+  sign: ({ request }: { request: string }) => {
+    if (request === "YmFk") throw new Error("this one is bad");
+    return "certificate";
+  },
+};
+const hourMs = 3_600_000;
+
+test("what was approved is signed, what cannot be signed says why, and both go when they have served", async (t) => {
+  const clock = new FakeClock();
+  const { client, scope, informer } = await startControlled([csrSigning(signing), csrCleaner], {
+    clock,
+  });
+  t.after(() => scope.close());
+  const create = (name: string, more: object): Promise<unknown> => {
+    const spec = { signerName: signer, request: "b2s=", usages: ["client auth"], ...more };
+    const apiVersion = "certificates.k8s.io/v1";
+    const draft = { apiVersion, kind: "CertificateSigningRequest", metadata: { name }, spec };
+    return client.create(requests, draft as Draft);
+  };
+  const approve = (name: string) => {
+    const time = timestamp(clock.now());
+    const approved = { type: "Approved", status: "True", reason: "x", lastUpdateTime: time };
+    const target = { ...requests, name, subresource: "approval" };
+    return client.patch(target, "merge", { status: { conditions: [approved] } });
+  };
+  await create("good", {});
+  await create("bad", { request: "YmFk" });
+  await create("foreign", { signerName: "example.com/own" });
+  await create("waiting", {});
+  for (const name of ["good", "bad", "foreign"]) await approve(name);
+  await clock.advance(1000);
+  const status = (name: string) => informer(requests).get(name)?.status ?? {};
+  assert.equal(Buffer.from(status("good").certificate, "base64").toString(), "certificate");
+  const failed = status("bad").conditions.find(({ type }: any) => type === "Failed");
+  assert.deepEqual([failed.reason, failed.message], ["SignerValidationFailure", "this one is bad"]);
+  assert.equal(status("foreign").certificate, undefined);
+  const left = () =>
+    informer(requests)
+      .list()
+      .map(({ metadata }) => metadata.name)
+      .sort();
+  await clock.advance(2 * hourMs);
+  assert.deepEqual(left(), ["foreign", "waiting"]);
+  await clock.advance(24 * hourMs);
+  assert.deepEqual(left(), []);
+});
+
+test("a request from the future stays a day at most", () => {
+  const request: any = { metadata: { creationTimestamp: "2100-01-01T00:00:00Z" }, spec: {} };
+  assert.equal(leftMs(request, 0), 24 * hourMs);
+});
