@@ -34,6 +34,7 @@ export async function openFilePki(files: PkiFiles, clock: Clock): Promise<Pki> {
     admin: () => own.admin(),
     node: (name) => own.node(name),
     frontProxy: () => own.frontProxy(),
+    sign: (request) => own.sign(request),
     startRenewal: () => {},
   };
 }
