@@ -56,7 +56,8 @@ export function routeTo(
     key,
     servername: host,
     rejectUnauthorized: !insecureSkipTLSVerify,
-    ...(caBundle && { ca: Buffer.from(caBundle, "base64") }),
+    // As Go does: a certificate in the bundle is trusted, also one that is no authority.
+    ...(caBundle && { ca: Buffer.from(caBundle, "base64"), allowPartialTrustChain: true }),
   };
   return { host, tls, dial: () => dialService(server, service) };
 }

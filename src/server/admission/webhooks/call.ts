@@ -23,15 +23,20 @@ interface Route extends ForwardTarget {
   path: string;
 }
 
+/** As Go's path.Join, which upstream puts every path through: `//mutate` is `/mutate`. */
+const cleanPath = (path: string) => `/${path.split("/").filter(Boolean).join("/")}`;
+
 function routeOf({ url, service, caBundle }: ClientConfig, options: CallOptions): Route {
   const ca = caBundle ? Buffer.from(caBundle, "base64").toString() : [...rootCertificates];
+  // As Go does: a certificate in the bundle is trusted, also one that is no authority.
+  const trust = { ca, allowPartialTrustChain: true };
   if (service) {
     const { name, namespace, path = "", port = 443 } = service;
     const host = `${name}.${namespace}.svc`;
     return {
       host: `${host}:${port}`,
-      path: path || "/",
-      tls: { ca, servername: host },
+      path: cleanPath(path),
+      tls: { ...trust, servername: host },
       dial: () => options.dialService({ ...service, port }),
     };
   }
@@ -40,8 +45,8 @@ function routeOf({ url, service, caBundle }: ClientConfig, options: CallOptions)
   const isName = !/^[\d.]+$/.test(address) && !address.includes(":");
   return {
     host,
-    path: pathname + search,
-    tls: { ca, host: address, ...(isName && { servername: address }) },
+    path: cleanPath(pathname) + search,
+    tls: { ...trust, host: address, ...(isName && { servername: address }) },
     dial: () => dialTcp(address, Number(port || 443)),
   };
 }

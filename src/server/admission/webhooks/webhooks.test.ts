@@ -24,6 +24,8 @@ let answers: Record<string, Answer>;
 let asked: any[];
 let hooks: Server;
 let caBundle: string;
+/** The certificate that the server shows, instead of its authority. */
+let ownBundle: string;
 let cluster: Cluster;
 
 const port = () => (hooks.address() as AddressInfo).port;
@@ -46,6 +48,7 @@ before(async () => {
   );
   const cert = issueCertificate({ ...times, subject, publicKey, usage: "server", names }, issuer);
   caBundle = Buffer.from(ca).toString("base64");
+  ownBundle = Buffer.from(cert).toString("base64");
   const key = privateKey.export({ type: "pkcs8", format: "pem" });
   hooks = createServer({ cert, key }, async (message, response) => {
     const review: any = await json(message);
@@ -131,6 +134,13 @@ test("a validating webhook refuses in its own words", async () => {
   assert.equal(request.userInfo.username, "admin");
   assert.equal(request.object.metadata.name, "a");
   assert.equal(request.oldObject, null);
+});
+
+test("a URL with slashes too many and a bundle that is no authority will do, as envtest gives them", async () => {
+  answers["/no"] = () => ({ allowed: false });
+  const url = `https://127.0.0.1:${port()}//no`;
+  await register("Validating", ["/no"], { clientConfig: { url, caBundle: ownBundle } });
+  await assert.rejects(create("a"), /^StatusError: admission webhook "no.example.org" denied/);
 });
 
 test("mutating webhooks change the object one after the other, by name", async () => {
