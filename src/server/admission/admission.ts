@@ -16,6 +16,7 @@ import { objectReader } from "./object-reader.ts";
 import { checkExpressions } from "./policies/check-expressions.ts";
 import { mutatingPolicies } from "./policies/mutating.ts";
 import { validatingPolicies } from "./policies/validating.ts";
+import { podSecurity } from "./pod-security/pod-security.ts";
 import { priority } from "./priority.ts";
 import { resourceQuota } from "./resource-quota.ts";
 import { runtimeClass } from "./runtime-class.ts";
@@ -47,6 +48,7 @@ export function admissionPlugins(options: AdmissionOptions): Admission[] {
     defaultTolerations,
     defaultStorageClass(reader),
     storageProtection,
+    podSecurity(reader),
     runtimeClass(reader),
     certificates(options.authorize),
     defaultIngressClass(reader),
