@@ -8,6 +8,7 @@ import { podErrors } from "./core/pod-validation.ts";
 import { claimErrors, dataErrors, serviceErrors } from "./core/validation.ts";
 import { jsonEqual } from "../lib/json.ts";
 import { invalidValue, required } from "./field-checks.ts";
+import { immutableErrors } from "./immutable.ts";
 import type { Change } from "./kind.ts";
 import { metadataErrors } from "./validate-metadata.ts";
 
@@ -41,5 +42,9 @@ const validations: Record<string, Validate> = {
 /** How objects of a built-in resource are judged. */
 export function validationOf(resource: string): Validate {
   const own = validations[resource];
-  return (change) => [...metadataErrors(change.object, resource), ...(own?.(change) ?? [])];
+  return (change) => [
+    ...metadataErrors(change.object, resource),
+    ...immutableErrors(resource, change),
+    ...(own?.(change) ?? []),
+  ];
 }

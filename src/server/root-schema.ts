@@ -24,7 +24,7 @@ const roots = new WeakMap<Schema, Schema>();
 function metadataSchema(kinds: Kinds): Schema {
   const known = kinds.definitionNames().includes(objectMeta);
   return known
-    ? { ref: objectMeta }
+    ? { ref: objectMeta, description: "Standard object's metadata." }
     : { type: "object", "x-kubernetes-preserve-unknown-fields": true };
 }
 

@@ -5,6 +5,7 @@ import type { Kinds } from "../../kinds/kinds.ts";
 import type { Schema } from "../../kinds/schema.ts";
 import { rootSchema } from "../root-schema.ts";
 import { isOpenRoot } from "./for-kubectl.ts";
+import { describeObjectMeta } from "./object-meta.ts";
 import { printSchema, refOf, refsOf, type Dialect, type Printed } from "./print-schema.ts";
 
 const meta = "io.k8s.apimachinery.pkg.apis.meta.v1";
@@ -61,7 +62,8 @@ export function definitionsFor(kinds: Kind[], all: Kinds, dialect: Dialect) {
   }
   for (const name of waiting) {
     if (printed[name]) continue;
-    const schema = all.definition(name);
+    const found = all.definition(name);
+    const schema = name === `${meta}.ObjectMeta` ? describeObjectMeta(found) : found;
     refsOf(schema, waiting);
     const gvk = all.kindOfDefinition(name);
     printed[name] = {

@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { builtinKinds } from "./kinds.ts";
+
+const kinds = builtinKinds();
+
+const cases: [group: string, plural: string, old: object, now: object, error?: string][] = [
+  ["scheduling.k8s.io", "priorityclasses", { value: 1 }, { value: 1, description: "x" }],
+  [
+    "scheduling.k8s.io",
+    "priorityclasses",
+    { value: 1 },
+    { value: 2 },
+    "value: Forbidden: may not be changed in an update.",
+  ],
+  [
+    "storage.k8s.io",
+    "storageclasses",
+    { provisioner: "a" },
+    { provisioner: "b" },
+    'provisioner: Invalid value: "b": field is immutable',
+  ],
+  [
+    "networking.k8s.io",
+    "ingressclasses",
+    { spec: { controller: "a" } },
+    { spec: { controller: "b" } },
+    'spec.controller: Invalid value: "b": field is immutable',
+  ],
+];
+
+for (const [group, plural, old, now, error] of cases) {
+  test(`${plural}: ${JSON.stringify(old)} to ${JSON.stringify(now)}`, () => {
+    const kind = kinds.get(group, "v1", plural)!;
+    const metadata = { name: "one" };
+    const found = kind.validate!({
+      object: { apiVersion: `${group}/v1`, kind: kind.kind, metadata, ...now },
+      old: { apiVersion: `${group}/v1`, kind: kind.kind, metadata, ...old },
+      subresource: "",
+    });
+    assert.deepEqual(
+      found.map(({ field, message }) => `${field}: ${message}`),
+      error ? [error] : [],
+    );
+  });
+}
