@@ -32,7 +32,7 @@ const cases: [group: string, plural: string, old: object, now: object, error?: s
 for (const [group, plural, old, now, error] of cases) {
   test(`${plural}: ${JSON.stringify(old)} to ${JSON.stringify(now)}`, () => {
     const kind = kinds.get(group, "v1", plural)!;
-    const metadata = { name: "one" };
+    const metadata = { name: "one", uid: "1", resourceVersion: "1", creationTimestamp: "" };
     const found = kind.validate!({
       object: { apiVersion: `${group}/v1`, kind: kind.kind, metadata, ...now },
       old: { apiVersion: `${group}/v1`, kind: kind.kind, metadata, ...old },
