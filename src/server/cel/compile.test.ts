@@ -68,6 +68,8 @@ self.maybe == null
 self == oldSelf && self.items == oldSelf.items && self.items[0] != self.items[1]
 self.items.exists_one(i, i.weight == 2) && self.items.map(i, i.name) == ['a', 'b']
 self.items.all(i, !has(i.weight) || i.weight > 0)
+has(self.items[0].weight) && has(self.labels.app) && !has(self.labels.none)
+has(self.items.filter(i, i.name == "b")[0].name) && has({"a": {"b": 1}}.a.b) && !has(self.free.none)
 self.?maybe.orValue('none') == null
 ['a', 'b'].isSorted() && ![2, 1].isSorted() && [].isSorted()
 [1, 2, 3].sum() == 6 && [1, 2, 3].max() == 3 && ['b', 'a'].min() == 'a'

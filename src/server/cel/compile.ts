@@ -3,6 +3,7 @@
 import { Environment, type ASTNode } from "@marcbachmann/cel-js";
 import type { Definitions, Schema } from "../../kinds/schema.ts";
 import { meterAll, stepsMax, within } from "./budget.ts";
+import { checkHasOurWay } from "./has.ts";
 import { estimate, estimateMax } from "./estimate.ts";
 import { addFormat } from "./libraries/format.ts";
 import { addIp } from "./libraries/ip.ts";
@@ -130,6 +131,7 @@ export class CelScope {
       const run = this.#environment.parse(expression);
       const used = new Set<string>();
       useLinearMatches(run.ast);
+      walk(run.ast, checkHasOurWay);
       walk(run.ast, ({ op, args }) => op === "id" && used.add(args));
       const checked = run.check();
       if (!checked.valid) return { error: told(checked.error) };
