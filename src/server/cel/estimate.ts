@@ -3,7 +3,7 @@
 // limit allows as much as a request has room for.
 import type { Schema } from "../../kinds/schema.ts";
 import { isObject } from "../../lib/json.ts";
-import { celName } from "./names.ts";
+import { celNames } from "./names.ts";
 
 /** As upstream's limit for one expression. */
 export const estimateMax = 10_000_000;
@@ -42,7 +42,9 @@ function schemaOf(node: Node, variables: Variables): Schema | undefined {
     case ".?": {
       const [object, name] = node.args;
       const of = schemaOf(object, variables);
-      const found = Object.entries(of?.properties ?? {}).find(([field]) => celName(field) === name);
+      const found = Object.entries(of?.properties ?? {}).find(([field]) =>
+        celNames(field).includes(name),
+      );
       return found?.[1] ?? elementOf(of);
     }
     case "[]":

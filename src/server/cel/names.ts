@@ -14,9 +14,9 @@ const words: [pattern: RegExp, word: string][] = [
   [/\//g, "__slash__"],
 ];
 
-/** Undefined for names that no expression can say. */
-export function celName(name: string): string | undefined {
-  if (reserved.has(name)) return `__${name}__`;
+/** None for names that no expression can say; a reserved word is also known as it is. */
+export function celNames(name: string): string[] {
+  if (reserved.has(name)) return [`__${name}__`, name];
   const escaped = words.reduce((text, [pattern, word]) => text.replace(pattern, word), name);
-  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(escaped) ? escaped : undefined;
+  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(escaped) ? [escaped] : [];
 }

@@ -5,7 +5,7 @@ import type { Environment } from "@marcbachmann/cel-js";
 import { Duration } from "@marcbachmann/cel-js/evaluator";
 import type { Definitions, Schema } from "../../kinds/schema.ts";
 import { isObject, jsonEqual } from "../../lib/json.ts";
-import { celName } from "./names.ts";
+import { celNames } from "./names.ts";
 
 export interface CelType {
   /** As the environment names it: `int`, `list<Spec1>`. */
@@ -151,8 +151,8 @@ export class Types {
   #object({ properties }: Schema): CelType {
     const name = `Object${(this.#count += 1)}`;
     const members = Object.entries(properties!).flatMap(([field, schema]) => {
-      const said = celName(field);
-      return said ? [{ field, said, type: this.of(schema) }] : [];
+      const type = this.of(schema);
+      return celNames(field).map((said) => ({ field, said, type }));
     });
     // Holds what it was made of, so that two of them compare as JSON does, hidden fields included.
     const json = Symbol("json");
