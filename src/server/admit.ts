@@ -23,6 +23,7 @@ export function admissionRequest(
     dryRun: options.dryRun,
     options: options.raw,
     warn: (message) => void call.warnings.push(message),
+    annotate: (key, value) => void request.annotations?.set(key, value),
   };
 }
 

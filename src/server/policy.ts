@@ -60,6 +60,8 @@ export interface AdmissionRequest {
   options: Record<string, unknown>;
   /** Shown to the caller as Warning headers. */
   warn(message: string): void;
+  /** Written into the audit log with the request; the key is `DOMAIN/NAME`. */
+  annotate(key: string, value: string): void;
 }
 
 /** An admission plugin. Refusals are StatusErrors. Mutations of all plugins run before validations. */

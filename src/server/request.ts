@@ -42,6 +42,8 @@ export interface ApiRequest {
   decoded?: boolean;
   /** Aborted when the caller goes away. */
   signal: AbortSignal;
+  /** What the audit log tells of the request besides; absent when nobody keeps one. */
+  annotations?: Map<string, string>;
 }
 
 /**

@@ -17,6 +17,7 @@ import { checkExpressions } from "./policies/check-expressions.ts";
 import { mutatingPolicies } from "./policies/mutating.ts";
 import { validatingPolicies } from "./policies/validating.ts";
 import { podSecurity } from "./pod-security/pod-security.ts";
+import type { PodSecurityOptions } from "./pod-security/pod-security.ts";
 import { priority } from "./priority.ts";
 import { resourceQuota } from "./resource-quota.ts";
 import { runtimeClass } from "./runtime-class.ts";
@@ -35,6 +36,7 @@ export interface AdmissionOptions {
   clock: Clock;
   random: Random;
   authorize: Authorize;
+  podSecurity?: Pick<PodSecurityOptions, "defaults" | "exemptions">;
 }
 
 export function admissionPlugins(options: AdmissionOptions): Admission[] {
@@ -48,7 +50,7 @@ export function admissionPlugins(options: AdmissionOptions): Admission[] {
     defaultTolerations,
     defaultStorageClass(reader),
     storageProtection,
-    podSecurity(reader),
+    podSecurity({ ...options.podSecurity, store: options.store, reader }),
     runtimeClass(reader),
     certificates(options.authorize),
     defaultIngressClass(reader),
