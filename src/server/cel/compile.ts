@@ -5,6 +5,7 @@ import type { Definitions, Schema } from "../../kinds/schema.ts";
 import { meterAll, stepsMax, within } from "./budget.ts";
 import { checkHasOurWay } from "./has.ts";
 import { estimate, estimateMax } from "./estimate.ts";
+import { addAuthorizer, authorizerType } from "./libraries/authorizer.ts";
 import { addFormat } from "./libraries/format.ts";
 import { addIp } from "./libraries/ip.ts";
 import { addLists } from "./libraries/lists.ts";
@@ -40,6 +41,7 @@ function makeBase(): Environment {
     some: environment.parse("optional.of(x)"),
     none: environment.parse("optional.none()"),
   };
+  addAuthorizer(environment);
   addLists(environment);
   addRegex(environment);
   addQuantity(environment);
@@ -114,6 +116,13 @@ export class CelScope {
     this.#environment.registerVariable(name, type.name);
     this.#variables.set(name, type);
     this.#schemas.set(name, schema);
+    return this;
+  }
+
+  /** `authorizer`; its value is made by `authorizerOf`. */
+  declareAuthorizer() {
+    this.#environment.registerVariable("authorizer", authorizerType);
+    this.#variables.set("authorizer", { name: authorizerType, value: (value) => value });
     return this;
   }
 

@@ -1,6 +1,7 @@
 // The expressions of policies and match conditions: what they may name, compiled once per object that holds
 // them. `variables` are computed when they are first asked for, in the order of need.
 import type { CelProgram } from "../../cel/compile.ts";
+import { authorizerOf, type Answers } from "../../cel/libraries/authorizer.ts";
 import { loadCel } from "../../cel/load.ts";
 import type { KubeObject } from "../../../kinds/object.ts";
 import type { AdmissionRequest } from "../../policy.ts";
@@ -17,6 +18,7 @@ export interface Bindings {
   params?: unknown;
   namespaceObject?: unknown;
   variables?: unknown;
+  authorizer?: unknown;
 }
 
 /** Told of each expression that does not compile. */
@@ -36,7 +38,7 @@ export async function policyCompiler(report: Report): Promise<Compiler> {
   for (const name of ["object", "oldObject", "request", "params", "namespaceObject"]) {
     scope.declare(name);
   }
-  scope.declareResult("variables");
+  scope.declareResult("variables").declareAuthorizer();
   return {
     compile(path, expression, results) {
       const compiled = scope.compile(expression, results);
@@ -92,8 +94,17 @@ export function requestOf(request: AdmissionRequest) {
 
 export const bindingsOf = (
   request: AdmissionRequest,
+  answers: Answers,
   more: { params?: KubeObject; namespaceObject?: KubeObject } = {},
 ): Bindings => ({
+  authorizer: authorizerOf(answers, request.user, {
+    group: request.kind.group,
+    version: request.kind.version,
+    resource: request.kind.plural,
+    subresource: request.subresource,
+    namespace: request.namespace,
+    name: request.name,
+  }),
   object: request.object ?? null,
   oldObject: request.old ?? null,
   request: requestOf(request),

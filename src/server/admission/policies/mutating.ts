@@ -6,6 +6,7 @@ import { isObject, jsonEqual } from "../../../lib/json.ts";
 import { rootTypeOf } from "../../apply/field-type.ts";
 import { mergeMaps } from "../../apply/merge.ts";
 import type { CelProgram } from "../../cel/compile.ts";
+import { withAnswers } from "../../cel/libraries/authorizer.ts";
 import { asMaps } from "../../cel/struct-literals.ts";
 import { toJson } from "../../cel/to-json.ts";
 import { jsonPatch } from "../../patch/json-patch.ts";
@@ -75,14 +76,12 @@ async function mutate(options: PolicyOptions, request: AdmissionRequest, active:
   const compiled = await compiledOf(policy);
   for (const param of params) {
     for (const mutation of compiled.mutations) {
-      const bindings = bindingsFor(request, compiled, namespaceObject, param);
-      if (!bindings) break;
-      const object = changed(
-        options,
-        request,
-        mutation,
-        mutation.program.evaluate({ ...bindings }),
-      );
+      const wanted = await withAnswers(options.authorize, (answers) => {
+        const bindings = bindingsFor(request, compiled, namespaceObject, param, answers);
+        return bindings && { value: mutation.program.evaluate({ ...bindings }) };
+      });
+      if (!wanted) break;
+      const object = changed(options, request, mutation, wanted.value);
       conform(object, rootSchema(request.kind, options.kinds), options.kinds.definition);
       request.kind.defaults?.(object);
       request.object = object;

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { startCluster, type Cluster } from "../../../../test/support/cluster.ts";
 import { resource } from "../../../client/client.ts";
 import { builtinKinds } from "../../../kinds/kinds.ts";
+import type { Authorize } from "../../policy.ts";
 import { isStatus } from "../../../lib/status-error.ts";
 import { objectReader } from "../object-reader.ts";
 import { checkExpressions } from "./check-expressions.ts";
@@ -15,14 +16,21 @@ const policyBindings = resource(group, "validatingadmissionpolicybindings");
 const deployments = { ...resource("apps/v1", "deployments"), namespace: "default" };
 const configMaps = { ...resource("v1", "configmaps"), namespace: "default" };
 
+/** Only deployers may deploy; the account `default/boss` may do everything; paths are for nobody. */
+const authorize: Authorize = async (user, { verb, resource, namespace }) => {
+  if (resource === "broken") throw new Error("the authorizer sleeps");
+  const boss = user.name === "system:serviceaccount:default:boss";
+  const allowed = boss || (verb === "deploy" && resource === "deployments" && namespace !== "");
+  return { allowed, reason: allowed ? "so be it" : "" };
+};
+
 let cluster: Cluster;
 beforeEach(() => {
   cluster = startCluster({
-    admission: (parts) => [
-      mutatingPolicies({ reader: objectReader(parts.store), kinds: builtinKinds() }),
-      checkExpressions,
-      validatingPolicies({ reader: objectReader(parts.store), kinds: builtinKinds() }),
-    ],
+    admission: (parts) => {
+      const options = { reader: objectReader(parts.store), kinds: builtinKinds(), authorize };
+      return [mutatingPolicies(options), checkExpressions, validatingPolicies(options)];
+    },
   });
 });
 afterEach(() => cluster.scope.close());
@@ -154,6 +162,36 @@ test("an expression that fails refuses or is ignored, as the policy says", async
   await enforce({ ...broken, failurePolicy: "Ignore" });
   await deploy(1);
 });
+
+for (const [expression, holds] of [
+  ["authorizer.requestResource.check('deploy').allowed()", true],
+  ["authorizer.requestResource.check('create').allowed()", false],
+  ["authorizer.group('apps').resource('deployments').check('deploy').allowed()", false],
+  [
+    "authorizer.group('apps').resource('deployments').namespace('x').name('y').check('deploy').reason() == 'so be it'",
+    true,
+  ],
+  ["authorizer.path('/healthz').check('get').allowed()", false],
+  ["authorizer.serviceAccount('default', 'boss').path('/healthz').check('get').allowed()", true],
+  [
+    "authorizer.group('').resource('broken').subresource('status').check('get').errored() && !authorizer.path('/').check('get').errored()",
+    true,
+  ],
+  [
+    "authorizer.requestResource.check(authorizer.requestResource.check('deploy').allowed() ? 'deploy' : 'other').allowed()",
+    true,
+  ],
+  ["variables.may.allowed()", true],
+] as const) {
+  test(`a policy asks the authorizer: ${expression} is ${holds}`, async () => {
+    await enforce({
+      variables: [{ name: "may", expression: "authorizer.requestResource.check('deploy')" }],
+      validations: [{ expression }],
+    });
+    if (holds) await deploy(1);
+    else await assert.rejects(deploy(1), /failed expression/);
+  });
+}
 
 test("a binding that only warns lets pass", async () => {
   await enforce(

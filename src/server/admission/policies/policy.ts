@@ -3,7 +3,8 @@
 import type { Kinds } from "../../../kinds/kinds.ts";
 import type { KubeObject } from "../../../kinds/object.ts";
 import type { CelProgram } from "../../cel/compile.ts";
-import type { AdmissionRequest } from "../../policy.ts";
+import type { Answers } from "../../cel/libraries/authorizer.ts";
+import type { AdmissionRequest, Authorize } from "../../policy.ts";
 import type { ObjectReader } from "../object-reader.ts";
 import { isExempt } from "../webhooks/match.ts";
 import {
@@ -21,6 +22,7 @@ import { paramsOf } from "./params.ts";
 export interface PolicyOptions {
   reader: ObjectReader;
   kinds: Kinds;
+  authorize: Authorize;
 }
 
 export interface Frame {
@@ -102,8 +104,9 @@ export function bindingsFor(
   frame: Frame,
   namespaceObject: KubeObject | undefined,
   params: KubeObject | undefined,
+  answers: Answers,
 ): Bindings | undefined {
   const more = { ...(params && { params }), ...(namespaceObject && { namespaceObject }) };
-  const bindings = withVariables(frame.variables, bindingsOf(request, more));
+  const bindings = withVariables(frame.variables, bindingsOf(request, answers, more));
   return conditionsHold(frame.conditions, bindings) ? bindings : undefined;
 }

@@ -2,6 +2,7 @@
 // (KEP-3488). A policy acts through its bindings. Wording as upstream's.
 import type { KubeObject } from "../../../kinds/object.ts";
 import type { CelProgram } from "../../cel/compile.ts";
+import { withAnswers, type Answers } from "../../cel/libraries/authorizer.ts";
 import { statusCodes, StatusError, type StatusReason } from "../../../lib/status-error.ts";
 import type { Admission, AdmissionRequest } from "../../policy.ts";
 import { refuse } from "../refuse.ts";
@@ -79,13 +80,14 @@ function judge(
   request: AdmissionRequest,
   active: Active,
   compiled: Compiled,
-  param?: KubeObject,
+  param: KubeObject | undefined,
+  answers: Answers,
 ): Violation[] {
   const fails = active.policy.spec.failurePolicy !== "Ignore";
   const failed = (message: string): Violation[] => (fails ? [{ message, reason: "Invalid" }] : []);
   let bindings: Bindings | undefined;
   try {
-    bindings = bindingsFor(request, compiled, active.namespaceObject, param);
+    bindings = bindingsFor(request, compiled, active.namespaceObject, param, answers);
   } catch (error) {
     return failed(firstLineOf(error));
   }
@@ -118,10 +120,16 @@ function denied(
   });
 }
 
-async function violationsOf(request: AdmissionRequest, active: Active | Misconfigured) {
+async function violationsOf(
+  { authorize }: PolicyOptions,
+  request: AdmissionRequest,
+  active: Active | Misconfigured,
+) {
   if ("problem" in active) return [{ message: active.problem, reason: "Invalid" }];
   const compiled = await compiledOf(active.policy);
-  return active.params.flatMap((param) => judge(request, active, compiled, param));
+  return withAnswers(authorize, (answers) =>
+    active.params.flatMap((param) => judge(request, active, compiled, param, answers)),
+  );
 }
 
 export const validatingPolicies = (options: PolicyOptions): Admission => ({
@@ -130,7 +138,7 @@ export const validatingPolicies = (options: PolicyOptions): Admission => ({
     for (const active of await activePolicies(options, "validating", request)) {
       const [policy, binding] = [active.policy.metadata.name, active.binding.metadata.name];
       const actions: string[] = active.binding.spec.validationActions ?? [];
-      for (const violation of await violationsOf(request, active)) {
+      for (const violation of await violationsOf(options, request, active)) {
         if (actions.includes("Deny")) throw denied(request, policy, binding, violation);
         if (!actions.includes("Warn")) continue;
         request.warn(

@@ -74,6 +74,7 @@ beforeEach(() => {
       const options = {
         ...parts,
         kinds: builtinKinds(),
+        authorize: async () => ({ allowed: true, reason: "" }),
         log: silent,
         reader: objectReader(parts.store),
         dialService: () => dialTcp("127.0.0.1", port()),

@@ -9,7 +9,8 @@ import type { Log } from "../../../lib/log.ts";
 import type { Random } from "../../../lib/random.ts";
 import { badRequest, StatusError } from "../../../lib/status-error.ts";
 import { jsonPatch } from "../../patch/json-patch.ts";
-import type { Admission, AdmissionRequest } from "../../policy.ts";
+import { withAnswers } from "../../cel/libraries/authorizer.ts";
+import type { Admission, AdmissionRequest, Authorize } from "../../policy.ts";
 import { rootSchema } from "../../root-schema.ts";
 import { asVersion } from "../../stored.ts";
 import type { ObjectReader } from "../object-reader.ts";
@@ -27,6 +28,7 @@ import { denial, reviewOf, verdictOf, type Verdict } from "./review.ts";
 export interface WebhookOptions extends CallOptions {
   reader: ObjectReader;
   kinds: Kinds;
+  authorize: Authorize;
   random: Random;
   log: Log;
 }
@@ -76,7 +78,10 @@ async function isWanted(
     compileConditions(compiler, matchConditions, ""),
   );
   try {
-    return conditionsHold(await webhook.conditions, bindingsOf(request));
+    const conditions = await webhook.conditions;
+    return await withAnswers(options.authorize, (answers) =>
+      conditionsHold(conditions, bindingsOf(request, answers)),
+    );
   } catch (error) {
     fail(
       options,
