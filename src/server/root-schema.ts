@@ -33,8 +33,8 @@ export function rootSchema(kind: Kind, kinds: Kinds): Schema {
   if (!isCustom(kind)) return schema;
   let root = roots.get(schema);
   if (!root) {
-    const envelope = { ...typeFields, metadata: metadataSchema(kinds) };
-    root = { ...schema, properties: { ...envelope, ...schema.properties } };
+    const metadata = metadataSchema(kinds);
+    root = { ...schema, properties: { ...typeFields, ...schema.properties, metadata } };
     roots.set(schema, root);
   }
   return root;
