@@ -1,12 +1,14 @@
 // Runs the official conformance program against Kerb and writes what passed into docs/compatibility.md:
 //   npm run conformance -- --binary FILE [--tier A] [--focus REGEX] [--kubeconfig FILE] [--output DIR]
 // FILE is e2e.test of Kubernetes' own source. Without --kubeconfig a control plane with two nodes that only
-// report is started here. results.json remembers every test's last result; for one that fails, a reason
+// report is started here; with --programs FOLDER (agnhost, sample-apiserver) a whole site that runs pods. results.json remembers every test's last result; for one that fails, a reason
 // written there by hand stays until the test passes.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { kerb, startSite } from "../support/site.ts";
 import { startCluster } from "./cluster.ts";
+import { importSuiteImages } from "./images.ts";
 import { conformanceTests, runTests } from "./suite.ts";
 import type { ConformanceTest, Results, RunOptions } from "./suite.ts";
 import { conformanceTable, withTable } from "./table.ts";
@@ -21,6 +23,7 @@ const { values } = parseArgs({
     tier: { type: "string" },
     focus: { type: "string" },
     kubeconfig: { type: "string" },
+    programs: { type: "string" },
     kubectl: { type: "string", default: join(root, ".cache/clients/kubectl") },
     nodes: { type: "string", default: "2" },
     output: { type: "string" },
@@ -70,6 +73,14 @@ async function runGroup(group: ConformanceTest[], options: Omit<RunOptions, "tim
   return results;
 }
 
+async function chooseCluster() {
+  if (values.kubeconfig) return { kubeconfig: resolve(values.kubeconfig), stop: async () => {} };
+  if (!values.programs) return startCluster();
+  const site = await startSite();
+  await importSuiteImages(kerb, site.directory, resolve(values.programs));
+  return { kubeconfig: site.kubeconfig, stop: () => site.remove() };
+}
+
 async function main() {
   if (!values.binary) throw new Error("--binary FILE: Kubernetes' own e2e.test");
   const binary = resolve(values.binary);
@@ -83,9 +94,7 @@ async function main() {
       (!values.failing || before[name] !== "passed"),
   );
   if (values.list) return chosen.forEach(({ tier, file, name }) => console.log(tier, file, name));
-  const cluster = values.kubeconfig
-    ? { kubeconfig: resolve(values.kubeconfig), stop: async () => {} }
-    : await startCluster();
+  const cluster = await chooseCluster();
   const { kubeconfig } = cluster;
   const kubectl = resolve(values.kubectl);
   let passed = 0;

@@ -12,7 +12,7 @@ const applets =
   );
 
 /** Debian's static busybox resolves names through the shared C library all the same. */
-function resolverFiles(): TarEntry[] {
+export function resolverFiles(): TarEntry[] {
   const [triplet, loader] =
     process.arch === "arm64"
       ? ["aarch64-linux-gnu", "lib/ld-linux-aarch64.so.1"]

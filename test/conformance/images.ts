@@ -1,0 +1,122 @@
+// The images that the suite names, made of programs that are on this machine, so that a site without a
+// registry can run them: `agnhost` and `sample-apiserver` built from Kubernetes' source lie in one folder;
+// etcd and busybox are Debian's.
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ociArchive } from "../../src/containers/oci-archive.ts";
+import { ociArchitecture } from "../../src/containers/pause.ts";
+import type { TarEntry } from "../../src/containers/tar.ts";
+import { run } from "../support/command.ts";
+import { resolverFiles } from "../support/image.ts";
+
+interface Content {
+  name: string;
+  files: TarEntry[];
+  entrypoint?: string[];
+  command?: string[];
+}
+
+const program = (path: string, from: string): TarEntry => ({
+  path,
+  data: readFileSync(from),
+  mode: 0o755,
+});
+const script = (path: string, text: string): TarEntry => ({
+  path,
+  data: Buffer.from(`#!/bin/sh\n${text}\n`),
+  mode: 0o755,
+});
+
+const directories = ["bin/", "etc/", "root/", "tmp/", "usr/", "usr/bin/", "var/", "home/"];
+const users = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n";
+
+/** A small system: busybox under all its names. */
+async function system(): Promise<TarEntry[]> {
+  const busybox = "/usr/bin/busybox";
+  const applets = (await run(busybox, ["--list"])).trim().split("\n");
+  return [
+    ...directories.map((path): TarEntry => ({
+      path,
+      type: "directory",
+      mode: path === "tmp/" ? 0o1777 : 0o755,
+    })),
+    program("bin/busybox", busybox),
+    ...applets
+      .filter((name) => name !== "busybox")
+      .map((name): TarEntry => ({ path: `bin/${name}`, type: "symlink", link: "busybox" })),
+    { path: "etc/passwd", data: Buffer.from(users) },
+    { path: "etc/group", data: Buffer.from("root:x:0:\nnobody:x:65534:\n") },
+    ...resolverFiles(),
+  ];
+}
+
+const untilStopped = "trap 'exit 0' TERM INT";
+const sleeper = script("pause", `${untilStopped}\nsleep 2147483647 &\nwait`);
+const webServer = script(
+  "serve",
+  `${untilStopped}\nmkdir -p /www\necho 'Welcome to nginx!' >/www/index.html\nhttpd -f -p 80 -h /www &\nwait`,
+);
+
+const e2e = (name: string) => `registry.k8s.io/e2e-test-images/${name}`;
+
+/** The images; those whose programs `folder` lacks are left out. */
+export async function suiteImages(folder: string): Promise<Content[]> {
+  const base = await system();
+  const images: Content[] = [
+    { name: e2e("busybox:1.37.0-1"), files: base, command: ["sh"] },
+    { name: "registry.k8s.io/pause:3.10.2", files: [...base, sleeper], entrypoint: ["/pause"] },
+  ];
+  for (const version of ["1.15-4", "1.27-0"]) {
+    images.push({
+      name: e2e(`nginx:${version}`),
+      files: [...base, webServer],
+      command: ["/serve"],
+    });
+  }
+  const agnhost = join(folder, "agnhost");
+  if (existsSync(agnhost)) {
+    for (const version of ["2.55", "2.63.0"]) {
+      images.push({
+        name: e2e(`agnhost:${version}`),
+        files: [...base, program("agnhost", agnhost)],
+        entrypoint: ["/agnhost"],
+        command: ["pause"],
+      });
+    }
+  }
+  const apiServer = join(folder, "sample-apiserver");
+  if (existsSync(apiServer)) {
+    images.push({
+      name: e2e("sample-apiserver:1.29.2"),
+      files: [...base, program("sample-apiserver", apiServer)],
+      entrypoint: ["/sample-apiserver"],
+    });
+  }
+  if (existsSync("/usr/bin/etcd")) {
+    const local: TarEntry[] = ["usr/local/", "usr/local/bin/"].map((path) => ({
+      path,
+      type: "directory",
+    }));
+    images.push({
+      name: "registry.k8s.io/etcd:3.6.8-0",
+      files: [...base, ...local, program("usr/local/bin/etcd", "/usr/bin/etcd")],
+      command: ["etcd"],
+    });
+  }
+  return images;
+}
+
+/** Imports them into the site in `dataDir`. */
+export async function importSuiteImages(kerb: string, dataDir: string, folder: string) {
+  const directory = mkdtempSync(join(tmpdir(), "kerb-images-"));
+  try {
+    for (const image of await suiteImages(folder)) {
+      const file = join(directory, "image.tar");
+      writeFileSync(file, ociArchive({ ...image, architecture: ociArchitecture(process.arch) }));
+      console.log((await run(kerb, ["image", "import", file, "--data-dir", dataDir])).trim());
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
