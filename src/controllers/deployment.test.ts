@@ -223,3 +223,16 @@ test("pods that were there are adopted, and one that no longer matches is releas
   await cluster.until(pods, (all) => all.length === 2 || undefined);
   await complete("v1");
 });
+
+test("revisions count on from one that needs all 64 bits", async () => {
+  await create({ replicas: 1 });
+  await complete("v1");
+  const [set] = (await cluster.client.list({ ...replicaSets, namespace })).items;
+  await cluster.client.patch({ ...replicaSets, namespace, name: set!.metadata.name }, "merge", {
+    metadata: { annotations: { "deployment.kubernetes.io/revision": "3546343826724305832" } },
+  });
+  await setImage("v2");
+  await complete("v2");
+  const revisions = (await setsNow()).map(({ revision }) => revision);
+  assert.ok(revisions.includes("3546343826724305833"));
+});

@@ -29,6 +29,8 @@ import type { Controller, ControllerContext, Key } from "./runtime.ts";
 
 const deployments = resource("apps/v1", "deployments");
 const pods = resource("v1", "pods");
+const newest = (revisions: bigint[]) => revisions.reduce((a, b) => (a > b ? a : b), 0n);
+
 const historyAnnotation = "deployment.kubernetes.io/revision-history";
 
 /** Annotations that say something of one object and not of its template. */
@@ -92,7 +94,7 @@ class Rollout {
   }
 
   async #ensureNewSet(existing: KubeObject | undefined): Promise<KubeObject | undefined> {
-    const revision = String(Math.max(0, ...this.#old(existing).map(revisionOf)) + 1);
+    const revision = newest(this.#old(existing).map(revisionOf)) + 1n;
     const newSet = existing
       ? await this.#annotateSet(existing, revision)
       : await this.#createSet(revision);
@@ -106,14 +108,14 @@ class Rollout {
     return newSet;
   }
 
-  async #annotateSet(set: KubeObject, revision: string) {
+  async #annotateSet(set: KubeObject, next: bigint) {
     const known = set.metadata.annotations ?? {};
-    const newest = Math.max(revisionOf(set), Number(revision));
+    const revision = newest([revisionOf(set), next]);
     const wanted: Record<string, string> = {
       ...inherited(this.#deployment),
-      [revisionAnnotation]: String(newest),
+      [revisionAnnotation]: String(revision),
     };
-    if (newest !== revisionOf(set) && revisionOf(set) > 0) {
+    if (revision !== revisionOf(set) && revisionOf(set) > 0n) {
       wanted[historyAnnotation] = [known[historyAnnotation], revisionOf(set)]
         .filter(Boolean)
         .join(",");
@@ -127,7 +129,7 @@ class Rollout {
     });
   }
 
-  async #createSet(revision: string): Promise<KubeObject | undefined> {
+  async #createSet(revision: bigint): Promise<KubeObject | undefined> {
     const deployment = this.#deployment;
     const { metadata, spec } = deployment;
     const hash = shortHash(spec.template, deployment.status?.collisionCount ?? 0);
@@ -141,7 +143,7 @@ class Rollout {
         labels,
         annotations: {
           ...inherited(deployment),
-          [revisionAnnotation]: revision,
+          [revisionAnnotation]: String(revision),
           ...setAnnotations(deployment),
         },
         ownerReferences: [controllerReference(deployment)],

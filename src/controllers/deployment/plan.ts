@@ -11,8 +11,11 @@ const desiredAnnotation = "deployment.kubernetes.io/desired-replicas";
 const maxAnnotation = "deployment.kubernetes.io/max-replicas";
 
 export const replicasOf = (set: KubeObject): number => set.spec.replicas ?? 1;
-export const revisionOf = (set: KubeObject) =>
-  Number(set.metadata.annotations?.[revisionAnnotation] ?? 0) || 0;
+/** A 64-bit number, as upstream reads it; 0 for what is none. */
+export function revisionOf(set: KubeObject): bigint {
+  const text = set.metadata.annotations?.[revisionAnnotation] ?? "";
+  return /^\d{1,19}$/.test(text) ? BigInt(text) : 0n;
+}
 const sum = (sets: KubeObject[], count: (set: KubeObject) => number) =>
   sets.reduce((total, set) => total + count(set), 0);
 const availableOf = (set: KubeObject): number => set.status?.availableReplicas ?? 0;
@@ -211,7 +214,7 @@ export function surplusSets(deployment: KubeObject, old: KubeObject[]): KubeObje
   const limit: number = deployment.spec.revisionHistoryLimit ?? 10;
   const kept = old.filter(({ metadata }) => !metadata.deletionTimestamp);
   return kept
-    .sort((a, b) => revisionOf(a) - revisionOf(b))
+    .sort((a, b) => Number(revisionOf(a) - revisionOf(b)))
     .slice(0, Math.max(0, kept.length - limit))
     .filter(
       (set) =>
