@@ -8,6 +8,7 @@ import type { Log } from "../lib/log.ts";
 import type { NodeConnector } from "../lib/node-connection.ts";
 import type { Random } from "../lib/random.ts";
 import type { Scope } from "../lib/scope.ts";
+import { startTypeChecking } from "../server/admission/policies/type-checking.ts";
 import { clusterKubeconfig } from "../server/auth/kubeconfig.ts";
 import { openPki } from "../server/auth/pki.ts";
 import type { Pki } from "../server/auth/pki.ts";
@@ -82,6 +83,8 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
     log,
     scope,
   });
+
+  startTypeChecking({ server, log, scope });
 
   const kubeconfig = join(directory, "kubeconfig");
   const writeKubeconfig = () => {

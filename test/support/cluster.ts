@@ -12,11 +12,12 @@ import { seededRandom, type Random } from "../../src/lib/random.ts";
 import { Scope } from "../../src/lib/scope.ts";
 import type { AdmissionOptions } from "../../src/server/admission/admission.ts";
 import type { Admission } from "../../src/server/policy.ts";
-import { createServer } from "../../src/server/server.ts";
+import { createServer, type ApiServer } from "../../src/server/server.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/store.ts";
 
 export interface Cluster {
+  server: ApiServer;
   client: Client;
   clock: Clock;
   random: Random;
@@ -55,6 +56,7 @@ export function startCluster(options: ClusterOptions = {}): Cluster {
   const informers = new Informers({ client, clock, log: silent, scope });
   const informer = (resource: Resource) => informers.get({ resource });
   return {
+    server,
     client,
     clock,
     random,

@@ -69,6 +69,7 @@ self == oldSelf && self.items == oldSelf.items && self.items[0] != self.items[1]
 self.items.exists_one(i, i.weight == 2) && self.items.map(i, i.name) == ['a', 'b']
 self.items.all(i, !has(i.weight) || i.weight > 0)
 self.namespace == 'here' && self.__namespace__ == 'here' && has(self.namespace)
+self.items[0] != null && !(self.items[0] == null) && null != self.items[0]
 has(self.items[0].weight) && has(self.labels.app) && !has(self.labels.none)
 has(self.items.filter(i, i.name == "b")[0].name) && has({"a": {"b": 1}}.a.b) && !has(self.free.none)
 self.?maybe.orValue('none') == null

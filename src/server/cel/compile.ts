@@ -29,7 +29,8 @@ export interface CelProgram {
   evaluate(bindings: Record<string, unknown>, steps?: number): unknown;
 }
 
-export type Compiled = { program: CelProgram } | { error: string };
+/** `offset`: where in the expression the error is, when that is known. */
+export type Compiled = { program: CelProgram } | { error: string; offset?: number };
 
 function makeBase(): Environment {
   const environment = new Environment({
@@ -94,6 +95,13 @@ function told(error: unknown): string {
   return phrases.reduce((text, [found, words]) => text.replace(found, words), first);
 }
 
+function refused(error: unknown): Compiled {
+  const { node } = error as { node?: { op: string; pos: number } };
+  // Of a selection upstream shows the dot, the evaluator the name behind it.
+  const offset = node && (node.op === "." ? node.pos - 1 : node.pos);
+  return { error: told(error), ...(offset !== undefined && { offset }) };
+}
+
 const overBudget = (cost: number) =>
   `estimated rule cost exceeds budget by factor of ${(cost / estimateMax).toFixed(1)}x (try simplifying ` +
   "the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)";
@@ -143,7 +151,7 @@ export class CelScope {
       walk(run.ast, checkHasOurWay);
       walk(run.ast, ({ op, args }) => op === "id" && used.add(args));
       const checked = run.check();
-      if (!checked.valid) return { error: told(checked.error) };
+      if (!checked.valid) return refused(checked.error);
       const resultType = checked.type ?? "dyn";
       const [outer = ""] = resultType.split("<");
       if (results && outer !== "dyn" && !results.includes(outer)) {
@@ -154,7 +162,7 @@ export class CelScope {
       meterAll(run.ast);
       return { program: this.#program(run, resultType, used) };
     } catch (error) {
-      return { error: told(error) };
+      return refused(error);
     }
   }
 

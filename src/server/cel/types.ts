@@ -163,6 +163,7 @@ export class Types {
     this.#environment.registerType(name, { ctor, fields } as never);
     const equal = (a: any, b: any) => jsonEqual(a[json], b[json]);
     this.#environment.registerOperator(`${name} == ${name}`, equal);
+    this.#environment.registerOperator(`${name} == null`, (a: unknown) => a === null);
     return {
       name,
       value: (given) => {
