@@ -109,6 +109,24 @@ const cases: [group: string, version: string, plural: string, object: object, er
       ['metadata.labels: Invalid value: "-a": name part'],
     ],
     ["apps", "v1", "deployments", workload({}), []],
+    ...["", "/hook", "hook"].map((path): (typeof cases)[number] => [
+      "admissionregistration.k8s.io",
+      "v1",
+      "validatingwebhookconfigurations",
+      {
+        webhooks: [
+          {
+            name: "a.example.com",
+            clientConfig: { service: { name: "a", namespace: "b", path } },
+            sideEffects: "None",
+            admissionReviewVersions: ["v1"],
+          },
+        ],
+      },
+      path === "hook"
+        ? [`webhooks[0].clientConfig.service.path: Invalid value: "hook": must start with a '/'`]
+        : [],
+    ]),
     [
       "apps",
       "v1",

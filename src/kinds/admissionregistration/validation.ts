@@ -42,7 +42,7 @@ export function clientErrors(config: any, at: string): FieldError[] {
   for (const field of ["name", "namespace"]) {
     if (!service[field]) errors.push(required(`${at}.service.${field}`));
   }
-  if (service.path !== undefined && !service.path.startsWith("/")) {
+  if (service.path && !service.path.startsWith("/")) {
     errors.push(invalidValue(`${at}.service.path`, service.path, "must start with a '/'"));
   }
   const { port = 443 } = service;
