@@ -10,7 +10,7 @@ import { bootstrapPolicy } from "../auth/bootstrap.ts";
 import { bootstrap, loopback } from "../bootstrap.ts";
 import { createServer } from "../server.ts";
 import { admissionPlugins } from "./admission.ts";
-import { violations } from "./limit-ranger.ts";
+import { totalOf, violations } from "./limit-ranger.ts";
 
 async function setUp() {
   const scope = new Scope();
@@ -237,4 +237,16 @@ test("limits are judged by minimum, maximum and ratio", () => {
   for (const [limits, resources, expected] of table) {
     assert.deepEqual(violations(limits as any, resources), expected);
   }
+});
+
+test("a pod's total counts its sidecars, its start and its own word", () => {
+  const asks = (cpu: string, rest: object = {}) => ({ resources: { requests: { cpu } }, ...rest });
+  const containers = [asks("100m"), asks("200m")];
+  const total = (spec: object) => totalOf({ containers, ...spec }).requests!["cpu"];
+  assert.equal(Number(total({})).toFixed(3), "0.300");
+  assert.equal(total({ initContainers: [asks("1")] }), 1);
+  const sidecar = asks("500m", { restartPolicy: "Always" });
+  assert.equal(Number(total({ initContainers: [sidecar] })).toFixed(3), "0.800");
+  assert.equal(total({ initContainers: [sidecar, asks("1")] }), 1.5);
+  assert.equal(total({ resources: { requests: { cpu: "2" } } }), "2");
 });

@@ -111,21 +111,32 @@ export function violations(item: LimitRangeItem, { requests = {}, limits = {} }:
   return found;
 }
 
-/** Everything a pod's containers ask for together. */
-function totalOf(spec: any): Resources {
+const add = (into: Record<string, number>, from: Quantities = {}) => {
+  for (const name in from) into[name] = (into[name] ?? 0) + parseQuantity(from[name]!);
+  return into;
+};
+
+const raise = (into: Record<string, number>, from: Record<string, number>) => {
+  for (const name in from) into[name] = Math.max(into[name] ?? 0, from[name]!);
+};
+
+/**
+ * The larger of a pod's containers together and any moment of its initialization, where a sidecar keeps its
+ * share from its start on; what the pod itself says holds instead.
+ */
+export function totalOf(spec: any): Resources {
   const sum = (field: "requests" | "limits") => {
-    const total: Quantities = {};
-    const lists = (spec.containers ?? []).map((one: any) => one.resources?.[field] ?? {});
-    for (const name of new Set<string>(lists.flatMap(Object.keys))) {
-      // A container without the resource leaves the total unlimited.
-      if (field === "limits" && !lists.every((list: Quantities) => list[name] !== undefined))
-        continue;
-      total[name] = lists.reduce(
-        (all: number, q: Quantities) => all + parseQuantity(q[name] ?? 0),
-        0,
-      );
+    const total: Record<string, number> = {};
+    for (const { resources } of spec.containers ?? []) add(total, resources?.[field]);
+    const sidecars: Record<string, number> = {};
+    const starting: Record<string, number> = {};
+    for (const { resources, restartPolicy } of spec.initContainers ?? []) {
+      const stays = restartPolicy === "Always";
+      if (stays) add(total, resources?.[field]);
+      raise(starting, add(stays ? sidecars : { ...sidecars }, resources?.[field]));
     }
-    return total;
+    raise(total, starting);
+    return { ...total, ...spec.resources?.[field] };
   };
   return { requests: sum("requests"), limits: sum("limits") };
 }
@@ -134,6 +145,9 @@ function check(request: AdmissionRequest, found: string[]) {
   if (found.length === 0) return;
   throw refuse(request, found.length === 1 ? found[0]! : `[${found.join(", ")}]`);
 }
+
+const isResize = ({ kind, subresource }: AdmissionRequest) =>
+  kind.group === "" && kind.plural === "pods" && subresource === "resize";
 
 export function limitRanger(reader: ObjectReader): Admission {
   const ranges = ({ namespace }: AdmissionRequest) => reader.list(`limitranges/${namespace}/`);
@@ -147,8 +161,11 @@ export function limitRanger(reader: ObjectReader): Admission {
     async validate(request) {
       const { operation, object } = request;
       const isClaim = isAbout(request, "persistentvolumeclaims");
-      const judged = operation === "CREATE" ? isAbout(request, "pods") || isClaim : false;
-      if (!judged && !(operation === "UPDATE" && isClaim)) return;
+      const isPod =
+        operation === "CREATE"
+          ? isAbout(request, "pods")
+          : operation === "UPDATE" && isResize(request);
+      if (!isPod && !(isClaim && (operation === "CREATE" || operation === "UPDATE"))) return;
       const found = await ranges(request);
       if (found.length === 0) return;
       if (isClaim) {
