@@ -5,6 +5,10 @@ export interface UpOptions {
   port?: number;
   name?: string;
   detach?: boolean;
+  auditPolicy?: string;
+  auditLog?: string;
+  auditLogMaxSize?: number;
+  auditLogMaxBackups?: number;
 }
 
 /** A TCP port from the command line. */
@@ -14,6 +18,12 @@ export function parsePort(text: string): number {
     throw new InvalidArgumentError("a port is a whole number from 1 to 65535.");
   }
   return port;
+}
+
+function parseCount(text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count > 0) return count;
+  throw new InvalidArgumentError("a whole number from 1 up is needed.");
 }
 
 /** A DNS label, since the site's name is also its node's. */
@@ -41,6 +51,14 @@ export function upCommand(directory: string, start: (options: UpOptions) => Prom
     .addOption(dataDirOption(directory))
     .option("--port <n>", "port of the API server (default: 6443, then as before)", parsePort)
     .option("--name <site>", "name of the site and its node (default: the host's)", parseSiteName)
+    .option("--audit-policy <file>", "tell the audit log what this Policy (audit.k8s.io/v1) says")
+    .option("--audit-log <file>", "where the audit log goes (default: DIR/audit.log)")
+    .option(
+      "--audit-log-max-size <MiB>",
+      "size at which a new file begins (default: 100)",
+      parseCount,
+    )
+    .option("--audit-log-max-backups <n>", "full files that are kept (default: 5)", parseCount)
     .option("--detach", "return when the site is Ready and leave it running")
     .addHelpText(
       "after",

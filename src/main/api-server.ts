@@ -14,6 +14,8 @@ import { admissionPlugins } from "../server/admission/admission.ts";
 import { startAggregation } from "../server/aggregation/aggregation.ts";
 import { publishAuthentication } from "../server/aggregation/publish-authentication.ts";
 import { dialService } from "../server/aggregation/route.ts";
+import { Auditor } from "../server/audit/auditor.ts";
+import type { AuditOptions } from "../server/audit/auditor.ts";
 import { openAuth } from "../server/auth/auth.ts";
 import type { Auth } from "../server/auth/auth.ts";
 import { bootstrapPolicy } from "../server/auth/bootstrap.ts";
@@ -75,6 +77,8 @@ export interface ApiServerOptions {
   allowAll?: boolean;
   /** Names of admission plugins that are left out. */
   admissionOff?: string[];
+  /** Absent: nothing is written down. */
+  audit?: Pick<AuditOptions, "policy" | "write">;
   clock: Clock;
   random: Random;
   log: Log;
@@ -134,6 +138,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<OpenApiS
     plugs,
     serviceCidr,
     ...(options.nodeConnector && { nodeConnector: options.nodeConnector }),
+    ...(options.audit && { audit: new Auditor({ ...options.audit, clock, random }) }),
   });
   scope.defer(() => server.close());
   const convert = webhookConversion({ clock, random, dialService: dial });

@@ -18,6 +18,8 @@ import type { ApiServer } from "../server/server.ts";
 import { startCompaction } from "../store/compaction.ts";
 import { openLmdbStore } from "../store/lmdb.ts";
 import { openApiServer } from "./api-server.ts";
+import { openAudit } from "./audit-log.ts";
+import type { AuditFiles } from "./audit-log.ts";
 import { clusterDomain } from "./config.ts";
 import { pkiFiles, replaceFile } from "./files.ts";
 import type { SiteAddresses } from "./site-settings.ts";
@@ -28,6 +30,7 @@ export interface ControlPlaneOptions {
   port: number;
   addresses: SiteAddresses;
   nodeConnector: NodeConnector;
+  audit?: AuditFiles;
   clock: Clock;
   random: Random;
   log: Log;
@@ -78,6 +81,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
     apiAddress: addresses.apiServiceIp,
     securePort: port,
     nodeConnector: options.nodeConnector,
+    ...(options.audit && { audit: openAudit(options.audit, { log, scope }) }),
     clock,
     random,
     log,

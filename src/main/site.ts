@@ -17,6 +17,8 @@ import {
   servicesResource,
   startServiceProxy,
 } from "../node/network/service-proxy.ts";
+import { auditFilesOf } from "./audit-log.ts";
+import type { AuditFiles } from "./audit-log.ts";
 import { ensureApiServerObjects, ensureDnsObjects, ensureStorageClass } from "./cluster-objects.ts";
 import { clusterDomain, defaultPort, isRoot, kubernetesVersion, slotsDirectory } from "./config.ts";
 import { startControl } from "./control.ts";
@@ -45,6 +47,7 @@ interface StartOptions {
 }
 
 interface Parts {
+  audit?: AuditFiles;
   directory: string;
   settings: SiteSettings;
   addresses: SiteAddresses;
@@ -144,7 +147,11 @@ export async function startSite(
   const addresses = addressesOf(settings.slot);
   const scope = new Scope();
   try {
-    return await assemble({ directory, settings, addresses, log, scope }, progress);
+    const audit = auditFilesOf(options);
+    return await assemble(
+      { directory, settings, addresses, log, scope, ...(audit && { audit }) },
+      progress,
+    );
   } catch (error) {
     await scope.close();
     throw error;
@@ -152,7 +159,7 @@ export async function startSite(
 }
 
 async function assemble(
-  { directory, settings, addresses, log, scope }: Omit<Parts, "plane" | "informers">,
+  { directory, settings, addresses, log, scope, audit }: Omit<Parts, "plane" | "informers">,
   progress: StartOptions["progress"],
 ): Promise<Site> {
   const opening = openMachine({ directory, addresses, clock, log });
@@ -166,6 +173,7 @@ async function assemble(
       if (agent && name === settings.name) return agent;
       throw new StatusError("ServiceUnavailable", `node ${name} is not connected`);
     },
+    ...(audit && { audit }),
     clock,
     random,
     log,

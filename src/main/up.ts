@@ -78,6 +78,14 @@ function detach(options: UpOptions): Promise<number> {
   const args = ["up", "--data-dir", options.dataDir];
   if (options.port !== undefined) args.push("--port", String(options.port));
   if (options.name !== undefined) args.push("--name", options.name);
+  for (const [flag, value] of [
+    ["--audit-policy", options.auditPolicy && resolve(options.auditPolicy)],
+    ["--audit-log", options.auditLog && resolve(options.auditLog)],
+    ["--audit-log-max-size", options.auditLogMaxSize],
+    ["--audit-log-max-backups", options.auditLogMaxBackups],
+  ] as const) {
+    if (value !== undefined) args.push(flag, String(value));
+  }
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...args], {
     detached: true,
     stdio: ["ignore", output, output, "ipc"],

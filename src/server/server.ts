@@ -9,6 +9,7 @@ import type { Kinds } from "../kinds/kinds.ts";
 import { StoreFull } from "../store/store.ts";
 import type { Store } from "../store/store.ts";
 import { admissionRequest, admit } from "./admit.ts";
+import type { Auditor } from "./audit/auditor.ts";
 import type { Call, Core } from "./core.ts";
 import { serviceAllocator } from "./allocate-service.ts";
 import { connectOptions } from "./connect-options.ts";
@@ -48,6 +49,8 @@ export interface ServerOptions {
   /** `30000-32767`. */
   nodePorts?: { first: number; last: number };
   nodeConnector?: NodeConnector;
+  /** Absent: nothing is written down. */
+  audit?: Auditor;
 }
 
 export interface ApiServer extends Core {
@@ -116,6 +119,7 @@ class Server implements ApiServer {
   readonly healthChecks: HealthChecks = new Map();
   readonly #stop = new AbortController();
   readonly #metrics: Metrics;
+  readonly #audit: Auditor | undefined;
 
   constructor(options: ServerOptions) {
     this.store = options.store;
@@ -133,6 +137,7 @@ class Server implements ApiServer {
       paths: options.plugs?.paths ?? new Map(),
     };
     this.#metrics = new Metrics(this);
+    this.#audit = options.audit;
     this.allocators.set("services", serviceAllocator(this, options));
   }
 
@@ -140,7 +145,16 @@ class Server implements ApiServer {
     return this.#stop.signal;
   }
 
-  async handle(sent: ApiRequest): Promise<ApiResponse> {
+  handle(sent: ApiRequest): Promise<ApiResponse> {
+    return this.#audit ? this.#audit.follow(sent, (one) => this.#handle(one)) : this.#handle(sent);
+  }
+
+  upgrade(sent: ApiRequest, socket: UpgradeSocket): Promise<void> {
+    if (!this.#audit) return this.#upgrade(sent, socket);
+    return this.#audit.followUpgrade(sent, (one) => this.#upgrade(one, socket));
+  }
+
+  async #handle(sent: ApiRequest): Promise<ApiResponse> {
     const request = withoutLegacyWatch(sent);
     const started = this.clock.monotonic();
     let info: RequestInfo | undefined;
@@ -162,7 +176,7 @@ class Server implements ApiServer {
     }
   }
 
-  async upgrade(sent: ApiRequest, socket: UpgradeSocket): Promise<void> {
+  async #upgrade(sent: ApiRequest, socket: UpgradeSocket): Promise<void> {
     const request = withoutLegacyWatch(sent);
     const remotes = this.#remotesOf(request);
     const info = remotes ? undefined : this.#resolve(request);
@@ -198,6 +212,8 @@ class Server implements ApiServer {
   async #authorize(request: ApiRequest, info: RequestInfo | undefined, remotes?: Remotes) {
     const attributes = remotes ? remoteAttributes(request) : attributesOf(request, info);
     const { allowed, reason } = await this.authorize(request.user, attributes);
+    request.annotations?.set("authorization.k8s.io/decision", allowed ? "allow" : "forbid");
+    request.annotations?.set("authorization.k8s.io/reason", reason);
     if (!allowed) throw denied(request.user, attributes, reason);
   }
 

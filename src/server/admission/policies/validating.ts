@@ -120,6 +120,23 @@ function denied(
   });
 }
 
+/** What a binding with the action Audit leaves in the audit log. */
+function annotate(
+  request: AdmissionRequest,
+  active: Active | Misconfigured,
+  { message }: Violation,
+) {
+  const told = [
+    {
+      message,
+      policy: active.policy.metadata.name,
+      binding: active.binding.metadata.name,
+      validationActions: active.binding.spec.validationActions,
+    },
+  ];
+  request.annotate("validation.policy.admission.k8s.io/validation_failure", JSON.stringify(told));
+}
+
 async function violationsOf(
   { authorize }: PolicyOptions,
   request: AdmissionRequest,
@@ -139,6 +156,7 @@ export const validatingPolicies = (options: PolicyOptions): Admission => ({
       const [policy, binding] = [active.policy.metadata.name, active.binding.metadata.name];
       const actions: string[] = active.binding.spec.validationActions ?? [];
       for (const violation of await violationsOf(options, request, active)) {
+        if (actions.includes("Audit")) annotate(request, active, violation);
         if (actions.includes("Deny")) throw denied(request, policy, binding, violation);
         if (!actions.includes("Warn")) continue;
         request.warn(

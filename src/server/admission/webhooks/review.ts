@@ -59,6 +59,8 @@ export async function reviewOf(request: AdmissionRequest, kind: Kind, uid: strin
 export interface Verdict {
   allowed: boolean;
   warnings: string[];
+  /** For the audit log, by key. */
+  annotations: Record<string, string>;
   /** RFC 6902 operations. */
   patch?: unknown[];
   status?: Record<string, any>;
@@ -92,7 +94,7 @@ export function verdictOf(body: unknown, uid: string, mutating: boolean): Verdic
   }
   const { response } = review;
   if (!isObject(response)) throw new Error("webhook response was absent");
-  const { allowed, uid: answered, warnings, status } = response as any;
+  const { allowed, uid: answered, warnings, status, auditAnnotations } = response as any;
   if (answered !== uid) {
     throw new Error(
       `expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(answered ?? "")}`,
@@ -106,6 +108,7 @@ export function verdictOf(body: unknown, uid: string, mutating: boolean): Verdic
     warnings: (Array.isArray(warnings) ? warnings : []).map((text) =>
       String(text).slice(0, warningCharsMax),
     ),
+    annotations: isObject(auditAnnotations) ? (auditAnnotations as Record<string, string>) : {},
     ...(patch && { patch }),
     ...(isObject(status) && { status }),
   };

@@ -121,6 +121,9 @@ async function ask(
     return undefined;
   }
   for (const warning of verdict.warnings) request.warn(warning);
+  for (const [key, value] of Object.entries(verdict.annotations)) {
+    request.annotate(`${name}/${key}`, value);
+  }
   if (!verdict.allowed) throw denial(name, verdict.status);
   return verdict;
 }
