@@ -40,6 +40,17 @@ export interface ExecOptions {
   tty: boolean;
 }
 
+/** What runs used up to now. Only differences of `cpuNanoseconds` mean anything. */
+export interface Used {
+  cpuNanoseconds: number;
+  /** Memory that could not be given back at once. */
+  workingSetBytes: number;
+}
+
+export interface NodeUsage extends Used {
+  containers: (Used & { pod: PodAddress; name: string; id: string })[];
+}
+
 export interface NodeConnection {
   /** Throws StatusError (NotFound, BadRequest) before the first chunk when the container has no log. */
   logs(
@@ -60,6 +71,8 @@ export interface NodeConnection {
   portForward(pod: PodAddress, port: number): Promise<Duplex>;
   /** A TCP connection from the node to an address it can reach: its own, or that of a pod on it. */
   dial(host: string, port: number): Promise<Duplex>;
+  /** Of the machine and of every container on it. */
+  usage(): Promise<NodeUsage>;
 }
 
 /** Finds the node's connection; throws StatusError when the node is not reachable. */

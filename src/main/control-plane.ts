@@ -14,6 +14,7 @@ import { openPki } from "../server/auth/pki.ts";
 import type { Pki } from "../server/auth/pki.ts";
 import { listen } from "../server/http/listener.ts";
 import type { Listener } from "../server/http/listener.ts";
+import { plugMetrics } from "../server/metrics-api/metrics-api.ts";
 import type { ApiServer } from "../server/server.ts";
 import { startCompaction } from "../store/compaction.ts";
 import { openLmdbStore } from "../store/lmdb.ts";
@@ -89,6 +90,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   });
 
   startTypeChecking({ server, log, scope });
+  plugMetrics(server);
 
   const kubeconfig = join(directory, "kubeconfig");
   const writeKubeconfig = () => {

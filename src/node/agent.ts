@@ -222,7 +222,10 @@ async function startPods(options: AgentOptions, runtime: Runtime): Promise<Agent
   const directory = localVolumesDirectory(options.directory);
   startLocalVolumes({ ...options, directory });
   startLogRotation(context, () => workers.byUid.values(), scope);
-  return nodeConnection(context, (uid) => workers.byUid.get(uid));
+  return nodeConnection(context, {
+    find: (uid) => workers.byUid.get(uid),
+    all: () => workers.byUid.values(),
+  });
 }
 
 /** Resolves once the node is registered and its pods are followed. Stops with the scope; containers go on. */

@@ -1,16 +1,22 @@
 // What the API server asks of this node: logs, exec, attach, port-forward. Errors in kubelet's words.
 import { join } from "node:path";
-import type { NodeConnection, PodAddress } from "../lib/node-connection.ts";
+import type { NodeConnection, NodeUsage, PodAddress } from "../lib/node-connection.ts";
 import { badRequest, notFound, StatusError } from "../lib/status-error.ts";
 import { dialTcp } from "../lib/dial-tcp.ts";
 import type { AgentContext } from "./context.ts";
 import { logDirectory, logPath } from "./directories.ts";
 import { isRunning } from "./instances.ts";
 import { readLog } from "./logs.ts";
+import { machineUsage } from "./machine-usage.ts";
 import { allContainers } from "./pod.ts";
 import type { PodWorker } from "./pod-worker.ts";
 
 type Find = (uid: string) => PodWorker | undefined;
+
+export interface Workers {
+  find: Find;
+  all: () => Iterable<PodWorker>;
+}
 
 function workerOf(find: Find, { name, uid }: PodAddress): PodWorker {
   const worker = find(uid);
@@ -50,7 +56,24 @@ function runningId(worker: PodWorker, container: string): string {
   throw new StatusError("InternalError", `container not found ("${container}")`);
 }
 
-export function nodeConnection(context: AgentContext, find: Find): NodeConnection {
+async function usageOf(runtime: AgentContext["runtime"], workers: Iterable<PodWorker>) {
+  const [machine, stats] = await Promise.all([machineUsage(), runtime.stats()]);
+  const byId = new Map(stats.map((one) => [one.containerId, one]));
+  const containers: NodeUsage["containers"] = [];
+  for (const { pod, instances } of workers) {
+    const { namespace = "", name, uid } = pod.metadata;
+    for (const [container, { id }] of instances.newest) {
+      const used = byId.get(id);
+      if (!used) continue;
+      const { cpuNanoseconds, workingSetBytes } = used;
+      const address = { namespace, name, uid };
+      containers.push({ pod: address, name: container, id, cpuNanoseconds, workingSetBytes });
+    }
+  }
+  return { ...machine, containers };
+}
+
+export function nodeConnection(context: AgentContext, { find, all }: Workers): NodeConnection {
   const { runtime, clock, directories } = context;
   return {
     async logs(address, container, options, signal) {
@@ -80,6 +103,7 @@ export function nodeConnection(context: AgentContext, find: Find): NodeConnectio
       return runtime.portForward(sandbox.id, port);
     },
     dial: dialTcp,
+    usage: () => usageOf(runtime, all()),
   };
 }
 
@@ -88,5 +112,12 @@ export function noConnection(nodeName: string, why: string): NodeConnection {
   const refuse = async (): Promise<never> => {
     throw new StatusError("ServiceUnavailable", `node ${nodeName} runs no containers: ${why}`);
   };
-  return { logs: refuse, exec: refuse, attach: refuse, portForward: refuse, dial: dialTcp };
+  return {
+    logs: refuse,
+    exec: refuse,
+    attach: refuse,
+    portForward: refuse,
+    dial: dialTcp,
+    usage: async () => ({ ...(await machineUsage()), containers: [] }),
+  };
 }

@@ -257,6 +257,7 @@ class Server implements ApiServer {
     if (info.kind.virtual && !request.decoded) {
       negotiate(request.headers["accept"], info.kind);
     }
+    if (review && info.verb !== "create") return review({ server: this, request, info });
     if (review) {
       const { object: body } = decodeAs(info.kind, this.kinds, decodeBody(request));
       return review({ server: this, request: { ...request, body, decoded: true }, info });

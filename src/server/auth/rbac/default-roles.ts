@@ -98,6 +98,10 @@ export const clusterRoles: Record<string, RoleData> = {
       [read, workloadsRead],
     ],
   },
+  "system:aggregated-metrics-reader": {
+    aggregateTo: "view",
+    grants: [[read, "metrics.k8s.io:pods metrics.k8s.io:nodes"]],
+  },
   "system:heapster": {
     grants: [[read, "events namespaces nodes pods apps:deployments"]],
   },
