@@ -12,6 +12,7 @@ import { endpointSliceController } from "./endpoint-slice.ts";
 import { endpointSliceMirroringController } from "./endpoint-slice-mirroring.ts";
 import { endpointsController } from "./endpoints.ts";
 import { eventTtlController } from "./event-ttl.ts";
+import { horizontalPodAutoscaler } from "./horizontal-pod-autoscaler.ts";
 import { job } from "./job.ts";
 import { localPathController } from "./local-path.ts";
 import { namespaceController } from "./namespace.ts";
@@ -46,6 +47,7 @@ export const controllers = (authority: Authority): Controller[] => [
   endpointSliceMirroringController,
   endpointsController,
   eventTtlController,
+  horizontalPodAutoscaler(),
   job,
   localPathController,
   namespaceController,

@@ -1,4 +1,5 @@
 // What `kubectl get` shows, by resource name. Kinds that are not here show Name and Age.
+import { autoscalingTargets } from "./autoscaling-targets.ts";
 import { appsColumns } from "./apps/columns.ts";
 import { age, count, name, orNone, selectorText, since, text, wide } from "./column.ts";
 import { coreColumns } from "./core/columns.ts";
@@ -88,7 +89,7 @@ const others: Record<string, Column[]> = {
   "horizontalpodautoscalers.autoscaling": [
     name,
     text("Reference", hpaTarget),
-    text("Targets", () => "<unknown>"),
+    text("Targets", autoscalingTargets),
     text("MinPods", ({ spec }) => String(spec.minReplicas ?? "<unset>")),
     count("MaxPods", ({ spec }) => spec.maxReplicas),
     count("Replicas", ({ status }) => status?.currentReplicas),
