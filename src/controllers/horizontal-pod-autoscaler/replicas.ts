@@ -7,13 +7,6 @@ import { hasFailed, isReady, isTerminating } from "../pod-state.ts";
 const initializationMs = 5 * 60_000;
 const initialReadinessMs = 30_000;
 
-export interface Wanted {
-  replicas: number;
-  /** What there was to be counted, for the status. */
-  value: number;
-  utilization?: number;
-}
-
 interface PodGroups {
   /** Pods whose numbers are used. */
   counted: string[];
