@@ -23,6 +23,8 @@ import { openAudit } from "./audit-log.ts";
 import type { AuditFiles } from "./audit-log.ts";
 import { clusterDomain } from "./config.ts";
 import { pkiFiles, replaceFile } from "./files.ts";
+import { openSecretKeys } from "./secret-keys.ts";
+import { plugSecrets } from "./secret-rotation.ts";
 import type { SiteAddresses } from "./site-settings.ts";
 
 export interface ControlPlaneOptions {
@@ -65,8 +67,13 @@ async function listenOn(host: string, open: (host: string) => Promise<Listener>,
 /** Opens the data and makes the server; nothing listens yet. */
 export async function openControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { directory, addresses, port, clock, random, log, scope } = options;
+  const keys = openSecretKeys(directory, clock);
   const [store, pki] = await Promise.all([
-    openLmdbStore(join(directory, "store"), { clock, log: log.with({ room: "store" }) }),
+    openLmdbStore(join(directory, "store"), {
+      clock,
+      log: log.with({ room: "store" }),
+      transform: (durable) => keys.seal(durable),
+    }),
     openPki(pkiFiles(join(directory, "pki")), {
       clock,
       names: [addresses.apiServiceIp, addresses.gateway, options.name],
@@ -92,6 +99,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   startTypeChecking({ server, log, scope });
   plugMetrics(server);
 
+  plugSecrets(server.plugs, { keys, store, log: log.with({ room: "secrets" }), scope });
   const kubeconfig = join(directory, "kubeconfig");
   const writeKubeconfig = () => {
     const { cert, key } = pki.admin();

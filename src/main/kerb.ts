@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { doctorCommand } from "../cli/doctor.ts";
 import { downCommand } from "../cli/down.ts";
 import { imageCommand } from "../cli/image.ts";
+import { secretsCommand } from "../cli/secrets.ts";
 import { statusCommand } from "../cli/status.ts";
 import { upCommand } from "../cli/up.ts";
 import { versionCommand } from "../cli/version.ts";
@@ -30,6 +31,10 @@ function program(): Command {
       import: async (...args) => (await import("./images.ts")).importImages(...args),
       list: async (dir) => (await import("./images.ts")).listImages(dir),
       remove: async (...args) => (await import("./images.ts")).removeImage(...args),
+    }),
+    secretsCommand(directory, {
+      state: async (dir) => (await import("./secrets.ts")).secretsState(dir),
+      rotate: async (...args) => (await import("./secrets.ts")).rotateSecrets(...args),
     }),
     versionCommand({
       kerb: kerbVersion,

@@ -4,6 +4,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
+import type { Backend } from "./backend.ts";
 import { lockData } from "./data-lock.ts";
 import { JournalBackend, journalBytes } from "./journal.ts";
 import { noJournalDisk, openJournalDisk } from "./journal-disk.ts";
@@ -33,6 +34,8 @@ export interface LmdbOptions {
   log: Log;
   /** Size the map starts with; it grows as needed. */
   mapBytes?: number;
+  /** Stands between the log and its place on disk. */
+  transform?: (durable: Backend) => Backend;
 }
 
 /** Opens or makes the store in `directory`. Throws DataInUse or NewerData. */
@@ -75,7 +78,7 @@ async function openDisks(directory: string, log: Log): Promise<[JournalDisk, Jou
 async function storeOver(
   tree: LmdbBackend,
   directory: string,
-  { clock, log }: LmdbOptions,
+  { clock, log, transform }: LmdbOptions,
   unlock: () => Promise<void>,
 ): Promise<Store> {
   const volatile = new MemoryBackend();
@@ -86,7 +89,7 @@ async function storeOver(
   const carried = Math.max(tree.lastRevision(), compacted);
   const durable = await JournalBackend.open({ tree, disks, carried, clock, log });
   const store: LogStore = new LogStore({
-    durable,
+    durable: transform?.(durable) ?? durable,
     volatile,
     revision: Math.max(durable.last ?? carried, tree.meta("ceiling") ?? 0),
     compacted,
