@@ -68,6 +68,22 @@ self.maybe == null
 self == oldSelf && self.items == oldSelf.items && self.items[0] != self.items[1]
 self.items.exists_one(i, i.weight == 2) && self.items.map(i, i.name) == ['a', 'b']
 self.items.all(i, !has(i.weight) || i.weight > 0)
+self.?maybe.optMap(m, m + '!').orValue('none') == 'none' || self.?name.optMap(n, n + '!').value() == 'web!'
+self.?name.optMap(n, n + '!').value() == 'web!' && self.?labels.optFlatMap(l, l[?'app']).orValue('') == 'web'
+self.items.all(i, one, one.weight == i + 1) && self.items.exists(i, one, i == 1 && one.name == 'b')
+self.labels.exists_one(key, value, value == 'web') && self.labels.all(key, value, key != value)
+self.items.transformList(i, one, i + one.weight) == [1, 3] && self.items.transformList(i, one, i > 0, one.name) == ['b']
+self.labels.transformMap(key, value, value + key) == {'app': 'webapp', 'tier': 'fronttier'}
+self.items.transformMapEntry(i, one, {one.name: one.weight}) == {'a': 1, 'b': 2}
+[3, 1, 2, 1].distinct().sort() == [1, 2, 3] && lists.range(3).reverse() == [2, 1, 0] && [1, 2, 3].slice(1, 2) == [2]
+[1, [2, [3]]].flatten() == [1, 2, [3]] && [5u, 3u].sort() == [3u, 5u] && [7].first().value() == 7 && !['a'].slice(0, 0).last().hasValue()
+ip.isCanonical('10.0.0.1') && !ip.isCanonical('2001:DB8::1') && ['10.0.0.1'].all(ip, isIP(ip))
+strings.quote('a') == '"a"' && '%s %e %x'.format([['a', {'k': 1}], 1.5, b'hi']) == '[a, {k: 1}] 1.500000e+00 6869'
+self.free.?b.?c.?d.orValue('none') == 'none' && self.free.?a.?b.orValue('none') == 'none' && self.free[?'b'].?c.optMap(x, x + 1).orValue(7) == 7
+optional.of(1) == optional.of(1) && optional.none() != optional.of(1) && self.free.?zip == optional.none()
+!optional.ofNonZeroValue('').hasValue() && optional.ofNonZeroValue(7).value() == 7
+self.items.sortBy(one, -one.weight)[0].name == 'b'
+int(self.at) == 1767323045 && string(self.at) == '2026-01-02T03:04:05Z' && string(self.wait) == '5400s' && int(7u) == 7
 self.namespace == 'here' && self.__namespace__ == 'here' && has(self.namespace)
 self.items[0] != null && !(self.items[0] == null) && null != self.items[0]
 has(self.items[0].weight) && has(self.labels.app) && !has(self.labels.none)

@@ -3,6 +3,8 @@
 import { Environment, type ASTNode } from "@marcbachmann/cel-js";
 import type { Definitions, Schema } from "../../kinds/schema.ts";
 import { meterAll, stepsMax, within } from "./budget.ts";
+import { addConversions } from "./libraries/conversions.ts";
+import { addMacros } from "./macros.ts";
 import { checkHasOurWay } from "./has.ts";
 import { estimate, estimateMax } from "./estimate.ts";
 import { addAuthorizer, authorizerType } from "./libraries/authorizer.ts";
@@ -42,6 +44,8 @@ function makeBase(): Environment {
     some: environment.parse("optional.of(x)"),
     none: environment.parse("optional.none()"),
   };
+  addMacros(environment);
+  addConversions(environment);
   addAuthorizer(environment);
   addLists(environment);
   addRegex(environment);

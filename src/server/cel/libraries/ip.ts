@@ -98,8 +98,16 @@ function cidrOf(text: string): Cidr {
   return new Cidr(text);
 }
 
+class Ips {}
+
 function addIps(environment: Environment) {
   environment
+    .registerType("kubernetes.IPs", { ctor: Ips } as never)
+    .registerConstant("ip", "kubernetes.IPs", new Ips())
+    .registerFunction(
+      "kubernetes.IPs.isCanonical(string): bool",
+      (_: Ips, text: string) => ipOf(text).text === text,
+    )
     .registerType("net.IP", { ctor: Ip } as never)
     .registerOperator(
       "net.IP == net.IP",

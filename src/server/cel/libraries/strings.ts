@@ -1,5 +1,6 @@
 // CEL's extended strings, as far as the evaluator lacks them.
 import type { Environment } from "@marcbachmann/cel-js";
+import { isUint } from "./values.ts";
 
 /** Replaces at most `limit` times; below zero all. */
 function replace(text: string, from: string, to: string, limit = -1n): string {
@@ -24,32 +25,50 @@ function at(text: string, index: bigint): string {
 function print(value: any): string {
   if (value === null) return "null";
   if (value instanceof Date) return value.toISOString().replace(".000Z", "Z");
-  if (Array.isArray(value)) return `[${value.map(quoted).join(", ")}]`;
-  if (value instanceof Map) {
-    return `{${[...value].map(([key, one]) => `${quoted(key)}: ${quoted(one)}`).join(", ")}}`;
+  if (value instanceof Uint8Array) return Buffer.from(value).toString();
+  if (Array.isArray(value)) return `[${value.map(print).join(", ")}]`;
+  const isMap = value instanceof Map;
+  if (isMap || Object.getPrototypeOf(value) === Object.prototype) {
+    const pairs: [unknown, unknown][] = isMap ? [...value] : Object.entries(value);
+    const printed = pairs.map(([key, one]) => `${print(key)}: ${print(one)}`);
+    return `{${printed.sort().join(", ")}}`;
   }
   return String(value);
 }
 
-const quoted = (value: unknown) =>
-  typeof value === "string" ? JSON.stringify(value) : print(value);
+/** What each verb may be given. */
+const accepted: Record<string, (value: any) => boolean> = {
+  d: (value) => isWhole(value) || typeof value === "number",
+  f: (value) => isWhole(value) || typeof value === "number",
+  e: (value) => isWhole(value) || typeof value === "number",
+  b: (value) => isWhole(value) || typeof value === "boolean",
+  o: (value) => isWhole(value),
+  x: (value) => isWhole(value) || typeof value === "string" || value instanceof Uint8Array,
+};
+const isWhole = (value: any) => typeof value === "bigint" || isUint(value);
 
 function formatOne(verb: string, precision: string | undefined, value: any): string {
+  if (accepted[verb.toLowerCase()]?.(value) === false) {
+    throw new Error(`error during formatting: %${verb} cannot show what it is given`);
+  }
+  if (isUint(value)) value = BigInt(value.valueOf());
   switch (verb) {
     case "d":
       return String(value);
     case "f":
       return Number(value).toFixed(precision === undefined ? 6 : Number(precision));
     case "e":
-      return Number(value).toExponential(precision === undefined ? 6 : Number(precision));
+      return Number(value)
+        .toExponential(precision === undefined ? 6 : Number(precision))
+        .replace(/e([+-])(\d)$/, "e$10$2");
     case "b":
       return typeof value === "boolean" ? String(Number(value)) : value.toString(2);
     case "o":
       return value.toString(8);
     case "x":
     case "X": {
-      const text =
-        typeof value === "string" ? Buffer.from(value).toString("hex") : value.toString(16);
+      const isText = typeof value === "string" || value instanceof Uint8Array;
+      const text = isText ? Buffer.from(value as string).toString("hex") : value.toString(16);
       return verb === "x" ? text : text.toUpperCase();
     }
     default:
@@ -60,8 +79,13 @@ function formatOne(verb: string, precision: string | undefined, value: any): str
 /** `"%s is %d".format([a, b])`. */
 function format(template: string, values: unknown[]): string {
   let next = 0;
-  return template.replace(/%(%|(?:\.(\d+))?([sdfebxXo]))/g, (whole, _, precision, verb) => {
+  return template.replace(/%(?:\.(\d+))?([^])/g, (whole, precision, verb) => {
     if (whole === "%%") return "%";
+    if (!"sdfebxXo".includes(verb)) {
+      throw new Error(
+        `could not parse formatting clause: unrecognized formatting clause ${JSON.stringify(verb)}`,
+      );
+    }
     if (next >= values.length) throw new Error(`index ${next} out of range`);
     return formatOne(verb, precision, values[next++]);
   });
@@ -76,7 +100,31 @@ function addString(environment: Environment, signature: string, run: (...args: a
   }
 }
 
+class Strings {}
+
+const escapes: Record<string, string> = {
+  "\x07": "\\a",
+  "\b": "\\b",
+  "\f": "\\f",
+  "\n": "\\n",
+  "\r": "\\r",
+  "\t": "\\t",
+  "\v": "\\v",
+  "\\": "\\\\",
+  '"': '\\"',
+};
+
+/** `strings.quote(text)`: safe to print. */
+const quote = (text: string) =>
+  `"${[...text.toWellFormed()].map((one) => escapes[one] ?? one).join("")}"`;
+
 export function addStrings(environment: Environment) {
+  environment
+    .registerType("kubernetes.Strings", { ctor: Strings } as never)
+    .registerConstant("strings", "kubernetes.Strings", new Strings())
+    .registerFunction("kubernetes.Strings.quote(string): string", (_: Strings, text: string) =>
+      quote(text),
+    );
   const add = (signature: string, run: (...args: any[]) => unknown) =>
     addString(environment, signature, run);
   add("charAt(int): string", at);
