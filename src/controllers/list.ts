@@ -25,6 +25,7 @@ import { rootCaController } from "./root-ca.ts";
 import type { Controller } from "./runtime.ts";
 import { serviceAccountController } from "./service-account.ts";
 import { statefulSet } from "./stateful-set.ts";
+import { tokenCleaner } from "./token-cleaner.ts";
 import { ttlAfterFinished } from "./ttl-after-finished.ts";
 import { claimProtection, volumeProtection } from "./volume-protection.ts";
 
@@ -61,6 +62,7 @@ export const controllers = (authority: Authority): Controller[] => [
   rootCaController(authority.ca),
   serviceAccountController,
   statefulSet,
+  tokenCleaner,
   ttlAfterFinished,
   volumeProtection,
 ];

@@ -12,6 +12,7 @@ import { defaultStorageClass } from "./default-storage-class.ts";
 import { defaultTolerations } from "./default-tolerations.ts";
 import { limitRanger } from "./limit-ranger.ts";
 import { namespaceLifecycle } from "./namespace-lifecycle.ts";
+import { nodeRestriction } from "./node-restriction.ts";
 import { objectReader } from "./object-reader.ts";
 import { checkExpressions } from "./policies/check-expressions.ts";
 import { mutatingPolicies } from "./policies/mutating.ts";
@@ -50,6 +51,7 @@ export function admissionPlugins(options: AdmissionOptions): Admission[] {
     defaultTolerations,
     defaultStorageClass(reader),
     storageProtection,
+    nodeRestriction(reader),
     podSecurity({ ...options.podSecurity, store: options.store, reader }),
     runtimeClass(reader),
     certificates(options.authorize),

@@ -8,6 +8,9 @@ import type { Scope } from "../../lib/scope.ts";
 import type { Store } from "../../store/store.ts";
 import type { Admission, Authenticate, Authorize, Plugs } from "../policy.ts";
 import { createAuthenticator } from "./authenticate.ts";
+import { bootstrapTokens } from "./bootstrap-tokens.ts";
+import { nodeAuthorizer } from "./node/node-authorizer.ts";
+import { NodeGraph } from "./node/node-graph.ts";
 import type { Pki } from "./pki.ts";
 import { createAuthorizer } from "./rbac/authorizer.ts";
 import { rbacEscalation } from "./rbac/escalation.ts";
@@ -55,9 +58,21 @@ export async function openAuth(options: AuthOptions, scope: Scope): Promise<Auth
     ...(options.clusterDomain && { clusterDomain: options.clusterDomain }),
   });
   const index = await RbacIndex.open(store, scope);
-  const authorize = createAuthorizer(index);
+  let graph: Promise<NodeGraph> | undefined;
+  const authorize = nodeAuthorizer(
+    () => (graph ??= NodeGraph.open(store, scope)),
+    () => index.rules({ kind: "ClusterRole", name: "system:node" }, "") ?? [],
+    createAuthorizer(index),
+  );
+  const bootstrap = bootstrapTokens(read, clock);
+  const bearers = {
+    verify: async (token: string, audiences?: string[]) => {
+      const user = await bootstrap(token);
+      return user ? { user, audiences: audiences ?? [] } : tokens.verify(token, audiences);
+    },
+  };
   return {
-    authenticate: createAuthenticator({ ca: pki.ca(), clock, tokens, authorize }),
+    authenticate: createAuthenticator({ ca: pki.ca(), clock, tokens: bearers, authorize }),
     authorize,
     escalation: rbacEscalation(index, authorize),
     plug({ reviews, subresources, paths }) {
@@ -68,7 +83,7 @@ export async function openAuth(options: AuthOptions, scope: Scope): Promise<Auth
       reviews.set(authorization("selfsubjectaccessreviews"), selfSubjectAccessReview);
       reviews.set(authorization("selfsubjectrulesreviews"), selfSubjectRulesReview(index));
       reviews.set(authentication("selfsubjectreviews"), selfSubjectReview);
-      reviews.set(authentication("tokenreviews"), tokenReview(tokens));
+      reviews.set(authentication("tokenreviews"), tokenReview(bearers));
       subresources.set("serviceaccounts/token", tokenRequest(tokens, read));
       const serve = (path: string, object: () => object, type: string) =>
         paths.set(path, async () => ({

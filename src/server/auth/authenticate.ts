@@ -16,7 +16,7 @@ export interface AuthenticatorOptions {
   /** The CA's certificate in PEM; when it renews, its key stays the same. */
   ca: string;
   clock: Clock;
-  tokens: ServiceAccountTokens;
+  tokens: Pick<ServiceAccountTokens, "verify">;
   authorize: Authorize;
 }
 

@@ -278,8 +278,8 @@ export const clusterBindings: Record<string, [kind: string, name: string][]> = {
     ["Group", "system:authenticated"],
     ["Group", "system:unauthenticated"],
   ],
-  // Upstream binds nobody here and has an authorizer for nodes; until then the role is what they may do.
-  "system:node": [["Group", "system:nodes"]],
+  // Nobody: the node authorizer gives nodes what this role says, but of Secrets and the like only their own.
+  "system:node": [],
   "system:node-proxier": [["User", "system:kube-proxy"]],
   "system:kube-controller-manager": [["User", "system:kube-controller-manager"]],
   "system:kube-dns": [["ServiceAccount", "kube-dns"]],

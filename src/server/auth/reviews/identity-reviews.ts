@@ -18,7 +18,7 @@ export const selfSubjectReview: SubresourceHandler = async (context) =>
   answer(context, undefined, { userInfo: userInfo(context.request.user) });
 
 export const tokenReview =
-  (tokens: ServiceAccountTokens): SubresourceHandler =>
+  (tokens: Pick<ServiceAccountTokens, "verify">): SubresourceHandler =>
   async (context) => {
     const spec = specOf(context);
     if (!spec["token"]) {
