@@ -48,7 +48,8 @@ async function setUp() {
       namespace,
       name: object,
     };
-    return (await authorize({ name: user, groups }, { ...asked, path: "" } as Attributes)).allowed;
+    return (await authorize({ name: user, groups }, { ...asked, path: "/api/v1/x" } as Attributes))
+      .allowed;
   };
   return { put, may, scope, store };
 }
@@ -65,7 +66,10 @@ test("a node reads what its pods refer to, while they are there, and nothing els
     pod("web", "a", { volumes, serviceAccountName: "web" }),
   );
   await put("pods/default/other", pod("other", "b", { imagePullSecrets: [{ name: "theirs" }] }));
-  await put("persistentvolumeclaims/default/disk", { metadata: { name: "disk" }, spec: { volumeName: "pv-1" } });
+  await put("persistentvolumeclaims/default/disk", {
+    metadata: { name: "disk" },
+    spec: { volumeName: "pv-1" },
+  });
   const expected: [boolean, string][] = [
     [true, "get secrets default/mine"],
     [true, "watch secrets default/mine"],

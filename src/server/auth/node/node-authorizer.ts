@@ -73,7 +73,7 @@ export function nodeAuthorizer(
 ): Authorize {
   return async (user, asked) => {
     const node = nodeOfUser(user);
-    if (node === undefined || asked.path) return next(user, asked);
+    if (node === undefined || !asked.resource) return next(user, asked);
     const verdict = await judge(node, asked, graph);
     if (verdict?.allowed) return verdict;
     if (!verdict && evaluate(rules(), asked)) return allowed;
