@@ -10,7 +10,7 @@ export const labelNames = {
   container: "io.kubernetes.container.name",
 } as const;
 
-const namespaceModes = { pod: 0, container: 1, node: 2 } as const;
+const namespaceModes = { pod: 0, container: 1, node: 2, target: 3 } as const;
 
 const int64 = (value: unknown) => (value === undefined ? undefined : { value });
 const defined = (message: Message): Message =>
@@ -100,7 +100,10 @@ function containerSecurity(config: ContainerConfig, sandbox: SandboxConfig): Mes
   const privileged = context["privileged"] === true;
   const unmasked = privileged || context["procMount"] === "Unmasked";
   return defined({
-    namespace_options: namespaceOptions(sandbox),
+    namespace_options: {
+      ...namespaceOptions(sandbox),
+      ...(config.targetId && { pid: namespaceModes.target, target_id: config.targetId }),
+    },
     privileged,
     capabilities: {
       add_capabilities: context["capabilities"]?.add ?? [],

@@ -182,6 +182,30 @@ test("init containers and sidecars start in their order", async () => {
   assert.equal(status.initContainerStatuses[0].state.terminated.reason, "Completed");
 });
 
+test("a container added to debug a pod runs beside the others, once", async () => {
+  await start();
+  await create("web");
+  await until("web", isReady);
+  await client.patch({ ...pods, name: "web", subresource: "ephemeralcontainers" }, "merge", {
+    spec: {
+      ephemeralContainers: [
+        { name: "look", image: "i", targetContainerName: "web" },
+        { name: "once", image: "i", command: ["exit", "1"] },
+      ],
+    },
+  });
+  const { status } = await until("web", (pod) =>
+    pod.status?.ephemeralContainerStatuses?.some((one: any) => one.state.terminated),
+  );
+  assert.equal(status.phase, "Running");
+  const states = status.ephemeralContainerStatuses.map((one: any) => Object.keys(one.state)[0]);
+  assert.deepEqual(states, ["running", "terminated"]);
+  assert.equal(runtime.calls.filter((call) => call === "start once").length, 1);
+  await client.delete({ ...pods, name: "web" });
+  await gone("web");
+  await eventually(() => runtime.containers.size === 0);
+});
+
 test("a job's pod succeeds, a crashing one backs off", async () => {
   await start();
   const container = { name: "web", image: "web:1" };

@@ -21,6 +21,7 @@ export interface ConfigInput {
   /** Host paths of the files the agent gives. */
   hostsPath: string;
   terminationPath: string;
+  targetId?: string | undefined;
 }
 
 const propagations: Record<string, Mount["propagation"]> = {
@@ -124,6 +125,7 @@ export async function containerConfig(input: ConfigInput): Promise<ContainerConf
     stdinOnce: container.stdinOnce ?? false,
     tty: container.tty ?? false,
     resources: input.resources,
+    ...(input.targetId && { targetId: input.targetId }),
     securityContext: mergedSecurity(pod, container, input.image),
   };
 }

@@ -58,8 +58,13 @@ function remembered(status: any): Instance | undefined {
 }
 
 function statusOf(pod: Pod, { name }: Container) {
-  const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
-  return [...initContainerStatuses, ...containerStatuses].find((one: any) => one.name === name);
+  const {
+    initContainerStatuses = [],
+    containerStatuses = [],
+    ephemeralContainerStatuses = [],
+  } = pod.status ?? {};
+  const all = [...initContainerStatuses, ...containerStatuses, ...ephemeralContainerStatuses];
+  return all.find((one: any) => one.name === name);
 }
 
 export function instancesOf(pod: Pod, runtimePod: RuntimePod | undefined): Instances {

@@ -71,7 +71,11 @@ function stopAll(plan: Planner, graceMs: number): boolean {
   const inits = pod.spec.initContainers ?? [];
   const running = (one: Container) => isRunning(instances.newest.get(one.name));
   const groups = [
-    [...pod.spec.containers, ...inits.filter((one) => !isSidecar(one))],
+    [
+      ...(pod.spec.ephemeralContainers ?? []),
+      ...pod.spec.containers,
+      ...inits.filter((one) => !isSidecar(one)),
+    ],
     ...inits
       .filter(isSidecar)
       .reverse()
@@ -176,6 +180,8 @@ function planLife(plan: Planner) {
   for (const container of pod.spec.containers) {
     keep(plan, container, (exitCode) => willRestart(pod, exitCode));
   }
+  if (!mainsBegun(pod, instances)) return;
+  for (const container of pod.spec.ephemeralContainers ?? []) keep(plan, container, () => false);
 }
 
 export function planPod(pod: Pod, instances: Instances, state: PodState, now: number): Plan {

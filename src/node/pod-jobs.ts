@@ -162,6 +162,8 @@ export class PodJobs {
     const before = instances.newest.get(name);
     const sandboxOf = this.#config(sandbox.attempt);
     const volumes = this.#volumes;
+    const { targetContainerName = "" } = container;
+    const targetId = instances.newest.get(targetContainerName)?.id;
     try {
       await startContainer(this.#context, {
         pod,
@@ -171,6 +173,7 @@ export class PodJobs {
         sandbox,
         sandboxConfig: sandboxOf,
         volumes,
+        targetId,
       });
       state.trouble.delete(name);
     } catch (error) {

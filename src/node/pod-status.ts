@@ -127,6 +127,7 @@ export function podStatus(input: StatusInput): Record<string, any> {
   const statuses = (containers: Container[], init: boolean) =>
     containers.map((container) => containerStatus(input, container, init));
   const inits = pod.spec.initContainers ?? [];
+  const ephemerals = pod.spec.ephemeralContainers ?? [];
   const own: Condition[] = [
     { type: "PodReadyToStartContainers", status: isTrue(instances.sandbox !== undefined) },
     initialized(input, phase),
@@ -144,6 +145,12 @@ export function podStatus(input: StatusInput): Record<string, any> {
     startTime: pod.status?.startTime ?? timestamp(now),
     ...(inits.length > 0 && { initContainerStatuses: statuses(inits, true) }),
     containerStatuses: statuses(pod.spec.containers, false),
+    ...(ephemerals.length > 0 && {
+      ephemeralContainerStatuses: ephemerals.map((one) => ({
+        ...containerStatus(input, one, false),
+        ready: false,
+      })),
+    }),
     qosClass: pod.status?.qosClass ?? qosClassOf(pod.spec),
   };
 }

@@ -59,6 +59,8 @@ export interface Container {
   terminationMessagePolicy?: string;
   volumeMounts?: VolumeMount[];
   volumeDevices?: any[];
+  /** On ephemeral containers only: whose processes it sees. */
+  targetContainerName?: string;
 }
 
 export interface Pod extends KubeObject {
@@ -67,6 +69,7 @@ export interface Pod extends KubeObject {
     restartPolicy?: string;
     containers: Container[];
     initContainers?: Container[];
+    ephemeralContainers?: Container[];
     volumes?: any[];
     activeDeadlineSeconds?: number;
     terminationGracePeriodSeconds?: number;
@@ -78,10 +81,11 @@ export const restartPolicyOf = (pod: Pod) => pod.spec.restartPolicy ?? "Always";
 
 export const isSidecar = (container: Container) => container.restartPolicy === "Always";
 
-/** Init containers first. */
+/** Init containers first, those that were added to debug the pod last. */
 export const allContainers = (pod: Pod) => [
   ...(pod.spec.initContainers ?? []),
   ...pod.spec.containers,
+  ...(pod.spec.ephemeralContainers ?? []),
 ];
 
 /** As upstream prints a pod in messages: `web_default(<uid>)`. */

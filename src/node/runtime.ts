@@ -72,6 +72,8 @@ export interface ContainerConfig {
   stdinOnce: boolean;
   tty: boolean;
   resources: Resources;
+  /** The container whose processes this one sees; an ephemeral container's target. */
+  targetId?: string;
   /** Container-level security context merged over the pod's, as in the API, with runAsUser resolved where known. */
   securityContext: Record<string, any>;
 }

@@ -20,6 +20,7 @@ export interface StartInput {
   sandbox: SandboxStatus;
   sandboxConfig: SandboxConfig;
   volumes: Map<string, Volume>;
+  targetId?: string | undefined;
 }
 
 /** Why a container did not start, as `state.waiting` says it. */
@@ -46,7 +47,7 @@ async function failingAs<T>(reason: string, work: () => Promise<T>): Promise<T> 
 }
 
 async function configOf(context: AgentContext, input: StartInput) {
-  const { pod, container, attempt, sandbox, imageId, volumes } = input;
+  const { pod, container, attempt, sandbox, imageId, volumes, targetId } = input;
   const { objects, facts, runtime, directories, memoryBytes, dns } = context;
   const podIps = sandbox.ips.length > 0 ? sandbox.ips : facts.hostIps;
   const directory = podDirectory(directories, pod.metadata.uid);
@@ -70,6 +71,7 @@ async function configOf(context: AgentContext, input: StartInput) {
     resources: resourcesOf(pod, container, memoryBytes),
     hostsPath,
     terminationPath,
+    targetId,
   });
 }
 
