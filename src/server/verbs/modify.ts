@@ -96,7 +96,9 @@ async function next(call: Call, old: KubeObject, bytes: Uint8Array, compute: Com
   object = keepToPart(kind, call.info.subresource, object, old);
   object = complete(call, object);
   kind.prepareForUpdate?.(object, old);
-  if (old.metadata.generation !== undefined && bodyDiffers(object, old)) {
+  // A pod's node is no wish of whoever made the pod.
+  const wished = call.info.subresource !== "binding";
+  if (wished && old.metadata.generation !== undefined && bodyDiffers(object, old)) {
     object.metadata.generation = old.metadata.generation + 1;
   }
   const undo = call.core.allocators.get(resourceNameOf(kind))?.allocate(object, old);

@@ -308,7 +308,7 @@ test("a watch from before a compaction is told to list again", async () => {
   }
 });
 
-test("a pod is bound once", async () => {
+test("a pod is bound once, and that is no wish of its maker", async () => {
   await client.create(pods, { apiVersion: "v1", kind: "Pod", metadata: { name: "p" }, spec: {} });
   const target = { ...pods, name: "p", subresource: "binding" };
   const binding = {
@@ -320,6 +320,7 @@ test("a pod is bound once", async () => {
   await client.create(target, binding);
   const pod = await client.get({ ...pods, name: "p" });
   assert.equal(pod.spec.nodeName, "n");
+  assert.equal(pod.metadata.generation, 1);
   assert.equal(pod.status.conditions[0].type, "PodScheduled");
   await fails(client.create(target, binding), "Conflict", "already assigned to node");
 });
