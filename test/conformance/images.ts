@@ -3,7 +3,7 @@
 // etcd and busybox are Debian's.
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { ociArchive } from "../../src/containers/oci-archive.ts";
 import { ociArchitecture } from "../../src/containers/pause.ts";
 import type { TarEntry } from "../../src/containers/tar.ts";
@@ -29,7 +29,40 @@ const script = (path: string, text: string): TarEntry => ({
 });
 
 const directories = ["bin/", "etc/", "root/", "tmp/", "usr/", "usr/bin/", "var/", "home/"];
-const users = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n";
+const users = [
+  "root:x:0:0:root:/root:/bin/sh",
+  "nobody:x:65534:65534:nobody:/:/bin/sh",
+  "user-defined-in-image:x:1000:1000::/:/bin/sh",
+  "",
+].join("\n");
+const userGroups = [
+  "root:x:0:",
+  "nobody:x:65534:",
+  "user-defined-in-image:x:1000:",
+  "group-defined-in-image:x:50000:user-defined-in-image",
+  "",
+].join("\n");
+
+/** curl as it is on this machine, with the libraries it loads, under a folder of their own. */
+async function curl(): Promise<TarEntry[]> {
+  const path = "/usr/bin/curl";
+  if (!existsSync(path)) return [];
+  const libraries = (await run("ldd", [path])).match(/(?<==> )\/\S+/g) ?? [];
+  const start =
+    'exec /lib64/ld-linux-x86-64.so.2 --library-path /usr/lib/curl /usr/lib/curl/curl "$@"';
+  return [
+    ...["usr/lib/", "usr/lib/curl/"].map((at): TarEntry => ({ path: at, type: "directory" })),
+    program("usr/lib/curl/curl", path),
+    ...libraries.map((from) => program(`usr/lib/curl/${basename(from)}`, from)),
+    script("usr/bin/curl", start),
+  ];
+}
+
+/** The options of OpenBSD's that the suite gives and busybox does not know. */
+const netcat = script(
+  "usr/bin/nc",
+  'for a; do shift; case "$a" in -v|-t) ;; *) set -- "$@" "$a";; esac; done\nexec busybox nc "$@"',
+);
 
 /** A small system: busybox under all its names. */
 async function system(): Promise<TarEntry[]> {
@@ -46,7 +79,7 @@ async function system(): Promise<TarEntry[]> {
       .filter((name) => name !== "busybox")
       .map((name): TarEntry => ({ path: `bin/${name}`, type: "symlink", link: "busybox" })),
     { path: "etc/passwd", data: Buffer.from(users) },
-    { path: "etc/group", data: Buffer.from("root:x:0:\nnobody:x:65534:\n") },
+    { path: "etc/group", data: Buffer.from(userGroups) },
     ...resolverFiles(),
   ];
 }
@@ -76,10 +109,24 @@ export async function suiteImages(folder: string): Promise<Content[]> {
   }
   const agnhost = join(folder, "agnhost");
   if (existsSync(agnhost)) {
+    const served = ["localhost.crt", "localhost.key"].filter((name) =>
+      existsSync(join(folder, name)),
+    );
+    const files: TarEntry[] = [
+      // The suite's shell is dash: busybox's own prefers its applets, also to the netcat below.
+      ...base.filter(({ path }) => path !== "bin/sh"),
+      program("bin/sh", "/bin/sh"),
+      ...(await curl()),
+      netcat,
+      { path: "uploads/", type: "directory" },
+      ...served.map((name): TarEntry => ({ path: name, data: readFileSync(join(folder, name)) })),
+      program("agnhost", agnhost),
+      { path: "agnhost-2", type: "symlink", link: "agnhost" },
+    ];
     for (const version of ["2.55", "2.63.0"]) {
       images.push({
         name: e2e(`agnhost:${version}`),
-        files: [...base, program("agnhost", agnhost)],
+        files,
         entrypoint: ["/agnhost"],
         command: ["pause"],
       });

@@ -70,8 +70,13 @@ export function readReport(text: string): Results {
 }
 
 const messageMax = 300;
+/** Folders of this machine say nothing to others. */
+const localPath = /(?<![\w.:/-])\/(?:[\w.-]+\/)*(?=(?:kubectl|kubeconfig)\b)/g;
 const firstLines = ({ State, Failure }: Spec) =>
-  `${State}: ${(Failure?.Message ?? "").replace(/\s+/g, " ").trim()}`.slice(0, messageMax);
+  `${State}: ${(Failure?.Message ?? "").replace(/\s+/g, " ").replace(localPath, "").trim()}`.slice(
+    0,
+    messageMax,
+  );
 
 export interface RunOptions {
   binary: string;
