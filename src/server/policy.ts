@@ -38,6 +38,8 @@ export interface Attributes {
   namespace: string;
   name: string;
   path: string;
+  /** Of a list, a watch or a deletecollection, with single equal signs; absent when there is none. */
+  fieldSelector?: string;
 }
 
 export type Authorize = (

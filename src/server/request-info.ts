@@ -186,7 +186,10 @@ export function attributesOf(
   const { kind } = info;
   const verb = info.verb === "connect" ? connectVerb(request.method) : info.verb;
   const own = kind.group === "" && kind.plural === "namespaces" ? info.name : undefined;
+  const selects = !info.name && ["list", "watch", "deletecollection"].includes(verb);
+  const fieldSelector = selects ? request.query.get("fieldSelector")?.replaceAll("==", "=") : "";
   return {
+    ...(fieldSelector && { fieldSelector }),
     verb,
     group: kind.group,
     version: kind.version,

@@ -12,8 +12,9 @@ import { defaultStorageClass } from "./default-storage-class.ts";
 import { defaultTolerations } from "./default-tolerations.ts";
 import { limitRanger } from "./limit-ranger.ts";
 import { namespaceLifecycle } from "./namespace-lifecycle.ts";
-import { nodeRestriction } from "./node-restriction.ts";
 import { objectReader } from "./object-reader.ts";
+import { nodeRestriction } from "./node-restriction.ts";
+import { ownerReferences } from "./owner-references.ts";
 import { checkExpressions } from "./policies/check-expressions.ts";
 import { mutatingPolicies } from "./policies/mutating.ts";
 import { validatingPolicies } from "./policies/validating.ts";
@@ -46,14 +47,15 @@ export function admissionPlugins(options: AdmissionOptions): Admission[] {
     namespaceLifecycle(reader),
     limitRanger(reader),
     serviceAccount({ ...options, reader }),
+    nodeRestriction(reader),
     taintNodes,
     priority(reader),
     defaultTolerations,
     defaultStorageClass(reader),
     storageProtection,
-    nodeRestriction(reader),
     podSecurity({ ...options.podSecurity, store: options.store, reader }),
     runtimeClass(reader),
+    ownerReferences(options),
     certificates(options.authorize),
     defaultIngressClass(reader),
     mutatingPolicies({ ...options, reader }),

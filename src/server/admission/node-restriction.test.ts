@@ -1,119 +1,132 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { builtinKinds } from "../../kinds/kinds.ts";
 import type { AdmissionRequest } from "../policy.ts";
-import { nodeRestriction } from "./node-restriction.ts";
+import { forbiddenLabels, nodeRestriction, refusedMirrorPod } from "./node-restriction.ts";
 
-const stored: Record<string, any> = {
-  "pods/default/mine": { metadata: { labels: { a: "b" } }, spec: { nodeName: "a" } },
-  "pods/default/theirs": { metadata: {}, spec: { nodeName: "b" } },
+const kinds = builtinKinds();
+const resources: Record<string, [group: string, version: string]> = {
+  nodes: ["", "v1"],
+  pods: ["", "v1"],
+  leases: ["coordination.k8s.io", "v1"],
+  csinodes: ["storage.k8s.io", "v1"],
 };
-const plugin = nodeRestriction({ get: async (key) => stored[key], list: async () => [] });
-const user = { name: "system:node:a", groups: ["system:nodes"] };
 
-const judge = (
-  plural: string,
-  operation: AdmissionRequest["operation"],
-  more: Partial<AdmissionRequest> & { group?: string },
-) => {
-  const kind = { group: more.group ?? "", plural, kind: plural } as AdmissionRequest["kind"];
-  const request = {
-    kind,
-    operation,
-    subresource: "",
-    namespace: "default",
-    name: "",
-    user,
-    ...more,
-  };
-  return plugin.validate!(request as AdmissionRequest);
-};
-const node = (name: string, labels = {}, spec = {}): any => ({ metadata: { name, labels }, spec });
-const mirror = (
-  spec: object,
-  annotations: object = { "kubernetes.io/config.mirror": "x" },
-): any => ({
-  metadata: { name: "m", annotations },
-  spec: { nodeName: "a", ...spec },
+const podOn = (nodeName: string, labels: object = {}) => ({
+  metadata: { name: "web", labels },
+  spec: { nodeName },
 });
 
-const allowed: [what: string, judged: () => Promise<void>][] = [
-  [
-    "its own node",
-    () => judge("nodes", "CREATE", { object: node("a", { "kubernetes.io/os": "linux" }) }),
-  ],
-  [
-    "labels of its own",
-    () => judge("nodes", "UPDATE", { name: "a", old: node("a"), object: node("a", { zone: "x" }) }),
-  ],
-  ["a mirror pod", () => judge("pods", "CREATE", { object: mirror({}) })],
-  [
-    "its pod's end",
-    () => judge("pods", "DELETE", { name: "mine", old: stored["pods/default/mine"] }),
-  ],
-  ["its lease", () => judge("leases", "UPDATE", { group: "coordination.k8s.io", name: "a" })],
-  [
-    "others' business, when it is not a node",
-    () => judge("nodes", "DELETE", { name: "b", user: { name: "admin", groups: [] } }),
-  ],
-];
-const old = stored["pods/default/mine"];
-const refused: [why: RegExp, judged: () => Promise<void>][] = [
-  [/not allowed to modify node "b"/, () => judge("nodes", "DELETE", { name: "b" })],
-  [
-    /modify labels: a\.node-restriction\.kubernetes\.io\/x/,
-    () =>
-      judge("nodes", "UPDATE", {
-        name: "a",
-        old: node("a"),
-        object: node("a", { "a.node-restriction.kubernetes.io/x": "1" }),
-      }),
-  ],
-  [
-    /modify labels: example\.k8s\.io\/x/,
-    () => judge("nodes", "CREATE", { object: node("a", { "example.k8s.io/x": "1" }) }),
-  ],
-  [
-    /modify taints/,
-    () =>
-      judge("nodes", "UPDATE", {
-        name: "a",
-        old: node("a", {}, { taints: [{ key: "x" }] }),
-        object: node("a"),
-      }),
-  ],
-  [/can only create mirror pods/, () => judge("pods", "CREATE", { object: mirror({}, {}) })],
-  [/nodeName set to itself/, () => judge("pods", "CREATE", { object: mirror({ nodeName: "b" }) })],
-  [
-    /may not reference/,
-    () => judge("pods", "CREATE", { object: mirror({ serviceAccountName: "x" }) }),
-  ],
-  [/can only delete pods/, () => judge("pods", "DELETE", { name: "theirs" })],
-  [
-    /can only evict pods/,
-    () => judge("pods", "CREATE", { name: "theirs", subresource: "eviction" }),
-  ],
-  [/only update the status/, () => judge("pods", "UPDATE", { name: "mine", old, object: old })],
-  [
-    /cannot update labels/,
-    () =>
-      judge("pods", "UPDATE", {
-        name: "mine",
-        subresource: "status",
-        old,
-        object: { ...old, metadata: { labels: {} } },
-      }),
-  ],
-  [
-    /its own ResourceSlices/,
-    () =>
-      judge("resourceslices", "CREATE", {
-        group: "resource.k8s.io",
-        object: mirror({ nodeName: "b" }),
-      }),
-  ],
-];
-
-for (const [what, judged] of allowed) test(`a node may write ${what}`, () => judged());
-for (const [why, judged] of refused) {
-  test(`a node is refused: ${why.source}`, () => assert.rejects(judged(), why));
+interface Write {
+  object?: object;
+  old?: object;
+  user?: string;
+  namespace?: string;
 }
+
+/** Judges `OPERATION RESOURCE[/SUBRESOURCE] NAME` by the agent of edge-1. */
+async function judge(what: string, write: Write = {}) {
+  const [operation = "", path = "", name = ""] = what.split(" ");
+  const [plural = "", subresource = ""] = path.split("/");
+  const pods: Record<string, any> = {
+    "pods/default/mine": podOn("edge-1"),
+    "pods/default/theirs": podOn("edge-2"),
+  };
+  const reader = { get: async (key: string) => pods[key], list: async () => [] };
+  const { user = "system:node:edge-1", namespace = "default", ...objects } = write;
+  await nodeRestriction(reader).validate!({
+    kind: kinds.get(resources[plural]![0], resources[plural]![1], plural),
+    operation,
+    name,
+    namespace,
+    subresource,
+    user: { name: user, groups: user === "jane" ? [] : ["system:nodes"] },
+    ...objects,
+  } as unknown as AdmissionRequest);
+}
+
+const node = (name: string, labels: object = {}, taints: object[] = []) => ({
+  metadata: { name, labels },
+  spec: { taints },
+});
+
+test("a node writes its own Node, Lease and CSINode and no other's", async () => {
+  const leases = { namespace: "kube-node-lease" };
+  await judge("CREATE nodes edge-1", { object: node("edge-1") });
+  await judge("UPDATE leases edge-1", leases);
+  await judge("UPDATE csinodes edge-1");
+  await judge("UPDATE nodes edge-2", { user: "jane", object: node("edge-2") });
+  const table: [string, Write, RegExp][] = [
+    ["UPDATE nodes edge-2", { object: node("edge-2") }, /not allowed to modify node "edge-2"/],
+    ["DELETE nodes edge-2", {}, /not allowed to modify node "edge-2"/],
+    ["UPDATE leases edge-2", leases, /can only access node lease with the same name/],
+    ["UPDATE leases edge-1", {}, /in the "kube-node-lease" system namespace/],
+    ["UPDATE csinodes edge-2", {}, /can only access CSINode with the same name/],
+    ["UPDATE nodes a", { user: "x" }, /could not determine node from user "x"/],
+  ];
+  for (const [what, write, message] of table) {
+    await assert.rejects(judge(what, write), { reason: "Forbidden", message }, what);
+  }
+});
+
+test("a node does not lift its taints nor take labels that say where work may go", async () => {
+  const tainted = node("edge-1", {}, [{ key: "a", effect: "NoSchedule" }]);
+  await assert.rejects(judge("UPDATE nodes edge-1", { object: node("edge-1"), old: tainted }), {
+    message: /is not allowed to modify taints/,
+  });
+  const table: [Record<string, string>, string[]][] = [
+    [{ "kubernetes.io/os": "linux", "example.com/a": "1", plain: "1" }, []],
+    [{ "kubelet.kubernetes.io/a": "1", "x.node.kubernetes.io/b": "1" }, []],
+    [{ "node-restriction.kubernetes.io/pci": "1" }, ["node-restriction.kubernetes.io/pci"]],
+    [{ "a.k8s.io/x": "1", "kubernetes.io/y": "1" }, ["a.k8s.io/x", "kubernetes.io/y"]],
+  ];
+  for (const [labels, expected] of table) {
+    const labelled = node("edge-1", labels) as any;
+    assert.deepEqual(forbiddenLabels(labelled, undefined), expected);
+    assert.deepEqual(forbiddenLabels(labelled, labelled), []);
+    assert.deepEqual(forbiddenLabels(node("edge-1") as any, labelled), expected);
+  }
+});
+
+test("a node reports, evicts and deletes its own pods only", async () => {
+  const status = (object: object, old: object) => judge("UPDATE pods/status web", { object, old });
+  await status(podOn("edge-1"), podOn("edge-1"));
+  await judge("DELETE pods mine", { old: podOn("edge-1") });
+  await judge("CREATE pods/eviction mine");
+  const only = (what: string) => ({ message: new RegExp(`can only ${what}`) });
+  await assert.rejects(status(podOn("edge-2"), podOn("edge-2")), only("update pod status for"));
+  await assert.rejects(judge("DELETE pods theirs"), only("delete pods"));
+  await assert.rejects(judge("CREATE pods/eviction theirs"), only("evict pods"));
+  await assert.rejects(status(podOn("edge-1", { a: "b" }), podOn("edge-1")), {
+    message: /cannot update labels through pod status/,
+  });
+  await assert.rejects(
+    judge("UPDATE pods web", { object: podOn("edge-1"), old: podOn("edge-1") }),
+    only("create and delete mirror pods"),
+  );
+});
+
+test("a node makes mirror pods that it owns and that reach nothing", () => {
+  const mirror = (change: object = {}, spec: object = {}) => ({
+    metadata: {
+      name: "static",
+      annotations: { "kubernetes.io/config.mirror": "x" },
+      ownerReferences: [{ apiVersion: "v1", kind: "Node", name: "edge-1", controller: true }],
+      ...change,
+    },
+    spec: { nodeName: "edge-1", containers: [], ...spec },
+  });
+  const table: [object, RegExp | undefined][] = [
+    [mirror(), undefined],
+    [mirror({ annotations: {} }), /can only create mirror pods/],
+    [mirror({}, { nodeName: "edge-2" }), /spec\.nodeName set to itself/],
+    [mirror({ ownerReferences: [] }), /owner reference set to itself/],
+    [mirror({}, { serviceAccountName: "x" }), /can not create pods that reference serviceaccounts/],
+    [mirror({}, { imagePullSecrets: [{ name: "x" }] }), /reference secrets/],
+  ];
+  for (const [pod, expected] of table) {
+    const why = refusedMirrorPod("edge-1", pod as any);
+    if (expected) assert.match(why ?? "allowed", expected);
+    else assert.equal(why, undefined);
+  }
+});

@@ -1,138 +1,192 @@
-// NodeRestriction: a node's agent writes its own Node and the pods bound to it, and nothing that would bring
-// other pods, or other nodes' pods, to it.
+// What a node's agent may write is about its own node only: its Node, Lease and CSINode, the pods bound to
+// it, and tokens of those pods' accounts. Others do not pass here.
 import type { KubeObject } from "../../kinds/object.ts";
 import { jsonEqual } from "../../lib/json.ts";
-import { nodeOfUser } from "../auth/node/node-authorizer.ts";
+import { readCertificateRequest } from "../auth/certificate-request.ts";
+import { nodeOf } from "../auth/node/node-identity.ts";
+import { podReferences } from "../auth/node/pod-references.ts";
 import type { Admission, AdmissionRequest } from "../policy.ts";
 import type { ObjectReader } from "./object-reader.ts";
 import { refuse } from "./refuse.ts";
 
+interface Judged {
+  node: string;
+  request: AdmissionRequest;
+  reader: ObjectReader;
+}
+
 const mirror = "kubernetes.io/config.mirror";
-/** Labels under Kubernetes' own prefixes that a node may give itself. */
+const kubeletSigners = [
+  "kubernetes.io/kube-apiserver-client-kubelet",
+  "kubernetes.io/kubelet-serving",
+];
+
+/** Labels of Kubernetes' own that a node may give itself. */
 const ownLabels = new Set([
-  "kubernetes.io/hostname",
   "kubernetes.io/arch",
+  "kubernetes.io/hostname",
   "kubernetes.io/os",
   "beta.kubernetes.io/arch",
-  "beta.kubernetes.io/os",
   "beta.kubernetes.io/instance-type",
-  "node.kubernetes.io/instance-type",
+  "beta.kubernetes.io/os",
   "failure-domain.beta.kubernetes.io/region",
   "failure-domain.beta.kubernetes.io/zone",
   "failure-domain.kubernetes.io/region",
   "failure-domain.kubernetes.io/zone",
+  "node.kubernetes.io/instance-type",
   "topology.kubernetes.io/region",
   "topology.kubernetes.io/zone",
 ]);
-const ownPrefixes = ["kubelet.kubernetes.io", "node.kubernetes.io"];
 
-function isForbiddenLabel(label: string): boolean {
-  const slash = label.indexOf("/");
-  if (slash < 0 || ownLabels.has(label)) return false;
-  const domain = label.slice(0, slash);
-  const under = (of: string) => domain === of || domain.endsWith(`.${of}`);
-  if (under("node-restriction.kubernetes.io")) return true;
-  return (under("kubernetes.io") || under("k8s.io")) && !ownPrefixes.some(under);
+const within = (name: string, domain: string) => name === domain || name.endsWith(`.${domain}`);
+
+function mayLabel(label: string): boolean {
+  const domain = label.includes("/") ? label.slice(0, label.indexOf("/")) : "";
+  if (within(domain, "node-restriction.kubernetes.io")) return false;
+  if (!within(domain, "kubernetes.io") && !within(domain, "k8s.io")) return true;
+  if (within(domain, "kubelet.kubernetes.io") || within(domain, "node.kubernetes.io")) return true;
+  return ownLabels.has(label);
 }
 
-const labelsOf = (object: KubeObject | undefined): Record<string, string> =>
-  object?.metadata.labels ?? {};
-
-/** Labels that differ and are not the node's to give. */
-function forbiddenLabels(old: KubeObject | undefined, object: KubeObject): string[] {
-  const [before, after] = [labelsOf(old), labelsOf(object)];
-  return [...new Set([...Object.keys(before), ...Object.keys(after)])]
-    .filter((label) => before[label] !== after[label] && isForbiddenLabel(label))
+/** Labels that differ between the two and that no node may set. Pure. */
+export function forbiddenLabels(object: KubeObject, old: KubeObject | undefined): string[] {
+  const now = object.metadata.labels ?? {};
+  const before = old?.metadata.labels ?? {};
+  return Object.keys({ ...now, ...before })
+    .filter((label) => now[label] !== before[label] && !mayLabel(label))
     .sort();
 }
 
-function judgeNode(node: string, request: AdmissionRequest) {
-  const { operation, object, old, name } = request;
-  const own = operation === "CREATE" ? object!.metadata.name : name;
-  if (own !== node) throw refuse(request, `node "${node}" is not allowed to modify node "${own}"`);
-  if (!object) return;
-  const labels = forbiddenLabels(old, object);
-  if (labels.length > 0) {
-    throw refuse(request, `is not allowed to modify labels: ${labels.join(", ")}`);
+/** Why a node may not make `pod`; undefined when it may. Pure. */
+export function refusedMirrorPod(node: string, pod: KubeObject): string | undefined {
+  const { annotations = {}, ownerReferences = [] } = pod.metadata;
+  if (annotations[mirror] === undefined) {
+    return `pod does not have "${mirror}" annotation, node "${node}" can only create mirror pods`;
   }
-  if (old && !jsonEqual(old.spec?.taints ?? [], object.spec?.taints ?? [])) {
-    throw refuse(request, `node "${node}" is not allowed to modify taints`);
+  if (pod.spec.nodeName !== node) {
+    return `node "${node}" can only create pods with spec.nodeName set to itself`;
   }
-  if (object.metadata.ownerReferences?.length && operation === "CREATE") {
-    throw refuse(request, `node "${node}" is not allowed to set ownerReferences`);
+  const [owner] = ownerReferences as any[];
+  if (ownerReferences.length > 1 || owner?.apiVersion !== "v1" || owner?.kind !== "Node") {
+    return `node "${node}" can only create pods with a single owner reference set to itself`;
   }
+  if (owner.name !== node || owner.controller !== true || owner.blockOwnerDeletion) {
+    return `node "${node}" can only create pods with an owner reference set to itself`;
+  }
+  const plain = { ...pod, metadata: { ...pod.metadata, annotations: {} } };
+  const [first] = podReferences(plain);
+  return first && `node "${node}" can not create pods that reference ${first.split("/")[0]}`;
 }
 
-function judgeMirror(node: string, request: AdmissionRequest) {
-  const { spec, metadata } = request.object!;
-  if (metadata.annotations?.[mirror] === undefined) {
-    throw refuse(
-      request,
-      `pod does not have "${mirror}" annotation, node "${node}" can only create mirror pods`,
-    );
+async function judgePod({ node, request, reader }: Judged) {
+  const { operation, object, namespace, name, subresource } = request;
+  const old = request.old ?? (await reader.get(`pods/${namespace}/${name}`));
+  const ours = old?.spec.nodeName === node;
+  const only = (what: string) =>
+    refuse(request, `node "${node}" can only ${what} pods with spec.nodeName set to itself`);
+  if (subresource === "eviction" || operation === "DELETE") {
+    if (old && !ours) throw only(subresource ? "evict" : "delete");
+    return;
   }
-  if (spec.nodeName !== node) {
-    throw refuse(request, `node "${node}" can only create pods with spec.nodeName set to itself`);
+  if (subresource === "" && operation === "CREATE") {
+    const why = refusedMirrorPod(node, object!);
+    if (why) throw refuse(request, why);
+    return;
   }
-  const reaches =
-    spec.serviceAccountName ||
-    (spec.volumes ?? []).some(
-      (volume: any) => volume.secret || volume.configMap || volume.persistentVolumeClaim,
-    );
-  if (reaches) {
-    throw refuse(
-      request,
-      "a mirror pod may not reference service accounts, secrets, configmaps or claims",
-    );
-  }
-}
-
-function judgePod(node: string, request: AdmissionRequest, pod: KubeObject | undefined) {
-  const { operation, subresource, object, old } = request;
-  if (operation === "CREATE" && subresource === "") return judgeMirror(node, request);
-  const known = old ?? pod;
-  if (known && known.spec.nodeName !== node) {
-    const what =
-      operation === "DELETE" ? "delete" : subresource === "eviction" ? "evict" : "update";
-    throw refuse(request, `node "${node}" can only ${what} pods with spec.nodeName set to itself`);
-  }
-  if (operation !== "UPDATE" || !object || !old) return;
   if (subresource !== "status") {
     throw refuse(
       request,
-      `unexpected operation, node "${node}" can only update the status of pods`,
+      `unexpected operation "${operation}", node "${node}" can only create and delete mirror pods`,
     );
   }
-  if (!jsonEqual(labelsOf(old), labelsOf(object))) {
+  if (!ours) throw only("update pod status for");
+  if (!jsonEqual(object!.metadata.labels ?? {}, old.metadata.labels ?? {})) {
     throw refuse(request, `node "${node}" cannot update labels through pod status`);
   }
 }
 
+function judgeNode({ node, request }: Judged) {
+  const { object, old, operation } = request;
+  const name = object?.metadata.name || request.name;
+  if (name !== node) {
+    throw refuse(request, `node "${node}" is not allowed to modify node "${name}"`);
+  }
+  if (!object) return;
+  const labels = forbiddenLabels(object, old).join(", ");
+  if (labels && operation === "CREATE") {
+    throw refuse(request, `node "${node}" is not allowed to set the following labels: ${labels}`);
+  }
+  if (labels) throw refuse(request, `is not allowed to modify labels: ${labels}`);
+  if (old && !jsonEqual(object.spec?.taints ?? [], old.spec?.taints ?? [])) {
+    throw refuse(request, `node "${node}" is not allowed to modify taints`);
+  }
+}
+
+function judgeLease({ node, request }: Judged) {
+  if (request.namespace !== "kube-node-lease") {
+    throw refuse(request, 'can only access leases in the "kube-node-lease" system namespace');
+  }
+  if ((request.object?.metadata.name || request.name) !== node) {
+    throw refuse(request, "can only access node lease with the same name as the requesting node");
+  }
+}
+
+function judgeCsiNode({ node, request }: Judged) {
+  if ((request.object?.metadata.name || request.name) !== node) {
+    throw refuse(request, "can only access CSINode with the same name as the requesting node");
+  }
+}
+
+function judgeResourceSlice({ node, request }: Judged) {
+  const slice = request.object ?? request.old;
+  if (slice && slice.spec?.nodeName !== node) {
+    throw refuse(
+      request,
+      "can only modify ResourceSlice with the same node name as the requesting node",
+    );
+  }
+}
+
+function judgeCertificateRequest({ request }: Judged) {
+  const { operation, subresource, object, user } = request;
+  if (operation !== "CREATE" || subresource !== "") return;
+  if (!kubeletSigners.includes(object!.spec?.signerName)) return;
+  let commonName: string | undefined;
+  try {
+    const pem = Buffer.from(object!.spec.request ?? "", "base64").toString();
+    commonName = readCertificateRequest(pem).subject.commonName;
+  } catch (error) {
+    throw refuse(request, `unable to parse csr: ${String(error)}`);
+  }
+  if (commonName !== user.name) {
+    throw refuse(request, `can only create a node CSR with CN=${user.name}`);
+  }
+}
+
+/** Claims are judged where they are authorized; what is written to them here is their status alone. */
+const judges: Record<string, (judged: Judged) => void | Promise<void>> = {
+  pods: judgePod,
+  nodes: judgeNode,
+  "leases.coordination.k8s.io": judgeLease,
+  "csinodes.storage.k8s.io": judgeCsiNode,
+  "resourceslices.resource.k8s.io": judgeResourceSlice,
+  "certificatesigningrequests.certificates.k8s.io": judgeCertificateRequest,
+};
+
 export const nodeRestriction = (reader: ObjectReader): Admission => ({
   name: "NodeRestriction",
   async validate(request) {
-    const node = nodeOfUser(request.user);
-    if (node === undefined || request.operation === "CONNECT") return;
-    const { kind, namespace, name, object } = request;
-    switch (kind.group ? `${kind.plural}.${kind.group}` : kind.plural) {
-      case "nodes":
-        return judgeNode(node, request);
-      case "pods":
-        return judgePod(node, request, await reader.get(`pods/${namespace}/${name}`));
-      case "leases.coordination.k8s.io":
-      case "csinodes.storage.k8s.io": {
-        const own = name || object?.metadata.name;
-        if (own !== node)
-          throw refuse(request, `node "${node}" can only write its own ${kind.kind}`);
-        return;
-      }
-      case "resourceslices.resource.k8s.io": {
-        const of = (object ?? request.old)?.spec?.nodeName;
-        if (of !== node)
-          throw refuse(request, `node "${node}" can only write its own ResourceSlices`);
-        return;
-      }
-      default:
+    const node = nodeOf(request.user);
+    if (node === undefined) return;
+    const { group, plural } = request.kind;
+    const judge = judges[group ? `${plural}.${group}` : plural];
+    if (!judge) return;
+    if (!node) {
+      throw refuse(
+        request,
+        `could not determine node from user ${JSON.stringify(request.user.name)}`,
+      );
     }
+    await judge({ node, request, reader });
   },
 });

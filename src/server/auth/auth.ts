@@ -61,7 +61,6 @@ export async function openAuth(options: AuthOptions, scope: Scope): Promise<Auth
   let graph: Promise<NodeGraph> | undefined;
   const authorize = nodeAuthorizer(
     () => (graph ??= NodeGraph.open(store, scope)),
-    () => index.rules({ kind: "ClusterRole", name: "system:node" }, "") ?? [],
     createAuthorizer(index),
   );
   const bootstrap = bootstrapTokens(read, clock);

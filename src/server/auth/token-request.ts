@@ -2,10 +2,12 @@
 // secret or a node if the caller says so.
 import { isObject } from "../../lib/json.ts";
 import { timestamp } from "../../lib/clock.ts";
-import { conflict, type FieldError, invalid, notFound } from "../../lib/status-error.ts";
+import { conflict, type FieldError, forbidden, invalid, notFound } from "../../lib/status-error.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { decodeBody } from "../body.ts";
 import type { HandlerContext, SubresourceHandler } from "../policy.ts";
+import type { User } from "../request.ts";
+import { nodeOf } from "./node/node-identity.ts";
 import type { Binding, ReadObject, ServiceAccountTokens } from "./service-account-tokens.ts";
 
 const defaultSeconds = 3600;
@@ -98,6 +100,17 @@ async function bindingFor(
   return binding;
 }
 
+/** A node asks for tokens of the pods that are bound to it and of no others. */
+function checkNode(user: User, account: string, ref: BoundObjectRef | undefined, binding: Binding) {
+  const node = nodeOf(user);
+  if (node === undefined) return;
+  const refuse = (why: string) =>
+    forbidden({ group: "", resource: "serviceaccounts" }, account, `node requested token ${why}`);
+  if (!ref || ref.kind !== "Pod") throw refuse("not bound to a pod");
+  if (!ref.uid) throw refuse("with a pod binding without a uid");
+  if (binding.node?.name !== node) throw refuse("bound to a pod scheduled on a different node");
+}
+
 export const tokenRequest =
   (tokens: ServiceAccountTokens, read: ReadObject): SubresourceHandler =>
   async ({ request, info, server }: HandlerContext) => {
@@ -110,6 +123,7 @@ export const tokenRequest =
     const audiences = spec["audiences"]?.length ? spec["audiences"] : tokens.audiences;
     const seconds: number = spec["expirationSeconds"] ?? defaultSeconds;
     const binding = await bindingFor(read, account, spec["boundObjectRef"]);
+    checkNode(request.user, name, spec["boundObjectRef"], binding);
     const ours = audiences.every((audience: string) => tokens.audiences.includes(audience));
     const extend = seconds === refreshSeconds && binding.pod !== undefined && ours;
     if (extend) binding.warnafter = Math.floor(server.clock.now() / 1000) + seconds;

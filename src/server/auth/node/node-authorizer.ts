@@ -1,83 +1,84 @@
-// What a node's agent may do: read what the pods bound to it refer to, speak of itself and of those pods, and
-// what the role system:node allows every node. No binding gives nodes that role, for it would let each node
-// read every Secret.
+// Node authorization: a node's agent reads the Secrets, ConfigMaps, claims and volumes of the pods that are
+// bound to it, makes tokens for their accounts, and keeps its own Node, Lease and CSINode. What is the same
+// for every node are rules; what is not is asked of the graph. It allows and never denies: RBAC is asked
+// after it.
 import type { Attributes, Authorize } from "../../policy.ts";
-import type { User } from "../../request.ts";
-import { evaluate } from "../rbac/rules.ts";
+import { clusterRules } from "../rbac/default-objects.ts";
 import type { PolicyRule } from "../rbac/rules.ts";
+import { evaluate } from "../rbac/rules.ts";
 import type { NodeGraph } from "./node-graph.ts";
+import { nodeOf } from "./node-identity.ts";
 
-const nodesGroup = "system:nodes";
-const prefix = "system:node:";
+const reading = ["get", "list", "watch"];
 
-/** The node that a user is the agent of. */
-export function nodeOfUser({ name, groups }: User): string | undefined {
-  return groups.includes(nodesGroup) && name.startsWith(prefix)
-    ? name.slice(prefix.length)
-    : undefined;
-}
+/** Resources that differ from node to node: the role's rules do not speak of them here. */
+type Judge = (node: string, asked: Attributes, graph: NodeGraph) => boolean | Promise<boolean>;
 
-const allowed = { allowed: true, reason: "" };
-const no = (reason: string) => ({ allowed: false, reason });
+/** An escaped comma is part of a value: no node's own question has one. */
+const selects = ({ fieldSelector = "" }: Attributes, field: string, value: string) =>
+  !fieldSelector.includes("\\") && fieldSelector.split(",").includes(`${field}=${value}`);
 
-const resourceOf = ({ resource, group }: Attributes) => (group ? `${resource}.${group}` : resource);
+const named: Judge = (node, { resource, namespace, name }, graph) =>
+  name !== "" && namespace !== "" && graph.names(node, resource, namespace, name);
 
-const graphed = new Set([
-  "secrets",
-  "configmaps",
-  "persistentvolumeclaims",
-  "resourceclaims.resource.k8s.io",
-]);
-const own = new Set(["nodes", "csinodes.storage.k8s.io"]);
+const own =
+  (verbs: string[]): Judge =>
+  (node, { verb, subresource, name }) =>
+    subresource === "" && verbs.includes(verb) && (verb === "create" || name === node);
 
-async function judge(
-  node: string,
-  asked: Attributes,
-  graph: () => Promise<NodeGraph>,
-): Promise<{ allowed: boolean; reason: string } | undefined> {
-  const { verb, subresource, namespace, name } = asked;
-  const resource = resourceOf(asked);
-  if (graphed.has(resource) && subresource === "") {
-    if (!["get", "list", "watch"].includes(verb)) return no("can only read resources of this type");
-    if (!name) return no("can only read single objects of this type by name");
-    if ((await graph()).reaches(node, `${resource}/${namespace}/${name}`)) return allowed;
-    return no(`no relationship found between node '${node}' and this object`);
-  }
-  if (resource === "persistentvolumes") {
-    if (verb !== "get") return no("can only get individual resources of this type");
-    if ((await graph()).reachesVolume(node, name)) return allowed;
-    return no(`no relationship found between node '${node}' and this object`);
-  }
-  if (resource === "serviceaccounts") {
-    if (verb !== "create" || subresource !== "token") return undefined;
-    if ((await graph()).reaches(node, `serviceaccounts/${namespace}/${name}`)) return allowed;
-    return no(`no relationship found between node '${node}' and this object`);
-  }
-  if (resource === "leases.coordination.k8s.io") {
-    const mine = namespace === "kube-node-lease" && (name === node || verb === "create");
-    return mine
-      ? undefined
-      : no("can only access node lease with the same name as the requesting node");
-  }
-  if (own.has(resource) && !["create", "list", "watch"].includes(verb) && name !== node) {
-    return no("node can only access its own object");
-  }
-  return undefined;
-}
+const judges: Record<string, Judge> = {
+  secrets: async (node, asked, graph) =>
+    reading.includes(asked.verb) &&
+    asked.subresource === "" &&
+    ((await named(node, asked, graph)) ||
+      (await graph.reachesSecretOfVolume(node, asked.namespace, asked.name))),
+  configmaps: (node, asked, graph) =>
+    reading.includes(asked.verb) && asked.subresource === "" && named(node, asked, graph),
+  persistentvolumeclaims: (node, asked, graph) =>
+    (asked.subresource === "status"
+      ? ["get", "update", "patch"].includes(asked.verb)
+      : asked.subresource === "" && asked.verb === "get") && named(node, asked, graph),
+  persistentvolumes: (node, { verb, subresource, name }, graph) =>
+    verb === "get" && subresource === "" && graph.reachesVolume(node, name),
+  serviceaccounts: (node, asked, graph) =>
+    (asked.subresource === "token" ? asked.verb === "create" : asked.verb === "get") &&
+    named(node, asked, graph),
+  "resourceclaims.resource.k8s.io": (node, asked, graph) =>
+    asked.verb === "get" && asked.subresource === "" && named(node, asked, graph),
+  "volumeattachments.storage.k8s.io": (node, { verb, subresource, name }, graph) =>
+    verb === "get" && subresource === "" && graph.attaches(node, name),
+  "leases.coordination.k8s.io": (node, asked, graph) =>
+    asked.namespace === "kube-node-lease" &&
+    own(["get", "create", "update", "patch", "delete"])(node, asked, graph),
+  "csinodes.storage.k8s.io": own(["get", "create", "update", "patch", "delete"]),
+  "resourceslices.resource.k8s.io": (node, asked) =>
+    asked.subresource === "" &&
+    (!["list", "watch", "deletecollection"].includes(asked.verb) ||
+      selects(asked, "spec.nodeName", node)),
+  nodes: (node, { verb, subresource, name }) =>
+    verb === "create" || (name === node && ["", "status"].includes(subresource)),
+  pods: (node, asked, graph) => {
+    if (!reading.includes(asked.verb)) return true;
+    if (asked.subresource !== "" && asked.subresource !== "status") return false;
+    if (asked.name) return graph.runs(node, asked.namespace, asked.name);
+    return asked.verb !== "get" && selects(asked, "spec.nodeName", node);
+  },
+};
 
-/** Judges nodes; all others, and what is left open, are judged by `next`. `rules` are system:node's. */
-export function nodeAuthorizer(
-  graph: () => Promise<NodeGraph>,
-  rules: () => readonly PolicyRule[],
-  next: Authorize,
-): Authorize {
+/** Judged by what the graph says alone; the others must be in the rules too. */
+const byGraph = new Set(["serviceaccounts", "persistentvolumeclaims"]);
+
+export function nodeAuthorizer(graph: () => Promise<NodeGraph>, after: Authorize): Authorize {
+  const rules: readonly PolicyRule[] = clusterRules("system:node");
+  const allows = async (node: string, asked: Attributes) => {
+    const resource = asked.group ? `${asked.resource}.${asked.group}` : asked.resource;
+    const judge = judges[resource];
+    if (!byGraph.has(resource) && !evaluate(rules, asked)) return false;
+    return judge ? judge(node, asked, await graph()) : true;
+  };
   return async (user, asked) => {
-    const node = nodeOfUser(user);
-    if (node === undefined || !asked.resource) return next(user, asked);
-    const verdict = await judge(node, asked, graph);
-    if (verdict?.allowed) return verdict;
-    if (!verdict && evaluate(rules(), asked)) return allowed;
-    const other = await next(user, asked);
-    return other.allowed || !verdict ? other : verdict;
+    const node = nodeOf(user);
+    if (node && (await allows(node, asked))) return { allowed: true, reason: "" };
+    return after(user, asked);
   };
 }

@@ -1,86 +1,136 @@
-// Which objects the pods of each node refer to, kept as the store tells of pods and claims. Made when the first
-// node asks: a site whose only node is in the same process never pays for it.
+// Which node may reach which object, through the pods that are bound to it. The graph is filled when the
+// first node asks and follows the store from then on; what lies behind claims is looked up when asked for.
 import type { KubeObject } from "../../../kinds/object.ts";
 import { parseShared } from "../../../lib/parse-shared.ts";
 import type { Scope } from "../../../lib/scope.ts";
 import type { Store, StoreEvent } from "../../../store/store.ts";
-import { referencesOf } from "./pod-references.ts";
+import { podReferences } from "./pod-references.ts";
 
-const podsPrefix = "pods/";
-const claimsPrefix = "persistentvolumeclaims/";
+const prefix = "pods/";
 
-interface PodEntry {
+interface Bound {
   node: string;
   references: Set<string>;
 }
 
 export class NodeGraph {
-  readonly #pods = new Map<string, PodEntry>();
-  /** Keys of the pods of each node. */
+  readonly #store: Store;
+  /** By `namespace/name`. */
+  readonly #pods = new Map<string, Bound>();
+  /** Node, then the keys of its pods. */
   readonly #byNode = new Map<string, Set<string>>();
-  /** The volume of each claim. */
-  readonly #volumes = new Map<string, string>();
 
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** Fills the graph and keeps it until `scope` closes. */
   static async open(store: Store, scope: Scope): Promise<NodeGraph> {
-    const graph = new NodeGraph();
-    await graph.#follow(store, scope, podsPrefix, (key, pod) => graph.#setPod(key, pod));
-    await graph.#follow(store, scope, claimsPrefix, (key, claim) => graph.#setClaim(key, claim));
-    return graph;
-  }
-
-  /** Is `key` (`secrets/ns/name`) referred to by a pod of `node`? */
-  reaches(node: string, key: string): boolean {
-    for (const pod of this.#byNode.get(node) ?? []) {
-      if (this.#pods.get(pod)!.references.has(key)) return true;
-    }
-    return false;
-  }
-
-  /** Does a pod of `node` use the volume by its claim? */
-  reachesVolume(node: string, volume: string): boolean {
-    for (const [claim, bound] of this.#volumes) {
-      if (bound === volume && this.reaches(node, claim)) return true;
-    }
-    return false;
-  }
-
-  async #follow(
-    store: Store,
-    scope: Scope,
-    prefix: string,
-    set: (key: string, object: KubeObject | undefined) => void,
-  ) {
+    const graph = new NodeGraph(store);
     let waiting: StoreEvent[] | undefined = [];
     const take = (events: StoreEvent[]) => {
       for (const { type, key, value } of events) {
-        set(key, type === "delete" ? undefined : parseShared<KubeObject>(value));
+        graph.apply(
+          key.slice(prefix.length),
+          type === "delete" ? undefined : parseShared<KubeObject>(value),
+        );
       }
     };
-    const listen = (events: StoreEvent[]) =>
-      void (waiting ? waiting.push(...events) : take(events));
-    scope.defer(store.subscribe(prefix, listen));
+    scope.defer(
+      store.subscribe(prefix, (events) => void (waiting ? waiting.push(...events) : take(events))),
+    );
     const { entries, revision } = await store.list(prefix);
-    for (const { key, value } of entries) set(key, parseShared<KubeObject>(value));
+    for (const { key, value } of entries) {
+      graph.apply(key.slice(prefix.length), parseShared<KubeObject>(value));
+    }
     take(waiting.filter((event) => event.revision > revision));
     waiting = undefined;
+    return graph;
   }
 
-  #setPod(key: string, pod: KubeObject | undefined) {
-    const old = this.#pods.get(key);
-    if (old) {
-      this.#byNode.get(old.node)?.delete(key);
-      this.#pods.delete(key);
-    }
+  /** `path` is `namespace/name`; without `pod` it is gone. */
+  apply(path: string, pod: KubeObject | undefined) {
+    const old = this.#pods.get(path);
     const node: string | undefined = pod?.spec.nodeName;
-    if (!pod || !node) return;
-    this.#pods.set(key, { node, references: referencesOf(pod) });
-    const pods = this.#byNode.get(node) ?? new Set();
-    this.#byNode.set(node, pods.add(key));
+    if (old && old.node !== node) {
+      const paths = this.#byNode.get(old.node);
+      paths?.delete(path);
+      if (paths?.size === 0) this.#byNode.delete(old.node);
+    }
+    if (!pod || !node) return void this.#pods.delete(path);
+    this.#pods.set(path, { node, references: podReferences(pod) });
+    let paths = this.#byNode.get(node);
+    if (!paths) this.#byNode.set(node, (paths = new Set()));
+    paths.add(path);
   }
 
-  #setClaim(key: string, claim: KubeObject | undefined) {
-    const volume: string | undefined = claim?.spec.volumeName;
-    if (volume) this.#volumes.set(key, volume);
-    else this.#volumes.delete(key);
+  /** True when the pod is bound to `node`. */
+  runs(node: string, namespace: string, name: string): boolean {
+    return this.#pods.get(`${namespace}/${name}`)?.node === node;
   }
+
+  /** True when a pod of `node` in `namespace` names the object. */
+  names(node: string, resource: string, namespace: string, name: string): boolean {
+    const reference = `${resource}/${name}`;
+    for (const path of this.#byNode.get(node) ?? []) {
+      if (!path.startsWith(`${namespace}/`)) continue;
+      if (this.#pods.get(path)!.references.has(reference)) return true;
+    }
+    return false;
+  }
+
+  /** True when the volume is bound to a claim that a pod of `node` names. */
+  async reachesVolume(node: string, name: string): Promise<boolean> {
+    const claim = (await this.#read(`persistentvolumes/${name}`))?.spec.claimRef;
+    return !!claim && this.names(node, "persistentvolumeclaims", claim.namespace, claim.name);
+  }
+
+  /** True when a volume behind a claim of one of the node's pods needs the Secret to be mounted. */
+  async reachesSecretOfVolume(node: string, namespace: string, name: string): Promise<boolean> {
+    for (const claim of this.#claims(node)) {
+      const volumeName = (await this.#read(`persistentvolumeclaims/${claim}`))?.spec.volumeName;
+      const volume = volumeName && (await this.#read(`persistentvolumes/${volumeName}`));
+      const { claimRef } = volume?.spec ?? {};
+      if (!volume || `${claimRef?.namespace}/${claimRef?.name}` !== claim) continue;
+      if (secretsOf(volume).has(`${namespace}/${name}`)) return true;
+    }
+    return false;
+  }
+
+  async attaches(node: string, name: string): Promise<boolean> {
+    const attachment = await this.#read(`volumeattachments.storage.k8s.io/${name}`);
+    return attachment?.spec.nodeName === node;
+  }
+
+  *#claims(node: string): Generator<string> {
+    const kind = "persistentvolumeclaims/";
+    for (const path of this.#byNode.get(node) ?? []) {
+      const namespace = path.slice(0, path.indexOf("/"));
+      for (const reference of this.#pods.get(path)!.references) {
+        if (reference.startsWith(kind)) yield `${namespace}/${reference.slice(kind.length)}`;
+      }
+    }
+  }
+
+  async #read(key: string) {
+    const entry = await this.#store.get(key);
+    return entry && parseShared<KubeObject>(entry.value);
+  }
+}
+
+/** The Secrets of a volume's driver, `namespace/name`; some lie beside the claim. */
+function secretsOf({ spec }: KubeObject): Set<string> {
+  const secrets = new Set<string>();
+  const add = (ref: any) => {
+    if (ref?.name) secrets.add(`${ref.namespace || spec.claimRef.namespace}/${ref.name}`);
+  };
+  for (const stage of ["nodePublish", "nodeStage", "nodeExpand", "controllerPublish"]) {
+    add(spec.csi?.[`${stage}SecretRef`]);
+  }
+  for (const driver of ["cephfs", "flexVolume", "iscsi", "rbd", "scaleIO", "storageos"]) {
+    add(spec[driver]?.secretRef);
+  }
+  const { secretName: name, secretNamespace: namespace } = spec.azureFile ?? {};
+  add({ name, namespace });
+  return secrets;
 }

@@ -1,46 +1,61 @@
-// What a pod needs of the API, so that the node it runs on may read it. Pure.
+// What a pod names: its node may read these objects and no others of their kinds.
 import type { KubeObject } from "../../../kinds/object.ts";
 
-/** Store keys: `secrets/ns/name`, `configmaps/ns/name`, `persistentvolumeclaims/ns/name`, ... */
-export function referencesOf({ metadata, spec, status }: KubeObject): Set<string> {
-  const { namespace, name: podName } = metadata;
-  const found = new Set<string>();
-  const add = (resource: string, name: string | undefined) => {
-    if (name) found.add(`${resource}/${namespace}/${name}`);
-  };
-  const secret = (name: string | undefined) => add("secrets", name);
-  const configMap = (name: string | undefined) => add("configmaps", name);
-  add("serviceaccounts", spec.serviceAccountName);
-  for (const { name } of spec.imagePullSecrets ?? []) secret(name);
-  const containers = [
-    ...(spec.initContainers ?? []),
-    ...(spec.containers ?? []),
-    ...(spec.ephemeralContainers ?? []),
-  ];
-  for (const { env = [], envFrom = [] } of containers) {
-    for (const { valueFrom } of env) {
-      secret(valueFrom?.secretKeyRef?.name);
-      configMap(valueFrom?.configMapKeyRef?.name);
-    }
-    for (const { secretRef, configMapRef } of envFrom) {
-      secret(secretRef?.name);
-      configMap(configMapRef?.name);
-    }
+/** Resources whose objects a node reaches through its pods. */
+export type Reached =
+  | "secrets"
+  | "configmaps"
+  | "persistentvolumeclaims"
+  | "serviceaccounts"
+  | "resourceclaims";
+
+type Found = [Reached, string | undefined];
+
+function* ofVolume(volume: any, pod: KubeObject): Generator<Found> {
+  yield ["secrets", volume.secret?.secretName];
+  yield ["configmaps", volume.configMap?.name];
+  yield ["persistentvolumeclaims", volume.persistentVolumeClaim?.claimName];
+  if (volume.ephemeral) yield ["persistentvolumeclaims", `${pod.metadata.name}-${volume.name}`];
+  for (const source of volume.projected?.sources ?? []) {
+    yield ["secrets", source.secret?.name];
+    yield ["configmaps", source.configMap?.name];
   }
-  for (const volume of spec.volumes ?? []) {
-    secret(volume.secret?.secretName);
-    configMap(volume.configMap?.name);
-    secret(volume.csi?.nodePublishSecretRef?.name);
-    add("persistentvolumeclaims", volume.persistentVolumeClaim?.claimName);
-    if (volume.ephemeral) add("persistentvolumeclaims", `${podName}-${volume.name}`);
-    for (const source of volume.projected?.sources ?? []) {
-      secret(source.secret?.name);
-      configMap(source.configMap?.name);
-    }
+  yield ["secrets", volume.csi?.nodePublishSecretRef?.name];
+  for (const driver of ["cephfs", "flexVolume", "iscsi", "rbd", "scaleIO", "storageos"]) {
+    yield ["secrets", volume[driver]?.secretRef?.name];
   }
-  for (const { name, resourceClaimName } of spec.resourceClaims ?? []) {
-    const made = status?.resourceClaimStatuses?.find((one: any) => one.name === name);
-    add("resourceclaims.resource.k8s.io", resourceClaimName ?? made?.resourceClaimName);
+  yield ["secrets", volume.azureFile?.secretName];
+}
+
+function* ofContainer(container: any): Generator<Found> {
+  for (const { secretRef, configMapRef } of container.envFrom ?? []) {
+    yield ["secrets", secretRef?.name];
+    yield ["configmaps", configMapRef?.name];
   }
-  return found;
+  for (const { valueFrom } of container.env ?? []) {
+    yield ["secrets", valueFrom?.secretKeyRef?.name];
+    yield ["configmaps", valueFrom?.configMapKeyRef?.name];
+  }
+}
+
+function* every(pod: KubeObject): Generator<Found> {
+  const { spec, status } = pod;
+  yield ["serviceaccounts", spec.serviceAccountName];
+  for (const { name } of spec.imagePullSecrets ?? []) yield ["secrets", name];
+  for (const list of ["initContainers", "containers", "ephemeralContainers"]) {
+    for (const container of spec[list] ?? []) yield* ofContainer(container);
+  }
+  for (const volume of spec.volumes ?? []) yield* ofVolume(volume, pod);
+  for (const claim of spec.resourceClaims ?? []) yield ["resourceclaims", claim.resourceClaimName];
+  for (const claim of status?.resourceClaimStatuses ?? []) {
+    yield ["resourceclaims", claim.resourceClaimName];
+  }
+}
+
+/** `secrets/NAME`, each once, all in the pod's namespace. Mirror pods, which nodes make, reach nothing. */
+export function podReferences(pod: KubeObject): Set<string> {
+  const references = new Set<string>();
+  if (pod.metadata.annotations?.["kubernetes.io/config.mirror"]) return references;
+  for (const [resource, name] of every(pod)) if (name) references.add(`${resource}/${name}`);
+  return references;
 }

@@ -52,6 +52,9 @@ function aggregate(name: string): PolicyRule[] {
 
 const rules = ({ grants = [] }: RoleData) => grants.flatMap(rulesOf);
 
+/** The rules of a default ClusterRole. */
+export const clusterRules = (name: string): PolicyRule[] => rules(clusterRoles[name]!);
+
 function clusterRole(name: string, data: RoleData): Draft {
   const labels = {
     ...marks.labels,

@@ -278,7 +278,7 @@ export const clusterBindings: Record<string, [kind: string, name: string][]> = {
     ["Group", "system:authenticated"],
     ["Group", "system:unauthenticated"],
   ],
-  // Nobody: the node authorizer gives nodes what this role says, but of Secrets and the like only their own.
+  // Nodes are allowed by the node authorizer, each its own.
   "system:node": [],
   "system:node-proxier": [["User", "system:kube-proxy"]],
   "system:kube-controller-manager": [["User", "system:kube-controller-manager"]],

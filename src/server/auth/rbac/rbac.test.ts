@@ -119,6 +119,7 @@ test("the default roles let each kind of user do its work and no more", async ()
     viewer: { name: "viewer", groups: [] },
     editor: { name: "ed", groups: ["editors"] },
     admin: { name: "system:serviceaccount:default:boss", groups: [] },
+    node: { name: "system:node:a", groups: ["system:nodes"] },
     scheduler: { name: "system:kube-scheduler", groups: [] },
     root: { name: "kubernetes-admin", groups: ["system:masters"] },
   };
@@ -145,6 +146,8 @@ test("the default roles let each kind of user do its work and no more", async ()
     [true, "admin", "create roles.rbac.authorization.k8s.io default/"],
     [true, "admin", "delete pods default/web"],
     [false, "admin", "list nodes"],
+    [false, "node", "patch nodes/status /a"],
+    [false, "node", "create deployments.apps default/"],
     [true, "scheduler", "create pods/binding default/web"],
     [true, "root", "deletecollection nodes"],
   ];
