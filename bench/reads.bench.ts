@@ -42,7 +42,11 @@ export async function benchList(site: Site, count = 10_000): Promise<Row[]> {
   ];
 }
 
-export async function benchWatch(site: Site, watchers = 1000, events = 50): Promise<Row[]> {
+export async function benchWatch(
+  site: Pick<Site, "kubeconfig">,
+  watchers = 1000,
+  events = 50,
+): Promise<Row[]> {
   const api = openApi(site.kubeconfig, 20);
   let seen = 0;
   let wake = () => {};
