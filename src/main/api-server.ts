@@ -24,6 +24,7 @@ import { bootstrap } from "../server/bootstrap.ts";
 import { webhookConversion } from "../server/extensions/conversion.ts";
 import { crdAdmission } from "../server/extensions/crd-admission.ts";
 import { startCrdController } from "../server/extensions/crd-controller.ts";
+import { FlowControl } from "../server/flow-control/flow-control.ts";
 import type { Plugs } from "../server/policy.ts";
 import { plugProxy } from "../server/proxy/proxy.ts";
 import type { Remotes } from "../server/remotes.ts";
@@ -123,7 +124,9 @@ export async function openApiServer(options: ApiServerOptions): Promise<OpenApiS
     authorize: auth.authorize,
     dialService: dial,
   });
+  const flow = new FlowControl({ store, clock });
   const server: ApiServer = createServer({
+    flow,
     store,
     kinds,
     clock,
@@ -143,6 +146,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<OpenApiS
   scope.defer(() => server.close());
   const convert = webhookConversion({ clock, random, dialService: dial });
   await startCrdController({ store, kinds, clock, log, scope, convert });
+  await flow.start(scope);
   await bootstrap(server, { securePort, serviceCidr, ...(apiAddress && { apiAddress }) });
   const publish = () =>
     publishAuthentication(server, { clientCa: pki.ca(), requestHeaderCa: pki.frontProxy().ca });

@@ -14,6 +14,7 @@ import type { Call, Core } from "./core.ts";
 import { serviceAllocator } from "./allocate-service.ts";
 import { connectOptions } from "./connect-options.ts";
 import { withoutLegacyWatch } from "./legacy-watch.ts";
+import type { FlowControl, Seat } from "./flow-control/flow-control.ts";
 import { Metrics } from "./metrics.ts";
 import { inAcceptedForm, takesProtobuf } from "./protobuf/accepted-form.ts";
 import { negotiate } from "./negotiate.ts";
@@ -51,6 +52,8 @@ export interface ServerOptions {
   nodeConnector?: NodeConnector;
   /** Absent: nothing is written down. */
   audit?: Auditor;
+  /** Absent: nobody waits for others. */
+  flow?: FlowControl;
 }
 
 export interface ApiServer extends Core {
@@ -120,6 +123,7 @@ class Server implements ApiServer {
   readonly #stop = new AbortController();
   readonly #metrics: Metrics;
   readonly #audit: Auditor | undefined;
+  readonly #flow: FlowControl | undefined;
 
   constructor(options: ServerOptions) {
     this.store = options.store;
@@ -138,6 +142,8 @@ class Server implements ApiServer {
     };
     this.#metrics = new Metrics(this);
     this.#audit = options.audit;
+    this.#flow = options.flow;
+    this.#flow?.measure(this.#metrics.registry);
     this.allocators.set("services", serviceAllocator(this, options));
   }
 
@@ -158,7 +164,10 @@ class Server implements ApiServer {
     const request = withoutLegacyWatch(sent);
     const started = this.clock.monotonic();
     let info: RequestInfo | undefined;
+    let seat: Seat | undefined;
     try {
+      const asked = this.#flow?.enter(request);
+      seat = asked instanceof Promise ? await asked : asked;
       const remotes = this.#remotesOf(request);
       if (!remotes) info = this.#resolve(request);
       await this.#authorize(request, info, remotes);
@@ -168,11 +177,15 @@ class Server implements ApiServer {
           ? await this.#resource(request, info)
           : await this.#path(request);
       this.#metrics.observe(request, info, response.code, this.clock.monotonic() - started);
-      return response;
+      if (!seat || request.decoded) return response;
+      return { ...response, headers: { ...response.headers, ...seat.headers } };
     } catch (error) {
       const code = error instanceof StatusError ? error.code : 500;
       this.#metrics.observe(request, info, code, this.clock.monotonic() - started);
+      if (seat && error instanceof StatusError) error.headers = seat.headers;
       throw error instanceof StoreFull ? diskFull(error) : error;
+    } finally {
+      seat?.leave();
     }
   }
 

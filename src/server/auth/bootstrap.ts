@@ -1,4 +1,5 @@
-// What policy needs from the first moment: priority classes, default roles and bindings. Only what is
+// What policy needs from the first moment: priority classes, priority levels of
+// requests, default roles and bindings. Only what is
 // missing is written, so a warm start writes nothing; what people added stays, and an object whose
 // autoupdate annotation is "false" is left alone.
 import type { Draft, KubeObject } from "../../kinds/object.ts";
@@ -6,6 +7,7 @@ import { jsonEqual } from "../../lib/json.ts";
 import { parseShared } from "../../lib/parse-shared.ts";
 import { isStatus } from "../../lib/status-error.ts";
 import { loopback } from "../bootstrap.ts";
+import { defaultFlowObjects } from "../flow-control/defaults.ts";
 import type { ServerHandle } from "../policy.ts";
 import { defaultRbacObjects } from "./rbac/default-objects.ts";
 import { uncovered } from "./rbac/rules.ts";
@@ -23,6 +25,8 @@ const plurals: Record<string, string> = {
   ClusterRoleBinding: "clusterrolebindings",
   Role: "roles",
   RoleBinding: "rolebindings",
+  PriorityLevelConfiguration: "prioritylevelconfigurations",
+  FlowSchema: "flowschemas",
 };
 
 const priorityObjects = (): Draft[] =>
@@ -92,7 +96,7 @@ export async function bootstrapPolicy(server: ServerHandle): Promise<void> {
   const rbac = defaultRbacObjects();
   const isBinding = (draft: Draft) => draft.kind.endsWith("Binding");
   const waves = [
-    [...priorityObjects(), ...rbac.filter((draft) => !isBinding(draft))],
+    [...priorityObjects(), ...defaultFlowObjects(), ...rbac.filter((draft) => !isBinding(draft))],
     rbac.filter(isBinding),
   ];
   for (const wave of waves) {

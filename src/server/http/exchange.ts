@@ -172,7 +172,10 @@ export async function exchange(context: ExchangeContext, incoming: Incoming, sin
     response = {
       code: status.code,
       object: status.toStatus(),
-      ...(seconds !== undefined && { headers: { "retry-after": String(seconds) } }),
+      headers: {
+        ...status.headers,
+        ...(seconds !== undefined && { "retry-after": String(seconds) }),
+      },
     };
     if (prefersProtobuf(incoming.headers["accept"])) {
       response = (await protobufAnswer(response)) ?? response;

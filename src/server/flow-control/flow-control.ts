@@ -1,0 +1,332 @@
+// API priority and fairness: every request belongs to a FlowSchema and through it to a priority level, which
+// seats so many at once; the others wait in its queues, and when those are full they are told to come again.
+// Requests that last as long as their caller likes take no seat. KEP-1040.
+import { Counter, Gauge } from "prom-client";
+import type { Registry } from "prom-client";
+import type { KubeObject } from "../../kinds/object.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { parseShared } from "../../lib/parse-shared.ts";
+import type { Scope } from "../../lib/scope.ts";
+import { StatusError } from "../../lib/status-error.ts";
+import type { Store } from "../../store/store.ts";
+import type { Attributes } from "../policy.ts";
+import { remoteAttributes } from "../request-info.ts";
+import type { ApiRequest } from "../request.ts";
+import { hashOf, matchesFlow } from "./match.ts";
+import type { FlowRule } from "./match.ts";
+import { Queues } from "./queues.ts";
+import { maySeat, seatsOf } from "./seats.ts";
+import type { Seats, Share } from "./seats.ts";
+
+/** Requests at work at once, over all levels; as upstream's 400 and 200. */
+const seatsTotal = 600;
+/** A request waits this long for a seat at most. */
+const waitMsMax = 15_000;
+const retrySeconds = 1;
+
+const schemaPrefix = "flowschemas.flowcontrol.apiserver.k8s.io/";
+const levelPrefix = "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io/";
+
+interface Ticket {
+  hash: number;
+  seat(): void;
+}
+
+/** What is counted, by FlowSchema. */
+interface Counts {
+  dispatched: number;
+  rejected: Record<string, number>;
+}
+
+interface Schema {
+  name: string;
+  uid: string;
+  precedence: number;
+  by: string | undefined;
+  rules: FlowRule[];
+  level: Level;
+  counts: Counts;
+}
+
+class Level {
+  readonly name: string;
+  readonly queues = new Queues<Ticket>({ queues: 0, handSize: 1, lengthMax: 0 });
+  uid = "";
+  exempt = false;
+  seats: Seats = { nominal: 0, kept: 0, most: 0 };
+  used = 0;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
+/** Where a request came to sit. */
+export interface Seat {
+  headers: Record<string, string>;
+  leave(): void;
+}
+
+const streamed = new Set(["exec", "attach", "portforward", "proxy"]);
+
+const isTrue = (value: string | null) => value !== null && value !== "0" && value !== "false";
+
+const isLong = ({ verb, subresource }: Attributes, { query }: ApiRequest) =>
+  verb === "watch" ||
+  streamed.has(subresource) ||
+  (subresource === "log" && isTrue(query.get("follow")));
+
+function askedOf(request: ApiRequest): Attributes | undefined {
+  try {
+    return remoteAttributes(request);
+  } catch {
+    return undefined;
+  }
+}
+
+const none = () => {};
+
+export interface FlowControlOptions {
+  store: Store;
+  clock: Clock;
+  seats?: number;
+}
+
+export class FlowControl {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #total: number;
+  readonly #levels = new Map<string, Level>();
+  readonly #counts = new Map<string, Counts>();
+  #schemas: Schema[] = [];
+  #changes = 0;
+
+  constructor({ store, clock, seats = seatsTotal }: FlowControlOptions) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#total = seats;
+  }
+
+  /** Follows the objects from here on. */
+  async start(scope: Scope) {
+    for (const prefix of [schemaPrefix, levelPrefix]) {
+      scope.defer(this.#store.subscribe(prefix, () => this.#changed()));
+    }
+    await this.#load();
+  }
+
+  /**
+   * Resolves when the request may be worked on; undefined when it belongs to no schema. Throws TooManyRequests.
+   * A request of this process that is exempt costs a look at its groups.
+   */
+  enter(request: ApiRequest): Seat | undefined | Promise<Seat> {
+    if (request.decoded && request.user.groups.includes("system:masters")) return undefined;
+    const asked = askedOf(request);
+    const schema = asked && this.#schemaOf(request, asked);
+    if (!schema) return undefined;
+    const { level } = schema;
+    const headers = {
+      "x-kubernetes-pf-flowschema-uid": schema.uid,
+      "x-kubernetes-pf-prioritylevel-uid": level.uid,
+    };
+    if (level.exempt || isLong(asked, request)) {
+      schema.counts.dispatched++;
+      return { headers, leave: none };
+    }
+    if (level.queues.length === 0 && maySeat(level, this.#levels.values(), this.#total)) {
+      return this.#seated(schema, headers);
+    }
+    return this.#wait(schema, headers, { request, asked });
+  }
+
+  measure(registry: Registry) {
+    const labelNames = ["priority_level", "flow_schema"];
+    const registers = [registry];
+    const schemas = () => this.#schemas;
+    const levels = () => this.#levels.values();
+    new Counter({
+      name: "apiserver_flowcontrol_dispatched_requests_total",
+      help: "Requests that were seated.",
+      labelNames,
+      registers,
+      collect() {
+        this.reset();
+        for (const { name, level, counts } of schemas()) {
+          const labels = { priority_level: level.name, flow_schema: name };
+          this.inc(labels, counts.dispatched);
+        }
+      },
+    });
+    new Counter({
+      name: "apiserver_flowcontrol_rejected_requests_total",
+      help: "Requests that were told to come again.",
+      labelNames: [...labelNames, "reason"],
+      registers,
+      collect() {
+        this.reset();
+        for (const { name, level, counts } of schemas()) {
+          for (const [reason, count] of Object.entries(counts.rejected)) {
+            this.inc({ priority_level: level.name, flow_schema: name, reason }, count);
+          }
+        }
+      },
+    });
+    const gauge = (name: string, help: string, value: (level: Level) => number) =>
+      new Gauge({
+        name: `apiserver_flowcontrol_${name}`,
+        help,
+        labelNames: ["priority_level"],
+        registers,
+        collect() {
+          this.reset();
+          for (const level of levels()) this.set({ priority_level: level.name }, value(level));
+        },
+      });
+    gauge("current_inqueue_requests", "Requests that wait.", ({ queues }) => queues.length);
+    gauge("current_executing_seats", "Seats in use.", ({ used }) => used);
+    gauge("nominal_limit_seats", "Seats of a level.", ({ seats }) => seats.nominal);
+  }
+
+  #schemaOf({ user }: ApiRequest, asked: Attributes): Schema | undefined {
+    return this.#schemas.find(({ rules }) => matchesFlow(rules, user, asked));
+  }
+
+  #seated(schema: Schema, headers: Record<string, string>): Seat {
+    const { level } = schema;
+    level.used++;
+    schema.counts.dispatched++;
+    let left = false;
+    const leave = () => {
+      if (left) return;
+      left = true;
+      level.used--;
+      this.#serve();
+    };
+    return { headers, leave };
+  }
+
+  #wait(
+    schema: Schema,
+    headers: Record<string, string>,
+    { request, asked }: { request: ApiRequest; asked: Attributes },
+  ): Promise<Seat> {
+    const { level, by } = schema;
+    const flow = by === "ByUser" ? request.user.name : by === "ByNamespace" ? asked.namespace : "";
+    return new Promise((resolve, reject) => {
+      const refuse = (reason: string) => {
+        schema.counts.rejected[reason] = (schema.counts.rejected[reason] ?? 0) + 1;
+        reject(tooMany(headers));
+      };
+      const giveUp = (reason: string) => {
+        stopWaiting();
+        level.queues.remove(ticket);
+        refuse(reason);
+      };
+      const onAbort = () => giveUp("cancelled");
+      const ticket: Ticket = {
+        hash: hashOf(`${schema.name}/${flow}`),
+        seat: () => {
+          stopWaiting();
+          resolve(this.#seated(schema, headers));
+        },
+      };
+      if (!level.queues.add(ticket)) return refuse("queue-full");
+      const cancel = this.#clock.after(waitMsMax, () => giveUp("time-out"));
+      request.signal.addEventListener("abort", onAbort, { once: true });
+      const stopWaiting = () => {
+        cancel();
+        request.signal.removeEventListener("abort", onAbort);
+      };
+    });
+  }
+
+  /** Gives free seats to those who wait. */
+  #serve() {
+    for (const level of this.#levels.values()) {
+      while (level.queues.length > 0 && maySeat(level, this.#levels.values(), this.#total)) {
+        level.queues.next()!.seat();
+      }
+    }
+  }
+
+  /** Changes that come while one is being read are read together, after it. */
+  #changed() {
+    this.#changes++;
+    if (this.#changes > 1) return;
+    const read = async () => {
+      for (let seen = 0; seen !== this.#changes;) {
+        seen = this.#changes;
+        await this.#load();
+      }
+    };
+    void read().finally(() => (this.#changes = 0));
+  }
+
+  async #load() {
+    const read = async (prefix: string) =>
+      (await this.#store.list(prefix)).entries.map(({ value }) => parseShared<KubeObject>(value));
+    const [levels, schemas] = await Promise.all([read(levelPrefix), read(schemaPrefix)]);
+    this.#configure(levels);
+    this.#schemas = schemas.flatMap((one) => this.#schema(one) ?? []);
+    this.#schemas.sort((a, b) => a.precedence - b.precedence || (a.name < b.name ? -1 : 1));
+    for (const name of this.#counts.keys()) {
+      if (!this.#schemas.some((one) => one.name === name)) this.#counts.delete(name);
+    }
+    this.#serve();
+  }
+
+  #configure(objects: KubeObject[]) {
+    const shares = new Map<string, Share>();
+    for (const { metadata, spec } of objects) {
+      const { exempt, limited } = spec;
+      shares.set(metadata.name, {
+        shares: (limited ?? exempt)?.nominalConcurrencyShares ?? (limited ? 30 : 0),
+        lendablePercent: (limited ?? exempt)?.lendablePercent ?? 0,
+        borrowingLimitPercent: limited?.borrowingLimitPercent ?? undefined,
+      });
+    }
+    const seats = seatsOf(shares, this.#total);
+    for (const { metadata, spec } of objects) {
+      const { name, uid } = metadata;
+      const level = this.#levels.get(name) ?? new Level(name);
+      this.#levels.set(name, level);
+      const { queuing } = spec.limited?.limitResponse ?? {};
+      level.uid = uid;
+      level.exempt = spec.type === "Exempt";
+      level.seats = seats.get(name)!;
+      level.queues.configure({
+        queues: queuing ? (queuing.queues ?? 64) : 0,
+        handSize: queuing?.handSize ?? 8,
+        lengthMax: queuing?.queueLengthLimit ?? 50,
+      });
+    }
+    for (const level of this.#levels.values()) {
+      const isGone = !shares.has(level.name) && level.used === 0 && level.queues.length === 0;
+      if (isGone) this.#levels.delete(level.name);
+    }
+  }
+
+  /** A schema whose level does not exist takes the last resort's. */
+  #schema({ metadata, spec }: KubeObject): Schema | undefined {
+    const { name } = spec.priorityLevelConfiguration;
+    const level = this.#levels.get(name) ?? this.#levels.get("catch-all");
+    if (!level) return undefined;
+    const counts = this.#counts.get(metadata.name) ?? { dispatched: 0, rejected: {} };
+    this.#counts.set(metadata.name, counts);
+    return {
+      name: metadata.name,
+      uid: metadata.uid,
+      precedence: spec.matchingPrecedence ?? 1000,
+      by: spec.distinguisherMethod?.type,
+      rules: spec.rules ?? [],
+      level,
+      counts,
+    };
+  }
+}
+
+const tooMany = (headers: Record<string, string>) =>
+  new StatusError("TooManyRequests", "too many requests, please try again later", {
+    details: { retryAfterSeconds: retrySeconds },
+    headers,
+  });
