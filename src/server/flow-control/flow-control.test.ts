@@ -162,3 +162,23 @@ test("levels and schemas are told in the metrics", async () => {
   );
   seat!.leave();
 });
+
+test("objects that say nothing, or too much, do no harm", async () => {
+  const { server, request, enter } = await setUp(600);
+  const root = "/apis/flowcontrol.apiserver.k8s.io/v1";
+  const post = (kind: string, name: string, spec: object) =>
+    server.handle(
+      request(loopback, `${root}/${kind}`, {
+        method: "POST",
+        decoded: true,
+        body: { metadata: { name }, spec },
+      }),
+    );
+  await post("flowschemas", "empty", { matchingPrecedence: 3, rules: [{}] }).catch(() => {});
+  await post("prioritylevelconfigurations", "huge", {
+    type: "Limited",
+    limited: { limitResponse: { type: "Queue", queuing: { queues: 2 ** 31 - 1 } } },
+  }).catch(() => {});
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.ok(await enter(person("ann")));
+});

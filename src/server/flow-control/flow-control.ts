@@ -15,6 +15,7 @@ import type { ApiRequest } from "../request.ts";
 import { hashOf, matchesFlow } from "./match.ts";
 import type { FlowRule } from "./match.ts";
 import { Queues } from "./queues.ts";
+import type { QueueingOptions } from "./queues.ts";
 import { maySeat, seatsOf } from "./seats.ts";
 import type { Seats, Share } from "./seats.ts";
 
@@ -85,6 +86,34 @@ function askedOf(request: ApiRequest): Attributes | undefined {
 }
 
 const none = () => {};
+
+/** What an object asks for beyond these is cut: queues cost memory whether anybody waits or not. */
+const queuesMax = 10_000;
+const handMax = 32;
+const queueLengthMax = 1000;
+const sharesMax = 1_000_000;
+
+const within = (value: number | undefined, otherwise: number, [least, most]: [number, number]) =>
+  Math.min(Math.max(value ?? otherwise, least), most);
+
+function shareOf(spec: any): Share {
+  const { limited, exempt } = spec ?? {};
+  const { nominalConcurrencyShares, lendablePercent } = limited ?? exempt ?? {};
+  return {
+    shares: within(nominalConcurrencyShares, limited ? 30 : 0, [0, sharesMax]),
+    lendablePercent: within(lendablePercent, 0, [0, 100]),
+    borrowingLimitPercent: limited?.borrowingLimitPercent ?? undefined,
+  };
+}
+
+function queueingOf(spec: any): QueueingOptions {
+  const { queuing } = spec?.limited?.limitResponse ?? {};
+  return {
+    queues: queuing ? within(queuing.queues, 64, [1, queuesMax]) : 0,
+    handSize: within(queuing?.handSize, 8, [1, handMax]),
+    lengthMax: within(queuing?.queueLengthLimit, 50, [1, queueLengthMax]),
+  };
+}
 
 export interface FlowControlOptions {
   store: Store;
@@ -276,29 +305,16 @@ export class FlowControl {
   }
 
   #configure(objects: KubeObject[]) {
-    const shares = new Map<string, Share>();
-    for (const { metadata, spec } of objects) {
-      const { exempt, limited } = spec;
-      shares.set(metadata.name, {
-        shares: (limited ?? exempt)?.nominalConcurrencyShares ?? (limited ? 30 : 0),
-        lendablePercent: (limited ?? exempt)?.lendablePercent ?? 0,
-        borrowingLimitPercent: limited?.borrowingLimitPercent ?? undefined,
-      });
-    }
+    const shares = new Map(objects.map(({ metadata, spec }) => [metadata.name, shareOf(spec)]));
     const seats = seatsOf(shares, this.#total);
     for (const { metadata, spec } of objects) {
       const { name, uid } = metadata;
       const level = this.#levels.get(name) ?? new Level(name);
       this.#levels.set(name, level);
-      const { queuing } = spec.limited?.limitResponse ?? {};
       level.uid = uid;
-      level.exempt = spec.type === "Exempt";
+      level.exempt = spec?.type === "Exempt";
       level.seats = seats.get(name)!;
-      level.queues.configure({
-        queues: queuing ? (queuing.queues ?? 64) : 0,
-        handSize: queuing?.handSize ?? 8,
-        lengthMax: queuing?.queueLengthLimit ?? 50,
-      });
+      level.queues.configure(queueingOf(spec));
     }
     for (const level of this.#levels.values()) {
       const isGone = !shares.has(level.name) && level.used === 0 && level.queues.length === 0;
@@ -308,17 +324,17 @@ export class FlowControl {
 
   /** A schema whose level does not exist takes the last resort's. */
   #schema({ metadata, spec }: KubeObject): Schema | undefined {
-    const { name } = spec.priorityLevelConfiguration;
-    const level = this.#levels.get(name) ?? this.#levels.get("catch-all");
+    const name: string | undefined = spec?.priorityLevelConfiguration?.name;
+    const level = this.#levels.get(name ?? "") ?? this.#levels.get("catch-all");
     if (!level) return undefined;
     const counts = this.#counts.get(metadata.name) ?? { dispatched: 0, rejected: {} };
     this.#counts.set(metadata.name, counts);
     return {
       name: metadata.name,
       uid: metadata.uid,
-      precedence: spec.matchingPrecedence ?? 1000,
-      by: spec.distinguisherMethod?.type,
-      rules: spec.rules ?? [],
+      precedence: spec?.matchingPrecedence ?? 1000,
+      by: spec?.distinguisherMethod?.type,
+      rules: spec?.rules ?? [],
       level,
       counts,
     };

@@ -10,25 +10,26 @@ interface Subject {
 }
 
 interface ResourceRule {
-  verbs: string[];
-  apiGroups: string[];
-  resources: string[];
+  verbs?: string[];
+  apiGroups?: string[];
+  resources?: string[];
   clusterScope?: boolean;
   namespaces?: string[];
 }
 
 interface NonResourceRule {
-  verbs: string[];
-  nonResourceURLs: string[];
+  verbs?: string[];
+  nonResourceURLs?: string[];
 }
 
 export interface FlowRule {
-  subjects: Subject[];
+  subjects?: Subject[];
   resourceRules?: ResourceRule[];
   nonResourceRules?: NonResourceRule[];
 }
 
-const has = (list: string[], value: string) => list.includes("*") || list.includes(value);
+/** Lists may be missing: what a schema does not say matches nothing. */
+const has = (list: string[] = [], value: string) => list.includes("*") || list.includes(value);
 
 const account = "system:serviceaccount:";
 
@@ -44,6 +45,8 @@ function isSubject(subject: Subject, user: User): boolean {
       if (name === "*") return user.name.startsWith(prefix);
       return user.name === prefix + name;
     }
+    default:
+      return false;
   }
 }
 
@@ -51,7 +54,7 @@ function isResource(rule: ResourceRule, asked: Attributes): boolean {
   const { resource, subresource, namespace } = asked;
   if (!has(rule.verbs, asked.verb) || !has(rule.apiGroups, asked.group)) return false;
   if (!has(rule.resources, subresource ? `${resource}/${subresource}` : resource)) return false;
-  return namespace ? has(rule.namespaces ?? [], namespace) : rule.clusterScope === true;
+  return namespace ? has(rule.namespaces, namespace) : rule.clusterScope === true;
 }
 
 const isPath = (pattern: string, path: string) =>
@@ -59,12 +62,14 @@ const isPath = (pattern: string, path: string) =>
   pattern === path ||
   (pattern.endsWith("/*") && path.startsWith(pattern.slice(0, -1)));
 
-const isNonResource = ({ verbs, nonResourceURLs }: NonResourceRule, { verb, path }: Attributes) =>
-  has(verbs, verb) && nonResourceURLs.some((pattern) => isPath(pattern, path));
+const isNonResource = (
+  { verbs, nonResourceURLs = [] }: NonResourceRule,
+  { verb, path }: Attributes,
+) => has(verbs, verb) && nonResourceURLs.some((pattern) => isPath(pattern, path));
 
 export const matchesFlow = (rules: FlowRule[], user: User, asked: Attributes): boolean =>
   rules.some(
-    ({ subjects, resourceRules = [], nonResourceRules = [] }) =>
+    ({ subjects = [], resourceRules = [], nonResourceRules = [] }) =>
       subjects.some((subject) => isSubject(subject, user)) &&
       (asked.resource
         ? resourceRules.some((rule) => isResource(rule, asked))
