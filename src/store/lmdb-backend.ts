@@ -47,6 +47,7 @@ export class LmdbBackend implements Backend {
   readonly #heads: Database<Omit<Head, "revision">, number>;
   readonly #meta: Database<number | string, string>;
   readonly #volatile: Database<Buffer, string>;
+  #closing: Promise<void> | undefined;
 
   constructor(directory: string, mapBytes: number) {
     this.#directory = directory;
@@ -147,8 +148,9 @@ export class LmdbBackend implements Backend {
     return found.sort((a, b) => a.revision - b.revision);
   }
 
-  async close() {
-    await this.#root.close();
+  close(): Promise<void> {
+    this.#closing ??= this.#root.close();
+    return this.#closing;
   }
 
   #savedRevision(key: string): number | undefined {

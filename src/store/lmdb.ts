@@ -75,6 +75,16 @@ async function openDisks(directory: string, log: Log): Promise<[JournalDisk, Jou
   }
 }
 
+/** A transformer that refuses what it finds leaves nothing open. */
+async function transformedOr(durable: Backend, transform: LmdbOptions["transform"]) {
+  try {
+    return transform ? transform(durable) : durable;
+  } catch (error) {
+    await durable.close();
+    throw error;
+  }
+}
+
 async function storeOver(
   tree: LmdbBackend,
   directory: string,
@@ -88,8 +98,9 @@ async function storeOver(
   // What compaction took away was in the tree.
   const carried = Math.max(tree.lastRevision(), compacted);
   const durable = await JournalBackend.open({ tree, disks, carried, clock, log });
+  const transformed = await transformedOr(durable, transform);
   const store: LogStore = new LogStore({
-    durable: transform?.(durable) ?? durable,
+    durable: transformed,
     volatile,
     revision: Math.max(durable.last ?? carried, tree.meta("ceiling") ?? 0),
     compacted,
