@@ -24,13 +24,15 @@ import { resourceQuotaController } from "./resource-quota.ts";
 import { rootCaController } from "./root-ca.ts";
 import type { Controller } from "./runtime.ts";
 import { serviceAccountController } from "./service-account.ts";
+import { serviceAccountToken } from "./service-account-token.ts";
+import type { TokenMaker } from "./service-account-token.ts";
 import { statefulSet } from "./stateful-set.ts";
 import { tokenCleaner } from "./token-cleaner.ts";
 import { ttlAfterFinished } from "./ttl-after-finished.ts";
 import { claimProtection, volumeProtection } from "./volume-protection.ts";
 
 /** What controllers need of the cluster's authority. */
-export interface Authority extends Signing {
+export interface Authority extends Signing, TokenMaker {
   /** Its certificate of now, as PEM. */
   ca(): string;
 }
@@ -61,6 +63,7 @@ export const controllers = (authority: Authority): Controller[] => [
   resourceQuotaController(),
   rootCaController(authority.ca),
   serviceAccountController,
+  serviceAccountToken(authority),
   statefulSet,
   tokenCleaner,
   ttlAfterFinished,

@@ -9,6 +9,8 @@ import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import type { Scope } from "../lib/scope.ts";
 import { startScheduler } from "../scheduler/scheduler.ts";
+import { signSecretToken } from "../server/auth/secret-token.ts";
+import type { SecretTokenOf } from "../server/auth/secret-token.ts";
 import { isOwnSigner, nodeOf, signRequest } from "../server/auth/signers.ts";
 import type { SigningSpec } from "../server/auth/signers.ts";
 import type { ControlPlane } from "./control-plane.ts";
@@ -30,6 +32,7 @@ export async function startControl(parts: ControlOptions) {
     ca: () => plane.pki.ca(),
     isOwn: isOwnSigner,
     nodeOf,
+    secretToken: (of: SecretTokenOf) => signSecretToken(of, plane.pki.serviceAccountKey),
     sign: (spec: SigningSpec) => signRequest(plane.pki, spec),
   };
   await startControllers(controllers(authority), options);

@@ -21,6 +21,7 @@ import {
   selfSubjectRulesReview,
   tokenReview,
 } from "./reviews/identity-reviews.ts";
+import { secretTokens } from "./secret-token.ts";
 import { ServiceAccountTokens } from "./service-account-tokens.ts";
 import { tokenRequest } from "./token-request.ts";
 
@@ -64,10 +65,18 @@ export async function openAuth(options: AuthOptions, scope: Scope): Promise<Auth
     createAuthorizer(index),
   );
   const bootstrap = bootstrapTokens(read, clock);
+  const ofSecret = secretTokens(read, pki.serviceAccountKey);
   const bearers = {
     verify: async (token: string, audiences?: string[]) => {
       const user = await bootstrap(token);
-      return user ? { user, audiences: audiences ?? [] } : tokens.verify(token, audiences);
+      if (user) return { user, audiences: audiences ?? [] };
+      const requested = await tokens.verify(token, audiences);
+      if (requested) return requested;
+      const account = await ofSecret(token);
+      if (!account) return undefined;
+      // Such a token is for the API server, whoever asks about it.
+      const meant = (audiences ?? tokens.audiences).filter((one) => tokens.audiences.includes(one));
+      return meant.length > 0 ? { user: account, audiences: meant } : undefined;
     },
   };
   return {
