@@ -36,11 +36,17 @@ export function ownerKeys(owners: Resource, kind: string): NonNullable<Input["ke
   };
 }
 
+/** What is adopted gets `finalizer`, what is released loses it. */
+export interface ClaimOptions {
+  finalizer?: string;
+}
+
 /** The objects of `from` that are `owner`'s, after adopting and releasing. */
 export async function claim(
   owner: KubeObject,
   from: Resource,
   context: ControllerContext,
+  { finalizer }: ClaimOptions = {},
 ): Promise<KubeObject[]> {
   const matches = selectorOf(owner);
   const own: KubeObject[] = [];
@@ -51,7 +57,10 @@ export async function claim(
     if (controller) {
       if (controller.uid !== owner.metadata.uid) continue;
       if (selected) own.push(object);
-      else if (!owner.metadata.deletionTimestamp) await release(owner, from, object, context);
+      else if (!owner.metadata.deletionTimestamp) {
+        const left = withoutOwner(object, owner, finalizer);
+        await release(from, object, left, context);
+      }
     } else if (
       selected &&
       !object.metadata.deletionTimestamp &&
@@ -59,7 +68,7 @@ export async function claim(
     ) {
       checked ??= checkOwner(owner, context);
       await checked;
-      const adopted = await adopt(owner, from, object, context);
+      const adopted = await adopt(from, object, withOwner(object, owner, finalizer), context);
       if (adopted) own.push(adopted);
     }
   }
@@ -70,16 +79,38 @@ export async function claim(
 const resourceOf = ({ apiVersion, kind }: KubeObject) =>
   resource(apiVersion, `${kind.toLowerCase()}s`);
 
+/** The part of metadata that says whose an object is. */
+interface Belonging {
+  ownerReferences: object[];
+  finalizers?: string[];
+}
+
+const withOwner = ({ metadata }: KubeObject, owner: KubeObject, finalizer?: string): Belonging => ({
+  ownerReferences: [...(metadata.ownerReferences ?? []), controllerReference(owner)],
+  ...(finalizer && { finalizers: [...new Set([...(metadata.finalizers ?? []), finalizer])] }),
+});
+
+const withoutOwner = (
+  { metadata }: KubeObject,
+  owner: KubeObject,
+  finalizer?: string,
+): Belonging => ({
+  ownerReferences: (metadata.ownerReferences ?? []).filter(({ uid }) => uid !== owner.metadata.uid),
+  ...(finalizer && {
+    finalizers: (metadata.finalizers ?? []).filter((one) => one !== finalizer),
+  }),
+});
+
 /** Guarded by the version seen, so that nobody's reference is lost. */
-const patchOwners = (
+const patchBelonging = (
   from: Resource,
   { metadata }: KubeObject,
-  ownerReferences: object[],
+  belonging: Belonging,
   { client }: ControllerContext,
 ) => {
   const { name, namespace, uid, resourceVersion } = metadata;
   return client.patch({ ...from, namespace, name }, "merge", {
-    metadata: { uid, resourceVersion, ownerReferences },
+    metadata: { uid, resourceVersion, ...belonging },
   });
 };
 
@@ -96,29 +127,23 @@ async function checkOwner(owner: KubeObject, { client }: ControllerContext) {
 }
 
 /** Throws Conflict when the object is newer than the cache: without it, one too many would be made. */
-async function adopt(
-  owner: KubeObject,
+const adopt = (
   from: Resource,
   object: KubeObject,
+  belonging: Belonging,
   context: ControllerContext,
-) {
-  const owners = [...(object.metadata.ownerReferences ?? []), controllerReference(owner)];
-  return patchOwners(from, object, owners, context).catch((error: unknown) => {
+) =>
+  patchBelonging(from, object, belonging, context).catch((error: unknown) => {
     if (isStatus(error, "NotFound")) return undefined;
     throw error;
   });
-}
 
-async function release(
-  owner: KubeObject,
+const release = (
   from: Resource,
   object: KubeObject,
+  belonging: Belonging,
   context: ControllerContext,
-) {
-  const owners = (object.metadata.ownerReferences ?? []).filter(
-    ({ uid }) => uid !== owner.metadata.uid,
-  );
-  await patchOwners(from, object, owners, context).catch((error: unknown) => {
+) =>
+  patchBelonging(from, object, belonging, context).catch((error: unknown) => {
     if (!isStatus(error, "NotFound", "Invalid")) throw error;
   });
-}

@@ -3,6 +3,7 @@ import { resource } from "../client/client.ts";
 import { controllerOf, type KubeObject } from "../kinds/object.ts";
 import { jsonEqual } from "../lib/json.ts";
 import { isStatus } from "../lib/status-error.ts";
+import { claim, ownerKeys, pods } from "./claim.ts";
 import { expectationsOf } from "./expectations.ts";
 import { jobPod } from "./job/pod.ts";
 import { plan, type NewPod } from "./job/plan.ts";
@@ -10,13 +11,18 @@ import { isTracked, trackingFinalizer } from "./job/tally.ts";
 import type { Controller, ControllerContext, Key } from "./runtime.ts";
 
 const jobs = resource("batch/v1", "jobs");
-const pods = resource("v1", "pods");
 const ours = "kubernetes.io/job-controller";
 
-function ownerKey(pod: KubeObject): Key[] {
-  const owner = controllerOf(pod);
-  return owner?.kind === "Job" ? [`${pod.metadata.namespace}/${owner.name}`] : [];
-}
+const nameLabel = "batch.kubernetes.io/job-name";
+const ownersOf = ownerKeys(jobs, "Job");
+
+/** Also the Job of a pod that is counted and belongs to nobody: somebody must let go of it. */
+const podKeys: typeof ownersOf = (pod, context, previous) => {
+  const { namespace, labels } = pod.metadata;
+  const stray = !controllerOf(pod) && isTracked(pod) && labels?.[nameLabel];
+  const keys = ownersOf(pod, context, previous);
+  return stray ? [...new Set([...keys, `${namespace}/${labels[nameLabel]}`])] : keys;
+};
 
 async function release(pod: KubeObject, { client }: ControllerContext) {
   const { namespace, name, uid, finalizers = [] } = pod.metadata;
@@ -135,21 +141,24 @@ class Reconciliation {
 
 export const job: Controller = {
   name: "job",
-  inputs: [{ resource: jobs }, { resource: pods, keys: ownerKey }],
+  inputs: [{ resource: jobs }, { resource: pods, keys: podKeys }],
   outputs: [pods, jobs, resource("batch/v1", "jobs/status")],
   async reconcile(key, context) {
     const [namespace, name] = key.split("/") as [string, string];
     const found = context.informer(jobs).get(name, namespace);
-    const mine: KubeObject[] = [];
+    if (!found) expectationsOf(context).forget(key);
+    const managed = found && (found.spec.managedBy ?? ours) === ours;
+    const mine = managed ? await claim(found, pods, context, { finalizer: trackingFinalizer }) : [];
+    const uids = new Set(mine.map(({ metadata }) => metadata.uid));
     for (const pod of context.informer(pods).list(namespace)) {
+      if (!isTracked(pod) || uids.has(pod.metadata.uid)) continue;
       const owner = controllerOf(pod);
-      if (owner?.kind !== "Job" || owner.name !== name) continue;
-      if (owner.uid === found?.metadata.uid) mine.push(pod);
+      const stray = owner
+        ? owner.kind === "Job" && owner.name === name && owner.uid !== found?.metadata.uid
+        : pod.metadata.labels?.[nameLabel] === name;
       // Its Job is gone: nobody counts it any more.
-      else if (isTracked(pod)) await release(pod, context);
+      if (stray) await release(pod, context);
     }
-    if (!found) return expectationsOf(context).forget(key);
-    if ((found.spec.managedBy ?? ours) !== ours) return;
-    await new Reconciliation(key, found, context).run(mine);
+    if (managed) await new Reconciliation(key, found, context).run(mine);
   },
 };
