@@ -189,6 +189,37 @@ test("a job runs to completion and counts every pod once", async () => {
   assert.equal((await podNames()).length, 7);
 });
 
+test("a job lets go of a pod that it no longer selects, and of its finalizer, and takes it back", async () => {
+  const { client } = cluster;
+  const pending = template("Never");
+  await make(jobs, "Job", "work", {
+    parallelism: 1,
+    completions: 1,
+    template: { ...pending, spec: { ...pending.spec, schedulerName: "nobody" } },
+  });
+  const first = await cluster.until(pods, ([pod]) => pod);
+  const { name } = first!.metadata;
+  const at = { ...pods, namespace, name };
+  await client.patch(at, "merge", {
+    metadata: { labels: { "batch.kubernetes.io/controller-uid": null } },
+  });
+  const released = await cluster.until(pods, (all) =>
+    all.find(({ metadata }) => metadata.name === name && !metadata.finalizers?.length),
+  );
+  assert.deepEqual(released!.metadata.ownerReferences ?? [], []);
+  const others = await cluster.until(pods, (all) => (all.length === 2 ? all : undefined));
+  const other = others!.find(({ metadata }) => metadata.name !== name)!;
+  await client.patch({ ...pods, namespace, name: other.metadata.name }, "merge", {
+    metadata: { ownerReferences: [], finalizers: [] },
+  });
+  const adopted = await cluster.until(pods, (all) =>
+    all.find(
+      ({ metadata }) => metadata.name === other.metadata.name && metadata.finalizers?.length,
+    ),
+  );
+  assert.equal(adopted!.metadata.ownerReferences?.[0]?.name, "work");
+});
+
 test("an indexed job whose index fails too often fails, and goes when its time is over", async () => {
   failing.add("work-1");
   await make(jobs, "Job", "work", {

@@ -6,15 +6,18 @@ import { compileSelector } from "../../lib/label-selector.ts";
 import { parseShared } from "../../lib/parse-shared.ts";
 import { timestamp } from "../../lib/clock.ts";
 import { RevisionMismatch } from "../../store/store.ts";
+import type { Entry } from "../../store/store.ts";
 import { encodeBody } from "../encode.ts";
 import { decodeBody } from "../body.ts";
 import type { Call } from "../core.ts";
 import { deletionOptions } from "../deletion-options.ts";
+import type { DeletionOptions } from "../deletion-options.ts";
 import type { ApiResponse } from "../request.ts";
 import { respondWith } from "../respond.ts";
 import { fromStored } from "../stored.ts";
 import { deleteObject } from "../verbs/delete.ts";
 import { existing } from "../verbs/get.ts";
+import { modify } from "../verbs/modify.ts";
 
 async function budgetsOf(call: Call, pod: KubeObject) {
   const prefix = `poddisruptionbudgets.policy/${call.info.namespace}/`;
@@ -91,6 +94,35 @@ async function askBudgets(call: Call, pod: KubeObject, dryRun: boolean) {
   }
 }
 
+const evicting = {
+  type: "DisruptionTarget",
+  status: "True",
+  reason: "EvictionByEvictionAPI",
+  message: "Eviction API: evicting",
+};
+
+/** Says on the pod that it does not end by itself, which Jobs' failure policies ask. */
+async function markDisrupted(call: Call, entry: Entry, options: DeletionOptions): Promise<Entry> {
+  const { preconditions } = options;
+  const seen = preconditions.resourceVersion ?? String(entry.revision);
+  if (call.options.dryRun || seen !== String(entry.revision)) return entry;
+  const whole = { ...call, info: { ...call.info, subresource: "eviction" } };
+  const lastTransitionTime = timestamp(call.core.clock.now());
+  const mark = (pod: KubeObject) => {
+    if (preconditions.uid && preconditions.uid !== pod.metadata.uid) return pod;
+    const others = (pod.status?.conditions ?? []).filter((one: any) => one.type !== evicting.type);
+    const condition = { ...evicting, lastProbeTime: null, lastTransitionTime };
+    pod.status = { ...pod.status, conditions: [...others, condition] };
+    return pod;
+  };
+  const modified = await modify(whole, mark, entry);
+  if (!("entry" in modified)) return entry;
+  if (preconditions.resourceVersion) {
+    preconditions.resourceVersion = String(modified.entry.revision);
+  }
+  return modified.entry;
+}
+
 export async function evict(call: Call): Promise<ApiResponse> {
   const eviction = decodeBody(call.request);
   const entry = await existing(call);
@@ -103,7 +135,7 @@ export async function evict(call: Call): Promise<ApiResponse> {
     ...call,
     options: { ...call.options, dryRun: options.dryRun || call.options.dryRun },
   };
-  await deleteObject(dry, options, entry);
+  await deleteObject(dry, options, await markDisrupted(dry, entry, options));
   return respondWith(call, 201, {
     kind: "Status",
     apiVersion: "v1",

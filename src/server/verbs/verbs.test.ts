@@ -308,6 +308,22 @@ test("a watch from before a compaction is told to list again", async () => {
   }
 });
 
+test("an evicted pod says that it was disrupted", async () => {
+  const metadata = { name: "p", finalizers: ["example.com/wait"] };
+  await client.create(pods, { apiVersion: "v1", kind: "Pod", metadata, spec: {} });
+  await client.create(
+    { ...pods, name: "p", subresource: "eviction" },
+    { apiVersion: "policy/v1", kind: "Eviction", metadata: { name: "p" } },
+  );
+  const pod = await client.get({ ...pods, name: "p" });
+  assert.ok(pod.metadata.deletionTimestamp);
+  const [condition] = pod.status.conditions;
+  assert.deepEqual(
+    [condition.type, condition.reason],
+    ["DisruptionTarget", "EvictionByEvictionAPI"],
+  );
+});
+
 test("a pod is bound once, and that is no wish of its maker", async () => {
   await client.create(pods, { apiVersion: "v1", kind: "Pod", metadata: { name: "p" }, spec: {} });
   const target = { ...pods, name: "p", subresource: "binding" };
