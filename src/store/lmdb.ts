@@ -88,13 +88,27 @@ async function transformedOr(durable: Backend, transform: LmdbOptions["transform
 async function storeOver(
   tree: LmdbBackend,
   directory: string,
+  options: LmdbOptions,
+  unlock: () => Promise<void>,
+): Promise<Store> {
+  const disks = await openDisks(directory, options.log);
+  try {
+    return await storeWith(disks, tree, options, unlock);
+  } catch (error) {
+    for (const disk of disks) await disk.close();
+    throw error;
+  }
+}
+
+async function storeWith(
+  disks: [JournalDisk, JournalDisk],
+  tree: LmdbBackend,
   { clock, log, transform }: LmdbOptions,
   unlock: () => Promise<void>,
 ): Promise<Store> {
   const volatile = new MemoryBackend();
   await volatile.commit({ changes: tree.savedVolatile() });
   const compacted = tree.meta("compacted") ?? 0;
-  const disks = await openDisks(directory, log);
   // What compaction took away was in the tree.
   const carried = Math.max(tree.lastRevision(), compacted);
   const durable = await JournalBackend.open({ tree, disks, carried, clock, log });
