@@ -182,6 +182,21 @@ test("init containers and sidecars start in their order", async () => {
   assert.equal(status.initContainerStatuses[0].state.terminated.reason, "Completed");
 });
 
+test("what waits for an init container says so, other init containers too", async () => {
+  await start();
+  await create("web", {
+    restartPolicy: "Never",
+    initContainers: [
+      { name: "one", image: "i", command: ["exit", "1"] },
+      { name: "two", image: "i" },
+    ],
+  });
+  const { status } = await until("web", (pod) => pod.status?.phase === "Failed");
+  const [, two] = status.initContainerStatuses;
+  assert.equal(two.state.waiting.reason, "PodInitializing");
+  assert.equal(status.containerStatuses[0].state.waiting.reason, "PodInitializing");
+});
+
 test("a container added to debug a pod runs beside the others, once", async () => {
   await start();
   await create("web");

@@ -60,10 +60,10 @@ function waitingAgain(input: Input, instance: Instance) {
   };
 }
 
-function waitingFirst({ pod, state, instances }: Input, name: string, init: boolean) {
+function waitingFirst({ pod, state, instances }: Input, name: string) {
   const trouble = state.trouble.get(name);
   if (trouble) return { reason: trouble.reason, message: trouble.message };
-  const held = !init && (pod.spec.initContainers ?? []).length > 0;
+  const held = (pod.spec.initContainers ?? []).length > 0;
   const begun = pod.spec.containers.some((one) => instances.newest.has(one.name));
   // What keeps the whole pod back (a volume, its network) is told by each container.
   const { message } = state.trouble.get("") ?? {};
@@ -74,7 +74,7 @@ function waitingFirst({ pod, state, instances }: Input, name: string, init: bool
 function stateOf(input: Input, container: Container, init: boolean) {
   const instance = input.instances.newest.get(container.name);
   if (!instance || instance.state === "created") {
-    return { waiting: waitingFirst(input, container.name, init) };
+    return { waiting: waitingFirst(input, container.name) };
   }
   if (isRunning(instance)) return { running: { startedAt: timestamp(instance.startedAt) } };
   const waiting = restarts(input, container, init) && waitingAgain(input, instance);
