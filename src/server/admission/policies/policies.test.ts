@@ -3,7 +3,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { startCluster, type Cluster } from "../../../../test/support/cluster.ts";
 import { resource } from "../../../client/client.ts";
 import { builtinKinds } from "../../../kinds/kinds.ts";
-import type { Authorize } from "../../policy.ts";
+import type { Admission, Authorize } from "../../policy.ts";
 import { isStatus } from "../../../lib/status-error.ts";
 import { objectReader } from "../object-reader.ts";
 import { checkExpressions } from "./check-expressions.ts";
@@ -25,11 +25,20 @@ const authorize: Authorize = async (user, { verb, resource, namespace }) => {
 };
 
 let cluster: Cluster;
+/** What went into the audit log. */
+let notes: Map<string, string>;
 beforeEach(() => {
+  notes = new Map();
   cluster = startCluster({
     admission: (parts) => {
       const options = { reader: objectReader(parts.store), kinds: builtinKinds(), authorize };
-      return [mutatingPolicies(options), checkExpressions, validatingPolicies(options)];
+      const { name, validate } = validatingPolicies(options);
+      const heard: Admission = {
+        name,
+        validate: (request) =>
+          validate!({ ...request, annotate: (key, value) => void notes.set(key, value) }),
+      };
+      return [mutatingPolicies(options), checkExpressions, heard];
     },
   });
 });
@@ -283,4 +292,20 @@ test("a mutation that fails refuses the request", async () => {
     deploy(1),
     /MutatingAdmissionPolicy 'changes' with binding 'everywhere' denied request/,
   );
+});
+
+test("a policy's audit annotations are recorded under its name, and one that fails refuses", async () => {
+  await enforce({
+    validations: [{ expression: "true" }],
+    auditAnnotations: [
+      { key: "replicas", valueExpression: "'has ' + string(object.spec.replicas)" },
+      { key: "nothing", valueExpression: "null" },
+    ],
+  });
+  await deploy(2);
+  assert.deepEqual([...notes], [["rules/replicas", "has 2"]]);
+  await cluster.client.patch({ ...policies, name: "rules" }, "merge", {
+    spec: { auditAnnotations: [{ key: "x", valueExpression: "object.spec.nothing.there" }] },
+  });
+  await assert.rejects(deploy(1, "other"), /resulted in error/);
 });

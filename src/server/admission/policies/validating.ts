@@ -26,9 +26,19 @@ interface Validation {
   messageProgram: CelProgram | undefined;
 }
 
+interface Annotation {
+  key: string;
+  valueExpression: string;
+  program: CelProgram;
+}
+
 interface Compiled extends Frame {
   validations: Validation[];
+  annotations: Annotation[];
 }
+
+/** Longest value of an audit annotation, as upstream. */
+const annotationCharsMax = 10 * 1024;
 
 /** Everything a policy says in CEL; `report` is told what does not compile. */
 export async function compilePolicy(policy: KubeObject, report: Report): Promise<Compiled> {
@@ -42,11 +52,12 @@ export async function compilePolicy(policy: KubeObject, report: Report): Promise
     const messageProgram = text && compiler.compile(`${at}.messageExpression`, text, ["string"]);
     return program ? [{ ...one, program, messageProgram }] : [];
   });
-  for (const [i, { valueExpression }] of (spec.auditAnnotations ?? []).entries()) {
+  const annotations = (spec.auditAnnotations ?? []).flatMap((one: any, i: number) => {
     const at = `spec.auditAnnotations[${i}].valueExpression`;
-    compiler.compile(at, valueExpression, ["string", "null_type"]);
-  }
-  return { ...frame, validations };
+    const program = compiler.compile(at, one.valueExpression, ["string", "null"]);
+    return program ? [{ ...one, program }] : [];
+  });
+  return { ...frame, validations, annotations };
 }
 
 const compiledPolicies = new WeakMap<KubeObject, Promise<Compiled>>();
@@ -75,25 +86,31 @@ function messageOf(
   return message ?? `failed expression: ${expression.trim()}`;
 }
 
-/** What the policy finds wrong for one parameter. Expressions that fail count by its failure policy. */
+interface Judgement {
+  violations: Violation[];
+  /** For the audit log. */
+  notes: { key: string; value: string }[];
+}
+
+/** What the policy finds for one parameter. Expressions that fail count by its failure policy. */
 function judge(
   request: AdmissionRequest,
   active: Active,
   compiled: Compiled,
   param: KubeObject | undefined,
   answers: Answers,
-): Violation[] {
+): Judgement {
   const fails = active.policy.spec.failurePolicy !== "Ignore";
   const failed = (message: string): Violation[] => (fails ? [{ message, reason: "Invalid" }] : []);
   let bindings: Bindings | undefined;
   try {
     bindings = bindingsFor(request, compiled, active.namespaceObject, param, answers);
   } catch (error) {
-    return failed(firstLineOf(error));
+    return { violations: failed(firstLineOf(error)), notes: [] };
   }
-  if (!bindings) return [];
+  if (!bindings) return { violations: [], notes: [] };
   const given = bindings;
-  return compiled.validations.flatMap((validation) => {
+  const violations = compiled.validations.flatMap((validation) => {
     try {
       if (validation.program.evaluate({ ...given }) === true) return [];
     } catch (error) {
@@ -104,6 +121,18 @@ function judge(
     const message = messageOf(validation, given);
     return [{ message, reason: validation.reason ?? "Invalid" }];
   });
+  const notes = compiled.annotations.flatMap(({ key, valueExpression, program }) => {
+    try {
+      const value = program.evaluate({ ...given });
+      if (typeof value !== "string" || value.trim() === "") return [];
+      return [{ key, value: value.trim().slice(0, annotationCharsMax) }];
+    } catch (error) {
+      const why = `expression '${valueExpression}' resulted in error: ${firstLineOf(error)}`;
+      violations.push(...failed(why));
+      return [];
+    }
+  });
+  return { violations, notes };
 }
 
 function denied(
@@ -118,6 +147,15 @@ function denied(
   return new StatusError(known, whole, {
     details: { ...details, causes: [{ reason: "", message: text }] },
   });
+}
+
+/** The audit annotations that the policy itself asks for, under its own name. */
+function note(request: AdmissionRequest, policy: string, notes: Judgement["notes"]) {
+  const byKey = Map.groupBy(notes, ({ key }) => key);
+  for (const [key, ones] of byKey) {
+    const values = new Set(ones.map(({ value }) => value));
+    request.annotate(`${policy}/${key}`, [...values].join(", "));
+  }
 }
 
 /** What a binding with the action Audit leaves in the audit log. */
@@ -144,9 +182,15 @@ async function violationsOf(
 ) {
   if ("problem" in active) return [{ message: active.problem, reason: "Invalid" }];
   const compiled = await compiledOf(active.policy);
-  return withAnswers(authorize, (answers) =>
-    active.params.flatMap((param) => judge(request, active, compiled, param, answers)),
+  const judged = await withAnswers(authorize, (answers) =>
+    active.params.map((param) => judge(request, active, compiled, param, answers)),
   );
+  note(
+    request,
+    active.policy.metadata.name,
+    judged.flatMap(({ notes }) => notes),
+  );
+  return judged.flatMap(({ violations }) => violations);
 }
 
 export const validatingPolicies = (options: PolicyOptions): Admission => ({
