@@ -29,3 +29,28 @@ test("a release goes through its whole life with --wait", async () => {
   await site.helm(["uninstall", "shop", ...wait]);
   assert.equal((await site.get("deployments")).items.length, 0);
 });
+
+const hooks = join(root, "test/e2e/charts/hooks");
+const succeeded = async (job: string) => (await site.get("job", job)).status.succeeded;
+
+test("hooks run before and after, tests run when asked, and a hook that fails fails the upgrade", async () => {
+  const wait = ["--wait", "--timeout", "60s"];
+  await site.helm(["install", "hooked", hooks, ...wait]);
+  assert.equal(await succeeded("hooked-prepare"), 1);
+  const { uid } = (await site.get("job", "hooked-prepare")).metadata;
+  await site.helm(["upgrade", "hooked", hooks, ...wait]);
+  assert.equal(await succeeded("hooked-announce-2"), 1);
+  assert.notEqual((await site.get("job", "hooked-prepare")).metadata.uid, uid);
+  assert.match(await site.helm(["test", "hooked", "--timeout", "60s"]), /Phase:\s+Succeeded/);
+  await assert.rejects(
+    site.helm(["upgrade", "hooked", hooks, "--set-string", "migrate=false", ...wait]),
+    /pre-upgrade hooks failed/,
+  );
+  const { data } = await site.get("configmap", "hooked-settings");
+  assert.equal(data.revision, "2");
+  await site.helm(["uninstall", "hooked", ...wait]);
+  assert.equal(
+    (await site.get("configmaps", "-l", "app.kubernetes.io/managed-by=Helm")).items.length,
+    0,
+  );
+});
