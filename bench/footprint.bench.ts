@@ -36,7 +36,8 @@ export async function benchStart(site: Site, times = 5): Promise<Row[]> {
 
 /** Watches an idle site for `seconds`. */
 export async function benchIdle(site: Site, seconds = 120): Promise<Row[]> {
-  await pause(15_000);
+  // What the start wrote is carried from the journal to the tree half a minute later: it is not idleness.
+  await pause(45_000);
   const before = writtenBytes(site.pid);
   await pause(seconds * 1000);
   const perHour = ((writtenBytes(site.pid) - before) / seconds) * 3600;
