@@ -6,7 +6,7 @@ import type { Streams } from "../lib/node-connection.ts";
 import { controlFrame, dataFrame, finFlag, frameType, readFrames } from "../lib/spdy/frames.ts";
 import type { Frame } from "../lib/spdy/frames.ts";
 import { HeaderWriter } from "../lib/spdy/header-block.ts";
-import type { GrpcService } from "./grpc.ts";
+import type { GrpcService } from "../lib/grpc.ts";
 
 type Take = (chunk: Uint8Array) => Promise<void> | void;
 

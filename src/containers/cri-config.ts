@@ -1,6 +1,6 @@
 // From Kerb's own description of sandboxes and containers to CRI's messages (runtime.v1). Pure.
 import type { ContainerConfig, SandboxConfig } from "../node/runtime.ts";
-import type { Message } from "./grpc.ts";
+import type { Message } from "../lib/grpc.ts";
 
 /** CRI's label names, by which sandboxes are found again. */
 export const labelNames = {

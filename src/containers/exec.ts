@@ -6,7 +6,7 @@ import { Socket } from "node:net";
 import { join } from "node:path";
 import { sleep, systemClock } from "../lib/clock.ts";
 import type { Streams } from "../lib/node-connection.ts";
-import type { GrpcService } from "./grpc.ts";
+import type { GrpcService } from "../lib/grpc.ts";
 import { runCommand } from "../lib/run-command.ts";
 
 export interface ExecServices {

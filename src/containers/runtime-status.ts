@@ -1,6 +1,6 @@
 // From CRI's answers to Kerb's own description of what runs. Pure.
 import type { ContainerStatus, ImageStatus, RuntimePod, SandboxStatus } from "../node/runtime.ts";
-import type { Message } from "./grpc.ts";
+import type { Message } from "../lib/grpc.ts";
 
 const milliseconds = (nanoseconds: number | undefined) => Math.floor((nanoseconds ?? 0) / 1e6);
 

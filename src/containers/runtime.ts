@@ -20,8 +20,8 @@ import { containerMessage, labelNames, sandboxMessage } from "./cri-config.ts";
 import cri from "./data/cri.json" with { type: "json" };
 import { execInContainer } from "./exec.ts";
 import type { ExecServices } from "./exec.ts";
-import { GrpcConnection, isGrpc } from "./grpc.ts";
-import type { GrpcService, Message } from "./grpc.ts";
+import { GrpcConnection, isGrpc } from "../lib/grpc.ts";
+import type { GrpcService, Message } from "../lib/grpc.ts";
 import { fullReference } from "./images.ts";
 import { dialInNamespace } from "./port-forward.ts";
 import { containerOf, groupByPod, imageOf, sandboxOf } from "./runtime-status.ts";
@@ -262,7 +262,7 @@ const retryMs = 5;
 
 /** Connects to the containerd that runs in `directory`. */
 export async function connectContainerd(directory: string, log: Log): Promise<ContainerdRuntime> {
-  const connection = new GrpcConnection(socketOf(directory));
+  const connection = new GrpcConnection(`unix://${socketOf(directory)}`);
   const cri1 = connection.service("/runtime.v1.RuntimeService", cri as Message);
   const giveUpAt = systemClock.monotonic() + readyMsMax;
   for (;;) {

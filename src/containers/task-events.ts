@@ -3,7 +3,7 @@ import { backoffMs } from "../lib/backoff.ts";
 import { sleep, systemClock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import protobuf from "protobufjs";
-import type { GrpcConnection } from "./grpc.ts";
+import type { GrpcConnection } from "../lib/grpc.ts";
 import { eventTypes } from "./tasks-protocol.ts";
 
 const delays = { firstMs: 100, maxMs: 5000 };

@@ -6,7 +6,7 @@ import type { NodeConnector } from "../lib/node-connection.ts";
 import type { Random } from "../lib/random.ts";
 import { badRequest, forbidden, StatusError } from "../lib/status-error.ts";
 import type { Kinds } from "../kinds/kinds.ts";
-import { StoreFull } from "../store/store.ts";
+import { StoreFull, StoreUnavailable } from "../store/store.ts";
 import type { Store } from "../store/store.ts";
 import { admissionRequest, admit } from "./admit.ts";
 import type { Auditor } from "./audit/auditor.ts";
@@ -108,6 +108,15 @@ const diskFull = (cause: Error) =>
     cause,
   });
 
+function shown(error: unknown): unknown {
+  if (error instanceof StoreFull) return diskFull(error);
+  if (!(error instanceof StoreUnavailable)) return error;
+  return new StatusError("ServiceUnavailable", error.message, {
+    details: { retryAfterSeconds: 1 },
+    cause: error,
+  });
+}
+
 class Server implements ApiServer {
   readonly store;
   readonly kinds;
@@ -183,7 +192,7 @@ class Server implements ApiServer {
       const code = error instanceof StatusError ? error.code : 500;
       this.#metrics.observe(request, info, code, this.clock.monotonic() - started);
       if (seat && error instanceof StatusError) error.headers = seat.headers;
-      throw error instanceof StoreFull ? diskFull(error) : error;
+      throw shown(error);
     } finally {
       seat?.leave();
     }

@@ -124,6 +124,15 @@ export class StoreFull extends Error {
   }
 }
 
+/** What holds the store cannot be reached. A write that ends so may or may not have been done. */
+export class StoreUnavailable extends Error {
+  constructor(what: string, cause: unknown) {
+    super(`${what} does not answer: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+  }
+}
+
 /** A watcher fell too far behind and was dropped; it must list again. */
 export class WatcherTooSlow extends Error {}
 

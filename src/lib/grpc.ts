@@ -1,8 +1,8 @@
-// Unary and streaming gRPC calls over a unix socket, with messages described by plain data.
+// Unary and streaming gRPC calls over a unix socket or TCP, with messages described by plain data.
 import { Client, credentials, Metadata, status } from "@grpc/grpc-js";
-import type { ServiceError } from "@grpc/grpc-js";
+import type { ClientDuplexStream, ServiceError } from "@grpc/grpc-js";
 import protobuf from "protobufjs";
-import { systemClock } from "../lib/clock.ts";
+import { systemClock } from "./clock.ts";
 
 export type Message = Record<string, any>;
 
@@ -17,6 +17,15 @@ export interface GrpcService {
   call(method: string, request: Message, options?: { timeoutMs?: number }): Promise<any>;
   /** Yields until the signal aborts or the server ends the stream. */
   stream(method: string, request: Message, signal: AbortSignal): AsyncIterable<any>;
+  /** Both sides write; ends when the signal aborts or the server ends it. */
+  duplex(method: string, signal: AbortSignal): ClientDuplexStream<Message, any>;
+}
+
+/** The parts of a TLS identity, in PEM. */
+export interface GrpcTls {
+  ca?: Buffer;
+  key?: Buffer;
+  cert?: Buffer;
 }
 
 const conversion = {
@@ -28,17 +37,27 @@ const conversion = {
   oneofs: false,
 } as const;
 
-const messageBytesMax = 16 * 1024 * 1024;
+const messageBytesMaxDefault = 16 * 2 ** 20;
+
+/** A peer behind a cut link is found out within these. */
+const keepalive = { "grpc.keepalive_time_ms": 10_000, "grpc.keepalive_timeout_ms": 5000 };
 
 /** One connection that several services share. */
 export class GrpcConnection {
   readonly #client: Client;
 
-  constructor(socket: string) {
-    this.#client = new Client(`unix://${socket}`, credentials.createInsecure(), {
-      "grpc.max_receive_message_length": messageBytesMax,
+  /** `target` is `unix:///path` or `host:port`; without `tls` it is plain text. */
+  constructor(
+    target: string,
+    { tls, messageBytesMax }: { tls?: GrpcTls; messageBytesMax?: number } = {},
+  ) {
+    const trust = tls
+      ? credentials.createSsl(tls.ca, tls.key, tls.cert)
+      : credentials.createInsecure();
+    this.#client = new Client(target, trust, {
+      "grpc.max_receive_message_length": messageBytesMax ?? messageBytesMaxDefault,
       "grpc.max_reconnect_backoff_ms": 1000,
-      "grpc.default_authority": "localhost",
+      ...(target.startsWith("unix:") ? { "grpc.default_authority": "localhost" } : keepalive),
     });
   }
 
@@ -84,6 +103,18 @@ export class GrpcConnection {
           encode,
           decode,
           request,
+          headers,
+        );
+        call.on("error", () => {});
+        signal.addEventListener("abort", () => call.cancel(), { once: true });
+        return call;
+      },
+      duplex: (method, signal) => {
+        const { encode, decode } = lookup(method);
+        const call = this.#client.makeBidiStreamRequest(
+          `${path}/${method}`,
+          encode,
+          decode,
           headers,
         );
         call.on("error", () => {});
