@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { Command, InvalidArgumentError, Option } from "commander";
 
 export interface UpOptions {
@@ -9,6 +10,11 @@ export interface UpOptions {
   auditLog?: string;
   auditLogMaxSize?: number;
   auditLogMaxBackups?: number;
+  store?: string;
+  serverTokenFile?: string;
+  /** False with --no-node. */
+  node?: boolean;
+  listen?: string[];
 }
 
 /** A TCP port from the command line. */
@@ -24,6 +30,11 @@ function parseCount(text: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count > 0) return count;
   throw new InvalidArgumentError("a whole number from 1 up is needed.");
+}
+
+function parseAddress(text: string, before: string[] = []): string[] {
+  if (isIP(text) === 0) throw new InvalidArgumentError("an address of this machine is needed.");
+  return [...before, text];
 }
 
 /** A DNS label, since the site's name is also its node's. */
@@ -59,13 +70,21 @@ export function upCommand(directory: string, start: (options: UpOptions) => Prom
       parseCount,
     )
     .option("--audit-log-max-backups <n>", "full files that are kept (default: 5)", parseCount)
+    .option(
+      "--store <url>",
+      "keep the objects in etcd, for several servers of one cluster: etcd://HOST:PORT[,...]",
+    )
+    .option("--server-token-file <file>", "lets a further server in (default: DIR/server-token)")
+    .option("--no-node", "API server and controllers only: no containers on this machine")
+    .option("--listen <ip>", "answer on this address of the machine too; repeatable", parseAddress)
     .option("--detach", "return when the site is Ready and leave it running")
     .addHelpText(
       "after",
       "\nExamples:\n" +
         "  kerb up                                   # in the foreground, Ctrl-C stops it\n" +
         "  kerb up --detach                          # in the background\n" +
-        "  kerb up --data-dir /srv/lab --port 7443   # a second site on this machine\n",
+        "  kerb up --data-dir /srv/lab --port 7443   # a second site on this machine\n" +
+        "  kerb up --store etcd://10.0.0.5:2379 --listen 10.0.0.6   # one of several servers\n",
     )
     .action(async (options: UpOptions) => {
       process.exitCode = await start(options);

@@ -13,6 +13,7 @@ import { endpointSliceMirroringController } from "./endpoint-slice-mirroring.ts"
 import { endpointsController } from "./endpoints.ts";
 import { eventTtlController } from "./event-ttl.ts";
 import { horizontalPodAutoscaler } from "./horizontal-pod-autoscaler.ts";
+import { ipAddress } from "./ip-address.ts";
 import { job } from "./job.ts";
 import { localPathController } from "./local-path.ts";
 import { namespaceController } from "./namespace.ts";
@@ -26,6 +27,7 @@ import type { Controller } from "./runtime.ts";
 import { serviceAccountController } from "./service-account.ts";
 import { serviceAccountToken } from "./service-account-token.ts";
 import type { TokenMaker } from "./service-account-token.ts";
+import { serviceCidr } from "./service-cidr.ts";
 import { statefulSet } from "./stateful-set.ts";
 import { tokenCleaner } from "./token-cleaner.ts";
 import { ttlAfterFinished } from "./ttl-after-finished.ts";
@@ -51,6 +53,7 @@ export const controllers = (authority: Authority): Controller[] => [
   endpointsController,
   eventTtlController,
   horizontalPodAutoscaler(),
+  ipAddress,
   job,
   localPathController,
   namespaceController,
@@ -64,6 +67,7 @@ export const controllers = (authority: Authority): Controller[] => [
   rootCaController(authority.ca),
   serviceAccountController,
   serviceAccountToken(authority),
+  serviceCidr,
   statefulSet,
   tokenCleaner,
   ttlAfterFinished,

@@ -17,11 +17,13 @@ const fields: Record<string, Record<string, Refuse>> = {
     "spec.attachRequired": immutable,
     "spec.volumeLifecycleModes": immutable,
   },
+  "ipaddresses.networking.k8s.io": { "spec.parentRef": immutable },
   "ingressclasses.networking.k8s.io": { "spec.controller": immutable },
   "priorityclasses.scheduling.k8s.io": { value: notInUpdates, preemptionPolicy: immutable },
   "resourceclaims.resource.k8s.io": { spec: immutable },
   "resourceclaimtemplates.resource.k8s.io": { spec: immutable },
   "runtimeclasses.node.k8s.io": { handler: immutable },
+  "servicecidrs.networking.k8s.io": { "spec.cidrs": immutable },
   "storageclasses.storage.k8s.io": {
     parameters: immutable,
     provisioner: immutable,

@@ -10,6 +10,7 @@ import { jsonEqual } from "../lib/json.ts";
 import { invalidValue, required } from "./field-checks.ts";
 import { immutableErrors } from "./immutable.ts";
 import type { Change } from "./kind.ts";
+import { ipAddressErrors, serviceCidrErrors } from "./networking/validation.ts";
 import { metadataErrors } from "./validate-metadata.ts";
 
 type Validate = (change: Change) => FieldError[];
@@ -35,6 +36,8 @@ const validations: Record<string, Validate> = {
   "statefulsets.apps": workloadErrors,
   "cronjobs.batch": cronJobErrors,
   "jobs.batch": jobErrors,
+  "ipaddresses.networking.k8s.io": ipAddressErrors,
+  "servicecidrs.networking.k8s.io": serviceCidrErrors,
   "clusterrolebindings.rbac.authorization.k8s.io": bindingErrors,
   "rolebindings.rbac.authorization.k8s.io": bindingErrors,
 };

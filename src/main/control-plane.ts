@@ -16,15 +16,18 @@ import { listen } from "../server/http/listener.ts";
 import type { Listener } from "../server/http/listener.ts";
 import { plugMetrics } from "../server/metrics-api/metrics-api.ts";
 import type { ApiServer } from "../server/server.ts";
+import type { Backend } from "../store/backend.ts";
 import { startCompaction } from "../store/compaction.ts";
 import { openLmdbStore } from "../store/lmdb.ts";
+import type { Store } from "../store/store.ts";
 import { openApiServer } from "./api-server.ts";
 import { openAudit } from "./audit-log.ts";
 import type { AuditFiles } from "./audit-log.ts";
 import { clusterDomain } from "./config.ts";
 import { pkiFiles, replaceFile } from "./files.ts";
 import { openSecretKeys } from "./secret-keys.ts";
-import { plugSecrets } from "./secret-rotation.ts";
+import type { SecretKeys } from "./secret-keys.ts";
+import { plugNoRotation, plugSecrets } from "./secret-rotation.ts";
 import type { SiteAddresses } from "./site-settings.ts";
 
 export interface ControlPlaneOptions {
@@ -34,6 +37,10 @@ export interface ControlPlaneOptions {
   addresses: SiteAddresses;
   nodeConnector: NodeConnector;
   audit?: AuditFiles;
+  /** `etcd://…` when the objects are there. */
+  store?: string;
+  /** Further addresses that its certificate names. */
+  listen?: string[];
   clock: Clock;
   random: Random;
   log: Log;
@@ -64,19 +71,28 @@ async function listenOn(host: string, open: (host: string) => Promise<Listener>,
   }
 }
 
+async function openStore(
+  { directory, store, clock, random, log }: ControlPlaneOptions,
+  keys: SecretKeys,
+): Promise<Store> {
+  const room = log.with({ room: "store" });
+  if (!store) {
+    const transform = (durable: Backend) => keys.seal(durable);
+    return openLmdbStore(join(directory, "store"), { clock, log: room, transform });
+  }
+  const { openEtcdStore } = await import("../store/etcd/etcd-store.ts");
+  return openEtcdStore({ address: store, form: keys.form(), clock, random, log: room });
+}
+
 /** Opens the data and makes the server; nothing listens yet. */
 export async function openControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { directory, addresses, port, clock, random, log, scope } = options;
   const keys = openSecretKeys(directory, clock);
   const [store, pki] = await Promise.all([
-    openLmdbStore(join(directory, "store"), {
-      clock,
-      log: log.with({ room: "store" }),
-      transform: (durable) => keys.seal(durable),
-    }),
+    openStore(options, keys),
     openPki(pkiFiles(join(directory, "pki")), {
       clock,
-      names: [addresses.apiServiceIp, addresses.gateway, options.name],
+      names: [addresses.apiServiceIp, addresses.gateway, options.name, ...(options.listen ?? [])],
       clusterDomain,
     }),
   ]);
@@ -99,7 +115,8 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   startTypeChecking({ server, log, scope });
   plugMetrics(server);
 
-  plugSecrets(server.plugs, { keys, store, log: log.with({ room: "secrets" }), scope });
+  if (options.store) plugNoRotation(server.plugs);
+  else plugSecrets(server.plugs, { keys, store, log: log.with({ room: "secrets" }), scope });
   const kubeconfig = join(directory, "kubeconfig");
   const writeKubeconfig = () => {
     const { cert, key } = pki.admin();

@@ -5,8 +5,9 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../lib/clock.ts";
 import type { Backend } from "../store/backend.ts";
-import { KeyRing, newSiteKey } from "../store/envelope.ts";
+import { isSealed, KeyRing, newSiteKey } from "../store/envelope.ts";
 import type { SiteKey } from "../store/envelope.ts";
+import type { ValueForm } from "../store/etcd/layout.ts";
 import { SealedBackend } from "../store/sealing.ts";
 import { readIfThere, replaceFile } from "./files.ts";
 
@@ -23,6 +24,7 @@ export interface SecretsState {
 }
 
 const format = 1;
+const sealedPrefix = "secrets/";
 
 /** Of keys in the file: one seals, and rotations that were cut short may leave others. */
 const keysMax = 16;
@@ -64,8 +66,17 @@ export class SecretKeys {
   seal(durable: Backend): Backend {
     return (this.#sealed = new SealedBackend(durable, {
       ring: this.#ring,
-      prefixes: ["secrets/"],
+      prefixes: [sealedPrefix],
     }));
+  }
+
+  /** How Secrets lie in etcd. */
+  form(): ValueForm {
+    const ring = this.#ring;
+    return {
+      seal: (key, plain) => (key.startsWith(sealedPrefix) ? ring.seal(plain, key) : plain),
+      open: (key, stored) => (isSealed(stored) ? ring.open(stored, key) : stored),
+    };
   }
 
   state(): SecretsState {

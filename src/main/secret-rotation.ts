@@ -121,3 +121,14 @@ export function plugSecrets(plugs: Plugs, parts: Parts) {
   });
   parts.scope.defer(() => resuming);
 }
+
+/** Servers that share a store would each need the new key before the first Secret is under it. */
+export function plugNoRotation(plugs: Plugs) {
+  for (const path of [secretsPath, rotationPath]) {
+    plugs.paths.set(path, () => {
+      const message =
+        "Secrets of a cluster on etcd are encrypted, and their key cannot be changed yet";
+      throw new StatusError("NotImplemented", message);
+    });
+  }
+}

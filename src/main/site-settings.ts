@@ -23,6 +23,8 @@ export interface SiteSettings {
   port: number;
   /** 0 to 49; see `addressesOf`. */
   slot: number;
+  /** `etcd://…` when the objects are there; absent when they are in DIR/store. */
+  store?: string;
 }
 
 export interface SiteAddresses {
@@ -86,16 +88,30 @@ export function readSettings(directory: string): SiteSettings | undefined {
 /** Settings of the site in `directory`, decided now if this is its first start. */
 export function settle(
   directory: string,
-  asked: { name?: string; port?: number; defaultPort: number; slots: string | undefined },
+  asked: {
+    name?: string;
+    port?: number;
+    store?: string;
+    defaultPort: number;
+    slots: string | undefined;
+  },
 ): { settings: SiteSettings; isNew: boolean } {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const known = readSettings(directory);
   if (known && asked.slots) claimSlot(asked.slots, directory, known.slot);
+  if (known && !known.store && asked.store) {
+    throw new Error(
+      `the objects of this site are in ${directory}/store; --store does not move them to etcd. ` +
+        "Use another --data-dir for a server on etcd",
+    );
+  }
+  const store = asked.store ?? known?.store;
   const settings: SiteSettings = {
     format: 1,
     name: known?.name ?? asked.name ?? defaultName(),
     port: asked.port ?? known?.port ?? asked.defaultPort,
     slot: known?.slot ?? (asked.slots ? freeSlot(asked.slots, directory) : 0),
+    ...(store !== undefined && { store }),
   };
   if (known && asked.name && asked.name !== known.name) {
     throw new Error(

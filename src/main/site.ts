@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { UpOptions } from "../cli/up.ts";
 import { resource } from "../client/client.ts";
 import { Informers } from "../client/informers.ts";
+import { startElection } from "../client/leader-election.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { NodeConnection } from "../lib/node-connection.ts";
@@ -48,6 +49,7 @@ interface StartOptions {
 
 interface Parts {
   audit?: AuditFiles;
+  options: UpOptions;
   directory: string;
   settings: SiteSettings;
   addresses: SiteAddresses;
@@ -133,6 +135,48 @@ function untilReady({ informers, settings }: Parts, machine: Machine): Promise<v
   });
 }
 
+/** A server of a cluster on etcd takes the ranges that all its servers have. */
+async function addressesIn(
+  { dataDir, serverTokenFile }: UpOptions,
+  { name, slot, store }: SiteSettings,
+): Promise<SiteAddresses> {
+  const own = addressesOf(slot);
+  if (!store) return own;
+  const { openSharedCluster } = await import("./shared-cluster.ts");
+  const { addresses } = await openSharedCluster({
+    directory: dataDir,
+    store,
+    ...(serverTokenFile && { tokenFile: serverTokenFile }),
+    addresses: own,
+    name,
+    clock,
+  });
+  return addresses;
+}
+
+/** Of several servers one acts; alone, a site acts at once. */
+async function startControlOf(parts: Parts) {
+  const { settings, plane, scope, log } = parts;
+  const lead = (term: Scope) => startControl({ ...parts, clock, random, scope: term });
+  if (!settings.store) return lead(scope);
+  startElection({
+    client: plane.client("system:kube-controller-manager"),
+    namespace: "kube-system",
+    name: "kerb-control",
+    identity: `${settings.name}_${random.uuid()}`,
+    lead,
+    clock,
+    random,
+    log: log.with({ room: "election" }),
+    scope,
+  });
+}
+
+const noMachine = {
+  network: Promise.resolve(false),
+  machine: Promise.resolve<Machine>({ network: false }),
+};
+
 export async function startSite(
   options: UpOptions,
   { log, progress }: StartOptions,
@@ -143,13 +187,14 @@ export async function startSite(
     slots: isRoot ? slotsDirectory : undefined,
     ...(options.name !== undefined && { name: options.name }),
     ...(options.port !== undefined && { port: options.port }),
+    ...(options.store !== undefined && { store: options.store }),
   });
-  const addresses = addressesOf(settings.slot);
   const scope = new Scope();
   try {
     const audit = auditFilesOf(options);
+    const addresses = await addressesIn(options, settings);
     return await assemble(
-      { directory, settings, addresses, log, scope, ...(audit && { audit }) },
+      { directory, options, settings, addresses, log, scope, ...(audit && { audit }) },
       progress,
     );
   } catch (error) {
@@ -159,10 +204,20 @@ export async function startSite(
 }
 
 async function assemble(
-  { directory, settings, addresses, log, scope, audit }: Omit<Parts, "plane" | "informers">,
+  {
+    directory,
+    options,
+    settings,
+    addresses,
+    log,
+    scope,
+    audit,
+  }: Omit<Parts, "plane" | "informers">,
   progress: StartOptions["progress"],
 ): Promise<Site> {
-  const opening = openMachine({ directory, addresses, clock, log });
+  const isNode = options.node !== false;
+  const opening = isNode ? openMachine({ directory, addresses, clock, log }) : noMachine;
+  const { listen = [] } = options;
   let agent: NodeConnection | undefined;
   const plane = await openControlPlane({
     directory,
@@ -174,23 +229,25 @@ async function assemble(
       throw new StatusError("ServiceUnavailable", `node ${name} is not connected`);
     },
     ...(audit && { audit }),
+    ...(settings.store && { store: settings.store }),
+    listen,
     clock,
     random,
     log,
     scope,
   });
-  progress("store", join(directory, "store"));
+  progress("store", settings.store ?? join(directory, "store"));
   const network = await opening.network;
-  await plane.listen(network ? ["127.0.0.1", addresses.gateway] : ["127.0.0.1"]);
+  await plane.listen([
+    ...new Set(["127.0.0.1", ...(network ? [addresses.gateway] : []), ...listen]),
+  ]);
   writeRunFile(directory, settings.port);
   scope.defer(() => removeRunFile(directory));
   progress("api server", `https://127.0.0.1:${settings.port}`);
 
   const informers = new Informers({ client: plane.client("system:apiserver"), clock, log, scope });
-  const parts: Parts = { directory, settings, addresses, plane, informers, log, scope };
-  const control = startControl({ ...parts, clock, random }).then(() =>
-    progress("controllers", "and the scheduler"),
-  );
+  const parts: Parts = { directory, options, settings, addresses, plane, informers, log, scope };
+  const control = startControlOf(parts).then(() => progress("controllers", "and the scheduler"));
   const net = network
     ? startNetwork(parts).then(() => progress("network", addresses.podCidr))
     : undefined;
@@ -200,12 +257,12 @@ async function assemble(
     scope.defer(() => runtime.close());
     progress("containerd", runtime.version);
   }
-  agent = await startNode(parts, machine);
+  if (isNode) agent = await startNode(parts, machine);
   await Promise.all([control, net, untilReady(parts, machine)]);
   return {
     name: settings.name,
     kubeconfig: plane.kubeconfig,
-    state: machine.runtime ? "Ready" : "running, without containers",
+    state: machine.runtime ? "Ready" : `running, without ${isNode ? "containers" : "a node"}`,
     shortcomings: machine.shortcoming ? [machine.shortcoming] : [],
     stop: () => scope.close(),
   };

@@ -83,9 +83,13 @@ function detach(options: UpOptions): Promise<number> {
     ["--audit-log", options.auditLog && resolve(options.auditLog)],
     ["--audit-log-max-size", options.auditLogMaxSize],
     ["--audit-log-max-backups", options.auditLogMaxBackups],
+    ["--store", options.store],
+    ["--server-token-file", options.serverTokenFile && resolve(options.serverTokenFile)],
+    ...(options.listen ?? []).map((address) => ["--listen", address] as const),
   ] as const) {
     if (value !== undefined) args.push(flag, String(value));
   }
+  if (options.node === false) args.push("--no-node");
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...args], {
     detached: true,
     stdio: ["ignore", output, output, "ipc"],

@@ -9,11 +9,15 @@ import type { ApiRequest, RequestInfo } from "./request.ts";
 /** Gives a kind's objects what only the server can: Service addresses and ports. */
 export interface Allocator {
   /** Fills the object in, or throws Invalid; returns what undoes it when the write fails. */
-  allocate(object: KubeObject | Draft, old: KubeObject | undefined): () => void;
+  allocate(
+    object: KubeObject | Draft,
+    old: KubeObject | undefined,
+    dryRun: boolean,
+  ): Promise<() => Promise<void>>;
   /** Told once a changed object is stored: what only the old one had is free again. */
-  settle(object: KubeObject, old: KubeObject): void;
+  settle(object: KubeObject, old: KubeObject): Promise<void>;
   /** Told once the object is gone. */
-  release(object: KubeObject): void;
+  release(object: KubeObject): Promise<void>;
 }
 
 export interface Core extends ServerHandle {

@@ -11,7 +11,7 @@ import type { Store } from "../store/store.ts";
 import { admissionRequest, admit } from "./admit.ts";
 import type { Auditor } from "./audit/auditor.ts";
 import type { Call, Core } from "./core.ts";
-import { serviceAllocator } from "./allocate-service.ts";
+import { serviceAllocator } from "./service-allocation/allocate.ts";
 import { connectOptions } from "./connect-options.ts";
 import { withoutLegacyWatch } from "./legacy-watch.ts";
 import type { FlowControl, Seat } from "./flow-control/flow-control.ts";

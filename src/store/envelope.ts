@@ -1,5 +1,5 @@
 // What stands in the store instead of a Secret's JSON: AES-256-GCM under a data key, which stands beside it
-// wrapped by a site's key of that id. The revision is sealed in with it, so that no value can be put in the
+// wrapped by a site's key of that id. The revision (on etcd the key) is sealed in with it, so that no value can be put in the
 // place of another. JSON begins with a brace and an envelope with a byte of its own, so both may lie side by
 // side. Form: 1 byte form, 8 bytes key id, 60 bytes wrapped data key, 12 bytes nonce, 16 bytes tag, the rest.
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
@@ -43,9 +43,13 @@ function decrypt(key: Buffer, sealed: Buffer, bound: Uint8Array): Buffer {
   return Buffer.concat([decipher.update(sealed.subarray(nonceBytes, tagAt)), decipher.final()]);
 }
 
-function boundTo(revision: number): Buffer {
+/** Where a value stands, so that it opens nowhere else: its revision, or its key where that is not known yet. */
+type Place = number | string;
+
+function boundTo(place: Place): Buffer {
+  if (typeof place === "string") return Buffer.from(place);
   const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64BE(BigInt(revision));
+  bytes.writeBigUInt64BE(BigInt(place));
   return bytes;
 }
 
@@ -91,15 +95,15 @@ export class KeyRing {
     this.#opened.clear();
   }
 
-  seal(plain: Uint8Array, revision: number): Uint8Array {
+  seal(plain: Uint8Array, place: Place): Uint8Array {
     if (!this.#dataKey || this.#seals++ >= sealsMax) this.#newDataKey();
-    return Buffer.concat([this.#head, encrypt(this.#dataKey!, plain, boundTo(revision))]);
+    return Buffer.concat([this.#head, encrypt(this.#dataKey!, plain, boundTo(place))]);
   }
 
-  /** Throws KeyMissing, and an Error when the bytes are not what was sealed at this revision. */
-  open(sealed: Uint8Array, revision: number): Uint8Array {
+  /** Throws KeyMissing, and an Error when the bytes are not what was sealed for this place. */
+  open(sealed: Uint8Array, place: Place): Uint8Array {
     const bytes = asBuffer(sealed);
-    return decrypt(this.#openedKey(bytes), bytes.subarray(sealedAt), boundTo(revision));
+    return decrypt(this.#openedKey(bytes), bytes.subarray(sealedAt), boundTo(place));
   }
 
   #newDataKey() {

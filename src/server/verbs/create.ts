@@ -110,14 +110,16 @@ async function prepare(call: Call, object: KubeObject) {
   identify(call, final);
   clearStatus(call, final);
   call.kind.prepareForCreate?.(final);
-  const undo = call.core.allocators.get(resourceNameOf(call.kind))?.allocate(final, undefined);
+  const undo = await call.core.allocators
+    .get(resourceNameOf(call.kind))
+    ?.allocate(final, undefined, call.options.dryRun === true);
   try {
     validate(call, final, undefined);
     request.object = final;
     await admit(call, request);
     if (!call.applying) trackFields(call, final, undefined);
   } catch (error) {
-    undo?.();
+    await undo?.();
     throw error;
   }
   return { final, undo };
@@ -134,10 +136,10 @@ export async function createObject(call: Call, object: KubeObject): Promise<ApiR
     const { final, undo } = await prepare(call, draft);
     try {
       const answer = await store(call, final);
-      if (call.options.dryRun) undo?.();
+      if (call.options.dryRun) await undo?.();
       return answer;
     } catch (error) {
-      undo?.();
+      await undo?.();
       const exists = error instanceof KeyExists;
       const again = exists && !name && base && tries < generateTriesMax;
       if (again) continue;

@@ -101,14 +101,16 @@ async function next(call: Call, old: KubeObject, bytes: Uint8Array, compute: Com
   if (wished && old.metadata.generation !== undefined && bodyDiffers(object, old)) {
     object.metadata.generation = old.metadata.generation + 1;
   }
-  const undo = call.core.allocators.get(resourceNameOf(kind))?.allocate(object, old);
+  const undo = await call.core.allocators
+    .get(resourceNameOf(kind))
+    ?.allocate(object, old, call.options.dryRun === true);
   try {
     validate(call, object, old);
     request.object = object;
     await admit(call, request);
     if (!call.applying) trackFields(call, object, old);
   } catch (error) {
-    undo?.();
+    await undo?.();
     throw error;
   }
   return { object, undo };
@@ -134,7 +136,7 @@ async function write(
   }
   const options = kind.volatile ? { volatile: true } : undefined;
   const fresh = await core.store.update(entry.key, entry.revision, encodeBody(stored), options);
-  core.allocators.get(resourceNameOf(kind))?.settle(object, old);
+  await core.allocators.get(resourceNameOf(kind))?.settle(object, old);
   stored.metadata = { ...stored.metadata, resourceVersion: String(fresh.revision) };
   rememberParsed(fresh.value, stored);
   await readAhead(kind, [fresh.value]);
@@ -149,10 +151,10 @@ export async function modify(call: Call, compute: Compute, from?: Entry): Promis
     const { object, undo } = await next(call, old, entry.value, compute);
     try {
       const modified = await write(call, entry, object, old);
-      if (call.options.dryRun) undo?.();
+      if (call.options.dryRun) await undo?.();
       return modified;
     } catch (error) {
-      undo?.();
+      await undo?.();
       if (!(error instanceof RevisionMismatch)) throw error;
       if (!error.current) throw notFoundError(call);
       if (tries >= triesMax) throw conflictOf(call, staleMessage);

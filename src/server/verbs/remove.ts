@@ -22,6 +22,6 @@ export async function remove(call: Call, entry: Entry, object: KubeObject, body:
   const { core, kind } = call;
   const options = kind.volatile ? { volatile: true } : undefined;
   const gone = await core.store.delete(entry.key, entry.revision, body, options);
-  core.allocators.get(resourceNameOf(kind))?.release(object);
+  await core.allocators.get(resourceNameOf(kind))?.release(object);
   return gone;
 }

@@ -1,6 +1,7 @@
 // Calls to an etcd of several members. A call goes to the member that answered last; a member that does not
 // answer is left for the next one. Reads are linearizable and repeated as they like; whether a write may be
 // repeated is its caller's to know.
+import { readFileSync } from "node:fs";
 import { status } from "@grpc/grpc-js";
 import { backoffMs } from "../../lib/backoff.ts";
 import { sleep } from "../../lib/clock.ts";
@@ -8,6 +9,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { GrpcConnection, isGrpc } from "../../lib/grpc.ts";
 import type { GrpcService, GrpcTls } from "../../lib/grpc.ts";
 import { StoreFull, StoreUnavailable } from "../store.ts";
+import type { EtcdAddress } from "./address.ts";
 import { etcdTypes } from "./protocol.ts";
 import type { EtcdEvent, EtcdKeyValue } from "./protocol.ts";
 
@@ -50,6 +52,19 @@ const isPassing = (error: unknown) =>
 
 const isNoSpace = (error: any) =>
   error?.code === status.RESOURCE_EXHAUSTED && /space exceeded/.test(error.message);
+
+function tlsOf({ tls }: EtcdAddress): GrpcTls | undefined {
+  if (!tls) return undefined;
+  const files = Object.entries({ ca: tls.cacert, cert: tls.cert, key: tls.key });
+  const given = files.filter(([, file]) => file !== undefined);
+  return Object.fromEntries(given.map(([name, file]) => [name, readFileSync(file!)]));
+}
+
+/** Throws when a file of its TLS cannot be read; connects with the first call. */
+export function openEtcdClient(address: EtcdAddress, clock: Clock): EtcdClient {
+  const tls = tlsOf(address);
+  return new EtcdClient(address.endpoints, { clock, ...(tls && { tls }) });
+}
 
 export class EtcdClient {
   readonly #members: Member[];

@@ -1,10 +1,8 @@
 // The store on etcd 3, which several Kerb servers share. Writes are transactions guarded by the revision of
 // their key. Reads come from a mirror in this process, once it is as new as the newest write anywhere.
-import { readFileSync } from "node:fs";
 import type { Clock } from "../../lib/clock.ts";
 import { sleep } from "../../lib/clock.ts";
 import { isGrpc } from "../../lib/grpc.ts";
-import type { GrpcTls } from "../../lib/grpc.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Random } from "../../lib/random.ts";
 import { StatusError } from "../../lib/status-error.ts";
@@ -14,8 +12,8 @@ import { keyBytesMax } from "../log-store.ts";
 import { KeyExists, RevisionMismatch, sealBody, StoreUnavailable } from "../store.ts";
 import type { Body, Entry, ListOptions, Page, Store, StoreEvent } from "../store.ts";
 import { parseEtcdAddress } from "./address.ts";
-import type { EtcdAddress } from "./address.ts";
-import { callPatienceMs, EtcdClient } from "./etcd-client.ts";
+import { callPatienceMs, openEtcdClient } from "./etcd-client.ts";
+import type { EtcdClient } from "./etcd-client.ts";
 import { ForeignWrite, Layout } from "./layout.ts";
 import type { ValueForm } from "./layout.ts";
 import { Mirror } from "./mirror.ts";
@@ -37,21 +35,10 @@ export interface EtcdStoreOptions {
 
 const plain: ValueForm = { seal: (_, value) => value, open: (_, value) => value };
 
-function tlsOf({ tls }: EtcdAddress): GrpcTls | undefined {
-  if (!tls) return undefined;
-  const files = Object.entries({ ca: tls.cacert, cert: tls.cert, key: tls.key });
-  return Object.fromEntries(
-    files
-      .filter(([, file]) => file !== undefined)
-      .map(([name, file]) => [name, readFileSync(file!)]),
-  );
-}
-
 /** Connects and reads all there is. Throws StoreUnavailable when no member answers in time. */
 export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
   const address = parseEtcdAddress(options.address);
-  const tls = tlsOf(address);
-  const client = new EtcdClient(address.endpoints, { clock: options.clock, ...(tls && { tls }) });
+  const client = openEtcdClient(address, options.clock);
   const layout = new Layout(address.prefix, options.form ?? plain);
   try {
     const { state, revision } = await readAll(client, layout, await startOf(client, layout));

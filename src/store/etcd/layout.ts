@@ -16,8 +16,10 @@ export interface ValueForm {
 }
 
 const metadataHead = Buffer.from('"metadata":{');
-const markName = "~mark";
-const compactionName = "~compacted";
+/** Begins the names of what lies beside the objects. */
+export const besides = "~";
+const markName = `${besides}mark`;
+const compactionName = `${besides}compacted`;
 const idEnd = 0x0a;
 
 export interface WriteMark {
@@ -130,7 +132,7 @@ export class Layout {
   /** Undefined for what is no object. */
   #name({ key }: EtcdKeyValue): string | undefined {
     const name = key.toString("utf8", Buffer.byteLength(this.prefix));
-    return name === markName || name === compactionName ? undefined : name;
+    return name.startsWith(besides) ? undefined : name;
   }
 }
 

@@ -1,0 +1,360 @@
+// Addresses and ports of Services, unique within the cluster: chosen before a Service is stored, given back
+// when it is gone. Pools in memory, filled from the Services there are, say what is likely free; a claim in the
+// store decides.
+import type { Draft, KubeObject } from "../../kinds/object.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { parseShared } from "../../lib/parse-shared.ts";
+import type { Random } from "../../lib/random.ts";
+import { invalid, type FieldError } from "../../lib/status-error.ts";
+import type { Entry, Store, StoreEvent } from "../../store/store.ts";
+import type { Allocator } from "../core.ts";
+import { Claims } from "./claims.ts";
+import type { Claimed } from "./claims.ts";
+import { addressRange, cidrsOf, includes, isIpv4, Pool, toAddress, toNumber } from "./ranges.ts";
+import type { Range } from "./ranges.ts";
+
+const defaultCidr = "10.96.0.0/16";
+const defaultNodePorts = { first: 30000, last: 32767 };
+
+/** Of a range of addresses: the API's own Service and DNS have low ones. */
+const reservedMax = 256;
+const reservedPart = 16;
+
+type Service = KubeObject | Draft;
+
+const wantsAddress = ({ spec }: Service) =>
+  spec?.type !== "ExternalName" && spec?.clusterIP !== "None";
+
+const wantsNodePorts = ({ spec }: Service) =>
+  spec?.type === "NodePort" ||
+  (spec?.type === "LoadBalancer" && spec?.allocateLoadBalancerNodePorts !== false);
+
+const addressOf = (service: Service | undefined): string | undefined => {
+  const address = service?.spec?.clusterIP;
+  return address && address !== "None" ? address : undefined;
+};
+
+function nodePortsOf(service: Service | undefined): number[] {
+  const { ports = [], healthCheckNodePort } = service?.spec ?? {};
+  const all = ports.map((port: any) => port.nodePort);
+  return [...all, healthCheckNodePort].filter((port) => typeof port === "number" && port > 0);
+}
+
+const refuse = (service: Service, error: FieldError) =>
+  invalid("Service", "", service.metadata?.name ?? "", [error]);
+
+const invalidValue = (service: Service, field: string, value: unknown, why: string) =>
+  refuse(service, {
+    type: "FieldValueInvalid",
+    field,
+    message: `Invalid value: ${JSON.stringify(value)}: ${why}`,
+  });
+
+/** One allocation in the making: what it took, so that it can be undone. */
+class Taking {
+  readonly #claims: Claims;
+  readonly #service: Service;
+  /** A dry run claims nothing. */
+  readonly #dryRun: boolean;
+  readonly #taken: [Pool, number, Claimed][] = [];
+
+  constructor(claims: Claims, service: Service, dryRun: boolean) {
+    this.#claims = claims;
+    this.#service = service;
+    this.#dryRun = dryRun;
+  }
+
+  /** False when it is another's. */
+  async take(pool: Pool, number: number, claimed: Claimed, isPatient: boolean): Promise<boolean> {
+    pool.take(number);
+    let isTaken = false;
+    try {
+      isTaken = this.#dryRun || (await this.#claims.take(claimed, this.#service, isPatient));
+    } finally {
+      if (!isTaken) pool.free(number);
+    }
+    if (isTaken) this.#taken.push([pool, number, claimed]);
+    return isTaken;
+  }
+
+  undo = async () => {
+    for (const [pool, number, claimed] of this.#taken.splice(0)) {
+      pool.free(number);
+      if (!this.#dryRun) await this.#claims.give(claimed, this.#service);
+    }
+  };
+}
+
+/** Families and the list form of the address, as every stored Service has them. */
+function fillFamilies(service: Service) {
+  const { spec } = service as any;
+  if (spec.type === "ExternalName") return;
+  spec.ipFamilies ??= ["IPv4"];
+  spec.ipFamilyPolicy ??= "SingleStack";
+  if (spec.ipFamilyPolicy === "PreferDualStack") spec.ipFamilies = ["IPv4"];
+  spec.clusterIPs = [spec.clusterIP];
+}
+
+/** What a Service has of both. */
+const claimedBy = (service: Service): Claimed[] => {
+  const address = addressOf(service);
+  const ports = [...new Set(nodePortsOf(service))].map((port) => ({ port }));
+  return address && isIpv4(address) ? [{ address }, ...ports] : ports;
+};
+
+const sameClaim = (a: Claimed, b: Claimed) => JSON.stringify(a) === JSON.stringify(b);
+
+export interface ServiceAllocationOptions {
+  /** Used as long as there is no ServiceCIDR. */
+  serviceCidr?: string;
+  nodePorts?: Range;
+}
+
+const servicePrefix = "services/";
+const cidrPrefix = "servicecidrs.networking.k8s.io/";
+
+class ServiceAllocator implements Allocator {
+  readonly #store: Store;
+  readonly #claims: Claims;
+  readonly #addresses = new Pool(({ first, last }) =>
+    Math.min(reservedMax, Math.floor((last - first) / reservedPart)),
+  );
+  readonly #ports = new Pool();
+  readonly #options: Required<ServiceAllocationOptions>;
+  /** By name; those that are going give nothing out any more. */
+  readonly #cidrs = new Map<string, string[]>();
+  #filled: Promise<void> | undefined;
+
+  constructor(
+    parts: { store: Store; clock: Clock; random: Random },
+    { serviceCidr = defaultCidr, nodePorts = defaultNodePorts }: ServiceAllocationOptions,
+  ) {
+    this.#store = parts.store;
+    this.#claims = new Claims(parts);
+    this.#options = { serviceCidr, nodePorts };
+  }
+
+  async allocate(service: Service, old: KubeObject | undefined, dryRun: boolean) {
+    await (this.#filled ??= this.#fill());
+    const taking = new Taking(this.#claims, service, dryRun);
+    service["spec"] ??= {};
+    try {
+      this.#families(service);
+      await this.#address(service, old, taking);
+      await this.#nodePortsOf(service, old, taking);
+      fillFamilies(service);
+    } catch (error) {
+      await taking.undo();
+      throw error;
+    }
+    return taking.undo;
+  }
+
+  async release(service: KubeObject) {
+    for (const claimed of claimedBy(service)) await this.#claims.give(claimed, service);
+  }
+
+  async settle(service: KubeObject, old: KubeObject) {
+    const kept = claimedBy(service);
+    for (const claimed of claimedBy(old)) {
+      if (kept.some((one) => sameClaim(one, claimed))) continue;
+      await this.#claims.give(claimed, old);
+    }
+  }
+
+  /** Reads what is taken, and follows what other servers do. */
+  async #fill() {
+    this.#store.subscribe(servicePrefix, (events) => events.forEach((one) => this.#follow(one)));
+    this.#store.subscribe(cidrPrefix, (events) => events.forEach((one) => this.#followCidr(one)));
+    for (const entry of (await this.#store.list(servicePrefix)).entries) this.#hold(entry.value);
+    for (const entry of (await this.#store.list(cidrPrefix)).entries) this.#addCidr(entry);
+  }
+
+  #hold(value: Uint8Array) {
+    for (const claimed of claimedBy(parseShared<KubeObject>(value))) this.#mark(claimed, "take");
+  }
+
+  #follow({ type, value, previous }: StoreEvent) {
+    const gone = type === "delete" ? value : previous;
+    if (gone) {
+      for (const claimed of claimedBy(parseShared<KubeObject>(gone))) this.#mark(claimed, "free");
+    }
+    if (type !== "delete") this.#hold(value);
+  }
+
+  #followCidr(event: StoreEvent) {
+    if (event.type === "delete") this.#cidrs.delete(event.key);
+    else this.#addCidr(event);
+  }
+
+  #addCidr({ key, value }: Pick<Entry, "key" | "value">) {
+    const object = parseShared<KubeObject>(value);
+    if (object.metadata.deletionTimestamp) this.#cidrs.delete(key);
+    else this.#cidrs.set(key, cidrsOf(object));
+  }
+
+  #mark(claimed: Claimed, verb: "take" | "free") {
+    if ("port" in claimed) this.#ports[verb](claimed.port);
+    else this.#addresses[verb](toNumber(claimed.address));
+  }
+
+  get #ranges(): string[] {
+    const ranges = [...this.#cidrs.values()].flat();
+    return ranges.length > 0 ? ranges : [this.#options.serviceCidr];
+  }
+
+  #families(service: Service) {
+    const { ipFamilies, ipFamilyPolicy } = service["spec"];
+    if (ipFamilyPolicy === "RequireDualStack") {
+      throw invalidValue(
+        service,
+        "spec.ipFamilyPolicy",
+        ipFamilyPolicy,
+        "this cluster is not configured for dual-stack services",
+      );
+    }
+    if (ipFamilies?.includes("IPv6")) {
+      throw invalidValue(service, "spec.ipFamilies[0]", "IPv6", "not configured on this cluster");
+    }
+  }
+
+  async #address(service: Service, old: KubeObject | undefined, taking: Taking) {
+    const spec = service["spec"];
+    if (spec.type === "ExternalName") {
+      delete spec.clusterIP;
+      delete spec.clusterIPs;
+      return;
+    }
+    const had = addressOf(old);
+    if (!spec.clusterIP && spec.clusterIPs?.[0]) spec.clusterIP = spec.clusterIPs[0];
+    if (!spec.clusterIP && had) spec.clusterIP = had;
+    if (!wantsAddress(service)) return;
+    if (spec.clusterIP === had && had) return;
+    if (had && spec.clusterIP) {
+      throw invalidValue(
+        service,
+        "spec.clusterIPs[0]",
+        [spec.clusterIP],
+        "may not change once set",
+      );
+    }
+    if (spec.clusterIP) return this.#chosen(service, spec.clusterIP, taking);
+    for (const cidr of this.#ranges) {
+      const address = await this.#freeAddress(addressRange(cidr), taking);
+      if (address === undefined) continue;
+      spec.clusterIP = address;
+      return;
+    }
+    throw invalidValue(
+      service,
+      "spec.clusterIPs",
+      [],
+      `failed to allocate IP: range ${this.#ranges.join(", ")} is full`,
+    );
+  }
+
+  async #freeAddress(range: Range, taking: Taking): Promise<string | undefined> {
+    for (let tries = range.last - range.first; tries >= 0; tries--) {
+      const number = this.#addresses.next(range);
+      if (number === undefined) break;
+      const address = toAddress(number);
+      if (await taking.take(this.#addresses, number, { address }, false)) return address;
+    }
+    return undefined;
+  }
+
+  async #chosen(service: Service, address: string, taking: Taking) {
+    const why = (text: string) =>
+      invalidValue(
+        service,
+        "spec.clusterIPs",
+        [address],
+        `failed to allocate IP ${address}: ${text}`,
+      );
+    if (!isIpv4(address)) {
+      throw invalidValue(
+        service,
+        "spec.clusterIPs[0]",
+        address,
+        "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",
+      );
+    }
+    const number = toNumber(address);
+    if (!this.#ranges.some((cidr) => includes(addressRange(cidr), number))) {
+      throw why(
+        `the provided IP (${address}) is not in the valid range. The range of valid IPs is ${this.#ranges.join(", ")}`,
+      );
+    }
+    const isFree = !this.#addresses.has(number);
+    if (!isFree || !(await taking.take(this.#addresses, number, { address }, true))) {
+      throw why("provided IP is already allocated");
+    }
+  }
+
+  async #nodePortsOf(service: Service, old: KubeObject | undefined, taking: Taking) {
+    const spec = service["spec"];
+    const had = new Set(nodePortsOf(old));
+    if (!wantsNodePorts(service)) {
+      // Ports chosen by hand are refused by validation; those left over from another type are dropped.
+      for (const port of spec.ports ?? []) if (had.has(port.nodePort)) delete port.nodePort;
+      delete spec.healthCheckNodePort;
+      return;
+    }
+    const used = new Map<number, string>();
+    for (const [i, port] of (spec.ports ?? []).entries()) {
+      const before = old?.spec?.ports?.find(
+        (one: any) =>
+          one.port === port.port && (one.protocol ?? "TCP") === (port.protocol ?? "TCP"),
+      );
+      if (!port.nodePort && before?.nodePort) port.nodePort = before.nodePort;
+      if (port.nodePort) await this.#chosenPort(service, i, { had, used, taking });
+      else port.nodePort = await this.#freePort(service, i, taking);
+      used.set(port.nodePort, port.protocol ?? "TCP");
+    }
+  }
+
+  async #chosenPort(
+    service: Service,
+    i: number,
+    { had, used, taking }: { had: Set<number>; used: Map<number, string>; taking: Taking },
+  ) {
+    const { nodePort, protocol = "TCP" } = service["spec"].ports[i];
+    const field = `spec.ports[${i}].nodePort`;
+    const { nodePorts } = this.#options;
+    if (!includes(nodePorts, nodePort)) {
+      const { first, last } = nodePorts;
+      throw invalidValue(
+        service,
+        field,
+        nodePort,
+        `provided port is not in the valid range. The range of valid ports is ${first}-${last}`,
+      );
+    }
+    // One number may serve two protocols of the same Service.
+    if (had.has(nodePort) || (used.has(nodePort) && used.get(nodePort) !== protocol)) return;
+    const isFree = !this.#ports.has(nodePort);
+    if (!isFree || !(await taking.take(this.#ports, nodePort, { port: nodePort }, true))) {
+      throw invalidValue(service, field, nodePort, "provided port is already allocated");
+    }
+  }
+
+  async #freePort(service: Service, i: number, taking: Taking): Promise<number> {
+    const { nodePorts } = this.#options;
+    for (let tries = nodePorts.last - nodePorts.first; tries >= 0; tries--) {
+      const port = this.#ports.next(nodePorts);
+      if (port === undefined) break;
+      if (await taking.take(this.#ports, port, { port }, false)) return port;
+    }
+    throw invalidValue(
+      service,
+      `spec.ports[${i}].nodePort`,
+      0,
+      "failed to allocate a nodePort: range is full",
+    );
+  }
+}
+
+export const serviceAllocator = (
+  parts: { store: Store; clock: Clock; random: Random },
+  options: ServiceAllocationOptions,
+): Allocator => new ServiceAllocator(parts, options);
