@@ -237,6 +237,7 @@ async function assemble(
     scope,
   });
   progress("store", settings.store ?? join(directory, "store"));
+  if (settings.store) progress("cluster", "further servers need this one's server-token");
   const network = await opening.network;
   await plane.listen([
     ...new Set(["127.0.0.1", ...(network ? [addresses.gateway] : []), ...listen]),
