@@ -15,6 +15,7 @@ export interface UpOptions {
   /** False with --no-node. */
   node?: boolean;
   listen?: string[];
+  authenticationConfig?: string;
 }
 
 /** A TCP port from the command line. */
@@ -77,6 +78,10 @@ export function upCommand(directory: string, start: (options: UpOptions) => Prom
     .option("--server-token-file <file>", "lets a further server in (default: DIR/server-token)")
     .option("--no-node", "API server and controllers only: no containers on this machine")
     .option("--listen <ip>", "answer on this address of the machine too; repeatable", parseAddress)
+    .option(
+      "--authentication-config <file>",
+      "let OpenID issuers name users, by an AuthenticationConfiguration (apiserver.config.k8s.io/v1)",
+    )
     .option("--detach", "return when the site is Ready and leave it running")
     .addHelpText(
       "after",

@@ -18,6 +18,7 @@ import { Auditor } from "../server/audit/auditor.ts";
 import type { AuditOptions } from "../server/audit/auditor.ts";
 import { openAuth } from "../server/auth/auth.ts";
 import type { Auth } from "../server/auth/auth.ts";
+import type { AuthenticationConfiguration } from "../server/auth/oidc/configuration.ts";
 import { bootstrapPolicy } from "../server/auth/bootstrap.ts";
 import type { Pki } from "../server/auth/pki.ts";
 import { bootstrap } from "../server/bootstrap.ts";
@@ -74,6 +75,7 @@ export interface ApiServerOptions {
   nodeConnector?: NodeConnector;
   /** Who signs service-account tokens; by default the Service `kubernetes`. */
   issuer?: string;
+  authentication?: AuthenticationConfiguration;
   /** Everybody may do everything. */
   allowAll?: boolean;
   /** Names of admission plugins that are left out. */
@@ -102,7 +104,16 @@ export async function openApiServer(options: ApiServerOptions): Promise<OpenApiS
   const { store, pki, serviceCidr, apiAddress, securePort, clock, random, log, scope } = options;
   const kinds = builtinKinds();
   const auth = await openAuth(
-    { store, pki, clock, random, clusterDomain, ...(options.issuer && { issuer: options.issuer }) },
+    {
+      store,
+      pki,
+      clock,
+      random,
+      clusterDomain,
+      log: log.with({ room: "auth" }),
+      ...(options.issuer && { issuer: options.issuer }),
+      ...(options.authentication && { authentication: options.authentication }),
+    },
     scope,
   );
   const plugs: Plugs = {

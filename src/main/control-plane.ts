@@ -10,6 +10,7 @@ import type { Random } from "../lib/random.ts";
 import type { Scope } from "../lib/scope.ts";
 import { startTypeChecking } from "../server/admission/policies/type-checking.ts";
 import { clusterKubeconfig } from "../server/auth/kubeconfig.ts";
+import type { AuthenticationConfiguration } from "../server/auth/oidc/configuration.ts";
 import { openPki } from "../server/auth/pki.ts";
 import type { Pki } from "../server/auth/pki.ts";
 import { listen } from "../server/http/listener.ts";
@@ -37,6 +38,7 @@ export interface ControlPlaneOptions {
   addresses: SiteAddresses;
   nodeConnector: NodeConnector;
   audit?: AuditFiles;
+  authentication?: AuthenticationConfiguration;
   /** `etcd://…` when the objects are there. */
   store?: string;
   /** Further addresses that its certificate names. */
@@ -105,6 +107,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
     apiAddress: addresses.apiServiceIp,
     securePort: port,
     nodeConnector: options.nodeConnector,
+    ...(options.authentication && { authentication: options.authentication }),
     ...(options.audit && { audit: openAudit(options.audit, { log, scope }) }),
     clock,
     random,

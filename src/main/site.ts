@@ -18,6 +18,7 @@ import {
   servicesResource,
   startServiceProxy,
 } from "../node/network/service-proxy.ts";
+import { authenticationIn } from "./authentication-file.ts";
 import { auditFilesOf } from "./audit-log.ts";
 import type { AuditFiles } from "./audit-log.ts";
 import { ensureApiServerObjects, ensureDnsObjects, ensureStorageClass } from "./cluster-objects.ts";
@@ -230,6 +231,9 @@ async function assemble(
     },
     ...(audit && { audit }),
     ...(settings.store && { store: settings.store }),
+    ...(options.authenticationConfig && {
+      authentication: authenticationIn(options.authenticationConfig),
+    }),
     listen,
     clock,
     random,

@@ -83,6 +83,10 @@ function detach(options: UpOptions): Promise<number> {
     ["--audit-log", options.auditLog && resolve(options.auditLog)],
     ["--audit-log-max-size", options.auditLogMaxSize],
     ["--audit-log-max-backups", options.auditLogMaxBackups],
+    [
+      "--authentication-config",
+      options.authenticationConfig && resolve(options.authenticationConfig),
+    ],
     ["--store", options.store],
     ["--server-token-file", options.serverTokenFile && resolve(options.serverTokenFile)],
     ...(options.listen ?? []).map((address) => ["--listen", address] as const),

@@ -21,6 +21,8 @@ export interface Credentials {
   headers: Record<string, string | undefined>;
   /** The client certificate, when one was shown. `authorized` is TLS's own verdict against the CA. */
   certificate?: { peer: PeerCertificate; authorized: boolean };
+  /** What is asked for, without its query. */
+  path?: string;
 }
 
 /** Finds out who asks, impersonation headers included; throws StatusError Unauthorized or Forbidden. */

@@ -1,6 +1,8 @@
 // What of the requests is written down: rules of audit.k8s.io/v1, of which the first that matches counts.
 // https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/
 import type { Attributes } from "../policy.ts";
+import { fields, flag, list, oneOf, text } from "../../lib/shape.ts";
+import type { Shape } from "../../lib/shape.ts";
 import type { User } from "../request.ts";
 
 export const levels = ["None", "Metadata", "Request", "RequestResponse"] as const;
@@ -87,39 +89,6 @@ export function decide(policy: AuditPolicy, user: User, asked: Attributes): Deci
     omitManagedFields: rule.omitManagedFields ?? policy.omitManagedFields ?? false,
   };
 }
-
-type Shape = (value: any, at: string) => string[];
-
-const text: Shape = (value, at) => (typeof value === "string" ? [] : [`${at}: must be a string`]);
-const flag: Shape = (value, at) =>
-  typeof value === "boolean" ? [] : [`${at}: must be true or false`];
-
-const oneOf =
-  (allowed: readonly string[]): Shape =>
-  (value, at) =>
-    allowed.includes(value) ? [] : [`${at}: must be one of ${allowed.join(", ")}`];
-
-const list =
-  (item: Shape): Shape =>
-  (value, at) =>
-    Array.isArray(value)
-      ? value.flatMap((one, i) => item(one, `${at}[${i}]`))
-      : [`${at}: must be a list`];
-
-const fields =
-  (known: Record<string, Shape>, required: string[] = []): Shape =>
-  (value, at) => {
-    if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      return [`${at || "the document"}: must be an object`];
-    }
-    const path = (field: string) => (at ? `${at}.${field}` : field);
-    return [
-      ...required.filter((field) => value[field] === undefined).map((f) => `${path(f)}: required`),
-      ...Object.keys(value).flatMap((field) =>
-        known[field] ? known[field](value[field], path(field)) : [`${path(field)}: unknown field`],
-      ),
-    ];
-  };
 
 const groupResources = fields({ group: text, resources: list(text), resourceNames: list(text) });
 

@@ -2,6 +2,7 @@
 // hands its parts to `createServer`.
 import type { KubeObject } from "../../kinds/object.ts";
 import type { Clock } from "../../lib/clock.ts";
+import type { Log } from "../../lib/log.ts";
 import { parseShared } from "../../lib/parse-shared.ts";
 import type { Random } from "../../lib/random.ts";
 import type { Scope } from "../../lib/scope.ts";
@@ -11,6 +12,7 @@ import { createAuthenticator } from "./authenticate.ts";
 import { bootstrapTokens } from "./bootstrap-tokens.ts";
 import { nodeAuthorizer } from "./node/node-authorizer.ts";
 import { NodeGraph } from "./node/node-graph.ts";
+import type { AuthenticationConfiguration } from "./oidc/configuration.ts";
 import type { Pki } from "./pki.ts";
 import { createAuthorizer } from "./rbac/authorizer.ts";
 import { rbacEscalation } from "./rbac/escalation.ts";
@@ -42,6 +44,25 @@ export interface AuthOptions {
   clusterDomain?: string;
   /** Of service-account tokens; by default the Service `kubernetes` of the domain. */
   issuer?: string;
+  /** Who else may name users, and who may stay unnamed. */
+  authentication?: AuthenticationConfiguration;
+  log: Log;
+}
+
+/** OpenID is loaded by a configuration that names an issuer. */
+async function openIssuers({ authentication, clock, log, issuer: own }: AuthOptions) {
+  const { jwt = [] } = authentication ?? {};
+  if (jwt.length === 0) return undefined;
+  if (jwt.some(({ issuer }) => issuer.url === own)) {
+    throw new Error(`jwt: ${own} is the issuer of this cluster's own tokens`);
+  }
+  const { openOidc } = await import("./oidc/oidc.ts");
+  return openOidc(jwt, { clock, log });
+}
+
+function anonymousRule({ anonymous }: AuthenticationConfiguration) {
+  const paths = anonymous?.conditions?.map(({ path }) => path);
+  return (path: string) => (anonymous?.enabled ?? true) && (paths?.includes(path) ?? true);
 }
 
 export async function openAuth(options: AuthOptions, scope: Scope): Promise<Auth> {
@@ -65,6 +86,7 @@ export async function openAuth(options: AuthOptions, scope: Scope): Promise<Auth
     createAuthorizer(index),
   );
   const bootstrap = bootstrapTokens(read, clock);
+  const ofIssuer = await openIssuers(options);
   const ofSecret = secretTokens(read, pki.serviceAccountKey);
   const bearers = {
     verify: async (token: string, audiences?: string[]) => {
@@ -72,6 +94,8 @@ export async function openAuth(options: AuthOptions, scope: Scope): Promise<Auth
       if (user) return { user, audiences: audiences ?? [] };
       const requested = await tokens.verify(token, audiences);
       if (requested) return requested;
+      const named = await ofIssuer?.(token);
+      if (named) return { user: named, audiences: audiences ?? [] };
       const account = await ofSecret(token);
       if (!account) return undefined;
       // Such a token is for the API server, whoever asks about it.
@@ -80,7 +104,13 @@ export async function openAuth(options: AuthOptions, scope: Scope): Promise<Auth
     },
   };
   return {
-    authenticate: createAuthenticator({ ca: pki.ca(), clock, tokens: bearers, authorize }),
+    authenticate: createAuthenticator({
+      ca: pki.ca(),
+      clock,
+      tokens: bearers,
+      authorize,
+      admitsAnonymous: anonymousRule(options.authentication ?? {}),
+    }),
     authorize,
     escalation: rbacEscalation(index, authorize),
     plug({ reviews, subresources, paths }) {

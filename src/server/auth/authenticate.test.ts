@@ -151,3 +151,16 @@ test("impersonation asks for each part and then becomes the other", async () => 
       'API group "" at the cluster scope',
   });
 });
+
+test("those who show nothing may be kept to some paths", async () => {
+  const { clock, pki, tokens } = await setUp();
+  const authenticate = createAuthenticator({
+    ca: pki.ca(),
+    clock,
+    tokens,
+    authorize: async () => ({ allowed: false, reason: "" }),
+    admitsAnonymous: (path) => path === "/livez",
+  });
+  assert.equal((await authenticate({ headers: {}, path: "/livez" })).name, "system:anonymous");
+  await assert.rejects(authenticate({ headers: {}, path: "/api" }), refused);
+});

@@ -18,6 +18,8 @@ export interface AuthenticatorOptions {
   clock: Clock;
   tokens: Pick<ServiceAccountTokens, "verify">;
   authorize: Authorize;
+  /** May those who show nothing ask for `path`? By default always. */
+  admitsAnonymous?: (path: string) => boolean;
 }
 
 const certificatesCachedMax = 1024;
@@ -51,7 +53,7 @@ function read(certificate: X509Certificate, caKey: KeyObject): Known {
 }
 
 export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
-  const { clock, tokens, authorize } = options;
+  const { clock, tokens, authorize, admitsAnonymous = () => true } = options;
   const known = new LimitedCache<Known>(certificatesCachedMax);
   const caKey = new X509Certificate(options.ca).publicKey;
 
@@ -62,14 +64,14 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     return found.notBeforeMs <= now && now <= found.notAfterMs ? found.user : undefined;
   }
 
-  async function identify({ headers, certificate }: Credentials): Promise<User> {
+  async function identify({ headers, certificate, path = "" }: Credentials): Promise<User> {
     const user = certificate && byCertificate(certificate.peer);
     if (user) return user;
     const { authorization } = headers;
     const token = bearer.exec(authorization ?? "")?.[1];
     const verified = token ? await tokens.verify(token) : undefined;
     if (verified) return verified.user;
-    if (certificate || authorization) throw unauthorized();
+    if (certificate || authorization || !admitsAnonymous(path)) throw unauthorized();
     return anonymous;
   }
 

@@ -133,6 +133,7 @@ export async function apiRequest(
   const passesOn = context.server.passesOn(path);
   const user = await context.authenticate({
     headers: incoming.headers,
+    path,
     ...(incoming.certificate && { certificate: incoming.certificate }),
   });
   return {

@@ -17,6 +17,8 @@ import type { EtcdEvent, EtcdKeyValue } from "./protocol.ts";
 const callTimeoutMs = 4000;
 /** How long all tries of a call together may take: above etcd's election of a new leader. */
 export const callPatienceMs = 12_000;
+/** Writes on their way at once; more would wait at etcd, where their time already runs. */
+const writesMax = 256;
 const retry = { firstMs: 20, maxMs: 1000 };
 /** Entries of a page may have 1.5 MiB each. */
 const messageBytesMax = 512 * 2 ** 20;
@@ -70,6 +72,8 @@ export class EtcdClient {
   readonly #members: Member[];
   readonly #clock: Clock;
   readonly #where: string;
+  readonly #waiting: (() => void)[] = [];
+  #writing = 0;
   #current = 0;
   #closed = false;
 
@@ -91,6 +95,18 @@ export class EtcdClient {
 
   /** `onDoubt` is told before a try that follows one whose end nobody knows. */
   async txn(request: object, onDoubt: () => void): Promise<Txn> {
+    if (this.#writing >= writesMax) await new Promise<void>((go) => this.#waiting.push(go));
+    else this.#writing += 1;
+    try {
+      return await this.#txn(request, onDoubt);
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#writing -= 1;
+    }
+  }
+
+  async #txn(request: object, onDoubt: () => void): Promise<Txn> {
     const { succeeded, header, responses } = await this.#call("Txn", request, onDoubt);
     const found = responses.find((one: any) => one.responseRange)?.responseRange.kvs[0];
     return { succeeded, revision: header.revision, found };
