@@ -1,4 +1,5 @@
 // The controllers of a site. One import and one line each.
+import { bootstrapSigner } from "./bootstrap-signer.ts";
 import { clusterRoleAggregation } from "./cluster-role-aggregation.ts";
 import { cronJob } from "./cron-job.ts";
 import { csrApproving } from "./csr-approving.ts";
@@ -40,6 +41,7 @@ export interface Authority extends Signing, TokenMaker {
 }
 
 export const controllers = (authority: Authority): Controller[] => [
+  bootstrapSigner,
   clusterRoleAggregation,
   cronJob,
   csrApproving(authority),
