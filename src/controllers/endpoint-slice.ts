@@ -4,6 +4,8 @@ import { resource } from "../client/client.ts";
 import type { Draft, KubeObject } from "../kinds/object.ts";
 import { jsonEqual } from "../lib/json.ts";
 import { isStatus } from "../lib/status-error.ts";
+import { withHints } from "./endpoint-slice/topology-hints.ts";
+import type { Hinted } from "./endpoint-slice/topology-hints.ts";
 import { expectationsOf } from "./expectations.ts";
 import { controllerReference } from "./pod-template.ts";
 import { hasFinished, isReady, isTerminating } from "./pod-state.ts";
@@ -58,7 +60,14 @@ export const portsOf = (service: KubeObject, pod: KubeObject): EndpointPort[] =>
       : [{ name, protocol, port: number, ...(appProtocol && { appProtocol }) }];
   });
 
-function endpointOf(pod: KubeObject, service: KubeObject, zone: string | undefined) {
+interface Endpoint extends Hinted {
+  addresses: string[];
+  conditions: { ready: boolean; serving: boolean; terminating: boolean };
+  hostname?: string;
+  targetRef: { kind: string; namespace: string | undefined; name: string; uid: string };
+}
+
+function endpointOf(pod: KubeObject, service: KubeObject, zone: string | undefined): Endpoint {
   const serving = isReady(pod);
   const terminating = isTerminating(pod);
   const all = service.spec.publishNotReadyAddresses === true;
@@ -75,9 +84,9 @@ function endpointOf(pod: KubeObject, service: KubeObject, zone: string | undefin
   };
 }
 
-export interface WantedSlice<Endpoint = ReturnType<typeof endpointOf>> {
+export interface WantedSlice<E = Endpoint> {
   ports: object[];
-  endpoints: Endpoint[];
+  endpoints: E[];
 }
 
 /** The slices that `service` should have, each within the limit. Pure. */
@@ -85,6 +94,7 @@ export function planSlices(
   service: KubeObject,
   members: KubeObject[],
   zoneOf: (node: string) => string | undefined,
+  nodesNow: () => KubeObject[] = () => [],
 ): WantedSlice[] {
   const groups = new Map<string, WantedSlice>();
   for (const pod of members) {
@@ -96,7 +106,8 @@ export function planSlices(
     groups.set(key, group);
   }
   return [...groups.values()].flatMap(({ ports, endpoints }) => {
-    const sorted = endpoints.sort((a, b) => (a.addresses[0]! < b.addresses[0]! ? -1 : 1));
+    const hinted = withHints(service, endpoints, nodesNow);
+    const sorted = hinted.sort((a, b) => (a.addresses[0]! < b.addresses[0]! ? -1 : 1));
     const slices: WantedSlice[] = [];
     for (let i = 0; i < sorted.length; i += endpointsMax) {
       slices.push({ ports, endpoints: sorted.slice(i, i + endpointsMax) });
@@ -199,7 +210,7 @@ async function reconcile(key: Key, context: ControllerContext) {
     .informer(endpointSlices)
     .byIndex("service", key)
     .filter(({ metadata }) => metadata.labels?.[managedBy] === manager);
-  const wanted = planSlices(service, members, zoneOf);
+  const wanted = planSlices(service, members, zoneOf, () => context.informer(nodes).list());
   // A Service without endpoints keeps an empty slice.
   const plan = planWrites(wanted, known, [{ ports: [], endpoints: [] }]);
   await write(service, plan, context);

@@ -77,6 +77,10 @@ async function startNetwork({ settings, addresses, plane, informers, log, scope 
     slices,
     pods: informers.get({ resource: resource("v1", "pods") }),
     nodeName: settings.name,
+    zone: () => {
+      const labels = informers.get({ resource: nodes }).get(settings.name)?.metadata.labels;
+      return labels?.["topology.kubernetes.io/zone"];
+    },
     clock,
     log: log.with({ room: "network" }),
     scope,

@@ -31,6 +31,8 @@ export interface ServiceProxyOptions extends RulesetOptions {
   slices: Informer;
   pods: Informer;
   nodeName: string;
+  /** The zone that this node is in now, if it says. */
+  zone: () => string | undefined;
   clock: Clock;
   log: Log;
   scope: Scope;
@@ -41,7 +43,7 @@ const serviceOf = (slice: KubeObject) =>
 
 /** Resolves once the first rules stand. */
 export async function startServiceProxy(options: ServiceProxyOptions): Promise<void> {
-  const { services, slices, pods, nodeName, clock, log, scope, table } = options;
+  const { services, slices, pods, nodeName, zone, clock, log, scope, table } = options;
   slices.addIndex("service", (slice) => [serviceOf(slice)]);
   let applied: { ruleset: ReturnType<typeof rulesetOf>; refused: string[] } | undefined;
   let pending: Cancel | undefined;
@@ -51,7 +53,7 @@ export async function startServiceProxy(options: ServiceProxyOptions): Promise<v
     const slicesOf = ({ metadata }: KubeObject) =>
       slices.byIndex("service", `${metadata.namespace}/${metadata.name}`);
     const rules = [
-      ...serviceRules(services.list(), slicesOf, nodeName),
+      ...serviceRules(services.list(), slicesOf, { node: nodeName, zone: zone() }),
       ...hostPortRules(pods.list(), nodeName),
     ];
     const next = { ruleset: rulesetOf(rules), refused: refusedElements(rules) };

@@ -3,6 +3,8 @@ import { test } from "node:test";
 import { changeCommands, emptyRuleset, refusedElements, rulesetOf } from "./ruleset.ts";
 import { hostPortRules, serviceRules } from "./service-rules.ts";
 
+const here = { node: "a", zone: "east" };
+
 const service = (spec: object, name = "web") =>
   ({
     apiVersion: "v1",
@@ -22,7 +24,7 @@ test("a ClusterIP leads to every ready endpoint", () => {
   const slices = [
     slice([ready("10.0.0.2"), { addresses: ["10.0.0.9"], conditions: { ready: false } }]),
   ];
-  const [rule] = serviceRules([service({})], () => slices, "a");
+  const [rule] = serviceRules([service({})], () => slices, here);
   assert.deepEqual(rule?.frontends, [{ address: "10.150.0.5", protocol: "tcp", port: 80 }]);
   assert.deepEqual(rule?.backends, [{ address: "10.0.0.2", port: 8080 }]);
 });
@@ -33,7 +35,7 @@ test("terminating endpoints serve only while no other is ready", () => {
     conditions: { ready: false, serving: true, terminating: true },
   };
   const backends = (endpoints: object[]) =>
-    serviceRules([service({})], () => [slice(endpoints)], "a")[0]!.backends.map((b) => b.address);
+    serviceRules([service({})], () => [slice(endpoints)], here)[0]!.backends.map((b) => b.address);
   assert.deepEqual(backends([leaving]), ["10.0.0.3"]);
   assert.deepEqual(backends([leaving, ready("10.0.0.2")]), ["10.0.0.2"]);
 });
@@ -44,7 +46,7 @@ test("a NodePort with local policy leads only to this node's endpoints", () => {
     ports: [{ protocol: "TCP", port: 80, nodePort: 30080 }],
   };
   const slices = [slice([ready("10.0.0.2", "a"), ready("10.0.0.3", "b")])];
-  const [inside, outside] = serviceRules([service(spec)], () => slices, "a");
+  const [inside, outside] = serviceRules([service(spec)], () => slices, here);
   assert.equal(inside!.backends.length, 2);
   assert.deepEqual(outside!.frontends, [{ protocol: "tcp", port: 30080 }]);
   assert.deepEqual(outside!.backends, [{ address: "10.0.0.2", port: 8080 }]);
@@ -53,14 +55,14 @@ test("a NodePort with local policy leads only to this node's endpoints", () => {
 test("headless and ExternalName Services need no rules", () => {
   const services = [service({ clusterIP: "None" }), service({ type: "ExternalName" }, "x")];
   assert.deepEqual(
-    serviceRules(services, () => [], "a"),
+    serviceRules(services, () => [], here),
     [],
   );
 });
 
 test("a change touches only what differs", () => {
   const state = (endpoints: object[]) => {
-    const rules = serviceRules([service({})], () => [slice(endpoints)], "a");
+    const rules = serviceRules([service({})], () => [slice(endpoints)], here);
     return { ruleset: rulesetOf(rules), refused: refusedElements(rules) };
   };
   const empty = { ruleset: emptyRuleset(), refused: [] };
@@ -93,4 +95,20 @@ test("a hostPort of this node leads to its pod", () => {
   assert.deepEqual(rest, []);
   assert.deepEqual(rule?.frontends, [{ protocol: "tcp", port: 8080 }]);
   assert.deepEqual(rule?.backends, [{ address: "10.0.0.7", port: 80 }]);
+});
+
+test("endpoints that are meant for here are taken, and all when none is", () => {
+  const hinted = (address: string, hints: object) => ({ ...ready(address), hints });
+  const zone = (name: string) => ({ forZones: [{ name }] });
+  const backends = (endpoints: object[], spec = {}) =>
+    serviceRules([service(spec)], () => [slice(endpoints)], here)[0]!.backends.map(
+      (b) => b.address,
+    );
+  const [east, west] = [hinted("10.0.0.2", zone("east")), hinted("10.0.0.3", zone("west"))];
+  assert.deepEqual(backends([east, west]), ["10.0.0.2"]);
+  assert.deepEqual(backends([west]), ["10.0.0.3"]);
+  assert.deepEqual(backends([east, west, ready("10.0.0.4")]).length, 3);
+  const own = hinted("10.0.0.5", { ...zone("west"), forNodes: [{ name: "a" }] });
+  const other = hinted("10.0.0.6", { ...zone("east"), forNodes: [{ name: "b" }] });
+  assert.deepEqual(backends([own, other]), ["10.0.0.5"]);
 });

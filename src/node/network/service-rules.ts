@@ -28,6 +28,26 @@ interface Endpoint {
   addresses: string[];
   nodeName?: string;
   conditions?: { ready?: boolean; serving?: boolean; terminating?: boolean };
+  hints?: { forZones?: { name: string }[]; forNodes?: { name: string }[] };
+}
+
+/** Where the rules are for. */
+export interface Here {
+  node: string;
+  zone?: string | undefined;
+}
+
+/**
+ * Endpoints that are meant for clients here (KEP-2433, KEP-3015): those for this node, or else for this zone.
+ * All, when one of them says nothing or none is for here.
+ */
+function near(endpoints: Endpoint[], { node, zone }: Here): Endpoint[] {
+  const meant = (kind: "forNodes" | "forZones", name: string | undefined) => {
+    if (name === undefined || endpoints.some(({ hints }) => !hints?.[kind]?.length)) return [];
+    return endpoints.filter(({ hints }) => hints![kind]!.some((one) => one.name === name));
+  };
+  const [forNode, forZone] = [meant("forNodes", node), meant("forZones", zone)];
+  return forNode.length > 0 ? forNode : forZone.length > 0 ? forZone : endpoints;
 }
 
 /** Ready endpoints; when there are none, those that still serve while they terminate (KEP-1669). */
@@ -39,7 +59,7 @@ function usable(endpoints: Endpoint[]): Endpoint[] {
   );
 }
 
-function backendsOf(port: any, slices: KubeObject[], localNode: string | undefined): Backend[] {
+function backendsOf(port: any, slices: KubeObject[], here: Here, isLocal: boolean): Backend[] {
   const found = new Map<string, Backend>();
   const candidates: { endpoint: Endpoint; port: number }[] = [];
   for (const slice of slices) {
@@ -51,11 +71,12 @@ function backendsOf(port: any, slices: KubeObject[], localNode: string | undefin
     for (const endpoint of slice["endpoints"] ?? [])
       candidates.push({ endpoint, port: match.port });
   }
-  const here = localNode
-    ? candidates.filter(({ endpoint }) => endpoint.nodeName === localNode)
+  const asked = isLocal
+    ? candidates.filter(({ endpoint }) => endpoint.nodeName === here.node)
     : candidates;
-  const chosen = new Set(usable(here.map(({ endpoint }) => endpoint)));
-  for (const candidate of here) {
+  const able = usable(asked.map(({ endpoint }) => endpoint));
+  const chosen = new Set(isLocal ? able : near(able, here));
+  for (const candidate of asked) {
     if (!chosen.has(candidate.endpoint)) continue;
     for (const address of candidate.endpoint.addresses) {
       found.set(`${address}:${candidate.port}`, { address, port: candidate.port });
@@ -71,7 +92,7 @@ function portRules(
   service: KubeObject,
   port: any,
   slices: KubeObject[],
-  node: string,
+  here: Here,
 ): ServicePort[] {
   const { metadata, spec } = service;
   const protocol = (port.protocol ?? "TCP").toLowerCase() as Frontend["protocol"];
@@ -90,8 +111,8 @@ function portRules(
     .filter(isAddress)
     .map((address: string) => ({ address, protocol, port: port.port }));
   if (port.nodePort) outside.push({ protocol, port: port.nodePort });
-  const all = backendsOf(port, slices, undefined);
-  const local = () => backendsOf(port, slices, node);
+  const all = backendsOf(port, slices, here, false);
+  const local = () => backendsOf(port, slices, here, true);
   return [
     {
       id,
@@ -112,14 +133,14 @@ function portRules(
 export function serviceRules(
   services: KubeObject[],
   slicesOf: (service: KubeObject) => KubeObject[],
-  nodeName: string,
+  here: Here,
 ): ServicePort[] {
   return services
     .filter((service) => service.spec.type !== "ExternalName" && service.spec.clusterIP !== "None")
     .flatMap((service) => {
       const slices = slicesOf(service);
       return (service.spec.ports ?? []).flatMap((port: any) =>
-        portRules(service, port, slices, nodeName),
+        portRules(service, port, slices, here),
       );
     })
     .sort((a, b) => (a.id < b.id ? -1 : 1));
