@@ -131,6 +131,14 @@ export class CelScope {
     return this;
   }
 
+  /** A variable of a type that `make` adds to the environment. */
+  declareOwn(name: string, make: (environment: Environment) => CelType) {
+    const type = make(this.#environment);
+    this.#environment.registerVariable(name, type.name);
+    this.#variables.set(name, type);
+    return this;
+  }
+
   /** `authorizer`; its value is made by `authorizerOf`. */
   declareAuthorizer() {
     this.#environment.registerVariable("authorizer", authorizerType);

@@ -2,7 +2,7 @@
 import type { Environment } from "@marcbachmann/cel-js";
 import { parseQuantity } from "../../../lib/quantity.ts";
 
-class Quantity {
+export class Quantity {
   readonly amount: number;
 
   constructor(amount: number) {

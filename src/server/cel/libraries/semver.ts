@@ -12,7 +12,7 @@ function normalized(text: string): string {
   return parts.join(".") + rest;
 }
 
-class Semver {
+export class Semver {
   readonly numbers: number[];
   readonly pre: string[];
 
