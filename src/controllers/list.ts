@@ -22,6 +22,8 @@ import { nodeLifecycle } from "./node-lifecycle.ts";
 import { persistentVolumeController } from "./persistent-volume.ts";
 import { podGarbageCollector } from "./pod-garbage-collector.ts";
 import { replicaSetController, replicationController } from "./replica-set.ts";
+import { resourceClaimTemplate } from "./resource-claim-template.ts";
+import { resourceClaim } from "./resource-claim.ts";
 import { resourceQuotaController } from "./resource-quota.ts";
 import { rootCaController } from "./root-ca.ts";
 import type { Controller } from "./runtime.ts";
@@ -65,6 +67,8 @@ export const controllers = (authority: Authority): Controller[] => [
   podGarbageCollector,
   replicaSetController,
   replicationController,
+  resourceClaim,
+  resourceClaimTemplate,
   resourceQuotaController(),
   rootCaController(authority.ca),
   serviceAccountController,
