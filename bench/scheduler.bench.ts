@@ -12,6 +12,7 @@ import { inputs } from "../src/scheduler/cache.ts";
 import { info, node, pod, snapshotOf } from "../src/scheduler/fixtures.ts";
 import { plan } from "../src/scheduler/plan.ts";
 import { startScheduler } from "../src/scheduler/scheduler.ts";
+import { loadDeviceSelector } from "../src/server/cel/device-selector.ts";
 import { openLmdbStore } from "../src/store/lmdb.ts";
 import { printRows, throughput, type Row } from "./row.ts";
 
@@ -55,7 +56,16 @@ async function bound({ nodes, pods }: Size): Promise<number> {
     const component = "default-scheduler";
     const event = eventRecorder({ client, clock, random, log, component });
     const started = performance.now();
-    await startScheduler({ client, clock, random, log, scope, informers: informer, event });
+    await startScheduler({
+      client,
+      clock,
+      random,
+      log,
+      scope,
+      informers: informer,
+      event,
+      loadSelector: loadDeviceSelector,
+    });
     let done = 0;
     await new Promise<void>((resolve) => {
       const count = () => ++done === pods && resolve();

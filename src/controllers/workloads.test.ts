@@ -8,6 +8,7 @@ import type { KubeObject } from "../kinds/object.ts";
 import { FakeClock } from "../lib/fake-clock.ts";
 import { node } from "../scheduler/fixtures.ts";
 import { startScheduler } from "../scheduler/scheduler.ts";
+import { loadDeviceSelector } from "../server/cel/device-selector.ts";
 import { cronJob } from "./cron-job.ts";
 import { daemonSet } from "./daemon-set.ts";
 import { job } from "./job.ts";
@@ -61,7 +62,12 @@ beforeEach(async () => {
   const { client, informer, scope } = cluster;
   const discover = () => Promise.resolve([]);
   await startControllers([statefulSet, daemonSet, job, cronJob], { ...cluster, discover });
-  await startScheduler({ ...cluster, informers: informer, event: () => {} });
+  await startScheduler({
+    ...cluster,
+    informers: informer,
+    event: () => {},
+    loadSelector: loadDeviceSelector,
+  });
   kubelet(cluster);
   // Time passes whenever there was time to do what was due.
   let running = true;

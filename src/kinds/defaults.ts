@@ -8,6 +8,7 @@ import { podDefaults, podSpecDefaults } from "./core/pod-defaults.ts";
 import type { Kind } from "./kind.ts";
 import * as networking from "./networking/defaults.ts";
 import { bindingDefaults } from "./rbac/defaults.ts";
+import { resourceClaimDefaults, resourceClaimTemplateDefaults } from "./resource/defaults.ts";
 
 /** By resource name: plural, a dot and the group unless core. */
 export const kindDefaults: Record<string, NonNullable<Kind["defaults"]>> = {
@@ -45,6 +46,8 @@ export const kindDefaults: Record<string, NonNullable<Kind["defaults"]>> = {
   "validatingadmissionpolicies.admissionregistration.k8s.io": admission.admissionPolicyDefaults,
   "validatingadmissionpolicybindings.admissionregistration.k8s.io":
     admission.admissionPolicyBindingDefaults,
+  "resourceclaims.resource.k8s.io": resourceClaimDefaults,
+  "resourceclaimtemplates.resource.k8s.io": resourceClaimTemplateDefaults,
   "storageclasses.storage.k8s.io": (object) => {
     object["reclaimPolicy"] ??= "Delete";
     object["volumeBindingMode"] ??= "Immediate";

@@ -37,6 +37,14 @@ export interface ObjectMeta {
   managedFields?: ManagedFieldsEntry[];
 }
 
+/** Nothing is written of what holds nothing, as upstream's encoders do. */
+export function dropEmpty(metadata: Partial<ObjectMeta>) {
+  for (const field of ["annotations", "finalizers", "labels", "ownerReferences"] as const) {
+    const value = metadata[field];
+    if (value && Object.keys(value).length === 0) delete metadata[field];
+  }
+}
+
 export interface KubeObject {
   apiVersion: string;
   kind: string;

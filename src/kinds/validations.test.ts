@@ -14,12 +14,42 @@ const workload = (spec: object) => ({
   kind: "Deployment",
   spec: { selector, template: template(), ...spec },
 });
+const exactly = { deviceClassName: "gpu", allocationMode: "ExactCount", count: 1 };
+const claim = (requests: object[], more: object = {}) => ({
+  spec: { devices: { requests, ...more } },
+});
 const port = { port: 80, protocol: "TCP" };
 
 /** Resource, object, and the errors it gets as `field: message` beginnings. */
 const cases: [group: string, version: string, plural: string, object: object, errors: string[]][] =
   [
     ["", "v1", "pods", pod({}), []],
+    ["resource.k8s.io", "v1", "resourceclaims", claim([{ name: "r", exactly }]), []],
+    [
+      "resource.k8s.io",
+      "v1",
+      "resourceclaims",
+      claim([
+        { name: "r", exactly: { ...exactly, count: 0 } },
+        { name: "r", exactly },
+        { name: "x" },
+      ]),
+      [
+        'spec.devices.requests[1].name: Duplicate value: "r"',
+        "spec.devices.requests[0].exactly.count: Invalid value: 0",
+        "spec.devices.requests[2]: Required value",
+      ],
+    ],
+    [
+      "resource.k8s.io",
+      "v1",
+      "resourceclaims",
+      claim([{ name: "r", exactly }], { constraints: [{ requests: ["z"] }] }),
+      [
+        'spec.devices.constraints[0].requests[0]: Invalid value: "z"',
+        "spec.devices.constraints[0]: Required value",
+      ],
+    ],
     ["", "v1", "pods", { spec: {} }, ["spec.containers: Required value"]],
     [
       "",

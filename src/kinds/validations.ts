@@ -11,6 +11,7 @@ import { invalidValue, required } from "./field-checks.ts";
 import { immutableErrors } from "./immutable.ts";
 import type { Change } from "./kind.ts";
 import { ipAddressErrors, serviceCidrErrors } from "./networking/validation.ts";
+import { resourceClaimErrors, resourceClaimTemplateErrors } from "./resource/validation.ts";
 import { metadataErrors } from "./validate-metadata.ts";
 
 type Validate = (change: Change) => FieldError[];
@@ -38,6 +39,8 @@ const validations: Record<string, Validate> = {
   "jobs.batch": jobErrors,
   "ipaddresses.networking.k8s.io": ipAddressErrors,
   "servicecidrs.networking.k8s.io": serviceCidrErrors,
+  "resourceclaims.resource.k8s.io": resourceClaimErrors,
+  "resourceclaimtemplates.resource.k8s.io": resourceClaimTemplateErrors,
   "clusterrolebindings.rbac.authorization.k8s.io": bindingErrors,
   "rolebindings.rbac.authorization.k8s.io": bindingErrors,
 };

@@ -44,6 +44,8 @@ export async function startControl(parts: ControlOptions) {
     log: log.with({ room: "scheduler" }),
     scope,
     informers: (wanted) => informers.get({ resource: wanted }),
+    loadSelector: async () =>
+      (await import("../server/cel/device-selector.ts")).loadDeviceSelector(),
     event: eventRecorder({
       client: schedulerClient,
       clock,

@@ -3,7 +3,10 @@
 import { resource, type Resource } from "../client/client.ts";
 import type { Informer } from "../client/informer.ts";
 import type { KubeObject } from "../kinds/object.ts";
+import { deviceClasses, resourceClaims, resourceSlices } from "./bind-devices.ts";
 import { persistentVolumeClaims, persistentVolumes } from "./claims.ts";
+import { Devices } from "./devices/devices.ts";
+import type { CompileSelector } from "./devices/devices.ts";
 import type { WakeEvent } from "./filter.ts";
 import { podInfo, type PodInfo } from "./pod-info.ts";
 import { isGated, type SchedulingQueue } from "./queue.ts";
@@ -17,6 +20,9 @@ export const inputs = {
   volumes: persistentVolumes,
   storageClasses: resource("storage.k8s.io/v1", "storageclasses"),
   budgets: resource("policy/v1", "poddisruptionbudgets"),
+  resourceClaims,
+  deviceClasses,
+  resourceSlices,
 };
 
 export type Informers = (resource: Resource) => Informer;
@@ -25,6 +31,7 @@ export interface CacheOptions {
   informers: Informers;
   queue: SchedulingQueue;
   schedulerName: string;
+  loadSelector: () => Promise<CompileSelector>;
   /** Something may be schedulable now. */
   onChange: () => void;
   /** A pod that has scheduling gates was seen. */
@@ -49,12 +56,20 @@ export class Cache {
       informers(inputs.volumes),
       informers(inputs.storageClasses),
     ];
-    this.snapshot = new Snapshot({
-      claim: (namespace, name) => claims.get(name, namespace),
-      volume: (name) => volumes.get(name),
-      volumes: () => volumes.list(),
-      storageClass: (name) => classes.get(name),
+    const devices = new Devices({
+      claims: informers(inputs.resourceClaims),
+      classes: informers(inputs.deviceClasses),
+      slices: informers(inputs.resourceSlices),
+      loadSelector: options.loadSelector,
+      onReady: () => this.#wake("device"),
     });
+    const lookup = {
+      claim: (namespace: string, name: string) => claims.get(name, namespace),
+      volume: (name: string) => volumes.get(name),
+      volumes: () => volumes.list(),
+      storageClass: (name: string) => classes.get(name),
+    };
+    this.snapshot = new Snapshot(lookup, devices);
   }
 
   async start() {
@@ -73,6 +88,12 @@ export class Cache {
     follow(inputs.claims, wake("volume"));
     follow(inputs.volumes, wake("volume"));
     follow(inputs.storageClasses, wake("volume"));
+    follow(inputs.resourceClaims, this.#resourceClaim, this.#resourceClaimGone);
+    follow(inputs.deviceClasses, wake("device"));
+    follow(inputs.resourceSlices, () => {
+      this.snapshot.devices!.slicesChanged();
+      this.#wake("device");
+    });
     follow(inputs.pods, this.#pod, this.#podGone);
   }
 
@@ -84,6 +105,16 @@ export class Cache {
     this.#options.queue.wake(event);
     this.#options.onChange();
   }
+
+  readonly #resourceClaim = (claim: KubeObject) => {
+    if (claim["status"]?.allocation) this.snapshot.devices!.forget(claim.metadata.uid);
+    this.#wake("device");
+  };
+
+  readonly #resourceClaimGone = ({ metadata }: KubeObject) => {
+    this.snapshot.devices!.forget(metadata.uid);
+    this.#wake("device");
+  };
 
   readonly #node = (node: KubeObject, previous?: KubeObject) => {
     if (previous && !nodeChanged(previous, node)) return;

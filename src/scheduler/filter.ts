@@ -15,7 +15,7 @@ export interface Verdict {
 export type Check = (node: NodeInfo) => Verdict | undefined;
 
 /** Kinds of change in the cluster that may make a pod fit where it did not. */
-export type WakeEvent = "node" | "pod-added" | "pod-removed" | "volume" | "namespace";
+export type WakeEvent = "node" | "pod-added" | "pod-removed" | "volume" | "namespace" | "device";
 
 export interface Filter {
   /** Upstream's name of the plugin. */

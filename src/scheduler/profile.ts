@@ -1,6 +1,7 @@
 // The default profile: which filters and scores judge a node, in upstream's order. Node name comes
 // first and the costly ones last, since the first refusal ends the judgement of a node.
 import type { Filter } from "./filter.ts";
+import { devices } from "./filters/devices.ts";
 import { interPodAffinity } from "./filters/inter-pod-affinity.ts";
 import { nodeAffinity } from "./filters/node-affinity.ts";
 import { nodeName } from "./filters/node-name.ts";
@@ -27,6 +28,7 @@ export const filters: readonly Filter[] = [
   nodePorts,
   resourcesFit,
   volumes,
+  devices,
   topologySpread,
   interPodAffinity,
 ];

@@ -4,6 +4,7 @@ import { startCluster, type Cluster } from "../../test/support/cluster.ts";
 import type { KubeObject } from "../kinds/object.ts";
 import { inputs } from "./cache.ts";
 import { node, pod, type NodeFixture, type PodFixture } from "./fixtures.ts";
+import { loadDeviceSelector } from "../server/cel/device-selector.ts";
 import { startScheduler } from "./scheduler.ts";
 
 let cluster: Cluster;
@@ -20,6 +21,7 @@ beforeEach(async () => {
     log,
     scope,
     informers: informer,
+    loadSelector: loadDeviceSelector,
     event: ({ metadata }, _type, reason, message) =>
       events.push(`${metadata.name} ${reason}: ${message}`),
   });

@@ -9,8 +9,10 @@ import type { Random } from "../lib/random.ts";
 import type { Scope } from "../lib/scope.ts";
 import { isStatus } from "../lib/status-error.ts";
 import { bind, evict, tellWaiting, type Waiting } from "./bind.ts";
+import { bindDevices, grantDevices, type Grant } from "./bind-devices.ts";
 import { Cache, inputs, type Informers } from "./cache.ts";
 import { bindClaims, waitingClaims } from "./claims.ts";
+import type { CompileSelector } from "./devices/devices.ts";
 import type { WakeEvent } from "./filter.ts";
 import { plan, type Plan } from "./plan.ts";
 import type { PodInfo } from "./pod-info.ts";
@@ -29,6 +31,8 @@ export interface SchedulerOptions {
   event: ControllerContext["event"];
   /** Pods with this `spec.schedulerName` are ours. */
   schedulerName?: string;
+  /** What judges devices by CEL; loaded by the first pod that claims some. */
+  loadSelector: () => Promise<CompileSelector>;
 }
 
 /** Writes under way at once; planning waits beyond that. */
@@ -61,6 +65,7 @@ class Scheduler {
       informers: options.informers,
       queue: this.#queue,
       schedulerName: options.schedulerName ?? "default-scheduler",
+      loadSelector: options.loadSelector,
       onChange,
       onGated: (info) => this.#gated(info),
     });
@@ -116,12 +121,14 @@ class Scheduler {
     const { snapshot, assumed } = this.#cache;
     const { info } = pod;
     const claims = info.pod.spec?.volumes ? waitingClaims(info, snapshot) : [];
+    const grant = this.#grant(info, node);
     snapshot.place(info, node);
     snapshot.clearNomination(info.uid);
     assumed.add(info.uid);
     this.#write(async () => {
       try {
         if (claims.length > 0) await bindClaims(claims, node, this.#claimOptions());
+        if (grant) await bindDevices(this.#options.client, info, grant);
         await bind(this.#options.client, info, node);
         this.#options.event(
           info.pod,
@@ -131,9 +138,16 @@ class Scheduler {
         );
         this.#queue.remove(info.uid);
       } catch (error) {
+        for (const uid of grant?.allocations.keys() ?? []) snapshot.devices!.forget(uid);
         this.#failed(pod, error);
       }
     });
+  }
+
+  #grant(info: PodInfo, node: string): Grant | undefined {
+    if (!info.pod.spec?.resourceClaims) return undefined;
+    const { snapshot } = this.#cache;
+    return grantDevices(info, snapshot.byName.get(node)!, snapshot.devices!);
   }
 
   #claimOptions() {

@@ -3,6 +3,7 @@
 // pod's arrival costs the size of that pod, whatever the size of the cluster.
 import type { KubeObject } from "../kinds/object.ts";
 import type { Labels } from "../lib/label-selector.ts";
+import type { Devices } from "./devices/devices.ts";
 import { NodeInfo } from "./node-info.ts";
 import type { PodInfo } from "./pod-info.ts";
 
@@ -42,9 +43,12 @@ export class Snapshot {
   /** How many nodes have a PreferNoSchedule taint. */
   softTainted = 0;
   readonly volumes: VolumeLookup;
+  /** Absent where no devices are claimed. */
+  readonly devices: Devices | undefined;
 
-  constructor(volumes: VolumeLookup = noVolumes) {
+  constructor(volumes: VolumeLookup = noVolumes, devices?: Devices) {
     this.volumes = volumes;
+    this.devices = devices;
   }
 
   setNode(node: KubeObject) {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { adminRequests } from "./admin-access.ts";
 import { test } from "node:test";
 import { builtinKinds } from "../../kinds/kinds.ts";
 import { FakeClock } from "../../lib/fake-clock.ts";
@@ -249,4 +250,12 @@ test("a pod's total counts its sidecars, its start and its own word", () => {
   assert.equal(Number(total({ initContainers: [sidecar] })).toFixed(3), "0.800");
   assert.equal(total({ initContainers: [sidecar, asks("1")] }), 1.5);
   assert.equal(total({ resources: { requests: { cpu: "2" } } }), "2");
+});
+
+test("admin access to devices needs the namespace's word", () => {
+  const spec = {
+    devices: { requests: [{ name: "r", exactly: { adminAccess: true } }, { name: "s" }] },
+  };
+  assert.deepEqual(adminRequests(spec, "spec"), ["spec.devices.requests[0].exactly.adminAccess"]);
+  assert.deepEqual(adminRequests({ devices: { requests: [{ exactly: {} }] } }, "spec"), []);
 });

@@ -6,6 +6,7 @@ import type { Log } from "../../lib/log.ts";
 import type { Random } from "../../lib/random.ts";
 import type { Store } from "../../store/store.ts";
 import type { Admission, Authorize } from "../policy.ts";
+import { adminAccess } from "./admin-access.ts";
 import { certificates } from "./certificates.ts";
 import { defaultIngressClass } from "./default-ingress-class.ts";
 import { defaultStorageClass } from "./default-storage-class.ts";
@@ -58,6 +59,7 @@ export function admissionPlugins(options: AdmissionOptions): Admission[] {
     ownerReferences(options),
     certificates(options.authorize),
     defaultIngressClass(reader),
+    adminAccess(reader),
     mutatingPolicies({ ...options, reader }),
     mutatingWebhooks({ ...options, reader }),
     checkExpressions,

@@ -2,6 +2,7 @@
 // have them (resource.k8s.io/v1, CELDeviceSelector).
 import { parseQuantity } from "../../lib/quantity.ts";
 import type { CelScope, Compiled } from "./compile.ts";
+import { loadCel } from "./load.ts";
 import { Quantity } from "./libraries/quantity.ts";
 import { Semver } from "./libraries/semver.ts";
 import type { CelType } from "./types.ts";
@@ -106,4 +107,10 @@ export class DeviceSelectors {
     const { program } = compiled;
     return (device) => program.evaluate({ device }) === true;
   }
+}
+
+/** Resolves once CEL is there, with `matcher`. */
+export async function loadDeviceSelector() {
+  const selectors = new DeviceSelectors(await loadCel());
+  return (expression: string) => selectors.matcher(expression);
 }

@@ -2,6 +2,7 @@
 import { timestamp } from "../../lib/clock.ts";
 import { rememberParsed } from "../../lib/parse-shared.ts";
 import { alreadyExists, badRequest, invalid, StatusError } from "../../lib/status-error.ts";
+import { dropEmpty } from "../../kinds/object.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { KeyExists } from "../../store/store.ts";
 import { admissionRequest, admit, mutate } from "../admit.ts";
@@ -57,6 +58,7 @@ function identify(call: Call, object: KubeObject) {
   delete (metadata as any).selfLink;
   metadata.uid = call.core.random.uuid();
   metadata.creationTimestamp = timestamp(call.core.clock.now());
+  dropEmpty(metadata);
   delete metadata.generation;
   if (hasSpec(object)) metadata.generation = 1;
 }

@@ -1,6 +1,7 @@
 // The one way in which a stored object changes: update, patch, apply, status, scale and the other
 // subresources differ only in how they compute the new object from the present one. A write that lost a
 // race is computed again from what won; a stated resourceVersion then conflicts by itself.
+import { dropEmpty } from "../../kinds/object.ts";
 import type { KubeObject, ObjectMeta } from "../../kinds/object.ts";
 import { jsonEqual } from "../../lib/json.ts";
 import { rememberParsed } from "../../lib/parse-shared.ts";
@@ -67,6 +68,7 @@ function carryIdentity(metadata: ObjectMeta, old: ObjectMeta) {
   metadata.creationTimestamp = old.creationTimestamp;
   metadata.resourceVersion = old.resourceVersion;
   delete (metadata as any).selfLink;
+  dropEmpty(metadata);
   for (const field of [
     "namespace",
     "generation",
