@@ -9,7 +9,8 @@ import { systemClock } from "../lib/clock.ts";
 import { silent } from "../lib/log.ts";
 import { systemCgroups } from "../node/cgroups.ts";
 import { graceSecondsOf } from "../node/grace.ts";
-import { removeServiceRules } from "../node/network/service-proxy.ts";
+import { removeRules } from "../node/network/nft-changes.ts";
+import { policyTableOf } from "../node/network/policy.ts";
 import { closeNetwork } from "../node/network/site-network.ts";
 import type { Runtime, RuntimePod } from "../node/runtime.ts";
 import { isRoot } from "./config.ts";
@@ -93,7 +94,9 @@ export async function down(options: DownOptions): Promise<number> {
   const pods = await stopWorkloads(directory, options.gracePeriod);
   if (pods > 0) console.log(`stopped ${pods} pod${pods === 1 ? "" : "s"}`);
   const { bridge, nftTable, cgroup } = addressesOf(settings.slot);
-  await removeServiceRules(nftTable).catch(() => {});
+  for (const table of [nftTable, policyTableOf(nftTable)]) {
+    await removeRules(table).catch(() => {});
+  }
   await closeNetwork(bridge).catch(() => {});
   await (await systemCgroups(cgroup)).removeRoot();
   unmountBelow(directory);

@@ -12,6 +12,8 @@ import { systemRandom } from "../lib/random.ts";
 import { Scope } from "../lib/scope.ts";
 import { StatusError } from "../lib/status-error.ts";
 import { startAgent } from "../node/agent.ts";
+import { startPolicies } from "../node/network/policy.ts";
+import type { PodGate } from "../node/network/policy.ts";
 import { startDnsServer } from "../node/network/dns-server.ts";
 import {
   endpointSlicesResource,
@@ -64,18 +66,27 @@ const clock = systemClock;
 const random = systemRandom;
 const nodes = resource("v1", "nodes");
 
-async function startNetwork({ settings, addresses, plane, informers, log, scope }: Parts) {
+/** Services, DNS and policies of the pod network; what it gives holds pods up until their policies stand. */
+async function startNetwork({
+  settings,
+  addresses,
+  plane,
+  informers,
+  log,
+  scope,
+}: Parts): Promise<PodGate> {
   const client = plane.client("system:kube-proxy");
   const services = informers.get({ resource: servicesResource });
   const slices = informers.get({ resource: endpointSlicesResource });
   const namespaces = informers.get({ resource: resource("v1", "namespaces") });
+  const pods = informers.get({ resource: resource("v1", "pods") });
   await ensureApiServerObjects(client, addresses, settings.port);
   await ensureStorageClass(client);
   const proxy = startServiceProxy({
     client,
     services,
     slices,
-    pods: informers.get({ resource: resource("v1", "pods") }),
+    pods,
     nodeName: settings.name,
     zone: () => {
       const labels = informers.get({ resource: nodes }).get(settings.name)?.metadata.labels;
@@ -97,11 +108,22 @@ async function startNetwork({ settings, addresses, plane, informers, log, scope 
     log: log.with({ room: "dns" }),
     scope,
   });
-  await ensureDnsObjects(client, addresses, port);
-  await proxy;
+  const policies = startPolicies({
+    policies: informers.get({ resource: resource("networking.k8s.io/v1", "networkpolicies") }),
+    pods,
+    namespaces,
+    nodeName: settings.name,
+    table: addresses.nftTable,
+    dns: { address: addresses.gateway, port },
+    clock,
+    log: log.with({ room: "policy" }),
+    scope,
+  });
+  const [gate] = await Promise.all([policies, proxy, ensureDnsObjects(client, addresses, port)]);
+  return gate;
 }
 
-async function startNode(parts: Parts, machine: Machine) {
+async function startNode(parts: Parts, machine: Machine, net: Promise<PodGate> | undefined) {
   const { directory, settings, addresses, plane, informers, log, scope } = parts;
   return startAgent({
     client: plane.client(`system:node:${settings.name}`),
@@ -119,6 +141,7 @@ async function startNode(parts: Parts, machine: Machine) {
     dnsServiceIp: addresses.dnsServiceIp,
     version: kubernetesVersion,
     cgroupRoot: addresses.cgroup,
+    ...(net && { gate: { admit: async (pod, ips) => (await net).admit(pod, ips) } }),
     ...(machine.shortcoming && { shortcoming: machine.shortcoming }),
   });
 }
@@ -258,15 +281,20 @@ async function assemble(
   const parts: Parts = { directory, options, settings, addresses, plane, informers, log, scope };
   const control = startControlOf(parts).then(() => progress("controllers", "and the scheduler"));
   const net = network
-    ? startNetwork(parts).then(() => progress("network", addresses.podCidr))
+    ? startNetwork(parts).then((gate) => {
+        progress("network", addresses.podCidr);
+        return gate;
+      })
     : undefined;
+  // Whoever waits for it below is told; until then a failure is nobody's.
+  net?.catch(() => {});
   const machine = await opening.machine;
   if (machine.runtime) {
     const { runtime } = machine;
     scope.defer(() => runtime.close());
     progress("containerd", runtime.version);
   }
-  if (isNode) agent = await startNode(parts, machine);
+  if (isNode) agent = await startNode(parts, machine, net);
   await Promise.all([control, net, untilReady(parts, machine)]);
   return {
     name: settings.name,

@@ -21,6 +21,7 @@ import type { AgentContext } from "./context.ts";
 import { localVolumesDirectory, directoriesIn } from "./directories.ts";
 import { startLogRotation } from "./log-rotation.ts";
 import { machineFacts } from "./machine.ts";
+import type { PodGate } from "./network/policy.ts";
 import { noMounts, systemMounts } from "./mounts.ts";
 import type { Mounts } from "./mounts.ts";
 import { registerNode } from "./node-registration.ts";
@@ -51,6 +52,8 @@ export interface AgentOptions {
   /** Of Kubernetes, `v1.36.0`. */
   version: string;
   cgroupRoot: string;
+  /** Absent where no policies are kept. */
+  gate?: PodGate | undefined;
   /** Why there is no runtime, in plain words. */
   shortcoming?: string;
   /** Default: the machine's own, and its cgroups, when there is a runtime and root. */
@@ -58,6 +61,8 @@ export interface AgentOptions {
 }
 
 export type Agent = NodeConnection;
+
+const openGate: PodGate = { admit: async () => {} };
 
 /** Every worker looks again this often, should a hint have been lost. */
 const relistMs = 10_000;
@@ -150,6 +155,7 @@ async function contextOf(options: AgentOptions, runtime: Runtime): Promise<Agent
   return {
     client,
     runtime,
+    gate: options.gate ?? openGate,
     objects,
     clock,
     log,

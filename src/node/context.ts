@@ -6,6 +6,7 @@ import type { Log } from "../lib/log.ts";
 import type { Cgroups } from "./cgroups.ts";
 import type { Directories } from "./directories.ts";
 import type { NodeFacts } from "./field-ref.ts";
+import type { PodGate } from "./network/policy.ts";
 import type { Mounts } from "./mounts.ts";
 import type { Objects } from "./objects.ts";
 import type { Runtime } from "./runtime.ts";
@@ -14,6 +15,8 @@ import type { DnsSettings } from "./sandbox-config.ts";
 export interface AgentContext {
   client: Client;
   runtime: Runtime;
+  /** Holds a pod up until its network policies stand. */
+  gate: PodGate;
   objects: Objects;
   clock: Clock;
   log: Log;

@@ -165,6 +165,7 @@ export class PodJobs {
     const { targetContainerName = "" } = container;
     const targetId = instances.newest.get(targetContainerName)?.id;
     try {
+      await this.#context.gate.admit(pod, sandbox.ips);
       await startContainer(this.#context, {
         pod,
         container,

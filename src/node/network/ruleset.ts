@@ -2,6 +2,7 @@
 // service port, so the cost of a connection does not grow with the number of Services; a chain picks its
 // endpoint by `numgen random`. A change is one transaction that touches only the chains that differ.
 import { createHash } from "node:crypto";
+import { mapChanges, sameRules, setChanges } from "./nft-changes.ts";
 import type { Frontend, ServicePort } from "./service-rules.ts";
 
 export interface RulesetOptions {
@@ -101,27 +102,6 @@ export function tableCommands({ table, podCidr, clusterCidr }: RulesetOptions): 
     `add rule ${t} refuse-out ip daddr . meta l4proto . th dport @refused reject`,
   ];
 }
-
-function mapChanges(name: string, now: Map<string, string>, was: Map<string, string>) {
-  const gone = [...was].filter(([key, chain]) => now.get(key) !== chain).map(([key]) => key);
-  const added = [...now].filter(([key, chain]) => was.get(key) !== chain);
-  return {
-    remove: gone.map((key) => `delete element ${name} { ${key} }`),
-    add: added.map(([key, chain]) => `add element ${name} { ${key} : goto ${chain} }`),
-  };
-}
-
-function setChanges(name: string, now: Iterable<string>, was: Iterable<string>) {
-  const after = new Set(now);
-  const before = new Set(was);
-  return [
-    ...[...before].filter((e) => !after.has(e)).map((e) => `delete element ${name} { ${e} }`),
-    ...[...after].filter((e) => !before.has(e)).map((e) => `add element ${name} { ${e} }`),
-  ];
-}
-
-const sameRules = (a: string[], b: string[] | undefined) =>
-  b !== undefined && a.length === b.length && a.every((rule, i) => rule === b[i]);
 
 /** Commands that lead from `was` to `now` within one transaction. Pure. */
 export function changeCommands(

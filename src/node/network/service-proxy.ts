@@ -97,8 +97,3 @@ export async function startServiceProxy(options: ServiceProxyOptions): Promise<v
     return running;
   });
 }
-
-/** Removes the site's table; connections through it end. */
-export async function removeServiceRules(table: string) {
-  await runCommand("nft", ["-f", "-"], `add table ip ${table}\ndelete table ip ${table}\n`);
-}
