@@ -150,6 +150,24 @@ test("a pod runs and is deleted", async () => {
   await eventually(() => runtime.sandboxes.size === 0);
 });
 
+test("a pod is given to the handler of its RuntimeClass, and waits while there is no such class", async () => {
+  await start();
+  await create("web", { runtimeClassName: "special" });
+  await eventually(async () =>
+    (await client.list(events)).items.some(({ message }: any) =>
+      /RuntimeClass.node.k8s.io "special" not found/.test(message),
+    ),
+  );
+  const metadata = { name: "special" };
+  const runtimeClass = { apiVersion: "node.k8s.io/v1", kind: "RuntimeClass", metadata };
+  await client.create(resource("node.k8s.io/v1", "runtimeclasses"), {
+    ...runtimeClass,
+    handler: "gvisor",
+  });
+  await until("web", isReady);
+  assert.deepEqual(runtime.handlers(), ["gvisor"]);
+});
+
 test("the node says what it is", async () => {
   await start();
   const node = await client.get({ ...nodes, name: "edge" });

@@ -18,6 +18,7 @@ const objects: Objects = {
   secret: (_namespace, name) =>
     name === "keys" ? object("Secret", name, { data: { token: "czNjcmV0" } }) : undefined,
   onChange: () => () => {},
+  runtimeClass: () => undefined,
   services: (namespace) =>
     namespace === "default"
       ? [

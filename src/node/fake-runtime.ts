@@ -50,6 +50,11 @@ export class FakeRuntime implements Runtime {
     this.#images = new Set(options.images ?? []);
   }
 
+  /** Of the sandboxes there are. */
+  handlers() {
+    return [...this.#sandboxConfigs.values()].map(({ handler }) => handler);
+  }
+
   async runSandbox(config: SandboxConfig) {
     const id = `sandbox-${++this.#ids}`;
     const { podUid, namespace, name, attempt, labels, annotations } = config;

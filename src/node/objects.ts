@@ -9,6 +9,7 @@ export type ObjectKind = "configmap" | "secret";
 export interface Objects {
   configMap(namespace: string, name: string): KubeObject | undefined;
   secret(namespace: string, name: string): KubeObject | undefined;
+  runtimeClass(name: string): KubeObject | undefined;
   /** Services of a namespace. */
   services(namespace: string): KubeObject[];
   /** Calls back with what changed. Returns its stop. */
@@ -19,7 +20,9 @@ export async function informerObjects(informers: Informers): Promise<Objects> {
   const configMaps = informers.get({ resource: resource("v1", "configmaps") });
   const secrets = informers.get({ resource: resource("v1", "secrets") });
   const services = informers.get({ resource: resource("v1", "services") });
-  await Promise.all([configMaps.synced(), secrets.synced(), services.synced()]);
+  const runtimeClasses = informers.get({ resource: resource("node.k8s.io/v1", "runtimeclasses") });
+  const all = [configMaps, secrets, services, runtimeClasses];
+  await Promise.all(all.map((informer) => informer.synced()));
   const tell = (
     informer: Informer,
     kind: ObjectKind,
@@ -32,6 +35,7 @@ export async function informerObjects(informers: Informers): Promise<Objects> {
   return {
     configMap: (namespace, name) => configMaps.get(name, namespace),
     secret: (namespace, name) => secrets.get(name, namespace),
+    runtimeClass: (name) => runtimeClasses.get(name),
     services: (namespace) => services.list(namespace),
     onChange(listener) {
       const stops = [tell(configMaps, "configmap", listener), tell(secrets, "secret", listener)];

@@ -105,6 +105,15 @@ export class PodJobs {
     }
   }
 
+  /** The runtime's name of the pod's RuntimeClass. Throws when there is no such class. */
+  #handler(): string {
+    const name: string | undefined = this.#worker.pod.spec.runtimeClassName;
+    if (!name) return "";
+    const found = this.#context.objects.runtimeClass(name);
+    if (found) return found["handler"];
+    throw new Error(`RuntimeClass.node.k8s.io "${name}" not found`);
+  }
+
   #config(attempt: number): SandboxConfig {
     const { dns, cgroupRoot, directories } = this.#context;
     const { pod } = this.#worker;
@@ -123,7 +132,7 @@ export class PodJobs {
         const message = "Pod sandbox changed, it will be killed and re-created.";
         event(pod, "Normal", "SandboxChanged", message);
       }
-      await runtime.runSandbox(this.#config(attempt));
+      await runtime.runSandbox({ ...this.#config(attempt), handler: this.#handler() });
       state.trouble.delete("");
     } catch (error) {
       const message = `Failed to create pod sandbox: ${messageOf(error)}`;
