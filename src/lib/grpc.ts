@@ -28,7 +28,7 @@ export interface GrpcTls {
   cert?: Buffer;
 }
 
-const conversion = {
+export const conversion = {
   longs: Number,
   enums: String,
   defaults: true,

@@ -3,6 +3,7 @@
 // already when it starts is adopted; what runs for pods that are no more is stopped.
 import { startLocalVolumes } from "./volumes/local-volumes.ts";
 import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { resource } from "../client/client.ts";
 import type { Client } from "../client/client.ts";
 import { eventRecorder } from "../client/events.ts";
@@ -18,6 +19,8 @@ import { noCgroups, systemCgroups } from "./cgroups.ts";
 import { isNew, refusalOf } from "./admit-pod.ts";
 import { nodeConnection, noConnection } from "./connection.ts";
 import type { AgentContext } from "./context.ts";
+import { openDevicePlugins } from "./devices/device-plugins.ts";
+import type { DevicePlugins } from "./devices/device-plugins.ts";
 import { localVolumesDirectory, directoriesIn } from "./directories.ts";
 import { startLogRotation } from "./log-rotation.ts";
 import { machineFacts } from "./machine.ts";
@@ -25,9 +28,11 @@ import type { PodGate } from "./network/policy.ts";
 import { noMounts, systemMounts } from "./mounts.ts";
 import type { Mounts } from "./mounts.ts";
 import { registerNode } from "./node-registration.ts";
+import type { NodeRegistration } from "./node-registration.ts";
 import { informerObjects } from "./objects.ts";
 import { stopOrphans } from "./orphans.ts";
 import type { Pod } from "./pod.ts";
+import type { Ending } from "./pod-state.ts";
 import { PodWorker } from "./pod-worker.ts";
 import type { Runtime } from "./runtime.ts";
 import { parseResolvConf } from "./sandbox-config.ts";
@@ -56,6 +61,8 @@ export interface AgentOptions {
   gate?: PodGate | undefined;
   /** Why there is no runtime, in plain words. */
   shortcoming?: string;
+  /** Where device plugins look for the kubelet, `/var/lib/kubelet`; absent: there are none. */
+  kubeletDirectory?: string;
   /** Default: the machine's own, and its cgroups, when there is a runtime and root. */
   mounts?: Mounts;
 }
@@ -93,8 +100,15 @@ class Workers {
     worker.wake();
   }
 
-  #admit({ pod, state }: PodWorker) {
-    const { facts, event } = this.#context;
+  /** Uids of the pods whose containers may run still. */
+  holders(): ReadonlySet<string> {
+    const all = [...this.byUid].filter(([, { state, pod }]) => !state.finished && !hasEnded(pod));
+    return new Set(all.map(([uid]) => uid));
+  }
+
+  #admit(worker: PodWorker) {
+    const { pod, state } = worker;
+    const { facts, devices } = this.#context;
     const others = [...this.byUid.values()]
       .filter(({ state: { ending, gone }, pod: one }) => !ending && !gone && !hasEnded(one))
       .map((one) => one.pod);
@@ -104,9 +118,20 @@ class Workers {
       labels: node && (node.metadata.labels ?? {}),
       allocatable: node?.status?.allocatable ?? facts.allocatable,
     });
-    if (!refusal) return;
+    if (refusal) return this.#refuse(worker, refusal);
+    if (!devices?.isAskedBy(pod)) return;
+    state.admitting = true;
+    void devices.admit(pod).then((late) => {
+      state.admitting = false;
+      if (late) this.#refuse(worker, late);
+      worker.wake();
+    });
+  }
+
+  #refuse({ pod, state }: PodWorker, refusal: Ending) {
     state.ending = refusal;
-    event(pod, "Warning", refusal.reason, refusal.message.replace("Pod was rejected: ", ""));
+    const message = refusal.message.replace("Pod was rejected: ", "");
+    this.#context.event(pod, "Warning", refusal.reason, message);
   }
 
   deleted(object: KubeObject) {
@@ -131,7 +156,12 @@ class Workers {
   }
 }
 
-async function contextOf(options: AgentOptions, runtime: Runtime): Promise<AgentContext> {
+interface Parts {
+  runtime: Runtime;
+  devices: DevicePlugins | undefined;
+}
+
+async function contextOf(options: AgentOptions, parts: Parts): Promise<AgentContext> {
   const { client, informers, clock, random, log, scope, nodeName, address, directory } = options;
   const directories = directoriesIn(directory);
   const isRoot = process.getuid?.() === 0;
@@ -153,8 +183,8 @@ async function contextOf(options: AgentOptions, runtime: Runtime): Promise<Agent
     host: nodeName,
   });
   return {
+    ...parts,
     client,
-    runtime,
     gate: options.gate ?? openGate,
     objects,
     clock,
@@ -205,7 +235,8 @@ function follow(context: AgentContext, { informer, nodes }: Followed, scope: Sco
   return workers;
 }
 
-async function startPods(options: AgentOptions, runtime: Runtime): Promise<Agent> {
+async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
+  const { runtime, devices } = parts;
   const { informers, nodeName, scope, log } = options;
   const informer = informers.get({
     resource: resource("v1", "pods"),
@@ -216,12 +247,13 @@ async function startPods(options: AgentOptions, runtime: Runtime): Promise<Agent
     fieldSelector: `metadata.name=${nodeName}`,
   });
   const [context, running] = await Promise.all([
-    contextOf(options, runtime),
+    contextOf(options, parts),
     runtime.pods(),
     informer.synced(),
     nodes.synced(),
   ]);
   const workers = follow(context, { informer, nodes }, scope);
+  if (devices) devices.holders = () => workers.holders();
   void stopOrphans(context, running, (uid) => workers.byUid.has(uid)).catch((error) =>
     log.warn("what was left of other pods was not removed", { error: String(error) }),
   );
@@ -234,15 +266,41 @@ async function startPods(options: AgentOptions, runtime: Runtime): Promise<Agent
   });
 }
 
+async function openDevices(
+  { kubeletDirectory, directory, clock, log, scope }: AgentOptions,
+  node: () => NodeRegistration | undefined,
+): Promise<DevicePlugins | undefined> {
+  if (!kubeletDirectory) return undefined;
+  const onChange = () => {
+    const refreshed = node()?.refresh();
+    refreshed?.catch((error) => log.warn("devices are not told of", { error: String(error) }));
+  };
+  return openDevicePlugins({
+    socketDirectory: join(kubeletDirectory, "device-plugins"),
+    checkpointPath: join(directory, "devices.json"),
+    onChange,
+    clock,
+    log,
+    scope,
+  });
+}
+
 /** Resolves once the node is registered and its pods are followed. Stops with the scope; containers go on. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { runtime, directory, shortcoming } = options;
   await mkdir(directory, { recursive: true });
   const why = shortcoming ?? (runtime ? "" : "no container runtime is there");
   const facts = await factsOf(options);
+  let node: NodeRegistration | undefined;
+  const devices = runtime && (await openDevices(options, () => node));
   const [agent] = await Promise.all([
-    runtime ? startPods(options, runtime) : noConnection(options.nodeName, why),
-    registerNode({ ...options, facts, shortcoming: () => (runtime ? "" : why) }),
+    runtime ? startPods(options, { runtime, devices }) : noConnection(options.nodeName, why),
+    registerNode({
+      ...options,
+      facts,
+      shortcoming: () => (runtime ? "" : why),
+      ...(devices && { devices: () => devices.amounts() }),
+    }).then((registered) => (node = registered)),
   ]);
   return agent;
 }

@@ -29,6 +29,8 @@ export interface NodeOptions {
   address: string;
   podCidr: string;
   facts: MachineFacts;
+  /** What plugins add to what the machine has. */
+  devices?: () => Pick<MachineFacts, "capacity" | "allocatable">;
   /** Why no containers run here; "" when they do. */
   shortcoming: () => string;
 }
@@ -112,10 +114,11 @@ async function ensureNode(options: NodeOptions): Promise<KubeObject> {
 }
 
 function statusOf(options: NodeOptions, found: Pressure) {
-  const { facts, address, nodeName } = options;
+  const { facts, address, nodeName, devices } = options;
+  const brought = devices?.();
   return {
-    capacity: facts.capacity,
-    allocatable: facts.allocatable,
+    capacity: { ...facts.capacity, ...brought?.capacity },
+    allocatable: { ...facts.allocatable, ...brought?.allocatable },
     nodeInfo: facts.nodeInfo,
     addresses: [
       { type: "InternalIP", address },

@@ -230,9 +230,11 @@ export class PodJobs {
   }
 
   async #finish() {
-    const { client, runtime, directories, cgroups } = this.#context;
+    const { client, runtime, directories, cgroups, devices } = this.#context;
     const worker = this.#worker;
     const { uid, namespace, name } = worker.pod.metadata;
+    // Before the pod goes: whoever takes its place may need them.
+    await devices?.release(uid);
     await worker.writeStatus();
     if (!worker.state.gone) {
       const options = { gracePeriodSeconds: 0, preconditions: { uid } };

@@ -47,6 +47,8 @@ export interface PodState {
   messages: Map<string, string>;
   sandboxConfig: SandboxConfig | undefined;
   ending: Ending | undefined;
+  /** Nothing begins until the node has decided. */
+  admitting: boolean;
   /** The API has the pod no longer. */
   gone: boolean;
   /** All of it is stopped and removed. */
@@ -63,6 +65,7 @@ export const newPodState = (): PodState => ({
   messages: new Map(),
   sandboxConfig: undefined,
   ending: undefined,
+  admitting: false,
   gone: false,
   finished: false,
 });

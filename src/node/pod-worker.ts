@@ -82,6 +82,7 @@ export class PodWorker {
 
   wake() {
     this.#dirty = true;
+    if (this.state.admitting) return;
     this.#looking ??= this.#look().finally(() => (this.#looking = undefined));
   }
 

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { containerConfig, terminationPathIn } from "./container-config.ts";
 import type { AgentContext } from "./context.ts";
+import { withGrants } from "./devices/grant.ts";
 import { podDirectory } from "./directories.ts";
 import { ConfigError, environment } from "./environment.ts";
 import { runHandler } from "./handlers.ts";
@@ -48,7 +49,7 @@ async function failingAs<T>(reason: string, work: () => Promise<T>): Promise<T> 
 
 async function configOf(context: AgentContext, input: StartInput) {
   const { pod, container, attempt, sandbox, imageId, volumes, targetId } = input;
-  const { objects, facts, runtime, directories, memoryBytes, dns } = context;
+  const { objects, facts, runtime, directories, memoryBytes, dns, devices } = context;
   const podIps = sandbox.ips.length > 0 ? sandbox.ips : facts.hostIps;
   const directory = podDirectory(directories, pod.metadata.uid);
   const hostsPath = join(directory, "etc-hosts");
@@ -60,7 +61,7 @@ async function configOf(context: AgentContext, input: StartInput) {
     writeHostsFile(hostsPath, { pod, podIps, clusterDomain: dns.clusterDomain }),
     makeTerminationFile(terminationPath),
   ]);
-  return containerConfig({
+  const config = await containerConfig({
     pod,
     container,
     attempt,
@@ -73,6 +74,11 @@ async function configOf(context: AgentContext, input: StartInput) {
     terminationPath,
     targetId,
   });
+  const granted = (await devices?.starting(pod, container)) ?? [];
+  return withGrants(
+    config,
+    granted.map(({ grant }) => grant),
+  );
 }
 
 async function postStart(context: AgentContext, input: StartInput, containerId: string) {

@@ -1,0 +1,197 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, test } from "node:test";
+import { startCluster } from "../../../test/support/cluster.ts";
+import type { Cluster } from "../../../test/support/cluster.ts";
+import { resource } from "../../client/client.ts";
+import { Informers } from "../../client/informers.ts";
+import { systemClock as clock } from "../../lib/clock.ts";
+import { GrpcConnection } from "../../lib/grpc.ts";
+import { silent } from "../../lib/log.ts";
+import { systemRandom } from "../../lib/random.ts";
+import { Scope } from "../../lib/scope.ts";
+import { startAgent } from "../agent.ts";
+import { FakeRuntime } from "../fake-runtime.ts";
+import { noMounts } from "../mounts.ts";
+import { FakeDevicePlugin } from "./fake-device-plugin.ts";
+import type { FakePluginOptions } from "./fake-device-plugin.ts";
+import { registration } from "./protocols.ts";
+
+const pods = { ...resource("v1", "pods"), namespace: "default" };
+const nodes = resource("v1", "nodes");
+const gpu = "example.com/gpu";
+
+let cluster: Cluster;
+let directory: string;
+let runtime: FakeRuntime;
+let node: Scope;
+let plugins: FakeDevicePlugin[];
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "dp-"));
+  cluster = startCluster();
+  runtime = new FakeRuntime({ clock });
+  plugins = [];
+  await start();
+});
+afterEach(async () => {
+  for (const plugin of plugins) plugin.stop();
+  await node.close();
+  await cluster.scope.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function start() {
+  node = new Scope();
+  const { client } = cluster;
+  await startAgent({
+    client,
+    informers: new Informers({ client, clock, log: silent, scope: node }),
+    runtime,
+    nodeName: "edge",
+    directory,
+    kubeletDirectory: join(directory, "kubelet"),
+    clock,
+    random: systemRandom,
+    log: silent,
+    scope: node,
+    podCidr: "10.85.0.0/24",
+    address: "10.85.0.1",
+    clusterDomain: "cluster.local",
+    dnsServiceIp: "10.96.0.10",
+    version: "v1.36.0",
+    cgroupRoot: "",
+    mounts: noMounts,
+  });
+}
+
+async function plug(
+  devices: FakePluginOptions["devices"],
+  more: Partial<FakePluginOptions> = {},
+): Promise<FakeDevicePlugin> {
+  const socketDirectory = join(directory, "kubelet/device-plugins");
+  const plugin = new FakeDevicePlugin({ socketDirectory, resource: gpu, devices, ...more });
+  plugins.push(plugin);
+  await plugin.start();
+  return plugin;
+}
+
+const untilNode = (capacity: string, allocatable: string) =>
+  cluster.until(nodes, ([one]) => {
+    const { status } = one ?? {};
+    return status?.capacity?.[gpu] === capacity && status.allocatable[gpu] === allocatable;
+  });
+const asking = (count: number, name = "main") => ({
+  name,
+  image: "app",
+  resources: { limits: { [gpu]: String(count) }, requests: { [gpu]: String(count) } },
+});
+const run = (name: string, count: number, spec: object = {}) =>
+  cluster.client.create(pods, {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name },
+    spec: { nodeName: "edge", containers: [asking(count)], ...spec },
+  });
+const untilPod = (name: string, phase: string) =>
+  cluster.until(pods, (all) =>
+    all.find(({ metadata, status }) => metadata.name === name && status?.phase === phase),
+  );
+const configOf = (podName: string) => {
+  const sandbox = [...runtime.sandboxes.values()].find(({ name }) => name === podName)!;
+  const of = [...runtime.containers.values()].filter(({ sandboxId }) => sandboxId === sandbox.id);
+  return runtime.configs.get(of.at(-1)!.id)!;
+};
+
+test("a plugin's devices are the node's, and a container gets what the plugin says", async () => {
+  const plugin = await plug({ a: "Healthy", b: "Healthy", c: "Unhealthy" });
+  await untilNode("3", "2");
+  await run("train", 2);
+  await untilPod("train", "Running");
+  const { env, mounts, devices, annotations } = configOf("train");
+  assert.ok(env.some(({ name, value }) => name === "DEVICES" && value === "a,b"));
+  assert.equal(annotations["example.com/devices"], "a,b");
+  assert.deepEqual(
+    devices.map((one) => one.containerPath),
+    ["/dev/a", "/dev/b"],
+  );
+  const driver = mounts.find((one) => one.containerPath === "/lib/driver");
+  assert.deepEqual([driver?.hostPath, driver?.readOnly], ["/opt/driver", true]);
+  plugin.set("b", "Unhealthy");
+  await untilNode("3", "1");
+});
+
+test("no device is given twice, and the next pod gets what the last gave back", async () => {
+  const plugin = await plug({ a: "Healthy", b: "Healthy" });
+  await untilNode("2", "2");
+  await run("one", 1);
+  await untilPod("one", "Running");
+  await run("two", 1);
+  await untilPod("two", "Running");
+  assert.deepEqual(plugin.calls, ["allocate a", "allocate b"]);
+  await cluster.client.delete({ ...pods, name: "one" });
+  await cluster.until(pods, (all) => all.every(({ metadata }) => metadata.name !== "one"));
+  await run("three", 1);
+  await untilPod("three", "Running");
+  assert.equal(plugin.calls.at(-1), "allocate a");
+});
+
+test("a plugin chooses, and is told before a container starts", async () => {
+  const options = { get_preferred_allocation_available: true, pre_start_required: true };
+  const plugin = await plug({ a: "Healthy", b: "Healthy", c: "Healthy" }, { options });
+  await untilNode("3", "3");
+  const initContainers = [asking(1, "init")];
+  await run("train", 2, { initContainers });
+  await cluster.until(pods, ([one]) => one?.status?.initContainerStatuses?.[0]?.state.running);
+  assert.deepEqual(plugin.calls, [
+    "prefer 1 of a,b,c",
+    "allocate c",
+    "prefer 2 of c,a,b",
+    "allocate c,a",
+    "prestart c",
+  ]);
+});
+
+test("a pod whose devices are refused fails and says why", async () => {
+  await plug({ a: "Healthy" }, { refuse: "the device is on fire" });
+  await untilNode("1", "1");
+  await run("train", 1);
+  const { status } = await untilPod("train", "Failed");
+  assert.equal(status.reason, "UnexpectedAdmissionError");
+  assert.match(status.message, /Allocate failed due to .*the device is on fire/);
+});
+
+test("what was given out is known after a restart, before the plugin comes back", async () => {
+  const plugin = await plug({ a: "Healthy", b: "Healthy" });
+  await untilNode("2", "2");
+  await run("train", 1);
+  await untilPod("train", "Running");
+  plugin.stop();
+  await untilNode("2", "0");
+  await node.close();
+  await start();
+  await untilNode("0", "0");
+  const back = await plug({ a: "Healthy", b: "Healthy" });
+  await untilNode("2", "2");
+  await run("more", 1);
+  await untilPod("more", "Running");
+  assert.deepEqual(back.calls, ["allocate b"]);
+});
+
+test("a registration that cannot be is refused", async () => {
+  const path = join(directory, "kubelet/device-plugins/kubelet.sock");
+  const connection = new GrpcConnection(`unix://${path}`);
+  const names = { Register: ["RegisterRequest", "Empty"] as [string, string] };
+  const service = connection.service(registration.path, registration.types, names);
+  const asked = { version: "v1beta1", endpoint: "x.sock", resource_name: gpu };
+  for (const [wrong, why] of [
+    [{ version: "v1" }, /API version "v1" is not supported/],
+    [{ resource_name: "cpu" }, /ResourceName "cpu" is invalid/],
+    [{ endpoint: "../x.sock" }, /endpoint .* is invalid/],
+  ] as const) {
+    await assert.rejects(service.call("Register", { ...asked, ...wrong }), why);
+  }
+  connection.close();
+});

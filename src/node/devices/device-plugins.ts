@@ -1,0 +1,242 @@
+// Devices for pods, by the kubelet's device plugin API: plugins register on a socket in a well-known folder, tell
+// which devices there are, and say what a container needs to use one.
+// https://kubernetes.io/docs/concepts/extend-kubernetes/compute-storage-net/device-plugins/
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import type { Cancel, Clock } from "../../lib/clock.ts";
+import { grpcError, listenGrpc } from "../../lib/grpc-server.ts";
+import type { Log } from "../../lib/log.ts";
+import { amountOf } from "../../lib/pod-requests.ts";
+import type { Scope } from "../../lib/scope.ts";
+import type { Container, Pod } from "../pod.ts";
+import type { Ending } from "../pod-state.ts";
+import { DevicePlugin } from "./device-plugin.ts";
+import type { PluginOptions } from "./device-plugin.ts";
+import { DeviceLedger } from "./ledger.ts";
+import type { Allocation, Checkpoint } from "./ledger.ts";
+import { registration } from "./protocols.ts";
+
+/** A plugin that does not come back within this has taken its devices along. */
+const forgetMs = 300_000;
+const version = "v1beta1";
+const extendedName = /^[a-z0-9.-]+\/[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$/;
+
+export interface DevicePluginsOptions {
+  /** `/var/lib/kubelet/device-plugins`: where plugins look for `kubelet.sock`. */
+  socketDirectory: string;
+  /** Where what was given out is kept. */
+  checkpointPath: string;
+  /** The node has more or fewer devices. */
+  onChange: () => void;
+  clock: Clock;
+  log: Log;
+  scope: Scope;
+}
+
+interface Registering {
+  version: string;
+  endpoint: string;
+  resource_name: string;
+  options: PluginOptions | null;
+}
+
+function refuseWrong({ version: asked, endpoint, resource_name: name }: Registering) {
+  if (asked !== version) {
+    const text = `requested API version ${JSON.stringify(asked)} is not supported by kubelet. Supported version is ${JSON.stringify(version)}`;
+    throw grpcError("INVALID_ARGUMENT", text);
+  }
+  const isReserved = name.startsWith("kubernetes.io/") || name.startsWith("requests.");
+  if (isReserved || !extendedName.test(name)) {
+    throw grpcError("INVALID_ARGUMENT", `the ResourceName ${JSON.stringify(name)} is invalid`);
+  }
+  if (endpoint !== basename(endpoint) || endpoint === "") {
+    throw grpcError("INVALID_ARGUMENT", `the endpoint ${JSON.stringify(endpoint)} is invalid`);
+  }
+}
+
+const rejected = (error: unknown): Ending => ({
+  reason: "UnexpectedAdmissionError",
+  message: `Pod was rejected: Allocate failed due to ${(error as Error).message}, which is unexpected`,
+});
+
+async function readCheckpoint(path: string): Promise<Checkpoint | undefined> {
+  const text = await readFile(path, "utf8").catch(() => undefined);
+  return text === undefined ? undefined : JSON.parse(text);
+}
+
+export class DevicePlugins {
+  readonly ledger: DeviceLedger;
+  /** Uids of the pods that hold what they got; nothing is taken from anybody until it is set. */
+  holders: (() => ReadonlySet<string>) | undefined;
+  readonly #options: DevicePluginsOptions;
+  readonly #plugins = new Map<string, DevicePlugin>();
+  readonly #forgetting = new Map<string, Cancel>();
+  /** One pod is served after the other, so that two never choose the same device. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: DevicePluginsOptions, checkpoint?: Checkpoint) {
+    this.#options = options;
+    this.ledger = new DeviceLedger(checkpoint);
+  }
+
+  amounts() {
+    return this.ledger.amounts();
+  }
+
+  /** What a pod asks for that a plugin brings, by container. */
+  wants({ resources }: Container): [resource: string, count: number][] {
+    const asked = { ...resources?.requests, ...resources?.limits };
+    return Object.entries(asked)
+      .filter(([name]) => this.ledger.devices.has(name))
+      .map(([name, quantity]) => [name, amountOf(name, quantity)] as [string, number])
+      .filter(([, count]) => count > 0);
+  }
+
+  isAskedBy = ({ spec }: Pod) =>
+    [...(spec.initContainers ?? []), ...spec.containers].some((one) => this.wants(one).length > 0);
+
+  /** Gives a new pod its devices, or says why it cannot have them. */
+  admit(pod: Pod): Promise<Ending | undefined> {
+    const served = this.#turn.then(() => this.#serve(pod));
+    this.#turn = served;
+    return served;
+  }
+
+  async #serve(pod: Pod): Promise<Ending | undefined> {
+    const { spec, metadata } = pod;
+    try {
+      if (this.holders) this.ledger.keep(this.holders());
+      for (const container of [...(spec.initContainers ?? []), ...spec.containers]) {
+        for (const [resource, count] of this.wants(container)) {
+          await this.#allocate(pod, container.name, resource, count);
+        }
+      }
+      await this.#save();
+      return undefined;
+    } catch (error) {
+      this.ledger.forget(metadata.uid);
+      return rejected(error);
+    }
+  }
+
+  async #allocate(pod: Pod, container: string, resource: string, count: number) {
+    const podUid = pod.metadata.uid;
+    const known = this.ledger.of(podUid, container).some((one) => one.resource === resource);
+    if (known) return;
+    const { ids, must } = this.ledger.available(pod, resource, count);
+    const plugin = this.#plugins.get(resource);
+    if (!plugin) throw new Error(`the device plugin of ${resource} is not registered`);
+    const preferred = (await plugin.preferred(ids, must, count)).filter((id) => ids.includes(id));
+    const chosen = [...new Set([...must, ...preferred, ...ids])].slice(0, count);
+    const grant = await plugin.allocate(chosen);
+    this.ledger.allocations.push({ podUid, container, resource, ids: chosen, grant });
+  }
+
+  /** The pod's containers have ended. */
+  async release(podUid: string) {
+    this.ledger.forget(podUid);
+    await this.#save();
+  }
+
+  /** What a container got; its plugins are told that it starts. */
+  async starting(pod: Pod, container: Container): Promise<Allocation[]> {
+    const allocations = this.ledger.of(pod.metadata.uid, container.name);
+    for (const [resource] of this.wants(container)) {
+      if (allocations.some((one) => one.resource === resource)) continue;
+      throw new Error(`container ${container.name} has no devices of ${resource}`);
+    }
+    for (const { resource, ids } of allocations) await this.#plugins.get(resource)?.preStart(ids);
+    return allocations;
+  }
+
+  async listen() {
+    const { socketDirectory, scope } = this.#options;
+    const path = join(socketDirectory, "kubelet.sock");
+    await mkdir(socketDirectory, { recursive: true });
+    await rm(path, { force: true });
+    const register = {
+      request: "RegisterRequest",
+      response: "Empty",
+      answer: (asked: Registering) => {
+        refuseWrong(asked);
+        this.#register(asked);
+        return {};
+      },
+    };
+    const listener = await listenGrpc(path, [{ ...registration, methods: { Register: register } }]);
+    scope.defer(async () => {
+      listener.close();
+      for (const cancel of this.#forgetting.values()) cancel();
+      for (const plugin of this.#plugins.values()) plugin.close();
+      this.#plugins.clear();
+      await rm(path, { force: true });
+    });
+  }
+
+  #register({ resource_name: resource, endpoint, options }: Registering) {
+    const { log, socketDirectory } = this.#options;
+    this.#plugins.get(resource)?.close();
+    this.#forgetting.get(resource)?.();
+    const plugin = new DevicePlugin(resource, join(socketDirectory, endpoint), {
+      pre_start_required: options?.pre_start_required ?? false,
+      get_preferred_allocation_available: options?.get_preferred_allocation_available ?? false,
+    });
+    this.#plugins.set(resource, plugin);
+    log.info("a device plugin registered", { resource });
+    void plugin
+      .follow((devices) => {
+        if (this.#plugins.get(resource) !== plugin) return;
+        this.ledger.set(resource, devices);
+        this.#changed();
+      })
+      .catch((error: unknown) =>
+        log.info("a device plugin ended", { resource, error: String(error) }),
+      )
+      .then(() => this.#gone(plugin));
+  }
+
+  #gone(plugin: DevicePlugin) {
+    const { resource } = plugin;
+    plugin.close();
+    if (this.#plugins.get(resource) !== plugin) return;
+    this.#plugins.delete(resource);
+    this.ledger.doubt(resource);
+    const forget = () => {
+      this.ledger.set(resource, []);
+      this.#changed();
+    };
+    this.#forgetting.set(resource, this.#options.clock.after(forgetMs, forget));
+    this.#changed();
+  }
+
+  #changed() {
+    const { log, onChange } = this.#options;
+    onChange();
+    void this.#save().catch((error) =>
+      log.warn("the devices given out were not written", { error: String(error) }),
+    );
+  }
+
+  #saving: Promise<void> = Promise.resolve();
+  #saved = "";
+
+  #save(): Promise<void> {
+    const write = async () => {
+      const text = JSON.stringify(this.ledger.checkpoint());
+      if (text === this.#saved) return;
+      const { checkpointPath } = this.#options;
+      await writeFile(`${checkpointPath}.new`, text, { flush: true });
+      await rename(`${checkpointPath}.new`, checkpointPath);
+      this.#saved = text;
+    };
+    this.#saving = this.#saving.catch(() => {}).then(write);
+    return this.#saving;
+  }
+}
+
+/** Resolves once plugins can register. */
+export async function openDevicePlugins(options: DevicePluginsOptions): Promise<DevicePlugins> {
+  const plugins = new DevicePlugins(options, await readCheckpoint(options.checkpointPath));
+  await plugins.listen();
+  return plugins;
+}
