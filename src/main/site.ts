@@ -29,6 +29,7 @@ import { startControl } from "./control.ts";
 import { openControlPlane } from "./control-plane.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { dnsSource, machineNameServers } from "./dns-source.ts";
+import { kubeletDirectoryOf } from "./kubelet-directory.ts";
 import { openMachine } from "./machine.ts";
 import type { Machine } from "./machine.ts";
 import { removeRunFile, writeRunFile } from "./run-file.ts";
@@ -129,6 +130,7 @@ async function startNode(parts: Parts, machine: Machine, net: Promise<PodGate> |
     client: plane.client(`system:node:${settings.name}`),
     informers,
     runtime: machine.runtime,
+    kubeletDirectory: await kubeletDirectoryOf(directory, log),
     nodeName: settings.name,
     directory,
     clock,

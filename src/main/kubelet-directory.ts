@@ -1,0 +1,32 @@
+// Where others' plugins look for a node: the kubelet's own folder, unless somebody answers there already.
+import { connect } from "node:net";
+import { join } from "node:path";
+import type { Log } from "../lib/log.ts";
+import { isRoot } from "./config.ts";
+
+const usual = "/var/lib/kubelet";
+
+const answers = (path: string) =>
+  new Promise<boolean>((resolve) => {
+    const socket = connect(path);
+    const told = (is: boolean) => {
+      socket.destroy();
+      resolve(is);
+    };
+    socket.once("connect", () => told(true));
+    socket.once("error", () => told(false));
+  });
+
+export async function kubeletDirectoryOf(directory: string, log: Log): Promise<string> {
+  const own = join(directory, "kubelet");
+  if (!isRoot) return own;
+  if (!(await answers(join(usual, "device-plugins/kubelet.sock")))) return usual;
+  log.warn(
+    "another node answers device plugins on this machine; plugins of this site go elsewhere",
+    {
+      usual,
+      directory: own,
+    },
+  );
+  return own;
+}
