@@ -19,8 +19,8 @@ import { noCgroups, systemCgroups } from "./cgroups.ts";
 import { isNew, refusalOf } from "./admit-pod.ts";
 import { nodeConnection, noConnection } from "./connection.ts";
 import type { AgentContext } from "./context.ts";
-import { openDevicePlugins } from "./devices/device-plugins.ts";
-import type { DevicePlugins } from "./devices/device-plugins.ts";
+import { openDevices } from "./devices/devices.ts";
+import type { Devices } from "./devices/devices.ts";
 import { localVolumesDirectory, directoriesIn } from "./directories.ts";
 import { startLogRotation } from "./log-rotation.ts";
 import { machineFacts } from "./machine.ts";
@@ -100,10 +100,10 @@ class Workers {
     worker.wake();
   }
 
-  /** Uids of the pods whose containers may run still. */
-  holders(): ReadonlySet<string> {
-    const all = [...this.byUid].filter(([, { state, pod }]) => !state.finished && !hasEnded(pod));
-    return new Set(all.map(([uid]) => uid));
+  /** The pods whose containers may run still. */
+  holders(): Pod[] {
+    const all = [...this.byUid.values()];
+    return all.filter(({ state, pod }) => !state.finished && !hasEnded(pod)).map(({ pod }) => pod);
   }
 
   #admit(worker: PodWorker) {
@@ -158,7 +158,7 @@ class Workers {
 
 interface Parts {
   runtime: Runtime;
-  devices: DevicePlugins | undefined;
+  devices: Devices | undefined;
 }
 
 async function contextOf(options: AgentOptions, parts: Parts): Promise<AgentContext> {
@@ -253,7 +253,7 @@ async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
     nodes.synced(),
   ]);
   const workers = follow(context, { informer, nodes }, scope);
-  if (devices) devices.holders = () => workers.holders();
+  await devices?.follow(() => workers.holders());
   void stopOrphans(context, running, (uid) => workers.byUid.has(uid)).catch((error) =>
     log.warn("what was left of other pods was not removed", { error: String(error) }),
   );
@@ -266,23 +266,18 @@ async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
   });
 }
 
-async function openDevices(
-  { kubeletDirectory, directory, clock, log, scope }: AgentOptions,
+function openOwnDevices(
+  { kubeletDirectory, ...options }: AgentOptions,
   node: () => NodeRegistration | undefined,
-): Promise<DevicePlugins | undefined> {
+): Promise<Devices> | undefined {
   if (!kubeletDirectory) return undefined;
   const onChange = () => {
     const refreshed = node()?.refresh();
-    refreshed?.catch((error) => log.warn("devices are not told of", { error: String(error) }));
+    refreshed?.catch((error) =>
+      options.log.warn("devices are not told of", { error: String(error) }),
+    );
   };
-  return openDevicePlugins({
-    socketDirectory: join(kubeletDirectory, "device-plugins"),
-    checkpointPath: join(directory, "devices.json"),
-    onChange,
-    clock,
-    log,
-    scope,
-  });
+  return openDevices({ ...options, kubeletDirectory, onChange });
 }
 
 /** Resolves once the node is registered and its pods are followed. Stops with the scope; containers go on. */
@@ -292,7 +287,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const why = shortcoming ?? (runtime ? "" : "no container runtime is there");
   const facts = await factsOf(options);
   let node: NodeRegistration | undefined;
-  const devices = runtime && (await openDevices(options, () => node));
+  const devices = runtime && (await openOwnDevices(options, () => node));
   const [agent] = await Promise.all([
     runtime ? startPods(options, { runtime, devices }) : noConnection(options.nodeName, why),
     registerNode({

@@ -4,7 +4,7 @@ import type { RecordEvent } from "../client/events.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Cgroups } from "./cgroups.ts";
-import type { DevicePlugins } from "./devices/device-plugins.ts";
+import type { Devices } from "./devices/devices.ts";
 import type { Directories } from "./directories.ts";
 import type { NodeFacts } from "./field-ref.ts";
 import type { PodGate } from "./network/policy.ts";
@@ -25,7 +25,7 @@ export interface AgentContext {
   directories: Directories;
   mounts: Mounts;
   cgroups: Cgroups;
-  devices: DevicePlugins | undefined;
+  devices: Devices | undefined;
   facts: NodeFacts;
   dns: DnsSettings;
   cgroupRoot: string;

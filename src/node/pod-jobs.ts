@@ -5,9 +5,11 @@ import { resource } from "../client/client.ts";
 import { sleep } from "../lib/clock.ts";
 import { isStatus } from "../lib/status-error.ts";
 import type { AgentContext } from "./context.ts";
+import { NotPrepared } from "./devices/claims.ts";
 import { logDirectory } from "./directories.ts";
 import { hasExited } from "./instances.ts";
 import { killContainer } from "./kill-container.ts";
+import { phaseOf } from "./phase.ts";
 import type { Action } from "./plan-pod.ts";
 import type { Container } from "./pod.ts";
 import { nextBackoff, nextTrouble } from "./pod-state.ts";
@@ -69,8 +71,7 @@ export class PodJobs {
       case "kill":
         return this.#kill(action);
       case "stop":
-        for (const id of action.ids) await this.#context.runtime.stopSandbox(id);
-        return;
+        return this.#stop(action);
       case "end":
         return this.#end();
       case "finish":
@@ -95,13 +96,18 @@ export class PodJobs {
     try {
       // Here, since an adopted pod passes by as well as a new one.
       await this.#context.cgroups.prepare(pod);
+      await this.#context.devices?.prepare(pod);
       this.volumesMade(await prepareVolumes(this.#context, pod));
       state.volumesReady = true;
       state.trouble.delete("");
     } catch (error) {
       const message = messageOf(error);
-      this.#context.event(pod, "Warning", "FailedMount", `MountVolume.SetUp failed: ${message}`);
-      this.#fail("", "FailedMount", message, firstRetryMs);
+      const [reason, text] =
+        error instanceof NotPrepared
+          ? ["FailedPrepareDynamicResources", `Failed to prepare dynamic resources: ${message}`]
+          : ["FailedMount", `MountVolume.SetUp failed: ${message}`];
+      this.#context.event(pod, "Warning", reason, text);
+      this.#fail("", reason, message, firstRetryMs);
     }
   }
 
@@ -220,6 +226,15 @@ export class PodJobs {
     const { pod, instances } = this.#worker;
     const podIp = instances.sandbox?.ips[0] ?? this.#context.facts.hostIps[0] ?? "127.0.0.1";
     await killContainer(this.#context, { pod, container, id, graceMs, podIp, why });
+  }
+
+  async #stop({ ids }: Of<"stop">) {
+    const { runtime, devices } = this.#context;
+    for (const id of ids) await runtime.stopSandbox(id);
+    const { pod, instances } = this.#worker;
+    // One that has ended may stay for long, and holds nothing meanwhile.
+    const phase = phaseOf(pod, instances);
+    if (phase === "Succeeded" || phase === "Failed") await devices?.release(pod.metadata.uid);
   }
 
   async #end() {

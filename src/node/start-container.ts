@@ -2,7 +2,6 @@
 import { join } from "node:path";
 import { containerConfig, terminationPathIn } from "./container-config.ts";
 import type { AgentContext } from "./context.ts";
-import { withGrants } from "./devices/grant.ts";
 import { podDirectory } from "./directories.ts";
 import { ConfigError, environment } from "./environment.ts";
 import { runHandler } from "./handlers.ts";
@@ -74,11 +73,7 @@ async function configOf(context: AgentContext, input: StartInput) {
     terminationPath,
     targetId,
   });
-  const granted = (await devices?.starting(pod, container)) ?? [];
-  return withGrants(
-    config,
-    granted.map(({ grant }) => grant),
-  );
+  return devices ? devices.configure(config, pod, container) : config;
 }
 
 async function postStart(context: AgentContext, input: StartInput, containerId: string) {

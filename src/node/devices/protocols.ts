@@ -1,5 +1,8 @@
 // The kubelet's own gRPC APIs for those who bring devices: who answers what, under which path.
 import devicePlugin from "./data/device-plugin.json" with { type: "json" };
+import dra from "./data/dra.json" with { type: "json" };
+import pluginRegistration from "./data/plugin-registration.json" with { type: "json" };
+import podResources from "./data/pod-resources.json" with { type: "json" };
 
 /** Answered by the node: plugins register. */
 export const registration = { path: "/v1beta1.Registration", types: devicePlugin };
@@ -14,3 +17,19 @@ export const plugin = {
     GetPreferredAllocation: ["PreferredAllocationRequest", "PreferredAllocationResponse"],
   } as Record<string, [string, string]>,
 };
+
+/** Answered by the node. */
+export const lister = { path: "/v1.PodResourcesLister", types: podResources };
+
+/** Answered by whoever puts a socket into `plugins_registry`. */
+export const pluginWatcher = {
+  path: "/pluginregistration.Registration",
+  types: pluginRegistration,
+  names: {
+    GetInfo: ["InfoRequest", "PluginInfo"],
+    NotifyRegistrationStatus: ["RegistrationStatus", "RegistrationStatusResponse"],
+  } as Record<string, [string, string]>,
+};
+
+/** Answered by a driver of dynamic resources. */
+export const driver = { path: "/k8s.io.kubelet.pkg.apis.dra.v1.DRAPlugin", types: dra };

@@ -1,0 +1,110 @@
+// All that brings devices to this node's pods: device plugins, drivers of claims, and files about devices. Who
+// brings them finds the node in the kubelet's folder.
+import { join } from "node:path";
+import type { Client } from "../../client/client.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Log } from "../../lib/log.ts";
+import type { Scope } from "../../lib/scope.ts";
+import type { Container, Pod } from "../pod.ts";
+import type { Ending } from "../pod-state.ts";
+import type { ContainerConfig } from "../runtime.ts";
+import { withCdiDevices } from "./cdi.ts";
+import { PreparedClaims } from "./claims.ts";
+import { openDevicePlugins } from "./device-plugins.ts";
+import type { DevicePlugins } from "./device-plugins.ts";
+import { withGrants } from "./grant.ts";
+import { watchPlugins } from "./plugin-watcher.ts";
+import { servePodResources } from "./pod-resources.ts";
+
+export interface DevicesOptions {
+  client: Client;
+  /** `/var/lib/kubelet`. */
+  kubeletDirectory: string;
+  /** Of the site: where what was given out is kept. */
+  directory: string;
+  /** The node has more or fewer devices. */
+  onChange: () => void;
+  clock: Clock;
+  log: Log;
+  scope: Scope;
+}
+
+export class Devices {
+  readonly #plugins: DevicePlugins;
+  readonly #claims: PreparedClaims;
+  readonly #options: DevicesOptions;
+
+  constructor(options: DevicesOptions, plugins: DevicePlugins, claims: PreparedClaims) {
+    this.#options = options;
+    this.#plugins = plugins;
+    this.#claims = claims;
+  }
+
+  /** What plugins add to the node. */
+  amounts = () => this.#plugins.amounts();
+
+  isAskedBy = (pod: Pod) => this.#plugins.isAskedBy(pod);
+
+  admit = (pod: Pod): Promise<Ending | undefined> => this.#plugins.admit(pod);
+
+  /** Before a pod's first container. Throws NotPrepared. */
+  prepare = (pod: Pod) => this.#claims.prepare(pod);
+
+  /** The container with its devices; throws when it lacks some. */
+  async configure(config: ContainerConfig, pod: Pod, container: Container) {
+    const granted = await this.#plugins.starting(pod, container);
+    const grants = granted.map(({ grant }) => grant);
+    const claimed = this.#claims.of(pod, container).flatMap(({ devices }) => devices);
+    return withCdiDevices(withGrants(config, grants), [
+      ...grants.flatMap((grant) => grant.cdi_devices.map(({ name }) => name)),
+      ...claimed.flatMap((one) => one.cdi_device_ids),
+    ]);
+  }
+
+  /** The pod's containers have ended for good. */
+  async release(podUid: string) {
+    await this.#plugins.release(podUid);
+    await this.#claims.unprepare(podUid);
+  }
+
+  /** `holders`: the pods whose containers may run. Called once they are all known. */
+  async follow(holders: () => Pod[]) {
+    const uids = () => new Set(holders().map(({ metadata }) => metadata.uid));
+    this.#plugins.holders = uids;
+    const { kubeletDirectory, log, scope } = this.#options;
+    await servePodResources({
+      socketDirectory: join(kubeletDirectory, "pod-resources"),
+      ledger: this.#plugins.ledger,
+      claims: this.#claims,
+      pods: holders,
+      scope,
+    });
+    this.#claims.retain(uids()).catch((error) => {
+      log.warn("devices of pods that are gone were not given back", { error: String(error) });
+    });
+  }
+}
+
+/** Resolves once plugins and drivers can register. */
+export async function openDevices(options: DevicesOptions): Promise<Devices> {
+  const { client, kubeletDirectory, directory, onChange, clock, log, scope } = options;
+  const claims = await PreparedClaims.open(client, join(directory, "claims.json"));
+  scope.defer(() => claims.close());
+  const [plugins] = await Promise.all([
+    openDevicePlugins({
+      socketDirectory: join(kubeletDirectory, "device-plugins"),
+      checkpointPath: join(directory, "devices.json"),
+      onChange,
+      clock,
+      log,
+      scope,
+    }),
+    watchPlugins({
+      directory: join(kubeletDirectory, "plugins_registry"),
+      handlers: { DRAPlugin: claims.handler },
+      log,
+      scope,
+    }),
+  ]);
+  return new Devices(options, plugins, claims);
+}
