@@ -3,7 +3,6 @@
 // already when it starts is adopted; what runs for pods that are no more is stopped.
 import { startLocalVolumes } from "./volumes/local-volumes.ts";
 import { mkdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { resource } from "../client/client.ts";
 import type { Client } from "../client/client.ts";
 import { eventRecorder } from "../client/events.ts";

@@ -44,12 +44,17 @@ export class NotPrepared extends Error {}
 
 const because = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
-/** The claim that an entry of `spec.resourceClaims` means; undefined when none is needed. */
-function claimNameOf(pod: Pod, entry: any): string | undefined {
-  if (entry.resourceClaimName) return entry.resourceClaimName;
-  const status = pod.status?.resourceClaimStatuses?.find((one: any) => one.name === entry.name);
-  if (!status) throw new NotPrepared(`resource claim ${entry.name} of the pod is not created yet`);
-  return status.resourceClaimName;
+const statusOf = (pod: Pod, entry: any) =>
+  pod.status?.resourceClaimStatuses?.find((one: any) => one.name === entry.name);
+
+/** The claim that an entry of `spec.resourceClaims` means; undefined when none is needed, or is there yet. */
+const claimNameOf = (pod: Pod, entry: any): string | undefined =>
+  entry.resourceClaimName ?? statusOf(pod, entry)?.resourceClaimName;
+
+/** As `claimNameOf`; throws NotPrepared while the claim is not made. */
+function madeClaimOf(pod: Pod, entry: any): string | undefined {
+  if (entry.resourceClaimName || statusOf(pod, entry)) return claimNameOf(pod, entry);
+  throw new NotPrepared(`resource claim ${entry.name} of the pod is not created yet`);
 }
 
 const isAbout = (device: PreparedDevice, request: string | undefined) =>
@@ -103,7 +108,7 @@ export class PreparedClaims {
     return this.#inTurn(async () => {
       try {
         for (const entry of pod.spec["resourceClaims"]) {
-          const name = claimNameOf(pod, entry);
+          const name = madeClaimOf(pod, entry);
           if (name) await this.#prepareOne(pod, name);
         }
       } catch (error) {
@@ -135,22 +140,34 @@ export class PreparedClaims {
     for (const uid of new Set(known)) if (!podUids.has(uid)) await this.unprepare(uid);
   }
 
+  /** Throws NotPrepared for a container whose devices are not ready. */
+  require(pod: Pod, { name, resources }: Container) {
+    for (const { name: entryName } of ((resources as any)?.claims ?? []) as { name: string }[]) {
+      const entry = pod.spec["resourceClaims"]?.find((one: any) => one.name === entryName);
+      const claimName = entry && madeClaimOf(pod, entry);
+      if (!claimName || this.#find(pod, claimName)?.isReady) continue;
+      throw new NotPrepared(`container ${name}: ResourceClaim ${claimName} is not prepared`);
+    }
+  }
+
   /** The prepared devices that a container asks for. */
   of(pod: Pod, { resources }: Container): { claim: ClaimName; devices: PreparedDevice[] }[] {
     const asked: { name: string; request?: string }[] = (resources as any)?.claims ?? [];
     return asked.flatMap(({ name, request }) => {
       const entry = pod.spec["resourceClaims"]?.find((one: any) => one.name === name);
       const claimName = entry && claimNameOf(pod, entry);
-      const prepared = [...this.#prepared.values()].find(
-        ({ claim, podUids }) =>
-          claim.name === claimName &&
-          claim.namespace === pod.metadata.namespace &&
-          podUids.includes(pod.metadata.uid),
-      );
+      const prepared = claimName && this.#find(pod, claimName);
       if (!prepared) return [];
       const devices = prepared.devices.filter((device) => isAbout(device, request));
       return [{ claim: prepared.claim, devices }];
     });
+  }
+
+  #find({ metadata: { namespace, uid } }: Pod, name: string): Prepared | undefined {
+    return [...this.#prepared.values()].find(
+      ({ claim, podUids }) =>
+        claim.name === name && claim.namespace === namespace && podUids.includes(uid),
+    );
   }
 
   async #prepareOne(pod: Pod, name: string) {

@@ -17,7 +17,7 @@ import { FakeRuntime } from "../fake-runtime.ts";
 import { noMounts } from "../mounts.ts";
 import { FakeDevicePlugin } from "./fake-device-plugin.ts";
 import type { FakePluginOptions } from "./fake-device-plugin.ts";
-import { registration } from "./protocols.ts";
+import { lister, registration } from "./protocols.ts";
 
 const pods = { ...resource("v1", "pods"), namespace: "default" };
 const nodes = resource("v1", "nodes");
@@ -193,5 +193,28 @@ test("a registration that cannot be is refused", async () => {
   ] as const) {
     await assert.rejects(service.call("Register", { ...asked, ...wrong }), why);
   }
+  connection.close();
+});
+
+test("who has which devices is told to those who ask", async () => {
+  await plug({ a: "Healthy", b: "Healthy" });
+  await untilNode("2", "2");
+  await run("train", 1);
+  await untilPod("train", "Running");
+  const path = join(directory, "kubelet/pod-resources/kubelet.sock");
+  const connection = new GrpcConnection(`unix://${path}`);
+  const service = connection.service(lister.path, lister.types, {
+    List: ["ListPodResourcesRequest", "ListPodResourcesResponse"],
+    Get: ["GetPodResourcesRequest", "GetPodResourcesResponse"],
+    GetAllocatableResources: ["AllocatableResourcesRequest", "AllocatableResourcesResponse"],
+  });
+  const { pod_resources: [pod] = [] } = await service.call("List", {});
+  assert.equal(pod.name, "train");
+  const [{ resource_name: name, device_ids: ids }] = pod.containers[0].devices;
+  assert.deepEqual([name, ids], [gpu, ["a"]]);
+  const { devices } = await service.call("GetAllocatableResources", {});
+  assert.deepEqual(devices[0].device_ids, ["a", "b"]);
+  const asked = { pod_name: "other", pod_namespace: "default" };
+  await assert.rejects(service.call("Get", asked), /pod other in namespace default not found/);
   connection.close();
 });

@@ -52,6 +52,7 @@ export class Devices {
 
   /** The container with its devices; throws when it lacks some. */
   async configure(config: ContainerConfig, pod: Pod, container: Container) {
+    this.#claims.require(pod, container);
     const granted = await this.#plugins.starting(pod, container);
     const grants = granted.map(({ grant }) => grant);
     const claimed = this.#claims.of(pod, container).flatMap(({ devices }) => devices);
