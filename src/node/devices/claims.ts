@@ -156,7 +156,7 @@ export class PreparedClaims {
     return asked.flatMap(({ name, request }) => {
       const entry = pod.spec["resourceClaims"]?.find((one: any) => one.name === name);
       const claimName = entry && claimNameOf(pod, entry);
-      const prepared = claimName && this.#find(pod, claimName);
+      const prepared = claimName ? this.#find(pod, claimName) : undefined;
       if (!prepared) return [];
       const devices = prepared.devices.filter((device) => isAbout(device, request));
       return [{ claim: prepared.claim, devices }];
