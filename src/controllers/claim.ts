@@ -39,6 +39,8 @@ export function ownerKeys(owners: Resource, kind: string): NonNullable<Input["ke
 /** What is adopted gets `finalizer`, what is released loses it. */
 export interface ClaimOptions {
   finalizer?: string;
+  /** Besides the selector: what does not pass is not adopted, and is released. */
+  filter?: (object: KubeObject) => boolean;
 }
 
 /** The objects of `from` that are `owner`'s, after adopting and releasing. */
@@ -46,14 +48,14 @@ export async function claim(
   owner: KubeObject,
   from: Resource,
   context: ControllerContext,
-  { finalizer }: ClaimOptions = {},
+  { finalizer, filter = () => true }: ClaimOptions = {},
 ): Promise<KubeObject[]> {
   const matches = selectorOf(owner);
   const own: KubeObject[] = [];
   let checked: Promise<void> | undefined;
   for (const object of context.informer(from).list(owner.metadata.namespace)) {
     const controller = controllerOf(object);
-    const selected = matches(object.metadata.labels);
+    const selected = matches(object.metadata.labels) && filter(object);
     if (controller) {
       if (controller.uid !== owner.metadata.uid) continue;
       if (selected) own.push(object);

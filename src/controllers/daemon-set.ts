@@ -2,17 +2,15 @@
 import { resource } from "../client/client.ts";
 import { controllerOf, type KubeObject } from "../kinds/object.ts";
 import { jsonEqual } from "../lib/json.ts";
-import { compileSelector } from "../lib/label-selector.ts";
 import { isStatus } from "../lib/status-error.ts";
+import { claim, ownerKeys, pods } from "./claim.ts";
 import { podForNode } from "./daemon-set/eligibility.ts";
 import { plan, type Plan } from "./daemon-set/plan.ts";
 import { expectationsOf } from "./expectations.ts";
-import { controllerReference } from "./pod-template.ts";
 import { controllerRevisions, planRevision, surplus } from "./revision-history.ts";
 import type { Controller, ControllerContext, Key } from "./runtime.ts";
 
 const daemonSets = resource("apps/v1", "daemonsets");
-const pods = resource("v1", "pods");
 const nodes = resource("v1", "nodes");
 const hashLabel = "controller-revision-hash";
 const historyLimitDefault = 10;
@@ -23,19 +21,7 @@ const replaceMsMax = 15 * 60_000;
 
 const keyOf = ({ metadata }: KubeObject): Key => `${metadata.namespace}/${metadata.name}`;
 
-const ownerKey = (object: KubeObject): Key[] => {
-  const owner = controllerOf(object);
-  return owner?.kind === "DaemonSet" ? [`${object.metadata.namespace}/${owner.name}`] : [];
-};
-
-function podKeys(pod: KubeObject, context: ControllerContext): Key[] {
-  if (controllerOf(pod)) return ownerKey(pod);
-  return context
-    .informer(daemonSets)
-    .list(pod.metadata.namespace)
-    .filter((set) => compileSelector(set.spec.selector)(pod.metadata.labels))
-    .map(keyOf);
-}
+const keys = ownerKeys(daemonSets, "DaemonSet");
 
 /** Heartbeats move no daemon; labels, taints and the coming and going of nodes do. */
 function nodeKeys(node: KubeObject, context: ControllerContext, previous?: KubeObject): Key[] {
@@ -67,7 +53,7 @@ class Reconciliation {
   async run() {
     const context = this.#context;
     const { history, hash } = await this.#revisions();
-    const own = await this.#ownPods();
+    const own = await claim(this.#set, pods, context);
     const result = plan({
       set: this.#set,
       nodes: context.informer(nodes).list(),
@@ -105,28 +91,6 @@ class Reconciliation {
       await client.patch(target, "merge", { revision: to });
     }
     return { history: known, hash: planned.update.metadata!.labels![hashLabel]! };
-  }
-
-  async #ownPods(): Promise<KubeObject[]> {
-    const set = this.#set;
-    const matches = compileSelector(set.spec.selector);
-    const own: KubeObject[] = [];
-    for (const pod of this.#context.informer(pods).list(this.#namespace)) {
-      const { metadata } = pod;
-      const owner = controllerOf(pod);
-      if (owner?.uid === set.metadata.uid) own.push(pod);
-      else if (!owner && matches(metadata.labels) && !metadata.deletionTimestamp) {
-        if (set.metadata.deletionTimestamp) continue;
-        const { name, uid, ownerReferences = [] } = metadata;
-        const at = { ...pods, namespace: this.#namespace, name };
-        own.push(
-          await this.#context.client.patch(at, "merge", {
-            metadata: { uid, ownerReferences: [...ownerReferences, controllerReference(set)] },
-          }),
-        );
-      }
-    }
-    return own;
   }
 
   async #act(result: Plan, hash: string) {
@@ -227,9 +191,9 @@ export const daemonSet: Controller = {
   name: "daemon-set",
   inputs: [
     { resource: daemonSets },
-    { resource: pods, keys: podKeys },
+    { resource: pods, keys },
     { resource: nodes, keys: nodeKeys },
-    { resource: controllerRevisions, keys: ownerKey },
+    { resource: controllerRevisions, keys },
   ],
   outputs: [pods, controllerRevisions, resource("apps/v1", "daemonsets/status")],
   async reconcile(key, context) {

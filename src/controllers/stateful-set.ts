@@ -2,8 +2,8 @@
 import { resource } from "../client/client.ts";
 import { controllerOf, type Draft, type KubeObject } from "../kinds/object.ts";
 import { jsonEqual } from "../lib/json.ts";
-import { compileSelector } from "../lib/label-selector.ts";
 import { isStatus } from "../lib/status-error.ts";
+import { claim, ownerKeys, pods } from "./claim.ts";
 import { controllerReference } from "./pod-template.ts";
 import { controllerRevisions, planRevision, surplus, templateOf } from "./revision-history.ts";
 import type { Controller, ControllerContext, Key } from "./runtime.ts";
@@ -17,25 +17,11 @@ import {
 import { plan, type Action, type Revision } from "./stateful-set/plan.ts";
 
 const statefulSets = resource("apps/v1", "statefulsets");
-const pods = resource("v1", "pods");
 const claims = resource("v1", "persistentvolumeclaims");
 const hashLabel = "controller.kubernetes.io/hash";
 const historyLimitDefault = 10;
 
-const ownerKey = (object: KubeObject): Key[] => {
-  const owner = controllerOf(object);
-  return owner?.kind === "StatefulSet" ? [`${object.metadata.namespace}/${owner.name}`] : [];
-};
-
-/** An orphan wakes the sets that may adopt it. */
-function podKeys(pod: KubeObject, context: ControllerContext): Key[] {
-  if (controllerOf(pod)) return ownerKey(pod);
-  return context
-    .informer(statefulSets)
-    .list(pod.metadata.namespace)
-    .filter((set) => compileSelector(set.spec.selector)(pod.metadata.labels))
-    .map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
-}
+const keys = ownerKeys(statefulSets, "StatefulSet");
 
 class Reconciliation {
   readonly #set: KubeObject;
@@ -51,7 +37,9 @@ class Reconciliation {
   async run(key: Key) {
     const { clock } = this.#context;
     const set = this.#set;
-    const own = await this.#ownPods();
+    // Only pods that are named as its own can be.
+    const filter = ({ metadata }: KubeObject) => ordinalOf(set, metadata.name) >= 0;
+    const own = await claim(set, pods, this.#context, { filter });
     const known = this.#context
       .informer(controllerRevisions)
       .list(this.#namespace)
@@ -81,36 +69,6 @@ class Reconciliation {
     for (const { metadata } of surplus(history, live, limit)) {
       await this.#gone({ ...controllerRevisions, namespace: this.#namespace, name: metadata.name });
     }
-  }
-
-  /** Its pods; orphans that match and are named as its pods are adopted. */
-  async #ownPods(): Promise<KubeObject[]> {
-    const set = this.#set;
-    const matches = compileSelector(set.spec.selector);
-    const own: KubeObject[] = [];
-    for (const pod of this.#context.informer(pods).list(this.#namespace)) {
-      const owner = controllerOf(pod);
-      if (owner?.uid === set.metadata.uid) own.push(pod);
-      else if (!owner && matches(pod.metadata.labels) && this.#mayAdopt(pod)) {
-        own.push(await this.#adopt(pod));
-      }
-    }
-    return own;
-  }
-
-  #mayAdopt({ metadata }: KubeObject) {
-    const set = this.#set;
-    return (
-      !set.metadata.deletionTimestamp &&
-      !metadata.deletionTimestamp &&
-      ordinalOf(set, metadata.name) >= 0
-    );
-  }
-
-  #adopt({ metadata: { name, uid, ownerReferences = [] } }: KubeObject) {
-    return this.#context.client.patch({ ...pods, namespace: this.#namespace, name }, "merge", {
-      metadata: { uid, ownerReferences: [...ownerReferences, controllerReference(this.#set)] },
-    });
   }
 
   async #revisions(known: KubeObject[]) {
@@ -262,9 +220,9 @@ export const statefulSet: Controller = {
   name: "stateful-set",
   inputs: [
     { resource: statefulSets },
-    { resource: pods, keys: podKeys },
+    { resource: pods, keys },
     { resource: claims, keys: () => [] },
-    { resource: controllerRevisions, keys: ownerKey },
+    { resource: controllerRevisions, keys },
   ],
   outputs: [pods, claims, controllerRevisions, resource("apps/v1", "statefulsets/status")],
   async reconcile(key, context) {
