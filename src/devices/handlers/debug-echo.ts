@@ -1,0 +1,38 @@
+// Devices that exist because the Configuration says so, to try everything else with. While the file
+// `debug-echo-availability.txt` says OFFLINE they are away.
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { watchFolder } from "../watch-folder.ts";
+import { readDetails, textList } from "../details.ts";
+import { DetailsError } from "../handler.ts";
+import type { Device, DiscoveryHandler } from "../handler.ts";
+
+export const availabilityFile = "debug-echo-availability.txt";
+
+const device = (description: string): Device => ({
+  id: description,
+  properties: { DEBUG_ECHO_DESCRIPTION: description },
+  mounts: [],
+  nodes: [],
+});
+
+export const debugEcho: DiscoveryHandler = {
+  name: "debugEcho",
+  shared: true,
+  async *discover({ details, signal }, { directory, clock }) {
+    const read = readDetails(details, ["descriptions"]);
+    if (!read["descriptions"]) {
+      throw new DetailsError("discoveryDetails.descriptions: Required value");
+    }
+    const descriptions = [...new Set(textList(read, "descriptions"))];
+    const file = join(directory, availabilityFile);
+    let shown: boolean | undefined;
+    for await (const _ of watchFolder(directory, { clock, signal })) {
+      const text = await readFile(file, "utf8").catch(() => "");
+      const online = !text.includes("OFFLINE");
+      if (online === shown) continue;
+      shown = online;
+      yield online ? descriptions.map(device) : [];
+    }
+  },
+};

@@ -1,0 +1,107 @@
+// From what a search saw to the Instances of this node. Pure.
+import type { Draft } from "../kinds/object.ts";
+import { controllerReference } from "../controllers/pod-template.ts";
+import { jsonEqual } from "../lib/json.ts";
+import type { Device } from "./handler.ts";
+import { deviceHash } from "./hash.ts";
+import { capacityOf } from "./kinds/configuration.ts";
+import type { Configuration } from "./kinds/configuration.ts";
+import type { Instance } from "./kinds/instance.ts";
+
+export interface Seen {
+  device: Device;
+  shared: boolean;
+}
+
+export interface Found extends Seen {
+  hash: string;
+  /** Of the Instance. */
+  name: string;
+}
+
+export interface Refused {
+  id: string;
+  why: string;
+}
+
+/** Names what was seen. A device whose digest is another's already is refused, so that neither changes. */
+export function nameDevices(configuration: Configuration, seen: Seen[], node: string) {
+  const found = new Map<string, Found>();
+  const refused: Refused[] = [];
+  for (const { device, shared } of seen) {
+    const hash = deviceHash(device.id, { shared, node });
+    const name = `${configuration.metadata.name}-${hash}`;
+    const other = found.get(name);
+    if (!other) found.set(name, { device, shared, hash, name });
+    else if (other.device.id !== device.id) {
+      refused.push({ id: device.id, why: `its digest ${hash} is that of ${other.device.id}` });
+    }
+  }
+  return { found, refused };
+}
+
+export type NamedDraft = Draft & { metadata: { name: string } };
+
+export function instanceOf(configuration: Configuration, found: Found, nodes: string[]): NamedDraft {
+  const { name, namespace } = configuration.metadata;
+  const owner = controllerReference(configuration);
+  return {
+    apiVersion: "akri.sh/v0",
+    kind: "Instance",
+    metadata: {
+      name: found.name,
+      namespace: namespace!,
+      ownerReferences: [{ ...owner, apiVersion: "akri.sh/v0", kind: "Configuration" }],
+    },
+    spec: {
+      configurationName: name,
+      cdiName: `akri.sh/${name}=${found.hash}`,
+      capacity: capacityOf(configuration),
+      brokerProperties: {
+        ...found.device.properties,
+        ...configuration.spec?.brokerProperties,
+      },
+      shared: found.shared,
+      nodes,
+    },
+  };
+}
+
+export interface InstancePlan {
+  apply: NamedDraft[];
+  /** Others still see these; this node does not. */
+  leave: Instance[];
+  /** Nobody else sees these. */
+  remove: Instance[];
+}
+
+const isAsWished = ({ spec }: Instance, wished: NamedDraft, node: string) => {
+  const { nodes: _, ...want } = wished["spec"];
+  return (
+    (spec.nodes ?? []).includes(node) &&
+    Object.entries(want).every(([field, value]) => jsonEqual((spec as any)[field], value))
+  );
+};
+
+/** `existing` are the Configuration's. */
+export function planInstances(
+  configuration: Configuration,
+  found: ReadonlyMap<string, Found>,
+  { existing, node }: { existing: Instance[]; node: string },
+): InstancePlan {
+  const plan: InstancePlan = { apply: [], leave: [], remove: [] };
+  const known = new Map(existing.map((one) => [one.metadata.name, one]));
+  for (const one of found.values()) {
+    const wished = instanceOf(configuration, one, [node]);
+    const is = known.get(one.name);
+    if (is?.metadata.deletionTimestamp) continue;
+    if (!is || !isAsWished(is, wished, node)) plan.apply.push(wished);
+  }
+  for (const instance of existing) {
+    const { nodes = [] } = instance.spec;
+    if (found.has(instance.metadata.name) || instance.metadata.deletionTimestamp) continue;
+    if (nodes.every((name) => name === node)) plan.remove.push(instance);
+    else if (nodes.includes(node)) plan.leave.push(instance);
+  }
+  return plan;
+}
