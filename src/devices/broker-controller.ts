@@ -1,0 +1,127 @@
+// Keeps the brokers of every Instance: a Pod on each node that reaches the device, or one Job.
+import { resource } from "../client/client.ts";
+import type { KubeObject } from "../kinds/object.ts";
+import type { Controller, ControllerContext } from "../controllers/runtime.ts";
+import { isStatus } from "../lib/status-error.ts";
+import { jobName, labels, ownedSelector } from "./brokers/names.ts";
+import { planBrokers } from "./brokers/plan.ts";
+import { brokerJob } from "./brokers/pod.ts";
+import { Restarts } from "./brokers/restarts.ts";
+import { configurations } from "./kinds/configuration.ts";
+import type { Configuration } from "./kinds/configuration.ts";
+import { instances } from "./kinds/instance.ts";
+import type { Instance } from "./kinds/instance.ts";
+
+const pods = resource("v1", "pods");
+const jobs = resource("batch/v1", "jobs");
+
+/** Wakes the Instance that a broker is for. */
+export const keyOfLabel =
+  (label: string) =>
+  ({ metadata }: KubeObject) => {
+    const name = metadata.labels?.[label];
+    return name ? [`${metadata.namespace}/${name}`] : [];
+  };
+
+const instancesOf = (configuration: KubeObject, { informer }: ControllerContext) =>
+  informer(instances)
+    .list(configuration.metadata.namespace)
+    .filter(({ spec }) => spec.configurationName === configuration.metadata.name)
+    .map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+
+function labelled(context: ControllerContext, of: typeof pods, namespace: string, name: string) {
+  return context
+    .informer(of)
+    .list(namespace)
+    .filter(({ metadata }) => metadata.labels?.[labels.instance] === name);
+}
+
+const gone = (error: unknown) => {
+  if (!isStatus(error, "NotFound", "Conflict")) throw error;
+};
+
+const there = (error: unknown) => {
+  if (!isStatus(error, "AlreadyExists")) throw error;
+};
+
+async function keepPods(
+  key: string,
+  context: ControllerContext,
+  { instance, configuration }: { instance?: Instance; configuration?: Configuration },
+  restarts: Restarts,
+) {
+  const { client, clock, event } = context;
+  const [namespace, name] = key.split("/") as [string, string];
+  // A Job's pods are the Job's.
+  const own = labelled(context, pods, namespace, name).filter(
+    ({ metadata }) => metadata.ownerReferences?.[0]?.kind === "Instance",
+  );
+  const template = configuration?.spec?.brokerSpec?.brokerPodSpec ?? undefined;
+  const plan = planBrokers(instance, template, { pods: own, now: clock.now() });
+  for (const { pod, ended } of plan.remove) {
+    const { uid, name: podName } = pod.metadata;
+    if (ended) restarts.ended(`${namespace}/${podName}`, clock.now());
+    const options = { preconditions: { uid }, ...(ended && { gracePeriodSeconds: 0 }) };
+    await client.delete({ ...pods, namespace, name: podName }, options).catch(gone);
+  }
+  for (const draft of plan.create) {
+    const waitMs = restarts.waitMs(`${namespace}/${draft.metadata.name}`, clock.now());
+    if (waitMs > 0) context.wakeAfter(key, waitMs);
+    else {
+      await client.create({ ...pods, namespace }, draft).catch((error: unknown) => {
+        if (isStatus(error, "AlreadyExists")) return;
+        event(instance!, "Warning", "FailedCreate", `Error creating: ${(error as Error).message}`);
+        throw error;
+      });
+    }
+  }
+  if (plan.wakeAfterMs !== undefined) context.wakeAfter(key, plan.wakeAfterMs);
+}
+
+async function keepJob(
+  key: string,
+  context: ControllerContext,
+  { instance, configuration }: { instance?: Instance; configuration?: Configuration },
+) {
+  const { client } = context;
+  const [namespace, name] = key.split("/") as [string, string];
+  const template = configuration?.spec?.brokerSpec?.brokerJobSpec;
+  const wanted =
+    instance && template && !instance.metadata.deletionTimestamp
+      ? jobName(instance, configuration!.metadata.generation ?? 1)
+      : undefined;
+  const known = labelled(context, jobs, namespace, name);
+  for (const { metadata } of known) {
+    if (metadata.name === wanted || metadata.deletionTimestamp) continue;
+    const target = { ...jobs, namespace, name: metadata.name };
+    await client.delete(target, { propagationPolicy: "Background" }).catch(gone);
+  }
+  if (!wanted || known.some(({ metadata }) => metadata.name === wanted)) return;
+  await client.create({ ...jobs, namespace }, brokerJob(instance!, template!, wanted)).catch(there);
+}
+
+export function brokerController(): Controller {
+  const restarts = new Restarts();
+  return {
+    name: "akri-broker",
+    inputs: [
+      { resource: instances },
+      { resource: configurations, keys: instancesOf },
+      { resource: pods, labelSelector: ownedSelector, keys: keyOfLabel(labels.instance) },
+      { resource: jobs, labelSelector: ownedSelector, keys: keyOfLabel(labels.instance) },
+    ],
+    outputs: [pods, jobs],
+    async reconcile(key, context) {
+      const [namespace, name] = key.split("/") as [string, string];
+      const instance = context.informer(instances).get(name, namespace) as Instance | undefined;
+      const configuration =
+        instance &&
+        (context.informer(configurations).get(instance.spec.configurationName, namespace) as
+          | Configuration
+          | undefined);
+      const parts = { ...(instance && { instance }), ...(configuration && { configuration }) };
+      await keepPods(key, context, parts, restarts);
+      await keepJob(key, context, parts);
+    },
+  };
+}
