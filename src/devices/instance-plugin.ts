@@ -1,0 +1,75 @@
+// The extended resource of one Instance, `akri.sh/CONFIGURATION-DIGEST`: a slot is a device of it.
+import type { DeviceAllocation, DevicePlugin } from "../lib/device-plugin.ts";
+import { resourceName } from "./brokers/names.ts";
+import type { Claims } from "./claims.ts";
+import type { Device } from "./handler.ts";
+import type { Instance } from "./kinds/instance.ts";
+import { Listeners } from "./listeners.ts";
+import { instanceDevices, parseUsage, usageText, variables } from "./slots.ts";
+
+/** Of one device as it is now: a path that changed reaches the next container. */
+export function allocationOf(instance: Instance, device: Device | undefined): DeviceAllocation {
+  return {
+    envs: variables(instance),
+    mounts: device?.mounts ?? [],
+    devices: device?.nodes ?? [],
+  };
+}
+
+export interface PluginParts {
+  node: string;
+  claims: Claims;
+  deviceOf(instance: string): Device | undefined;
+}
+
+export class InstancePlugin implements DevicePlugin {
+  readonly resourceName: string;
+  readonly #parts: PluginParts;
+  readonly #listeners = new Listeners();
+  #instance: Instance;
+
+  constructor(instance: Instance, parts: PluginParts) {
+    this.resourceName = resourceName(instance.metadata.name);
+    this.#instance = instance;
+    this.#parts = parts;
+  }
+
+  update(instance: Instance) {
+    this.#instance = instance;
+    this.#listeners.tell();
+  }
+
+  devices() {
+    return instanceDevices(this.#instance, this.#parts.node);
+  }
+
+  onChange(listener: () => void) {
+    return this.#listeners.add(listener);
+  }
+
+  async allocate(ids: string[]): Promise<DeviceAllocation> {
+    const { node, claims, deviceOf } = this.#parts;
+    const { name, namespace } = this.#instance.metadata;
+    await claims.change(namespace!, name, (own, { spec }) => {
+      for (const id of ids) {
+        const usage = parseUsage(spec.deviceUsage?.[id]);
+        if (usage && (usage.node !== node || usage.virtualDevice !== undefined)) {
+          throw new Error(`cannot claim slot ${id}: it is held by ${usageText(usage)}`);
+        }
+      }
+      return { ...own, ...Object.fromEntries(ids.map((id) => [id, node])) };
+    });
+    return allocationOf(this.#instance, deviceOf(name));
+  }
+
+  /** `ids` is all that pods hold; every other slot of this node becomes free. */
+  async keepOnly(ids: string[]) {
+    const { node, claims } = this.#parts;
+    const { name, namespace } = this.#instance.metadata;
+    const held = new Set(ids);
+    await claims.change(namespace!, name, (own) => {
+      const kept = Object.entries(own).filter(([id, text]) => text !== node || held.has(id));
+      return kept.length === Object.keys(own).length ? undefined : Object.fromEntries(kept);
+    });
+  }
+}
