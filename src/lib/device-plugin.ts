@@ -20,14 +20,12 @@ export interface DevicePlugin {
   onChange(listener: () => void): () => void;
   /** Throws when the devices are not to be had (any more). */
   allocate(ids: string[]): Promise<DeviceAllocation>;
-  /** No pod holds these any more. */
-  release?(ids: string[]): void;
+  /** `ids` are all that pods hold now; told whenever a pod gave some back, and once at first. */
+  keepOnly?(ids: string[]): Promise<void>;
 }
 
 /** The node's agent. */
 export interface DevicePluginHost {
   /** Returns its removal; what pods hold they keep. */
   add(plugin: DevicePlugin): () => void;
-  /** Ids that pods of this node hold. */
-  held(resourceName: string): string[];
 }

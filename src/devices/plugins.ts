@@ -1,0 +1,77 @@
+// The extended resources of this node, following its Instances.
+import type { DevicePluginHost } from "../lib/device-plugin.ts";
+import type { Claims } from "./claims.ts";
+import { ConfigurationPlugin } from "./configuration-plugin.ts";
+import type { Device } from "./handler.ts";
+import { InstancePlugin } from "./instance-plugin.ts";
+import type { Configuration } from "./kinds/configuration.ts";
+import type { Instance } from "./kinds/instance.ts";
+
+export interface PluginsOptions {
+  host: DevicePluginHost;
+  node: string;
+  claims: Claims;
+  /** By the Configuration's key and the Instance's name. */
+  deviceOf(configuration: string, instance: string): Device | undefined;
+}
+
+interface Offered<T> {
+  plugin: T;
+  remove: () => void;
+}
+
+interface OfConfiguration {
+  any: Offered<ConfigurationPlugin>;
+  each: Map<string, Offered<InstancePlugin>>;
+}
+
+export class Plugins {
+  readonly #options: PluginsOptions;
+  readonly #offered = new Map<string, OfConfiguration>();
+
+  constructor(options: PluginsOptions) {
+    this.#options = options;
+  }
+
+  /** `instances` are the Configuration's; those of other nodes are left out here. */
+  follow(key: string, { metadata: { name } }: Configuration, instances: Instance[]) {
+    const { node, host } = this.#options;
+    const mine = instances.filter(({ spec }) => spec.nodes?.includes(node));
+    if (mine.length === 0) return this.forget(key);
+    const parts = { ...this.#options, deviceOf: (of: string) => this.#options.deviceOf(key, of) };
+    let offered = this.#offered.get(key);
+    if (!offered) {
+      const plugin = new ConfigurationPlugin(name, parts);
+      plugin.update(mine);
+      offered = { any: { plugin, remove: host.add(plugin) }, each: new Map() };
+      this.#offered.set(key, offered);
+    } else offered.any.plugin.update(mine);
+    const { each } = offered;
+    for (const instance of mine) {
+      const known = each.get(instance.metadata.name);
+      if (known) known.plugin.update(instance);
+      else {
+        const plugin = new InstancePlugin(instance, parts);
+        each.set(instance.metadata.name, { plugin, remove: host.add(plugin) });
+      }
+    }
+    const names = new Set(mine.map(({ metadata }) => metadata.name));
+    for (const [instance, { remove }] of each) {
+      if (names.has(instance)) continue;
+      each.delete(instance);
+      remove();
+    }
+  }
+
+  forget(key: string) {
+    const offered = this.#offered.get(key);
+    if (!offered) return;
+    this.#offered.delete(key);
+    offered.any.remove();
+    for (const { remove } of offered.each.values()) remove();
+  }
+
+  stop() {
+    for (const key of [...this.#offered.keys()]) this.forget(key);
+  }
+}
