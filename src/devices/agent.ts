@@ -57,8 +57,7 @@ export class DeviceAgent {
     this.#instances = informers.get({ resource: instances });
     const deviceOf = (key: string, instance: string): Device | undefined =>
       this.#watched.get(key)?.found.get(instance)?.device;
-    this.#plugins =
-      host && new Plugins({ host, node, claims: new Claims(client, node), deviceOf });
+    this.#plugins = host && new Plugins({ host, node, claims: new Claims(client, node), deviceOf });
     this.#queue = new WorkQueue({
       clock: world.clock,
       workers: 4,

@@ -42,7 +42,11 @@ export function nameDevices(configuration: Configuration, seen: Seen[], node: st
 
 export type NamedDraft = Draft & { metadata: { name: string } };
 
-export function instanceOf(configuration: Configuration, found: Found, nodes: string[]): NamedDraft {
+export function instanceOf(
+  configuration: Configuration,
+  found: Found,
+  nodes: string[],
+): NamedDraft {
   const { name, namespace } = configuration.metadata;
   const owner = controllerReference(configuration);
   return {

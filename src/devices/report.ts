@@ -24,7 +24,9 @@ export function nodeEntry({ node, count, refused, trouble }: NodeReport) {
     return { name: node, devices: 0, reason: "Searching", message: "no handler answered yet" };
   }
   if (refused.length === 0) return { name: node, devices: count, reason: "Found", message: "" };
-  const told = refused.slice(0, refusedToldMax).map(({ id, why }) => `${JSON.stringify(id)}: ${why}`);
+  const told = refused
+    .slice(0, refusedToldMax)
+    .map(({ id, why }) => `${JSON.stringify(id)}: ${why}`);
   const more = refused.length > told.length ? `; and ${refused.length - told.length} more` : "";
   const message = `left out: ${told.join("; ")}${more}`;
   return { name: node, devices: count, reason: "DevicesRefused", message };

@@ -64,11 +64,18 @@ export class Search {
   state(): SearchState {
     const streams = [...this.#streams.values()];
     const answered = streams.filter(({ seen }) => seen);
-    const none = { reason: "NoHandler", message: `no handler ${this.#options.handler.name} is there` };
+    const none = {
+      reason: "NoHandler",
+      message: `no handler ${this.#options.handler.name} is there`,
+    };
     const trouble = streams.length === 0 ? none : streams.find((one) => one.trouble)?.trouble;
     const seen = [...answered.map((one) => one.seen!), ...this.#kept].flat();
     const known = answered.length > 0 || this.#kept.size > 0 || this.#hadAnswer;
-    return { seen: known ? seen : undefined, refused: streams.flatMap((one) => one.refused), trouble };
+    return {
+      seen: known ? seen : undefined,
+      refused: streams.flatMap((one) => one.refused),
+      trouble,
+    };
   }
 
   #follow() {

@@ -1,0 +1,63 @@
+// A cluster that serves Akri's kinds, and nodes of it that look for devices.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startGarbageCollector } from "../../src/controllers/garbage-collector.ts";
+import { startControllers } from "../../src/controllers/runtime.ts";
+import type { DiscoveredResource } from "../../src/controllers/runtime.ts";
+import { DeviceAgent } from "../../src/devices/agent.ts";
+import { brokerController } from "../../src/devices/broker-controller.ts";
+import { ensureDefinitions } from "../../src/devices/definitions.ts";
+import type { DiscoveryHandler } from "../../src/devices/handler.ts";
+import { Handlers } from "../../src/devices/handlers.ts";
+import { configurationServices, instanceServices } from "../../src/devices/service-controller.ts";
+import type { DevicePluginHost } from "../../src/lib/device-plugin.ts";
+import { silent } from "../../src/lib/log.ts";
+import { crdAdmission } from "../../src/server/extensions/crd-admission.ts";
+import { startCrdController } from "../../src/server/extensions/crd-controller.ts";
+import { startCluster } from "./cluster.ts";
+import type { Cluster } from "./cluster.ts";
+
+export interface DeviceCluster extends Cluster {
+  /** Starts looking on a node; what it offers goes to `host`. */
+  addNode(
+    node: string,
+    options: { handlers: DiscoveryHandler[]; host?: DevicePluginHost },
+  ): Promise<{ handlers: Handlers; directory: string; stop: () => Promise<void> }>;
+}
+
+export async function startDeviceCluster(): Promise<DeviceCluster> {
+  const cluster = startCluster({ admission: () => [crdAdmission] });
+  const { client, clock, random, log, scope, informers, server } = cluster;
+  await startCrdController({
+    store: server.store,
+    kinds: server.kinds,
+    clock,
+    log: silent,
+    scope,
+    convert: async (_crd, objects) => objects,
+  });
+  await ensureDefinitions(client, clock);
+  const found = (): DiscoveredResource[] =>
+    server.kinds
+      .all()
+      .filter((kind) => !kind.virtual)
+      .map(({ plural, ...kind }) => ({ ...kind, resource: plural }));
+  const options = { client, clock, random, log, scope, informers, discover: async () => found() };
+  await startControllers([brokerController(), configurationServices, instanceServices], options);
+  await startGarbageCollector(options);
+  return {
+    ...cluster,
+    addNode: async (node, { handlers: own, host }) => {
+      const directory = await mkdtemp(join(tmpdir(), "kerb-devices-"));
+      scope.defer(() => rm(directory, { recursive: true, force: true }));
+      const child = scope.child();
+      const handlers = new Handlers(own);
+      const paths = { sys: "/sys", udev: "/run/udev", dev: "/dev" };
+      const world = { clock, random, log, directory, paths };
+      const parts = { client, informers, node, handlers, world, scope: child };
+      await new DeviceAgent({ ...parts, ...(host && { host }) }).start();
+      return { handlers, directory, stop: () => child.close() };
+    },
+  };
+}
