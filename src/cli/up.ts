@@ -16,6 +16,7 @@ export interface UpOptions {
   node?: boolean;
   listen?: string[];
   authenticationConfig?: string;
+  devices?: boolean;
 }
 
 /** A TCP port from the command line. */
@@ -82,6 +83,7 @@ export function upCommand(directory: string, start: (options: UpOptions) => Prom
       "--authentication-config <file>",
       "let OpenID issuers name users, by an AuthenticationConfiguration (apiserver.config.k8s.io/v1)",
     )
+    .option("--devices", "look for leaf devices by Akri's Configurations (akri.sh/v0)")
     .option("--detach", "return when the site is Ready and leave it running")
     .addHelpText(
       "after",

@@ -187,7 +187,11 @@ async function addressesIn(
 /** Of several servers one acts; alone, a site acts at once. */
 async function startControlOf(parts: Parts) {
   const { settings, plane, scope, log } = parts;
-  const lead = (term: Scope) => startControl({ ...parts, clock, random, scope: term });
+  const lead = async (term: Scope) => {
+    const acting = { ...parts, clock, random, scope: term };
+    await startControl(acting);
+    if (parts.options.devices) await (await import("./devices.ts")).controlDevices(acting);
+  };
   if (!settings.store) return lead(scope);
   startElection({
     client: plane.client("system:kube-controller-manager"),
@@ -298,6 +302,11 @@ async function assemble(
   }
   if (isNode) agent = await startNode(parts, machine, net);
   await Promise.all([control, net, untilReady(parts, machine)]);
+  if (isNode && options.devices) {
+    const { searchDevices } = await import("./devices.ts");
+    await searchDevices({ ...parts, clock, random }, { node: settings.name });
+    progress("devices", "akri.sh/v0");
+  }
   return {
     name: settings.name,
     kubeconfig: plane.kubeconfig,

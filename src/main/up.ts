@@ -94,6 +94,7 @@ function detach(options: UpOptions): Promise<number> {
     if (value !== undefined) args.push(flag, String(value));
   }
   if (options.node === false) args.push("--no-node");
+  if (options.devices) args.push("--devices");
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...args], {
     detached: true,
     stdio: ["ignore", output, output, "ipc"],
