@@ -31,27 +31,3 @@ export function textList(details: Details, field: string): string[] {
   if (Array.isArray(list) && list.every((item) => typeof item === "string")) return list;
   throw new DetailsError(`discoveryDetails.${field}: expected a list of strings`);
 }
-
-export interface Filter {
-  action: "Include" | "Exclude";
-  items: string[];
-}
-
-/** Akri's filter: only these, or all but these. */
-export function filterOf(details: Details, field: string): Filter | undefined {
-  const value = details[field];
-  if (value === undefined || value === null) return undefined;
-  const { action = "Include" } = isObject(value) ? value : {};
-  if (!isObject(value) || (action !== "Include" && action !== "Exclude")) {
-    throw new DetailsError(`discoveryDetails.${field}: expected action Include or Exclude, items`);
-  }
-  return { action, items: textList(value, "items") };
-}
-
-/** True when one of `values` may pass. */
-export function passes(filter: Filter | undefined, values: string[]): boolean {
-  if (!filter) return true;
-  const wanted = new Set(filter.items.map((item) => item.toLowerCase()));
-  const named = values.some((value) => wanted.has(value.toLowerCase()));
-  return filter.action === "Include" ? named : !named;
-}
