@@ -63,6 +63,12 @@ export interface ApiServer extends Core {
   handle(request: ApiRequest): Promise<ApiResponse>;
   /** Hands an Upgrade request to its handler; throws StatusError before anything is written. */
   upgrade(request: ApiRequest, socket: UpgradeSocket): Promise<void>;
+  /** Tells the audit log of a request that authentication refused. */
+  turnedAway(
+    request: Omit<ApiRequest, "user">,
+    error: unknown,
+    how: { certificate: boolean },
+  ): void;
   /** True when a request with this path goes on to another server, its body unread. */
   passesOn(path: string): boolean;
   /** Ends all watches. */
@@ -167,6 +173,10 @@ class Server implements ApiServer {
   upgrade(sent: ApiRequest, socket: UpgradeSocket): Promise<void> {
     if (!this.#audit) return this.#upgrade(sent, socket);
     return this.#audit.followUpgrade(sent, (one) => this.#upgrade(one, socket));
+  }
+
+  turnedAway(...refusal: Parameters<ApiServer["turnedAway"]>) {
+    this.#audit?.turnedAway(...refusal);
   }
 
   async #handle(sent: ApiRequest): Promise<ApiResponse> {

@@ -5,6 +5,8 @@ import { FakeClock } from "../../lib/fake-clock.ts";
 import { silent } from "../../lib/log.ts";
 import { seededRandom } from "../../lib/random.ts";
 import { memoryStore } from "../../store/memory.ts";
+import { StatusError } from "../../lib/status-error.ts";
+import { impersonate } from "../auth/impersonate.ts";
 import { loopback } from "../bootstrap.ts";
 import type { ApiResponse } from "../request.ts";
 import { createServer } from "../server.ts";
@@ -37,6 +39,14 @@ function setUp(level: Level, more: Partial<Rule> = {}) {
   return { send, server, lines, events: () => lines.map((line) => JSON.parse(line)) };
 }
 
+const request = {
+  method: "GET",
+  path: "/api/v1/namespaces/default/pods",
+  query: new URLSearchParams(),
+  headers: {},
+  body: undefined,
+  signal: new AbortController().signal,
+};
 const secrets = "/api/v1/namespaces/default/secrets";
 const secret = { metadata: { name: "key" }, stringData: { key: "swordfish" } };
 
@@ -108,4 +118,40 @@ test("a caller may bring its own audit id", async () => {
   const { send, events } = setUp("Metadata");
   await send("GET", secrets, { headers: { "audit-id": "mine" } });
   assert.equal(events()[0].auditID, "mine");
+});
+
+test("who asks as somebody else is told, and judged, as who they are", async () => {
+  const users = ["jane"];
+  const { send, server, events } = setUp("Metadata", { users });
+  const jane = { name: "jane", groups: ["ops"] };
+  const headers = { "impersonate-user": "bob" };
+  const all = async ({ name }: { name: string }) => ({ allowed: name === "jane", reason: "" });
+  const bob = await impersonate(jane, headers, all);
+  await server.handle({ ...request, user: bob });
+  const told = events().at(-1);
+  assert.deepEqual(told.user, { username: "jane", groups: ["ops"] });
+  assert.deepEqual(told.impersonatedUser, {
+    username: "bob",
+    groups: ["system:authenticated"],
+  });
+  const none = async () => ({ allowed: false, reason: "no" });
+  const error = await impersonate(jane, headers, none).catch((one: unknown) => one);
+  server.turnedAway(request, error, { certificate: false });
+  const refused = events().at(-1);
+  assert.deepEqual([refused.user.username, refused.responseStatus.code], ["jane", 403]);
+  await send("GET", "/version");
+  assert.deepEqual(events().at(-1), refused, "others are not told of");
+});
+
+test("a caller whom nobody knows is told of with what was shown", () => {
+  const { server, events } = setUp("Metadata");
+  const error = new StatusError("Unauthorized", "Unauthorized");
+  const shown = { ...request, headers: { authorization: "Bearer swordfish" } };
+  server.turnedAway(shown, error, { certificate: true });
+  server.turnedAway(request, error, { certificate: false });
+  const [bad, none] = events();
+  assert.deepEqual([bad.stage, bad.user, bad.responseStatus.code], ["ResponseStarted", {}, 401]);
+  assert.equal(bad.responseStatus.message, "Authentication failed, attempted: bearer, x509");
+  assert.equal(none.responseStatus.message, "Authentication failed, no credentials provided");
+  assert.ok(!JSON.stringify(bad).includes("swordfish"));
 });

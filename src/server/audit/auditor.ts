@@ -2,9 +2,10 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { Random } from "../../lib/random.ts";
 import { StatusError } from "../../lib/status-error.ts";
+import { impersonatorOf, refusedImpersonator } from "../auth/impersonate.ts";
 import type { Attributes } from "../policy.ts";
 import { remoteAttributes } from "../request-info.ts";
-import type { ApiRequest, ApiResponse } from "../request.ts";
+import type { ApiRequest, ApiResponse, User } from "../request.ts";
 import { Overheard, requestObject, responseObject, withoutManagedFields } from "./bodies.ts";
 import { decide } from "./policy.ts";
 import type { AuditPolicy, Decision, Stage } from "./policy.ts";
@@ -35,6 +36,24 @@ const urlOf = ({ url, path, query }: ApiRequest) => {
 /** As metav1.MicroTime. */
 const micro = (ms: number) => new Date(ms).toISOString().replace("Z", "000Z");
 
+const told = ({ name, uid, groups, extra }: User) => ({
+  username: name,
+  ...(uid && { uid }),
+  groups,
+  ...(extra && { extra }),
+});
+
+const nobody: User = { name: "", groups: [] };
+
+/** Which credentials were no good, in upstream's words. */
+function attempted({ authorization }: ApiRequest["headers"], certificate: boolean): string {
+  const [, scheme] = /^\s*(basic|bearer)\s/i.exec(authorization ?? "") ?? [];
+  const methods = [...(scheme ? [scheme.toLowerCase()] : []), ...(certificate ? ["x509"] : [])];
+  return methods.length > 0
+    ? `Authentication failed, attempted: ${methods.join(", ")}`
+    : "Authentication failed, no credentials provided";
+}
+
 const idPattern = /^[\x21-\x7e]{1,64}$/;
 
 /** One request on its way. */
@@ -49,6 +68,7 @@ class Trail {
 
   constructor(options: AuditOptions, decision: Decision, request: ApiRequest, asked: Attributes) {
     const { user, headers, remoteAddress } = request;
+    const impersonator = impersonatorOf(user);
     const given = headers["audit-id"];
     this.#options = options;
     this.#decision = decision;
@@ -64,12 +84,8 @@ class Trail {
       stage: "",
       requestURI: urlOf(request),
       verb: asked.verb,
-      user: {
-        username: user.name,
-        ...(user.uid && { uid: user.uid }),
-        groups: user.groups,
-        ...(user.extra && { extra: user.extra }),
-      },
+      user: user === nobody ? {} : told(impersonator ?? user),
+      ...(impersonator && { impersonatedUser: told(user) }),
       sourceIPs: [...forwarded.filter(Boolean), remoteAddress ?? "127.0.0.1"],
       ...(headers["user-agent"] && { userAgent: headers["user-agent"] }),
       ...(asked.resource && { objectRef: referenceTo(asked) }),
@@ -88,6 +104,12 @@ class Trail {
       if (body !== undefined) this.#event["requestObject"] = this.#shown(body);
     }
     this.#tell("RequestReceived");
+  }
+
+  /** Nobody knows who asks. */
+  unauthenticated(certificate: boolean) {
+    const message = attempted(this.#request.headers, certificate);
+    this.#tell("ResponseStarted", { responseStatus: { metadata: {}, message, code: 401 } });
   }
 
   started(code: number) {
@@ -201,9 +223,22 @@ export class Auditor {
     trail.completed(101);
   }
 
+  /** What came no further than to authentication. */
+  turnedAway(
+    request: Omit<ApiRequest, "user">,
+    error: unknown,
+    { certificate }: { certificate: boolean },
+  ) {
+    const user = refusedImpersonator(error);
+    const trail = this.#trail({ ...request, user: user ?? nobody });
+    if (user) trail?.failed(error);
+    else trail?.unauthenticated(certificate);
+  }
+
   #trail(request: ApiRequest) {
     const asked = askedOf(request);
-    const decision = decide(this.#options.policy, request.user, asked);
+    const user = impersonatorOf(request.user) ?? request.user;
+    const decision = decide(this.#options.policy, user, asked);
     return decision && new Trail(this.#options, decision, request, asked);
   }
 

@@ -7,6 +7,17 @@ import { forbiddenError } from "./forbidden.ts";
 
 const extraPrefix = "impersonate-extra-";
 
+/** Who really asks, for the audit log alone: nothing else of the caller goes on. */
+const impersonators = new WeakMap<User, User>();
+const refused = new WeakMap<object, User>();
+
+/** Who asks as `user`; undefined when that is nobody else. */
+export const impersonatorOf = (user: User) => impersonators.get(user);
+
+/** Who was not allowed to ask as somebody else, by the refusal. */
+export const refusedImpersonator = (error: unknown) =>
+  error instanceof StatusError ? refused.get(error) : undefined;
+
 /** Most groups or extras in one request. */
 const partsMax = 64;
 
@@ -75,11 +86,21 @@ export async function impersonate(user: User, headers: Headers, authorize: Autho
   }
   for (const attributes of askedOf(name, groups, uid, extra)) {
     const { allowed, reason } = await authorize(user, attributes);
-    if (!allowed) throw forbiddenError(user, attributes, reason);
+    if (allowed) continue;
+    const error = forbiddenError(user, attributes, reason);
+    refused.set(error, user);
+    throw error;
   }
   const anonymous = name === "system:anonymous";
   const all = [...(groups.length > 0 ? groups : defaultGroups(name))];
   const standing = anonymous ? "system:unauthenticated" : "system:authenticated";
   if (!all.includes(standing)) all.push(standing);
-  return { name, groups: all, ...(uid && { uid }), ...(parts > groups.length && { extra }) };
+  const other: User = {
+    name,
+    groups: all,
+    ...(uid && { uid }),
+    ...(parts > groups.length && { extra }),
+  };
+  impersonators.set(other, user);
+  return other;
 }

@@ -131,18 +131,17 @@ export async function apiRequest(
 ): Promise<ApiRequest> {
   const { path, query } = splitUrl(incoming.url);
   const passesOn = context.server.passesOn(path);
-  const user = await context.authenticate({
-    headers: incoming.headers,
-    path,
-    ...(incoming.certificate && { certificate: incoming.certificate }),
+  const { method, url, headers, certificate, remoteAddress } = incoming;
+  const asked = { method, path, query, url, headers, ...(remoteAddress && { remoteAddress }) };
+  const credentials = { headers, path, ...(certificate && { certificate }) };
+  const user = await context.authenticate(credentials).catch((error: unknown) => {
+    const { signal } = caller;
+    const how = { certificate: certificate !== undefined };
+    context.server.turnedAway({ ...asked, body: undefined, signal }, error, how);
+    throw error;
   });
   return {
-    method: incoming.method,
-    path,
-    query,
-    url: incoming.url,
-    headers: incoming.headers,
-    ...(incoming.remoteAddress && { remoteAddress: incoming.remoteAddress }),
+    ...asked,
     ...(passesOn && incoming.hasBody && { upload: incoming.body }),
     body: passesOn ? undefined : await decodedBody(incoming),
     user,
