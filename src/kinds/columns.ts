@@ -50,6 +50,11 @@ function requestState({ status }: KubeObject): string {
   return states.join(",");
 }
 
+const conditionText = ({ status }: KubeObject, type: string): string =>
+  status?.conditions?.find((one: any) => one.type === type)?.status ?? "?";
+
+const queuingOf = (spec: any) => spec.limited?.limitResponse?.queuing ?? {};
+
 const hpaTarget = ({ spec }: KubeObject) =>
   `${spec.scaleTargetRef?.kind}/${spec.scaleTargetRef?.name}`;
 
@@ -119,6 +124,25 @@ const others: Record<string, Column[]> = {
     age,
   ],
   "mutatingwebhookconfigurations.admissionregistration.k8s.io": webhooks,
+  "flowschemas.flowcontrol.apiserver.k8s.io": [
+    name,
+    text("PriorityLevel", ({ spec }) => spec.priorityLevelConfiguration.name),
+    count("MatchingPrecedence", ({ spec }) => spec.matchingPrecedence),
+    text("DistinguisherMethod", ({ spec }) => orNone(spec.distinguisherMethod?.type)),
+    age,
+    text("MissingPL", (object) => conditionText(object, "Dangling")),
+  ],
+  "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": [
+    name,
+    text("Type", ({ spec }) => spec.type),
+    text("NominalConcurrencyShares", ({ spec: { limited, exempt } }) =>
+      orNone((limited ?? exempt)?.nominalConcurrencyShares),
+    ),
+    text("Queues", ({ spec }) => orNone(queuingOf(spec).queues)),
+    text("HandSize", ({ spec }) => orNone(queuingOf(spec).handSize)),
+    text("QueueLengthLimit", ({ spec }) => orNone(queuingOf(spec).queueLengthLimit)),
+    age,
+  ],
   "networkpolicies.networking.k8s.io": [
     name,
     text("Pod-Selector", ({ spec }) => selectorText(spec?.podSelector)),

@@ -5,6 +5,7 @@ import * as apps from "./apps/defaults.ts";
 import * as batch from "./batch/defaults.ts";
 import * as core from "./core/defaults.ts";
 import { podDefaults, podSpecDefaults } from "./core/pod-defaults.ts";
+import * as flowcontrol from "./flowcontrol/defaults.ts";
 import type { Kind } from "./kind.ts";
 import * as networking from "./networking/defaults.ts";
 import { bindingDefaults } from "./rbac/defaults.ts";
@@ -33,6 +34,8 @@ export const kindDefaults: Record<string, NonNullable<Kind["defaults"]>> = {
   "statefulsets.apps": apps.statefulSetDefaults,
   "cronjobs.batch": batch.cronJobDefaults,
   "jobs.batch": batch.jobDefaults,
+  "flowschemas.flowcontrol.apiserver.k8s.io": flowcontrol.flowSchemaDefaults,
+  "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": flowcontrol.priorityLevelDefaults,
   "networkpolicies.networking.k8s.io": networking.networkPolicyDefaults,
   "ingressclasses.networking.k8s.io": networking.ingressClassDefaults,
   "rolebindings.rbac.authorization.k8s.io": bindingDefaults,

@@ -8,6 +8,7 @@ import { podErrors } from "./core/pod-validation.ts";
 import { claimErrors, dataErrors, serviceErrors } from "./core/validation.ts";
 import { jsonEqual } from "../lib/json.ts";
 import { invalidValue, required } from "./field-checks.ts";
+import { flowSchemaErrors, priorityLevelErrors } from "./flowcontrol/validation.ts";
 import { immutableErrors } from "./immutable.ts";
 import type { Change } from "./kind.ts";
 import { ipAddressErrors, serviceCidrErrors } from "./networking/validation.ts";
@@ -37,6 +38,8 @@ const validations: Record<string, Validate> = {
   "statefulsets.apps": workloadErrors,
   "cronjobs.batch": cronJobErrors,
   "jobs.batch": jobErrors,
+  "flowschemas.flowcontrol.apiserver.k8s.io": flowSchemaErrors,
+  "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": priorityLevelErrors,
   "ipaddresses.networking.k8s.io": ipAddressErrors,
   "servicecidrs.networking.k8s.io": serviceCidrErrors,
   "resourceclaims.resource.k8s.io": resourceClaimErrors,
