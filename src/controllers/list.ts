@@ -13,6 +13,7 @@ import { endpointSliceController } from "./endpoint-slice.ts";
 import { endpointSliceMirroringController } from "./endpoint-slice-mirroring.ts";
 import { endpointsController } from "./endpoints.ts";
 import { eventTtlController } from "./event-ttl.ts";
+import { flowSchemaStatus } from "./flow-schema-status.ts";
 import { horizontalPodAutoscaler } from "./horizontal-pod-autoscaler.ts";
 import { ipAddress } from "./ip-address.ts";
 import { job } from "./job.ts";
@@ -56,6 +57,7 @@ export const controllers = (authority: Authority): Controller[] => [
   endpointSliceMirroringController,
   endpointsController,
   eventTtlController,
+  flowSchemaStatus,
   horizontalPodAutoscaler(),
   ipAddress,
   job,

@@ -1,7 +1,7 @@
 // What `kubectl get` shows, by resource name. Kinds that are not here show Name and Age.
 import { autoscalingTargets } from "./autoscaling-targets.ts";
 import { appsColumns } from "./apps/columns.ts";
-import { age, count, name, orNone, selectorText, since, text, wide } from "./column.ts";
+import { age, count, name, none, orNone, selectorText, since, text, wide } from "./column.ts";
 import { coreColumns } from "./core/columns.ts";
 import type { Column } from "./kind.ts";
 import type { KubeObject } from "./object.ts";
@@ -52,6 +52,19 @@ function requestState({ status }: KubeObject): string {
 
 const conditionText = ({ status }: KubeObject, type: string): string =>
   status?.conditions?.find((one: any) => one.type === type)?.status ?? "?";
+
+function claimState({ metadata, status }: KubeObject): string {
+  const states = [
+    ...(metadata.deletionTimestamp ? ["deleted"] : []),
+    ...(status?.allocation ? ["allocated"] : []),
+    ...(status?.reservedFor?.length > 0 ? ["reserved"] : []),
+  ];
+  if (!status?.allocation && states.length === 0) return "pending";
+  return states.join(",");
+}
+
+const sliceNodes = (spec: any): string =>
+  spec.nodeName ?? (spec.allNodes ? "<all>" : spec.nodeSelector ? "<some>" : none);
 
 const queuingOf = (spec: any) => spec.limited?.limitResponse?.queuing ?? {};
 
@@ -141,6 +154,14 @@ const others: Record<string, Column[]> = {
     text("Queues", ({ spec }) => orNone(queuingOf(spec).queues)),
     text("HandSize", ({ spec }) => orNone(queuingOf(spec).handSize)),
     text("QueueLengthLimit", ({ spec }) => orNone(queuingOf(spec).queueLengthLimit)),
+    age,
+  ],
+  "resourceclaims.resource.k8s.io": [name, text("State", claimState), age],
+  "resourceslices.resource.k8s.io": [
+    name,
+    text("Node", ({ spec }) => sliceNodes(spec)),
+    text("Driver", ({ spec }) => spec.driver),
+    text("Pool", ({ spec }) => spec.pool.name),
     age,
   ],
   "networkpolicies.networking.k8s.io": [

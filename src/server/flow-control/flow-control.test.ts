@@ -12,6 +12,7 @@ import { loopback } from "../bootstrap.ts";
 import type { User } from "../request.ts";
 import { createServer } from "../server.ts";
 import { FlowControl } from "./flow-control.ts";
+import type { Seat } from "./flow-control.ts";
 
 const person = (name: string): User => ({ name, groups: ["system:authenticated"] });
 const account: User = {
@@ -181,4 +182,31 @@ test("objects that say nothing, or too much, do no harm", async () => {
   }).catch(() => {});
   await new Promise((resolve) => setImmediate(resolve));
   assert.ok(await enter(person("ann")));
+});
+
+test("a list of many objects takes several seats", async () => {
+  const { clock, enter, server, request } = await setUp(60);
+  for (let i = 0; i < 250; i++) {
+    const body = Buffer.from(JSON.stringify({ metadata: { name: `c-${i}` } }));
+    const path = "/api/v1/namespaces/shop/configmaps";
+    await server.handle(request(loopback, path, { method: "POST", body }));
+  }
+  /** How many of these are seated side by side. */
+  const seated = async (path: string) => {
+    const seats: Seat[] = [];
+    for (;;) {
+      const seat = enter(person("ann"), path);
+      if (seat instanceof Promise) {
+        const refused = assert.rejects(seat, /too many requests/);
+        await clock.advance(15_000);
+        await refused;
+        for (const { leave } of seats) leave();
+        return seats.length;
+      }
+      seats.push(seat!);
+    }
+  };
+  const gets = await seated("/api/v1/namespaces/shop/configmaps/c-1");
+  await seated("/api/v1/configmaps");
+  assert.equal(await seated("/api/v1/configmaps"), Math.floor(gets / 3));
 });

@@ -12,6 +12,7 @@ import type { Store } from "../../store/store.ts";
 import type { Attributes } from "../policy.ts";
 import { remoteAttributes } from "../request-info.ts";
 import type { ApiRequest } from "../request.ts";
+import { ListWidths } from "./list-widths.ts";
 import { hashOf, matchesFlow } from "./match.ts";
 import type { FlowRule } from "./match.ts";
 import { Queues } from "./queues.ts";
@@ -30,6 +31,7 @@ const levelPrefix = "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io/";
 
 interface Ticket {
   hash: number;
+  width: number;
   seat(): void;
 }
 
@@ -127,6 +129,7 @@ export class FlowControl {
   readonly #total: number;
   readonly #levels = new Map<string, Level>();
   readonly #counts = new Map<string, Counts>();
+  readonly #widths: ListWidths;
   #schemas: Schema[] = [];
   #changes = 0;
 
@@ -134,6 +137,7 @@ export class FlowControl {
     this.#store = store;
     this.#clock = clock;
     this.#total = seats;
+    this.#widths = new ListWidths(store, clock);
   }
 
   /** Follows the objects from here on. */
@@ -162,10 +166,14 @@ export class FlowControl {
       schema.counts.dispatched++;
       return { headers, leave: none };
     }
-    if (level.queues.length === 0 && maySeat(level, this.#levels.values(), this.#total)) {
-      return this.#seated(schema, headers);
+    const isList = asked.verb === "list";
+    // A level that is narrower than a list serves it alone.
+    const most = Math.max(level.seats.nominal, 1);
+    const width = isList ? Math.min(this.#widths.of(asked, request.query), most) : 1;
+    if (level.queues.length === 0 && this.#hasRoom(level, width)) {
+      return this.#seated(schema, headers, width);
     }
-    return this.#wait(schema, headers, { request, asked });
+    return this.#wait(schema, headers, { request, asked, width });
   }
 
   measure(registry: Registry) {
@@ -220,15 +228,19 @@ export class FlowControl {
     return this.#schemas.find(({ rules }) => matchesFlow(rules, user, asked));
   }
 
-  #seated(schema: Schema, headers: Record<string, string>): Seat {
+  #hasRoom(level: Level, width: number) {
+    return maySeat(level, this.#levels.values(), this.#total, width);
+  }
+
+  #seated(schema: Schema, headers: Record<string, string>, width: number): Seat {
     const { level } = schema;
-    level.used++;
+    level.used += width;
     schema.counts.dispatched++;
     let left = false;
     const leave = () => {
       if (left) return;
       left = true;
-      level.used--;
+      level.used -= width;
       this.#serve();
     };
     return { headers, leave };
@@ -237,7 +249,7 @@ export class FlowControl {
   #wait(
     schema: Schema,
     headers: Record<string, string>,
-    { request, asked }: { request: ApiRequest; asked: Attributes },
+    { request, asked, width }: { request: ApiRequest; asked: Attributes; width: number },
   ): Promise<Seat> {
     const { level, by } = schema;
     const flow = by === "ByUser" ? request.user.name : by === "ByNamespace" ? asked.namespace : "";
@@ -254,9 +266,10 @@ export class FlowControl {
       const onAbort = () => giveUp("cancelled");
       const ticket: Ticket = {
         hash: hashOf(`${schema.name}/${flow}`),
+        width,
         seat: () => {
           stopWaiting();
-          resolve(this.#seated(schema, headers));
+          resolve(this.#seated(schema, headers, width));
         },
       };
       if (!level.queues.add(ticket)) return refuse("queue-full");
@@ -272,7 +285,9 @@ export class FlowControl {
   /** Gives free seats to those who wait. */
   #serve() {
     for (const level of this.#levels.values()) {
-      while (level.queues.length > 0 && maySeat(level, this.#levels.values(), this.#total)) {
+      for (;;) {
+        const next = level.queues.peek();
+        if (!next || !this.#hasRoom(level, next.width)) break;
         level.queues.next()!.seat();
       }
     }

@@ -15,6 +15,8 @@ export interface QueueingOptions {
 export interface Waiting {
   /** Of the flow it belongs to, a whole number below 2^53. */
   hash: number;
+  /** Seats it needs; default: 1. */
+  width?: number;
 }
 
 interface Queue<T> {
@@ -77,8 +79,25 @@ export class Queues<T extends Waiting> {
     return true;
   }
 
-  /** The next to get a seat. */
+  /** Who `next` will give. */
+  peek(): T | undefined {
+    return this.#best()?.queue.waiting[0];
+  }
+
+  /** The next to be seated. */
   next(): T | undefined {
+    const best = this.#best();
+    if (!best) return undefined;
+    const { queue, at } = best;
+    const one = queue.waiting.shift()!;
+    this.#lastServed = at;
+    this.#level = queue.given;
+    queue.given += one.width ?? 1;
+    this.#length--;
+    return one;
+  }
+
+  #best(): { queue: Queue<T>; at: number } | undefined {
     if (this.#length === 0) return undefined;
     const count = this.#queues.length;
     let best: Queue<T> | undefined;
@@ -89,11 +108,7 @@ export class Queues<T extends Waiting> {
       if (queue.waiting.length === 0 || (best && best.given <= queue.given)) continue;
       [best, bestAt] = [queue, at];
     }
-    this.#lastServed = bestAt;
-    this.#level = best!.given;
-    best!.given++;
-    this.#length--;
-    return best!.waiting.shift();
+    return best && { queue: best, at: bestAt };
   }
 
   /** Somebody gave up. */

@@ -42,3 +42,11 @@ test("a level borrows what others lend and do not use, and never what they keep"
   assert.ok(!may(), "b uses its own");
   assert.ok(maySeat(b, [a, b], 20), "own seats need nobody's leave");
 });
+
+test("a wide request is seated when all its seats are free", () => {
+  const a = { seats: { nominal: 10, kept: 10, most: 10 }, used: 6 };
+  assert.deepEqual(
+    [1, 4, 5].map((width) => maySeat(a, [a], 10, width)),
+    [true, true, false],
+  );
+});

@@ -37,13 +37,13 @@ interface Use {
   used: number;
 }
 
-/** True when a level may seat one more, given what all levels use. */
-export function maySeat(one: Use, all: Iterable<Use>, total: number): boolean {
-  if (one.used < one.seats.nominal) return true;
-  if (one.used >= one.seats.most) return false;
+/** True when a level may seat a request of this width, given what all levels use. */
+export function maySeat(one: Use, all: Iterable<Use>, total: number, width = 1): boolean {
+  if (one.used + width <= one.seats.nominal) return true;
+  if (one.used + width > one.seats.most) return false;
   let taken = 0;
   for (const other of all) {
     taken += other === one ? other.used : Math.max(other.used, other.seats.kept);
   }
-  return taken < total;
+  return taken + width <= total;
 }
