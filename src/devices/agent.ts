@@ -3,7 +3,7 @@
 import type { Client } from "../client/client.ts";
 import type { Informer } from "../client/informer.ts";
 import type { Informers } from "../client/informers.ts";
-import type { DevicePluginHost } from "../lib/device-plugin.ts";
+import type { DevicePluginHost } from "./device-plugin.ts";
 import { jsonEqual } from "../lib/json.ts";
 import type { Scope } from "../lib/scope.ts";
 import { WorkQueue } from "../lib/work-queue.ts";
@@ -57,7 +57,9 @@ export class DeviceAgent {
     this.#instances = informers.get({ resource: instances });
     const deviceOf = (key: string, instance: string): Device | undefined =>
       this.#watched.get(key)?.found.get(instance)?.device;
-    this.#plugins = host && new Plugins({ host, node, claims: new Claims(client, node), deviceOf });
+    this.#plugins =
+      host &&
+      new Plugins({ host, node, clock: world.clock, claims: new Claims(client, node), deviceOf });
     this.#queue = new WorkQueue({
       clock: world.clock,
       workers: 4,

@@ -1,5 +1,5 @@
 // The extended resource of a Configuration, `akri.sh/CONFIGURATION`: any of its devices will do.
-import type { DeviceAllocation, DevicePlugin } from "../lib/device-plugin.ts";
+import type { DeviceAllocation, DevicePlugin } from "./device-plugin.ts";
 import { resourceName } from "./brokers/names.ts";
 import { allocationOf } from "./instance-plugin.ts";
 import type { PluginParts } from "./instance-plugin.ts";
@@ -50,6 +50,7 @@ export class ConfigurationPlugin implements DevicePlugin {
 
   async #allocateOne(id: string) {
     const { node, claims, deviceOf } = this.#parts;
+    this.#parts.fresh.add(id);
     const virtual = this.#virtual.get(id);
     const instance = this.#instances.find(({ metadata }) => metadata.name === virtual?.instance);
     if (!instance) throw new Error(`cannot claim ${id}: no device stands behind it any more`);
@@ -64,17 +65,29 @@ export class ConfigurationPlugin implements DevicePlugin {
     return allocationOf(instance, deviceOf(name));
   }
 
-  /** `ids` is all that pods hold; every other slot that this node holds through here becomes free. */
+  /** Every other slot that this node holds through here becomes free. */
   async keepOnly(ids: string[]) {
+    const { fresh, claims, node } = this.#parts;
     const held = new Set(ids);
-    for (const { metadata } of this.#instances) {
-      await this.#parts.claims.change(metadata.namespace!, metadata.name, (own) => {
-        const kept = Object.entries(own).filter(([, text]) => {
-          const virtual = parseUsage(text)?.virtualDevice;
-          return virtual === undefined || held.has(virtual);
-        });
-        return kept.length === Object.keys(own).length ? undefined : Object.fromEntries(kept);
+    let later = false;
+    const stays = ([, text]: [string, string]) => {
+      const id = parseUsage(text)?.virtualDevice;
+      if (id === undefined || held.has(id)) return true;
+      if (!fresh.has(id)) return false;
+      return (later = true);
+    };
+    for (const { metadata, spec } of this.#instances) {
+      const mine = Object.values(spec.deviceUsage ?? {}).map(parseUsage);
+      const gone = mine.some((usage) => {
+        return usage?.node === node && usage.virtualDevice && !held.has(usage.virtualDevice);
+      });
+      if (!gone) continue;
+      await claims.change(metadata.namespace!, metadata.name, (entries) => {
+        const kept = Object.entries(entries).filter(stays);
+        if (kept.length === Object.keys(entries).length) return undefined;
+        return Object.fromEntries(kept);
       });
     }
+    return later;
   }
 }

@@ -1,7 +1,8 @@
 // The extended resource of one Instance, `akri.sh/CONFIGURATION-DIGEST`: a slot is a device of it.
-import type { DeviceAllocation, DevicePlugin } from "../lib/device-plugin.ts";
+import type { DeviceAllocation, DevicePlugin } from "./device-plugin.ts";
 import { resourceName } from "./brokers/names.ts";
 import type { Claims } from "./claims.ts";
+import type { Fresh } from "./fresh.ts";
 import type { Device } from "./handler.ts";
 import type { Instance } from "./kinds/instance.ts";
 import { Listeners } from "./listeners.ts";
@@ -20,6 +21,8 @@ export interface PluginParts {
   node: string;
   claims: Claims;
   deviceOf(instance: string): Device | undefined;
+  /** Slots given out just now, of all plugins of a Configuration. */
+  fresh: Fresh;
 }
 
 export class InstancePlugin implements DevicePlugin {
@@ -48,7 +51,8 @@ export class InstancePlugin implements DevicePlugin {
   }
 
   async allocate(ids: string[]): Promise<DeviceAllocation> {
-    const { node, claims, deviceOf } = this.#parts;
+    const { node, claims, deviceOf, fresh } = this.#parts;
+    for (const id of ids) fresh.add(id);
     const { name, namespace } = this.#instance.metadata;
     await claims.change(namespace!, name, (own, { spec }) => {
       for (const id of ids) {
@@ -62,14 +66,24 @@ export class InstancePlugin implements DevicePlugin {
     return allocationOf(this.#instance, deviceOf(name));
   }
 
-  /** `ids` is all that pods hold; every other slot of this node becomes free. */
+  /** Every other slot that this node holds through here becomes free. */
   async keepOnly(ids: string[]) {
-    const { node, claims } = this.#parts;
-    const { name, namespace } = this.#instance.metadata;
+    const { node, claims, fresh } = this.#parts;
     const held = new Set(ids);
-    await claims.change(namespace!, name, (own) => {
-      const kept = Object.entries(own).filter(([id, text]) => text !== node || held.has(id));
-      return kept.length === Object.keys(own).length ? undefined : Object.fromEntries(kept);
+    let later = false;
+    const stays = ([id, text]: [string, string]) => {
+      if (text !== node || held.has(id)) return true;
+      if (!fresh.has(id)) return false;
+      return (later = true);
+    };
+    const { name, namespace } = this.#instance.metadata;
+    const own = Object.entries(this.#instance.spec.deviceUsage ?? {});
+    if (own.every(([id, text]) => text !== node || held.has(id))) return false;
+    await claims.change(namespace!, name, (entries) => {
+      const kept = Object.entries(entries).filter(stays);
+      if (kept.length === Object.keys(entries).length) return undefined;
+      return Object.fromEntries(kept);
     });
+    return later;
   }
 }

@@ -1,7 +1,9 @@
 // The extended resources of this node, following its Instances.
-import type { DevicePluginHost } from "../lib/device-plugin.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { DevicePluginHost } from "./device-plugin.ts";
 import type { Claims } from "./claims.ts";
 import { ConfigurationPlugin } from "./configuration-plugin.ts";
+import { Fresh } from "./fresh.ts";
 import type { Device } from "./handler.ts";
 import { InstancePlugin } from "./instance-plugin.ts";
 import type { Configuration } from "./kinds/configuration.ts";
@@ -10,6 +12,7 @@ import type { Instance } from "./kinds/instance.ts";
 export interface PluginsOptions {
   host: DevicePluginHost;
   node: string;
+  clock: Clock;
   claims: Claims;
   /** By the Configuration's key and the Instance's name. */
   deviceOf(configuration: string, instance: string): Device | undefined;
@@ -27,10 +30,12 @@ interface OfConfiguration {
 
 export class Plugins {
   readonly #options: PluginsOptions;
+  readonly #fresh: Fresh;
   readonly #offered = new Map<string, OfConfiguration>();
 
   constructor(options: PluginsOptions) {
     this.#options = options;
+    this.#fresh = new Fresh(options.clock);
   }
 
   /** `instances` are the Configuration's; those of other nodes are left out here. */
@@ -38,7 +43,11 @@ export class Plugins {
     const { node, host } = this.#options;
     const mine = instances.filter(({ spec }) => spec.nodes?.includes(node));
     if (mine.length === 0) return this.forget(key);
-    const parts = { ...this.#options, deviceOf: (of: string) => this.#options.deviceOf(key, of) };
+    const parts = {
+      ...this.#options,
+      fresh: this.#fresh,
+      deviceOf: (of: string) => this.#options.deviceOf(key, of),
+    };
     let offered = this.#offered.get(key);
     if (!offered) {
       const plugin = new ConfigurationPlugin(name, parts);

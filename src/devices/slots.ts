@@ -1,5 +1,5 @@
 // Who holds which slot of a device, as Akri writes it into `deviceUsage`. Pure.
-import type { PluginDevice } from "../lib/device-plugin.ts";
+import type { PluginDevice } from "./device-plugin.ts";
 import type { Instance } from "./kinds/instance.ts";
 
 export interface Usage {

@@ -1,10 +1,13 @@
 // The wing as a site runs it: the controllers where the control plane acts, the search where the node is.
 import type { Client } from "../client/client.ts";
 import type { Informers } from "../client/informers.ts";
+import type { KubeObject } from "../kinds/object.ts";
 import { startControllers } from "../controllers/runtime.ts";
 import type { ControllersOptions } from "../controllers/runtime.ts";
-import type { DevicePluginHost } from "../lib/device-plugin.ts";
 import type { Scope } from "../lib/scope.ts";
+import { resource } from "../client/client.ts";
+import { KubeletHost } from "./kubelet-host.ts";
+import { startRegistration } from "./registration.ts";
 import { DeviceAgent } from "./agent.ts";
 import { brokerController } from "./broker-controller.ts";
 import { ensureDefinitions } from "./definitions.ts";
@@ -26,13 +29,37 @@ export interface DeviceSearchOptions {
   informers: Informers;
   node: string;
   world: HandlerWorld;
-  host?: DevicePluginHost;
+  /** `/var/lib/kubelet`; absent on nodes that run no pods. */
+  kubeletDirectory?: string;
+  /** `/var/lib/akri`: where handlers of others register. */
+  akriDirectory: string;
   scope: Scope;
+}
+
+/** The resources go to the machine's kubelet, whose pods' coming and going it hears of. */
+function hostOf({ informers, node, world, kubeletDirectory, scope }: DeviceSearchOptions) {
+  if (kubeletDirectory === undefined) return undefined;
+  const { clock, log } = world;
+  const host = new KubeletHost({ kubeletDirectory, clock, log, scope });
+  const choice = { resource: resource("v1", "pods"), fieldSelector: `spec.nodeName=${node}` };
+  const ended = ({ status }: KubeObject) => ["Succeeded", "Failed"].includes(status?.phase);
+  scope.defer(
+    informers.get(choice).subscribe({
+      onUpdate: (pod, before) => {
+        if (ended(pod) && !ended(before)) host.podsChanged();
+      },
+      onDelete: () => host.podsChanged(),
+    }),
+  );
+  return host;
 }
 
 /** Looks for devices on this machine. */
 export async function startDeviceSearch(options: DeviceSearchOptions) {
-  await ensureDefinitions(options.client, options.world.clock);
+  const { client, world, scope, akriDirectory } = options;
+  await ensureDefinitions(client, world.clock);
   const handlers = new Handlers(ownHandlers);
-  await new DeviceAgent({ ...options, handlers }).start();
+  await startRegistration({ directory: akriDirectory, handlers, log: world.log, scope });
+  const host = hostOf(options);
+  await new DeviceAgent({ ...options, handlers, ...(host && { host }) }).start();
 }

@@ -3,11 +3,11 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Informers } from "../client/informers.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { DevicePluginHost } from "../lib/device-plugin.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import type { Scope } from "../lib/scope.ts";
 import { startDeviceControllers, startDeviceSearch } from "../devices/start.ts";
+import { usualKubelet } from "./kubelet-directory.ts";
 import type { ControlPlane } from "./control-plane.ts";
 
 export interface DevicesOptions {
@@ -15,6 +15,7 @@ export interface DevicesOptions {
   directory: string;
   plane: ControlPlane;
   informers: Informers;
+  kubeletDirectory?: string;
   clock: Clock;
   random: Random;
   log: Log;
@@ -27,8 +28,8 @@ export function controlDevices({ plane, ...parts }: DevicesOptions) {
 }
 
 export async function searchDevices(
-  { plane, informers, directory, clock, random, log, scope }: DevicesOptions,
-  { node, host }: { node: string; host?: DevicePluginHost },
+  { plane, informers, kubeletDirectory, directory, clock, random, log, scope }: DevicesOptions,
+  { node }: { node: string },
 ) {
   const own = join(directory, "devices");
   await mkdir(own, { recursive: true });
@@ -39,7 +40,8 @@ export async function searchDevices(
     informers,
     node,
     world: { clock, random, log: room, directory: own, paths },
-    ...(host && { host }),
+    ...(kubeletDirectory && { kubeletDirectory }),
+    akriDirectory: kubeletDirectory === usualKubelet ? "/var/lib/akri" : join(own, "akri"),
     scope,
   });
 }

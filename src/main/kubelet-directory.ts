@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Log } from "../lib/log.ts";
 import { isRoot } from "./config.ts";
 
-const usual = "/var/lib/kubelet";
+export const usualKubelet = "/var/lib/kubelet";
 
 const answers = (path: string) =>
   new Promise<boolean>((resolve) => {
@@ -20,11 +20,11 @@ const answers = (path: string) =>
 export async function kubeletDirectoryOf(directory: string, log: Log): Promise<string> {
   const own = join(directory, "kubelet");
   if (!isRoot) return own;
-  if (!(await answers(join(usual, "device-plugins/kubelet.sock")))) return usual;
+  if (!(await answers(join(usualKubelet, "device-plugins/kubelet.sock")))) return usualKubelet;
   log.warn(
     "another node answers device plugins on this machine; plugins of this site go elsewhere",
     {
-      usual,
+      usual: usualKubelet,
       directory: own,
     },
   );

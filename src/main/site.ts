@@ -59,6 +59,8 @@ interface Parts {
   addresses: SiteAddresses;
   plane: ControlPlane;
   informers: Informers;
+  /** Where plugins look for the node; absent without one. */
+  kubeletDirectory?: string;
   log: Log;
   scope: Scope;
 }
@@ -130,7 +132,7 @@ async function startNode(parts: Parts, machine: Machine, net: Promise<PodGate> |
     client: plane.client(`system:node:${settings.name}`),
     informers,
     runtime: machine.runtime,
-    kubeletDirectory: await kubeletDirectoryOf(directory, log),
+    ...(parts.kubeletDirectory && { kubeletDirectory: parts.kubeletDirectory }),
     nodeName: settings.name,
     directory,
     clock,
@@ -300,11 +302,15 @@ async function assemble(
     scope.defer(() => runtime.close());
     progress("containerd", runtime.version);
   }
-  if (isNode) agent = await startNode(parts, machine, net);
+  if (isNode) {
+    parts.kubeletDirectory = await kubeletDirectoryOf(directory, log);
+    agent = await startNode(parts, machine, net);
+  }
   await Promise.all([control, net, untilReady(parts, machine)]);
   if (isNode && options.devices) {
     const { searchDevices } = await import("./devices.ts");
-    await searchDevices({ ...parts, clock, random }, { node: settings.name });
+    const where = { ...parts, clock, random };
+    await searchDevices(where, { node: settings.name });
     progress("devices", "akri.sh/v0");
   }
   return {

@@ -11,7 +11,7 @@ import { ensureDefinitions } from "../../src/devices/definitions.ts";
 import type { DiscoveryHandler } from "../../src/devices/handler.ts";
 import { Handlers } from "../../src/devices/handlers.ts";
 import { configurationServices, instanceServices } from "../../src/devices/service-controller.ts";
-import type { DevicePluginHost } from "../../src/lib/device-plugin.ts";
+import type { DevicePluginHost } from "../../src/devices/device-plugin.ts";
 import { silent } from "../../src/lib/log.ts";
 import { crdAdmission } from "../../src/server/extensions/crd-admission.ts";
 import { startCrdController } from "../../src/server/extensions/crd-controller.ts";

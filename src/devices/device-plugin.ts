@@ -1,4 +1,5 @@
-// A device plugin as the node's agent sees it, whether it lives in this process or behind a socket.
+// An extended resource as this room offers it, whoever the kubelet is.
+import type { DeviceMount, DeviceNode } from "./handler.ts";
 
 export interface PluginDevice {
   id: string;
@@ -8,23 +9,23 @@ export interface PluginDevice {
 /** What a container gets with its devices. */
 export interface DeviceAllocation {
   envs: Record<string, string>;
-  mounts: { containerPath: string; hostPath: string; readOnly: boolean }[];
-  devices: { containerPath: string; hostPath: string; permissions: string }[];
+  mounts: DeviceMount[];
+  devices: DeviceNode[];
 }
 
 export interface DevicePlugin {
-  /** An extended resource, `akri.sh/camera`. */
+  /** `akri.sh/camera`. */
   resourceName: string;
   devices(): PluginDevice[];
   /** Returns its stop. */
   onChange(listener: () => void): () => void;
   /** Throws when the devices are not to be had (any more). */
   allocate(ids: string[]): Promise<DeviceAllocation>;
-  /** `ids` are all that pods hold now; told whenever a pod gave some back, and once at first. */
-  keepOnly?(ids: string[]): Promise<void>;
+  /** `ids` are all that pods hold now. True when it wants to be told again: what it gave just now it keeps. */
+  keepOnly(ids: string[]): Promise<boolean>;
 }
 
-/** The node's agent. */
+/** The node's kubelet. */
 export interface DevicePluginHost {
   /** Returns its removal; what pods hold they keep. */
   add(plugin: DevicePlugin): () => void;
