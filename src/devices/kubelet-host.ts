@@ -24,6 +24,9 @@ export interface KubeletHostOptions {
 
 const answerMsMax = 10_000;
 const retryMs = 2000;
+/** A pod that goes holds its devices until its containers have ended. */
+const looksMs = [0, 500, 2000, 10_000];
+const lookEveryMs = 30_000;
 /** Socket paths have at most 107 characters. */
 const endpointCharsMax = 60;
 
@@ -103,6 +106,7 @@ export class KubeletHost implements DevicePluginHost {
     };
     this.#followKubelet().catch(failed);
     this.#followPods().catch(failed);
+    scope.defer(options.clock.every(lookEveryMs, () => this.#podsChanged.raise()));
     scope.defer(() => {
       for (const offered of this.#offered) this.#withdraw(offered);
     });
@@ -110,7 +114,7 @@ export class KubeletHost implements DevicePluginHost {
 
   /** Pods of this node came, went or ended. */
   podsChanged() {
-    this.#podsChanged.raise();
+    for (const ms of looksMs) this.#options.clock.after(ms, () => this.#podsChanged.raise());
   }
 
   add(plugin: DevicePlugin): () => void {
@@ -147,7 +151,7 @@ export class KubeletHost implements DevicePluginHost {
         if (offered.stopped) return listener.close();
         offered.listener = listener;
         await this.#register(plugin.resourceName, endpoint);
-        this.podsChanged();
+        this.#podsChanged.raise();
         return;
       } catch (error) {
         log.debug("a resource is not offered yet", {
@@ -201,7 +205,7 @@ export class KubeletHost implements DevicePluginHost {
         const again = await plugin.keepOnly(held.get(plugin.resourceName) ?? []).catch(() => true);
         later ||= again;
       }
-      if (later) this.#options.clock.after(retryMs, () => this.podsChanged());
+      if (later) this.#options.clock.after(retryMs, () => this.#podsChanged.raise());
     }
   }
 

@@ -71,6 +71,13 @@ test("writes list fieldValidation, and kinds can be found by group, version and 
 test("a custom kind is published as soon as it is served, and gone with it", async () => {
   const { document } = (await ask("v3/apis/stable.example.com/v1"))!;
   assert.ok(document.components.schemas["com.example.stable.v1.CronTab"].properties.spec);
+  const item = "/apis/stable.example.com/v1/namespaces/{namespace}/crontabs/{name}";
+  // By these kubectl chooses how to apply.
+  assert.deepEqual(Object.keys(document.paths[item].patch.requestBody.content), [
+    "application/apply-patch+yaml",
+    "application/json-patch+json",
+    "application/merge-patch+json",
+  ]);
   kinds.remove(kinds.get("stable.example.com", "v1", "crontabs")!);
   assert.equal(await ask("v3/apis/stable.example.com/v1"), undefined);
 });

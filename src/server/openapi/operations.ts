@@ -1,5 +1,6 @@
 // The paths of a kind with their operations, as OpenAPI v2 or v3 prints them.
 import type { Kind, Verb } from "../../kinds/kind.ts";
+import { isCustom } from "../root-schema.ts";
 import { isPart } from "../parts.ts";
 import type { Dialect, Printed } from "./print-schema.ts";
 import { deleteOptionsRef, listRef, objectRef, rootOf, statusRef } from "./schemas.ts";
@@ -97,8 +98,11 @@ const patchTypes = [
   "application/apply-patch+yaml",
   "application/json-patch+json",
   "application/merge-patch+json",
-  "application/strategic-merge-patch+json",
 ];
+
+/** By this kubectl knows how to apply: custom kinds have no strategic merge. */
+const patchTypesOf = (kind: Kind) =>
+  isCustom(kind) ? patchTypes : [...patchTypes, "application/strategic-merge-patch+json"];
 
 const bodyTypes = ["application/json", "application/yaml"];
 
@@ -112,7 +116,7 @@ function bodySchema(kind: Kind, verb: Verb, dialect: Dialect): Printed | undefin
 function body(kind: Kind, verb: Verb, dialect: Dialect): Printed {
   const schema = bodySchema(kind, verb, dialect);
   if (!schema) return {};
-  const consumes = verb === "patch" ? patchTypes : bodyTypes;
+  const consumes = verb === "patch" ? patchTypesOf(kind) : bodyTypes;
   const required = verb !== "delete" && verb !== "deletecollection";
   if (dialect === "v2") return { consumes, body: { name: "body", in: "body", required, schema } };
   const content = Object.fromEntries(consumes.map((type) => [type, { schema }]));
