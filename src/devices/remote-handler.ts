@@ -48,7 +48,8 @@ export function remoteHandler(registered: Registered, closed: () => void): Disco
           yield devices.map(deviceOf);
         }
       } catch (error) {
-        if (isGrpc(error, "INVALID_ARGUMENT")) throw new DetailsError((error as Error).message);
+        const { message, details: said = message } = error as Error & { details?: string };
+        if (isGrpc(error, "INVALID_ARGUMENT")) throw new DetailsError(said);
         if (isGrpc(error, "UNAVAILABLE")) closed();
         throw error;
       } finally {
