@@ -15,7 +15,7 @@ const preStartMsMax = 30_000;
 
 export class DevicePlugin {
   readonly resource: string;
-  readonly options: PluginOptions;
+  options: PluginOptions;
   readonly #connection: GrpcConnection;
   readonly #service: GrpcService;
   readonly #stop = new AbortController();
@@ -25,6 +25,12 @@ export class DevicePlugin {
     this.options = options;
     this.#connection = new GrpcConnection(`unix://${socketPath}`);
     this.#service = this.#connection.service(plugin.path, plugin.types, plugin.names);
+  }
+
+  /** For one that did not say how it works when it registered. */
+  async askOptions() {
+    const options = { timeoutMs: answerMsMax };
+    this.options = await this.#service.call("GetDevicePluginOptions", {}, options);
   }
 
   /** Ends when the plugin has gone, or throws. */

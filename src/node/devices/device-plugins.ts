@@ -13,7 +13,8 @@ import type { Ending } from "../pod-state.ts";
 import { DevicePlugin } from "./device-plugin.ts";
 import type { PluginOptions } from "./device-plugin.ts";
 import { DeviceLedger } from "./ledger.ts";
-import type { Allocation, Checkpoint } from "./ledger.ts";
+import type { Allocation, Checkpoint, Device } from "./ledger.ts";
+import type { PluginHandler } from "./plugin-watcher.ts";
 import { registration } from "./protocols.ts";
 
 /** A plugin that does not come back within this has taken its devices along. */
@@ -37,8 +38,13 @@ interface Registering {
   version: string;
   endpoint: string;
   resource_name: string;
-  options: PluginOptions | null;
+  options?: PluginOptions | null;
 }
+
+const noOptions: PluginOptions = {
+  pre_start_required: false,
+  get_preferred_allocation_available: false,
+};
 
 function refuseWrong({ version: asked, endpoint, resource_name: name }: Registering) {
   if (asked !== version) {
@@ -173,22 +179,40 @@ export class DevicePlugins {
     });
   }
 
+  /** Plugins may put a socket into the watched folder instead. */
+  readonly handler: PluginHandler = {
+    added: ({ name, supported_versions: versions }, socketPath) => {
+      const asked = versions.includes(version) ? version : versions.join(", ");
+      refuseWrong({ version: asked, endpoint: basename(socketPath), resource_name: name });
+      const plugin = new DevicePlugin(name, socketPath, noOptions);
+      this.#follow(plugin, () => plugin.askOptions());
+    },
+    removed: ({ name }) => {
+      const plugin = this.#plugins.get(name);
+      if (plugin) this.#gone(plugin);
+    },
+  };
+
   #register({ resource_name: resource, endpoint, options }: Registering) {
-    const { log, socketDirectory } = this.#options;
+    const path = join(this.#options.socketDirectory, endpoint);
+    const plugin = new DevicePlugin(resource, path, { ...noOptions, ...options });
+    this.#follow(plugin, async () => {});
+  }
+
+  #follow(plugin: DevicePlugin, prepare: () => Promise<void>) {
+    const { resource } = plugin;
+    const { log } = this.#options;
     this.#plugins.get(resource)?.close();
     this.#forgetting.get(resource)?.();
-    const plugin = new DevicePlugin(resource, join(socketDirectory, endpoint), {
-      pre_start_required: options?.pre_start_required ?? false,
-      get_preferred_allocation_available: options?.get_preferred_allocation_available ?? false,
-    });
     this.#plugins.set(resource, plugin);
     log.info("a device plugin registered", { resource });
-    void plugin
-      .follow((devices) => {
-        if (this.#plugins.get(resource) !== plugin) return;
-        this.ledger.set(resource, devices);
-        this.#changed();
-      })
+    const told = (devices: Device[]) => {
+      if (this.#plugins.get(resource) !== plugin) return;
+      this.ledger.set(resource, devices);
+      this.#changed();
+    };
+    void prepare()
+      .then(() => plugin.follow(told))
       .catch((error: unknown) =>
         log.info("a device plugin ended", { resource, error: String(error) }),
       )

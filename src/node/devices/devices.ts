@@ -15,9 +15,11 @@ import type { DevicePlugins } from "./device-plugins.ts";
 import { withGrants } from "./grant.ts";
 import { watchPlugins } from "./plugin-watcher.ts";
 import { servePodResources } from "./pod-resources.ts";
+import { SliceCleanup } from "./slice-cleanup.ts";
 
 export interface DevicesOptions {
   client: Client;
+  nodeName: string;
   /** `/var/lib/kubelet`. */
   kubeletDirectory: string;
   /** Of the site: where what was given out is kept. */
@@ -91,21 +93,22 @@ export async function openDevices(options: DevicesOptions): Promise<Devices> {
   const { client, kubeletDirectory, directory, onChange, clock, log, scope } = options;
   const claims = await PreparedClaims.open(client, join(directory, "claims.json"));
   scope.defer(() => claims.close());
-  const [plugins] = await Promise.all([
-    openDevicePlugins({
-      socketDirectory: join(kubeletDirectory, "device-plugins"),
-      checkpointPath: join(directory, "devices.json"),
-      onChange,
-      clock,
-      log,
-      scope,
-    }),
-    watchPlugins({
-      directory: join(kubeletDirectory, "plugins_registry"),
-      handlers: { DRAPlugin: claims.handler },
-      log,
-      scope,
-    }),
-  ]);
+  const slices = new SliceCleanup(options);
+  scope.defer(() => slices.stop());
+  const plugins = await openDevicePlugins({
+    socketDirectory: join(kubeletDirectory, "device-plugins"),
+    checkpointPath: join(directory, "devices.json"),
+    onChange,
+    clock,
+    log,
+    scope,
+  });
+  await watchPlugins({
+    directory: join(kubeletDirectory, "plugins_registry"),
+    handlers: { DRAPlugin: slices.behind(claims.handler), DevicePlugin: plugins.handler },
+    log,
+    scope,
+  });
+  slices.start();
   return new Devices(options, plugins, claims);
 }
