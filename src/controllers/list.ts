@@ -19,6 +19,7 @@ import { ipAddress } from "./ip-address.ts";
 import { job } from "./job.ts";
 import { localPathController } from "./local-path.ts";
 import { namespaceController } from "./namespace.ts";
+import { nodeIpam } from "./node-ipam.ts";
 import { nodeLifecycle } from "./node-lifecycle.ts";
 import { persistentVolumeController } from "./persistent-volume.ts";
 import { podGarbageCollector } from "./pod-garbage-collector.ts";
@@ -39,6 +40,8 @@ import { claimProtection, volumeProtection } from "./volume-protection.ts";
 
 /** What controllers need of the cluster's authority. */
 export interface Authority extends Signing, TokenMaker {
+  /** All addresses of pods. */
+  clusterCidr: string;
   /** Its certificate of now, as PEM. */
   ca(): string;
 }
@@ -63,6 +66,7 @@ export const controllers = (authority: Authority): Controller[] => [
   job,
   localPathController,
   namespaceController,
+  nodeIpam(authority.clusterCidr),
   nodeLifecycle,
   claimProtection,
   persistentVolumeController,

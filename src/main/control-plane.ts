@@ -5,7 +5,7 @@ import type { DiscoveredResource } from "../controllers/runtime.ts";
 import type { Kinds } from "../kinds/kinds.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
-import type { NodeConnector } from "../lib/node-connection.ts";
+import type { NodeConnection } from "../lib/node-connection.ts";
 import type { Random } from "../lib/random.ts";
 import type { Scope } from "../lib/scope.ts";
 import { startTypeChecking } from "../server/admission/policies/type-checking.ts";
@@ -17,6 +17,7 @@ import { listen } from "../server/http/listener.ts";
 import type { Listener } from "../server/http/listener.ts";
 import { plugMetrics } from "../server/metrics-api/metrics-api.ts";
 import type { ApiServer } from "../server/server.ts";
+import { Tunnels } from "../server/tunnel/tunnels.ts";
 import type { Backend } from "../store/backend.ts";
 import { startCompaction } from "../store/compaction.ts";
 import { openLmdbStore } from "../store/lmdb.ts";
@@ -36,7 +37,8 @@ export interface ControlPlaneOptions {
   name: string;
   port: number;
   addresses: SiteAddresses;
-  nodeConnector: NodeConnector;
+  /** Of the node in this process; undefined for any other. */
+  ownNode: (name: string) => NodeConnection | undefined;
   audit?: AuditFiles;
   authentication?: AuthenticationConfiguration;
   /** `etcd://…` when the objects are there. */
@@ -90,6 +92,7 @@ async function openStore(
 export async function openControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { directory, addresses, port, clock, random, log, scope } = options;
   const keys = openSecretKeys(directory, clock);
+  const tunnels = new Tunnels({ clock, log: log.with({ room: "tunnels" }) });
   const [store, pki] = await Promise.all([
     openStore(options, keys),
     openPki(pkiFiles(join(directory, "pki")), {
@@ -106,7 +109,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
     serviceCidr: addresses.serviceCidr,
     apiAddress: addresses.apiServiceIp,
     securePort: port,
-    nodeConnector: options.nodeConnector,
+    nodeConnector: async (name) => options.ownNode(name) ?? tunnels.connectionTo(name),
     ...(options.authentication && { authentication: options.authentication }),
     ...(options.audit && { audit: openAudit(options.audit, { log, scope }) }),
     clock,
@@ -115,6 +118,8 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
     scope,
   });
 
+  scope.defer(() => tunnels.close());
+  tunnels.plug(server.plugs);
   startTypeChecking({ server, log, scope });
   plugMetrics(server);
 

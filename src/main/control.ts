@@ -13,11 +13,13 @@ import { signSecretToken } from "../server/auth/secret-token.ts";
 import type { SecretTokenOf } from "../server/auth/secret-token.ts";
 import { isOwnSigner, nodeOf, signRequest } from "../server/auth/signers.ts";
 import type { SigningSpec } from "../server/auth/signers.ts";
+import type { SiteAddresses } from "./site-settings.ts";
 import type { ControlPlane } from "./control-plane.ts";
 
 export interface ControlOptions {
   plane: Pick<ControlPlane, "client" | "discover" | "pki">;
   informers: Informers;
+  addresses: Pick<SiteAddresses, "clusterCidr">;
   clock: Clock;
   random: Random;
   log: Log;
@@ -29,6 +31,7 @@ export async function startControl(parts: ControlOptions) {
   const client = plane.client("system:kube-controller-manager");
   const options = { client, clock, random, log, scope, informers, discover: plane.discover };
   const authority = {
+    clusterCidr: parts.addresses.clusterCidr,
     ca: () => plane.pki.ca(),
     isOwn: isOwnSigner,
     nodeOf,

@@ -10,7 +10,6 @@ import type { Log } from "../lib/log.ts";
 import type { NodeConnection } from "../lib/node-connection.ts";
 import { systemRandom } from "../lib/random.ts";
 import { Scope } from "../lib/scope.ts";
-import { StatusError } from "../lib/status-error.ts";
 import { startAgent } from "../node/agent.ts";
 import { startPolicies } from "../node/network/policy.ts";
 import type { PodGate } from "../node/network/policy.ts";
@@ -260,10 +259,7 @@ async function assemble(
     name: settings.name,
     port: settings.port,
     addresses,
-    nodeConnector: async (name) => {
-      if (agent && name === settings.name) return agent;
-      throw new StatusError("ServiceUnavailable", `node ${name} is not connected`);
-    },
+    ownNode: (name) => (name === settings.name ? agent : undefined),
     ...(audit && { audit }),
     ...(settings.store && { store: settings.store }),
     ...(options.authenticationConfig && {

@@ -2,6 +2,7 @@
 // no files, and nothing of it stays when it is closed. `bin/testing.d.ts` tells its users its types.
 import type { Client } from "../client/client.ts";
 import { localClient } from "../client/local.ts";
+import { addressesOf } from "./site-settings.ts";
 import type { Draft } from "../kinds/object.ts";
 import { systemClock } from "../lib/clock.ts";
 import { silent } from "../lib/log.ts";
@@ -103,7 +104,10 @@ async function open(options: TestServerOptions, scope: Scope): Promise<TestServe
 }
 
 type Open = Awaited<ReturnType<typeof openApiServer>>;
-type Parts = Omit<Parameters<typeof import("./control.ts").startControl>[0], "plane" | "informers">;
+type Parts = Omit<
+  Parameters<typeof import("./control.ts").startControl>[0],
+  "plane" | "informers" | "addresses"
+>;
 
 async function startEverything(
   { client, discover }: Open,
@@ -114,5 +118,6 @@ async function startEverything(
     import("./control.ts"),
   ]);
   const informers = new Informers({ client: client("system:kube-controller-manager"), ...parts });
-  await startControl({ plane: { client, discover, pki: parts.pki }, informers, ...parts });
+  const plane = { client, discover, pki: parts.pki };
+  await startControl({ plane, informers, addresses: addressesOf(0), ...parts });
 }

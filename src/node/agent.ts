@@ -29,6 +29,7 @@ import type { Mounts } from "./mounts.ts";
 import { registerNode } from "./node-registration.ts";
 import type { NodeRegistration } from "./node-registration.ts";
 import { informerObjects } from "./objects.ts";
+import type { Objects } from "./objects.ts";
 import { stopOrphans } from "./orphans.ts";
 import type { Pod } from "./pod.ts";
 import type { Ending } from "./pod-state.ts";
@@ -58,6 +59,8 @@ export interface AgentOptions {
   cgroupRoot: string;
   /** Absent where no policies are kept. */
   gate?: PodGate | undefined;
+  /** What pods name; by default all there is, as on the server's own machine. */
+  objects?: Objects | undefined;
   /** Why there is no runtime, in plain words. */
   shortcoming?: string;
   /** Where device plugins look for the kubelet, `/var/lib/kubelet`; absent: there are none. */
@@ -142,7 +145,11 @@ class Workers {
 
   /** Forgets the workers that have nothing left to do. */
   prune() {
-    for (const [uid, { state }] of this.byUid) if (state.finished) this.byUid.delete(uid);
+    for (const [uid, { state }] of this.byUid) {
+      if (!state.finished) continue;
+      this.byUid.delete(uid);
+      this.#context.objects.forget(uid);
+    }
   }
 
   wakeAll() {
@@ -167,7 +174,7 @@ async function contextOf(options: AgentOptions, parts: Parts): Promise<AgentCont
   const mounts = options.mounts ?? (isRoot ? systemMounts : noMounts);
   await mkdir(directories.logs, { recursive: true });
   const [objects, facts, resolvConf] = await Promise.all([
-    informerObjects(informers),
+    options.objects ?? informerObjects(informers),
     factsOf(options),
     readFile("/etc/resolv.conf", "utf8").catch(() => ""),
     mounts.tmpfs(directories.memory, 0),

@@ -19,6 +19,8 @@ const objects: Objects = {
     name === "keys" ? object("Secret", name, { data: { token: "czNjcmV0" } }) : undefined,
   onChange: () => () => {},
   runtimeClass: () => undefined,
+  follow: async () => {},
+  forget: () => {},
   services: (namespace) =>
     namespace === "default"
       ? [

@@ -7,6 +7,10 @@ import type { KubeObject } from "../kinds/object.ts";
 export type ObjectKind = "configmap" | "secret";
 
 export interface Objects {
+  /** Resolves once what the pod names can be looked up. */
+  follow(pod: KubeObject): Promise<void>;
+  /** The pod with this uid is gone. */
+  forget(uid: string): void;
   configMap(namespace: string, name: string): KubeObject | undefined;
   secret(namespace: string, name: string): KubeObject | undefined;
   runtimeClass(name: string): KubeObject | undefined;
@@ -33,6 +37,8 @@ export async function informerObjects(informers: Informers): Promise<Objects> {
     return informer.subscribe({ onAdd: changed, onUpdate: changed, onDelete: changed });
   };
   return {
+    follow: async () => {},
+    forget: () => {},
     configMap: (namespace, name) => configMaps.get(name, namespace),
     secret: (namespace, name) => secrets.get(name, namespace),
     runtimeClass: (name) => runtimeClasses.get(name),

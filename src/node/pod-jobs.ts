@@ -95,6 +95,7 @@ export class PodJobs {
     const { pod, state } = this.#worker;
     try {
       // Here, since an adopted pod passes by as well as a new one.
+      await this.#context.objects.follow(pod);
       await this.#context.cgroups.prepare(pod);
       await this.#context.devices?.prepare(pod);
       this.volumesMade(await prepareVolumes(this.#context, pod));

@@ -6,7 +6,6 @@ import { Informers } from "../../src/client/informers.ts";
 import { systemClock as clock } from "../../src/lib/clock.ts";
 import { systemRandom as random } from "../../src/lib/random.ts";
 import { Scope } from "../../src/lib/scope.ts";
-import { StatusError } from "../../src/lib/status-error.ts";
 import { ensureApiServerObjects } from "../../src/main/cluster-objects.ts";
 import { kubernetesVersion } from "../../src/main/config.ts";
 import { openControlPlane } from "../../src/main/control-plane.ts";
@@ -30,9 +29,7 @@ export async function startCluster() {
     name: "conformance",
     port,
     addresses,
-    nodeConnector: async (name) => {
-      throw new StatusError("ServiceUnavailable", `node ${name} has no machine`);
-    },
+    ownNode: () => undefined,
     clock,
     random,
     log,
@@ -41,7 +38,7 @@ export async function startCluster() {
   await plane.listen(["127.0.0.1"]);
   const client = plane.client("system:apiserver");
   const informers = new Informers({ client, clock, log, scope });
-  await startControl({ plane, informers, clock, random, log, scope });
+  await startControl({ plane, informers, addresses, clock, random, log, scope });
   await ensureApiServerObjects(client, addresses, port);
   await startNodes(names, { client, informers, clock, scope, version: kubernetesVersion });
   const stop = async () => {

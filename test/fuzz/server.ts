@@ -86,7 +86,7 @@ export async function startFuzzedServer(): Promise<FuzzedServer> {
     name: "fuzz",
     port: 6443,
     addresses: addressesOf(0),
-    nodeConnector: () => Promise.reject(new Error("there is no node")),
+    ownNode: () => undefined,
     clock: systemClock,
     random: seededRandom(1),
     log,

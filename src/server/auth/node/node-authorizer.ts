@@ -72,6 +72,7 @@ export function nodeAuthorizer(graph: () => Promise<NodeGraph>, after: Authorize
   const rules: readonly PolicyRule[] = clusterRules("system:node");
   const allows = async (node: string, asked: Attributes) => {
     const resource = asked.group ? `${asked.resource}.${asked.group}` : asked.resource;
+    if (resource === "nodes" && asked.subresource === "tunnel") return asked.name === node;
     const judge = judges[resource];
     if (!byGraph.has(resource) && !evaluate(rules, asked)) return false;
     return judge ? judge(node, asked, await graph()) : true;
