@@ -82,6 +82,19 @@ async function ensure(client: Client, where: typeof services, object: Draft) {
   });
 }
 
+export const clusterRangesName = "kerb-cluster";
+
+/** The ranges that all machines of the cluster share, for those that join it. */
+export async function ensureClusterRanges(client: Client, addresses: SiteAddresses) {
+  const { clusterCidr, serviceCidr, apiServiceIp, dnsServiceIp } = addresses;
+  await ensure(client, resource("v1", "configmaps"), {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: clusterRangesName, namespace: "kube-system" },
+    data: { clusterCidr, serviceCidr, apiServiceIp, dnsServiceIp },
+  });
+}
+
 export async function ensureApiServerObjects(
   client: Client,
   addresses: SiteAddresses,

@@ -135,7 +135,11 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
     );
   };
   writeKubeconfig();
-  const tls = () => ({ ...pki.serving(), clientCa: pki.ca() });
+  // With its authority, so that a machine which knows its hash alone can tell it.
+  const tls = () => {
+    const { cert, key } = pki.serving();
+    return { cert: cert + pki.ca(), key, clientCa: pki.ca() };
+  };
   const listeners: Listener[] = [];
   pki.startRenewal(scope, () => {
     writeKubeconfig();

@@ -15,7 +15,7 @@ import { closeNetwork } from "../node/network/site-network.ts";
 import type { Runtime, RuntimePod } from "../node/runtime.ts";
 import { isRoot } from "./config.ts";
 import { containerdDirectory } from "./machine.ts";
-import { findRunning, removeRunFile } from "./run-file.ts";
+import { findRunning, removeRunFile, runs } from "./run-file.ts";
 import { addressesOf, readSettings } from "./site-settings.ts";
 
 const stopMsMax = 20_000;
@@ -27,7 +27,7 @@ async function stopKerb(directory: string) {
   if (!running) return false;
   process.kill(running.pid, "SIGTERM");
   const killAt = systemClock.monotonic() + stopMsMax;
-  while (findRunning(directory)?.pid === running.pid) {
+  while (runs(running)) {
     if (systemClock.monotonic() > killAt) process.kill(running.pid, "SIGKILL");
     await pause(20);
   }

@@ -4,8 +4,10 @@ import { Command, CommanderError } from "commander";
 import { doctorCommand } from "../cli/doctor.ts";
 import { downCommand } from "../cli/down.ts";
 import { imageCommand } from "../cli/image.ts";
+import { joinCommand } from "../cli/join.ts";
 import { secretsCommand } from "../cli/secrets.ts";
 import { statusCommand } from "../cli/status.ts";
+import { tokenCommand } from "../cli/token.ts";
 import { upCommand } from "../cli/up.ts";
 import { versionCommand } from "../cli/version.ts";
 import { holdOpen } from "../lib/clock.ts";
@@ -25,6 +27,10 @@ function program(): Command {
   const commands = [
     upCommand(directory, async (options) => (await import("./up.ts")).up(options)),
     downCommand(directory, async (options) => (await import("./down.ts")).down(options)),
+    tokenCommand(directory, {
+      create: async (...args) => (await import("./token.ts")).createToken(...args),
+    }),
+    joinCommand(directory, async (...args) => (await import("./join.ts")).joinSite(...args)),
     statusCommand(directory, async (dir) => (await import("./site-state.ts")).siteState(dir)),
     doctorCommand(directory, async (dir) => (await import("./doctor.ts")).examine(dir)),
     imageCommand(directory, {

@@ -8,6 +8,8 @@ export interface RunningSite {
   startTicks: string;
   boot: string;
   port: number;
+  /** Addresses it was told to listen on. */
+  listen?: string[];
 }
 
 const bootId = () => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
@@ -28,12 +30,13 @@ function startTicks(pid: number): string | undefined {
 
 const path = (directory: string) => join(directory, "run.json");
 
-export function writeRunFile(directory: string, port: number) {
+export function writeRunFile(directory: string, port: number, listen: string[] = []) {
   const site: RunningSite = {
     pid: process.pid,
     startTicks: startTicks(process.pid) ?? "",
     boot: bootId(),
     port,
+    listen,
   };
   writeFileSync(`${path(directory)}.new`, JSON.stringify(site), { mode: 0o600 });
   renameSync(`${path(directory)}.new`, path(directory));
@@ -51,6 +54,9 @@ export function findRunning(directory: string): RunningSite | undefined {
   } catch {
     return undefined;
   }
-  const alive = site.boot === bootId() && startTicks(site.pid) === site.startTicks;
-  return alive ? site : undefined;
+  return runs(site) ? site : undefined;
 }
+
+/** True until its process has ended. */
+export const runs = ({ boot, pid, startTicks: ticks }: RunningSite) =>
+  boot === bootId() && startTicks(pid) === ticks;

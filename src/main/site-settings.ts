@@ -23,6 +23,8 @@ export interface SiteSettings {
   port: number;
   /** 0 to 49; see `addressesOf`. */
   slot: number;
+  /** `https://…` of the site elsewhere of which this machine is a node. */
+  server?: string;
   /** `etcd://…` when the objects are there; absent when they are in DIR/store. */
   store?: string;
 }
@@ -92,6 +94,7 @@ export function settle(
     name?: string;
     port?: number;
     store?: string;
+    server?: string;
     defaultPort: number;
     slots: string | undefined;
   },
@@ -105,13 +108,18 @@ export function settle(
         "Use another --data-dir for a server on etcd",
     );
   }
+  if (known && !known.server !== !(asked.server ?? known.server)) {
+    throw new Error(`${directory} holds a site of its own; a node needs another --data-dir`);
+  }
   const store = asked.store ?? known?.store;
+  const server = asked.server ?? known?.server;
   const settings: SiteSettings = {
     format: 1,
     name: known?.name ?? asked.name ?? defaultName(),
     port: asked.port ?? known?.port ?? asked.defaultPort,
     slot: known?.slot ?? (asked.slots ? freeSlot(asked.slots, directory) : 0),
     ...(store !== undefined && { store }),
+    ...(server !== undefined && { server }),
   };
   if (known && asked.name && asked.name !== known.name) {
     throw new Error(

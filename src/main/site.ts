@@ -11,18 +11,18 @@ import type { NodeConnection } from "../lib/node-connection.ts";
 import { systemRandom } from "../lib/random.ts";
 import { Scope } from "../lib/scope.ts";
 import { startAgent } from "../node/agent.ts";
-import { startPolicies } from "../node/network/policy.ts";
 import type { PodGate } from "../node/network/policy.ts";
 import { startDnsServer } from "../node/network/dns-server.ts";
-import {
-  endpointSlicesResource,
-  servicesResource,
-  startServiceProxy,
-} from "../node/network/service-proxy.ts";
+import { endpointSlicesResource, servicesResource } from "../node/network/service-proxy.ts";
 import { authenticationIn } from "./authentication-file.ts";
 import { auditFilesOf } from "./audit-log.ts";
 import type { AuditFiles } from "./audit-log.ts";
-import { ensureApiServerObjects, ensureDnsObjects, ensureStorageClass } from "./cluster-objects.ts";
+import {
+  ensureApiServerObjects,
+  ensureClusterRanges,
+  ensureDnsObjects,
+  ensureStorageClass,
+} from "./cluster-objects.ts";
 import { clusterDomain, defaultPort, isRoot, kubernetesVersion, slotsDirectory } from "./config.ts";
 import { startControl } from "./control.ts";
 import { openControlPlane } from "./control-plane.ts";
@@ -31,6 +31,7 @@ import { dnsSource, machineNameServers } from "./dns-source.ts";
 import { kubeletDirectoryOf } from "./kubelet-directory.ts";
 import { openMachine } from "./machine.ts";
 import type { Machine } from "./machine.ts";
+import { startPodNetwork } from "./pod-network.ts";
 import { removeRunFile, writeRunFile } from "./run-file.ts";
 import { addressesOf, settle } from "./site-settings.ts";
 import type { SiteAddresses, SiteSettings } from "./site-settings.ts";
@@ -68,60 +69,33 @@ const clock = systemClock;
 const random = systemRandom;
 const nodes = resource("v1", "nodes");
 
-/** Services, DNS and policies of the pod network; what it gives holds pods up until their policies stand. */
-async function startNetwork({
-  settings,
-  addresses,
-  plane,
-  informers,
-  log,
-  scope,
-}: Parts): Promise<PodGate> {
+/** The pod network with the site's DNS server; what it gives holds pods up until their policies stand. */
+async function startNetwork(parts: Parts): Promise<PodGate> {
+  const { settings, addresses, plane, informers, log, scope } = parts;
   const client = plane.client("system:kube-proxy");
-  const services = informers.get({ resource: servicesResource });
-  const slices = informers.get({ resource: endpointSlicesResource });
-  const namespaces = informers.get({ resource: resource("v1", "namespaces") });
-  const pods = informers.get({ resource: resource("v1", "pods") });
   await ensureApiServerObjects(client, addresses, settings.port);
+  await ensureClusterRanges(client, addresses);
   await ensureStorageClass(client);
-  const proxy = startServiceProxy({
-    client,
-    services,
-    slices,
-    pods,
-    nodeName: settings.name,
-    zone: () => {
-      const labels = informers.get({ resource: nodes }).get(settings.name)?.metadata.labels;
-      return labels?.["topology.kubernetes.io/zone"];
-    },
-    clock,
-    log: log.with({ room: "network" }),
-    scope,
-    table: addresses.nftTable,
-    podCidr: addresses.podCidr,
-    clusterCidr: addresses.clusterCidr,
+  const source = dnsSource(clusterDomain, {
+    services: informers.get({ resource: servicesResource }),
+    slices: informers.get({ resource: endpointSlicesResource }),
+    namespaces: informers.get({ resource: resource("v1", "namespaces") }),
   });
   const port = await startDnsServer({
     address: addresses.gateway,
     port: 0,
-    source: dnsSource(clusterDomain, { services, slices, namespaces }),
+    source,
     upstreams: machineNameServers(),
     clock,
     log: log.with({ room: "dns" }),
     scope,
   });
-  const policies = startPolicies({
-    policies: informers.get({ resource: resource("networking.k8s.io/v1", "networkpolicies") }),
-    pods,
-    namespaces,
-    nodeName: settings.name,
-    table: addresses.nftTable,
-    dns: { address: addresses.gateway, port },
-    clock,
-    log: log.with({ room: "policy" }),
-    scope,
-  });
-  const [gate] = await Promise.all([policies, proxy, ensureDnsObjects(client, addresses, port)]);
+  const dns = { address: addresses.gateway, port };
+  const network = { client, informers, nodeName: settings.name, addresses, dns, clock, log, scope };
+  const [gate] = await Promise.all([
+    startPodNetwork(network),
+    ensureDnsObjects(client, addresses, port),
+  ]);
   return gate;
 }
 
@@ -139,7 +113,8 @@ async function startNode(parts: Parts, machine: Machine, net: Promise<PodGate> |
     log: log.with({ room: "node" }),
     scope,
     podCidr: addresses.podCidr,
-    address: addresses.gateway,
+    // Where other machines of its network reach it, when it was told to listen there.
+    address: parts.options.listen?.[0] ?? addresses.gateway,
     clusterDomain,
     dnsServiceIp: addresses.dnsServiceIp,
     version: kubernetesVersion,
@@ -224,6 +199,9 @@ export async function startSite(
     ...(options.port !== undefined && { port: options.port }),
     ...(options.store !== undefined && { store: options.store }),
   });
+  if (settings.server) {
+    throw new Error(`${directory} is a node of ${settings.server}; start it with: kerb join`);
+  }
   const scope = new Scope();
   try {
     const audit = auditFilesOf(options);
@@ -277,7 +255,7 @@ async function assemble(
   await plane.listen([
     ...new Set(["127.0.0.1", ...(network ? [addresses.gateway] : []), ...listen]),
   ]);
-  writeRunFile(directory, settings.port);
+  writeRunFile(directory, settings.port, listen);
   scope.defer(() => removeRunFile(directory));
   progress("api server", `https://127.0.0.1:${settings.port}`);
 

@@ -264,7 +264,8 @@ async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
     log.warn("what was left of other pods was not removed", { error: String(error) }),
   );
   const directory = localVolumesDirectory(options.directory);
-  startLocalVolumes({ ...options, directory });
+  // A node elsewhere may not read all volumes, nor take their finalizers off.
+  if (!options.objects) startLocalVolumes({ ...options, directory });
   startLogRotation(context, () => workers.byUid.values(), scope);
   return nodeConnection(context, {
     find: (uid) => workers.byUid.get(uid),

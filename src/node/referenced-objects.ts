@@ -67,13 +67,10 @@ class ReferencedObjects implements Objects {
     }
   }
 
-  configMap(namespace: string, name: string) {
-    return this.#find("configmaps", namespace, name);
-  }
+  readonly configMap = (namespace: string, name: string) =>
+    this.#find("configmaps", namespace, name);
 
-  secret(namespace: string, name: string) {
-    return this.#find("secrets", namespace, name);
-  }
+  readonly secret = (namespace: string, name: string) => this.#find("secrets", namespace, name);
 
   runtimeClass(name: string) {
     return this.#runtimeClasses.get(name);

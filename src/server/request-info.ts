@@ -9,7 +9,7 @@ import type { RequestInfo } from "./request.ts";
 export type FindKind = (group: string, version: string, plural: string) => Kind | undefined;
 
 /** Subresources that hand the connection over to the node. */
-const connecting = new Set(["exec", "attach", "portforward", "proxy"]);
+const connecting = new Set(["exec", "attach", "portforward", "proxy", "tunnel"]);
 
 /** `/api/v1/namespaces/x/status` is the namespace's own, not a resource called status in it. */
 const namespaceSubresources = new Set(["status", "finalize"]);
@@ -40,6 +40,10 @@ function splitPath(path: string) {
   }
   return undefined;
 }
+
+/** A node's tunnel is Kerb's own and not in discovery, since clients of Kubernetes have no use for it. */
+const hasSubresource = ({ group, plural, subresources }: Kind, name: string) =>
+  subresources.includes(name) || (name === "tunnel" && group === "" && plural === "nodes");
 
 /** Takes the namespace off the front of the segments. */
 function splitNamespace(rest: string[]) {
@@ -85,7 +89,7 @@ export function requestInfo(
   const [plural, name, subresource = "", ...behind] = segments;
   const kind = find(split.group, split.version, plural!);
   if (!kind || (namespace !== undefined && !kind.namespaced)) throw pathNotFound();
-  if (subresource && !kind.subresources.includes(subresource)) throw pathNotFound();
+  if (subresource && !hasSubresource(kind, subresource)) throw pathNotFound();
   if (behind.length > 0 && subresource !== "proxy") throw pathNotFound();
   const connects = connecting.has(subresource);
   const verb = connects ? "connect" : verbOf(request.method, name !== undefined, request.query);

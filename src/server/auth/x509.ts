@@ -114,6 +114,20 @@ export function issueCertificate(
   return new X509Certificate(d.sequence(body, ecdsaWithSha256, d.bits(signature))).toString();
 }
 
+/** Asks for a certificate (PKCS #10, RFC 2986), in PEM, signed by the key that it is for. */
+export function requestCertificate(subject: Subject, privateKey: KeyObject): string {
+  const body = d.sequence(
+    d.integer(Buffer.from([0])),
+    nameOf(subject),
+    createPublicKey(privateKey).export({ type: "spki", format: "der" }),
+    d.tagged(0),
+  );
+  const signature = sign("sha256", body, privateKey);
+  const whole = d.sequence(body, ecdsaWithSha256, d.bits(signature)).toString("base64");
+  const lines = whole.match(/.{1,64}/g)!.join("\n");
+  return `-----BEGIN CERTIFICATE REQUEST-----\n${lines}\n-----END CERTIFICATE REQUEST-----\n`;
+}
+
 /**
  * The subject's common name and organizations. Read from the DER, because the text that node makes of a
  * subject cannot be told from one with line breaks inside a value.

@@ -52,9 +52,11 @@ export class Tunnels {
       throw badRequest(`a tunnel is opened with Upgrade: ${tunnelProtocol}`);
     }
     const name = info.name!;
-    socket.write(
-      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${tunnelProtocol}\r\n\r\n`,
-    );
+    const head = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${tunnelProtocol}\r\n\r\n`;
+    // HTTP/2 takes the connection over whole: nothing of ours may still be on its way.
+    await new Promise<void>((resolve, reject) => {
+      socket.write(head, (error) => (error ? reject(error) : resolve()));
+    });
     const session = connect("http://node", { createConnection: () => socket });
     const tunnel = { session, node: new RemoteNode(session) };
     this.#byNode.get(name)?.session.destroy();

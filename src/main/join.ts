@@ -1,0 +1,190 @@
+// `kerb join`: this machine as a node of a site elsewhere. It has an agent, Services and policies like any
+// node, and nothing of the control plane; what the server asks of it comes back through its tunnel.
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { join as joinPath, resolve } from "node:path";
+import type { JoinOptions } from "../cli/join.ts";
+import { resource } from "../client/client.ts";
+import type { Client } from "../client/client.ts";
+import { httpsClient } from "../client/https.ts";
+import { Informers } from "../client/informers.ts";
+import { waitFor } from "../client/wait.ts";
+import { backoffMs } from "../lib/backoff.ts";
+import { sleep, systemClock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import { systemRandom } from "../lib/random.ts";
+import { Scope } from "../lib/scope.ts";
+import { isStatus } from "../lib/status-error.ts";
+import { startAgent } from "../node/agent.ts";
+import { referencedObjects } from "../node/referenced-objects.ts";
+import { clusterRangesName } from "./cluster-objects.ts";
+import {
+  clusterDomain,
+  defaultPort,
+  isRoot,
+  kerbVersion,
+  kubernetesVersion,
+  logLevel,
+  slotsDirectory,
+} from "./config.ts";
+import { openMachine } from "./machine.ts";
+import { keepIdentity, openIdentity } from "./node-identity.ts";
+import type { NodeIdentity } from "./node-identity.ts";
+import { keepTunnel } from "./node-tunnel.ts";
+import { pinoLog } from "./pino-log.ts";
+import { startPodNetwork } from "./pod-network.ts";
+import { findRunning, removeRunFile, writeRunFile } from "./run-file.ts";
+import { addressesOf, settle } from "./site-settings.ts";
+import type { SiteAddresses, SiteSettings } from "./site-settings.ts";
+
+const clock = systemClock;
+const random = systemRandom;
+const nodes = resource("v1", "nodes");
+const rangeMsMax = 60_000;
+const retry = { firstMs: 500, maxMs: 10_000 };
+
+/** The address of this machine that packets to the server leave from. */
+async function ownAddress(server: URL): Promise<string> {
+  const socket = createSocket(server.hostname.startsWith("[") ? "udp6" : "udp4");
+  try {
+    socket.connect(Number(server.port || 443), server.hostname.replace(/^\[|\]$/g, ""));
+    await once(socket, "connect");
+    return socket.address().address;
+  } finally {
+    socket.close();
+  }
+}
+
+/** The node's object, and with it the range of its pods. */
+async function register(client: Client, name: string): Promise<string> {
+  await client
+    .create(nodes, { apiVersion: "v1", kind: "Node", metadata: { name }, spec: {} })
+    .catch((error: unknown) => {
+      if (!isStatus(error, "AlreadyExists")) throw error;
+    });
+  const node = await waitFor(
+    client,
+    { ...nodes, name },
+    (one) => one?.spec?.podCIDR !== undefined,
+    {
+      clock,
+      timeoutMs: rangeMsMax,
+    },
+  );
+  return node!.spec!.podCIDR;
+}
+
+/** What this machine has of its own, with the ranges of the cluster. */
+async function addressesFor(client: Client, { name, slot }: SiteSettings): Promise<SiteAddresses> {
+  const target = { ...resource("v1", "configmaps"), namespace: "kube-system" };
+  const ranges = await client.get({ ...target, name: clusterRangesName });
+  const podCidr = await register(client, name);
+  const gateway = podCidr.replace(/0\/\d+$/, "1");
+  return { ...addressesOf(slot), ...ranges["data"], podCidr, gateway };
+}
+
+/** A server that is away is waited for; what runs here goes on meanwhile. */
+async function untilThere<T>(ask: () => Promise<T>, signal: AbortSignal, tell: Parts["tell"]) {
+  for (let failures = 1; ; failures++) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isStatus(error, "ServiceUnavailable", "Timeout", "NotFound")) throw error;
+      if (failures === 1) tell("waiting", (error as Error).message);
+      await sleep(clock, backoffMs(failures, retry), signal);
+    }
+  }
+}
+
+interface Parts {
+  directory: string;
+  settings: SiteSettings;
+  identity: NodeIdentity;
+  log: Log;
+  scope: Scope;
+  tell: (what: string, detail: string) => void;
+}
+
+async function startNode({ directory, settings, identity: first, log, scope, tell }: Parts) {
+  const { name, server } = settings as SiteSettings & { server: string };
+  let identity = first;
+  const client = httpsClient({ server, ...identity }, { agent: "kerb" });
+  scope.defer(() => client.close());
+  const keep = { client, directory, name, clock, random, log, scope };
+  // The connection that stands goes on with the older certificate; the next start takes the new one.
+  keepIdentity(identity, keep, (renewed) => (identity = renewed));
+  const addresses = await untilThere(() => addressesFor(client, settings), scope.signal, tell);
+  tell("node", `${name}, pods in ${addresses.podCidr}`);
+  const informers = new Informers({ client, clock, log, scope });
+  const opening = openMachine({ directory, addresses, clock, log });
+  const isNetworked = await opening.network;
+  const net = isNetworked
+    ? startPodNetwork({ client, informers, nodeName: name, addresses, clock, log, scope })
+    : undefined;
+  net?.catch(() => {});
+  const machine = await opening.machine;
+  const { runtime } = machine;
+  if (runtime) {
+    scope.defer(() => runtime.close());
+    tell("containerd", runtime.version);
+  }
+  const agent = await startAgent({
+    client,
+    informers,
+    objects: await referencedObjects({ client, informers, clock, log, scope }),
+    runtime,
+    nodeName: name,
+    directory,
+    clock,
+    random,
+    log: log.with({ room: "node" }),
+    scope,
+    podCidr: addresses.podCidr,
+    address: await ownAddress(new URL(server)),
+    clusterDomain,
+    dnsServiceIp: addresses.dnsServiceIp,
+    version: kubernetesVersion,
+    cgroupRoot: addresses.cgroup,
+    ...(net && { gate: { admit: async (pod, ips) => (await net).admit(pod, ips) } }),
+    ...(machine.shortcoming && { shortcoming: machine.shortcoming }),
+  });
+  await net;
+  if (net) tell("network", addresses.podCidr);
+  const room = log.with({ room: "tunnel" });
+  keepTunnel({ server, name, identity: () => identity, node: agent, clock, log: room, scope });
+  if (machine.shortcoming) tell("!", machine.shortcoming);
+}
+
+export async function joinSite(asked: string | undefined, options: JoinOptions): Promise<number> {
+  const directory = resolve(options.dataDir);
+  const running = findRunning(directory);
+  if (running) throw new Error(`a Kerb already runs on ${directory} (pid ${running.pid})`);
+  const { settings } = settle(directory, {
+    defaultPort,
+    slots: isRoot ? slotsDirectory : undefined,
+    ...(asked !== undefined && { server: new URL(asked).origin }),
+    ...(options.name !== undefined && { name: options.name }),
+  });
+  const { name, server } = settings;
+  if (!server) throw new Error("which site? kerb token create prints the whole command there");
+  console.log(`Kerb ${kerbVersion} (Kubernetes ${kubernetesVersion}), data in ${directory}`);
+  const tell = (what: string, detail: string) => console.log(`  ${what.padEnd(12)} ${detail}`);
+  const { token, caHash } = options;
+  const secrets = { ...(token && { token }), ...(caHash && { caHash }) };
+  const identity = await openIdentity({ directory, server, name, ...secrets, clock, random });
+  tell("identity", joinPath(directory, "pki/node.pem"));
+  const scope = new Scope();
+  try {
+    const log = pinoLog(logLevel);
+    await startNode({ directory, settings, identity, log, scope, tell });
+    writeRunFile(directory, 0);
+    scope.defer(() => removeRunFile(directory));
+    console.log(`Node ${name} of ${server} is up.`);
+    await new Promise<void>((stop) => {
+      for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => stop());
+    });
+    return 0;
+  } finally {
+    await scope.close();
+  }
+}

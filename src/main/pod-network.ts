@@ -1,0 +1,60 @@
+// What every node does for its pods' network: Services, policies and routes to the pods of other nodes.
+import type { Client } from "../client/client.ts";
+import { resource } from "../client/client.ts";
+import type { Informers } from "../client/informers.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import type { Scope } from "../lib/scope.ts";
+import { startNodeRoutes } from "../node/network/node-routes.ts";
+import { startPolicies } from "../node/network/policy.ts";
+import type { PodGate } from "../node/network/policy.ts";
+import {
+  endpointSlicesResource,
+  servicesResource,
+  startServiceProxy,
+} from "../node/network/service-proxy.ts";
+import type { SiteAddresses } from "./site-settings.ts";
+
+const nodes = resource("v1", "nodes");
+
+export interface PodNetworkOptions {
+  client: Client;
+  informers: Informers;
+  nodeName: string;
+  addresses: SiteAddresses;
+  /** Where a DNS server of this machine answers behind its Service. */
+  dns?: { address: string; port: number };
+  clock: Clock;
+  log: Log;
+  scope: Scope;
+}
+
+/** Resolves once all rules stand; what it gives holds pods up until theirs do. */
+export async function startPodNetwork(options: PodNetworkOptions): Promise<PodGate> {
+  const { client, informers, nodeName, addresses, dns, clock, log, scope } = options;
+  const { nftTable: table, podCidr, clusterCidr } = addresses;
+  const pods = informers.get({ resource: resource("v1", "pods") });
+  const all = informers.get({ resource: nodes });
+  const common = { pods, nodeName, table, clock, scope };
+  const [gate] = await Promise.all([
+    startPolicies({
+      ...common,
+      policies: informers.get({ resource: resource("networking.k8s.io/v1", "networkpolicies") }),
+      namespaces: informers.get({ resource: resource("v1", "namespaces") }),
+      ...(dns && { dns }),
+      log: log.with({ room: "policy" }),
+    }),
+    startServiceProxy({
+      ...common,
+      client,
+      services: informers.get({ resource: servicesResource }),
+      slices: informers.get({ resource: endpointSlicesResource }),
+      zone: () => all.get(nodeName)?.metadata.labels?.["topology.kubernetes.io/zone"],
+      podCidr,
+      clusterCidr,
+      log: log.with({ room: "network" }),
+    }),
+    startNodeRoutes({ nodes: all, nodeName, clock, log: log.with({ room: "routes" }), scope }),
+  ]);
+  return gate;
+}

@@ -1,0 +1,64 @@
+// Routes to the pods of other nodes, by their nodes' addresses, for machines on one network.
+import type { Informer } from "../../client/informer.ts";
+import type { KubeObject } from "../../kinds/object.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Log } from "../../lib/log.ts";
+import { runCommand } from "../../lib/run-command.ts";
+import type { Scope } from "../../lib/scope.ts";
+
+const lookAgainMs = 30_000;
+
+/** What the kernel must know, by range of pods. Pure. */
+export function routesOf(nodes: KubeObject[], ownName: string): Map<string, string> {
+  const routes = new Map<string, string>();
+  for (const { metadata, spec, status } of nodes) {
+    const address = status?.addresses?.find((one: any) => one.type === "InternalIP")?.address;
+    const cidr: string | undefined = spec?.podCIDR;
+    // A node that can be reached from its own machine alone has its address within its own pods.
+    const isInside = address && cidr?.startsWith(address.replace(/\d+$/, ""));
+    if (metadata.name !== ownName && cidr && address && !isInside) routes.set(cidr, address);
+  }
+  return routes;
+}
+
+export interface NodeRoutesOptions {
+  nodes: Informer;
+  nodeName: string;
+  clock: Clock;
+  log: Log;
+  scope: Scope;
+  run?: (args: string[]) => Promise<unknown>;
+}
+
+const ip = (args: string[]) => runCommand("ip", args);
+
+/** Resolves once the routes of now stand. They outlive this process, as the pods do. */
+export async function startNodeRoutes(options: NodeRoutesOptions) {
+  const { nodes, nodeName, clock, log, scope, run = ip } = options;
+  const known = new Map<string, string>();
+  const sync = async () => {
+    const wanted = routesOf(nodes.list(), nodeName);
+    for (const [cidr, address] of wanted) {
+      if (known.get(cidr) === address) continue;
+      await run(["route", "replace", cidr, "via", address]);
+      known.set(cidr, address);
+    }
+    for (const cidr of [...known.keys()]) {
+      if (wanted.has(cidr)) continue;
+      await run(["route", "delete", cidr]).catch(() => {});
+      known.delete(cidr);
+    }
+  };
+  let running = Promise.resolve();
+  const wake = () => {
+    running = running.then(sync).catch((error: Error) => {
+      log.warn("a route to another node was not made", { error: error.message });
+    });
+  };
+  await nodes.synced();
+  wake();
+  await running;
+  scope.defer(nodes.subscribe({ onAdd: wake, onUpdate: wake, onDelete: wake }));
+  scope.defer(clock.every(lookAgainMs, wake));
+  scope.defer(() => running);
+}

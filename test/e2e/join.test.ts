@@ -1,0 +1,149 @@
+// A second machine joins a site and is a node like any other.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import { busyboxArchive, importBusybox } from "../support/image.ts";
+import { Machine } from "../support/machine.ts";
+import { freePort, root, startSite } from "../support/site.ts";
+import type { Site } from "../support/site.ts";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+
+let site: Site;
+let joined: string[];
+const machine = new Machine();
+
+async function eventually<T>(look: () => Promise<T | undefined | false>, what: string): Promise<T> {
+  for (let tries = 0; tries < 150; tries++) {
+    const found = await look().catch(() => undefined);
+    if (found) return found;
+    await setTimeout(200);
+  }
+  throw new Error(`it did not come: ${what}`);
+}
+
+const spread = () =>
+  readFileSync(join(root, "examples/web.yaml"), "utf8")
+    .replace("replicas: 3", "replicas: 4")
+    .replace(
+      "terminationGracePeriodSeconds: 1",
+      "terminationGracePeriodSeconds: 1\n      topologySpreadConstraints:\n" +
+        "        - {maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: DoNotSchedule, " +
+        "labelSelector: {matchLabels: {app: web}}}",
+    );
+
+const pods = async (node: string) =>
+  (await site.get("pods", "-l", "app=web")).items.filter((one: any) => one.spec.nodeName === node);
+
+before(async () => {
+  await machine.start();
+  site = await startSite("--name", "first", "--listen", machine.hostAddress);
+  const said = await site.kerb("token", "create");
+  joined = /kerb join (.*)/.exec(said)![1]!.split(" ");
+});
+after(async () => {
+  await machine.remove();
+  await site.remove();
+});
+
+test("a machine that is told of another authority does not join", async () => {
+  const wrong = joined.map((word) => word.replace(/^sha256:.*/, `sha256:${"0".repeat(64)}`));
+  await assert.rejects(machine.join(...wrong, "--name", "second"), /somebody stands between/);
+});
+
+test("a machine joins with a token and is Ready", async () => {
+  await machine.join(...joined, "--name", "second");
+  await site.kubectl(["wait", "node", "second", "--for=condition=Ready", "--timeout=30s"]);
+  const { spec, status } = await site.get("node", "second");
+  assert.match(spec.podCIDR, /\.1\.0\/24$/);
+  assert.ok(status.addresses.some((one: any) => one.address === machine.address));
+});
+
+test("pods on both machines serve behind one Service and are reached alike", async () => {
+  await importBusybox(site);
+  const archive = join(mkdtempSync(join(tmpdir(), "kerb-image-")), "busybox.tar");
+  writeFileSync(archive, busyboxArchive());
+  await machine.kerb("image", "import", archive);
+  await site.apply(spread());
+  await site.kubectl(["rollout", "status", "deployment/web", "--timeout=60s"]);
+  const [[here], [there]] = [await pods("first"), await pods("second")];
+  for (const { metadata } of [here, there]) {
+    const { name } = metadata;
+    const script = "for i in 1 2 3 4 5 6 7 8; do timeout 2 wget -qO- http://web; done";
+    const pages = await site.kubectl(["exec", name, "--", "sh", "-c", script]);
+    assert.equal(pages, "hello from the edge\n".repeat(8));
+    assert.match(await site.kubectl(["logs", name]), /serving/);
+    assert.equal(await site.kubectl(["exec", "-i", name, "--", "cat"], { input: "in" }), "in");
+  }
+  assert.match(await site.kubectl(["logs", there.metadata.name]), /response:200/);
+});
+
+test("a port of a pod on the other machine is forwarded", async () => {
+  const [there] = await pods("second");
+  const port = await freePort();
+  const kubectl = join(root, ".cache/clients/kubectl");
+  const args = ["--kubeconfig", site.kubeconfig, "port-forward", there.metadata.name];
+  const forward = spawn(kubectl, [...args, `${port}:8080`], { stdio: "ignore" });
+  try {
+    const page = () => fetch(`http://127.0.0.1:${port}/`).then((answer) => answer.text());
+    assert.equal(await eventually(page, "the page"), "hello from the edge\n");
+  } finally {
+    forward.kill();
+  }
+});
+
+test("a node may not read what its pods do not name", async () => {
+  const secret = ["create", "secret", "generic", "private", "--from-literal=a=b"];
+  await site.kubectl(secret);
+  const identity = readFileSync(join(machine.directory, "pki/node.pem"), "utf8");
+  const folder = mkdtempSync(join(tmpdir(), "kerb-node-"));
+  writeFileSync(join(folder, "node.pem"), identity);
+  const ask = (path: string) =>
+    machine.run(
+      "curl",
+      "-s",
+      "--cacert",
+      join(machine.directory, "pki/server-ca.pem"),
+      "--cert",
+      join(folder, "node.pem"),
+      joined[0]! + path,
+    );
+  assert.match(await ask("/api/v1/namespaces/default/secrets/private"), /forbidden/);
+  assert.match(await ask("/api/v1/secrets"), /forbidden/);
+  assert.match(await ask("/api/v1/namespaces/default/secrets/web"), /"password"/);
+});
+
+const containers = async () =>
+  new Map(
+    (await site.get("pods", "-l", "app=web")).items.map((pod: any) => {
+      const [{ containerID, restartCount }] = pod.status.containerStatuses;
+      return [pod.metadata.name, [containerID, restartCount, pod.status.podIP]];
+    }),
+  );
+
+test("a node that is killed, and one whose cable is pulled, come back with what ran there", async () => {
+  const before = await containers();
+  await machine.kill();
+  await machine.join();
+  const [there] = await pods("second");
+  const { name } = there.metadata;
+  const answers = () => site.kubectl(["exec", name, "--", "hostname"]);
+  assert.equal(await eventually(answers, "an answer"), `${name}\n`);
+  await machine.plug(false);
+  const silent = await site.tryKubectl(["exec", name, "--", "hostname"], { timeoutMs: 60_000 });
+  assert.notEqual(silent.code, 0);
+  await machine.plug(true);
+  assert.equal(await eventually(answers, "an answer after the cut"), `${name}\n`);
+  assert.deepEqual(await containers(), before);
+});
+
+test("a drained node is empty, and leaves", async () => {
+  await site.kubectl(["scale", "deployment/web", "--replicas=2"]);
+  await site.kubectl(["drain", "second", "--ignore-daemonsets", "--timeout=60s"]);
+  assert.deepEqual(await pods("second"), []);
+  await machine.kill();
+  await site.kubectl(["delete", "node", "second"]);
+});

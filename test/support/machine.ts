@@ -1,0 +1,106 @@
+// A second machine: a network namespace with one cable to this one. The file system is shared, so what runs
+// there keeps its data in a folder of its own.
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { run } from "./command.ts";
+import { kerb } from "./site.ts";
+
+let machines = 0;
+
+export class Machine {
+  readonly name: string;
+  readonly directory = mkdtempSync(join(tmpdir(), "kerb-machine-"));
+  /** This machine's end of the cable. */
+  readonly hostAddress: string;
+  readonly address: string;
+  readonly #cable: string;
+  #node: ChildProcess | undefined;
+  #said = "";
+
+  constructor() {
+    const id = (process.pid % 1000) * 10 + machines++;
+    this.name = `kerbm${id}`;
+    this.#cable = `kbm${id}`;
+    this.hostAddress = `192.168.${200 + (machines % 50)}.1`;
+    this.address = this.hostAddress.replace(/1$/, "2");
+  }
+
+  async start() {
+    const ip = (...args: string[]) => run("ip", args);
+    await ip("netns", "add", this.name);
+    await ip(
+      "link",
+      "add",
+      this.#cable,
+      "type",
+      "veth",
+      "peer",
+      "name",
+      "eth0",
+      "netns",
+      this.name,
+    );
+    await ip("address", "add", `${this.hostAddress}/24`, "dev", this.#cable);
+    await ip("link", "set", this.#cable, "up");
+    for (const link of ["lo", "eth0"]) await ip("-n", this.name, "link", "set", link, "up");
+    await ip("-n", this.name, "address", "add", `${this.address}/24`, "dev", "eth0");
+    await ip("-n", this.name, "route", "add", "default", "via", this.hostAddress);
+  }
+
+  /** Pulls the cable, or plugs it in again. */
+  async plug(isIn: boolean) {
+    await run("ip", ["link", "set", this.#cable, isIn ? "up" : "down"]);
+  }
+
+  /** Mounts stay as they are, as containers need those of cgroups. */
+  #inside(...command: string[]): [string, string[]] {
+    return ["nsenter", [`--net=/var/run/netns/${this.name}`, ...command]];
+  }
+
+  run(...command: string[]) {
+    return run(...this.#inside(...command), { timeoutMs: 60_000 });
+  }
+
+  kerb(...args: string[]) {
+    return this.run(kerb, ...args, "--data-dir", this.directory);
+  }
+
+  /** Runs `kerb join` until `kill` or `remove`; resolves when the node is up. */
+  async join(...args: string[]) {
+    const [command, all] = this.#inside(kerb, "join", ...args, "--data-dir", this.directory);
+    const node = spawn(command, all, { stdio: ["ignore", "pipe", "pipe"] });
+    this.#node = node;
+    this.#said = "";
+    const hear = (text: Buffer) => (this.#said += text.toString());
+    node.stdout.on("data", hear);
+    node.stderr.on("data", hear);
+    for (let tries = 0; !/Node \S+ of \S+ is up/.test(this.#said); tries++) {
+      if (tries > 300 || node.exitCode !== null) throw new Error(`kerb join: ${this.#said}`);
+      await setTimeout(100);
+    }
+  }
+
+  get said() {
+    return this.#said;
+  }
+
+  async kill() {
+    const node = this.#node!;
+    this.#node = undefined;
+    const ended = once(node, "exit");
+    node.kill("SIGKILL");
+    await ended;
+  }
+
+  async remove() {
+    if (this.#node) await this.kill();
+    await this.kerb("down", "--grace-period=0");
+    await run("ip", ["netns", "delete", this.name]);
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
