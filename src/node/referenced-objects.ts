@@ -8,7 +8,7 @@ import type { Informers } from "../client/informers.ts";
 import type { KubeObject } from "../kinds/object.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
-import { podReferences } from "../lib/pod-references.ts";
+import { podReferences } from "../kinds/pod-references.ts";
 import { Scope } from "../lib/scope.ts";
 import type { ObjectKind, Objects } from "./objects.ts";
 

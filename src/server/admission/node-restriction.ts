@@ -4,7 +4,7 @@ import type { KubeObject } from "../../kinds/object.ts";
 import { jsonEqual } from "../../lib/json.ts";
 import { readCertificateRequest } from "../auth/certificate-request.ts";
 import { nodeOf } from "../auth/node/node-identity.ts";
-import { podReferences } from "../../lib/pod-references.ts";
+import { podReferences } from "../../kinds/pod-references.ts";
 import type { Admission, AdmissionRequest } from "../policy.ts";
 import type { ObjectReader } from "./object-reader.ts";
 import { refuse } from "./refuse.ts";

@@ -4,7 +4,7 @@ import type { KubeObject } from "../../../kinds/object.ts";
 import { parseShared } from "../../../lib/parse-shared.ts";
 import type { Scope } from "../../../lib/scope.ts";
 import type { Store, StoreEvent } from "../../../store/store.ts";
-import { podReferences } from "../../../lib/pod-references.ts";
+import { podReferences } from "../../../kinds/pod-references.ts";
 
 const prefix = "pods/";
 

@@ -1,5 +1,5 @@
 // What a pod names: its node may read these objects and no others of their kinds.
-import type { KubeObject } from "../kinds/object.ts";
+import type { KubeObject } from "./object.ts";
 
 /** Resources whose objects a node reaches through its pods. */
 export type Reached =
