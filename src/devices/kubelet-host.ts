@@ -12,7 +12,7 @@ import type { Scope } from "../lib/scope.ts";
 import { lister, plugin as pluginApi, registration } from "../node/devices/protocols.ts";
 import type { DevicePlugin, DevicePluginHost } from "./device-plugin.ts";
 import { Signal } from "./signal.ts";
-import { watchFolder } from "./watch-folder.ts";
+import { watchFolders } from "./watch-folder.ts";
 
 export interface KubeletHostOptions {
   /** `/var/lib/kubelet`. */
@@ -184,7 +184,7 @@ export class KubeletHost implements DevicePluginHost {
   /** A kubelet that starts has forgotten all plugins and removed their sockets. */
   async #followKubelet() {
     const { clock, scope } = this.#options;
-    for await (const _ of watchFolder(this.#path(""), { clock, signal: scope.signal })) {
+    for await (const _ of watchFolders([this.#path("")], { clock, signal: scope.signal })) {
       const found = await stat(this.#path("kubelet.sock")).catch(() => undefined);
       if (!found) continue;
       const kubelet = `${found.ino} ${found.ctimeMs}`;

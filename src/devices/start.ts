@@ -13,10 +13,11 @@ import { brokerController } from "./broker-controller.ts";
 import { ensureDefinitions } from "./definitions.ts";
 import type { HandlerWorld } from "./handler.ts";
 import { debugEcho } from "./handlers/debug-echo.ts";
+import { udev } from "./handlers/udev.ts";
 import { Handlers } from "./handlers.ts";
 import { configurationServices, instanceServices } from "./service-controller.ts";
 
-const ownHandlers = [debugEcho];
+const ownHandlers = [debugEcho, udev];
 
 /** Brokers and Services; one of several servers runs these. */
 export async function startDeviceControllers(options: ControllersOptions) {

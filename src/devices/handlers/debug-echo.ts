@@ -2,7 +2,7 @@
 // `debug-echo-availability.txt` says OFFLINE they are away.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { watchFolder } from "../watch-folder.ts";
+import { watchFolders } from "../watch-folder.ts";
 import { readDetails, textList } from "../details.ts";
 import { DetailsError } from "../handler.ts";
 import type { Device, DiscoveryHandler } from "../handler.ts";
@@ -27,7 +27,7 @@ export const debugEcho: DiscoveryHandler = {
     const descriptions = [...new Set(textList(read, "descriptions"))];
     const file = join(directory, availabilityFile);
     let shown: boolean | undefined;
-    for await (const _ of watchFolder(directory, { clock, signal })) {
+    for await (const _ of watchFolders([directory], { clock, signal })) {
       const text = await readFile(file, "utf8").catch(() => "");
       const online = !text.includes("OFFLINE");
       if (online === shown) continue;
