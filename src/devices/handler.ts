@@ -41,6 +41,8 @@ export interface HandlerWorld {
   directory: string;
   /** Usually `/sys`, `/run/udev` and `/dev`. */
   paths: { sys: string; udev: string; dev: string };
+  /** Where WS-Discovery asks; default: its multicast group. */
+  probeTo?: { host: string; port: number };
 }
 
 export interface DiscoveryHandler {

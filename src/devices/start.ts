@@ -13,11 +13,12 @@ import { brokerController } from "./broker-controller.ts";
 import { ensureDefinitions } from "./definitions.ts";
 import type { HandlerWorld } from "./handler.ts";
 import { debugEcho } from "./handlers/debug-echo.ts";
+import { onvif } from "./handlers/onvif.ts";
 import { udev } from "./handlers/udev.ts";
 import { Handlers } from "./handlers.ts";
 import { configurationServices, instanceServices } from "./service-controller.ts";
 
-const ownHandlers = [debugEcho, udev];
+const ownHandlers = [debugEcho, onvif, udev];
 
 /** Brokers and Services; one of several servers runs these. */
 export async function startDeviceControllers(options: ControllersOptions) {

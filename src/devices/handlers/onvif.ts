@@ -1,0 +1,173 @@
+// Cameras on the network: WS-Discovery asks who is there, ONVIF's device service who that is.
+import { sleep } from "../../lib/clock.ts";
+import { readDetails } from "../details.ts";
+import type { Details } from "../details.ts";
+import { filterOf, passes } from "../filter.ts";
+import type { Filter } from "../filter.ts";
+import { DetailsError } from "../handler.ts";
+import type { Device, DiscoveryHandler, HandlerWorld } from "../handler.ts";
+import { credentials } from "../onvif/credentials.ts";
+import { cameraAddress } from "../onvif/messages.ts";
+import type { CameraAddress, Credential, ProbeMatch } from "../onvif/messages.ts";
+import { askCamera, probeNetwork } from "../onvif/network.ts";
+
+const lookEveryMs = 10_000;
+const timeoutSecondsMax = 60;
+const camerasMax = 4096;
+const asksAtOnce = 32;
+
+interface Filters {
+  ip: Filter | undefined;
+  mac: Filter | undefined;
+  scopes: Filter | undefined;
+  uuids: Filter | undefined;
+  waitMs: number;
+}
+
+function filtersOf(details: Details): Filters {
+  const seconds = details["discoveryTimeoutSeconds"] ?? 1;
+  if (!Number.isInteger(seconds) || seconds < 1 || seconds > timeoutSecondsMax) {
+    throw new DetailsError(
+      `discoveryDetails.discoveryTimeoutSeconds: expected 1 to ${timeoutSecondsMax}`,
+    );
+  }
+  return {
+    ip: filterOf(details, "ipAddresses"),
+    mac: filterOf(details, "macAddresses"),
+    scopes: filterOf(details, "scopes"),
+    uuids: filterOf(details, "uuids"),
+    waitMs: seconds * 1000,
+  };
+}
+
+interface Camera {
+  url: string;
+  uuid: string;
+}
+
+/** Who answered and may pass, before they are asked for their address. */
+export function camerasIn(matches: ProbeMatch[], { scopes, uuids }: Filters): Map<string, Camera> {
+  const cameras = new Map<string, Camera>();
+  for (const match of matches) {
+    if (!passes(scopes, match.scopes) || !passes(uuids, [match.uuid])) continue;
+    for (const url of match.urls) {
+      if (!/^https?:\/\//.test(url) || cameras.size >= camerasMax) continue;
+      cameras.set(`${url}-${match.uuid}`, { url, uuid: match.uuid });
+    }
+  }
+  return cameras;
+}
+
+/** Without an address only those pass that nobody asks an address of. */
+function addressPasses(address: CameraAddress | undefined, { ip, mac }: Filters): boolean {
+  if (address) return passes(ip, [address.ip]) && passes(mac, [address.mac]);
+  return [ip, mac].every(
+    (filter) => !filter || (filter.action === "Exclude" && filter.items.length === 0),
+  );
+}
+
+function deviceOf(id: string, { url, uuid }: Camera, address: CameraAddress | undefined): Device {
+  return {
+    id,
+    properties: {
+      ONVIF_DEVICE_SERVICE_URL: url,
+      ONVIF_DEVICE_UUID: uuid,
+      ...(address && {
+        ONVIF_DEVICE_IP_ADDRESS: address.ip,
+        ONVIF_DEVICE_MAC_ADDRESS: address.mac,
+      }),
+    },
+    mounts: [],
+    nodes: [],
+  };
+}
+
+type CredentialOf = (uuid: string) => Credential | undefined;
+
+class Looking {
+  readonly #addresses = new Map<string, CameraAddress>();
+  readonly #world: HandlerWorld;
+  readonly #filters: Filters;
+  readonly #credentialOf: CredentialOf;
+  readonly #signal: AbortSignal;
+
+  constructor(
+    world: HandlerWorld,
+    filters: Filters,
+    { credentialOf, signal }: { credentialOf: CredentialOf; signal: AbortSignal },
+  ) {
+    this.#world = world;
+    this.#filters = filters;
+    this.#credentialOf = credentialOf;
+    this.#signal = signal;
+  }
+
+  async look(): Promise<Device[]> {
+    const { clock, random, probeTo } = this.#world;
+    const { waitMs } = this.#filters;
+    const uuid = random.uuid();
+    const signal = this.#signal;
+    const matches = await probeNetwork({
+      clock,
+      uuid,
+      waitMs,
+      signal,
+      ...(probeTo && { to: probeTo }),
+    });
+    const cameras = [...camerasIn(matches, this.#filters)];
+    const devices: Device[] = [];
+    for (let i = 0; i < cameras.length; i += asksAtOnce) {
+      const some = cameras.slice(i, i + asksAtOnce);
+      const answers = await Promise.all(some.map(([id, camera]) => this.#one(id, camera)));
+      devices.push(...answers.filter((one) => one !== undefined));
+    }
+    return devices.sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  /** Undefined for who does not answer, or may not pass. */
+  async #one(id: string, camera: Camera): Promise<Device | undefined> {
+    const signal = this.#signal;
+    try {
+      await askCamera(camera.url, "GetSystemDateAndTime", { signal });
+    } catch {
+      return undefined;
+    }
+    const address = this.#addresses.get(id) ?? (await this.#address(camera).catch(() => undefined));
+    if (address) this.#addresses.set(id, address);
+    return addressPasses(address, this.#filters) ? deviceOf(id, camera, address) : undefined;
+  }
+
+  async #address({ url, uuid }: Camera): Promise<CameraAddress | undefined> {
+    const { clock, random } = this.#world;
+    const credential = this.#credentialOf(uuid);
+    const salt = { nonce: random.uuid(), created: new Date(clock.now()).toISOString() };
+    const signal = this.#signal;
+    const how = { signal, ...(credential && { credential, salt }) };
+    return cameraAddress(await askCamera(url, "GetNetworkInterfaces", how));
+  }
+}
+
+export const onvif: DiscoveryHandler = {
+  name: "onvif",
+  shared: true,
+  async *discover({ details, properties, signal }, world) {
+    const filters = filtersOf(
+      readDetails(details, [
+        "ipAddresses",
+        "macAddresses",
+        "scopes",
+        "uuids",
+        "discoveryTimeoutSeconds",
+      ]),
+    );
+    const looking = new Looking(world, filters, { credentialOf: credentials(properties), signal });
+    let told: string | undefined;
+    while (!signal.aborted) {
+      const found = await looking.look();
+      const text = JSON.stringify(found);
+      if (text !== told && !signal.aborted) yield found;
+      told = text;
+      await sleep(world.clock, lookEveryMs, signal).catch(() => {});
+    }
+  },
+};

@@ -1,0 +1,85 @@
+// What ONVIF discovery does on the network: one Probe by multicast, and SOAP questions by HTTP.
+import { createSocket } from "node:dgram";
+import { sleep } from "../../lib/clock.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { actionOf, ask, probe, probeMatches } from "./messages.ts";
+import type { Credential, ProbeMatch, Question, Salt } from "./messages.ts";
+
+const group = "239.255.255.250";
+const port = 3702;
+const answersMax = 1000;
+const answerMsMax = 1000;
+const answerBytesMax = 512 * 1024;
+
+export interface Prober {
+  clock: Clock;
+  uuid: string;
+  waitMs: number;
+  signal: AbortSignal;
+  /** Default: WS-Discovery's multicast group. */
+  to?: { host: string; port: number };
+}
+
+/** Everyone who answers within the time; what is no answer is passed over. */
+export async function probeNetwork({ clock, uuid, waitMs, signal, to }: Prober) {
+  const socket = createSocket({ type: "udp4", reuseAddr: true });
+  const found: ProbeMatch[] = [];
+  let answers = 0;
+  socket.on("message", (bytes) => {
+    if (++answers > answersMax) return;
+    try {
+      found.push(...probeMatches(bytes.toString()));
+    } catch {
+      // Whoever it was, it is no camera.
+    }
+  });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once("error", reject);
+      socket.bind(0, () => {
+        const target = to ?? { host: group, port };
+        socket.send(probe(uuid), target.port, target.host, (error) =>
+          error ? reject(error) : resolve(),
+        );
+      });
+    });
+    socket.on("error", () => {});
+    await sleep(clock, waitMs, signal).catch(() => {});
+  } finally {
+    socket.close();
+  }
+  return found;
+}
+
+async function limited(response: Response): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const part of response.body ?? []) {
+    bytes += part.length;
+    if (bytes > answerBytesMax) throw new Error("the answer is too long");
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString();
+}
+
+/** The camera's answer; throws when there is none within a second. */
+export async function askCamera(
+  url: string,
+  question: Question,
+  { credential, salt, signal }: { credential?: Credential; salt?: Salt; signal: AbortSignal },
+): Promise<string> {
+  const response = await fetch(url, {
+    method: "POST",
+    body: ask(question, credential, salt),
+    headers: {
+      "content-type": `application/soap+xml; charset=utf-8; action="${actionOf(question)}"`,
+    },
+    redirect: "error",
+    signal: AbortSignal.any([signal, AbortSignal.timeout(answerMsMax)]),
+  });
+  if (response.status !== 200) {
+    await response.body?.cancel();
+    throw new Error(`${url} answers ${response.status}`);
+  }
+  return limited(response);
+}
