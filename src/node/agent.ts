@@ -259,7 +259,12 @@ async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
     nodes.synced(),
   ]);
   const workers = follow(context, { informer, nodes }, scope);
-  await devices?.follow(() => workers.holders());
+  await devices?.follow({
+    holders: () => workers.holders(),
+    onDriver: () => {
+      for (const worker of workers.byUid.values()) worker.retry(/^FailedPrepareDynamicResources$/);
+    },
+  });
   void stopOrphans(context, running, (uid) => workers.byUid.has(uid)).catch((error) =>
     log.warn("what was left of other pods was not removed", { error: String(error) }),
   );

@@ -69,15 +69,15 @@ export class PodWorker {
 
   /** A ConfigMap or Secret changed. */
   objectChanged(kind: ObjectKind, name: string) {
-    let waits = false;
-    for (const trouble of this.state.trouble.values()) {
-      if (/ConfigError$|^FailedMount$/.test(trouble.reason)) {
-        trouble.retryAt = 0;
-        waits = true;
-      }
-    }
-    if (waits) this.wake();
+    this.retry(/ConfigError$|^FailedMount$/);
     if (this.state.volumesReady && showsObject(this.pod, kind, name)) this.refreshVolumes();
+  }
+
+  /** What failed for such a reason is tried again at once. */
+  retry(reason: RegExp) {
+    const waiting = [...this.state.trouble.values()].filter((one) => reason.test(one.reason));
+    for (const trouble of waiting) trouble.retryAt = 0;
+    if (waiting.length > 0) this.wake();
   }
 
   wake() {

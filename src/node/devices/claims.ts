@@ -83,6 +83,9 @@ export class PreparedClaims {
     this.#prepared = prepared;
   }
 
+  /** A driver registered: what waited for it may be tried again. */
+  onDriver = () => {};
+
   /** For the watcher of plugins. */
   readonly handler: PluginHandler = {
     added: ({ name, supported_versions: versions }: PluginInfo, socketPath) => {
@@ -91,6 +94,7 @@ export class PreparedClaims {
       }
       this.#drivers.get(name)?.close();
       this.#drivers.set(name, new GrpcConnection(`unix://${socketPath}`));
+      this.onDriver();
     },
     removed: ({ name }) => {
       this.#drivers.get(name)?.close();

@@ -17,6 +17,7 @@ import { FakeRuntime } from "../fake-runtime.ts";
 import { noMounts } from "../mounts.ts";
 import { FakeDevicePlugin } from "./fake-device-plugin.ts";
 import type { FakePluginOptions } from "./fake-device-plugin.ts";
+import { FakeDriver } from "./fake-driver.ts";
 import { lister, registration } from "./protocols.ts";
 
 const pods = { ...resource("v1", "pods"), namespace: "default" };
@@ -217,4 +218,47 @@ test("who has which devices is told to those who ask", async () => {
   const asked = { pod_name: "other", pod_namespace: "default" };
   await assert.rejects(service.call("Get", asked), /pod other in namespace default not found/);
   connection.close();
+});
+
+test("a pod waits for the driver of its claim, and gives the claim back when it has ended", async () => {
+  const { client, until } = cluster;
+  const claims = { ...resource("resource.k8s.io/v1", "resourceclaims"), namespace: "default" };
+  const events = { ...resource("v1", "events"), namespace: "default" };
+  const name = "driver.example.com";
+  const request = { name: "gpu", exactly: { deviceClassName: "gpu" } };
+  await client.create(claims, {
+    apiVersion: "resource.k8s.io/v1",
+    kind: "ResourceClaim",
+    metadata: { name: "mine" },
+    spec: { devices: { requests: [request] } },
+  });
+  const main = { name: "main", image: "app", resources: { claims: [{ name: "gpu" }] } };
+  const resourceClaims = [{ name: "gpu", resourceClaimName: "mine" }];
+  const pod = await run("train", 0, { containers: [main], resourceClaims });
+  const results = [{ request: "gpu", driver: name, pool: "a", device: "gpu-0" }];
+  const { uid } = pod.metadata;
+  await client.patch({ ...claims, name: "mine", subresource: "status" }, "merge", {
+    status: {
+      allocation: { devices: { results } },
+      reservedFor: [{ resource: "pods", name: "train", uid }],
+    },
+  });
+  const told = await until(events, (all) =>
+    all.find(
+      (event) =>
+        event["reason"] === "FailedPrepareDynamicResources" &&
+        /driver.example.com is not registered/.test(event["message"] as string),
+    ),
+  );
+  assert.ok(told);
+  assert.equal(runtime.containers.size, 0);
+  const registry = join(directory, "kubelet/plugins_registry");
+  const driver = new FakeDriver({ registry, name, cdiDevices: [] });
+  await driver.start();
+  await untilPod("train", "Running");
+  assert.deepEqual(driver.calls, ["Prepare mine"]);
+  await client.delete({ ...pods, name: "train" });
+  await until(pods, (all) => all.length === 0);
+  assert.deepEqual(driver.calls, ["Prepare mine", "Unprepare mine"]);
+  driver.stop();
 });

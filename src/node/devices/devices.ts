@@ -70,8 +70,12 @@ export class Devices {
     await this.#claims.unprepare(podUid);
   }
 
-  /** `holders`: the pods whose containers may run. Called once they are all known. */
-  async follow(holders: () => Pod[]) {
+  /**
+   * Called once the pods are all known. `holders`: those whose containers may run; `onDriver`: those that waited
+   * for a driver may be tried again.
+   */
+  async follow({ holders, onDriver }: { holders: () => Pod[]; onDriver: () => void }) {
+    this.#claims.onDriver = onDriver;
     const uids = () => new Set(holders().map(({ metadata }) => metadata.uid));
     this.#plugins.holders = uids;
     const { kubeletDirectory, log, scope } = this.#options;

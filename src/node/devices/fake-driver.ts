@@ -1,0 +1,90 @@
+// A driver of dynamic resources for tests: it registers and prepares on one socket, and says what it was asked.
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { listenGrpc } from "../../lib/grpc-server.ts";
+import type { GrpcListener } from "../../lib/grpc-server.ts";
+import { driver as driverApi, pluginWatcher } from "./protocols.ts";
+
+export interface FakeDriverOptions {
+  /** The watched folder. */
+  registry: string;
+  name: string;
+  versions?: string[];
+  cdiDevices?: string[];
+}
+
+export class FakeDriver {
+  /** `Prepare CLAIM`, in order. */
+  readonly calls: string[] = [];
+  /** What it was told of its registration. */
+  readonly told: string[] = [];
+  /** Why it refuses whatever it is asked; "" when it does not. */
+  trouble = "";
+  readonly #options: FakeDriverOptions;
+  #listener: GrpcListener | undefined;
+
+  constructor(options: FakeDriverOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves once the node has said whether it is registered. */
+  async start() {
+    const { registry } = this.#options;
+    await mkdir(registry, { recursive: true });
+    const registered = Promise.withResolvers<void>();
+    this.#listener = await listenGrpc(join(registry, "driver.sock"), [
+      this.#registration(() => registered.resolve()),
+      this.#preparation(),
+    ]);
+    await registered.promise;
+  }
+
+  stop() {
+    this.#listener?.close();
+  }
+
+  #registration(done: () => void) {
+    const { name, versions = ["v1.DRAPlugin"] } = this.#options;
+    const methods = {
+      GetInfo: {
+        request: "InfoRequest",
+        response: "PluginInfo",
+        answer: () => ({ type: "DRAPlugin", name, supported_versions: versions }),
+      },
+      NotifyRegistrationStatus: {
+        request: "RegistrationStatus",
+        response: "RegistrationStatusResponse",
+        answer: ({ plugin_registered: is, error }: any) => {
+          this.told.push(is ? "registered" : error);
+          done();
+          return {};
+        },
+      },
+    };
+    return { path: pluginWatcher.path, types: pluginWatcher.types, methods };
+  }
+
+  #preparation() {
+    const { cdiDevices = ["example.com/gpu=0"] } = this.#options;
+    const device = {
+      request_names: ["gpu"],
+      pool_name: "a",
+      device_name: "gpu-0",
+      cdi_device_ids: cdiDevices,
+    };
+    const answer = (what: string, given: object) => ({
+      request: `Node${what}ResourcesRequest`,
+      response: `Node${what}ResourcesResponse`,
+      answer: ({ claims }: any) => {
+        for (const { name } of claims) this.calls.push(`${what} ${name}`);
+        const one = this.trouble ? { error: this.trouble } : given;
+        return { claims: Object.fromEntries(claims.map(({ uid }: any) => [uid, one])) };
+      },
+    });
+    const methods = {
+      NodePrepareResources: answer("Prepare", { devices: [device] }),
+      NodeUnprepareResources: answer("Unprepare", {}),
+    };
+    return { path: driverApi.path, types: driverApi.types, methods };
+  }
+}
