@@ -126,5 +126,12 @@ test("what was prepared is known after a restart, and given back for pods that a
 
 test("a driver of another version is told why it is not registered", async () => {
   await startDriver(["v1alpha2.Node"]);
-  assert.match(fake!.told[0]!, /v1alpha2.Node is v1.DRAPlugin/);
+  assert.match(fake!.told[0]!, /v1alpha2.Node is v1.DRAPlugin or v1beta1.DRAPlugin/);
+});
+
+test("a driver of the version before is asked in its own", async () => {
+  await startDriver(["v1beta1.DRAPlugin"]);
+  await claim(one);
+  await prepared.prepare(one);
+  assert.deepEqual(fake!.calls, ["Prepare shared"]);
 });

@@ -6,12 +6,12 @@ import type { Client } from "../../client/client.ts";
 import { resource } from "../../client/client.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { GrpcConnection } from "../../lib/grpc.ts";
+import type { GrpcService } from "../../lib/grpc.ts";
 import type { Container, Pod } from "../pod.ts";
 import type { PluginHandler, PluginInfo } from "./plugin-watcher.ts";
 import { driver as driverApi } from "./protocols.ts";
 
 const resourceClaims = resource("resource.k8s.io/v1", "resourceclaims");
-const service = "v1.DRAPlugin";
 /** As the kubelet: a driver may have to make a device first. */
 const prepareMsMax = 45_000;
 
@@ -37,6 +37,11 @@ interface Prepared {
   devices: PreparedDevice[];
   /** All of them have answered. */
   isReady: boolean;
+}
+
+interface Driver {
+  connection: GrpcConnection;
+  service: GrpcService;
 }
 
 /** A pod's devices are not ready; it waits. */
@@ -69,7 +74,7 @@ export class PreparedClaims {
   readonly #client: Client;
   readonly #path: string;
   readonly #prepared: Map<string, Prepared>;
-  readonly #drivers = new Map<string, GrpcConnection>();
+  readonly #drivers = new Map<string, Driver>();
   /** One claim after the other, so that none is prepared and taken back at once. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -89,21 +94,26 @@ export class PreparedClaims {
   /** For the watcher of plugins. */
   readonly handler: PluginHandler = {
     added: ({ name, supported_versions: versions }: PluginInfo, socketPath) => {
-      if (!versions.includes(service)) {
-        throw new Error(`none of the DRA plugin's versions ${versions.join(", ")} is ${service}`);
+      const version = [...driverApi.paths.keys()].find((one) => versions.includes(one));
+      if (!version) {
+        const known = [...driverApi.paths.keys()].join(" or ");
+        throw new Error(`none of the DRA plugin's versions ${versions.join(", ")} is ${known}`);
       }
-      this.#drivers.get(name)?.close();
-      this.#drivers.set(name, new GrpcConnection(`unix://${socketPath}`));
+      this.#drivers.get(name)?.connection.close();
+      const connection = new GrpcConnection(`unix://${socketPath}`);
+      const path = driverApi.paths.get(version)!;
+      const service = connection.service(path, driverApi.types);
+      this.#drivers.set(name, { connection, service });
       this.onDriver();
     },
     removed: ({ name }) => {
-      this.#drivers.get(name)?.close();
+      this.#drivers.get(name)?.connection.close();
       this.#drivers.delete(name);
     },
   };
 
   close() {
-    for (const connection of this.#drivers.values()) connection.close();
+    for (const { connection } of this.#drivers.values()) connection.close();
   }
 
   /** Throws NotPrepared. */
@@ -196,7 +206,7 @@ export class PreparedClaims {
     const results: { driver: string }[] = status.allocation.devices?.results ?? [];
     const devices: PreparedDevice[] = [];
     for (const driver of new Set(results.map((one) => one.driver))) {
-      this.#connectionOf(driver);
+      this.#serviceOf(driver);
       // Before it is asked: what it began must be taken back, even if its answer is lost.
       if (!prepared.drivers.includes(driver)) prepared.drivers.push(driver);
       await this.#save();
@@ -212,9 +222,9 @@ export class PreparedClaims {
   }
 
   async #call(driver: string, method: string, claim: ClaimName): Promise<any> {
-    const { claims } = await this.#connectionOf(driver)
-      .service(driverApi.path, driverApi.types)
-      .call(method, { claims: [claim] }, { timeoutMs: prepareMsMax });
+    const asked = { claims: [claim] };
+    const service = this.#serviceOf(driver);
+    const { claims } = await service.call(method, asked, { timeoutMs: prepareMsMax });
     const answer = claims[claim.uid];
     if (!answer)
       throw new NotPrepared(`${method} of ${driver} left out ResourceClaim ${claim.name}`);
@@ -222,9 +232,9 @@ export class PreparedClaims {
     throw new NotPrepared(`${method} failed for ResourceClaim ${claim.name}: ${answer.error}`);
   }
 
-  #connectionOf(driver: string): GrpcConnection {
-    const connection = this.#drivers.get(driver);
-    if (connection) return connection;
+  #serviceOf(driver: string): GrpcService {
+    const known = this.#drivers.get(driver);
+    if (known) return known.service;
     throw new NotPrepared(`DRA driver ${driver} is not registered`);
   }
 

@@ -85,6 +85,8 @@ export class FakeDriver {
       NodePrepareResources: answer("Prepare", { devices: [device] }),
       NodeUnprepareResources: answer("Unprepare", {}),
     };
-    return { path: driverApi.path, types: driverApi.types, methods };
+    const { versions: [version = "v1.DRAPlugin"] = [] } = this.#options;
+    const path = driverApi.paths.get(version) ?? "/unknown";
+    return { path, types: driverApi.types, methods };
   }
 }

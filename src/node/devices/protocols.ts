@@ -31,5 +31,13 @@ export const pluginWatcher = {
   } as Record<string, [string, string]>,
 };
 
-/** Answered by a driver of dynamic resources. */
-export const driver = { path: "/k8s.io.kubelet.pkg.apis.dra.v1.DRAPlugin", types: dra };
+/** Answered by a driver of dynamic resources, in one of these versions, the newest first. */
+export const driver = {
+  types: dra,
+  paths: new Map(
+    ["v1", "v1beta1"].map((version) => [
+      `${version}.DRAPlugin`,
+      `/k8s.io.kubelet.pkg.apis.dra.${version}.DRAPlugin`,
+    ]),
+  ),
+};
