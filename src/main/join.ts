@@ -8,6 +8,8 @@ import { resource } from "../client/client.ts";
 import type { Client } from "../client/client.ts";
 import { httpsClient } from "../client/https.ts";
 import { Informers } from "../client/informers.ts";
+import { offlineClient } from "../client/offline.ts";
+import type { MemoryFiles } from "../client/offline.ts";
 import { waitFor } from "../client/wait.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import { sleep, systemClock } from "../lib/clock.ts";
@@ -27,6 +29,7 @@ import {
   logLevel,
   slotsDirectory,
 } from "./config.ts";
+import { readIfThere, replaceFile } from "./files.ts";
 import { openMachine } from "./machine.ts";
 import { keepIdentity, openIdentity } from "./node-identity.ts";
 import type { NodeIdentity } from "./node-identity.ts";
@@ -83,7 +86,7 @@ async function addressesFor(client: Client, { name, slot }: SiteSettings): Promi
   return { ...addressesOf(slot), ...ranges["data"], podCidr, gateway };
 }
 
-/** A server that is away is waited for; what runs here goes on meanwhile. */
+/** A server that is away is waited for. */
 async function untilThere<T>(ask: () => Promise<T>, signal: AbortSignal, tell: Parts["tell"]) {
   for (let failures = 1; ; failures++) {
     try {
@@ -95,6 +98,25 @@ async function untilThere<T>(ask: () => Promise<T>, signal: AbortSignal, tell: P
     }
   }
 }
+
+/** Asked for once in a node's life, so that it starts without its server afterwards. */
+async function addressesOnce(
+  client: Client,
+  { directory, settings, scope, tell }: Pick<Parts, "directory" | "settings" | "scope" | "tell">,
+): Promise<SiteAddresses> {
+  const file = joinPath(directory, "addresses.json");
+  const known = readIfThere(file);
+  if (known) return JSON.parse(known);
+  const addresses = await untilThere(() => addressesFor(client, settings), scope.signal, tell);
+  replaceFile(file, `${JSON.stringify(addresses, null, 2)}\n`);
+  return addresses;
+}
+
+/** What the client remembers: for its owner's eyes, since Secrets of pods are in it. */
+const memoryFiles = (directory: string): MemoryFiles => ({
+  read: (name) => readIfThere(joinPath(directory, "remembered", name)),
+  write: (name, text) => replaceFile(joinPath(directory, "remembered", name), text),
+});
 
 interface Parts {
   directory: string;
@@ -108,12 +130,14 @@ interface Parts {
 async function startNode({ directory, settings, identity: first, log, scope, tell }: Parts) {
   const { name, server } = settings as SiteSettings & { server: string };
   let identity = first;
-  const client = httpsClient({ server, ...identity }, { agent: "kerb" });
-  scope.defer(() => client.close());
+  const link = httpsClient({ server, ...identity }, { agent: "kerb" });
+  scope.defer(() => link.close());
+  const client = offlineClient(link, { files: memoryFiles(directory), clock });
+  scope.defer(() => client.flush());
   const keep = { client, directory, name, clock, random, log, scope };
   // The connection that stands goes on with the older certificate; the next start takes the new one.
   keepIdentity(identity, keep, (renewed) => (identity = renewed));
-  const addresses = await untilThere(() => addressesFor(client, settings), scope.signal, tell);
+  const addresses = await addressesOnce(client, { directory, settings, scope, tell });
   tell("node", `${name}, pods in ${addresses.podCidr}`);
   const informers = new Informers({ client, clock, log, scope });
   const opening = openMachine({ directory, addresses, clock, log });

@@ -157,8 +157,12 @@ export interface NodeRegistration {
 /** Resolves once the node is registered with its status and lease. */
 export async function registerNode(options: NodeOptions): Promise<NodeRegistration> {
   const { client, clock, log, scope, nodeName, directory } = options;
-  const node = await ensureNode(options);
-  let conditions: any[] = node.status?.conditions ?? [];
+  let node: KubeObject | undefined;
+  let conditions: any[] = [];
+  const ensure = async () => {
+    node = await ensureNode(options);
+    if (conditions.length === 0) conditions = node.status?.conditions ?? [];
+  };
   let written = "";
   let writtenAt = -Infinity;
   const refresh = async () => {
@@ -174,15 +178,22 @@ export async function registerNode(options: NodeOptions): Promise<NodeRegistrati
   const failed = (what: string) => (error: Error) => {
     if (!scope.closed) log.warn(`the node's ${what} was not written`, { error: error.message });
   };
-  await Promise.all([refresh(), renewLease(options, node).catch(failed("lease"))]);
+  const renew = async () => {
+    if (!node) await ensure();
+    await Promise.all([refresh(), renewLease(options, node!).catch(failed("lease"))]);
+  };
+  await renew().catch((error: unknown) => {
+    // A node whose server is away works all the same, and is registered when that is back.
+    if (!isStatus(error, "ServiceUnavailable", "Timeout")) throw error;
+    failed("object")(error as Error);
+  });
   scope.defer(
     clock.every(leaseEveryMs, () => {
-      void renewLease(options, node).catch(failed("lease"));
-      void refresh().catch((error: Error) => {
+      void renew().catch((error: Error) => {
         // Someone deleted the Node: register again.
         if (isStatus(error, "NotFound")) {
           written = "";
-          void ensureNode(options).catch(failed("object"));
+          node = undefined;
         } else failed("status")(error);
       });
     }),

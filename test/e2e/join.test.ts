@@ -140,6 +140,38 @@ test("a node that is killed, and one whose cable is pulled, come back with what 
   assert.deepEqual(await containers(), before);
 });
 
+test("a node that reboots while its link is cut brings its pods back, and nothing is lost", async () => {
+  const uids = async () =>
+    (await site.get("pods", "-l", "app=web")).items
+      .map(({ metadata }: any) => metadata.uid)
+      .toSorted();
+  const before = await uids();
+  // Memories are written down within ten seconds.
+  await setTimeout(11_000);
+  await machine.plug(false);
+  await machine.kill();
+  // Nothing runs any more, as after a reboot.
+  await machine.kerb("down", "--grace-period=0");
+  await machine.join();
+  const running = () =>
+    machine.run(
+      "ctr",
+      "--address",
+      join(machine.directory, "containerd/containerd.sock"),
+      "-n",
+      "k8s.io",
+      "tasks",
+      "ls",
+    );
+  await eventually(async () => (await running()).split("RUNNING").length > 4, "containers");
+  await machine.plug(true);
+  const [there] = await pods("second");
+  const answers = () => site.kubectl(["exec", there.metadata.name, "--", "hostname"]);
+  assert.equal(await eventually(answers, "an answer"), `${there.metadata.name}\n`);
+  assert.deepEqual(await uids(), before, "the same pods");
+  await site.kubectl(["rollout", "status", "deployment/web", "--timeout=60s"]);
+});
+
 test("a drained node is empty, and leaves", async () => {
   await site.kubectl(["scale", "deployment/web", "--replicas=2"]);
   await site.kubectl(["drain", "second", "--ignore-daemonsets", "--timeout=60s"]);

@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
+import { startCluster } from "../../test/support/cluster.ts";
+import { FakeClock } from "../lib/fake-clock.ts";
+import { silent } from "../lib/log.ts";
+import { Scope } from "../lib/scope.ts";
+import { isStatus, StatusError } from "../lib/status-error.ts";
+import { resource } from "./client.ts";
+import type { Client } from "./client.ts";
+import { createInformer } from "./informer.ts";
+import { offlineClient } from "./offline.ts";
+
+const configMaps = { ...resource("v1", "configmaps"), namespace: "default" };
+
+function memoryFiles() {
+  const texts = new Map<string, string>();
+  let writes = 0;
+  return {
+    texts,
+    writes: () => writes,
+    read: (name: string) => texts.get(name),
+    write: (name: string, text: string) => {
+      writes += 1;
+      texts.set(name, text);
+    },
+  };
+}
+
+/** A client whose link is cut: everything fails, or a watch says nothing at all. */
+const away = (how: "refused" | "silent") =>
+  new Proxy({} as Client, {
+    get: (_, name) =>
+      name === "watch"
+        ? async function* (_target: unknown, { signal }: { signal: AbortSignal }) {
+            if (how === "refused") throw new StatusError("ServiceUnavailable", "cut");
+            await new Promise((resolve) => signal.addEventListener("abort", resolve));
+          }
+        : () => Promise.reject(new StatusError("ServiceUnavailable", "cut")),
+  });
+
+const follow = (client: Client, clock: FakeClock) => {
+  const scope = new Scope();
+  const options = { resource: configMaps, namespace: "default", clock, log: silent, scope };
+  return { informer: createInformer({ client, ...options }), stop: () => scope.close() };
+};
+const turns = async () => {
+  for (let i = 0; i < 30; i++) await setImmediate();
+};
+const put = (client: Client, name: string) =>
+  client.create(configMaps, { apiVersion: "v1", kind: "ConfigMap", metadata: { name } });
+
+async function remembered() {
+  const clock = new FakeClock();
+  const { client, scope } = startCluster({ clock });
+  const files = memoryFiles();
+  for (const name of ["a", "b", "c"]) await put(client, name);
+  const online = offlineClient(client, { files, clock });
+  const { informer, stop } = follow(online, clock);
+  await informer.synced();
+  await client.delete({ ...configMaps, name: "b" });
+  await turns();
+  await clock.advance(10_000);
+  return { clock, client, files, stop, scope };
+}
+const names = (informer: ReturnType<typeof follow>["informer"]) =>
+  informer
+    .list()
+    .map(({ metadata }) => metadata.name)
+    .toSorted();
+
+for (const how of ["refused", "silent"] as const) {
+  test(`what was seen is there when the server is away (${how})`, async () => {
+    const { clock, files, stop, scope } = await remembered();
+    await stop();
+    const offline = follow(offlineClient(away(how), { files, clock }), clock);
+    await turns();
+    if (how === "silent") await clock.advance(10_000);
+    await offline.informer.synced();
+    assert.deepEqual(names(offline.informer), ["a", "c"]);
+    await offline.stop();
+    await scope.close();
+  });
+}
+
+test("when the server is back, what happened meanwhile is told", async () => {
+  const { clock, client, files, stop, scope } = await remembered();
+  await stop();
+  let isCut = true;
+  const link = new Proxy(client, {
+    get: (target, name) => Reflect.get(isCut ? away("refused") : target, name),
+  });
+  const { informer, stop: end } = follow(offlineClient(link, { files, clock }), clock);
+  await informer.synced();
+  await put(client, "d");
+  await client.delete({ ...configMaps, name: "a" });
+  isCut = false;
+  for (let i = 0; i < 10; i++) {
+    await clock.advance(5000);
+    await turns();
+  }
+  assert.deepEqual(names(informer), ["c", "d"]);
+  await end();
+  await scope.close();
+});
+
+test("many changes are few writes", async () => {
+  const { clock, client, files, stop, scope } = await remembered();
+  const before = files.writes();
+  for (let i = 0; i < 100; i++) await put(client, `x${i}`);
+  await turns();
+  await clock.advance(10_000);
+  assert.equal(files.writes(), before + 1);
+  await stop();
+  await scope.close();
+});
+
+test("a token is remembered, other writes fail", async () => {
+  const clock = new FakeClock();
+  const files = memoryFiles();
+  const target = { ...resource("v1", "serviceaccounts"), namespace: "default", name: "web" };
+  const asked = { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: {} } as never;
+  const given = { status: { token: "t" } };
+  const server = { create: async () => given } as unknown as Client;
+  const token = { ...target, subresource: "token" };
+  assert.deepEqual(await offlineClient(server, { files, clock }).create(token, asked), given);
+  const offline = offlineClient(away("refused"), { files, clock });
+  assert.deepEqual(await offline.create(token, asked), given);
+  await assert.rejects(put(offline, "x"), (error) => isStatus(error, "ServiceUnavailable"));
+});

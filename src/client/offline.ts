@@ -1,0 +1,187 @@
+// A client that remembers. What its watches showed is kept on disk, and when the server is away at the start
+// of a watch, that is shown instead: a machine that reboots behind a cut link finds its pods again. Tokens of
+// service accounts are remembered too. Everything else fails as it does without a server.
+import { createHash } from "node:crypto";
+import type { KubeObject } from "../kinds/object.ts";
+import type { Cancel, Clock } from "../lib/clock.ts";
+import { isStatus, StatusError } from "../lib/status-error.ts";
+import { keyOf } from "./cache.ts";
+import type { Client, Target, WatchEvent, WatchOptions } from "./client.ts";
+
+/** Where memories are kept; `write` replaces a text as a whole. */
+export interface MemoryFiles {
+  read(name: string): string | undefined;
+  write(name: string, text: string): void;
+}
+
+/** Changes are written down together, at most this often: flash wears. */
+const writeEveryMs = 10_000;
+/** A server that says nothing for so long at the start of a watch is away. */
+const firstEventMsMax = 10_000;
+
+const initialEnd = "k8s.io/initial-events-end";
+
+interface Seen {
+  revision: string;
+  objects: KubeObject[];
+}
+
+const isAway = (error: unknown) => isStatus(error, "ServiceUnavailable", "Timeout");
+
+const hashOf = (parts: unknown) =>
+  createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
+
+const targetParts = ({ group, version, resource, namespace, name }: Target) =>
+  [group, version, resource, namespace, name] as const;
+
+/** What one watch has shown up to now, and its file. */
+class Memory {
+  readonly #file: string;
+  readonly #files: MemoryFiles;
+  readonly #clock: Clock;
+  #objects = new Map<string, KubeObject>();
+  /** What a watch from the beginning has shown, until it is complete. */
+  #fresh: Map<string, KubeObject> | undefined;
+  #revision = "";
+  #due: Cancel | undefined;
+
+  constructor(file: string, files: MemoryFiles, clock: Clock) {
+    this.#file = file;
+    this.#files = files;
+    this.#clock = clock;
+  }
+
+  /** From disk; undefined when nothing whole is there. */
+  recall(): Seen | undefined {
+    try {
+      const seen: Seen = JSON.parse(this.#files.read(this.#file) ?? "");
+      this.#objects = new Map(seen.objects.map((object) => [keyOf(object), object]));
+      this.#revision = seen.revision;
+      return seen;
+    } catch {
+      return undefined;
+    }
+  }
+
+  begin() {
+    this.#fresh = new Map();
+  }
+
+  note({ type, object }: WatchEvent) {
+    if (type === "ERROR") return;
+    const into = this.#fresh ?? this.#objects;
+    if (type === "DELETED") into.delete(keyOf(object));
+    else if (type !== "BOOKMARK") into.set(keyOf(object), light(object));
+    else if (this.#fresh && object.metadata.annotations?.[initialEnd] === "true") {
+      this.#objects = this.#fresh;
+      this.#fresh = undefined;
+    }
+    this.#revision = object.metadata.resourceVersion;
+    if (!this.#fresh) this.#due ??= this.#clock.after(writeEveryMs, () => this.flush());
+  }
+
+  flush() {
+    if (!this.#due) return;
+    this.#due();
+    this.#due = undefined;
+    const seen: Seen = { revision: this.#revision, objects: [...this.#objects.values()] };
+    this.#files.write(this.#file, JSON.stringify(seen));
+  }
+}
+
+/** Without what nobody reads and changes most. */
+function light(object: KubeObject): KubeObject {
+  const { managedFields: _, ...metadata } = object.metadata;
+  return { ...object, metadata };
+}
+
+function* shown({ objects, revision }: Seen): Generator<WatchEvent> {
+  for (const object of objects) yield { type: "ADDED", object };
+  const metadata = { resourceVersion: revision, annotations: { [initialEnd]: "true" } };
+  yield { type: "BOOKMARK", object: { metadata } as unknown as KubeObject };
+}
+
+export interface OfflineClient extends Client {
+  /** Writes what is not on disk yet. */
+  flush(): void;
+}
+
+export function offlineClient(
+  client: Client,
+  { files, clock }: { files: MemoryFiles; clock: Clock },
+): OfflineClient {
+  const memories = new Map<string, Memory>();
+
+  function memoryOf(target: Target, { labelSelector, fieldSelector }: WatchOptions): Memory {
+    const file = `watch-${hashOf([...targetParts(target), labelSelector, fieldSelector])}`;
+    let memory = memories.get(file);
+    if (!memory) memories.set(file, (memory = new Memory(file, files, clock)));
+    return memory;
+  }
+
+  /** Events of the server; throws ServiceUnavailable when the first one does not come in time. */
+  async function* asked(target: Target, options: WatchOptions): AsyncGenerator<WatchEvent> {
+    const late = new AbortController();
+    const signals = options.signal ? [options.signal, late.signal] : [late.signal];
+    const cancel = options.sendInitialEvents
+      ? clock.after(firstEventMsMax, () => late.abort())
+      : () => {};
+    try {
+      const signal = AbortSignal.any(signals);
+      for await (const event of client.watch(target, { ...options, signal })) {
+        cancel();
+        yield event;
+      }
+    } finally {
+      cancel();
+    }
+    if (late.signal.aborted) throw new StatusError("ServiceUnavailable", "the server is away");
+  }
+
+  async function* watch(
+    target: Target,
+    options: WatchOptions = {},
+  ): AsyncGenerator<WatchEvent<any>> {
+    const memory = memoryOf(target, options);
+    const isFromStart = options.sendInitialEvents === true;
+    let hasCome = false;
+    if (isFromStart) memory.begin();
+    try {
+      for await (const event of asked(target, options)) {
+        hasCome = true;
+        memory.note(event);
+        yield event;
+      }
+    } catch (error) {
+      const seen = isFromStart && !hasCome && isAway(error) ? memory.recall() : undefined;
+      if (!seen) throw error;
+      yield* shown(seen);
+    }
+  }
+
+  const create: Client["create"] = async (target, object, options) => {
+    if (target.subresource !== "token") return client.create(target, object, options);
+    const file = `token-${hashOf([...targetParts(target), object])}`;
+    try {
+      const answer = await client.create(target, object, options);
+      files.write(file, JSON.stringify(answer));
+      return answer as never;
+    } catch (error) {
+      const known = isAway(error) ? files.read(file) : undefined;
+      if (known === undefined) throw error;
+      return JSON.parse(known);
+    }
+  };
+
+  return {
+    get: (...args) => client.get(...args),
+    list: (...args) => client.list(...args),
+    update: (...args) => client.update(...args),
+    patch: (...args) => client.patch(...args),
+    delete: (...args) => client.delete(...args),
+    deleteCollection: (...args) => client.deleteCollection(...args),
+    create,
+    watch,
+    flush: () => memories.forEach((memory) => memory.flush()),
+  };
+}
