@@ -35,6 +35,7 @@ const away = (how: "refused" | "silent") =>
         ? async function* (_target: unknown, { signal }: { signal: AbortSignal }) {
             if (how === "refused") throw new StatusError("ServiceUnavailable", "cut");
             await new Promise((resolve) => signal.addEventListener("abort", resolve));
+            yield* [];
           }
         : () => Promise.reject(new StatusError("ServiceUnavailable", "cut")),
   });

@@ -200,9 +200,9 @@ export async function joinSite(asked: string | undefined, options: JoinOptions):
   const scope = new Scope();
   try {
     const log = pinoLog(logLevel);
-    await startNode({ directory, settings, identity, log, scope, tell });
     writeRunFile(directory, 0);
     scope.defer(() => removeRunFile(directory));
+    await startNode({ directory, settings, identity, log, scope, tell });
     console.log(`Node ${name} of ${server} is up.`);
     await new Promise<void>((stop) => {
       for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => stop());
