@@ -1,5 +1,6 @@
 // The controllers of a site. One import and one line each.
 import { bootstrapSigner } from "./bootstrap-signer.ts";
+import { clusterInfo } from "./cluster-info.ts";
 import { clusterRoleAggregation } from "./cluster-role-aggregation.ts";
 import { cronJob } from "./cron-job.ts";
 import { csrApproving } from "./csr-approving.ts";
@@ -48,6 +49,7 @@ export interface Authority extends Signing, TokenMaker {
 
 export const controllers = (authority: Authority): Controller[] => [
   bootstrapSigner,
+  clusterInfo(authority.ca),
   clusterRoleAggregation,
   cronJob,
   csrApproving(authority),
