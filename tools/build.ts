@@ -15,6 +15,8 @@ await build({
     testing: "src/main/test-server.ts",
     "kube-apiserver": "bin/kube-apiserver.ts",
     etcd: "bin/etcd.ts",
+    "wasm-prepare": "src/wasm/wasm-prepare.ts",
+    "wasm-run": "src/wasm/wasm-run.ts",
   },
   outdir: staging,
   bundle: true,

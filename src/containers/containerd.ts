@@ -24,6 +24,8 @@ export interface ContainerdPaths {
   /** Folder of the CNI plugins. */
   cniPlugins: string;
   directory: string;
+  /** Runtimes of their own in runc's place, by handler of RuntimeClasses. */
+  handlers?: Record<string, string>;
 }
 
 export const socketOf = (directory: string) => join(directory, "containerd.sock");
@@ -42,6 +44,14 @@ function mayLowerOomScore(): boolean {
 export function containerdConfig(paths: ContainerdPaths, restrictOomScore: boolean): string {
   const { directory, cniPlugins, runc } = paths;
   const quote = (text: string) => JSON.stringify(text);
+  const section = `plugins."io.containerd.grpc.v1.cri".containerd.runtimes`;
+  const runtimes = Object.entries({ runc, ...paths.handlers }).map(
+    ([name, program]) => `    [${section}.${name}]
+      runtime_type = "io.containerd.runc.v2"
+      [${section}.${name}.options]
+        BinaryName = ${quote(program)}
+        SystemdCgroup = false`,
+  );
   return `version = 2
 root = ${quote(join(directory, "root"))}
 state = ${quote(join(directory, "state"))}
@@ -67,11 +77,7 @@ disabled_plugins = [
     config_path = ${quote(join(directory, "certs.d"))}
   [plugins."io.containerd.grpc.v1.cri".containerd]
     default_runtime_name = "runc"
-    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
-      runtime_type = "io.containerd.runc.v2"
-      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
-        BinaryName = ${quote(runc)}
-        SystemdCgroup = false
+${runtimes.join("\n")}
 `;
 }
 

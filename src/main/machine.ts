@@ -1,6 +1,6 @@
 // The machine's side of a site: the pod network and containerd. Where something is missing, the site runs
 // without it and says so.
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { startContainerd } from "../containers/containerd.ts";
 import type { ContainerdPaths } from "../containers/containerd.ts";
@@ -10,6 +10,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Runtime } from "../node/runtime.ts";
 import { cniConflist, openNetwork } from "../node/network/site-network.ts";
+import { writeRuntimeBinary } from "../wasm/runtime-binary.ts";
 import { isRoot } from "./config.ts";
 import { cniFolders, findTool } from "./doctor.ts";
 import { replaceFile } from "./files.ts";
@@ -41,12 +42,16 @@ function missing(): string | undefined {
   return `not installed: ${tools.join(", ")}; containers do not run (kerb doctor tells what to do)`;
 }
 
-function containerdPaths(directory: string): ContainerdPaths {
+function containerdPaths(site: string): ContainerdPaths {
+  const directory = containerdDirectory(site);
+  const runc = findTool("runc")!;
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
   return {
     binary: findTool("containerd")!,
-    runc: findTool("runc")!,
+    runc,
     cniPlugins: cniFolders.find((folder) => existsSync(join(folder, "ptp")))!,
-    directory: containerdDirectory(directory),
+    directory,
+    handlers: { wasm: writeRuntimeBinary(directory, runc) },
   };
 }
 

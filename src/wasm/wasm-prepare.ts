@@ -21,7 +21,8 @@ function checkModule(path: string, root: string) {
 
 /** What the dynamic loader gave this very process. */
 function sharedObjects(): string[] {
-  process.report.excludeNetwork = true;
+  // Unknown to the types so far; without it, a report asks the DNS for the names of its peers.
+  Object.assign(process.report, { excludeNetwork: true });
   const { sharedObjects: files } = process.report.getReport() as { sharedObjects: string[] };
   return files.filter((file) => file.startsWith("/") && file !== process.execPath);
 }

@@ -4,6 +4,13 @@ import { readFileSync } from "node:fs";
 import { WASI } from "node:wasi";
 import { Worker, isMainThread, parentPort, workerData } from "node:worker_threads";
 
+/** Not among the types of a program without a browser. */
+interface WebAssemblyNamespace {
+  compile(bytes: Uint8Array): Promise<object>;
+  instantiate(module: object, imports: object): Promise<object>;
+}
+const { WebAssembly } = globalThis as unknown as { WebAssembly: WebAssemblyNamespace };
+
 /** As wasmtime: a trap is an abort. */
 const trapExitCode = 134;
 const terminatedExitCode = 143;
@@ -19,7 +26,7 @@ async function runModule(args: string[]): Promise<number> {
   });
   try {
     const module = await WebAssembly.compile(readFileSync(path));
-    const instance = await WebAssembly.instantiate(module, wasi.getImportObject() as any);
+    const instance = await WebAssembly.instantiate(module, wasi.getImportObject());
     return wasi.start(instance);
   } catch (error) {
     process.stderr.write(`${path}: ${(error as Error).message}\n`);
@@ -35,7 +42,7 @@ if (isMainThread) {
   }
   const worker = new Worker(import.meta.filename, { workerData: process.argv.slice(2) });
   worker.on("message", (exitCode: number) => process.exit(exitCode));
-  worker.on("error", (error) => {
+  worker.on("error", (error: Error) => {
     process.stderr.write(`${error.message}\n`);
     process.exit(trapExitCode);
   });
