@@ -34,7 +34,7 @@ export function imageCommand(directory: string, actions: ImageActions) {
   image
     .command("import <file>")
     .description(
-      "Imports an OCI or docker archive (a .tar), as `docker save` and others write them.",
+      "Imports an OCI or docker archive (a .tar), as `docker save` and others write them, or a WebAssembly module (a .wasm) by --name.",
     )
     .addOption(dataDirOption(directory))
     .option("--name <ref>", "name the image, when the archive carries none or another")

@@ -1,9 +1,10 @@
 // Images by file, for sites without network. containerd's own `ctr` reads OCI and docker archives.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pauseImage, socketOf } from "./containerd.ts";
 import { ociArchive } from "./oci-archive.ts";
+import type { ImageContent } from "./oci-archive.ts";
 import { ociArchitecture, pauseProgram } from "./pause.ts";
 import type { Runtime } from "../node/runtime.ts";
 import { runCommand } from "../lib/run-command.ts";
@@ -64,23 +65,36 @@ export async function importArchive(
   return wanted;
 }
 
+/** Imports what `ociArchive` makes of the content. */
+async function importContent(directory: string, content: Omit<ImageContent, "architecture">) {
+  const folder = mkdtempSync(join(tmpdir(), "kerb-image-"));
+  try {
+    const file = join(folder, "image.tar");
+    writeFileSync(file, ociArchive({ ...content, architecture: ociArchitecture(process.arch) }));
+    return await importArchive(directory, file);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Imports a WebAssembly module as an image that holds nothing else. */
+export function importModule(directory: string, file: string, name: string): Promise<string[]> {
+  return importContent(directory, {
+    name: fullReference(name),
+    files: [{ path: "module.wasm", data: readFileSync(file), mode: 0o644 }],
+    entrypoint: ["/module.wasm"],
+  });
+}
+
 /** Makes sure that the pause image is there. */
 export async function ensurePauseImage(
   directory: string,
   runtime: Pick<Runtime, "imageStatus">,
 ): Promise<void> {
   if (await runtime.imageStatus(pauseImage)) return;
-  const archive = ociArchive({
+  await importContent(directory, {
     name: pauseImage,
-    architecture: ociArchitecture(process.arch),
     files: [{ path: "pause", data: pauseProgram(process.arch), mode: 0o755 }],
     entrypoint: ["/pause"],
   });
-  const folder = mkdtempSync(join(tmpdir(), "kerb-pause-"));
-  try {
-    writeFileSync(join(folder, "pause.tar"), archive);
-    await importArchive(directory, join(folder, "pause.tar"));
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
 }

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { StoredImage } from "../cli/image.ts";
 import { containerdPid } from "../containers/containerd.ts";
-import { fullReference, importArchive } from "../containers/images.ts";
+import { fullReference, importArchive, importModule } from "../containers/images.ts";
 import { connectContainerd } from "../containers/runtime.ts";
 import type { ContainerdRuntime } from "../containers/runtime.ts";
 import { silent } from "../lib/log.ts";
@@ -33,7 +33,11 @@ export async function importImages(
   const path = resolve(file);
   if (!existsSync(path)) throw new Error(`${file} does not exist`);
   const folder = containerdDirectory(resolve(dataDir));
-  return withRuntime(dataDir, () => importArchive(folder, path, name));
+  if (!path.endsWith(".wasm")) {
+    return withRuntime(dataDir, () => importArchive(folder, path, name));
+  }
+  if (name === undefined) throw new Error(`${file} carries no name; give it one with --name`);
+  return withRuntime(dataDir, () => importModule(folder, path, name));
 }
 
 export function listImages(dataDir: string): Promise<StoredImage[]> {
