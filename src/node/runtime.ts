@@ -1,5 +1,5 @@
-// The plug for whatever runs a pod's containers: containerd (containers/), WebAssembly (wasm/), QEMU
-// (vms/), and a fake for tests and simulated fleets. Modelled on CRI v1: sandboxes hold a pod's network
+// The plug for whatever runs a pod's containers: containerd (containers/; WebAssembly by its handler, see
+// wasm/), QEMU (vms/), and a fake for tests and simulated fleets. Modelled on CRI v1: sandboxes hold a pod's network
 // and namespaces, containers run in them. All calls are idempotent: a runtime finds again, after a
 // restart of Kerb, what it started before.
 import type { Duplex } from "node:stream";

@@ -41,7 +41,7 @@ export function wasmBundle(config: BundleConfig, program: NodeProgram): BundleCo
     source,
     options: ["bind", "ro", "nosuid", "nodev"],
   });
-  const loader = libraries.find((file) => /^ld-/.test(basename(file)));
+  const loader = libraries.find((file) => basename(file).startsWith("ld-"));
   const start = loader ? [path(loader), "--library-path", folder, node] : [node];
   return {
     ...config,

@@ -1,7 +1,7 @@
 // Called before runc creates a container of the handler `wasm`: rewrites the bundle's config.json.
 // Arguments: the folder of the bundle.
 import { openSync, readFileSync, readSync, realpathSync, writeFileSync } from "node:fs";
-import { extname, join } from "node:path";
+import { extname, join, resolve } from "node:path";
 import { isSandbox, modulePath, wasmBundle } from "./bundle.ts";
 import type { BundleConfig } from "./bundle.ts";
 import { moduleKind, preambleBytes } from "./module-kind.ts";
@@ -33,7 +33,7 @@ function prepare(bundle: string) {
     root: { path: string };
   };
   if (isSandbox(config)) return;
-  checkModule(modulePath(config), join(bundle, config.root.path));
+  checkModule(modulePath(config), resolve(bundle, config.root.path));
   const runner = join(import.meta.dirname, `wasm-run${extname(import.meta.filename)}`);
   const program = { executable: process.execPath, libraries: sharedObjects(), runner };
   writeFileSync(file, JSON.stringify(wasmBundle(config, program)));
