@@ -52,10 +52,16 @@ function program(): Command {
   return kerb;
 }
 
+/** `kerb up | head` reads some lines and goes. */
+function ignoreClosedPipe(error: NodeJS.ErrnoException) {
+  if (error.code !== "EPIPE") throw error;
+}
+
 /** Runs one command line; resolves with the exit code. Errors are one clear sentence on stderr. */
 export async function main(args: string[]): Promise<number> {
   // A command may wait on nothing but a timer or an idle connection, neither of which keeps Node alive.
   const release = holdOpen();
+  process.stdout.on("error", ignoreClosedPipe);
   try {
     await program().parseAsync(args, { from: "user" });
     return Number(process.exitCode ?? 0);

@@ -30,8 +30,9 @@ export async function up(asked: UpOptions): Promise<number> {
 
 async function foreground(options: UpOptions): Promise<number> {
   const tell = (message: Message) => {
-    if (process.send) process.send(message);
-    else if ("line" in message) console.log(message.line);
+    // Whoever started it may have gone; a site does not end for that.
+    if (process.send && process.connected) process.send(message, () => {});
+    else if (!process.send && "line" in message) console.log(message.line);
   };
   const sinceStart = () => Math.round(process.uptime() * 1000);
   tell({
