@@ -18,6 +18,8 @@ import { systemRandom } from "../lib/random.ts";
 import { Scope } from "../lib/scope.ts";
 import { isStatus } from "../lib/status-error.ts";
 import { startAgent } from "../node/agent.ts";
+import { startDnsServer } from "../node/network/dns-server.ts";
+import { endpointSlicesResource, servicesResource } from "../node/network/service-proxy.ts";
 import { referencedObjects } from "../node/referenced-objects.ts";
 import { clusterRangesName } from "./cluster-objects.ts";
 import {
@@ -30,12 +32,14 @@ import {
   slotsDirectory,
 } from "./config.ts";
 import { readIfThere, replaceFile } from "./files.ts";
+import { dnsSource, machineNameServers } from "./dns-source.ts";
 import { openMachine } from "./machine.ts";
 import { keepIdentity, openIdentity } from "./node-identity.ts";
 import type { NodeIdentity } from "./node-identity.ts";
 import { keepTunnel } from "./node-tunnel.ts";
 import { pinoLog } from "./pino-log.ts";
 import { startPodNetwork } from "./pod-network.ts";
+import type { PodNetworkOptions } from "./pod-network.ts";
 import { findRunning, removeRunFile, writeRunFile } from "./run-file.ts";
 import { addressesOf, settle } from "./site-settings.ts";
 import type { SiteAddresses, SiteSettings } from "./site-settings.ts";
@@ -127,6 +131,26 @@ interface Parts {
   tell: (what: string, detail: string) => void;
 }
 
+/** Like any node's, with a DNS server that answers from what this node knows. */
+async function startNetwork(options: Omit<PodNetworkOptions, "dns">) {
+  const { informers, addresses, log, scope } = options;
+  const source = dnsSource(clusterDomain, {
+    services: informers.get({ resource: servicesResource }),
+    slices: informers.get({ resource: endpointSlicesResource }),
+    namespaces: informers.get({ resource: resource("v1", "namespaces") }),
+  });
+  const port = await startDnsServer({
+    address: addresses.gateway,
+    port: 0,
+    source,
+    upstreams: machineNameServers(),
+    clock,
+    log: log.with({ room: "dns" }),
+    scope,
+  });
+  return startPodNetwork({ ...options, dns: { address: addresses.gateway, port } });
+}
+
 async function startNode({ directory, settings, identity: first, log, scope, tell }: Parts) {
   const { name, server } = settings as SiteSettings & { server: string };
   let identity = first;
@@ -143,7 +167,7 @@ async function startNode({ directory, settings, identity: first, log, scope, tel
   const opening = openMachine({ directory, addresses, clock, log });
   const isNetworked = await opening.network;
   const net = isNetworked
-    ? startPodNetwork({ client, informers, nodeName: name, addresses, clock, log, scope })
+    ? startNetwork({ client, informers, nodeName: name, addresses, clock, log, scope })
     : undefined;
   net?.catch(() => {});
   const machine = await opening.machine;

@@ -2,6 +2,7 @@
 import type { Client } from "../client/client.ts";
 import { resource } from "../client/client.ts";
 import type { Informers } from "../client/informers.ts";
+import type { KubeObject } from "../kinds/object.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Scope } from "../lib/scope.ts";
@@ -13,9 +14,13 @@ import {
   servicesResource,
   startServiceProxy,
 } from "../node/network/service-proxy.ts";
+import { dnsSlice } from "./cluster-objects.ts";
 import type { SiteAddresses } from "./site-settings.ts";
 
 const nodes = resource("v1", "nodes");
+
+const ownDns = (addresses: SiteAddresses, port: number) =>
+  dnsSlice(addresses, port) as unknown as KubeObject;
 
 export interface PodNetworkOptions {
   client: Client;
@@ -52,6 +57,8 @@ export async function startPodNetwork(options: PodNetworkOptions): Promise<PodGa
       zone: () => all.get(nodeName)?.metadata.labels?.["topology.kubernetes.io/zone"],
       podCidr,
       clusterCidr,
+      // Names are answered on every machine, so that they are when it is cut off.
+      ...(dns && { local: new Map([["kube-system/kube-dns", [ownDns(addresses, dns.port)]]]) }),
       log: log.with({ room: "network" }),
     }),
     startNodeRoutes({ nodes: all, nodeName, clock, log: log.with({ room: "routes" }), scope }),

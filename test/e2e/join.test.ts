@@ -164,8 +164,23 @@ test("a node that reboots while its link is cut brings its pods back, and nothin
       "ls",
     );
   await eventually(async () => (await running()).split("RUNNING").length > 4, "containers");
-  await machine.plug(true);
   const [there] = await pods("second");
+  const ctr = ["ctr", "--address", join(machine.directory, "containerd/containerd.sock")];
+  let tries = 0;
+  const lookUp = async (task: string) => {
+    const exec = ["-n", "k8s.io", "tasks", "exec", "--exec-id", `try${tries++}`, task];
+    return machine
+      .run(...ctr, ...exec, "nslookup", "web.default.svc.cluster.local")
+      .catch(() => "");
+  };
+  const named = async () => {
+    const tasks = (await running()).matchAll(/^(\S+)\s+\d+\s+RUNNING/gm);
+    // Pods' pause containers have no program to look a name up with.
+    const answers = await Promise.all([...tasks].map(([, task]) => lookUp(task!)));
+    return answers.some((text) => /web\.default\.svc\.cluster\.local\s+Address: 10\./.test(text));
+  };
+  await eventually(named, "a name while the link is cut");
+  await machine.plug(true);
   const answers = () => site.kubectl(["exec", there.metadata.name, "--", "hostname"]);
   assert.equal(await eventually(answers, "an answer"), `${there.metadata.name}\n`);
   assert.deepEqual(await uids(), before, "the same pods");

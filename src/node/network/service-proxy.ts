@@ -31,6 +31,8 @@ export interface ServiceProxyOptions extends RulesetOptions {
   slices: Informer;
   pods: Informer;
   nodeName: string;
+  /** EndpointSlices that stand here for those of a Service, by `namespace/name`: what this node serves itself. */
+  local?: ReadonlyMap<string, KubeObject[]>;
   /** The zone that this node is in now, if it says. */
   zone: () => string | undefined;
   clock: Clock;
@@ -50,8 +52,10 @@ export async function startServiceProxy(options: ServiceProxyOptions): Promise<v
   let running = Promise.resolve();
 
   const sync = async () => {
-    const slicesOf = ({ metadata }: KubeObject) =>
-      slices.byIndex("service", `${metadata.namespace}/${metadata.name}`);
+    const slicesOf = ({ metadata }: KubeObject) => {
+      const key = `${metadata.namespace}/${metadata.name}`;
+      return options.local?.get(key) ?? slices.byIndex("service", key);
+    };
     const rules = [
       ...serviceRules(services.list(), slicesOf, { node: nodeName, zone: zone() }),
       ...hostPortRules(pods.list(), nodeName),
