@@ -1,0 +1,98 @@
+// OPC UA servers, as given addresses or a discovery server there tell of them.
+import { lookup } from "node:dns/promises";
+import { sleep } from "../../lib/clock.ts";
+import { isObject } from "../../lib/json.ts";
+import { readDetails, textList } from "../details.ts";
+import { filterOf } from "../filter.ts";
+import type { Filter } from "../filter.ts";
+import { DetailsError } from "../handler.ts";
+import type { Device, DiscoveryHandler } from "../handler.ts";
+import { findServers, uaAddress } from "../opcua/find-servers.ts";
+import type { UaServer } from "../opcua/find-servers.ts";
+
+const lookEveryMs = 10_000;
+const urlDefault = "opc.tcp://localhost:4840/";
+const serversMax = 4096;
+
+function urlsIn(method: unknown): string[] {
+  if (method === undefined || method === null) return [urlDefault];
+  if (!isObject(method)) {
+    throw new DetailsError("discoveryDetails.opcuaDiscoveryMethod: expected a map");
+  }
+  const other = Object.keys(method).find((name) => name !== "standard");
+  if (other !== undefined) {
+    throw new DetailsError(
+      `discoveryDetails.opcuaDiscoveryMethod: ${JSON.stringify(other)} is not known; only standard`,
+    );
+  }
+  const standard = method["standard"];
+  const urls = isObject(standard) ? textList(standard, "discoveryUrls") : [];
+  return urls.length > 0 ? urls : [urlDefault];
+}
+
+/** Names are compared letter by letter. An empty list of wanted names is none. */
+function isWanted(filter: Filter | undefined, name: string): boolean {
+  if (!filter || filter.items.length === 0) return true;
+  return filter.items.includes(name) === (filter.action === "Include");
+}
+
+/** The address of a server, on the asked host where the announced one is not known here. */
+export async function reachable(
+  { urls }: UaServer,
+  asked: string,
+  resolves: (host: string) => Promise<boolean>,
+): Promise<string | undefined> {
+  const url = urls.find((one) => one.startsWith("opc.tcp://"));
+  if (url === undefined) return undefined;
+  const { host, path } = uaAddress(url);
+  if (await resolves(host)) return url;
+  const { host: known, port } = uaAddress(asked);
+  const shown = known.includes(":") ? `[${known}]` : known;
+  return `opc.tcp://${shown}:${port}${path}`;
+}
+
+const resolves = (host: string) =>
+  lookup(host).then(
+    () => true,
+    () => false,
+  );
+
+async function serversAt(asked: string, filter: Filter | undefined, signal: AbortSignal) {
+  const found = await findServers(asked, signal);
+  const wanted = found.filter(({ kind, name }) => kind === "Server" && isWanted(filter, name));
+  const urls = await Promise.all(
+    wanted.slice(0, serversMax).map((server) => reachable(server, asked, resolves)),
+  );
+  return urls.filter((url) => url !== undefined);
+}
+
+const deviceOf = (url: string): Device => ({
+  id: url,
+  properties: { OPCUA_DISCOVERY_URL: url },
+  mounts: [],
+  nodes: [],
+});
+
+export const opcua: DiscoveryHandler = {
+  name: "opcua",
+  shared: true,
+  async *discover({ details, signal }, { clock, log }) {
+    const read = readDetails(details, ["opcuaDiscoveryMethod", "applicationNames"]);
+    const asked = urlsIn(read["opcuaDiscoveryMethod"]);
+    const filter = filterOf(read, "applicationNames");
+    let told: string | undefined;
+    while (!signal.aborted) {
+      const answers = asked.map((url) =>
+        serversAt(url, filter, signal).catch((error: Error) => {
+          log.debug("no OPC UA server", { url, error: error.message });
+          return [];
+        }),
+      );
+      const urls = [...new Set((await Promise.all(answers)).flat())].sort();
+      const text = JSON.stringify(urls);
+      if (text !== told && !signal.aborted) yield urls.map(deviceOf);
+      told = text;
+      await sleep(clock, lookEveryMs, signal).catch(() => {});
+    }
+  },
+};
