@@ -1,9 +1,11 @@
 // Looks for devices on this node: a search per Configuration, an Instance per device, an extended resource
 // per Instance and per Configuration. Nothing is taken away before a handler has answered once.
+import { keyOf } from "../client/cache.ts";
 import type { Client } from "../client/client.ts";
 import type { Informer } from "../client/informer.ts";
 import type { Informers } from "../client/informers.ts";
 import type { DevicePluginHost } from "./device-plugin.ts";
+import type { KubeObject } from "../kinds/object.ts";
 import { jsonEqual } from "../lib/json.ts";
 import type { Scope } from "../lib/scope.ts";
 import { WorkQueue } from "../lib/work-queue.ts";
@@ -41,6 +43,7 @@ interface Watched {
 }
 
 const byConfiguration = "configuration";
+const byName = "name";
 
 export class DeviceAgent {
   readonly #options: DeviceAgentOptions;
@@ -78,12 +81,19 @@ export class DeviceAgent {
     this.#instances.addIndex(byConfiguration, ({ metadata, spec }) => [
       `${metadata.namespace}/${spec.configurationName}`,
     ]);
-    const wake = ({ metadata }: { metadata: { namespace?: string; name: string } }) =>
-      this.#queue.add(`${metadata.namespace}/${metadata.name}`);
+    this.#configurations.addIndex(byName, ({ metadata }) => [metadata.name]);
+    const wake = ({ metadata: { name } }: KubeObject) => {
+      // One that goes leaves its name to others.
+      for (const one of this.#configurations.byIndex(byName, name)) this.#queue.add(keyOf(one));
+    };
+    const removed = (one: KubeObject) => {
+      this.#queue.add(keyOf(one));
+      wake(one);
+    };
     const wakeOwner = ({ metadata, spec }: any) =>
       this.#queue.add(`${metadata.namespace}/${spec.configurationName}`);
     const all = (run: (object: any) => void) => ({ onAdd: run, onUpdate: run, onDelete: run });
-    scope.defer(this.#configurations.subscribe(all(wake)));
+    scope.defer(this.#configurations.subscribe({ ...all(wake), onDelete: removed }));
     scope.defer(this.#instances.subscribe(all(wakeOwner)));
     scope.defer(async () => {
       await this.#queue.stop();
@@ -99,6 +109,14 @@ export class DeviceAgent {
     const [namespace, name] = key.split("/") as [string, string];
     const configuration = this.#configurations.get(name, namespace) as Configuration | undefined;
     if (!configuration || configuration.metadata.deletionTimestamp) return this.#forget(key);
+    const elder = this.#elder(configuration);
+    if (elder) {
+      this.#forget(key);
+      const message = `${elder} has this name, and names of resources know no namespaces`;
+      const trouble = { reason: "NameTaken", message };
+      const report = { node, count: 0, refused: [], trouble, now: world.clock.now() };
+      return reportNode(client, configuration, report);
+    }
     const watched = this.#watch(key, configuration);
     const { seen, refused, trouble } = watched.search.state();
     const refusedHere: Refused[] = [...refused];
@@ -115,6 +133,16 @@ export class DeviceAgent {
     const count = seen && watched.found.size;
     const report = { node, count, refused: refusedHere, trouble, now: world.clock.now() };
     await reportNode(client, configuration, report);
+  }
+
+  /** Another Configuration of this name, which was there before. */
+  #elder({ metadata }: Configuration): string | undefined {
+    const { name, uid, creationTimestamp } = metadata;
+    const age = `${creationTimestamp} ${uid}`;
+    const elder = this.#configurations
+      .byIndex(byName, name)
+      .find((one) => `${one.metadata.creationTimestamp} ${one.metadata.uid}` < age);
+    return elder && `${elder.metadata.namespace}/${name}`;
   }
 
   #watch(key: string, { spec }: Configuration): Watched {

@@ -141,3 +141,25 @@ test("an ended broker is made anew", async () => {
     all.some((one) => one.metadata.name === name && one.metadata.uid !== uid),
   );
 });
+
+test("of two Configurations of one name in two namespaces the elder is looked for", async () => {
+  const { client } = cluster;
+  await cluster.addNode("a", { handlers: [debugEcho] });
+  await client.create({ ...configurations, namespace }, echo());
+  await untilNames(pods, podNames);
+  await client.create(resource("v1", "namespaces"), {
+    apiVersion: "v1",
+    kind: "Namespace",
+    metadata: { name: "other" },
+  });
+  await client.create({ ...configurations, namespace: "other" }, echo());
+  const taken = await cluster.until(configurations, (all) =>
+    all.flatMap((one) => one.status?.nodes ?? []).find((one: any) => one.reason === "NameTaken"),
+  );
+  assert.match(taken.message, /akri-debug-echo-foo has this name/);
+  await client.delete({ ...configurations, namespace, name: "akri-debug-echo-foo" });
+  await cluster.until(
+    instances,
+    (all) => all.length === 2 && all.every((one) => one.metadata.namespace === "other"),
+  );
+});

@@ -66,7 +66,7 @@ export class InstancePlugin implements DevicePlugin {
     return allocationOf(this.#instance, deviceOf(name));
   }
 
-  /** Every other slot that this node holds through here becomes free. */
+  /** Every other slot that this node holds through here becomes free. One that was taken from it is taken back. */
   async keepOnly(ids: string[]) {
     const { node, claims, fresh } = this.#parts;
     const held = new Set(ids);
@@ -78,11 +78,13 @@ export class InstancePlugin implements DevicePlugin {
     };
     const { name, namespace } = this.#instance.metadata;
     const own = Object.entries(this.#instance.spec.deviceUsage ?? {});
-    if (own.every(([id, text]) => text !== node || held.has(id))) return false;
-    await claims.change(namespace!, name, (entries) => {
+    const lost = ids.filter((id) => !this.#instance.spec.deviceUsage?.[id]);
+    if (lost.length === 0 && own.every(([id, text]) => text !== node || held.has(id))) return false;
+    await claims.change(namespace!, name, (entries, { spec }) => {
       const kept = Object.entries(entries).filter(stays);
-      if (kept.length === Object.keys(entries).length) return undefined;
-      return Object.fromEntries(kept);
+      const back = lost.filter((id) => !spec.deviceUsage?.[id]).map((id) => [id, node]);
+      if (back.length === 0 && kept.length === Object.keys(entries).length) return undefined;
+      return Object.fromEntries([...kept, ...back]);
     });
     return later;
   }

@@ -7,6 +7,7 @@ import type { ControllersOptions } from "../controllers/runtime.ts";
 import type { Scope } from "../lib/scope.ts";
 import { resource } from "../client/client.ts";
 import { KubeletHost } from "./kubelet-host.ts";
+import { deviceNodes } from "./node-controller.ts";
 import { startRegistration } from "./registration.ts";
 import { DeviceAgent } from "./agent.ts";
 import { brokerController } from "./broker-controller.ts";
@@ -24,7 +25,8 @@ const ownHandlers = [debugEcho, onvif, opcua, udev];
 /** Brokers and Services; one of several servers runs these. */
 export async function startDeviceControllers(options: ControllersOptions) {
   await ensureDefinitions(options.client, options.clock);
-  await startControllers([brokerController(), configurationServices, instanceServices], options);
+  const all = [brokerController(), configurationServices, deviceNodes, instanceServices];
+  await startControllers(all, options);
 }
 
 export interface DeviceSearchOptions {
