@@ -19,13 +19,14 @@ test(
   { skip: !mayMount },
   async (t) => {
     const disk = mkdtempSync(join(tmpdir(), "kerb-disk-"));
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=16m", "tmpfs", disk]);
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=24m", "tmpfs", disk]);
     t.after(() => {
       execFileSync("umount", [disk]);
       rmSync(disk, { recursive: true });
     });
     const ballast = join(disk, "ballast");
-    writeFileSync(ballast, Buffer.alloc(4 * 2 ** 20));
+    // More than the tree may need for what waits in the journal: too little room is a full disk still.
+    writeFileSync(ballast, Buffer.alloc(12 * 2 ** 20));
     const options = { clock: new FakeClock(), log: silent, mapBytes: 2 ** 20 };
     const store = await openLmdbStore(join(disk, "data"), options);
     const kept: string[] = [];
