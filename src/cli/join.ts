@@ -1,7 +1,9 @@
 import { Command } from "commander";
+import { addNodeOptions } from "./node-options.ts";
+import type { NodeOptions } from "./node-options.ts";
 import { dataDirOption, parseSiteName } from "./up.ts";
 
-export interface JoinOptions {
+export interface JoinOptions extends NodeOptions {
   dataDir: string;
   token?: string;
   caHash?: string;
@@ -13,7 +15,7 @@ export function joinCommand(
   directory: string,
   start: (server: string | undefined, options: JoinOptions) => Promise<number>,
 ) {
-  return new Command("join")
+  const command = new Command("join")
     .summary("make this machine a node of a site elsewhere")
     .description(
       "Joins a site with the command that `kerb token create` printed there. All goes through\n" +
@@ -27,4 +29,5 @@ export function joinCommand(
     .action(async (server: string | undefined, options: JoinOptions) => {
       process.exitCode = await start(server, options);
     });
+  return addNodeOptions(command);
 }

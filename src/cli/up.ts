@@ -1,7 +1,9 @@
 import { isIP } from "node:net";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { addNodeOptions } from "./node-options.ts";
+import type { NodeOptions } from "./node-options.ts";
 
-export interface UpOptions {
+export interface UpOptions extends NodeOptions {
   dataDir: string;
   port?: number;
   name?: string;
@@ -55,7 +57,7 @@ export const dataDirOption = (directory: string) =>
 
 /** `kerb up`. `start` resolves with the exit code. */
 export function upCommand(directory: string, start: (options: UpOptions) => Promise<number>) {
-  return new Command("up")
+  const command = new Command("up")
     .summary("start this machine's site")
     .description(
       "Starts a site: API server, store, controllers, scheduler and node agent in one process.\n" +
@@ -96,4 +98,5 @@ export function upCommand(directory: string, start: (options: UpOptions) => Prom
     .action(async (options: UpOptions) => {
       process.exitCode = await start(options);
     });
+  return addNodeOptions(command);
 }

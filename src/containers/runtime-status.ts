@@ -61,6 +61,7 @@ export function imageOf(image: Message): ImageStatus {
     tags: image["repo_tags"] ?? [],
     digests: image["repo_digests"] ?? [],
     sizeBytes: image["size"] ?? 0,
+    ...(image["pinned"] && { pinned: true }),
     ...(uid !== undefined && { uid }),
     ...(image["username"] && { username: image["username"] }),
   };

@@ -34,6 +34,7 @@ import {
 import { readIfThere, replaceFile } from "./files.ts";
 import { dnsSource, machineNameServers } from "./dns-source.ts";
 import { openMachine } from "./machine.ts";
+import { nodeSettingsOf } from "./node-settings.ts";
 import { keepIdentity, openIdentity } from "./node-identity.ts";
 import type { NodeIdentity } from "./node-identity.ts";
 import { keepTunnel } from "./node-tunnel.ts";
@@ -125,6 +126,7 @@ const memoryFiles = (directory: string): MemoryFiles => ({
 interface Parts {
   directory: string;
   settings: SiteSettings;
+  options: JoinOptions;
   identity: NodeIdentity;
   log: Log;
   scope: Scope;
@@ -151,7 +153,8 @@ async function startNetwork(options: Omit<PodNetworkOptions, "dns">) {
   return startPodNetwork({ ...options, dns: { address: addresses.gateway, port } });
 }
 
-async function startNode({ directory, settings, identity: first, log, scope, tell }: Parts) {
+async function startNode(parts: Parts) {
+  const { directory, settings, options, identity: first, log, scope, tell } = parts;
   const { name, server } = settings as SiteSettings & { server: string };
   let identity = first;
   const link = httpsClient({ server, ...identity }, { agent: "kerb" });
@@ -193,6 +196,7 @@ async function startNode({ directory, settings, identity: first, log, scope, tel
     dnsServiceIp: addresses.dnsServiceIp,
     version: kubernetesVersion,
     cgroupRoot: addresses.cgroup,
+    settings: nodeSettingsOf(options),
     ...(net && { gate: { admit: async (pod, ips) => (await net).admit(pod, ips) } }),
     ...(machine.shortcoming && { shortcoming: machine.shortcoming }),
   });
@@ -226,7 +230,7 @@ export async function joinSite(asked: string | undefined, options: JoinOptions):
     const log = pinoLog(logLevel);
     writeRunFile(directory, 0);
     scope.defer(() => removeRunFile(directory));
-    await startNode({ directory, settings, identity, log, scope, tell });
+    await startNode({ directory, settings, options, identity, log, scope, tell });
     console.log(`Node ${name} of ${server} is up.`);
     await new Promise<void>((stop) => {
       for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => stop());

@@ -30,6 +30,7 @@ import type { ControlPlane } from "./control-plane.ts";
 import { dnsSource, machineNameServers } from "./dns-source.ts";
 import { kubeletDirectoryOf } from "./kubelet-directory.ts";
 import { openMachine } from "./machine.ts";
+import { nodeSettingsOf } from "./node-settings.ts";
 import type { Machine } from "./machine.ts";
 import { startPodNetwork } from "./pod-network.ts";
 import { removeRunFile, writeRunFile } from "./run-file.ts";
@@ -119,6 +120,7 @@ async function startNode(parts: Parts, machine: Machine, net: Promise<PodGate> |
     dnsServiceIp: addresses.dnsServiceIp,
     version: kubernetesVersion,
     cgroupRoot: addresses.cgroup,
+    settings: nodeSettingsOf(parts.options),
     ...(net && { gate: { admit: async (pod, ips) => (await net).admit(pod, ips) } }),
     ...(machine.shortcoming && { shortcoming: machine.shortcoming }),
   });

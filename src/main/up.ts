@@ -76,27 +76,8 @@ function detach(options: UpOptions): Promise<number> {
   mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
   const logFile = join(options.dataDir, "kerb.log");
   const output = openSync(logFile, "a", 0o600);
-  const args = ["up", "--data-dir", options.dataDir];
-  if (options.port !== undefined) args.push("--port", String(options.port));
-  if (options.name !== undefined) args.push("--name", options.name);
-  for (const [flag, value] of [
-    ["--audit-policy", options.auditPolicy && resolve(options.auditPolicy)],
-    ["--audit-log", options.auditLog && resolve(options.auditLog)],
-    ["--audit-log-max-size", options.auditLogMaxSize],
-    ["--audit-log-max-backups", options.auditLogMaxBackups],
-    [
-      "--authentication-config",
-      options.authenticationConfig && resolve(options.authenticationConfig),
-    ],
-    ["--store", options.store],
-    ["--server-token-file", options.serverTokenFile && resolve(options.serverTokenFile)],
-    ...(options.listen ?? []).map((address) => ["--listen", address] as const),
-  ] as const) {
-    if (value !== undefined) args.push(flag, String(value));
-  }
-  if (options.node === false) args.push("--no-node");
-  if (options.devices) args.push("--devices");
-  const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...args], {
+  const args = process.argv.slice(1).filter((one) => one !== "--detach");
+  const child = spawn(process.execPath, [...process.execArgv, ...args], {
     detached: true,
     stdio: ["ignore", output, output, "ipc"],
   });

@@ -2,14 +2,18 @@
 // not have known of a pod beside it. What does not fit fails at once, in kubelet's words. Pure.
 import { matchesTerms } from "../lib/node-selector.ts";
 import { amountOf, podRequests } from "../lib/pod-requests.ts";
+import { qosClassOf } from "../lib/qos-class.ts";
+import type { Pressure } from "./eviction/plan.ts";
 import type { Pod } from "./pod.ts";
 import type { Ending } from "./pod-state.ts";
+import { isCritical } from "./priority.ts";
 
 export interface AdmittingNode {
   name: string;
   /** Undefined while they are not known. */
   labels: Record<string, string> | undefined;
   allocatable: Record<string, string>;
+  pressure?: Pressure;
 }
 
 function selects(pod: Pod, { name, labels }: AdmittingNode): boolean {
@@ -26,11 +30,26 @@ const rejected = (reason: string, why: string): Ending => ({
   message: `Pod was rejected: ${why}`,
 });
 
+const conditions = { memory: "MemoryPressure", disk: "DiskPressure", pids: "PIDPressure" } as const;
+
+/** A node in need takes system pods; short of memory alone, also those that said how much they need. */
+function pressing(pod: Pod, pressure: Pressure): string[] {
+  if (isCritical(pod)) return [];
+  const found = (["memory", "disk", "pids"] as const).filter((one) => pressure[one]);
+  const memoryOnly = found.length === 1 && found[0] === "memory";
+  if (memoryOnly && qosClassOf(pod.spec) !== "BestEffort") return [];
+  return found.map((one) => conditions[one]);
+}
+
 /** Why `pod` cannot run beside `others`; undefined when it can. */
 export function refusalOf(pod: Pod, others: Pod[], node: AdmittingNode): Ending | undefined {
   if (!selects(pod, node)) {
     const why = "node(s) didn't match Pod's node affinity/selector";
     return rejected("NodeAffinity", `Predicate NodeAffinity failed: ${why}`);
+  }
+  const pressed = node.pressure ? pressing(pod, node.pressure) : [];
+  if (pressed.length > 0) {
+    return rejected("Evicted", `The node had condition: [${pressed.join(", ")}]. `);
   }
   const asked = podRequests(pod.spec).set("pods", 1);
   const used = new Map<string, number>([["pods", others.length]]);

@@ -15,13 +15,15 @@ import type { NodeConnection } from "../lib/node-connection.ts";
 import type { Random } from "../lib/random.ts";
 import type { Scope } from "../lib/scope.ts";
 import { noCgroups, systemCgroups } from "./cgroups.ts";
+import type { PressureWatch } from "./eviction/manager.ts";
+import { pressureWatch, startHousekeeping } from "./housekeeping.ts";
+import type { NodeSettings } from "./node-settings.ts";
 import { isNew, refusalOf } from "./admit-pod.ts";
 import { nodeConnection, noConnection } from "./connection.ts";
 import type { AgentContext } from "./context.ts";
 import { openDevices } from "./devices/devices.ts";
 import type { Devices } from "./devices/devices.ts";
 import { localVolumesDirectory, directoriesIn } from "./directories.ts";
-import { startLogRotation } from "./log-rotation.ts";
 import { machineFacts } from "./machine.ts";
 import type { PodGate } from "./network/policy.ts";
 import { noMounts, systemMounts } from "./mounts.ts";
@@ -31,6 +33,7 @@ import type { NodeRegistration } from "./node-registration.ts";
 import { informerObjects } from "./objects.ts";
 import type { Objects } from "./objects.ts";
 import { stopOrphans } from "./orphans.ts";
+import { podText } from "./pod.ts";
 import type { Pod } from "./pod.ts";
 import type { Ending } from "./pod-state.ts";
 import { PodWorker } from "./pod-worker.ts";
@@ -65,6 +68,7 @@ export interface AgentOptions {
   shortcoming?: string;
   /** Where device plugins look for the kubelet, `/var/lib/kubelet`; absent: there are none. */
   kubeletDirectory?: string;
+  settings?: NodeSettings;
   /** Default: the machine's own, and its cgroups, when there is a runtime and root. */
   mounts?: Mounts;
 }
@@ -84,10 +88,12 @@ class Workers {
   readonly byUid = new Map<string, PodWorker>();
   readonly #context: AgentContext;
   readonly #node: () => KubeObject | undefined;
+  readonly #watch: PressureWatch;
 
-  constructor(context: AgentContext, node: () => KubeObject | undefined) {
+  constructor(context: AgentContext, node: () => KubeObject | undefined, watch: PressureWatch) {
     this.#context = context;
     this.#node = node;
+    this.#watch = watch;
   }
 
   seen(object: KubeObject) {
@@ -119,6 +125,7 @@ class Workers {
       name: facts.nodeName,
       labels: node && (node.metadata.labels ?? {}),
       allocatable: node?.status?.allocatable ?? facts.allocatable,
+      pressure: this.#watch.pressure(),
     });
     if (refusal) return this.#refuse(worker, refusal);
     if (!devices?.isAskedBy(pod)) return;
@@ -128,6 +135,15 @@ class Workers {
       if (late) this.#refuse(worker, late);
       worker.wake();
     });
+  }
+
+  /** Ends a pod that the node cannot keep. */
+  evict(worker: PodWorker, why: Ending) {
+    const { pod, state } = worker;
+    this.#context.log.info("a pod is evicted", { pod: podText(pod), why: why.message });
+    state.ending = why;
+    this.#context.event(pod, "Warning", why.reason, why.message);
+    worker.wake();
   }
 
   #refuse({ pod, state }: PodWorker, refusal: Ending) {
@@ -165,9 +181,13 @@ class Workers {
 interface Parts {
   runtime: Runtime;
   devices: Devices | undefined;
+  watch: PressureWatch;
 }
 
-async function contextOf(options: AgentOptions, parts: Parts): Promise<AgentContext> {
+async function contextOf(
+  options: AgentOptions,
+  parts: Pick<Parts, "runtime" | "devices">,
+): Promise<AgentContext> {
   const { client, informers, clock, random, log, scope, nodeName, address, directory } = options;
   const directories = directoriesIn(directory);
   const isRoot = process.getuid?.() === 0;
@@ -213,11 +233,13 @@ const factsOf = ({ directory, runtime, version }: AgentOptions) =>
 interface Followed {
   informer: Informer;
   nodes: Informer;
+  watch: PressureWatch;
 }
 
-function follow(context: AgentContext, { informer, nodes }: Followed, scope: Scope): Workers {
+function follow(context: AgentContext, followed: Followed, scope: Scope): Workers {
   const { runtime, objects, clock } = context;
-  const workers = new Workers(context, () => nodes.get(context.facts.nodeName));
+  const { informer, nodes, watch } = followed;
+  const workers = new Workers(context, () => nodes.get(context.facts.nodeName), watch);
   scope.defer(() => workers.stop());
   scope.defer(
     informer.subscribe({
@@ -242,7 +264,7 @@ function follow(context: AgentContext, { informer, nodes }: Followed, scope: Sco
 }
 
 async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
-  const { runtime, devices } = parts;
+  const { runtime, devices, watch } = parts;
   const { informers, nodeName, scope, log } = options;
   const informer = informers.get({
     resource: resource("v1", "pods"),
@@ -253,12 +275,12 @@ async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
     fieldSelector: `metadata.name=${nodeName}`,
   });
   const [context, running] = await Promise.all([
-    contextOf(options, parts),
+    contextOf(options, { runtime, devices }),
     runtime.pods(),
     informer.synced(),
     nodes.synced(),
   ]);
-  const workers = follow(context, { informer, nodes }, scope);
+  const workers = follow(context, { informer, nodes, watch }, scope);
   await devices?.follow({
     holders: () => workers.holders(),
     onDriver: () => {
@@ -271,7 +293,14 @@ async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
   const directory = localVolumesDirectory(options.directory);
   // A node elsewhere may not read all volumes, nor take their finalizers off.
   if (!options.objects) startLocalVolumes({ ...options, directory });
-  startLogRotation(context, () => workers.byUid.values(), scope);
+  startHousekeeping({
+    context,
+    watch,
+    workers: () => workers.byUid.values(),
+    evict: (worker, why) => workers.evict(worker, why),
+    settings: options.settings ?? {},
+    scope,
+  });
   return nodeConnection(context, {
     find: (uid) => workers.byUid.get(uid),
     all: () => workers.byUid.values(),
@@ -300,11 +329,16 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const facts = await factsOf(options);
   let node: NodeRegistration | undefined;
   const devices = runtime && (await openOwnDevices(options, () => node));
+  const watch = pressureWatch(directory, options.clock, options.settings ?? {});
   const [agent] = await Promise.all([
-    runtime ? startPods(options, { runtime, devices }) : noConnection(options.nodeName, why),
+    runtime ? startPods(options, { runtime, devices, watch }) : noConnection(options.nodeName, why),
     registerNode({
       ...options,
       facts,
+      pressure: async () => {
+        await watch.look();
+        return watch.pressure();
+      },
       shortcoming: () => (runtime ? "" : why),
       ...(devices && { devices: () => devices.amounts() }),
     }).then((registered) => (node = registered)),

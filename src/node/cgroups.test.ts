@@ -33,30 +33,33 @@ const idle = pod("i", container({}));
 
 test("a pod's limits are its containers' together, where all of them have one", () => {
   const mebibytes = 2 ** 20;
+  const pidsMax = 4096;
   const rows: [Pod, object][] = [
-    [guaranteed, { cpuShares: 512, cpuQuota: 50_000, memoryBytes: 64 * mebibytes }],
-    [burstable, { cpuShares: 256 }],
-    [idle, { cpuShares: 2 }],
+    [guaranteed, { cpuShares: 512, cpuQuota: 50_000, memoryBytes: 64 * mebibytes, pidsMax }],
+    [burstable, { cpuShares: 256, pidsMax }],
+    [idle, { cpuShares: 2, pidsMax }],
     [
       pod("x", container(both, both), container({}, { memory: "36Mi" })),
-      { cpuShares: 512, memoryBytes: 100 * mebibytes },
+      { cpuShares: 512, memoryBytes: 100 * mebibytes, pidsMax },
     ],
   ];
   for (const [of, limits] of rows) assert.deepEqual(podLimits(of), limits);
 });
 
 test("both versions of cgroups say the same in their own words", () => {
-  const limits = { cpuShares: 1024, cpuQuota: 50_000, memoryBytes: 4096 };
+  const limits = { cpuShares: 1024, cpuQuota: 50_000, memoryBytes: 4096, pidsMax: 99 };
   assert.deepEqual(settingsOf("v1", limits), [
     ["cpu", "cpu.shares", "1024"],
     ["cpu", "cpu.cfs_period_us", "100000"],
     ["cpu", "cpu.cfs_quota_us", "50000"],
     ["memory", "memory.limit_in_bytes", "4096"],
+    ["pids", "pids.max", "99"],
   ]);
   assert.deepEqual(settingsOf("v2", limits), [
     ["cpu", "cpu.weight", "39"],
     ["cpu", "cpu.max", "50000 100000"],
     ["memory", "memory.max", "4096"],
+    ["pids", "pids.max", "99"],
   ]);
 });
 
@@ -71,7 +74,8 @@ test("on version 1 each controller gets its part of the tree", async () => {
   assert.equal(read("cpu/kerb7/burstable/cpu.shares"), "256");
   assert.equal(read("cpu/kerb7/burstable/podb/cpu.shares"), "256");
   assert.equal(read("cpu/kerb7/besteffort/cpu.shares"), "2");
-  assert.equal(existsSync(join(mount, "pids/kerb7")), false);
+  assert.equal(read("pids/kerb7/podg/pids.max"), "4096");
+  assert.equal(await cgroups.processes(guaranteed), 0);
   await cgroups.remove(burstable);
   assert.equal(read("cpu/kerb7/burstable/cpu.shares"), "2");
 });
@@ -85,6 +89,7 @@ test("on version 2 each level hands its controllers on", async () => {
   assert.deepEqual(readdirSync(join(mount, "kerb7/burstable/podb")).sort(), [
     "cgroup.subtree_control",
     "cpu.weight",
+    "pids.max",
   ]);
   assert.equal(existsSync(join(mount, "kerb7/cgroup.subtree_control")), true);
 });

@@ -2,7 +2,7 @@
 // service, one for each pod. The runtime makes those of containers, below. Shares make the classes give way
 // to each other as upstream has it: guaranteed pods weigh what they ask for, burstable ones together what
 // they ask for, the rest as little as can be.
-import { access, mkdir, readdir, rmdir, writeFile } from "node:fs/promises";
+import { access, mkdir, readFile, readdir, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { podRequests } from "../lib/pod-requests.ts";
 import type { Pod } from "./pod.ts";
@@ -14,6 +14,7 @@ export interface Limits {
   cpuShares: number;
   cpuQuota?: number;
   memoryBytes?: number;
+  pidsMax?: number;
 }
 
 export interface Cgroups {
@@ -21,11 +22,16 @@ export interface Cgroups {
   prepare(pod: Pod): Promise<void>;
   /** Takes it away, once its containers have ended. Idempotent. */
   remove(pod: Pod): Promise<void>;
+  /** How many processes and threads a pod has; 0 where nobody counts them. */
+  processes(pod: Pod): Promise<number>;
   /** Takes away those of pods that nobody knows. */
   removeOthers(isKnown: (podUid: string) => boolean): Promise<void>;
   /** Takes away all of the site's, once nothing runs in them. */
   removeRoot(): Promise<void>;
 }
+
+/** A pod that forks without end ends there, and not the node. */
+const podPidsMax = 4096;
 
 /** A sum that exists only when every container says something. */
 function sumOfLimits(pod: Pod, resource: string): number | undefined {
@@ -46,6 +52,7 @@ export function podLimits(pod: Pod): Limits {
   const memoryBytes = sumOfLimits(pod, "memory");
   return {
     cpuShares: cpuShares(podRequests(pod.spec).get("cpu") ?? 0),
+    pidsMax: podPidsMax,
     ...(cpu !== undefined && { cpuQuota: cpuQuota(cpu) }),
     ...(memoryBytes !== undefined && { memoryBytes }),
   };
@@ -58,19 +65,21 @@ export type Version = "v1" | "v2";
 
 /** Controller, file and content of each setting. Pure. */
 export function settingsOf(version: Version, limits: Limits): [string, string, string][] {
-  const { cpuShares: shares, cpuQuota: quota, memoryBytes } = limits;
+  const { cpuShares: shares, cpuQuota: quota, memoryBytes, pidsMax } = limits;
   const settings: [string, string, string | number | undefined][] =
     version === "v2"
       ? [
           ["cpu", "cpu.weight", String(weightOf(shares))],
           ["cpu", "cpu.max", quota && `${quota} ${cpuPeriod}`],
           ["memory", "memory.max", memoryBytes && String(memoryBytes)],
+          ["pids", "pids.max", pidsMax],
         ]
       : [
           ["cpu", "cpu.shares", String(shares)],
           ["cpu", "cpu.cfs_period_us", quota && String(cpuPeriod)],
           ["cpu", "cpu.cfs_quota_us", quota && String(quota)],
           ["memory", "memory.limit_in_bytes", memoryBytes && String(memoryBytes)],
+          ["pids", "pids.max", pidsMax],
         ];
   return settings.flatMap(([controller, file, value]) =>
     value ? [[controller, file, String(value)]] : [],
@@ -114,6 +123,12 @@ class SystemCgroups implements Cgroups {
   async remove(pod: Pod) {
     if (this.#burstable.delete(pod.metadata.uid)) await this.#weighBurstable();
     await this.#removeAll(cgroupParent(this.#root, pod));
+  }
+
+  async processes(pod: Pod) {
+    const hierarchy = this.#version === "v2" ? this.#mount : join(this.#mount, "pids");
+    const file = join(hierarchy, cgroupParent(this.#root, pod), "pids.current");
+    return Number(await readFile(file, "utf8").catch(() => 0));
   }
 
   async removeOthers(isKnown: (podUid: string) => boolean) {
@@ -193,6 +208,7 @@ export async function systemCgroups(root: string, mount = "/sys/fs/cgroup"): Pro
 /** Without root, or with a runtime that has no processes. */
 export const noCgroups: Cgroups = {
   prepare: async () => {},
+  processes: async () => 0,
   remove: async () => {},
   removeOthers: async () => {},
   removeRoot: async () => {},

@@ -89,26 +89,3 @@ export async function machineFacts(options: {
     nodeInfo: info,
   };
 }
-
-export interface Pressure {
-  memory: boolean;
-  disk: boolean;
-  pids: boolean;
-}
-
-/** kubelet's eviction thresholds: 100 MiB of memory, 10 % of the disk, a tenth of the pids. */
-export async function pressure(directory: string): Promise<Pressure> {
-  const [meminfo, disk, pidMax, loadavg] = await Promise.all([
-    read("/proc/meminfo"),
-    statfs(directory),
-    read("/proc/sys/kernel/pid_max"),
-    read("/proc/loadavg"),
-  ]);
-  const available = parseMeminfo(meminfo).get("MemAvailable") ?? Infinity;
-  const tasks = Number(loadavg.split(" ")[3]?.split("/")[1] ?? 0);
-  return {
-    memory: available < 100 * 2 ** 20,
-    disk: disk.bavail < disk.blocks * 0.1,
-    pids: tasks > Number(pidMax || Infinity) * 0.9,
-  };
-}

@@ -10,8 +10,9 @@ import type { Log } from "../lib/log.ts";
 import type { Scope } from "../lib/scope.ts";
 import { isStatus } from "../lib/status-error.ts";
 import { localVolumesDirectory } from "./directories.ts";
-import { goArch, pressure } from "./machine.ts";
-import type { MachineFacts, Pressure } from "./machine.ts";
+import type { Pressure } from "./eviction/plan.ts";
+import { goArch } from "./machine.ts";
+import type { MachineFacts } from "./machine.ts";
 
 const nodes = resource("v1", "nodes");
 const leases = { ...resource("coordination.k8s.io/v1", "leases"), namespace: "kube-node-lease" };
@@ -31,6 +32,8 @@ export interface NodeOptions {
   facts: MachineFacts;
   /** What plugins add to what the machine has. */
   devices?: () => Pick<MachineFacts, "capacity" | "allocatable">;
+  /** What the machine is short of. */
+  pressure: () => Promise<Pressure>;
   /** Why no containers run here; "" when they do. */
   shortcoming: () => string;
 }
@@ -156,7 +159,7 @@ export interface NodeRegistration {
 
 /** Resolves once the node is registered with its status and lease. */
 export async function registerNode(options: NodeOptions): Promise<NodeRegistration> {
-  const { client, clock, log, scope, nodeName, directory } = options;
+  const { client, clock, log, scope, nodeName } = options;
   let node: KubeObject | undefined;
   let conditions: any[] = [];
   const ensure = async () => {
@@ -166,7 +169,7 @@ export async function registerNode(options: NodeOptions): Promise<NodeRegistrati
   let written = "";
   let writtenAt = -Infinity;
   const refresh = async () => {
-    const status = statusOf(options, await pressure(directory));
+    const status = statusOf(options, await options.pressure());
     const text = JSON.stringify(status);
     const due = clock.monotonic() - writtenAt >= statusEveryMs;
     if (text === written && !due) return;

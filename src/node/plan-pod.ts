@@ -92,7 +92,8 @@ function planTermination(plan: Planner) {
   const { pod, instances, state, now } = plan.view;
   const { deletionTimestamp } = pod.metadata;
   const starting = [...state.busy].some((key) => key === "sandbox" || key.startsWith("start/"));
-  const due = deletionTimestamp ? Date.parse(deletionTimestamp) : now + graceMsOf(pod);
+  const ownGraceMs = state.ending?.graceMs ?? graceMsOf(pod);
+  const due = deletionTimestamp ? Date.parse(deletionTimestamp) : now + ownGraceMs;
   const graceMs = state.gone ? 0 : Math.max(due - now, 0);
   const stopped = stopAll(plan, graceMs);
   if (state.gone && [...state.busy].some((key) => key.startsWith("kill/")) && instances.sandbox) {

@@ -30,6 +30,10 @@ export interface Backoff {
 export interface Ending {
   reason: string;
   message: string;
+  /** Default: the pod's own grace. */
+  graceMs?: number;
+  /** Reason of its condition DisruptionTarget, when it was not the pod's own doing. */
+  disrupted?: string;
 }
 
 export interface PodState {

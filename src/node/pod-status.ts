@@ -119,6 +119,12 @@ function addresses({ pod, instances, hostIps }: StatusInput) {
   };
 }
 
+function disruption(ending: PodState["ending"]): Condition[] {
+  if (!ending?.disrupted) return [];
+  const { disrupted: reason, message } = ending;
+  return [{ type: "DisruptionTarget", status: "True", reason, message }];
+}
+
 export function podStatus(input: StatusInput): Record<string, any> {
   const { pod, instances, state, now } = input;
   const running = [...instances.newest.values()].some(isRunning);
@@ -134,13 +140,14 @@ export function podStatus(input: StatusInput): Record<string, any> {
     podReady(pod, ready),
     ready,
     { type: "PodScheduled", status: "True" },
+    ...disruption(state.ending),
   ];
   const generation = pod.metadata.generation;
   return {
     ...(generation !== undefined && { observedGeneration: generation }),
     phase,
     conditions: mergeConditions(pod, own, now),
-    ...state.ending,
+    ...(state.ending && { reason: state.ending.reason, message: state.ending.message }),
     ...addresses(input),
     startTime: pod.status?.startTime ?? timestamp(now),
     ...(inits.length > 0 && { initContainerStatuses: statuses(inits, true) }),

@@ -127,6 +127,9 @@ export interface Stats {
   cpuNanoseconds: number;
   memoryBytes: number;
   workingSetBytes: number;
+  /** Of its own layer: what it wrote beside its volumes. */
+  writtenBytes?: number;
+  writtenInodes?: number;
 }
 
 export interface PullAuth {
@@ -139,6 +142,8 @@ export interface ImageStatus {
   tags: string[];
   digests: string[];
   sizeBytes: number;
+  /** Never collected. */
+  pinned?: boolean;
   /** User from the image's config: numeric uid, or a name that only the runtime can resolve. */
   uid?: number;
   username?: string;

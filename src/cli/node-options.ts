@@ -1,0 +1,52 @@
+// What `kerb up` and `kerb join` both let people say of the node, by kubelet's names.
+import type { Command } from "commander";
+import { InvalidArgumentError } from "commander";
+
+export interface NodeOptions {
+  evictionHard?: string;
+  /** Milliseconds. */
+  evictionPressureTransitionPeriod?: number;
+  imageGcHighThreshold?: number;
+  imageGcLowThreshold?: number;
+  podManifestPath?: string;
+}
+
+const unitMs: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** `90s` or `1h30m`, as Go writes durations; milliseconds. */
+export function parseDuration(text: string): number {
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
+  if (text === "" || parts.map(([part]) => part).join("") !== text) {
+    throw new InvalidArgumentError("a duration such as 30s, 5m or 1h30m is needed.");
+  }
+  return parts.reduce((sum, [, count, unit]) => sum + Number(count) * unitMs[unit!]!, 0);
+}
+
+function parsePercent(text: string): number {
+  const percent = Number(text);
+  if (Number.isInteger(percent) && percent > 0 && percent <= 100) return percent;
+  throw new InvalidArgumentError("a whole number of percent from 1 to 100 is needed.");
+}
+
+export const addNodeOptions = (command: Command) =>
+  command
+    .option(
+      "--eviction-hard <list>",
+      "pods must go below these (default: memory.available<100Mi,nodefs.available<10%,...)",
+    )
+    .option(
+      "--eviction-pressure-transition-period <duration>",
+      "how long a shortage counts after it ended (default: 5m)",
+      parseDuration,
+    )
+    .option(
+      "--image-gc-high-threshold <percent>",
+      "unused images go when the disk is this full (default: 85)",
+      parsePercent,
+    )
+    .option(
+      "--image-gc-low-threshold <percent>",
+      "until it is this full (default: 80)",
+      parsePercent,
+    )
+    .option("--pod-manifest-path <dir>", "static pods are read here (default: DIR/manifests)");
