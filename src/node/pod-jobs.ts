@@ -14,7 +14,7 @@ import type { Action } from "./plan-pod.ts";
 import type { Container } from "./pod.ts";
 import { nextBackoff, nextTrouble } from "./pod-state.ts";
 import type { PodWorker } from "./pod-worker.ts";
-import { prepareVolumes, removePodFiles } from "./pod-volumes.ts";
+import { prepareVolumes, removePodFiles, removePodVolumes } from "./pod-volumes.ts";
 import { ensureImage } from "./pull-image.ts";
 import type { SandboxConfig } from "./runtime.ts";
 import { sandboxConfig } from "./sandbox-config.ts";
@@ -230,12 +230,17 @@ export class PodJobs {
   }
 
   async #stop({ ids }: Of<"stop">) {
-    const { runtime, devices } = this.#context;
+    const { runtime, devices, cgroups } = this.#context;
     for (const id of ids) await runtime.stopSandbox(id);
-    const { pod, instances } = this.#worker;
+    const { pod, instances, state } = this.#worker;
     // One that has ended may stay for long, and holds nothing meanwhile.
     const phase = phaseOf(pod, instances);
-    if (phase === "Succeeded" || phase === "Failed") await devices?.release(pod.metadata.uid);
+    const ended = state.ending !== undefined || phase === "Succeeded" || phase === "Failed";
+    if (!ended || pod.metadata.deletionTimestamp) return;
+    await devices?.release(pod.metadata.uid);
+    await cgroups.remove(pod);
+    state.volumesReady = false;
+    await removePodVolumes(this.#context, pod.metadata.uid);
   }
 
   async #end() {

@@ -56,6 +56,17 @@ export function showsObject(pod: Pod, kind: ObjectKind, name: string): boolean {
   );
 }
 
+/** Gives back the volumes of a pod that has ended, which may stay in the API for long. Idempotent. */
+export async function removePodVolumes(context: AgentContext, podUid: string) {
+  const { directories, mounts, client } = context;
+  forgetTokens(client, podUid);
+  const onDisk = join(podDirectory(directories, podUid), "volumes");
+  for (const path of [onDisk, memoryDirectory(directories, podUid)]) {
+    await mounts.unmountBelow(path);
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
 /** Removes what a pod had on the host. Idempotent. */
 export async function removePodFiles(context: AgentContext, podUid: string) {
   const { directories, mounts, client } = context;
