@@ -6,6 +6,4 @@ export interface NodeSettings {
   /** Percent of the disk. */
   imageGcHighThreshold?: number;
   imageGcLowThreshold?: number;
-  /** Where static pods are read; default: `manifests` in the site's directory. */
-  podManifestPath?: string;
 }
