@@ -10,7 +10,3 @@ export const annotations = {
 
 export const isStatic = ({ metadata }: KubeObject) =>
   metadata.annotations?.[annotations.source] === "file";
-
-/** The API's picture of a static pod. */
-export const isMirror = ({ metadata }: KubeObject) =>
-  metadata.annotations?.[annotations.mirror] !== undefined;
