@@ -8,5 +8,10 @@ export const annotations = {
   seen: "kubernetes.io/config.seen",
 } as const;
 
-export const isStatic = ({ metadata }: KubeObject) =>
-  metadata.annotations?.[annotations.source] === "file";
+/** The API's picture of a static pod. */
+export const isMirror = ({ metadata }: KubeObject) =>
+  metadata.annotations?.[annotations.mirror] !== undefined;
+
+/** Runs because of a file on this machine, whether or not the API knows. */
+export const isStatic = (object: KubeObject) =>
+  object.metadata.annotations?.[annotations.source] === "file" && !isMirror(object);
