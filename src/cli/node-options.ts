@@ -8,6 +8,7 @@ export interface NodeOptions {
   evictionPressureTransitionPeriod?: number;
   imageGcHighThreshold?: number;
   imageGcLowThreshold?: number;
+  podManifestPath?: string;
 }
 
 const unitMs: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
@@ -47,4 +48,5 @@ export const addNodeOptions = (command: Command) =>
       "--image-gc-low-threshold <percent>",
       "until it is this full (default: 80)",
       parsePercent,
-    );
+    )
+    .option("--pod-manifest-path <dir>", "static pods are read here (default: DIR/manifests)");

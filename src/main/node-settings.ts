@@ -1,11 +1,12 @@
 // From the command line to what the agent is told.
+import { resolve } from "node:path";
 import type { NodeOptions } from "../cli/node-options.ts";
 import { parseThresholds } from "../node/eviction/thresholds.ts";
 import type { NodeSettings } from "../node/node-settings.ts";
 
 /** Throws for thresholds that do not parse. */
 export function nodeSettingsOf(options: NodeOptions): NodeSettings {
-  const { evictionHard, evictionPressureTransitionPeriod } = options;
+  const { evictionHard, evictionPressureTransitionPeriod, podManifestPath } = options;
   const { imageGcHighThreshold, imageGcLowThreshold } = options;
   if (evictionHard !== undefined) parseThresholds(evictionHard);
   return {
@@ -15,5 +16,6 @@ export function nodeSettingsOf(options: NodeOptions): NodeSettings {
     }),
     ...(imageGcHighThreshold !== undefined && { imageGcHighThreshold }),
     ...(imageGcLowThreshold !== undefined && { imageGcLowThreshold }),
+    ...(podManifestPath !== undefined && { podManifestPath: resolve(podManifestPath) }),
   };
 }

@@ -3,6 +3,7 @@
 // already when it starts is adopted; what runs for pods that are no more is stopped.
 import { startLocalVolumes } from "./volumes/local-volumes.ts";
 import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { resource } from "../client/client.ts";
 import type { Client } from "../client/client.ts";
 import { eventRecorder } from "../client/events.ts";
@@ -37,6 +38,8 @@ import { podText } from "./pod.ts";
 import type { Pod } from "./pod.ts";
 import type { Ending } from "./pod-state.ts";
 import { PodWorker } from "./pod-worker.ts";
+import { isMirror } from "./static-pods/identity.ts";
+import { startStaticPods } from "./static-pods/static-pods.ts";
 import type { Runtime } from "./runtime.ts";
 import { parseResolvConf } from "./sandbox-config.ts";
 
@@ -80,8 +83,6 @@ const openGate: PodGate = { admit: async () => {} };
 /** Every worker looks again this often, should a hint have been lost. */
 const relistMs = 10_000;
 
-const isMine = (pod: KubeObject) => !pod.metadata.annotations?.["kubernetes.io/config.mirror"];
-
 const hasEnded = ({ status }: Pod) => status?.phase === "Succeeded" || status?.phase === "Failed";
 
 class Workers {
@@ -99,7 +100,7 @@ class Workers {
   seen(object: KubeObject) {
     const pod = object as Pod;
     const { uid } = pod.metadata;
-    if (!isMine(pod)) return;
+    if (isMirror(pod)) return;
     const known = this.byUid.get(uid);
     if (known) return known.update(pod);
     const worker = new PodWorker(this.#context, pod);
@@ -150,6 +151,14 @@ class Workers {
     state.ending = refusal;
     const message = refusal.message.replace("Pod was rejected: ", "");
     this.#context.event(pod, "Warning", refusal.reason, message);
+  }
+
+  all = () => this.byUid.values();
+
+  /** By its uid, or that of its mirror. */
+  find(uid: string): PodWorker | undefined {
+    const mirrored = ({ mirror }: PodWorker) => mirror?.metadata.uid === uid;
+    return this.byUid.get(uid) ?? [...this.byUid.values()].find(mirrored);
   }
 
   deleted(object: KubeObject) {
@@ -287,6 +296,8 @@ async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
       for (const worker of workers.byUid.values()) worker.retry(/^FailedPrepareDynamicResources$/);
     },
   });
+  const { podManifestPath = join(options.directory, "manifests") } = options.settings ?? {};
+  await startStaticPods({ context, directory: podManifestPath, workers, informer, nodes, scope });
   void stopOrphans(context, running, (uid) => workers.byUid.has(uid)).catch((error) =>
     log.warn("what was left of other pods was not removed", { error: String(error) }),
   );
@@ -296,14 +307,14 @@ async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
   startHousekeeping({
     context,
     watch,
-    workers: () => workers.byUid.values(),
+    workers: workers.all,
     evict: (worker, why) => workers.evict(worker, why),
     settings: options.settings ?? {},
     scope,
   });
   return nodeConnection(context, {
-    find: (uid) => workers.byUid.get(uid),
-    all: () => workers.byUid.values(),
+    find: (uid) => workers.find(uid),
+    all: workers.all,
   });
 }
 

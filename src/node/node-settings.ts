@@ -6,4 +6,6 @@ export interface NodeSettings {
   /** Percent of the disk. */
   imageGcHighThreshold?: number;
   imageGcLowThreshold?: number;
+  /** Where static pods are read; default: `manifests` in the site's directory. */
+  podManifestPath?: string;
 }

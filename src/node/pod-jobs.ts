@@ -19,6 +19,7 @@ import { ensureImage } from "./pull-image.ts";
 import type { SandboxConfig } from "./runtime.ts";
 import { sandboxConfig } from "./sandbox-config.ts";
 import { startContainer } from "./start-container.ts";
+import { isStatic } from "./static-pods/identity.ts";
 import type { Volume } from "./volumes/volume.ts";
 
 const pods = resource("v1", "pods");
@@ -257,7 +258,7 @@ export class PodJobs {
     // Before the pod goes: whoever takes its place may need them.
     await devices?.release(uid);
     await worker.writeStatus();
-    if (!worker.state.gone) {
+    if (!worker.state.gone && !isStatic(worker.pod)) {
       const options = { gracePeriodSeconds: 0, preconditions: { uid } };
       try {
         await client.delete({ ...pods, namespace, name }, options);

@@ -17,6 +17,7 @@ import { podStatus } from "./pod-status.ts";
 import { prepareVolumes, showsObject } from "./pod-volumes.ts";
 import { Prober } from "./prober.ts";
 import type { ObjectKind } from "./objects.ts";
+import { isStatic } from "./static-pods/identity.ts";
 
 const pods = resource("v1", "pods");
 /** A failed look is repeated after this. */
@@ -28,6 +29,8 @@ export class PodWorker {
   readonly state = newPodState();
   instances: Instances;
   pod: Pod;
+  /** What the API has of a static pod. */
+  mirror: Pod | undefined;
   readonly #context: AgentContext;
   readonly #jobs: PodJobs;
   readonly #prober: Prober;
@@ -59,6 +62,13 @@ export class PodWorker {
     if (labels) this.refreshVolumes();
     // Others write the conditions that readiness gates wait for.
     if (labels || asked || pod.spec["readinessGates"]) this.wake();
+  }
+
+  /** The API's picture of this static pod, which shows its status. */
+  setMirror(mirror: Pod) {
+    if (mirror.metadata.uid !== this.mirror?.metadata.uid) this.#written = "";
+    this.mirror = mirror;
+    this.wake();
   }
 
   /** The API has the pod no longer. */
@@ -167,13 +177,16 @@ export class PodWorker {
     const now = clock.now();
     const status = podStatus({ pod, instances, state, now, hostIps: facts.hostIps });
     const text = JSON.stringify(status);
-    if (text === this.#written || !differs(status, pod.status)) return;
-    const { namespace, name, uid } = pod.metadata;
+    const known = isStatic(pod) ? this.mirror : pod;
+    if (isStatic(pod)) this.pod = { ...pod, status };
+    if (!known || text === this.#written || !differs(status, known.status)) return;
+    const { namespace, name, uid } = known.metadata;
     const target = { ...pods, namespace, name, subresource: "status" };
     try {
       const written = await client.patch<Pod>(target, "merge", { metadata: { uid }, status });
       this.#written = text;
-      if (revision(written) > revision(this.pod)) this.pod = written;
+      if (known !== pod) this.mirror = written;
+      else if (revision(written) > revision(this.pod)) this.pod = written;
     } catch (error) {
       if (isStatus(error, "NotFound")) return;
       if (isStatus(error, "Conflict")) return this.wake();

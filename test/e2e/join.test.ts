@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
+import { eventually } from "../support/eventually.ts";
 import { busyboxArchive, importBusybox } from "../support/image.ts";
 import { Machine } from "../support/machine.ts";
 import { freePort, root, startSite } from "../support/site.ts";
@@ -15,15 +16,6 @@ import { tmpdir } from "node:os";
 let site: Site;
 let joined: string[];
 const machine = new Machine();
-
-async function eventually<T>(look: () => Promise<T | undefined | false>, what: string): Promise<T> {
-  for (let tries = 0; tries < 150; tries++) {
-    const found = await look().catch(() => undefined);
-    if (found) return found;
-    await setTimeout(200);
-  }
-  throw new Error(`it did not come: ${what}`);
-}
 
 const spread = () =>
   readFileSync(join(root, "examples/web.yaml"), "utf8")

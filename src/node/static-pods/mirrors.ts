@@ -41,7 +41,8 @@ export function planMirrors(statics: Pod[], mirrors: KubeObject[]): MirrorPlan {
     const mirror = byKey.get(keyOf(pod));
     byKey.delete(keyOf(pod));
     if (!mirror) plan.create.push(pod);
-    else if (mirror.metadata.deletionTimestamp || !isMirrorOf(mirror, pod)) plan.remove.push(mirror);
+    else if (mirror.metadata.deletionTimestamp || !isMirrorOf(mirror, pod))
+      plan.remove.push(mirror);
     else plan.shown.push([pod, mirror]);
   }
   plan.remove.push(...byKey.values());

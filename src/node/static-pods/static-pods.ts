@@ -64,7 +64,9 @@ class StaticPods {
     workers.prune();
     const running = [...workers.all()].filter(({ pod }) => isStatic(pod));
     for (const worker of running) if (!wanted.has(worker.pod.metadata.uid)) this.#end(worker);
-    const names = new Set(running.map(({ pod }) => `${pod.metadata.namespace}/${pod.metadata.name}`));
+    const names = new Set(
+      running.map(({ pod }) => `${pod.metadata.namespace}/${pod.metadata.name}`),
+    );
     const uids = new Set(running.map(({ pod }) => pod.metadata.uid));
     for (const [uid, pod] of wanted) {
       const name = `${pod.metadata.namespace}/${pod.metadata.name}`;
