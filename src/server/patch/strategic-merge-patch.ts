@@ -7,7 +7,7 @@ import { resolve } from "../../kinds/schema.ts";
 import type { Definitions, Schema } from "../../kinds/schema.ts";
 import { followsOrder, orderElements } from "./element-order.ts";
 import type { Identity } from "./element-order.ts";
-import { unprocessable } from "./patch-error.ts";
+import { unprocessable } from "../../lib/patch/patch-error.ts";
 
 const patchDirective = "$patch";
 const retainKeys = "$retainKeys";

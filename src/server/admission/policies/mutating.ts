@@ -9,7 +9,7 @@ import type { CelProgram } from "../../cel/compile.ts";
 import { withAnswers } from "../../cel/libraries/authorizer.ts";
 import { asMaps } from "../../cel/struct-literals.ts";
 import { toJson } from "../../cel/to-json.ts";
-import { jsonPatch } from "../../patch/json-patch.ts";
+import { jsonPatch } from "../../../lib/patch/json-patch.ts";
 import type { Admission, AdmissionRequest } from "../../policy.ts";
 import { rootSchema } from "../../root-schema.ts";
 import { refuse } from "../refuse.ts";

@@ -8,7 +8,7 @@ import { jsonEqual } from "../../../lib/json.ts";
 import type { Log } from "../../../lib/log.ts";
 import type { Random } from "../../../lib/random.ts";
 import { badRequest, StatusError } from "../../../lib/status-error.ts";
-import { jsonPatch } from "../../patch/json-patch.ts";
+import { jsonPatch } from "../../../lib/patch/json-patch.ts";
 import { withAnswers } from "../../cel/libraries/authorizer.ts";
 import type { Admission, AdmissionRequest, Authorize } from "../../policy.ts";
 import { rootSchema } from "../../root-schema.ts";

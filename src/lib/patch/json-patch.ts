@@ -1,7 +1,7 @@
 // JSON patch, RFC 6902, with two habits of the library that Kubernetes uses: an index may count from the end
 // (-1 is the last), and `test` for null passes where there is nothing.
-import { isObject, jsonEqual } from "../../lib/json.ts";
-import { badRequest, StatusError } from "../../lib/status-error.ts";
+import { isObject, jsonEqual } from "../json.ts";
+import { badRequest, StatusError } from "../status-error.ts";
 import { unprocessable } from "./patch-error.ts";
 
 export const operationsMax = 10_000;

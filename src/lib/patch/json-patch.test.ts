@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isStatus } from "../../lib/status-error.ts";
+import { isStatus } from "../status-error.ts";
 import { jsonPatch, operationsMax } from "./json-patch.ts";
 
 const works: [document: any, operations: any[], result: any][] = [

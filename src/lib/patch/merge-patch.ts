@@ -1,6 +1,6 @@
 // JSON merge patch, RFC 7396.
-import { isObject } from "../../lib/json.ts";
-import type { Json } from "../../lib/json.ts";
+import { isObject } from "../json.ts";
+import type { Json } from "../json.ts";
 
 /** `document` with `patch` applied; neither is changed, and the result may share parts with both. */
 export function mergePatch(document: any, patch: any): any {
