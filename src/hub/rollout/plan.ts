@@ -122,6 +122,10 @@ export function planRollout(state: RolloutState): RolloutPlan {
   };
   const touched = [...running, ...done, ...failed];
   const takeBack = (why: string): RolloutPlan => {
+    if (onFailure === "RollBack" && touched.length === 0) {
+      const what = "no site has this content, and none gets it until it is changed";
+      return plan("Stopped", why + next(what));
+    }
     if (onFailure === "RollBack" && hasPrevious) {
       const what = `the previous content goes back to ${touched.length} sites`;
       return plan("RollingBack", why + next(what), { rollBack: touched });
@@ -130,6 +134,7 @@ export function planRollout(state: RolloutState): RolloutPlan {
     const what = `${none}${touched.length} sites keep what they have, ${waiting.length} get nothing`;
     return plan("Stopped", why + next(`${what}, until the content or the rollout is changed`));
   };
+  // Said by a person, or remembered of this content: a site that went back looks as if it never had it.
   if (aborted) return takeBack("aborted");
   const stages = stagesOf(strategy, groups);
   const { stage, broken } = stepOf(stages, ({ sites }, outcome) => with_(outcome, sites));
