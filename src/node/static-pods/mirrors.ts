@@ -21,7 +21,8 @@ export function mirrorOf(pod: Pod, node: KubeObject): Draft {
   };
 }
 
-const keyOf = ({ metadata }: KubeObject) => `${metadata.namespace}/${metadata.name}`;
+/** Names a pod, and its mirror. */
+export const keyOf = ({ metadata }: KubeObject) => `${metadata.namespace}/${metadata.name}`;
 
 export const isMirrorOf = (mirror: KubeObject, pod: Pod) =>
   mirror.metadata.annotations?.[annotations.mirror] === pod.metadata.uid;

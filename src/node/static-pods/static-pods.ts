@@ -5,6 +5,7 @@ import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { resource } from "../../client/client.ts";
 import type { Informer } from "../../client/informer.ts";
+import type { KubeObject } from "../../kinds/object.ts";
 import { timestamp } from "../../lib/clock.ts";
 import type { Scope } from "../../lib/scope.ts";
 import { isStatus } from "../../lib/status-error.ts";
@@ -13,7 +14,7 @@ import { graceMsOf } from "../plan-pod.ts";
 import type { Pod } from "../pod.ts";
 import type { PodWorker } from "../pod-worker.ts";
 import { isMirror, isStatic } from "./identity.ts";
-import { isMirrorOf, mirrorOf, planMirrors } from "./mirrors.ts";
+import { isMirrorOf, keyOf, mirrorOf, planMirrors } from "./mirrors.ts";
 
 const pods = resource("v1", "pods");
 const manifestBytesMax = 1 << 20;
@@ -22,6 +23,8 @@ const manifestsMax = 256;
 const everyMs = 20_000;
 /** While a pod ends, whether it has. */
 const endingMs = 500;
+/** A mirror that went is made again no sooner: a client that waits for its end must see it gone. */
+const absenceMs = 1000;
 
 export interface StaticPodsOptions {
   context: AgentContext;
@@ -36,6 +39,8 @@ class StaticPods {
   readonly #options: StaticPodsOptions;
   /** By file name. The content is kept, so that a pod is the same object while its file is. */
   readonly #files = new Map<string, { text: string; pod: Pod | undefined }>();
+  /** Mirrors that went a moment ago, by namespace and name. */
+  readonly #absent = new Set<string>();
   #turn: Promise<void> = Promise.resolve();
   #again = false;
 
@@ -56,6 +61,15 @@ class StaticPods {
     return this.#turn;
   }
 
+  mirrorGone(mirror: KubeObject) {
+    const { clock } = this.#options.context;
+    this.#absent.add(keyOf(mirror));
+    clock.after(absenceMs, () => {
+      this.#absent.delete(keyOf(mirror));
+      void this.look();
+    });
+  }
+
   async #once() {
     const { context, workers } = this.#options;
     await this.#read();
@@ -64,12 +78,10 @@ class StaticPods {
     workers.prune();
     const running = [...workers.all()].filter(({ pod }) => isStatic(pod));
     for (const worker of running) if (!wanted.has(worker.pod.metadata.uid)) this.#end(worker);
-    const names = new Set(
-      running.map(({ pod }) => `${pod.metadata.namespace}/${pod.metadata.name}`),
-    );
+    const names = new Set(running.map(({ pod }) => keyOf(pod)));
     const uids = new Set(running.map(({ pod }) => pod.metadata.uid));
     for (const [uid, pod] of wanted) {
-      const name = `${pod.metadata.namespace}/${pod.metadata.name}`;
+      const name = keyOf(pod);
       if (uids.has(uid) || names.has(name)) continue;
       names.add(name);
       this.#begin(pod);
@@ -144,7 +156,8 @@ class StaticPods {
       await settled(client.delete({ ...pods, namespace, name }, options));
     }
     const node = nodes.get(facts.nodeName);
-    for (const pod of node ? plan.create : []) {
+    const due = plan.create.filter((pod) => !this.#absent.has(keyOf(pod)));
+    for (const pod of node ? due : []) {
       const { namespace } = pod.metadata;
       await settled(client.create({ ...pods, namespace }, mirrorOf(pod, node!)));
     }
@@ -168,8 +181,9 @@ export async function startStaticPods(options: StaticPodsOptions): Promise<void>
   const look = () => void statics.look();
   const watched = watch(directory, look);
   scope.defer(() => watched.close());
-  const onMirror = (pod: Parameters<typeof isMirror>[0]) => isMirror(pod) && look();
-  scope.defer(informer.subscribe({ onAdd: onMirror, onUpdate: onMirror, onDelete: onMirror }));
+  const onMirror = (pod: KubeObject) => isMirror(pod) && look();
+  const onDelete = (pod: KubeObject) => isMirror(pod) && statics.mirrorGone(pod);
+  scope.defer(informer.subscribe({ onAdd: onMirror, onUpdate: onMirror, onDelete }));
   scope.defer(nodes.subscribe({ onAdd: look }));
   scope.defer(context.clock.every(everyMs, look));
   await statics.look();
