@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
-import { dataDirOption } from "./up.ts";
+import { dataDirOption, parseSiteName } from "./up.ts";
 
 const unitMs: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
@@ -12,23 +12,39 @@ export function parseLife(text: string): number {
 }
 
 export interface TokenActions {
-  create(directory: string, lifeMs: number): Promise<{ command: string; expires: string }>;
+  create(
+    directory: string,
+    choice: { lifeMs: number; site?: string | true },
+  ): Promise<{ command: string; expires: string }>;
+}
+
+interface CreateOptions {
+  dataDir: string;
+  ttl: number;
+  site?: string | true;
 }
 
 /** `kerb token create`. */
 export function tokenCommand(directory: string, actions: TokenActions) {
-  const token = new Command("token").summary("let further machines in as nodes");
+  const token = new Command("token").summary("let further machines in as nodes, or sites");
   token
     .command("create")
     .description(
-      "Makes a token and prints the command that joins a machine with it. The site must listen on an\n" +
-        "address that the machine reaches: kerb up --listen ADDRESS.",
+      "Makes a token and prints the command that joins a machine with it, or attaches a site to this\n" +
+        "hub. This site must listen on an address that the other reaches: kerb up --listen ADDRESS.",
     )
     .addOption(dataDirOption(directory))
     .option("--ttl <time>", "how long it lets machines in", parseLife, parseLife("24h"))
-    .action(async ({ dataDir, ttl }: { dataDir: string; ttl: number }) => {
-      const { command, expires } = await actions.create(dataDir, ttl);
-      console.log(`On the other machine, until ${expires}:\n\n  ${command}`);
+    .option(
+      "--site [name]",
+      "for a site: one that is accepted by this name, or any that then waits",
+    )
+    .action(async ({ dataDir, ttl, site }: CreateOptions) => {
+      if (typeof site === "string") parseSiteName(site);
+      const choice = { lifeMs: ttl, ...(site !== undefined && { site }) };
+      const { command, expires } = await actions.create(dataDir, choice);
+      const where = site === undefined ? "On the other machine" : "At the other site";
+      console.log(`${where}, until ${expires}:\n\n  ${command}`);
       if (command.includes("//ADDRESS:")) {
         console.log(
           "\nThis site listens on no address but its own machine's; start it with --listen.",

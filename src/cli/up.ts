@@ -19,6 +19,7 @@ export interface UpOptions extends NodeOptions {
   listen?: string[];
   authenticationConfig?: string;
   devices?: boolean;
+  hub?: boolean;
 }
 
 /** A TCP port from the command line. */
@@ -86,6 +87,7 @@ export function upCommand(directory: string, start: (options: UpOptions) => Prom
       "let OpenID issuers name users, by an AuthenticationConfiguration (apiserver.config.k8s.io/v1)",
     )
     .option("--devices", "look for leaf devices by Akri's Configurations (akri.sh/v0)")
+    .option("--hub", "be the centre of other sites, as Open Cluster Management's hub is")
     .option("--detach", "return when the site is Ready and leave it running")
     .addHelpText(
       "after",

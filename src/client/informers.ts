@@ -8,6 +8,8 @@ import type { Informer } from "./informer.ts";
 
 export interface InformerChoice {
   resource: Resource;
+  /** Default: all of them. */
+  namespace?: string;
   labelSelector?: string;
   fieldSelector?: string;
 }
@@ -24,11 +26,17 @@ export class Informers {
   }
 
   /** The shared informer of a resource, started when first asked for. */
-  get({ resource, labelSelector = "", fieldSelector = "" }: InformerChoice): Informer {
-    const key = [resourceKey(resource), labelSelector, fieldSelector].join("?");
+  get({
+    resource,
+    namespace = "",
+    labelSelector = "",
+    fieldSelector = "",
+  }: InformerChoice): Informer {
+    const key = [resourceKey(resource), namespace, labelSelector, fieldSelector].join("?");
     let informer = this.#informers.get(key);
     if (!informer) {
       const select = {
+        ...(namespace && { namespace }),
         ...(labelSelector && { labelSelector }),
         ...(fieldSelector && { fieldSelector }),
       };

@@ -23,6 +23,8 @@ export interface Input {
   resource: Resource;
   /** The keys an object of this input wakes; default: its own key. `previous` is its state before, if any. */
   keys?: (object: KubeObject, context: ControllerContext, previous?: KubeObject) => Key[];
+  /** Default: all of them. */
+  namespace?: string;
   labelSelector?: string;
   fieldSelector?: string;
 }

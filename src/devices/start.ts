@@ -11,7 +11,8 @@ import { deviceNodes } from "./node-controller.ts";
 import { startRegistration } from "./registration.ts";
 import { DeviceAgent } from "./agent.ts";
 import { brokerController } from "./broker-controller.ts";
-import { ensureDefinitions } from "./definitions.ts";
+import { ensureDefinitions } from "../client/definitions.ts";
+import { definitions } from "./definitions.ts";
 import type { HandlerWorld } from "./handler.ts";
 import { debugEcho } from "./handlers/debug-echo.ts";
 import { onvif } from "./handlers/onvif.ts";
@@ -24,7 +25,7 @@ const ownHandlers = [debugEcho, onvif, opcua, udev];
 
 /** Brokers and Services; one of several servers runs these. */
 export async function startDeviceControllers(options: ControllersOptions) {
-  await ensureDefinitions(options.client, options.clock);
+  await ensureDefinitions(options.client, options.clock, definitions);
   const all = [brokerController(), configurationServices, deviceNodes, instanceServices];
   await startControllers(all, options);
 }
@@ -62,7 +63,7 @@ function hostOf({ informers, node, world, kubeletDirectory, scope }: DeviceSearc
 /** Looks for devices on this machine. */
 export async function startDeviceSearch(options: DeviceSearchOptions) {
   const { client, world, scope, akriDirectory } = options;
-  await ensureDefinitions(client, world.clock);
+  await ensureDefinitions(client, world.clock, definitions);
   const handlers = new Handlers(ownHandlers);
   await startRegistration({ directory: akriDirectory, handlers, log: world.log, scope });
   const host = hostOf(options);

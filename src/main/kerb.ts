@@ -1,6 +1,7 @@
 // The command line's one assembly: which commands there are and what they are connected to. What a command
 // needs is loaded when it runs, so `kerb version` costs nothing.
 import { Command, CommanderError } from "commander";
+import { attachCommand } from "../cli/attach.ts";
 import { doctorCommand } from "../cli/doctor.ts";
 import { downCommand } from "../cli/down.ts";
 import { imageCommand } from "../cli/image.ts";
@@ -31,6 +32,7 @@ function program(): Command {
       create: async (...args) => (await import("./token.ts")).createToken(...args),
     }),
     joinCommand(directory, async (...args) => (await import("./join.ts")).joinSite(...args)),
+    attachCommand(directory, async (...args) => (await import("./attach.ts")).attachSite(...args)),
     statusCommand(directory, async (dir) => (await import("./site-state.ts")).siteState(dir)),
     doctorCommand(directory, async (dir) => (await import("./doctor.ts")).examine(dir)),
     imageCommand(directory, {

@@ -30,6 +30,7 @@ import type { ControlPlane } from "./control-plane.ts";
 import { dnsSource, machineNameServers } from "./dns-source.ts";
 import { kubeletDirectoryOf } from "./kubelet-directory.ts";
 import { openMachine } from "./machine.ts";
+import { followHub } from "./member.ts";
 import { nodeSettingsOf } from "./node-settings.ts";
 import type { Machine } from "./machine.ts";
 import { startPodNetwork } from "./pod-network.ts";
@@ -169,6 +170,8 @@ async function startControlOf(parts: Parts) {
     const acting = { ...parts, clock, random, scope: term };
     await startControl(acting);
     if (parts.options.devices) await (await import("./devices.ts")).controlDevices(acting);
+    if (parts.options.hub) await (await import("./hub.ts")).controlHub(acting);
+    followHub(acting);
   };
   if (!settings.store) return lead(scope);
   startElection({

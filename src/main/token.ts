@@ -1,6 +1,7 @@
-// `kerb token create`: a bootstrap token, and what RBAC must say so that it lets a node in.
+// `kerb token create`: a bootstrap token, and what RBAC must say so that it lets a node in, or a site.
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { apply } from "../client/apply.ts";
 import { resource } from "../client/client.ts";
 import type { Client, Target } from "../client/client.ts";
 import { httpsClient } from "../client/https.ts";
@@ -8,53 +9,10 @@ import { parseKubeconfig } from "../client/kubeconfig.ts";
 import type { Draft } from "../kinds/object.ts";
 import { systemClock, timestamp } from "../lib/clock.ts";
 import { isStatus } from "../lib/status-error.ts";
+import { anySiteGroup, hubGroup, siteGroup } from "../hub/names.ts";
 import { caHash, joinGroup, newToken } from "./join-token.ts";
 import { findRunning } from "./run-file.ts";
-
-const rbac = "rbac.authorization.k8s.io";
-
-const binding = (name: string, role: string, group: string): Draft => ({
-  apiVersion: `${rbac}/v1`,
-  kind: "ClusterRoleBinding",
-  metadata: { name },
-  roleRef: { apiGroup: rbac, kind: "ClusterRole", name: role },
-  subjects: [{ apiGroup: rbac, kind: "Group", name: group }],
-});
-
-const certificates = "system:certificates.k8s.io:certificatesigningrequests";
-
-/** Nodes filter traffic themselves, so they read whom it is from and for. */
-const networkRole: Draft = {
-  apiVersion: `${rbac}/v1`,
-  kind: "ClusterRole",
-  metadata: { name: "kerb:node-network" },
-  rules: [
-    {
-      apiGroups: [""],
-      resources: ["services", "pods", "namespaces", "nodes"],
-      verbs: ["get", "list", "watch"],
-    },
-    { apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs: ["list", "watch"] },
-    { apiGroups: ["networking.k8s.io"], resources: ["networkpolicies"], verbs: ["list", "watch"] },
-    {
-      apiGroups: [""],
-      resources: ["configmaps"],
-      resourceNames: ["kerb-cluster"],
-      verbs: ["get"],
-    },
-  ],
-};
-
-const permissions: [plural: string, object: Draft][] = [
-  ["clusterroles", networkRole],
-  ["clusterrolebindings", binding("kerb:node-network", "kerb:node-network", "system:nodes")],
-  ["clusterrolebindings", binding("kerb:node-bootstrapper", "system:node-bootstrapper", joinGroup)],
-  ["clusterrolebindings", binding("kerb:node-admission", `${certificates}:nodeclient`, joinGroup)],
-  [
-    "clusterrolebindings",
-    binding("kerb:node-renewal", `${certificates}:selfnodeclient`, "system:nodes"),
-  ],
-];
+import { nodePermissions, rbac, sitePermissions } from "./token-permissions.ts";
 
 async function ensure(client: Client, target: Target, object: Draft) {
   await client.create(target, object).catch((error: unknown) => {
@@ -69,8 +27,57 @@ export interface CreatedToken {
   expires: string;
 }
 
+export interface TokenChoice {
+  lifeMs: number;
+  /** Lets a site in instead of a node; a name accepts that very site, `true` none yet. */
+  site?: string | true;
+}
+
+/** The site is accepted by being named. Throws when this is no hub. */
+async function acceptSite(client: Client, name: string) {
+  const apiVersion = `${hubGroup}/v1`;
+  const clusters = resource(apiVersion, "managedclusters");
+  const spec = { hubAcceptsClient: true };
+  const cluster = { apiVersion, kind: "ManagedCluster", metadata: { name }, spec };
+  try {
+    await apply(client, clusters, cluster, { fieldManager: "kerb" });
+  } catch (error) {
+    if (!isStatus(error, "NotFound")) throw error;
+    throw new Error("this site is no hub; start it with: kerb up --hub");
+  }
+}
+
+/** In which groups whoever has the token is. */
+function groupsOf(site: TokenChoice["site"]): string[] {
+  if (site === undefined) return [joinGroup];
+  return site === true ? [anySiteGroup] : [anySiteGroup, siteGroup(site)];
+}
+
+async function makeToken(client: Client, groups: string[], expires: string): Promise<string> {
+  const { id, secret } = newToken();
+  await client.create({ ...resource("v1", "secrets"), namespace: "kube-system" }, {
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { name: `bootstrap-token-${id}` },
+    type: "bootstrap.kubernetes.io/token",
+    stringData: {
+      "token-id": id,
+      "token-secret": secret,
+      expiration: expires,
+      "usage-bootstrap-authentication": "true",
+      "usage-bootstrap-signing": "true",
+      "auth-extra-groups": groups.join(","),
+      description: "made by kerb token create",
+    },
+  } as Draft);
+  return `${id}.${secret}`;
+}
+
 /** Asks the running site of `directory`. */
-export async function createToken(directory: string, lifeMs: number): Promise<CreatedToken> {
+export async function createToken(
+  directory: string,
+  { lifeMs, site }: TokenChoice,
+): Promise<CreatedToken> {
   const folder = resolve(directory);
   const running = findRunning(folder);
   if (!running) {
@@ -79,29 +86,17 @@ export async function createToken(directory: string, lifeMs: number): Promise<Cr
   const connection = parseKubeconfig(readFileSync(join(folder, "kubeconfig"), "utf8"));
   const client = httpsClient(connection, { agent: "kerb" });
   try {
-    for (const [plural, object] of permissions) {
+    if (typeof site === "string") await acceptSite(client, site);
+    for (const [plural, object] of site === undefined ? nodePermissions : sitePermissions) {
       await ensure(client, resource(`${rbac}/v1`, plural), object);
     }
-    const { id, secret } = newToken();
     const expires = timestamp(systemClock.now() + lifeMs);
-    await client.create({ ...resource("v1", "secrets"), namespace: "kube-system" }, {
-      apiVersion: "v1",
-      kind: "Secret",
-      metadata: { name: `bootstrap-token-${id}` },
-      type: "bootstrap.kubernetes.io/token",
-      stringData: {
-        "token-id": id,
-        "token-secret": secret,
-        expiration: expires,
-        "usage-bootstrap-authentication": "true",
-        "usage-bootstrap-signing": "true",
-        "auth-extra-groups": joinGroup,
-        description: "made by kerb token create",
-      },
-    } as Draft);
+    const token = await makeToken(client, groupsOf(site), expires);
     const address = running.listen?.[0] ?? "ADDRESS";
     const at = `https://${address.includes(":") ? `[${address}]` : address}:${running.port}`;
-    const command = `kerb join ${at} --token ${id}.${secret} --ca-hash ${caHash(connection.ca!)}`;
+    const secrets = `--token ${token} --ca-hash ${caHash(connection.ca!)}`;
+    const name = typeof site === "string" ? ` --name ${site}` : "";
+    const command = `kerb ${site === undefined ? "join" : "attach"} ${at} ${secrets}${name}`;
     return { command, expires };
   } finally {
     client.close();

@@ -3,6 +3,7 @@
 // API or the runtime tells of a change, or the plan's time has come.
 import { resource } from "../client/client.ts";
 import type { Cancel } from "../lib/clock.ts";
+import { differs } from "../lib/differs.ts";
 import { isStatus } from "../lib/status-error.ts";
 import { readMessages } from "./container-messages.ts";
 import type { AgentContext } from "./context.ts";
@@ -193,13 +194,4 @@ export class PodWorker {
       throw error;
     }
   }
-}
-
-/** True when a merge of `wanted` would change `have`; both are JSON. */
-export function differs(wanted: any, have: any): boolean {
-  if (wanted === have || (wanted === null && have === undefined)) return false;
-  if (typeof wanted !== "object" || typeof have !== "object" || !wanted || !have) return true;
-  if (Array.isArray(wanted) !== Array.isArray(have)) return true;
-  if (Array.isArray(wanted) && wanted.length !== have.length) return true;
-  return Object.keys(wanted).some((key) => differs(wanted[key], have[key]));
 }

@@ -7,7 +7,8 @@ import { startControllers } from "../../src/controllers/runtime.ts";
 import type { DiscoveredResource } from "../../src/controllers/runtime.ts";
 import { DeviceAgent } from "../../src/devices/agent.ts";
 import { brokerController } from "../../src/devices/broker-controller.ts";
-import { ensureDefinitions } from "../../src/devices/definitions.ts";
+import { ensureDefinitions } from "../../src/client/definitions.ts";
+import { definitions } from "../../src/devices/definitions.ts";
 import type { DiscoveryHandler } from "../../src/devices/handler.ts";
 import { Handlers } from "../../src/devices/handlers.ts";
 import { configurationServices, instanceServices } from "../../src/devices/service-controller.ts";
@@ -37,7 +38,7 @@ export async function startDeviceCluster(): Promise<DeviceCluster> {
     scope,
     convert: async (_crd, objects) => objects,
   });
-  await ensureDefinitions(client, clock);
+  await ensureDefinitions(client, clock, definitions);
   const found = (): DiscoveredResource[] =>
     server.kinds
       .all()

@@ -1,9 +1,8 @@
 // Which clusters a placement may choose from: sets that are bound to its namespace, then its predicates.
 import { compileSelector } from "../../lib/label-selector.ts";
+import { clusterSetLabel } from "../names.ts";
 import { claimsOf } from "./model.ts";
 import type { CelMatch, ClusterSelector, ManagedCluster, ManagedClusterSet } from "./model.ts";
-
-const setLabel = "cluster.open-cluster-management.io/clusterset";
 
 /** Whether `cluster` belongs to `set`: by label of the set's name, or by the set's own selector. */
 export function memberOf(set: ManagedClusterSet) {
@@ -13,7 +12,8 @@ export function memberOf(set: ManagedClusterSet) {
     const matches = compileSelector(labelSelector);
     return (cluster: ManagedCluster) => matches(cluster.metadata.labels);
   }
-  return (cluster: ManagedCluster) => cluster.metadata.labels?.[setLabel] === set.metadata.name;
+  return (cluster: ManagedCluster) =>
+    cluster.metadata.labels?.[clusterSetLabel] === set.metadata.name;
 }
 
 /** All parts of a selector must hold; an absent part always does. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { humanDuration } from "../../lib/human-duration.ts";
-import { jsonPath } from "./json-path.ts";
+import { jsonPath } from "../../lib/json-path.ts";
 
 const second = 1000;
 const minute = 60 * second;

@@ -3,7 +3,7 @@
 import type { Column, Kind } from "../../kinds/kind.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { age } from "../../lib/human-duration.ts";
-import { jsonPath } from "./json-path.ts";
+import { jsonPath } from "../../lib/json-path.ts";
 
 type Cell = string | number | boolean | null;
 

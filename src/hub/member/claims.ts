@@ -1,0 +1,22 @@
+// What any site claims about itself; people and programs add their own.
+import { apply } from "../../client/apply.ts";
+import { resource } from "../../client/client.ts";
+import { clusterClaims } from "../kinds/resources.ts";
+import type { MemberSite } from "./session.ts";
+
+const namespaces = resource("v1", "namespaces");
+
+export async function ensureClaims({ client, version }: MemberSite) {
+  // The namespace's uid is the same for as long as the site is.
+  const { metadata } = await client.get({ ...namespaces, name: "kube-system" });
+  const claims = {
+    "id.k8s.io": metadata.uid,
+    "kubeversion.open-cluster-management.io": version,
+    "product.open-cluster-management.io": "Kerb",
+  };
+  for (const [name, value] of Object.entries(claims)) {
+    const apiVersion = "cluster.open-cluster-management.io/v1alpha1";
+    const claim = { apiVersion, kind: "ClusterClaim", metadata: { name }, spec: { value } };
+    await apply(client, clusterClaims, claim, { fieldManager: "kerb-agent" });
+  }
+}

@@ -1,0 +1,177 @@
+// The member agent: comes to a hub with what `kerb attach` left in a Secret, asks for a certificate, and
+// from then on is the site's voice there. Starts over when the Secrets change.
+import type { Client } from "../../client/client.ts";
+import { ensureDefinitions } from "../../client/definitions.ts";
+import type { Connection } from "../../client/kubeconfig.ts";
+import type { KubeObject } from "../../kinds/object.ts";
+import { sleep } from "../../lib/clock.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Log } from "../../lib/log.ts";
+import type { Random } from "../../lib/random.ts";
+import type { Scope } from "../../lib/scope.ts";
+import { isStatus } from "../../lib/status-error.ts";
+import { managedClusters, memberDefinitions } from "../kinds/resources.ts";
+import { agentNamespace, bootstrapSecret, hubSecret } from "../names.ts";
+import { askCertificate } from "./certificate.ts";
+import type { MakeRequest } from "./certificate.ts";
+import { ensureClaims } from "./claims.ts";
+import {
+  bootstrapOf,
+  credentialsOf,
+  isDueForRenewal,
+  saveCredentials,
+  secrets,
+} from "./credentials.ts";
+import type { Credentials } from "./credentials.ts";
+import { startSession } from "./session.ts";
+import type { MemberSite } from "./session.ts";
+
+const retryMs = 5000;
+const renewalEveryMs = 3_600_000;
+/** Certificates that say they live longer are renewed as if they lived so long. */
+const lifeMsMax = 365 * 86_400_000;
+
+export interface MemberOptions {
+  site: MemberSite;
+  connect: (connection: Connection) => Client & { close(): void };
+  makeRequest: MakeRequest;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  scope: Scope;
+}
+
+const isSameHub = (one: Connection, other: Connection) =>
+  one.server === other.server && one.ca === other.ca;
+
+class Member {
+  readonly #options: MemberOptions;
+  #session: { scope: Scope; shown: string } | undefined;
+
+  constructor(options: MemberOptions) {
+    this.#options = options;
+  }
+
+  #secret(name: string): KubeObject | undefined {
+    const { informers } = this.#options.site;
+    return informers
+      .get({ resource: secrets, namespace: agentNamespace })
+      .get(name, agentNamespace);
+  }
+
+  /** What the Secrets say now, as text, so that a change is seen. */
+  #shown = () =>
+    JSON.stringify([bootstrapSecret, hubSecret].map((name) => this.#secret(name)?.["data"]));
+
+  look() {
+    const { scope, log } = this.#options;
+    const shown = this.#shown();
+    if (scope.closed || shown === this.#session?.shown) return;
+    const before = this.#session;
+    const session = { scope: scope.child(), shown };
+    this.#session = session;
+    void (async () => {
+      await before?.scope.close();
+      await this.#run(session.scope);
+    })().catch((error) => {
+      if (!session.scope.closed)
+        log.warn("the hub is not reached", { error: (error as Error).message });
+    });
+  }
+
+  async #run(scope: Scope) {
+    const { clock } = this.#options;
+    const bootstrap = this.#secret(bootstrapSecret);
+    const known = this.#secret(hubSecret);
+    const credentials = known && credentialsOf(known);
+    const invited = bootstrap && bootstrapOf(bootstrap);
+    const moved = credentials && invited && !isSameHub(credentials.connection, invited.connection);
+    if (credentials && !moved && credentials.notAfter > clock.now()) {
+      return this.#stay(credentials, scope, invited);
+    }
+    if (invited) await this.#come(invited, scope);
+  }
+
+  /** With the invitation: an object, a certificate. The Secret that holds it starts the next run. */
+  async #come({ connection, cluster }: ReturnType<typeof bootstrapOf>, scope: Scope) {
+    const { site, connect, makeRequest, clock, random, log } = this.#options;
+    const hub = connect(connection);
+    scope.defer(() => hub.close());
+    const agent = random.suffix(10);
+    for (;;) {
+      try {
+        await this.#introduce(hub, cluster);
+        const waiting = (request: string) =>
+          log.info("waiting for the hub's people", { request, cluster });
+        const { signal } = scope;
+        const asking = { hub, cluster, agent, makeRequest, clock, signal, waiting };
+        const issued = await askCertificate(asking);
+        return await saveCredentials(site.client, connection, { ...issued, cluster, agent });
+      } catch (error) {
+        scope.signal.throwIfAborted();
+        log.warn("the hub does not take this site yet", { error: (error as Error).message });
+        await sleep(clock, retryMs, scope.signal);
+      }
+    }
+  }
+
+  async #introduce(hub: Client, name: string) {
+    const cluster = {
+      apiVersion: "cluster.open-cluster-management.io/v1",
+      kind: "ManagedCluster",
+      metadata: { name },
+      spec: { hubAcceptsClient: false },
+    };
+    await hub.create(managedClusters, cluster).catch((error: unknown) => {
+      if (!isStatus(error, "AlreadyExists", "Forbidden")) throw error;
+    });
+  }
+
+  async #stay(credentials: Credentials, scope: Scope, invited?: ReturnType<typeof bootstrapOf>) {
+    const { site, connect, makeRequest, clock, random, log } = this.#options;
+    const hub = connect(credentials.connection);
+    scope.defer(() => hub.close());
+    const { connection, cluster, agent } = credentials;
+    let asked = false;
+    const refused = (why: string) => {
+      log.warn("the hub does not know this site's certificate", { why });
+      if (asked || !invited) return;
+      asked = true;
+      void this.#come(invited, scope).catch(() => {});
+    };
+    const { signal } = scope;
+    const renew = async () => {
+      if (!isDueForRenewal(credentials, lifeMsMax, clock.now())) return;
+      const asking = { hub, cluster, agent, makeRequest, clock, signal, waiting: () => {} };
+      const issued = await askCertificate(asking);
+      await saveCredentials(site.client, connection, { ...issued, cluster, agent });
+    };
+    const look = () =>
+      void renew().catch((error) =>
+        log.warn("the certificate for the hub is not renewed", { error: (error as Error).message }),
+      );
+    look();
+    scope.defer(clock.every(renewalEveryMs, look));
+    await ensureClaims(site);
+    await startSession({ site, hub, credentials, clock, random, log, scope, refused });
+    log.info("attached to the hub", { hub: connection.server, cluster });
+  }
+}
+
+/** Follows the Secrets; resolves at once, since a hub may be far away. */
+export async function startMember(options: MemberOptions): Promise<void> {
+  const { site, scope, clock } = options;
+  const informer = site.informers.get({ resource: secrets, namespace: agentNamespace });
+  await informer.synced();
+  let ready: Promise<void> | undefined;
+  const member = new Member(options);
+  const look = () => {
+    // Sites without a hub serve none of its kinds.
+    ready ??= ensureDefinitions(site.client, clock, memberDefinitions);
+    ready.then(
+      () => member.look(),
+      () => (ready = undefined),
+    );
+  };
+  scope.defer(informer.subscribe({ onAdd: look, onUpdate: look, onDelete: look }));
+}

@@ -1,0 +1,101 @@
+// What the hub lets an accepted site do: speak of itself, and in its own namespace. Pure.
+import type { Draft } from "../../kinds/object.ts";
+import { clusterGroup } from "../names.ts";
+
+const rbac = "rbac.authorization.k8s.io";
+const ocm = "open-cluster-management.io";
+const readAndWatch = ["get", "list", "watch"];
+
+const role = (name: string, rules: object[]): Named => ({
+  apiVersion: `${rbac}/v1`,
+  kind: "ClusterRole",
+  metadata: { name },
+  rules,
+});
+
+export type Named = Draft & { metadata: { name: string; namespace?: string } };
+
+export const roleNameOf = (cluster: string) => `open-cluster-management:managedcluster:${cluster}`;
+const shared = (of: string) => `open-cluster-management:managedcluster:${of}`;
+
+/** In the namespace of any site. */
+export const sharedRoles: Named[] = [
+  role(shared("registration"), [
+    {
+      apiGroups: ["coordination.k8s.io"],
+      resources: ["leases"],
+      verbs: [...readAndWatch, "update"],
+    },
+    {
+      apiGroups: [`addon.${ocm}`],
+      resources: ["managedclusteraddons"],
+      verbs: readAndWatch,
+    },
+    {
+      apiGroups: [`addon.${ocm}`],
+      resources: ["managedclusteraddons/status"],
+      verbs: ["patch", "update"],
+    },
+  ]),
+  role(shared("work"), [
+    {
+      apiGroups: [`work.${ocm}`],
+      resources: ["manifestworks"],
+      verbs: [...readAndWatch, "update", "patch"],
+    },
+    {
+      apiGroups: [`work.${ocm}`],
+      resources: ["manifestworks/status"],
+      verbs: ["patch", "update"],
+    },
+    {
+      apiGroups: ["", "events.k8s.io"],
+      resources: ["events"],
+      verbs: ["create", "patch", "update"],
+    },
+  ]),
+];
+
+/** Speaks of its own ManagedCluster, asks for certificates and renews them. */
+export const clusterRole = (cluster: string): Named =>
+  role(roleNameOf(cluster), [
+    {
+      apiGroups: ["certificates.k8s.io"],
+      resources: ["certificatesigningrequests"],
+      verbs: ["create", ...readAndWatch],
+    },
+    {
+      apiGroups: [`register.${ocm}`],
+      resources: ["managedclusters/clientcertificates"],
+      resourceNames: [cluster],
+      verbs: ["renew"],
+    },
+    {
+      apiGroups: [`cluster.${ocm}`],
+      resources: ["managedclusters"],
+      resourceNames: [cluster],
+      verbs: [...readAndWatch, "update"],
+    },
+    {
+      apiGroups: [`cluster.${ocm}`],
+      resources: ["managedclusters/status"],
+      resourceNames: [cluster],
+      verbs: ["patch", "update"],
+    },
+  ]);
+
+const bindingOf = (kind: string, name: string, roleName: string, cluster: string): Named => ({
+  apiVersion: `${rbac}/v1`,
+  kind,
+  metadata: { name, ...(kind === "RoleBinding" && { namespace: cluster }) },
+  roleRef: { apiGroup: rbac, kind: "ClusterRole", name: roleName },
+  subjects: [{ apiGroup: rbac, kind: "Group", name: clusterGroup(cluster) }],
+});
+
+export const clusterBinding = (cluster: string) =>
+  bindingOf("ClusterRoleBinding", roleNameOf(cluster), roleNameOf(cluster), cluster);
+
+export const namespaceBindings = (cluster: string): Named[] =>
+  ["registration", "work"].map((of) =>
+    bindingOf("RoleBinding", `${roleNameOf(cluster)}:${of}`, shared(of), cluster),
+  );

@@ -1,0 +1,23 @@
+// The hub wing: its kinds, who may accept sites, and the controllers of registration.
+import { ensureDefinitions } from "../client/definitions.ts";
+import { startControllers } from "../controllers/runtime.ts";
+import type { ControllersOptions } from "../controllers/runtime.ts";
+import { hubDefinitions } from "./kinds/resources.ts";
+import { ensureAcceptancePolicy } from "./registration/acceptance-policy.ts";
+import { clusterCsr } from "./registration/cluster-csr.ts";
+import type { Subject } from "./registration/cluster-csr.ts";
+import { clusterLease } from "./registration/cluster-lease.ts";
+import { clusterSet } from "./registration/cluster-set.ts";
+import { managedCluster } from "./registration/managed-cluster.ts";
+
+export interface HubOptions extends ControllersOptions {
+  /** Reads a PKCS #10 request in PEM; undefined for one that cannot be read. */
+  subjectOf: (pem: string) => Subject | undefined;
+}
+
+export async function startHub({ subjectOf, ...options }: HubOptions) {
+  await ensureDefinitions(options.client, options.clock, hubDefinitions);
+  await ensureAcceptancePolicy(options.client);
+  const all = [managedCluster, clusterCsr(subjectOf), clusterLease(), clusterSet];
+  await startControllers(all, options);
+}

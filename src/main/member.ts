@@ -1,0 +1,42 @@
+// A site as a member of a hub. Most sites have none, so the wing is loaded when its Secret appears.
+import { generateKeyPairSync } from "node:crypto";
+import { resource } from "../client/client.ts";
+import { httpsClient } from "../client/https.ts";
+import { agentNamespace } from "../hub/names.ts";
+import { requestCertificate } from "../server/auth/x509.ts";
+import type { Subject } from "../server/auth/x509.ts";
+import { kubernetesVersion } from "./config.ts";
+import type { HubParts } from "./hub.ts";
+
+function makeRequest(subject: Subject) {
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const key = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  return { request: requestCertificate(subject, privateKey), key };
+}
+
+/** Comes to a hub as soon as `kerb attach`, or somebody with kubectl, says to which. */
+export function followHub({ plane, informers, clock, random, log, scope }: HubParts) {
+  const client = plane.client("system:kerb-agent");
+  const room = log.with({ room: "member" });
+  let started = false;
+  const start = async () => {
+    const { startMember } = await import("../hub/member/member.ts");
+    await startMember({
+      site: { client, informers, discover: plane.discover, version: kubernetesVersion },
+      connect: (connection) => httpsClient(connection, { agent: "kerb-agent" }),
+      makeRequest,
+      log: room,
+      ...{ clock, random, scope },
+    });
+  };
+  const onAdd = () => {
+    if (started) return;
+    started = true;
+    start().catch((error: Error) => room.warn("no member of a hub", { error: error.message }));
+  };
+  const informer = informers.get({
+    resource: resource("v1", "secrets"),
+    namespace: agentNamespace,
+  });
+  scope.defer(informer.subscribe({ onAdd }));
+}

@@ -1,0 +1,194 @@
+// A hub and its sites, each with its own data: attach, works, what happens while the hub is away, and leaving.
+import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { run } from "../support/command.ts";
+import { eventually } from "../support/eventually.ts";
+import { importBusybox } from "../support/image.ts";
+import { kerb, startSite } from "../support/site.ts";
+import type { Site } from "../support/site.ts";
+
+let hub: Site;
+let farm: Site;
+let shop: Site;
+
+before(async () => {
+  hub = await startSite("--name", "centre", "--hub", "--no-node");
+  [farm, shop] = await Promise.all([
+    startSite("--name", "farm"),
+    startSite("--name", "shop", "--no-node"),
+  ]);
+  await importBusybox(farm);
+});
+after(() => Promise.all([hub, farm, shop].map((site) => site?.remove())));
+
+/** The arguments that `kerb token create` prints, at the hub's loopback address. */
+async function invitation(...site: string[]): Promise<string[]> {
+  const said = await hub.kerb("token", "create", "--site", ...site);
+  const [, args] = /kerb (attach .*)/.exec(said)!;
+  return args!.replace("ADDRESS", "127.0.0.1").split(" ");
+}
+
+const attach = async (site: Site, ...name: string[]) =>
+  run(kerb, [...(await invitation(...name)), "--data-dir", site.directory], { timeoutMs: 60_000 });
+
+const clusterCondition = (name: string, type: string) => [
+  "wait",
+  `managedcluster/${name}`,
+  `--for=condition=${type}`,
+  "--timeout=30s",
+];
+const available = "ManagedClusterConditionAvailable";
+
+const work = (colour: string, name = "web") => `
+apiVersion: work.open-cluster-management.io/v1
+kind: ManifestWork
+metadata: {name: ${name}, namespace: farm}
+spec:
+  workload:
+    manifests:
+    - apiVersion: apps/v1
+      kind: Deployment
+      metadata: {name: web, namespace: store}
+      spec:
+        selector: {matchLabels: {app: web}}
+        template:
+          metadata: {labels: {app: web}}
+          spec:
+            terminationGracePeriodSeconds: 0
+            containers: [{name: web, image: "busybox:kerb", command: [sleep, "3600"]}]
+    - {apiVersion: v1, kind: ConfigMap, metadata: {name: settings, namespace: store}, data: {colour: ${colour}}}
+    - {apiVersion: v1, kind: Namespace, metadata: {name: store}}
+  manifestConfigs:
+  - resourceIdentifier: {group: apps, resource: deployments, name: web, namespace: store}
+    feedbackRules: [{type: WellKnownStatus}]
+`;
+
+const settings = (site: Site) => site.get("configmap", "settings", "-n", "store");
+const podOf = async (site: Site) =>
+  (await site.get("pods", "-n", "store", "-l", "app=web")).items[0];
+
+test("a site attaches with a token of its name, and is a member at once", async () => {
+  assert.match(await attach(farm, "farm"), /Attached as farm/);
+  await hub.kubectl(clusterCondition("farm", "ManagedClusterJoined"));
+  await hub.kubectl(clusterCondition("farm", available));
+  const { status } = await hub.get("managedcluster", "farm");
+  const claims = status.clusterClaims.map(({ name }: any) => name);
+  assert.ok(claims.includes("id.k8s.io"));
+  const node = await farm.get("node", "farm");
+  assert.equal(status.allocatable.pods, node.status.allocatable.pods);
+});
+
+test("a token without a name introduces a site, which then waits for a person", async () => {
+  const [, server, , token] = await invitation();
+  const self = `
+apiVersion: cluster.open-cluster-management.io/v1
+kind: ManagedCluster
+metadata: {name: shop}
+spec: {hubAcceptsClient: true}`;
+  const loose = ["--server", server!, "--token", token!, "--insecure-skip-tls-verify"];
+  const refused = await hub.tryKubectl(
+    ["--kubeconfig=/dev/null", ...loose, "create", "--validate=false", "-f", "-"],
+    { input: self },
+  );
+  assert.match(refused.stderr, /managedclusters\/accept/);
+  const waiting = attach(shop);
+  const label = "open-cluster-management.io/cluster-name=shop";
+  const request = await eventually(
+    async () => (await hub.get("csr", "-l", label)).items[0]?.metadata.name as string,
+    "its request",
+  );
+  await hub.kubectl(["certificate", "approve", request]);
+  assert.match(await waiting, /Attached as shop/);
+  const { status } = await hub.get("managedcluster", "shop");
+  assert.equal(status?.conditions, undefined);
+  const accept = ["--type", "merge", "-p", '{"spec":{"hubAcceptsClient":true}}'];
+  await hub.kubectl(["patch", "managedcluster", "shop", ...accept]);
+  await hub.kubectl(clusterCondition("shop", available));
+  const sets = await hub.kubectl(["get", "managedclusterset", "global", "-o", "yaml"]);
+  assert.match(sets, /2 ManagedClusters selected/);
+});
+
+test("a work becomes pods at the site, and its state comes back", async () => {
+  await hub.apply(work("red"));
+  await hub.kubectl([
+    ...["wait", "manifestwork/web", "-n", "farm", "--for=condition=Available"],
+    "--timeout=30s",
+  ]);
+  const ready = await eventually(async () => {
+    const { status } = await hub.get("manifestwork", "web", "-n", "farm");
+    const values = status.resourceStatus.manifests[0].statusFeedback?.values ?? [];
+    return values.find((one: any) => one.name === "ReadyReplicas" && one.fieldValue.integer === 1);
+  }, "the feedback");
+  assert.equal(ready.fieldValue.type, "Integer");
+  assert.equal((await settings(farm)).data.colour, "red");
+});
+
+test("what somebody changes at the site is put right", async () => {
+  await farm.kubectl(["delete", "configmap", "settings", "-n", "store"]);
+  await eventually(() => settings(farm), "the deleted one");
+  const other = ["--type", "merge", "-p", '{"data":{"colour":"green"}}'];
+  await farm.kubectl(["patch", "configmap", "settings", "-n", "store", ...other]);
+  await eventually(
+    async () => (await settings(farm)).data.colour === "red",
+    "the colour of the hub",
+  );
+});
+
+test("a site may not read what belongs to another", async () => {
+  const secret = await shop.get(
+    ...["secret", "hub-kubeconfig-secret", "-n", "open-cluster-management-agent"],
+  );
+  const as = [
+    "--as",
+    `system:open-cluster-management:shop:${Buffer.from(secret.data["agent-name"], "base64")}`,
+    ...["--as-group", "system:open-cluster-management:shop"],
+    ...["--as-group", "system:open-cluster-management:managed-clusters"],
+  ];
+  const may = async (...what: string[]) =>
+    (await hub.tryKubectl(["auth", "can-i", ...what, ...as])).stdout.trim();
+  assert.equal(await may("list", "manifestworks", "-n", "shop"), "yes");
+  assert.equal(await may("list", "manifestworks", "-n", "farm"), "no");
+  assert.equal(await may("get", "secrets", "-n", "shop"), "no");
+  assert.equal(await may("update", "managedclusters/farm"), "no");
+});
+
+test("without its hub a site goes on; with it back, nothing restarts and news arrive", async () => {
+  const before = await podOf(farm);
+  process.kill(hub.pid, "SIGKILL");
+  await farm.kubectl(["delete", "pod", "-n", "store", before.metadata.name, "--wait=true"]);
+  const alone = await eventually(async () => {
+    const pod = await podOf(farm);
+    return pod?.status.phase === "Running" && pod;
+  }, "a new pod without the hub");
+  await hub.up("--hub", "--no-node");
+  await hub.apply(work("blue"));
+  await eventually(async () => (await settings(farm)).data.colour === "blue", "the news");
+  assert.equal((await podOf(farm)).metadata.uid, alone.metadata.uid);
+});
+
+test("a hub that lost everything deletes nothing at its sites", async () => {
+  const pod = await podOf(farm);
+  await hub.down();
+  rmSync(`${hub.directory}/store`, { recursive: true });
+  await hub.up("--hub", "--no-node");
+  await attach(farm, "farm");
+  await hub.kubectl(clusterCondition("farm", available));
+  assert.equal((await podOf(farm)).metadata.uid, pod.metadata.uid);
+  await hub.apply(work("blue"));
+  await hub.kubectl([
+    ...["wait", "manifestwork/web", "-n", "farm", "--for=condition=Available"],
+    "--timeout=30s",
+  ]);
+  assert.equal((await podOf(farm)).metadata.uid, pod.metadata.uid);
+});
+
+test("a site that is removed at the hub is clean on both sides", async () => {
+  await hub.kubectl(["delete", "managedcluster", "farm", "--timeout=30s"], { timeoutMs: 60_000 });
+  await assert.rejects(settings(farm), /not found/);
+  assert.equal((await farm.get("appliedmanifestworks")).items.length, 0);
+  await eventually(async () => {
+    const { stderr } = await hub.tryKubectl(["get", "namespace", "farm"]);
+    return stderr.includes("NotFound");
+  }, "the end of its namespace");
+});
