@@ -3,21 +3,34 @@ import { ensureDefinitions } from "../client/definitions.ts";
 import { startControllers } from "../controllers/runtime.ts";
 import type { ControllersOptions } from "../controllers/runtime.ts";
 import { hubDefinitions } from "./kinds/resources.ts";
-import { ensureAcceptancePolicy } from "./registration/acceptance-policy.ts";
+import { clusterSetBinding } from "./placement/cluster-set-binding.ts";
+import type { CelMatch } from "./placement/model.ts";
+import { placement } from "./placement/placement.ts";
+import { ensurePolicies } from "./registration/policies.ts";
 import { clusterCsr } from "./registration/cluster-csr.ts";
 import type { Subject } from "./registration/cluster-csr.ts";
 import { clusterLease } from "./registration/cluster-lease.ts";
 import { clusterSet } from "./registration/cluster-set.ts";
 import { managedCluster } from "./registration/managed-cluster.ts";
+import { replicaSet } from "./rollout/replica-set.ts";
 
 export interface HubOptions extends ControllersOptions {
   /** Reads a PKCS #10 request in PEM; undefined for one that cannot be read. */
   subjectOf: (pem: string) => Subject | undefined;
+  cel: CelMatch;
 }
 
-export async function startHub({ subjectOf, ...options }: HubOptions) {
+export async function startHub({ subjectOf, cel, ...options }: HubOptions) {
   await ensureDefinitions(options.client, options.clock, hubDefinitions);
-  await ensureAcceptancePolicy(options.client);
-  const all = [managedCluster, clusterCsr(subjectOf), clusterLease(), clusterSet];
+  await ensurePolicies(options.client);
+  const all = [
+    managedCluster,
+    clusterCsr(subjectOf),
+    clusterLease(),
+    clusterSet,
+    clusterSetBinding,
+    placement(cel),
+    replicaSet,
+  ];
   await startControllers(all, options);
 }

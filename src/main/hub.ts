@@ -1,11 +1,14 @@
 // `kerb up --hub`: the centre of many sites. Loaded only when asked for.
 import type { Informers } from "../client/informers.ts";
+import { Misconfigured } from "../hub/placement/model.ts";
+import type { CelMatch } from "../hub/placement/model.ts";
 import { startHub } from "../hub/start.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import type { Scope } from "../lib/scope.ts";
 import { readCertificateRequest } from "../server/auth/certificate-request.ts";
+import { loadCel } from "../server/cel/load.ts";
 import type { ControlPlane } from "./control-plane.ts";
 
 export interface HubParts {
@@ -25,8 +28,28 @@ function subjectOf(pem: string) {
   }
 }
 
-export function controlHub({ plane, informers, clock, random, log, scope }: HubParts) {
+/** Expressions of placements over one `managedCluster`. */
+async function loadCelMatch(): Promise<CelMatch> {
+  const { CelScope } = await loadCel();
+  const noSchema = (name: string) => {
+    throw new Error(`no schema of ${name} is needed here`);
+  };
+  const scope = new CelScope(noSchema).declare("managedCluster");
+  return (expression, managedCluster) => {
+    const compiled = scope.compile(expression, ["bool"]);
+    if ("error" in compiled) throw new Misconfigured(`${expression}: ${compiled.error}`);
+    try {
+      return compiled.program.evaluate({ managedCluster }) === true;
+    } catch {
+      // A cluster that lacks what is asked for is not asked for.
+      return false;
+    }
+  };
+}
+
+export async function controlHub({ plane, informers, clock, random, log, scope }: HubParts) {
   return startHub({
+    cel: await loadCelMatch(),
     client: plane.client("system:kerb-hub"),
     discover: plane.discover,
     log: log.with({ room: "hub" }),

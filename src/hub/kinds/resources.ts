@@ -9,6 +9,14 @@ const work = "work.open-cluster-management.io";
 export const managedClusters = resource(`${cluster}/v1`, "managedclusters");
 export const managedClusterSets = resource(`${cluster}/v1beta2`, "managedclustersets");
 export const clusterClaims = resource(`${cluster}/v1alpha1`, "clusterclaims");
+export const managedClusterSetBindings = resource(
+  `${cluster}/v1beta2`,
+  "managedclustersetbindings",
+);
+export const placements = resource(`${cluster}/v1beta1`, "placements");
+export const placementDecisions = resource(`${cluster}/v1beta1`, "placementdecisions");
+export const addOnPlacementScores = resource(`${cluster}/v1alpha1`, "addonplacementscores");
+export const manifestWorkReplicaSets = resource(`${work}/v1alpha1`, "manifestworkreplicasets");
 export const manifestWorks = resource(`${work}/v1`, "manifestworks");
 export const appliedManifestWorks = resource(`${work}/v1`, "appliedmanifestworks");
 
@@ -18,7 +26,12 @@ const definitionsOf = (...plurals: string[]) =>
 export const hubDefinitions = definitionsOf(
   "managedclusters",
   "managedclustersets",
+  "managedclustersetbindings",
+  "placements",
+  "placementdecisions",
+  "addonplacementscores",
   "manifestworks",
+  "manifestworkreplicasets",
 );
 
 /** What a site serves for itself. */

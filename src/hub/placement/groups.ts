@@ -6,9 +6,9 @@ import { compileClusterSelector } from "./select.ts";
 
 export const decisionsMax = 100;
 
-const placementLabel = "cluster.open-cluster-management.io/placement";
-const groupIndexLabel = "cluster.open-cluster-management.io/decision-group-index";
-const groupNameLabel = "cluster.open-cluster-management.io/decision-group-name";
+export const placementLabel = "cluster.open-cluster-management.io/placement";
+export const groupIndexLabel = "cluster.open-cluster-management.io/decision-group-index";
+export const groupNameLabel = "cluster.open-cluster-management.io/decision-group-name";
 
 export interface Group {
   name: string;

@@ -10,9 +10,9 @@ import type { RolloutState, SiteReport } from "./model.ts";
 import { planRollout } from "./plan.ts";
 import type { RolloutPlan } from "./plan.ts";
 
-const setLabel = "work.open-cluster-management.io/manifestworkreplicaset";
-const placementLabel = "work.open-cluster-management.io/placementname";
-const contentAnnotation = "fleet.kerb.dev/content";
+export const setLabel = "work.open-cluster-management.io/manifestworkreplicaset";
+export const placementLabel = "work.open-cluster-management.io/placementname";
+export const contentAnnotation = "fleet.kerb.dev/content";
 const givenAnnotation = "fleet.kerb.dev/given-at";
 
 export interface WorkSpec {

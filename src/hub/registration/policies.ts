@@ -1,0 +1,100 @@
+// Who may do what RBAC has no verb for, as ValidatingAdmissionPolicies: accept a site
+// (`managedclusters/accept`), put it into a set (`managedclustersets/join`) and use a set in a namespace
+// (`managedclustersets/bind`). Without them a site could accept itself when it introduces itself.
+import { apply } from "../../client/apply.ts";
+import { resource } from "../../client/client.ts";
+import type { Client } from "../../client/client.ts";
+import { clusterSetLabel, hubGroup } from "../names.ts";
+
+const group = "admissionregistration.k8s.io/v1";
+const policies = resource(group, "validatingadmissionpolicies");
+const bindings = resource(group, "validatingadmissionpolicybindings");
+
+interface Validation {
+  expression: string;
+  message: string;
+  reason: "Forbidden" | "Invalid";
+}
+
+const may = (
+  verb: string,
+  subresource: string,
+  of: [group: string, plural: string, name: string],
+) =>
+  `authorizer.group("${of[0]}").resource("${of[1]}").subresource("${subresource}")` +
+  `.name(${of[2]}).check("${verb}").allowed()`;
+
+const accepted = (object: string) =>
+  `(has(${object}.spec) && has(${object}.spec.hubAcceptsClient) && ${object}.spec.hubAcceptsClient)`;
+const setOf = (object: string) =>
+  `(has(${object}.metadata.labels) && "${clusterSetLabel}" in ${object}.metadata.labels ` +
+  `? ${object}.metadata.labels["${clusterSetLabel}"] : "")`;
+const before = (read: (object: string) => string, otherwise: string) =>
+  `(oldObject == null ? ${otherwise} : ${read("oldObject")})`;
+
+const mayAccept = may("update", "accept", [
+  "register.open-cluster-management.io",
+  "managedclusters",
+  "object.metadata.name",
+]);
+const mayJoin = may("create", "join", [hubGroup, "managedclustersets", setOf("object")]);
+const mayBind = may("create", "bind", [hubGroup, "managedclustersets", "object.spec.clusterSet"]);
+
+const all: [name: string, plural: string, validations: Validation[]][] = [
+  [
+    "kerb-managed-cluster",
+    "managedclusters",
+    [
+      {
+        expression: `${before(accepted, "false")} == ${accepted("object")} || ${mayAccept}`,
+        message:
+          "spec.hubAcceptsClient may be changed by those who may update managedclusters/accept",
+        reason: "Forbidden",
+      },
+      {
+        expression: `${setOf("object")} in [${before(setOf, '""')}, "", "default"] || ${mayJoin}`,
+        message: `the label ${clusterSetLabel} may be set by those who may create managedclustersets/join`,
+        reason: "Forbidden",
+      },
+    ],
+  ],
+  [
+    "kerb-managed-cluster-set-binding",
+    "managedclustersetbindings",
+    [
+      {
+        expression: "object.metadata.name == object.spec.clusterSet",
+        message: "metadata.name must be the same as spec.clusterSet",
+        reason: "Invalid",
+      },
+      {
+        expression: mayBind,
+        message: "a set may be bound by those who may create managedclustersets/bind",
+        reason: "Forbidden",
+      },
+    ],
+  ],
+];
+
+export async function ensurePolicies(client: Client) {
+  const manager = { fieldManager: "kerb-hub" };
+  for (const [name, plural, validations] of all) {
+    const rule = {
+      apiGroups: [hubGroup],
+      apiVersions: ["*"],
+      operations: ["CREATE", "UPDATE"],
+      resources: [plural],
+    };
+    const spec = {
+      failurePolicy: "Fail",
+      matchConstraints: { resourceRules: [rule] },
+      validations,
+    };
+    const metadata = { name };
+    const policy = { apiVersion: group, kind: "ValidatingAdmissionPolicy", metadata, spec };
+    await apply(client, policies, policy, manager);
+    const kind = "ValidatingAdmissionPolicyBinding";
+    const bound = { policyName: name, validationActions: ["Deny"] };
+    await apply(client, bindings, { apiVersion: group, kind, metadata, spec: bound }, manager);
+  }
+}

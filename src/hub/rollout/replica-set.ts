@@ -1,0 +1,243 @@
+// A ManifestWorkReplicaSet gives each cluster that its placements chose a ManifestWork, as the rollout plans
+// it. Annotations say what the kind has no fields for: `fleet.kerb.dev/paused`, `/aborted` ("true") and
+// `/on-failure` (Stop, RollBack).
+import type { Client } from "../../client/client.ts";
+import { controllerRevisions } from "../../controllers/revision-history.ts";
+import type { Controller, ControllerContext } from "../../controllers/runtime.ts";
+import type { KubeObject } from "../../kinds/object.ts";
+import { differs } from "../../lib/differs.ts";
+import { isStatus } from "../../lib/status-error.ts";
+import {
+  managedClusters,
+  manifestWorkReplicaSets,
+  manifestWorks,
+  placementDecisions,
+} from "../kinds/resources.ts";
+import { groupIndexLabel, groupNameLabel, placementLabel } from "../placement/groups.ts";
+import type { RolloutGroup } from "./model.ts";
+import { replicaSetStatus } from "./replica-set-status.ts";
+import type { Part } from "./replica-set-status.ts";
+import {
+  contentOf,
+  noteOf,
+  previousOf,
+  revisionDraft,
+  revisionName,
+  surplusOf,
+  whyGivenUp,
+} from "./revisions.ts";
+import { placementLabel as workPlacementLabel, planWorks, setLabel } from "./works.ts";
+import type { WorksPlan } from "./works.ts";
+
+const finalizer = "work.open-cluster-management.io/manifest-work-cleanup";
+const wakeMsMax = 3_600_000;
+
+async function unlessGone(request: Promise<unknown>) {
+  await request.catch((error: unknown) => {
+    // The informer tells what became of it, and the next look sees that.
+    if (!isStatus(error, "NotFound", "Conflict", "AlreadyExists")) throw error;
+  });
+}
+
+/** Decision groups of a placement in their order; undefined before it decided. */
+function groupsOf(decisions: KubeObject[], placement: string): RolloutGroup[] | undefined {
+  const own = decisions.filter(({ metadata }) => metadata.labels?.[placementLabel] === placement);
+  if (own.length === 0) return undefined;
+  const groups = new Map<number, RolloutGroup>();
+  const numberOf = ({ metadata: { name } }: KubeObject) =>
+    Number(name.slice(name.lastIndexOf("-") + 1));
+  for (const decision of own.toSorted((a, b) => numberOf(a) - numberOf(b))) {
+    const { labels = {} } = decision.metadata;
+    const index = Number(labels[groupIndexLabel] ?? 0);
+    const group = groups.get(index) ?? { name: labels[groupNameLabel] ?? "", sites: [] };
+    for (const { clusterName } of decision.status?.decisions ?? []) group.sites.push(clusterName);
+    groups.set(index, group);
+  }
+  return [...groups].sort(([a], [b]) => a - b).map(([, group]) => group);
+}
+
+/** A site that two placements chose belongs to the first. */
+function partition(set: KubeObject, decisions: KubeObject[], works: KubeObject[]) {
+  const taken = new Set<string>();
+  return set.spec.placementRefs.map(({ name, rolloutStrategy }: any) => {
+    const found = groupsOf(decisions, name);
+    const groups = (found ?? []).map((group) => ({
+      ...group,
+      sites: group.sites.filter((site) => !taken.has(site)),
+    }));
+    const sites = groups.flatMap((group) => group.sites);
+    for (const site of sites) taken.add(site);
+    const isOwn = ({ metadata }: KubeObject) =>
+      sites.includes(metadata.namespace!) ||
+      (metadata.labels?.[workPlacementLabel] === name && !taken.has(metadata.namespace!));
+    const own = works.filter(isOwn);
+    return { placement: name, strategy: rolloutStrategy ?? {}, found, groups, sites, works: own };
+  });
+}
+
+async function carryOut(client: Client, { create, update, remove }: WorksPlan) {
+  for (const draft of create) {
+    const { namespace } = draft.metadata!;
+    await unlessGone(client.create({ ...manifestWorks, namespace: namespace! }, draft));
+  }
+  for (const work of update) {
+    const { namespace, name } = work.metadata;
+    await unlessGone(client.update({ ...manifestWorks, namespace: namespace!, name }, work));
+  }
+  for (const { namespace, name, uid } of remove) {
+    const target = { ...manifestWorks, namespace, name };
+    await unlessGone(client.delete(target, { preconditions: { uid } }));
+  }
+}
+
+class ReplicaSet {
+  readonly #context: ControllerContext;
+  readonly #set: KubeObject;
+  readonly #works: KubeObject[];
+  readonly #revisions: KubeObject[];
+
+  constructor(context: ControllerContext, set: KubeObject) {
+    const { namespace, name, uid } = set.metadata;
+    this.#context = context;
+    this.#set = set;
+    const { informer } = context;
+    this.#works = informer(manifestWorks)
+      .list()
+      .filter(({ metadata }) => metadata.labels?.[setLabel] === `${namespace}.${name}`);
+    this.#revisions = informer(controllerRevisions)
+      .list(namespace)
+      .filter(({ metadata }) => metadata.ownerReferences?.some((owner) => owner.uid === uid));
+  }
+
+  async #finalizers(finalizers: string[]) {
+    const { namespace, name, resourceVersion } = this.#set.metadata;
+    const target = { ...manifestWorkReplicaSets, namespace: namespace!, name };
+    const metadata = { finalizers, resourceVersion };
+    await this.#context.client.patch(target, "merge", { metadata });
+  }
+
+  async remove() {
+    const { finalizers = [] } = this.#set.metadata;
+    if (!finalizers.includes(finalizer)) return;
+    for (const { metadata } of this.#works) {
+      if (metadata.deletionTimestamp) continue;
+      const { namespace, name } = metadata;
+      const target = { ...manifestWorks, namespace: namespace!, name };
+      await unlessGone(this.#context.client.delete(target));
+    }
+    const waits = this.#set.spec.cascadeDeletionPolicy === "Foreground" && this.#works.length > 0;
+    if (!waits) await this.#finalizers(finalizers.filter((one) => one !== finalizer));
+  }
+
+  /** Resolves with the wall clock time at which to look again. */
+  async keep(): Promise<number | undefined> {
+    const { client, clock, informer } = this.#context;
+    const { metadata } = this.#set;
+    const { finalizers = [], annotations = {}, namespace } = metadata;
+    if (!finalizers.includes(finalizer)) {
+      await this.#finalizers([...finalizers, finalizer]);
+      return undefined;
+    }
+    const content = contentOf(this.#set);
+    const revisions = { ...controllerRevisions, namespace: namespace! };
+    const name = revisionName(this.#set, content);
+    const revision =
+      this.#revisions.find((one) => one.metadata.name === name) ??
+      (await client.create(revisions, revisionDraft(this.#set, content, this.#revisions)));
+    const previous = previousOf(this.#set, content, this.#revisions);
+    const givenUp = whyGivenUp(revision) !== undefined;
+    const onFailure = annotations["fleet.kerb.dev/on-failure"] === "RollBack" ? "RollBack" : "Stop";
+    const clusters = informer(managedClusters);
+    const decisions = informer(placementDecisions).list(namespace);
+    const parts: Part[] = [];
+    let wakeAt = Infinity;
+    for (const part of partition(this.#set, decisions, this.#works)) {
+      const { placement, strategy, groups, found, sites, works } = part;
+      const plan = planWorks({
+        set: { name: metadata.name, namespace: namespace!, placement },
+        ...{ content, strategy, groups, onFailure },
+        ...(previous && { previous }),
+        works: new Map(works.map((work: KubeObject) => [work.metadata.namespace!, work])),
+        labelsOf: (site) => clusters.get(site)?.metadata.labels ?? {},
+        now: clock.now(),
+        paused: annotations["fleet.kerb.dev/paused"] === "true",
+        aborted: givenUp || annotations["fleet.kerb.dev/aborted"] === "true",
+      });
+      // Before it decided nobody knows which sites are to have nothing.
+      if (found) await carryOut(client, plan);
+      wakeAt = Math.min(wakeAt, plan.rollout.wakeAt ?? Infinity);
+      const { rollout, refused } = plan;
+      const decided = found !== undefined;
+      parts.push({ placement, groups: groups.length, sites, works, rollout, refused, decided });
+    }
+    await this.#note(revision, parts);
+    await this.#putStatus(parts, content.name);
+    for (const one of surplusOf(this.#set, content, this.#revisions)) {
+      await unlessGone(client.delete({ ...revisions, name: one.metadata.name }));
+    }
+    return wakeAt === Infinity ? undefined : wakeAt;
+  }
+
+  async #note(revision: KubeObject, parts: Part[]) {
+    const { namespace, name } = revision.metadata;
+    const rollouts = parts.map(({ rollout }) => rollout);
+    const open =
+      rollouts.find(({ phase }) => phase === "RollingBack") ??
+      rollouts.find(({ phase }) => phase !== "Complete") ??
+      rollouts[0];
+    const isSomewhere = parts.some(({ sites }) => sites.length > 0);
+    const annotations = open && isSomewhere ? noteOf(revision, open) : undefined;
+    if (!annotations) return;
+    const target = { ...controllerRevisions, namespace: namespace!, name };
+    await this.#context.client.patch(target, "merge", { metadata: { annotations } });
+  }
+
+  async #putStatus(parts: Part[], content: string) {
+    const { client, clock } = this.#context;
+    const status = replicaSetStatus(this.#set, parts, content, clock.now());
+    if (!differs(status, this.#set.status)) return;
+    const { namespace, name } = this.#set.metadata;
+    const target = { ...manifestWorkReplicaSets, namespace: namespace!, name };
+    await client.patch({ ...target, subresource: "status" }, "merge", { status });
+  }
+}
+
+const keysOfWork = ({ metadata }: KubeObject) => {
+  const [, namespace, name] = /^([^.]+)\.(.+)$/.exec(metadata.labels?.[setLabel] ?? "") ?? [];
+  return namespace ? [`${namespace}/${name}`] : [];
+};
+const keysOfDecision = ({ metadata }: KubeObject, { informer }: ControllerContext) =>
+  informer(manifestWorkReplicaSets)
+    .list(metadata.namespace)
+    .map((one) => `${metadata.namespace}/${one.metadata.name}`);
+
+export const replicaSet: Controller = {
+  name: "manifest-work-replica-set",
+  inputs: [
+    { resource: manifestWorkReplicaSets },
+    { resource: placementDecisions, keys: keysOfDecision },
+    { resource: manifestWorks, keys: keysOfWork },
+    {
+      resource: controllerRevisions,
+      keys: ({ metadata }) => {
+        const owner = metadata.ownerReferences?.find((one) => one.controller);
+        return owner?.kind === "ManifestWorkReplicaSet"
+          ? [`${metadata.namespace}/${owner.name}`]
+          : [];
+      },
+    },
+    { resource: managedClusters, keys: () => [] },
+  ],
+  outputs: [manifestWorkReplicaSets, manifestWorks, controllerRevisions],
+  async reconcile(key, context) {
+    const [namespace, name] = key.split("/") as [string, string];
+    const set = context.informer(manifestWorkReplicaSets).get(name, namespace);
+    if (!set) return;
+    const one = new ReplicaSet(context, set);
+    if (set.metadata.deletionTimestamp) return one.remove();
+    const wakeAt = await one.keep();
+    if (wakeAt === undefined) return;
+    const ms = Math.min(Math.max(wakeAt - context.clock.now(), 0) + 1, wakeMsMax);
+    context.wakeAfter(key, ms);
+  },
+};

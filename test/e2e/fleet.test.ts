@@ -1,0 +1,170 @@
+// Many sites at once: placements choose them, and a rollout gives them their works one after the other.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { run } from "../support/command.ts";
+import { eventually } from "../support/eventually.ts";
+import { kerb, startSite } from "../support/site.ts";
+import type { Site } from "../support/site.ts";
+
+const names = ["alpha", "beta", "gamma"];
+let hub: Site;
+let sites: Site[];
+
+before(async () => {
+  hub = await startSite("--name", "centre", "--hub", "--no-node");
+  sites = await Promise.all(names.map((name) => startSite("--name", name, "--no-node")));
+  for (const [i, site] of sites.entries()) {
+    const said = await hub.kerb("token", "create", "--site", names[i]!);
+    const [, args] = /kerb (attach .*)/.exec(said.replace("ADDRESS", "127.0.0.1"))!;
+    await run(kerb, [...args!.split(" "), "--data-dir", site.directory], { timeoutMs: 60_000 });
+  }
+  const size = ["alpha", "beta"].map((name) => `managedcluster/${name}`);
+  await hub.kubectl(["label", ...size, "size=small"]);
+});
+after(() => Promise.all([hub, ...sites].map((site) => site?.remove())));
+
+const placement = `
+apiVersion: v1
+kind: Namespace
+metadata: {name: team}
+---
+apiVersion: cluster.open-cluster-management.io/v1beta2
+kind: ManagedClusterSetBinding
+metadata: {name: global, namespace: team}
+spec: {clusterSet: global}
+---
+apiVersion: cluster.open-cluster-management.io/v1beta1
+kind: Placement
+metadata: {name: small, namespace: team}
+spec:
+  predicates:
+  - requiredClusterSelector:
+      labelSelector: {matchLabels: {size: small}}
+      celSelector: {celExpressions: ['managedCluster.metadata.name != "centre"']}
+`;
+
+const kindOf = { good: "ConfigMap", bad: "Misconfigured" } as const;
+const replicaSet = (colour: string, kind: string = kindOf.good) => `
+apiVersion: work.open-cluster-management.io/v1alpha1
+kind: ManifestWorkReplicaSet
+metadata:
+  name: paint
+  namespace: team
+  annotations: {fleet.kerb.dev/on-failure: RollBack}
+spec:
+  placementRefs:
+  - name: small
+    rolloutStrategy: {type: Progressive, progressive: {maxConcurrency: 1}}
+  manifestWorkTemplate:
+    workload:
+      manifests:
+      - {apiVersion: v1, kind: ConfigMap, metadata: {name: paint, namespace: default}, data: {colour: ${colour}}}
+      - {apiVersion: v1, kind: ${kind}, metadata: {name: more, namespace: default}}
+`;
+
+const chosen = async (name: string) =>
+  (await hub.get("placementdecisions", "-n", "team")).items
+    .filter(({ metadata }: any) => metadata.name.startsWith(name))
+    .flatMap(({ status }: any) => status.decisions.map((one: any) => one.clusterName));
+const colourAt = async (site: Site) => {
+  const { stdout } = await site.tryKubectl([
+    ...["get", "configmap", "paint", "-o", "jsonpath={.data.colour}"],
+  ]);
+  return stdout;
+};
+const colours = () => Promise.all(sites.map(colourAt));
+const conditionOf = async (type: string) =>
+  (await hub.get("manifestworkreplicaset", "paint", "-n", "team")).status?.conditions?.find(
+    (one: any) => one.type === type,
+  );
+const rolledOut = (reason: string, message = /./) =>
+  eventually(async () => {
+    const condition = await conditionOf("PlacementRolledOut");
+    return condition?.reason === reason && message.test(condition.message) && condition;
+  }, `a rollout that is ${reason}`);
+
+test("a placement chooses the sites of its namespace's sets that it asks for", async () => {
+  await hub.apply(placement);
+  await hub.kubectl([
+    ...["wait", "placement/small", "-n", "team", "--for=condition=PlacementSatisfied"],
+    "--timeout=30s",
+  ]);
+  assert.deepEqual(await chosen("small"), ["alpha", "beta"]);
+});
+
+test("an expression that is none is said, and what was decided stays", async () => {
+  const wrong = ["--type", "json", "-p"];
+  const at = "/spec/predicates/0/requiredClusterSelector/celSelector/celExpressions/0";
+  const put = (value: string) =>
+    hub.kubectl([
+      ...["patch", "placement", "small", "-n", "team", ...wrong],
+      JSON.stringify([{ op: "replace", path: at, value }]),
+    ]);
+  await put("managedCluster.(");
+  await hub.kubectl([
+    ...["wait", "placement/small", "-n", "team", "--for=condition=PlacementMisconfigured"],
+    "--timeout=30s",
+  ]);
+  assert.deepEqual(await chosen("small"), ["alpha", "beta"]);
+  await put("managedCluster.status.clusterClaims.exists(c, c.value == 'Kerb')");
+  await hub.kubectl([
+    ...["wait", "placement/small", "-n", "team", "--for=condition=PlacementSatisfied"],
+    "--timeout=30s",
+  ]);
+  assert.deepEqual(await chosen("small"), ["alpha", "beta"]);
+});
+
+test("a replica set gives the chosen sites their works, and says how many are done", async () => {
+  await hub.apply(replicaSet("red"));
+  await rolledOut("Complete");
+  assert.deepEqual(await colours(), ["red", "red", ""]);
+  const { status } = await hub.get("manifestworkreplicaset", "paint", "-n", "team");
+  const { total, available, updated } = status.summary;
+  assert.deepEqual([total, available, updated], [2, 2, 2]);
+});
+
+test("a site that comes to match gets its work, one that no longer does loses it", async () => {
+  await hub.kubectl(["label", "managedcluster/gamma", "size=small"]);
+  await eventually(async () => (await colours()).join() === "red,red,red", "the third site");
+  await hub.kubectl(["label", "managedcluster/gamma", "size-"]);
+  await eventually(async () => (await colours()).join() === "red,red,", "its end there");
+});
+
+test("content that fails at the first site goes back there, and reaches no other", async () => {
+  await rolledOut("Complete");
+  await hub.apply(replicaSet("black", kindOf.bad));
+  const { message } = await rolledOut("Stopped", /no site has this content/);
+  assert.match(message, /until it is changed/);
+  assert.deepEqual(await colours(), ["red", "red", ""]);
+  await hub.apply(replicaSet("blue"));
+  await rolledOut("Complete");
+  assert.deepEqual(await colours(), ["blue", "blue", ""]);
+});
+
+test("a paused rollout begins nothing, and goes on when it is told to", async () => {
+  const paused = (value: string) =>
+    hub.kubectl(["annotate", "manifestworkreplicaset/paint", "-n", "team", value, "--overwrite"]);
+  await paused("fleet.kerb.dev/paused=true");
+  await hub.kubectl(
+    ["patch", "manifestworkreplicaset", "paint", "-n", "team", "--type=json", "-p"].concat(
+      JSON.stringify([
+        {
+          op: "replace",
+          path: "/spec/manifestWorkTemplate/workload/manifests/0/data/colour",
+          value: "green",
+        },
+      ]),
+    ),
+  );
+  const { message } = await rolledOut("Paused");
+  assert.match(message, /2 sites get the content once it is no longer paused/);
+  assert.deepEqual(await colours(), ["blue", "blue", ""]);
+  await paused("fleet.kerb.dev/paused-");
+  await rolledOut("Complete");
+  assert.deepEqual(await colours(), ["green", "green", ""]);
+});
+
+test("a replica set that is deleted takes its works along", async () => {
+  await hub.kubectl(["delete", "manifestworkreplicaset", "paint", "-n", "team"]);
+  await eventually(async () => (await colours()).join("") === "", "the end of all");
+});
