@@ -19,3 +19,6 @@ export const agentUser = (cluster: string, agent: string) => `${clusterGroup(clu
 export const anySiteGroup = "system:bootstrappers:kerb:sites";
 /** Of bootstrap tokens that were made for one site, and are its acceptance. */
 export const siteGroup = (cluster: string) => `${anySiteGroup}:${cluster}`;
+
+/** ClusterClaim: the IANA name of the site's time zone. */
+export const timeZoneClaim = "timezone.kerb.dev";

@@ -1,7 +1,9 @@
-// The hub wing: its kinds, who may accept sites, and the controllers of registration.
+// The hub wing: its kinds, who may accept sites, and its controllers.
 import { ensureDefinitions } from "../client/definitions.ts";
 import { startControllers } from "../controllers/runtime.ts";
 import type { ControllersOptions } from "../controllers/runtime.ts";
+import { alarmController } from "./alarms/alarm-controller.ts";
+import { ensureRules } from "./alarms/built-in-rules.ts";
 import { hubDefinitions } from "./kinds/resources.ts";
 import { clusterSetBinding } from "./placement/cluster-set-binding.ts";
 import type { CelMatch } from "./placement/model.ts";
@@ -12,6 +14,7 @@ import type { Subject } from "./registration/cluster-csr.ts";
 import { clusterLease } from "./registration/cluster-lease.ts";
 import { clusterSet } from "./registration/cluster-set.ts";
 import { managedCluster } from "./registration/managed-cluster.ts";
+import { maintenanceWindow } from "./rollout/maintenance-window.ts";
 import { replicaSet } from "./rollout/replica-set.ts";
 
 export interface HubOptions extends ControllersOptions {
@@ -23,6 +26,7 @@ export interface HubOptions extends ControllersOptions {
 export async function startHub({ subjectOf, cel, ...options }: HubOptions) {
   await ensureDefinitions(options.client, options.clock, hubDefinitions);
   await ensurePolicies(options.client);
+  await ensureRules(options.client, "hub");
   const all = [
     managedCluster,
     clusterCsr(subjectOf),
@@ -31,6 +35,8 @@ export async function startHub({ subjectOf, cel, ...options }: HubOptions) {
     clusterSetBinding,
     placement(cel),
     replicaSet,
+    maintenanceWindow,
+    alarmController(options.informers, options.scope),
   ];
   await startControllers(all, options);
 }

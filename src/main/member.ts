@@ -15,16 +15,21 @@ function makeRequest(subject: Subject) {
 }
 
 /** Comes to a hub as soon as `kerb attach`, or somebody with kubectl, says to which. */
-export function followHub({ plane, informers, clock, random, log, scope }: HubParts) {
+export function followHub(
+  { plane, informers, clock, random, log, scope }: HubParts,
+  isHub = false,
+) {
   const client = plane.client("system:kerb-agent");
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
   const room = log.with({ room: "member" });
   let started = false;
   const start = async () => {
     const { startMember } = await import("../hub/member/member.ts");
     await startMember({
-      site: { client, informers, discover: plane.discover, version: kubernetesVersion },
+      site: { client, informers, discover: plane.discover, version: kubernetesVersion, timeZone },
       connect: (connection) => httpsClient(connection, { agent: "kerb-agent" }),
       makeRequest,
+      alarms: !isHub,
       log: room,
       ...{ clock, random, scope },
     });

@@ -171,7 +171,7 @@ async function startControlOf(parts: Parts) {
     await startControl(acting);
     if (parts.options.devices) await (await import("./devices.ts")).controlDevices(acting);
     if (parts.options.hub) await (await import("./hub.ts")).controlHub(acting);
-    followHub(acting);
+    followHub(acting, parts.options.hub);
   };
   if (!settings.store) return lead(scope);
   startElection({

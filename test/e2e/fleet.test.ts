@@ -164,6 +164,93 @@ test("a paused rollout begins nothing, and goes on when it is told to", async ()
   assert.deepEqual(await colours(), ["green", "green", ""]);
 });
 
+test("an override changes what the sites that it selects get, and is rolled out as content is", async () => {
+  await hub.apply(`
+apiVersion: fleet.kerb.dev/v1alpha1
+kind: Override
+metadata: {name: alpha-is-white, namespace: team}
+spec:
+  siteSelector: {matchLabels: {corner: north}}
+  rules:
+  - target: {kind: ConfigMap, name: paint}
+    patches: [{patch: {data: {colour: white}}}]
+`);
+  await rolledOut("Complete");
+  assert.deepEqual(await colours(), ["green", "green", ""]);
+  await hub.kubectl(["label", "managedcluster/alpha", "corner=north"]);
+  await eventually(async () => (await colours()).join() === "white,green,", "the override");
+  await hub.kubectl(["delete", "override", "alpha-is-white", "-n", "team"]);
+  await eventually(async () => (await colours()).join() === "green,green,", "its end");
+});
+
+const paint = (colour: string) => hub.apply(replicaSet(colour));
+
+test("outside its maintenance window a site gets nothing", async () => {
+  // The hour after next, so that no minute of this test lies in it.
+  const hour = (new Date().getUTCHours() + 2) % 24;
+  await hub.apply(`
+apiVersion: fleet.kerb.dev/v1alpha1
+kind: MaintenanceWindow
+metadata: {name: nights}
+spec: {schedule: "0 ${hour} * * *", duration: 30m, timeZone: UTC}
+`);
+  await hub.kubectl(["wait", "mw/nights", "--for=condition=Valid", "--timeout=10s"]);
+  await paint("pink");
+  const { message } = await rolledOut("Waiting");
+  assert.match(message, /alpha: outside its maintenance window/);
+  assert.deepEqual(await colours(), ["green", "green", ""]);
+  await hub.kubectl(["delete", "mw", "nights"]);
+  await rolledOut("Complete");
+  assert.deepEqual(await colours(), ["pink", "pink", ""]);
+});
+
+test("a window that cannot be understood says so", async () => {
+  await hub.apply(`
+apiVersion: fleet.kerb.dev/v1alpha1
+kind: MaintenanceWindow
+metadata: {name: never}
+spec: {schedule: "at night", duration: 30m, siteSelector: {matchLabels: {no: one}}}
+`);
+  await hub.kubectl(["wait", "mw/never", "--for=condition=Valid=False", "--timeout=10s"]);
+  await hub.kubectl(["delete", "mw", "never"]);
+});
+
+test("a condition at a site becomes an alarm at the hub, which blocks that site until it is over", async () => {
+  const setReady = (status: string) =>
+    sites[0]!.kubectl([
+      ...["patch", "node", "box", "--subresource=status", "--type=merge", "-p"],
+      JSON.stringify({
+        status: {
+          conditions: [
+            {
+              type: "MemoryPressure",
+              status,
+              reason: "Test",
+              message: "the box is full",
+              lastTransitionTime: new Date().toISOString(),
+            },
+          ],
+        },
+      }),
+    ]);
+  await sites[0]!.apply("apiVersion: v1\nkind: Node\nmetadata: {name: box}");
+  await setReady("True");
+  const alarm = async () =>
+    (await hub.get("alarms", "-n", "alpha")).items.find(
+      ({ spec }: any) => spec.id === "NodeMemoryPressure",
+    );
+  await eventually(alarm, "the alarm at the hub");
+  await paint("gold");
+  await rolledOut("Waiting", /alarm NodeMemoryPressure of Node\/box: the box is full/);
+  await eventually(async () => (await colours()).join() === "pink,gold,", "the other site");
+  await setReady("False");
+  await rolledOut("Complete");
+  assert.deepEqual(await colours(), ["gold", "gold", ""]);
+  assert.ok((await alarm()).status.clearedAt);
+  const listed = await hub.kubectl(["get", "alarms", "-n", "alpha"]);
+  assert.match(listed, /SEVERITY +ID +ENTITY +REASON +RAISED +CLEARED/);
+});
+
 test("a replica set that is deleted takes its works along", async () => {
   await hub.kubectl(["delete", "manifestworkreplicaset", "paint", "-n", "team"]);
   await eventually(async () => (await colours()).join("") === "", "the end of all");

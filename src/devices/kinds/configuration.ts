@@ -3,7 +3,7 @@
 import { resource } from "../../client/client.ts";
 import type { Draft, KubeObject } from "../../kinds/object.ts";
 import type { Schema } from "../../kinds/schema.ts";
-import { conditions } from "./conditions.ts";
+import { conditions } from "../../kinds/condition-schema.ts";
 
 export const configurations = resource("akri.sh/v0", "configurations");
 

@@ -1,6 +1,10 @@
 // Kinds of Open Cluster Management as resources.
 import { resource } from "../../client/client.ts";
 import type { Definition } from "../../client/definitions.ts";
+import { alarmRuleDefinition } from "./alarm-rule.ts";
+import { alarmDefinition } from "./alarm.ts";
+import { maintenanceWindowDefinition } from "./maintenance-window.ts";
+import { overrideDefinition } from "./override.ts";
 import all from "./data/definitions.json" with { type: "json" };
 
 const cluster = "cluster.open-cluster-management.io";
@@ -23,16 +27,26 @@ export const appliedManifestWorks = resource(`${work}/v1`, "appliedmanifestworks
 const definitionsOf = (...plurals: string[]) =>
   (all as Definition[]).filter(({ spec }) => plurals.includes(spec.names.plural));
 
-export const hubDefinitions = definitionsOf(
-  "managedclusters",
-  "managedclustersets",
-  "managedclustersetbindings",
-  "placements",
-  "placementdecisions",
-  "addonplacementscores",
-  "manifestworks",
-  "manifestworkreplicasets",
-);
+export const hubDefinitions = [
+  ...definitionsOf(
+    "managedclusters",
+    "managedclustersets",
+    "managedclustersetbindings",
+    "placements",
+    "placementdecisions",
+    "addonplacementscores",
+    "manifestworks",
+    "manifestworkreplicasets",
+  ),
+  overrideDefinition,
+  maintenanceWindowDefinition,
+  alarmDefinition,
+  alarmRuleDefinition,
+];
 
 /** What a site serves for itself. */
-export const memberDefinitions = definitionsOf("appliedmanifestworks", "clusterclaims");
+export const memberDefinitions = [
+  ...definitionsOf("appliedmanifestworks", "clusterclaims"),
+  alarmDefinition,
+  alarmRuleDefinition,
+];

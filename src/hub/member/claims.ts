@@ -2,16 +2,18 @@
 import { apply } from "../../client/apply.ts";
 import { resource } from "../../client/client.ts";
 import { clusterClaims } from "../kinds/resources.ts";
+import { timeZoneClaim } from "../names.ts";
 import type { MemberSite } from "./session.ts";
 
 const namespaces = resource("v1", "namespaces");
 
-export async function ensureClaims({ client, version }: MemberSite) {
+export async function ensureClaims({ client, version, timeZone }: MemberSite) {
   // The namespace's uid is the same for as long as the site is.
   const { metadata } = await client.get({ ...namespaces, name: "kube-system" });
   const claims = {
     "id.k8s.io": metadata.uid,
     "kubeversion.open-cluster-management.io": version,
+    [timeZoneClaim]: timeZone,
     "product.open-cluster-management.io": "Kerb",
   };
   for (const [name, value] of Object.entries(claims)) {

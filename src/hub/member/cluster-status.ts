@@ -1,6 +1,7 @@
 // What a site tells its hub about itself. Pure.
 import type { KubeObject } from "../../kinds/object.ts";
 import { parseQuantity } from "../../lib/quantity.ts";
+import { timeZoneClaim } from "../names.ts";
 import type { Condition } from "../conditions.ts";
 
 /** Claims that others make about a site; more are not told. */
@@ -9,6 +10,7 @@ const ownClaims = [
   "id.k8s.io",
   "kubeversion.open-cluster-management.io",
   "product.open-cluster-management.io",
+  timeZoneClaim,
 ];
 
 function added(lists: Record<string, string>[]): Record<string, string> {

@@ -3,6 +3,7 @@
 import type { Client } from "../../client/client.ts";
 import { ensureDefinitions } from "../../client/definitions.ts";
 import type { Connection } from "../../client/kubeconfig.ts";
+import { startControllers } from "../../controllers/runtime.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { sleep } from "../../lib/clock.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -10,6 +11,8 @@ import type { Log } from "../../lib/log.ts";
 import type { Random } from "../../lib/random.ts";
 import type { Scope } from "../../lib/scope.ts";
 import { isStatus } from "../../lib/status-error.ts";
+import { alarmController } from "../alarms/alarm-controller.ts";
+import { ensureRules } from "../alarms/built-in-rules.ts";
 import { managedClusters, memberDefinitions } from "../kinds/resources.ts";
 import { agentNamespace, bootstrapSecret, hubSecret } from "../names.ts";
 import { askCertificate } from "./certificate.ts";
@@ -35,6 +38,8 @@ export interface MemberOptions {
   site: MemberSite;
   connect: (connection: Connection) => Client & { close(): void };
   makeRequest: MakeRequest;
+  /** Whether alarms are to be kept; a hub keeps its own. */
+  alarms: boolean;
   clock: Clock;
   random: Random;
   log: Log;
@@ -158,16 +163,25 @@ class Member {
   }
 }
 
+/** What a site has for itself once it may be somebody's member. */
+async function prepare({ site, alarms, clock, random, log, scope }: MemberOptions) {
+  await ensureDefinitions(site.client, clock, memberDefinitions);
+  if (!alarms) return;
+  await ensureRules(site.client, "site");
+  const controller = alarmController(site.informers, scope);
+  await startControllers([controller], { ...site, clock, random, log, scope });
+}
+
 /** Follows the Secrets; resolves at once, since a hub may be far away. */
 export async function startMember(options: MemberOptions): Promise<void> {
-  const { site, scope, clock } = options;
+  const { site, scope } = options;
   const informer = site.informers.get({ resource: secrets, namespace: agentNamespace });
   await informer.synced();
   let ready: Promise<void> | undefined;
   const member = new Member(options);
   const look = () => {
     // Sites without a hub serve none of its kinds.
-    ready ??= ensureDefinitions(site.client, clock, memberDefinitions);
+    ready ??= prepare(options);
     ready.then(
       () => member.look(),
       () => (ready = undefined),

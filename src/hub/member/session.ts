@@ -12,6 +12,7 @@ import type { Log } from "../../lib/log.ts";
 import type { Random } from "../../lib/random.ts";
 import type { Scope } from "../../lib/scope.ts";
 import { isStatus } from "../../lib/status-error.ts";
+import { alarmReport, takesAlarms } from "../alarms/report.ts";
 import { withConditions } from "../conditions.ts";
 import { clusterClaims, managedClusters } from "../kinds/resources.ts";
 import { leaseName } from "../names.ts";
@@ -23,6 +24,8 @@ const nodes = resource("v1", "nodes");
 const leases = resource("coordination.k8s.io/v1", "leases");
 const statusEveryMs = 60_000;
 const retryMs = 2000;
+/** A hub may come to have alarms. */
+const takesAlarmsEveryMs = 3_600_000;
 const defaultLeaseSeconds = 60;
 
 export interface MemberSite {
@@ -31,6 +34,8 @@ export interface MemberSite {
   discover: () => Promise<DiscoveredResource[]>;
   /** Of Kubernetes. */
   version: string;
+  /** Of the IANA. */
+  timeZone: string;
 }
 
 export interface SessionOptions {
@@ -122,5 +127,30 @@ export async function startSession(options: SessionOptions): Promise<void> {
     agentId: credentials.agent,
   });
   const discover = async () => [];
-  await startControllers([works], { client: hub, informers, discover, clock, random, log, scope });
+  const { cluster } = credentials;
+  let tells = false;
+  void session.repeat("the alarms", async () => {
+    if (tells || !(await takesAlarms(hub, cluster))) return takesAlarmsEveryMs;
+    tells = true;
+    const report = alarmReport(site.informers, cluster);
+    await startControllers([report], {
+      client: hub,
+      informers,
+      discover,
+      clock,
+      random,
+      log,
+      scope,
+    });
+    return takesAlarmsEveryMs;
+  });
+  await startControllers([works], {
+    client: hub,
+    informers,
+    discover,
+    clock,
+    random,
+    log,
+    scope,
+  });
 }

@@ -86,12 +86,15 @@ function applyRule(rule: OverrideRule, manifest: Manifest): Manifest {
   return result;
 }
 
+export const rulesFor = (rules: OverrideRule[], labels: Record<string, string>) =>
+  rules.filter(({ siteSelector }) => compileSelector(siteSelector ?? {})(labels));
+
 /** The manifests as the site with `labels` gets them. Throws StatusErrors for a patch that does not apply. */
 export function applyOverrides(
   manifests: Manifest[],
   rules: OverrideRule[],
   labels: Record<string, string>,
 ): Manifest[] {
-  const own = rules.filter(({ siteSelector }) => compileSelector(siteSelector ?? {})(labels));
+  const own = rulesFor(rules, labels);
   return manifests.map((manifest) => own.reduce((of, rule) => applyRule(rule, of), manifest));
 }

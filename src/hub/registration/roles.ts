@@ -1,5 +1,6 @@
 // What the hub lets an accepted site do: speak of itself, and in its own namespace. Pure.
 import type { Draft } from "../../kinds/object.ts";
+import { fleetGroup } from "../kinds/fleet.ts";
 import { clusterGroup } from "../names.ts";
 
 const rbac = "rbac.authorization.k8s.io";
@@ -47,6 +48,11 @@ export const sharedRoles: Named[] = [
       apiGroups: [`work.${ocm}`],
       resources: ["manifestworks/status"],
       verbs: ["patch", "update"],
+    },
+    {
+      apiGroups: [fleetGroup],
+      resources: ["alarms", "alarms/status"],
+      verbs: [...readAndWatch, "create", "patch", "update", "delete"],
     },
     {
       apiGroups: ["", "events.k8s.io"],

@@ -44,7 +44,8 @@ export interface RolloutState {
   /** What must be over before anything new begins, such as an alarm, by site; "" for all sites. */
   blocked?: ReadonlyMap<string, string>;
   paused?: boolean;
-  aborted?: boolean;
+  /** Why it was given up. */
+  aborted?: string;
   onFailure?: "Stop" | "RollBack";
   /** Whether there is content that was rolled out whole before. */
   hasPrevious?: boolean;

@@ -122,7 +122,7 @@ const rows: Row[] = [
     { groups },
   ],
   ["nothing while it is paused", two, { a: "Succeeded" }, "Paused", [], { paused: true }],
-  ["nothing once it is aborted", two, { a: "Succeeded" }, "Stopped", [], { aborted: true }],
+  ["nothing once it is aborted", two, { a: "Succeeded" }, "Stopped", [], { aborted: "aborted" }],
   [
     "nothing while an alarm blocks it",
     two,

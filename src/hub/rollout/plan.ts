@@ -23,6 +23,8 @@ export interface RolloutPlan {
   counts: { total: number; done: number; running: number; failed: number; waiting: number };
   /** Why, and what happens next. */
   message: string;
+  /** Why the content was given up. */
+  givenUp?: string;
   /** Wall clock ms at which time alone changes the plan. */
   wakeAt?: number;
 }
@@ -124,18 +126,18 @@ export function planRollout(state: RolloutState): RolloutPlan {
   const takeBack = (why: string): RolloutPlan => {
     if (onFailure === "RollBack" && touched.length === 0) {
       const what = "no site has this content, and none gets it until it is changed";
-      return plan("Stopped", why + next(what));
+      return plan("Stopped", why + next(what), { givenUp: why });
     }
     if (onFailure === "RollBack" && hasPrevious) {
       const what = `the previous content goes back to ${touched.length} sites`;
-      return plan("RollingBack", why + next(what), { rollBack: touched });
+      return plan("RollingBack", why + next(what), { rollBack: touched, givenUp: why });
     }
     const none = onFailure === "RollBack" ? "there is no previous content; " : "";
     const what = `${none}${touched.length} sites keep what they have, ${waiting.length} get nothing`;
     return plan("Stopped", why + next(`${what}, until the content or the rollout is changed`));
   };
   // Said by a person, or remembered of this content: a site that went back looks as if it never had it.
-  if (aborted) return takeBack("aborted");
+  if (aborted !== undefined) return takeBack(aborted);
   const stages = stagesOf(strategy, groups);
   const { stage, broken } = stepOf(stages, ({ sites }, outcome) => with_(outcome, sites));
   if (broken) {

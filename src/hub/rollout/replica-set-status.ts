@@ -2,7 +2,7 @@
 import type { KubeObject } from "../../kinds/object.ts";
 import { isTrue, withConditions } from "../conditions.ts";
 import type { Condition } from "../conditions.ts";
-import { contentAnnotation } from "./works.ts";
+import { contentAnnotation, isVariant } from "./works.ts";
 import type { RolloutPlan } from "./plan.ts";
 
 /** One placement of the set. */
@@ -24,7 +24,7 @@ function summaryOf(works: KubeObject[], content: string, desiredTotal: number) {
   return {
     desiredTotal,
     total: works.length,
-    updated: count(({ metadata }) => metadata.annotations?.[contentAnnotation] === content),
+    updated: count(({ metadata }) => isVariant(metadata.annotations?.[contentAnnotation], content)),
     applied: withTrue("Applied"),
     available: withTrue("Available"),
     degraded: withTrue("Degraded"),

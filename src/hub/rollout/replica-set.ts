@@ -7,6 +7,9 @@ import type { Controller, ControllerContext } from "../../controllers/runtime.ts
 import type { KubeObject } from "../../kinds/object.ts";
 import { differs } from "../../lib/differs.ts";
 import { isStatus } from "../../lib/status-error.ts";
+import { blockedSites } from "../alarms/blocks.ts";
+import type { Alarm } from "../kinds/alarm.ts";
+import { alarms, maintenanceWindows, overrides } from "../kinds/fleet.ts";
 import {
   managedClusters,
   manifestWorkReplicaSets,
@@ -14,6 +17,7 @@ import {
   placementDecisions,
 } from "../kinds/resources.ts";
 import { groupIndexLabel, groupNameLabel, placementLabel } from "../placement/groups.ts";
+import { overridesOf } from "../overrides/select.ts";
 import type { RolloutGroup } from "./model.ts";
 import { replicaSetStatus } from "./replica-set-status.ts";
 import type { Part } from "./replica-set-status.ts";
@@ -28,6 +32,8 @@ import {
 } from "./revisions.ts";
 import { placementLabel as workPlacementLabel, planWorks, setLabel } from "./works.ts";
 import type { WorksPlan } from "./works.ts";
+import { windowOf, windowSite } from "./window.ts";
+import type { MaintenanceWindow } from "./window.ts";
 
 const finalizer = "work.open-cluster-management.io/manifest-work-cleanup";
 const wakeMsMax = 3_600_000;
@@ -138,16 +144,23 @@ class ReplicaSet {
       await this.#finalizers([...finalizers, finalizer]);
       return undefined;
     }
-    const content = contentOf(this.#set);
+    const own = informer(overrides).list(namespace);
+    const content = contentOf(this.#set, overridesOf(this.#set, own));
     const revisions = { ...controllerRevisions, namespace: namespace! };
     const name = revisionName(this.#set, content);
     const revision =
       this.#revisions.find((one) => one.metadata.name === name) ??
       (await client.create(revisions, revisionDraft(this.#set, content, this.#revisions)));
     const previous = previousOf(this.#set, content, this.#revisions);
-    const givenUp = whyGivenUp(revision) !== undefined;
+    const told = annotations["fleet.kerb.dev/aborted"] === "true" ? "aborted" : undefined;
+    const aborted = whyGivenUp(revision) ?? told;
     const onFailure = annotations["fleet.kerb.dev/on-failure"] === "RollBack" ? "RollBack" : "Stop";
     const clusters = informer(managedClusters);
+    const windows = informer(maintenanceWindows)
+      .list()
+      .map(({ spec }) => spec as MaintenanceWindow);
+    const blocked = blockedSites(informer(alarms).list() as Alarm[]);
+    const now = clock.now();
     const decisions = informer(placementDecisions).list(namespace);
     const parts: Part[] = [];
     let wakeAt = Infinity;
@@ -159,9 +172,10 @@ class ReplicaSet {
         ...(previous && { previous }),
         works: new Map(works.map((work: KubeObject) => [work.metadata.namespace!, work])),
         labelsOf: (site) => clusters.get(site)?.metadata.labels ?? {},
-        now: clock.now(),
+        windowOf: (site) => windowOf(windows, windowSite(clusters.get(site)), now),
+        ...{ blocked, now },
         paused: annotations["fleet.kerb.dev/paused"] === "true",
-        aborted: givenUp || annotations["fleet.kerb.dev/aborted"] === "true",
+        ...(aborted !== undefined && { aborted }),
       });
       // Before it decided nobody knows which sites are to have nothing.
       if (found) await carryOut(client, plan);
@@ -206,16 +220,33 @@ const keysOfWork = ({ metadata }: KubeObject) => {
   const [, namespace, name] = /^([^.]+)\.(.+)$/.exec(metadata.labels?.[setLabel] ?? "") ?? [];
   return namespace ? [`${namespace}/${name}`] : [];
 };
-const keysOfDecision = ({ metadata }: KubeObject, { informer }: ControllerContext) =>
-  informer(manifestWorkReplicaSets)
-    .list(metadata.namespace)
-    .map((one) => `${metadata.namespace}/${one.metadata.name}`);
+const keysOfSets = (sets: KubeObject[]) =>
+  sets.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+const sameNamespace = ({ metadata }: KubeObject, { informer }: ControllerContext) =>
+  keysOfSets(informer(manifestWorkReplicaSets).list(metadata.namespace));
+const everySet = (_: KubeObject, { informer }: ControllerContext) =>
+  keysOfSets(informer(manifestWorkReplicaSets).list());
+
+/** Sets that chose the site which an object is about. Its status beats like a heart, which wakes nobody. */
+function setsOfSite(siteOf: (metadata: KubeObject["metadata"]) => string | undefined) {
+  return (object: KubeObject, context: ControllerContext, previous?: KubeObject) => {
+    const facts = ({ metadata: { labels, annotations }, spec, status }: KubeObject) =>
+      JSON.stringify([labels, annotations, spec, status?.clusterClaims, status?.clearedAt]);
+    if (previous && facts(previous) === facts(object)) return [];
+    const site = siteOf(object.metadata);
+    const decided = context
+      .informer(placementDecisions)
+      .list()
+      .filter(({ status }) => status?.decisions?.some((one: any) => one.clusterName === site));
+    return decided.flatMap((decision) => sameNamespace(decision, context));
+  };
+}
 
 export const replicaSet: Controller = {
   name: "manifest-work-replica-set",
   inputs: [
     { resource: manifestWorkReplicaSets },
-    { resource: placementDecisions, keys: keysOfDecision },
+    { resource: placementDecisions, keys: sameNamespace },
     { resource: manifestWorks, keys: keysOfWork },
     {
       resource: controllerRevisions,
@@ -226,7 +257,10 @@ export const replicaSet: Controller = {
           : [];
       },
     },
-    { resource: managedClusters, keys: () => [] },
+    { resource: overrides, keys: sameNamespace },
+    { resource: maintenanceWindows, keys: everySet },
+    { resource: alarms, keys: setsOfSite(({ namespace }) => namespace) },
+    { resource: managedClusters, keys: setsOfSite(({ name }) => name) },
   ],
   outputs: [manifestWorkReplicaSets, manifestWorks, controllerRevisions],
   async reconcile(key, context) {

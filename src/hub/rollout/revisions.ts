@@ -3,6 +3,7 @@
 import { controllerReference } from "../../controllers/pod-template.ts";
 import { shortHash } from "../../controllers/revision-history.ts";
 import type { Draft, KubeObject } from "../../kinds/object.ts";
+import type { OverrideRule } from "../overrides/apply.ts";
 import { setLabel } from "./works.ts";
 import type { Content } from "./works.ts";
 
@@ -10,10 +11,12 @@ const wholeAnnotation = "fleet.kerb.dev/rolled-out";
 const givenUpAnnotation = "fleet.kerb.dev/given-up";
 const revisionsMax = 5;
 
-export const contentOf = (set: KubeObject): Content => {
+export function contentOf(set: KubeObject, overrides: OverrideRule[] = []): Content {
   const spec = set.spec.manifestWorkTemplate;
-  return { name: shortHash(spec), spec };
-};
+  return overrides.length === 0
+    ? { name: shortHash(spec), spec }
+    : { name: shortHash({ spec, overrides }), spec, overrides };
+}
 
 export const revisionName = (set: KubeObject, content: Content) =>
   `${set.metadata.name}-${content.name}`;
@@ -33,7 +36,7 @@ export function revisionDraft(set: KubeObject, content: Content, known: KubeObje
       labels: { [setLabel]: name },
       ownerReferences: [controllerReference(set)],
     },
-    data: { spec: content.spec },
+    data: { spec: content.spec, ...(content.overrides && { overrides: content.overrides }) },
     revision: (ordered(known).at(-1)?.["revision"] ?? 0) + 1,
   };
 }
@@ -46,7 +49,7 @@ export function previousOf(set: KubeObject, present: Content, known: KubeObject[
   );
   if (!revision) return undefined;
   const name = revision.metadata.name.slice(set.metadata.name.length + 1);
-  return { name, spec: revision["data"].spec } satisfies Content;
+  return { name, ...revision["data"] } as Content;
 }
 
 export const whyGivenUp = (revision: KubeObject | undefined) =>
@@ -55,11 +58,11 @@ export const whyGivenUp = (revision: KubeObject | undefined) =>
 /** What to note at the present revision after `phase`; undefined for nothing new. */
 export function noteOf(
   revision: KubeObject,
-  { phase, message }: { phase: string; message: string },
+  { phase, message, givenUp = message }: { phase: string; message: string; givenUp?: string },
 ): Record<string, string> | undefined {
   const have = revision.metadata.annotations ?? {};
   if (phase === "Complete" && !have[wholeAnnotation]) return { [wholeAnnotation]: "true" };
-  if (phase === "RollingBack" && !have[givenUpAnnotation]) return { [givenUpAnnotation]: message };
+  if (phase === "RollingBack" && !have[givenUpAnnotation]) return { [givenUpAnnotation]: givenUp };
   return undefined;
 }
 

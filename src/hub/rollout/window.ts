@@ -1,9 +1,11 @@
 // Maintenance windows: when a site may be changed. A site that no window names may be changed at any time; one
 // that several name, in each of them. The site's own zone counts, as its label or claim says it.
 import { isTimeZone, parseSchedule } from "../../controllers/cron-job/schedule.ts";
+import type { KubeObject } from "../../kinds/object.ts";
 import { compileSelector } from "../../lib/label-selector.ts";
 import type { LabelSelector } from "../../lib/label-selector.ts";
 import { durationMs } from "./limits.ts";
+import { timeZoneClaim } from "../names.ts";
 import type { Window } from "./model.ts";
 
 export interface MaintenanceWindow {
@@ -20,6 +22,14 @@ export interface WindowSite {
   labels: Record<string, string>;
   /** Of the IANA; anything else counts as UTC. */
   timeZone?: string;
+}
+
+/** A person's word, by annotation, counts for more than what the site claims of itself. */
+export function windowSite(cluster: KubeObject | undefined): WindowSite {
+  const { labels = {}, annotations } = cluster?.metadata ?? {};
+  const claim = cluster?.status?.clusterClaims?.find((one: any) => one.name === timeZoneClaim);
+  const timeZone = annotations?.["fleet.kerb.dev/time-zone"] ?? claim?.value;
+  return { labels, ...(timeZone !== undefined && { timeZone }) };
 }
 
 /** What is wrong with a window; undefined when nothing is. */

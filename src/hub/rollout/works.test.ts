@@ -147,7 +147,7 @@ test("content that fails goes back to what was there, and does not come again", 
     [{ version: "v1" }],
   );
   works.set("a", stored(given("v1"), done));
-  const second = planWorks(state({ ...next, works, aborted: true }));
+  const second = planWorks(state({ ...next, works, aborted: "aborted" }));
   assert.equal(second.rollout.phase, "Stopped");
   assert.deepEqual([second.create, second.update, second.remove], [[], [], []]);
 });

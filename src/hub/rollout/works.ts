@@ -4,7 +4,8 @@
 import type { Draft, KubeObject } from "../../kinds/object.ts";
 import { timestamp } from "../../lib/clock.ts";
 import { StatusError } from "../../lib/status-error.ts";
-import { applyOverrides } from "../overrides/apply.ts";
+import { shortHash } from "../../controllers/revision-history.ts";
+import { applyOverrides, rulesFor } from "../overrides/apply.ts";
 import type { Manifest, OverrideRule } from "../overrides/apply.ts";
 import type { RolloutState, SiteReport } from "./model.ts";
 import { planRollout } from "./plan.ts";
@@ -27,6 +28,16 @@ export interface Content {
   spec: WorkSpec;
   overrides?: OverrideRule[];
 }
+
+/** The name of `content` with the overrides of a site with `labels`: a site whose labels change gets it anew. */
+export function variantOf({ name, overrides = [] }: Content, labels: Record<string, string>) {
+  const own = rulesFor(overrides, labels);
+  return own.length === 0 ? name : `${name}-${shortHash(own)}`;
+}
+
+/** Whether a work with the annotation `variant` holds the content `name`, for its site or as it was for it. */
+export const isVariant = (variant: string | undefined, name: string) =>
+  variant?.split("-")[0] === name;
 
 export interface WorksState extends Omit<RolloutState, "reports" | "hasPrevious"> {
   set: { name: string; namespace: string; placement: string };
@@ -66,7 +77,7 @@ function lacksReplicas(work: KubeObject): boolean {
   });
 }
 
-/** What a site's work says of `content`. */
+/** What a site's work says of the variant `content`. */
 export function reportOf(work: KubeObject | undefined, content: string, now: number): SiteReport {
   const { annotations } = work?.metadata ?? {};
   if (!work || annotations?.[contentAnnotation] !== content)
@@ -100,7 +111,10 @@ function draftOf(site: string, content: Content, state: WorksState): Draft {
       name: set.name,
       namespace: site,
       labels: { [setLabel]: `${set.namespace}.${set.name}`, [placementLabel]: set.placement },
-      annotations: { [contentAnnotation]: content.name, [givenAnnotation]: timestamp(now) },
+      annotations: {
+        [contentAnnotation]: variantOf(content, labelsOf(site)),
+        [givenAnnotation]: timestamp(now),
+      },
     },
     spec: { ...content.spec, workload: { ...content.spec.workload, manifests: own } },
   };
@@ -120,10 +134,13 @@ function merged(work: KubeObject, draft: Draft): KubeObject {
 }
 
 export function planWorks(state: WorksState): WorksPlan {
-  const { groups, content, previous, works, now } = state;
+  const { groups, content, previous, works, labelsOf, now } = state;
   const sites = groups.flatMap((group) => group.sites);
   const reports = new Map(
-    sites.map((site) => [site, reportOf(works.get(site), content.name, now)] as const),
+    sites.map((site) => {
+      const variant = variantOf(content, labelsOf(site));
+      return [site, reportOf(works.get(site), variant, now)] as const;
+    }),
   );
   const other = previous && previous.name !== content.name ? previous : undefined;
   const rollout = planRollout({ ...state, reports, hasPrevious: other !== undefined });

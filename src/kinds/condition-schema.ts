@@ -1,4 +1,4 @@
-import type { Schema } from "../../kinds/schema.ts";
+import type { Schema } from "./schema.ts";
 
 /** `meta/v1 Condition`s, one of each type. */
 export const conditions: Schema = {
