@@ -56,6 +56,7 @@ export interface ControlPlane {
   kinds: Kinds;
   pki: Pki;
   kubeconfig: string;
+  port: number;
   /** A client inside this process that acts as a part of the control plane. */
   client(name: string): Client;
   discover(): Promise<DiscoveredResource[]>;
@@ -153,6 +154,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
     kinds,
     pki,
     kubeconfig,
+    port,
     client,
     discover,
     listen: async (hosts) => {

@@ -1,4 +1,5 @@
 // `kerb up --hub`: the centre of many sites. Loaded only when asked for.
+import { generateKeyPairSync } from "node:crypto";
 import type { Informers } from "../client/informers.ts";
 import { Misconfigured } from "../hub/placement/model.ts";
 import type { CelMatch } from "../hub/placement/model.ts";
@@ -9,7 +10,10 @@ import type { Random } from "../lib/random.ts";
 import type { Scope } from "../lib/scope.ts";
 import { readCertificateRequest } from "../server/auth/certificate-request.ts";
 import { loadCel } from "../server/cel/load.ts";
+import { issueCertificate } from "../server/auth/x509.ts";
 import type { ControlPlane } from "./control-plane.ts";
+
+const dayMs = 86_400_000;
 
 export interface HubParts {
   plane: ControlPlane;
@@ -47,6 +51,25 @@ async function loadCelMatch(): Promise<CelMatch> {
   };
 }
 
+/** Made at each start, with an authority that signs nothing else. */
+function makeServing(clock: Clock, random: Random) {
+  return (name: string) => {
+    const make = () => generateKeyPairSync("ec", { namedCurve: "P-256" });
+    const authority = make();
+    const own = make();
+    const subject = { commonName: `${name}-${random.suffix(5)}` };
+    const issuer = { subject, privateKey: authority.privateKey };
+    const life = { notBeforeMs: clock.now() - dayMs, notAfterMs: clock.now() + 3650 * dayMs };
+    const ca = issueCertificate(
+      { subject, publicKey: authority.publicKey, usage: "ca", ...life },
+      issuer,
+    );
+    const asked = { subject: { commonName: name }, publicKey: own.publicKey, names: [name] };
+    const cert = issueCertificate({ ...asked, usage: "server", ...life }, issuer);
+    return { ca, cert, key: own.privateKey.export({ type: "pkcs8", format: "pem" }).toString() };
+  };
+}
+
 export async function controlHub({ plane, informers, clock, random, log, scope }: HubParts) {
   return startHub({
     cel: await loadCelMatch(),
@@ -54,6 +77,7 @@ export async function controlHub({ plane, informers, clock, random, log, scope }
     discover: plane.discover,
     log: log.with({ room: "hub" }),
     subjectOf,
+    makeServing: makeServing(clock, random),
     ...{ informers, clock, random, scope },
   });
 }

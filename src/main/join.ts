@@ -3,6 +3,7 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { join as joinPath, resolve } from "node:path";
+import type { Duplex } from "node:stream";
 import type { JoinOptions } from "../cli/join.ts";
 import { resource } from "../client/client.ts";
 import type { Client } from "../client/client.ts";
@@ -17,10 +18,12 @@ import type { Log } from "../lib/log.ts";
 import { systemRandom } from "../lib/random.ts";
 import { Scope } from "../lib/scope.ts";
 import { isStatus } from "../lib/status-error.ts";
+import { keepTunnel } from "../lib/tunnel/keep.ts";
 import { startAgent } from "../node/agent.ts";
 import { startDnsServer } from "../node/network/dns-server.ts";
 import { endpointSlicesResource, servicesResource } from "../node/network/service-proxy.ts";
 import { referencedObjects } from "../node/referenced-objects.ts";
+import { serveTunnel } from "../node/tunnel.ts";
 import { clusterRangesName } from "./cluster-objects.ts";
 import {
   clusterDomain,
@@ -37,7 +40,6 @@ import { openMachine } from "./machine.ts";
 import { nodeSettingsOf } from "./node-settings.ts";
 import { keepIdentity, openIdentity } from "./node-identity.ts";
 import type { NodeIdentity } from "./node-identity.ts";
-import { keepTunnel } from "./node-tunnel.ts";
 import { pinoLog } from "./pino-log.ts";
 import { startPodNetwork } from "./pod-network.ts";
 import type { PodNetworkOptions } from "./pod-network.ts";
@@ -203,7 +205,9 @@ async function startNode(parts: Parts) {
   await net;
   if (net) tell("network", addresses.podCidr);
   const room = log.with({ room: "tunnel" });
-  keepTunnel({ server, name, identity: () => identity, node: agent, clock, log: room, scope });
+  const url = new URL(`/api/v1/nodes/${name}/tunnel`, server);
+  const serve = (socket: Duplex) => serveTunnel(socket, agent);
+  keepTunnel({ url, identity: () => identity, serve, clock, log: room, scope });
   if (machine.shortcoming) tell("!", machine.shortcoming);
 }
 

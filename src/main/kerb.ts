@@ -6,6 +6,7 @@ import { doctorCommand } from "../cli/doctor.ts";
 import { downCommand } from "../cli/down.ts";
 import { imageCommand } from "../cli/image.ts";
 import { joinCommand } from "../cli/join.ts";
+import { kubeconfigCommand } from "../cli/kubeconfig.ts";
 import { secretsCommand } from "../cli/secrets.ts";
 import { statusCommand } from "../cli/status.ts";
 import { tokenCommand } from "../cli/token.ts";
@@ -33,6 +34,9 @@ function program(): Command {
     }),
     joinCommand(directory, async (...args) => (await import("./join.ts")).joinSite(...args)),
     attachCommand(directory, async (...args) => (await import("./attach.ts")).attachSite(...args)),
+    kubeconfigCommand(directory, async (options) =>
+      (await import("./kubeconfig.ts")).kubeconfigText(options),
+    ),
     statusCommand(directory, async (dir) => (await import("./site-state.ts")).siteState(dir)),
     doctorCommand(directory, async (dir) => (await import("./doctor.ts")).examine(dir)),
     imageCommand(directory, {

@@ -3,6 +3,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { resource } from "../client/client.ts";
 import { httpsClient } from "../client/https.ts";
 import { agentNamespace } from "../hub/names.ts";
+import { dialTcp } from "../lib/dial-tcp.ts";
 import { requestCertificate } from "../server/auth/x509.ts";
 import type { Subject } from "../server/auth/x509.ts";
 import { kubernetesVersion } from "./config.ts";
@@ -22,11 +23,24 @@ export function followHub(
   const client = plane.client("system:kerb-agent");
   const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
   const room = log.with({ room: "member" });
+  const { port } = plane;
+  const api = () => {
+    const { cert, key } = plane.pki.admin();
+    const tls = { cert, key, ca: plane.pki.ca(), servername: "localhost" };
+    return { host: `127.0.0.1:${port}`, dial: () => dialTcp("127.0.0.1", port), tls };
+  };
   let started = false;
   const start = async () => {
     const { startMember } = await import("../hub/member/member.ts");
     await startMember({
-      site: { client, informers, discover: plane.discover, version: kubernetesVersion, timeZone },
+      site: {
+        client,
+        informers,
+        discover: plane.discover,
+        version: kubernetesVersion,
+        timeZone,
+        api,
+      },
       connect: (connection) => httpsClient(connection, { agent: "kerb-agent" }),
       makeRequest,
       alarms: !isHub,

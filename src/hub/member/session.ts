@@ -19,6 +19,8 @@ import { leaseName } from "../names.ts";
 import { workController } from "../work/work-controller.ts";
 import { clusterStatus, memberConditions } from "./cluster-status.ts";
 import type { Credentials } from "./credentials.ts";
+import { startMemberReach } from "./reach.ts";
+import type { SiteApi } from "./reach.ts";
 
 const nodes = resource("v1", "nodes");
 const leases = resource("coordination.k8s.io/v1", "leases");
@@ -36,6 +38,7 @@ export interface MemberSite {
   version: string;
   /** Of the IANA. */
   timeZone: string;
+  api: SiteApi;
 }
 
 export interface SessionOptions {
@@ -150,6 +153,16 @@ export async function startSession(options: SessionOptions): Promise<void> {
     discover,
     clock,
     random,
+    log,
+    scope,
+  });
+  const { connection } = credentials;
+  await startMemberReach({
+    site: site.client,
+    api: site.api,
+    connection,
+    cluster,
+    clock,
     log,
     scope,
   });

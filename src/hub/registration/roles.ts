@@ -2,6 +2,7 @@
 import type { Draft } from "../../kinds/object.ts";
 import { fleetGroup } from "../kinds/fleet.ts";
 import { clusterGroup } from "../names.ts";
+import { reachGroup } from "../reach/protocol.ts";
 
 const rbac = "rbac.authorization.k8s.io";
 const ocm = "open-cluster-management.io";
@@ -87,6 +88,12 @@ export const clusterRole = (cluster: string): Named =>
       resources: ["managedclusters/status"],
       resourceNames: [cluster],
       verbs: ["patch", "update"],
+    },
+    {
+      apiGroups: [reachGroup],
+      resources: ["managedclusters/tunnel"],
+      resourceNames: [cluster],
+      verbs: ["get"],
     },
   ]);
 

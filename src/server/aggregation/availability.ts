@@ -5,7 +5,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { localVerdict } from "../../kinds/apiregistration/api-service.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import type { ServerHandle } from "../policy.ts";
-import { forward, type ForwardTarget } from "../proxy/forward.ts";
+import { forward, type ForwardTarget } from "../../lib/proxy/forward.ts";
 import { type EndpointSubset, readEndpoints } from "../proxy/read-endpoints.ts";
 import { StatusError } from "../../lib/status-error.ts";
 import type { ApiService, ApiServiceSpec } from "./api-service.ts";

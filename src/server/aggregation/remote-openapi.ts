@@ -1,6 +1,6 @@
 // What other servers publish of themselves under /openapi, fetched when somebody asks and kept for a while.
 import type { ServerHandle } from "../policy.ts";
-import type { ForwardTarget } from "../proxy/forward.ts";
+import type { ForwardTarget } from "../../lib/proxy/forward.ts";
 import { fetchJson } from "./availability.ts";
 
 /** Age at which a document is fetched again. */

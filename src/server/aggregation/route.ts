@@ -8,7 +8,7 @@ import { parseShared } from "../../lib/parse-shared.ts";
 import type { KeyPair } from "../auth/pki.ts";
 import type { ServerHandle } from "../policy.ts";
 import { chooseEndpoint } from "../proxy/choose-endpoint.ts";
-import type { ForwardTarget } from "../proxy/forward.ts";
+import type { ForwardTarget } from "../../lib/proxy/forward.ts";
 import { readEndpoints } from "../proxy/read-endpoints.ts";
 import { dialThrough } from "../proxy/target.ts";
 import type { User } from "../request.ts";

@@ -6,8 +6,14 @@ import { createGunzip, createInflate } from "node:zlib";
 import { StatusError } from "../../lib/status-error.ts";
 import type { UpgradeSocket } from "../policy.ts";
 import type { ApiRequest, ApiResponse } from "../request.ts";
-import { forward, type Forwarded, type ForwardTarget, forwardUpgrade } from "./forward.ts";
-import { endToEnd, requestHeaders } from "./headers.ts";
+import {
+  forward,
+  type Forwarded,
+  type ForwardTarget,
+  forwardUpgrade,
+} from "../../lib/proxy/forward.ts";
+import { endToEnd, requestHeaders } from "../../lib/proxy/headers.ts";
+import { headOf, passUpgrade } from "../../lib/proxy/upgrade.ts";
 import { rewriteHtml } from "./rewrite-html.ts";
 import { type ProxiedPlace, rewriteUrl } from "./rewrite-url.ts";
 
@@ -95,26 +101,6 @@ export async function passOn(request: ApiRequest, passage: Passage): Promise<Api
   return { code: answer.statusCode!, headers, passedOn: true, stream };
 }
 
-/** The head of an answer in the form it has on an HTTP/1.1 connection. */
-function headOf(answer: IncomingMessage, headers: Headers): string {
-  const lines = Object.entries(headers).flatMap(([name, value]) =>
-    [value].flat().map((one) => `${name}: ${one}\r\n`),
-  );
-  return `HTTP/1.1 ${answer.statusCode} ${answer.statusMessage}\r\n${lines.join("")}\r\n`;
-}
-
-/** Two connections as one: what ends or breaks on one side does on the other. */
-function join(one: Duplex, other: Duplex) {
-  for (const [from, to] of [
-    [one, other],
-    [other, one],
-  ] as const) {
-    from.on("error", () => {});
-    from.on("close", () => to.destroy());
-    from.pipe(to);
-  }
-}
-
 /**
  * Passes an upgrade on. A refusal is told with its body and ends the connection: what follows on it would
  * reach the other server unjudged.
@@ -133,10 +119,5 @@ export async function passOnUpgrade(
     pipeline(answered, socket, () => {});
     return;
   }
-  const { answer } = answered;
-  const upgraded = { connection: "Upgrade", upgrade: answer.headers.upgrade ?? "" };
-  socket.write(headOf(answer, { ...endToEnd(answer.headers), ...upgraded }));
-  if (answered.head.length > 0) socket.write(answered.head);
-  if (head.length > 0) answered.socket.write(head);
-  join(socket, answered.socket);
+  passUpgrade(answered, socket, head);
 }

@@ -6,7 +6,7 @@ import { rootCertificates } from "node:tls";
 import type { Clock } from "../../../lib/clock.ts";
 import { dialTcp } from "../../../lib/dial-tcp.ts";
 import { isStatus } from "../../../lib/status-error.ts";
-import { forward, type ForwardTarget } from "../../proxy/forward.ts";
+import { forward, type ForwardTarget } from "../../../lib/proxy/forward.ts";
 import type { ClientConfig, ServiceReference } from "./configuration.ts";
 
 /** Longest answer that is read. */

@@ -8,7 +8,7 @@ import {
 } from "node:http";
 import type { Duplex, Readable } from "node:stream";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
-import { StatusError } from "../../lib/status-error.ts";
+import { StatusError } from "../status-error.ts";
 
 export interface Forwarded {
   method: string;

@@ -1,15 +1,14 @@
-// Keeps a joined node's tunnel to its server: one connection outwards, made again whenever it breaks.
+// Keeps a tunnel to a server: one connection outwards, made again whenever it breaks, on which this side then
+// answers.
 import { request } from "node:https";
+import type { ServerHttp2Session } from "node:http2";
 import type { Duplex } from "node:stream";
-import { backoffMs } from "../lib/backoff.ts";
-import { sleep } from "../lib/clock.ts";
-import type { Clock } from "../lib/clock.ts";
-import type { Log } from "../lib/log.ts";
-import type { NodeConnection } from "../lib/node-connection.ts";
-import type { Scope } from "../lib/scope.ts";
-import { tunnelProtocol } from "../lib/tunnel/protocol.ts";
-import { serveTunnel } from "../node/tunnel.ts";
-import type { NodeIdentity } from "./node-identity.ts";
+import { backoffMs } from "../backoff.ts";
+import { sleep } from "../clock.ts";
+import type { Clock } from "../clock.ts";
+import type { Log } from "../log.ts";
+import type { Scope } from "../scope.ts";
+import { tunnelProtocol } from "./protocol.ts";
 
 const delays = { firstMs: 500, maxMs: 30_000 };
 const handshakeMsMax = 15_000;
@@ -18,24 +17,29 @@ const goodMs = 10_000;
 /** The server pings more often than this; a silent one is gone. */
 const silenceMsMax = 40_000;
 
-interface TunnelOptions {
-  server: string;
-  name: string;
-  identity: () => NodeIdentity;
-  node: NodeConnection;
+export interface TunnelOptions {
+  url: URL;
+  /** As it is now: PEM texts, which are renewed. */
+  identity: () => {
+    ca?: string;
+    cert?: string;
+    key?: string;
+    servername?: string;
+    headers?: Record<string, string>;
+  };
+  /** Answers on the connection until it ends. */
+  serve: (socket: Duplex) => ServerHttp2Session;
   clock: Clock;
   log: Log;
   scope: Scope;
 }
 
-function open({ server, name, identity }: TunnelOptions, signal: AbortSignal): Promise<Duplex> {
-  const { ca, cert, key } = identity();
+function open({ url, identity }: TunnelOptions, signal: AbortSignal): Promise<Duplex> {
+  const { headers, ...tls } = identity();
   return new Promise((resolve, reject) => {
-    const asked = request(new URL(`/api/v1/nodes/${name}/tunnel`, server), {
-      headers: { connection: "Upgrade", upgrade: tunnelProtocol },
-      ca,
-      cert,
-      key,
+    const asked = request(url, {
+      ...tls,
+      headers: { ...headers, connection: "Upgrade", upgrade: tunnelProtocol },
       agent: false,
       timeout: handshakeMsMax,
       signal,
@@ -57,14 +61,14 @@ function open({ server, name, identity }: TunnelOptions, signal: AbortSignal): P
 }
 
 export function keepTunnel(options: TunnelOptions) {
-  const { clock, log, node, scope } = options;
+  const { serve, clock, log, scope } = options;
   const { signal } = scope;
   const run = async () => {
     for (let failures = 0; !signal.aborted;) {
       const began = clock.monotonic();
       try {
         const socket = await open(options, signal);
-        const session = serveTunnel(socket, node);
+        const session = serve(socket);
         const end = () => session.destroy();
         signal.addEventListener("abort", end, { once: true });
         await new Promise<void>((resolve) => session.once("close", () => resolve()));

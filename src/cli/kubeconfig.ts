@@ -1,0 +1,32 @@
+import { Command } from "commander";
+import { dataDirOption } from "./up.ts";
+
+export interface KubeconfigOptions {
+  dataDir: string;
+  sites?: boolean;
+  server?: string;
+}
+
+/** `kerb kubeconfig`. */
+export function kubeconfigCommand(
+  directory: string,
+  kubeconfig: (options: KubeconfigOptions) => Promise<string>,
+) {
+  return new Command("kubeconfig")
+    .summary("print what lets kubectl in")
+    .description(
+      "Prints the administrator's kubeconfig of the running site. At a hub, --sites adds a cluster and a\n" +
+        "context for each attached site, which kubectl then reaches through the hub.",
+    )
+    .addOption(dataDirOption(directory))
+    .option("--sites", "with the sites of this hub, by their names")
+    .option("--server <url>", "where kubectl reaches this site (default: on this machine)")
+    .addHelpText(
+      "after",
+      "\nExample:\n  kerb kubeconfig --sites > fleet\n" +
+        "  kubectl --kubeconfig fleet --cluster farm logs -n store deploy/web",
+    )
+    .action(async (options: KubeconfigOptions) => {
+      process.stdout.write(await kubeconfig(options));
+    });
+}
