@@ -8,8 +8,6 @@ import { hubDefinitions } from "./kinds/resources.ts";
 import { clusterSetBinding } from "./placement/cluster-set-binding.ts";
 import type { CelMatch } from "./placement/model.ts";
 import { placement } from "./placement/placement.ts";
-import { startReach } from "./reach/publish.ts";
-import type { ReachOptions } from "./reach/publish.ts";
 import { ensurePolicies } from "./registration/policies.ts";
 import { clusterCsr } from "./registration/cluster-csr.ts";
 import type { Subject } from "./registration/cluster-csr.ts";
@@ -23,10 +21,9 @@ export interface HubOptions extends ControllersOptions {
   /** Reads a PKCS #10 request in PEM; undefined for one that cannot be read. */
   subjectOf: (pem: string) => Subject | undefined;
   cel: CelMatch;
-  makeServing: ReachOptions["makeServing"];
 }
 
-export async function startHub({ subjectOf, cel, makeServing, ...options }: HubOptions) {
+export async function startHub({ subjectOf, cel, ...options }: HubOptions) {
   await ensureDefinitions(options.client, options.clock, hubDefinitions);
   await ensurePolicies(options.client);
   await ensureRules(options.client, "hub");
@@ -42,5 +39,4 @@ export async function startHub({ subjectOf, cel, makeServing, ...options }: HubO
     alarmController(options.informers, options.scope),
   ];
   await startControllers(all, options);
-  await startReach({ ...options, makeServing });
 }

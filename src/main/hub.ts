@@ -3,6 +3,7 @@ import { generateKeyPairSync } from "node:crypto";
 import type { Informers } from "../client/informers.ts";
 import { Misconfigured } from "../hub/placement/model.ts";
 import type { CelMatch } from "../hub/placement/model.ts";
+import { startReach } from "../hub/reach/publish.ts";
 import { startHub } from "../hub/start.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
@@ -16,7 +17,7 @@ import type { ControlPlane } from "./control-plane.ts";
 const dayMs = 86_400_000;
 
 export interface HubParts {
-  plane: ControlPlane;
+  plane: Pick<ControlPlane, "client" | "discover">;
   informers: Informers;
   clock: Clock;
   random: Random;
@@ -77,7 +78,16 @@ export async function controlHub({ plane, informers, clock, random, log, scope }
     discover: plane.discover,
     log: log.with({ room: "hub" }),
     subjectOf,
-    makeServing: makeServing(clock, random),
     ...{ informers, clock, random, scope },
+  });
+}
+
+/** Lets people reach the hub's sites by its API. */
+export async function openReach({ plane, clock, random, log, scope }: HubParts) {
+  await startReach({
+    client: plane.client("system:kerb-hub"),
+    makeServing: makeServing(clock, random),
+    log: log.with({ room: "reach" }),
+    ...{ clock, scope },
   });
 }

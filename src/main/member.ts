@@ -7,9 +7,10 @@ import { dialTcp } from "../lib/dial-tcp.ts";
 import { requestCertificate } from "../server/auth/x509.ts";
 import type { Subject } from "../server/auth/x509.ts";
 import { kubernetesVersion } from "./config.ts";
+import type { ControlPlane } from "./control-plane.ts";
 import type { HubParts } from "./hub.ts";
 
-function makeRequest(subject: Subject) {
+export function makeRequest(subject: Subject) {
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const key = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
   return { request: requestCertificate(subject, privateKey), key };
@@ -17,7 +18,7 @@ function makeRequest(subject: Subject) {
 
 /** Comes to a hub as soon as `kerb attach`, or somebody with kubectl, says to which. */
 export function followHub(
-  { plane, informers, clock, random, log, scope }: HubParts,
+  { plane, informers, clock, random, log, scope }: HubParts & { plane: ControlPlane },
   isHub = false,
 ) {
   const client = plane.client("system:kerb-agent");

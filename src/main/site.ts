@@ -170,7 +170,11 @@ async function startControlOf(parts: Parts) {
     const acting = { ...parts, clock, random, scope: term };
     await startControl(acting);
     if (parts.options.devices) await (await import("./devices.ts")).controlDevices(acting);
-    if (parts.options.hub) await (await import("./hub.ts")).controlHub(acting);
+    if (parts.options.hub) {
+      const { controlHub, openReach } = await import("./hub.ts");
+      await controlHub(acting);
+      await openReach(acting);
+    }
     followHub(acting, parts.options.hub);
   };
   if (!settings.store) return lead(scope);

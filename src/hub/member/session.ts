@@ -38,7 +38,8 @@ export interface MemberSite {
   version: string;
   /** Of the IANA. */
   timeZone: string;
-  api: SiteApi;
+  /** Absent: nobody reaches it through its hub. */
+  api?: SiteApi;
 }
 
 export interface SessionOptions {
@@ -156,14 +157,8 @@ export async function startSession(options: SessionOptions): Promise<void> {
     log,
     scope,
   });
+  if (!site.api) return;
   const { connection } = credentials;
-  await startMemberReach({
-    site: site.client,
-    api: site.api,
-    connection,
-    cluster,
-    clock,
-    log,
-    scope,
-  });
+  const where = { site: site.client, api: site.api, connection, cluster };
+  await startMemberReach({ ...where, clock, log, scope });
 }

@@ -5,24 +5,22 @@ import type { KubeObject } from "../../kinds/object.ts";
 import { jsonEqual } from "../../lib/json.ts";
 import type { Condition } from "../conditions.ts";
 import { managedClusters } from "../kinds/resources.ts";
-import { hubGroup, leaseName } from "../names.ts";
+import { leaseName } from "../names.ts";
+import { availableType, silenceTaintOf, silenceTaints } from "./availability.ts";
 import { leases, writeConditions } from "./managed-cluster.ts";
 
 const durationsMax = 5;
 const defaultLeaseSeconds = 60;
 const skewMsMax = 5 * defaultLeaseSeconds * 1000;
 
-export const availableType = "ManagedClusterConditionAvailable";
-
 /** Taints that follow from the availability, by Open Cluster Management's names. Pure. */
 export function taintsOf(cluster: KubeObject, now: string): any[] {
-  const own = [`${hubGroup}/unreachable`, `${hubGroup}/unavailable`];
   const have: any[] = cluster.spec?.taints ?? [];
   const available = cluster.status?.conditions?.find(
     (one: Condition) => one.type === availableType,
   );
-  const key = { Unknown: own[0], False: own[1] }[available?.status as string];
-  const others = have.filter((one) => !own.includes(one.key));
+  const key = silenceTaintOf[available?.status as string];
+  const others = have.filter((one) => !silenceTaints.includes(one.key));
   if (!key) return others;
   return [
     ...others,

@@ -30,6 +30,7 @@ import {
   surplusOf,
   whyGivenUp,
 } from "./revisions.ts";
+import { removableFrom } from "./silence.ts";
 import { placementLabel as workPlacementLabel, planWorks, setLabel } from "./works.ts";
 import type { WorksPlan } from "./works.ts";
 import { windowOf, windowSite } from "./window.ts";
@@ -178,7 +179,13 @@ class ReplicaSet {
         ...(aborted !== undefined && { aborted }),
       });
       // Before it decided nobody knows which sites are to have nothing.
-      if (found) await carryOut(client, plan);
+      if (found) {
+        const later = plan.remove.map((one) => removableFrom(clusters.get(one.namespace)));
+        const remove = plan.remove.filter((_, i) => later[i]! <= now);
+        await carryOut(client, { ...plan, remove });
+        // What waits for a silent site is seen again when the site is heard.
+        wakeAt = Math.min(wakeAt, ...later.filter((at) => at > now));
+      }
       wakeAt = Math.min(wakeAt, plan.rollout.wakeAt ?? Infinity);
       const { rollout, refused } = plan;
       const decided = found !== undefined;
@@ -238,7 +245,11 @@ function setsOfSite(siteOf: (metadata: KubeObject["metadata"]) => string | undef
       .informer(placementDecisions)
       .list()
       .filter(({ status }) => status?.decisions?.some((one: any) => one.clusterName === site));
-    return decided.flatMap((decision) => sameNamespace(decision, context));
+    const works = context.informer(manifestWorks).list(site);
+    return [
+      ...decided.flatMap((decision) => sameNamespace(decision, context)),
+      ...works.flatMap(keysOfWork),
+    ];
   };
 }
 

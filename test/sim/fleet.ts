@@ -1,0 +1,254 @@
+// A fleet that lives through everything at once, from one seed: links cut, machines without power, clocks that
+// jump, while somebody repaints what runs at half of the sites and moves sites in and out of that half. What
+// must never happen is looked for at every change; what must come about, at the end.
+import { resource } from "../../src/client/client.ts";
+import {
+  managedClusters,
+  manifestWorkReplicaSets,
+  manifestWorks,
+} from "../../src/hub/kinds/resources.ts";
+import { FakeClock } from "../../src/lib/fake-clock.ts";
+import { seededRandom } from "../../src/lib/random.ts";
+import type { Random } from "../../src/lib/random.ts";
+import { isStatus } from "../../src/lib/status-error.ts";
+import { openPki } from "../../src/server/auth/pki.ts";
+import type { StoreEvent } from "../../src/store/store.ts";
+import { Hub } from "./hub.ts";
+import { Site } from "./site.ts";
+import { namespace, setManifests } from "./workload.ts";
+import { paint } from "./workload.ts";
+
+export interface FleetOptions {
+  seed: number;
+  sites: number;
+  /** Of trouble, simulated; quiet follows. */
+  minutes: number;
+  maxConcurrency?: number;
+  tell?: (line: string) => void;
+}
+
+export interface FleetReport {
+  /** What must not be. Empty when all is well. */
+  violations: string[];
+  faults: Record<string, number>;
+  changes: number;
+  /** Deletions of the workload at sites. */
+  removals: number;
+}
+
+const minuteMs = 60_000;
+const settleMs = 20 * minuteMs;
+const paintKey = "configmaps/default/paint";
+const region = "region";
+
+const isPicked = (site: number) => site % 2 === 0;
+const isStranger = (site: number) => site % 10 === 9;
+
+const parse = ({ value }: StoreEvent) => JSON.parse(Buffer.from(value).toString());
+
+class Fleet {
+  readonly #options: FleetOptions;
+  readonly #clock = new FakeClock();
+  readonly #random: Random;
+  readonly #sites: Site[] = [];
+  readonly #violations = new Set<string>();
+  readonly #faults: Record<string, number> = {};
+  /** By site: whether the hub ever said, or says, that the work is to be there. */
+  readonly #wanted = new Set<string>();
+  readonly #everWanted = new Set<string>();
+  /** By site: colour of its work at the hub, and whether that is reported as applied. */
+  readonly #works = new Map<string, { colour: string; applied: boolean }>();
+  #hub!: Hub;
+  #colour = "none";
+  #changes = 0;
+  #removals = 0;
+
+  constructor(options: FleetOptions) {
+    this.#options = options;
+    this.#random = seededRandom(options.seed);
+  }
+
+  async run(): Promise<FleetReport> {
+    await this.#build();
+    await this.#clock.advance(3 * minuteMs);
+    for (const { name, isStranger: isOne } of this.#sites) {
+      if (isOne) await this.#label(name, "north");
+    }
+    const end = this.#clock.monotonic() + this.#options.minutes * minuteMs;
+    while (this.#clock.monotonic() < end) {
+      await this.#trouble();
+      await this.#clock.advance(this.#random.float() * 0.5 * minuteMs);
+    }
+    await this.#heal();
+    await this.#clock.advance(settleMs);
+    await this.#judge();
+    await this.#stop();
+    const [faults, changes, removals] = [this.#faults, this.#changes, this.#removals];
+    return { violations: [...this.#violations], faults, changes, removals };
+  }
+
+  async #build() {
+    const clock = this.#clock;
+    const random = this.#random;
+    const storage = { read: async () => undefined, write: async () => {} };
+    const pki = await openPki(storage, { clock, names: ["sim"] });
+    this.#hub = new Hub({ clock, random, pki });
+    await this.#hub.machine.start();
+    this.#hub.machine.watchDisk("manifestworks.", (event) => this.#onWork(event));
+    await this.#clock.advance(1000);
+    await this.#hub.permit();
+    for (const [at, object] of setManifests(this.#options.maxConcurrency ?? 3)) {
+      await this.#hub.machine.client()!.create(at, object);
+    }
+    await this.#repaint();
+    for (let i = 0; i < this.#options.sites; i++) {
+      const name = `site-${i}`;
+      const isOne = isStranger(i);
+      const site = new Site({ name, isStranger: isOne, hub: this.#hub, clock, random, pki });
+      site.machine.watchDisk("configmaps/default/", (event) => this.#onPaint(site, event));
+      this.#sites.push(site);
+      const labels = { [region]: isPicked(i) ? "north" : "south" };
+      if (!isOne) await this.#hub.invite(name, labels);
+      await site.machine.start();
+    }
+  }
+
+  /** What the hub says of a site's work is written on its disk before anybody hears it. */
+  #onWork(event: StoreEvent) {
+    if (!event.key.endsWith("/paint")) return;
+    const { metadata, spec, status } = parse(event);
+    const site: string = metadata.namespace;
+    if (event.type === "delete" || metadata.deletionTimestamp) {
+      this.#wanted.delete(site);
+      this.#works.delete(site);
+      return;
+    }
+    this.#wanted.add(site);
+    this.#everWanted.add(site);
+    const applied = status?.conditions?.some(
+      (one: any) =>
+        one.type === "Applied" &&
+        one.status === "True" &&
+        one.observedGeneration === metadata.generation,
+    );
+    const { colour } = spec.workload.manifests[0].data;
+    this.#works.set(site, { colour, applied: applied === true });
+    const max = this.#options.maxConcurrency ?? 3;
+    const open = [...this.#works.values()].filter((one) => one.colour === colour && !one.applied);
+    if (open.length > max) this.#violate(`${open.length} sites at once get ${colour}`);
+  }
+
+  #onPaint(site: Site, event: StoreEvent) {
+    if (event.key !== paintKey) return;
+    const { name } = site;
+    if (event.type === "delete") {
+      this.#removals++;
+      if (this.#wanted.has(name)) this.#violate(`${name} lost what the hub wants there`);
+      return;
+    }
+    if (!this.#everWanted.has(name)) this.#violate(`${name} got what nobody sent it`);
+    if (site.isStranger) this.#violate(`${name} was never accepted, and got a work`);
+  }
+
+  #violate(what: string) {
+    const minute = (this.#clock.monotonic() / minuteMs).toFixed(1);
+    if (this.#violations.size < 20) this.#violations.add(`minute ${minute}: ${what}`);
+  }
+
+  #pick = <T>(list: readonly T[]): T => list[Math.floor(this.#random.float() * list.length)]!;
+
+  #count(what: string, detail = "") {
+    this.#faults[what] = (this.#faults[what] ?? 0) + 1;
+    const minute = (this.#clock.monotonic() / minuteMs).toFixed(1);
+    this.#options.tell?.(`${minute.padStart(7)} min  ${what} ${detail}`);
+  }
+
+  /** One thing goes wrong, or somebody wants something. */
+  async #trouble() {
+    const site = this.#pick(this.#sites);
+    const forMs = this.#random.float() ** 2 * 20 * minuteMs;
+    const deeds: Record<string, () => unknown> = {
+      cut: () => {
+        site.cut();
+        this.#clock.after(forMs, () => site.mend());
+      },
+      "power cut": async () => {
+        await site.machine.crash();
+        this.#clock.after(forMs / 2, () => void site.machine.start());
+      },
+      "hub's power cut": async () => {
+        await this.#hub.machine.crash();
+        await this.#clock.advance(this.#random.float() * minuteMs);
+        await this.#hub.machine.start();
+      },
+      "clock jump": () => {
+        site.clock.offsetMs = (this.#random.float() - 0.5) * 20 * 365 * 86_400_000;
+      },
+      repaint: () => this.#repaint(),
+      move: () => this.#label(site.name, this.#pick(["north", "south"])),
+    };
+    const often = ["cut", "cut", "cut", "power cut", "repaint", "move", "move", "clock jump"];
+    const what = this.#random.float() < 0.03 ? "hub's power cut" : this.#pick(often);
+    this.#count(what, site.name);
+    await deeds[what]!();
+  }
+
+  /** Somebody at the hub: what is answered is acknowledged. */
+  async #repaint() {
+    const client = this.#hub.machine.client();
+    if (!client) return;
+    this.#colour = `colour-${++this.#changes}`;
+    const target = { ...manifestWorkReplicaSets, namespace, name: "paint" };
+    await client.patch(target, "merge", { spec: paint(this.#colour) });
+  }
+
+  async #label(name: string, value: string) {
+    const target = { ...managedClusters, name };
+    const patch = { metadata: { labels: { [region]: value } } };
+    await this.#hub.machine
+      .client()
+      ?.patch(target, "merge", patch)
+      .catch((error: unknown) => {
+        if (!isStatus(error, "NotFound")) throw error;
+      });
+  }
+
+  async #heal() {
+    await this.#hub.machine.start();
+    for (const site of this.#sites) {
+      site.mend();
+      site.clock.offsetMs = 0;
+      await site.machine.start();
+    }
+  }
+
+  async #judge() {
+    const client = this.#hub.machine.client()!;
+    const { items: clusters } = await client.list(managedClusters);
+    const { items: works } = await client.list(manifestWorks);
+    for (const { name, isStranger: isOne, machine } of this.#sites) {
+      const cluster = clusters.find(({ metadata }) => metadata.name === name);
+      const wanted = !isOne && cluster?.metadata.labels?.[region] === "north";
+      const target = { ...resource("v1", "configmaps"), namespace: "default", name: "paint" };
+      const seen = await machine
+        .client()!
+        .get(target)
+        .then(({ data }: any) => data.colour)
+        .catch(() => undefined);
+      const should = wanted ? this.#colour : undefined;
+      if (seen !== should) this.#violate(`${name} has ${seen} in the end, not ${should}`);
+      const work = works.find(({ metadata }) => metadata.namespace === name);
+      if (!wanted && work) this.#violate(`the work of ${name} stays`);
+    }
+    if (clusters.length < this.#sites.length) this.#violate("sites are missing at the hub");
+  }
+
+  async #stop() {
+    for (const { machine } of this.#sites) await machine.crash();
+    await this.#hub.machine.crash();
+  }
+}
+
+/** Resolves with what became of it; the same for the same options. */
+export const simulateFleet = (options: FleetOptions): Promise<FleetReport> =>
+  new Fleet(options).run();

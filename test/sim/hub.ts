@@ -1,0 +1,85 @@
+// The hub of a simulated fleet: a whole API server with its controllers and the hub wing, as `kerb up --hub` has
+// them, and RBAC on.
+import { X509Certificate } from "node:crypto";
+import type { Client } from "../../src/client/client.ts";
+import type { Connection } from "../../src/client/kubeconfig.ts";
+import { localClient } from "../../src/client/local.ts";
+import { managedClusters } from "../../src/hub/kinds/resources.ts";
+import { anySiteGroup, siteGroup } from "../../src/hub/names.ts";
+import type { Clock } from "../../src/lib/clock.ts";
+import { silent } from "../../src/lib/log.ts";
+import { StatusError } from "../../src/lib/status-error.ts";
+import { startControl } from "../../src/main/control.ts";
+import { controlHub } from "../../src/main/hub.ts";
+import { addressesOf } from "../../src/main/site-settings.ts";
+import { sitePermissions } from "../../src/main/token-permissions.ts";
+import { subjectOf } from "../../src/server/auth/x509.ts";
+import { Machine } from "./machine.ts";
+import type { MachineOptions } from "./machine.ts";
+
+export const hubUrl = "https://hub";
+
+/** A token for one site is its acceptance; `stranger` introduces a site and no more. */
+export const tokenOf = (site: string, isStranger: boolean) =>
+  isStranger ? "stranger" : `site:${site}`;
+
+function userOfToken(token: string) {
+  const [, site] = token.split(":");
+  const groups = [anySiteGroup, ...(site ? [siteGroup(site)] : [])];
+  return { name: "system:bootstrap:sim", groups: ["system:bootstrappers", ...groups] };
+}
+
+function userOfCertificate(pem: string, clock: Clock) {
+  const certificate = new X509Certificate(pem);
+  const now = clock.now();
+  if (Date.parse(certificate.validFrom) > now || Date.parse(certificate.validTo) < now) {
+    throw new StatusError("Unauthorized", "the certificate is not valid now");
+  }
+  const { commonName, organizations } = subjectOf(certificate);
+  return { name: commonName, groups: [...organizations] };
+}
+
+export class Hub {
+  readonly machine: Machine;
+  readonly #clock: Clock;
+
+  constructor(options: MachineOptions) {
+    const { clock, random, pki } = options;
+    this.#clock = clock;
+    this.machine = new Machine(options, async ({ client, discover, informers, scope }) => {
+      const parts = { informers, clock, random, log: silent, scope };
+      const plane = { client, discover, pki };
+      await startControl({ plane, addresses: addressesOf(0), ...parts });
+      await controlHub({ plane, ...parts });
+    });
+  }
+
+  /** The hub as the holder of these credentials has it. Throws Unauthorized, or ServiceUnavailable. */
+  as({ cert, token }: Connection): Client {
+    const running = this.machine.running;
+    if (!running) throw new StatusError("ServiceUnavailable", "the hub is down");
+    const user = cert ? userOfCertificate(cert, this.#clock) : userOfToken(token!());
+    const groups = [...user.groups, "system:authenticated"];
+    return localClient(running.server, { ...user, groups }, "kerb-agent");
+  }
+
+  async permit() {
+    const client = this.machine.client()!;
+    for (const [plural, object] of sitePermissions) {
+      await client.create(
+        { group: "rbac.authorization.k8s.io", version: "v1", resource: plural },
+        object,
+      );
+    }
+  }
+
+  /** As `kerb token create --site` does: whoever makes a token for a site accepts the site. */
+  async invite(name: string, labels: Record<string, string>) {
+    await this.machine.client()!.create(managedClusters, {
+      apiVersion: "cluster.open-cluster-management.io/v1",
+      kind: "ManagedCluster",
+      metadata: { name, labels },
+      spec: { hubAcceptsClient: true },
+    });
+  }
+}

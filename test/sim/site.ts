@@ -1,0 +1,87 @@
+// A site of a simulated fleet: an API server with the member agent, as every Kerb has it, a clock of its own, and
+// the one link it has.
+import { startGarbageCollector } from "../../src/controllers/garbage-collector.ts";
+import { kubeconfigOf, saveSecret } from "../../src/hub/member/credentials.ts";
+import { startMember } from "../../src/hub/member/member.ts";
+import { bootstrapSecret } from "../../src/hub/names.ts";
+import type { Clock } from "../../src/lib/clock.ts";
+import { silent } from "../../src/lib/log.ts";
+import { makeRequest } from "../../src/main/member.ts";
+import { hubUrl, tokenOf } from "./hub.ts";
+import type { Hub } from "./hub.ts";
+import { Link } from "./link.ts";
+import { Machine } from "./machine.ts";
+import type { MachineOptions } from "./machine.ts";
+
+/** Runs as fast as the world's, and shows another time. */
+class SiteClock implements Clock {
+  readonly #world: Clock;
+  offsetMs = 0;
+
+  constructor(world: Clock) {
+    this.#world = world;
+  }
+
+  now = () => this.#world.now() + this.offsetMs;
+  monotonic = () => this.#world.monotonic();
+  after: Clock["after"] = (ms, run) => this.#world.after(ms, run);
+  every: Clock["every"] = (ms, run) => this.#world.every(ms, run);
+}
+
+export interface SiteOptions extends MachineOptions {
+  name: string;
+  hub: Hub;
+  isStranger: boolean;
+}
+
+export class Site {
+  readonly name: string;
+  /** Whether nobody ever accepts it. */
+  readonly isStranger: boolean;
+  readonly clock: SiteClock;
+  readonly machine: Machine;
+  readonly #options: SiteOptions;
+  readonly #link: Link;
+
+  constructor(options: SiteOptions) {
+    const { name, isStranger, random } = options;
+    this.#options = options;
+    this.name = name;
+    this.isStranger = isStranger;
+    this.clock = new SiteClock(options.clock);
+    this.#link = new Link(options);
+    this.machine = new Machine(
+      { ...options, clock: this.clock },
+      async ({ client, discover, informers, scope }) => {
+        const own = client("system:kerb-agent");
+        const parts = { informers, clock: this.clock, random, log: silent, scope };
+        const collecting = { client: client("garbage-collector"), discover, ...parts };
+        await startGarbageCollector(collecting);
+        const invitation = { kubeconfig: this.#kubeconfig(), "cluster-name": name };
+        await saveSecret(own, bootstrapSecret, invitation);
+        await startMember({
+          site: { client: own, informers, discover, version: "v1.36.0", timeZone: "UTC" },
+          connect: (connection) => this.#link.client(() => options.hub.as(connection)),
+          makeRequest,
+          alarms: false,
+          ...parts,
+        });
+      },
+    );
+  }
+
+  #kubeconfig = () =>
+    kubeconfigOf({ server: hubUrl }, { token: tokenOf(this.name, this.isStranger) });
+
+  get isLinked() {
+    return this.#link.isUp;
+  }
+
+  cut() {
+    this.#link.cut();
+  }
+
+  mend() {
+    this.#link.mend();
+  }
+}
