@@ -7,6 +7,7 @@ import {
   manifestWorkReplicaSets,
   manifestWorks,
 } from "../../src/hub/kinds/resources.ts";
+import { silenceTaints } from "../../src/hub/registration/availability.ts";
 import { FakeClock } from "../../src/lib/fake-clock.ts";
 import { seededRandom } from "../../src/lib/random.ts";
 import type { Random } from "../../src/lib/random.ts";
@@ -56,8 +57,8 @@ class Fleet {
   /** By site: whether the hub ever said, or says, that the work is to be there. */
   readonly #wanted = new Set<string>();
   readonly #everWanted = new Set<string>();
-  /** By site: colour of its work at the hub, and whether that is reported as applied. */
-  readonly #works = new Map<string, { colour: string; applied: boolean }>();
+  /** By site: colour of its work at the hub, and whether that counts as being rolled out. */
+  readonly #works = new Map<string, { colour: string; open: boolean }>();
   #hub!: Hub;
   #colour = "none";
   #changes = 0;
@@ -95,6 +96,7 @@ class Fleet {
     this.#hub = new Hub({ clock, random, pki });
     await this.#hub.machine.start();
     this.#hub.machine.watchDisk("manifestworks.", (event) => this.#onWork(event));
+    this.#hub.machine.watchDisk("managedclusters.", (event) => this.#onCluster(event));
     await this.#clock.advance(1000);
     await this.#hub.permit();
     for (const [at, object] of setManifests(this.#options.maxConcurrency ?? 3)) {
@@ -132,10 +134,20 @@ class Fleet {
         one.observedGeneration === metadata.generation,
     );
     const { colour } = spec.workload.manifests[0].data;
-    this.#works.set(site, { colour, applied: applied === true });
+    const before = this.#works.get(site);
+    const isLost = before !== undefined && before.colour === colour && !before.open;
+    this.#works.set(site, { colour, open: !applied && !isLost });
     const max = this.#options.maxConcurrency ?? 3;
-    const open = [...this.#works.values()].filter((one) => one.colour === colour && !one.applied);
+    const open = [...this.#works.values()].filter((one) => one.colour === colour && one.open);
     if (open.length > max) this.#violate(`${open.length} sites at once get ${colour}`);
+  }
+
+  /** A site that falls silent is no longer waited for: the rollout goes on without it. */
+  #onCluster(event: StoreEvent) {
+    const { metadata, spec } = parse(event);
+    const work = this.#works.get(metadata.name);
+    const isSilent = spec.taints?.some(({ key }: any) => silenceTaints.includes(key));
+    if (work && isSilent) work.open = false;
   }
 
   #onPaint(site: Site, event: StoreEvent) {

@@ -12,3 +12,6 @@ export const silenceTaintOf: Record<string, string | undefined> = {
   Unknown: unreachable,
   False: unavailable,
 };
+
+/** Annotation: when the hub last heard a site again after a silence, by the hub's own clock. */
+export const heardAtAnnotation = "fleet.kerb.dev/heard-at";

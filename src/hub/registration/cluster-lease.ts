@@ -2,11 +2,12 @@
 // the hub saw the lease move, by the hub's own clock: a site's clock may say anything.
 import type { Controller } from "../../controllers/runtime.ts";
 import type { KubeObject } from "../../kinds/object.ts";
+import { timestamp } from "../../lib/clock.ts";
 import { jsonEqual } from "../../lib/json.ts";
 import type { Condition } from "../conditions.ts";
 import { managedClusters } from "../kinds/resources.ts";
 import { leaseName } from "../names.ts";
-import { availableType, silenceTaintOf, silenceTaints } from "./availability.ts";
+import { availableType, heardAtAnnotation, silenceTaintOf, silenceTaints } from "./availability.ts";
 import { leases, writeConditions } from "./managed-cluster.ts";
 
 const durationsMax = 5;
@@ -58,10 +59,15 @@ export function clusterLease(): Controller {
       const cluster = informer(managedClusters).get(name);
       const lease = informer(leases).get(leaseName, name);
       if (!cluster || cluster.metadata.deletionTimestamp) return void seen.delete(name);
-      const taints = taintsOf(cluster, new Date(clock.now()).toISOString().slice(0, 19) + "Z");
-      if (!jsonEqual(taints, cluster.spec?.taints ?? [])) {
+      const time = timestamp(clock.now());
+      const taints = taintsOf(cluster, time);
+      const before: any[] = cluster.spec?.taints ?? [];
+      if (!jsonEqual(taints, before)) {
         const { resourceVersion } = cluster.metadata;
-        const body = { metadata: { resourceVersion }, spec: { taints } };
+        // The site's own word for when it came back is its clock's, which may say anything.
+        const annotations = taints.length < before.length && { [heardAtAnnotation]: time };
+        const metadata = { resourceVersion, ...(annotations && { annotations }) };
+        const body = { metadata, spec: { taints } };
         await client.patch({ ...managedClusters, name }, "merge", body);
         return;
       }

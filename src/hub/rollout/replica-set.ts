@@ -17,6 +17,7 @@ import {
   placementDecisions,
 } from "../kinds/resources.ts";
 import { groupIndexLabel, groupNameLabel, placementLabel } from "../placement/groups.ts";
+import { isTrue } from "../conditions.ts";
 import { overridesOf } from "../overrides/select.ts";
 import type { RolloutGroup } from "./model.ts";
 import { replicaSetStatus } from "./replica-set-status.ts";
@@ -31,6 +32,7 @@ import {
   whyGivenUp,
 } from "./revisions.ts";
 import { removableFrom } from "./silence.ts";
+import { availableType } from "../registration/availability.ts";
 import { placementLabel as workPlacementLabel, planWorks, setLabel } from "./works.ts";
 import type { WorksPlan } from "./works.ts";
 import { windowOf, windowSite } from "./window.ts";
@@ -237,8 +239,13 @@ const everySet = (_: KubeObject, { informer }: ControllerContext) =>
 /** Sets that chose the site which an object is about. Its status beats like a heart, which wakes nobody. */
 function setsOfSite(siteOf: (metadata: KubeObject["metadata"]) => string | undefined) {
   return (object: KubeObject, context: ControllerContext, previous?: KubeObject) => {
-    const facts = ({ metadata: { labels, annotations }, spec, status }: KubeObject) =>
-      JSON.stringify([labels, annotations, spec, status?.clusterClaims, status?.clearedAt]);
+    const facts = ({ metadata: { labels, annotations }, spec, status }: KubeObject) => {
+      const heard = isTrue(status?.conditions, availableType);
+      return JSON.stringify([
+        ...[labels, annotations, spec, heard],
+        ...[status?.clusterClaims, status?.clearedAt],
+      ]);
+    };
     if (previous && facts(previous) === facts(object)) return [];
     const site = siteOf(object.metadata);
     const decided = context
