@@ -16,8 +16,7 @@ import { openPki } from "../../src/server/auth/pki.ts";
 import type { StoreEvent } from "../../src/store/store.ts";
 import { Hub } from "./hub.ts";
 import { Site } from "./site.ts";
-import { namespace, setManifests } from "./workload.ts";
-import { paint } from "./workload.ts";
+import { namespace, paint, setManifests } from "./workload.ts";
 
 export interface FleetOptions {
   seed: number;
@@ -59,6 +58,10 @@ class Fleet {
   readonly #everWanted = new Set<string>();
   /** By site: colour of its work at the hub, and whether that counts as being rolled out. */
   readonly #works = new Map<string, { colour: string; open: boolean }>();
+  /** By site, as somebody last said. */
+  readonly #regions = new Map<string, string>();
+  /** Sites that somebody moved south since they had the workload: nobody else may lose it. */
+  readonly #moved = new Set<string>();
   #hub!: Hub;
   #colour = "none";
   #changes = 0;
@@ -110,6 +113,7 @@ class Fleet {
       site.machine.watchDisk("configmaps/default/", (event) => this.#onPaint(site, event));
       this.#sites.push(site);
       const labels = { [region]: isPicked(i) ? "north" : "south" };
+      this.#regions.set(name, labels[region]!);
       if (!isOne) await this.#hub.invite(name, labels);
       await site.machine.start();
     }
@@ -156,8 +160,10 @@ class Fleet {
     if (event.type === "delete") {
       this.#removals++;
       if (this.#wanted.has(name)) this.#violate(`${name} lost what the hub wants there`);
+      if (!this.#moved.has(name)) this.#violate(`${name} lost what nobody took from it`);
       return;
     }
+    if (event.type === "create" && this.#regions.get(name) === "north") this.#moved.delete(name);
     if (!this.#everWanted.has(name)) this.#violate(`${name} got what nobody sent it`);
     if (site.isStranger) this.#violate(`${name} was never accepted, and got a work`);
   }
@@ -215,14 +221,14 @@ class Fleet {
   }
 
   async #label(name: string, value: string) {
-    const target = { ...managedClusters, name };
+    const client = this.#hub.machine.client();
+    if (!client) return;
+    this.#regions.set(name, value);
+    if (value !== "north") this.#moved.add(name);
     const patch = { metadata: { labels: { [region]: value } } };
-    await this.#hub.machine
-      .client()
-      ?.patch(target, "merge", patch)
-      .catch((error: unknown) => {
-        if (!isStatus(error, "NotFound")) throw error;
-      });
+    await client.patch({ ...managedClusters, name }, "merge", patch).catch((error: unknown) => {
+      if (!isStatus(error, "NotFound")) throw error;
+    });
   }
 
   async #heal() {

@@ -29,19 +29,21 @@ function userOfToken(token: string) {
   return { name: "system:bootstrap:sim", groups: ["system:bootstrappers", ...groups] };
 }
 
-function userOfCertificate(pem: string, clock: Clock) {
+/** Whom a certificate names, and when it is valid: read once, since a fleet shows a million. */
+function readCertificate(pem: string) {
   const certificate = new X509Certificate(pem);
-  const now = clock.now();
-  if (Date.parse(certificate.validFrom) > now || Date.parse(certificate.validTo) < now) {
-    throw new StatusError("Unauthorized", "the certificate is not valid now");
-  }
   const { commonName, organizations } = subjectOf(certificate);
-  return { name: commonName, groups: [...organizations] };
+  return {
+    user: { name: commonName, groups: [...organizations] },
+    from: Date.parse(certificate.validFrom),
+    to: Date.parse(certificate.validTo),
+  };
 }
 
 export class Hub {
   readonly machine: Machine;
   readonly #clock: Clock;
+  readonly #certificates = new Map<string, ReturnType<typeof readCertificate>>();
 
   constructor(options: MachineOptions) {
     const { clock, random, pki } = options;
@@ -58,9 +60,17 @@ export class Hub {
   as({ cert, token }: Connection): Client {
     const running = this.machine.running;
     if (!running) throw new StatusError("ServiceUnavailable", "the hub is down");
-    const user = cert ? userOfCertificate(cert, this.#clock) : userOfToken(token!());
+    const user = cert ? this.#userOf(cert) : userOfToken(token!());
     const groups = [...user.groups, "system:authenticated"];
     return localClient(running.server, { ...user, groups }, "kerb-agent");
+  }
+
+  #userOf(pem: string) {
+    const known = this.#certificates.get(pem) ?? readCertificate(pem);
+    this.#certificates.set(pem, known);
+    const now = this.#clock.now();
+    if (known.from <= now && now <= known.to) return known.user;
+    throw new StatusError("Unauthorized", "the certificate is not valid now");
   }
 
   async permit() {

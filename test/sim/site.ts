@@ -40,12 +40,10 @@ export class Site {
   readonly isStranger: boolean;
   readonly clock: SiteClock;
   readonly machine: Machine;
-  readonly #options: SiteOptions;
   readonly #link: Link;
 
   constructor(options: SiteOptions) {
     const { name, isStranger, random } = options;
-    this.#options = options;
     this.name = name;
     this.isStranger = isStranger;
     this.clock = new SiteClock(options.clock);

@@ -84,7 +84,12 @@ function partition(set: KubeObject, decisions: KubeObject[], works: KubeObject[]
   });
 }
 
+/** Removals first: a site that leaves makes room for the next, never the other way round. */
 async function carryOut(client: Client, { create, update, remove }: WorksPlan) {
+  for (const { namespace, name, uid } of remove) {
+    const target = { ...manifestWorks, namespace, name };
+    await unlessGone(client.delete(target, { preconditions: { uid } }));
+  }
   for (const draft of create) {
     const { namespace } = draft.metadata!;
     await unlessGone(client.create({ ...manifestWorks, namespace: namespace! }, draft));
@@ -92,10 +97,6 @@ async function carryOut(client: Client, { create, update, remove }: WorksPlan) {
   for (const work of update) {
     const { namespace, name } = work.metadata;
     await unlessGone(client.update({ ...manifestWorks, namespace: namespace!, name }, work));
-  }
-  for (const { namespace, name, uid } of remove) {
-    const target = { ...manifestWorks, namespace, name };
-    await unlessGone(client.delete(target, { preconditions: { uid } }));
   }
 }
 
