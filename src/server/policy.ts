@@ -1,8 +1,6 @@
 // The seams between the server and the rooms that plug into it: authentication, authorization,
 // admission, and handlers of subresources, upgrades and reviews. A room exports values of these types;
 // `main/` hands them to `createServer`. Nothing here decides anything.
-import type { IncomingMessage } from "node:http";
-import type { Duplex } from "node:stream";
 import type { PeerCertificate } from "node:tls";
 import type { Kind } from "../kinds/kind.ts";
 import type { Kinds } from "../kinds/kinds.ts";
@@ -14,6 +12,7 @@ import type { Random } from "../lib/random.ts";
 import type { Store } from "../store/store.ts";
 import type { Remotes } from "./remotes.ts";
 import type { ApiRequest, ApiResponse, RequestInfo, User } from "./request.ts";
+import type { UpgradeSocket } from "./upgrade-socket.ts";
 
 /** What a listener knows of a caller before it knows who it is. */
 export interface Credentials {
@@ -96,14 +95,6 @@ export interface HandlerContext {
 
 /** Answers a subresource or a review. The body is decoded with `decodeBody` from `body.ts`. */
 export type SubresourceHandler = (context: HandlerContext) => Promise<ApiResponse>;
-
-/** The raw connection of an HTTP/1.1 Upgrade request; the handler owns it from here on. */
-export interface UpgradeSocket {
-  message: IncomingMessage;
-  socket: Duplex;
-  /** Bytes read behind the request's head. */
-  head: Buffer;
-}
 
 /**
  * Answers an Upgrade request (WebSocket). The caller is authenticated, authorized and admitted. Errors

@@ -1,6 +1,6 @@
 // What the server asks of the room that knows other servers (`aggregation/`): which group versions they
 // serve, and to pass requests on to them.
-import type { UpgradeSocket } from "./policy.ts";
+import type { UpgradeSocket } from "./upgrade-socket.ts";
 import type { ApiRequest, ApiResponse } from "./request.ts";
 
 /** A resource as `apidiscovery.k8s.io` has it. */

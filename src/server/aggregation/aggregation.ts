@@ -12,7 +12,7 @@ import type { Draft } from "../../kinds/object.ts";
 import type { StoreEvent } from "../../store/store.ts";
 import type { KeyPair } from "../auth/pki.ts";
 import { loopback } from "../bootstrap.ts";
-import type { UpgradeSocket } from "../policy.ts";
+import type { UpgradeSocket } from "../upgrade-socket.ts";
 import { passOn, passOnUpgrade } from "../proxy/pass-on.ts";
 import type { Remotes, RemoteVersion } from "../remotes.ts";
 import type { ApiRequest, ApiResponse } from "../request.ts";

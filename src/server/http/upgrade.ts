@@ -1,7 +1,7 @@
 // HTTP/1.1 Upgrade requests: authenticated like any other, then handed over with their socket.
 import type { Duplex } from "node:stream";
 import type { Log } from "../../lib/log.ts";
-import type { UpgradeSocket } from "../policy.ts";
+import type { UpgradeSocket } from "../upgrade-socket.ts";
 import {
   apiRequest,
   asStatusError,

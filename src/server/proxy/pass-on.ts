@@ -4,7 +4,7 @@ import type { IncomingMessage } from "node:http";
 import { pipeline, type Duplex, type Readable } from "node:stream";
 import { createGunzip, createInflate } from "node:zlib";
 import { StatusError } from "../../lib/status-error.ts";
-import type { UpgradeSocket } from "../policy.ts";
+import type { UpgradeSocket } from "../upgrade-socket.ts";
 import type { ApiRequest, ApiResponse } from "../request.ts";
 import {
   forward,

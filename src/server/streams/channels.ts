@@ -4,7 +4,7 @@
 import type { Streams } from "../../lib/node-connection.ts";
 import { Mailbox } from "../../lib/mailbox.ts";
 import { errorText } from "./command-status.ts";
-import type { CommandStreams, CommandTransport } from "./remote-command.ts";
+import type { CommandStreams, CommandTransport } from "./command-streams.ts";
 import type { AcceptedWebSocket } from "./websocket.ts";
 import { terminalSizes } from "./terminal-sizes.ts";
 

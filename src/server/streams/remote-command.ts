@@ -1,28 +1,16 @@
 // exec and attach: the same for every protocol that carries them.
 import type { Streams } from "../../lib/node-connection.ts";
 import { badRequest } from "../../lib/status-error.ts";
-import type { HandlerContext, UpgradeHandler, UpgradeSocket } from "../policy.ts";
+import type { HandlerContext, UpgradeHandler } from "../policy.ts";
+import type { UpgradeSocket } from "../upgrade-socket.ts";
 import { isTrue } from "../request-info.ts";
 import { channelProtocols, channelTransport } from "./channels.ts";
+import type { CommandStreams, CommandTransport } from "./command-streams.ts";
 import { exitStatus, failureStatus } from "./command-status.ts";
 import { addressOf, connectionTo, containerOf, findPod } from "./pod-target.ts";
 import { isSpdy } from "./spdy/accept.ts";
 import { spdyCommandTransport } from "./spdy/command.ts";
 import { acceptWebSocket, isWebSocket } from "./websocket.ts";
-
-/** Which streams the caller wants. */
-export interface CommandStreams {
-  stdin: boolean;
-  stdout: boolean;
-  stderr: boolean;
-  tty: boolean;
-}
-
-export interface CommandTransport {
-  streams: Streams;
-  /** Tells the client how it ended, and closes. */
-  finish(status: object): Promise<void>;
-}
 
 function streamsOf(query: URLSearchParams): CommandStreams {
   const asked = {

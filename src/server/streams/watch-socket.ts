@@ -1,6 +1,6 @@
 // A watch over a WebSocket: one message for each event, text for JSON and binary for protobuf.
 import type { ApiResponse } from "../request.ts";
-import type { UpgradeSocket } from "../policy.ts";
+import type { UpgradeSocket } from "../upgrade-socket.ts";
 import { acceptWebSocket, sendAll } from "./websocket.ts";
 
 const newline = 10;

@@ -2,7 +2,7 @@
 // the client offers.
 import { type WebSocket, WebSocketServer } from "ws";
 import { badRequest } from "../../lib/status-error.ts";
-import type { UpgradeSocket } from "../policy.ts";
+import type { UpgradeSocket } from "../upgrade-socket.ts";
 
 /** Largest message a client may send. */
 const messageBytesMax = 1024 * 1024;

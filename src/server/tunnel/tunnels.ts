@@ -5,7 +5,8 @@ import type { NodeConnection } from "../../lib/node-connection.ts";
 import { badRequest, StatusError } from "../../lib/status-error.ts";
 import { tunnelProtocol } from "../../lib/tunnel/protocol.ts";
 import { TunnelSessions } from "../../lib/tunnel/sessions.ts";
-import type { HandlerContext, Plugs, UpgradeSocket } from "../policy.ts";
+import type { HandlerContext, Plugs } from "../policy.ts";
+import type { UpgradeSocket } from "../upgrade-socket.ts";
 import { RemoteNode } from "./remote-node.ts";
 
 export class Tunnels {

@@ -1,7 +1,7 @@
 // `Upgrade: SPDY/3.1`, as clients before WebSockets came ask for it.
 import type { Duplex } from "node:stream";
 import { badRequest } from "../../../lib/status-error.ts";
-import type { UpgradeSocket } from "../../policy.ts";
+import type { UpgradeSocket } from "../../upgrade-socket.ts";
 
 const protocolHeader = "x-stream-protocol-version";
 

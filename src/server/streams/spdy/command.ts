@@ -2,9 +2,9 @@
 // and the terminal's sizes, and the command starts when all of them are there.
 import type { Clock } from "../../../lib/clock.ts";
 import { badRequest } from "../../../lib/status-error.ts";
-import type { UpgradeSocket } from "../../policy.ts";
+import type { UpgradeSocket } from "../../upgrade-socket.ts";
 import { errorText } from "../command-status.ts";
-import type { CommandStreams, CommandTransport } from "../remote-command.ts";
+import type { CommandStreams, CommandTransport } from "../command-streams.ts";
 import { terminalSizes } from "../terminal-sizes.ts";
 import { acceptSpdy } from "./accept.ts";
 import { SpdySession, type SpdyStream } from "./session.ts";
