@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Scope } from "../../lib/scope.ts";
 import { passwordDigest } from "./messages.ts";
+import { probeGroup, probePort } from "./network.ts";
 import { parseXml, textOf } from "./xml.ts";
 
 export interface FakeCameraOptions {
@@ -12,10 +13,14 @@ export interface FakeCameraOptions {
   ip?: string;
   mac?: string;
   credential?: { username: string; password: string };
+  /** Where it is; default: the loopback. Anywhere else it hears WS-Discovery's group too. */
+  address?: string;
   /** What it answers a Probe with, in place of what a camera says. */
   probeAnswer?: string;
   scope: Scope;
 }
+
+const loopback = "127.0.0.1";
 
 const envelope = (body: string) =>
   `<?xml version="1.0"?><SOAP-ENV:Envelope xmlns:SOAP-ENV="http://www.w3.org/2003/05/soap-envelope"><SOAP-ENV:Body>${body}</SOAP-ENV:Body></SOAP-ENV:Envelope>`;
@@ -41,7 +46,7 @@ function mayAsk(body: string, wanted: FakeCameraOptions["credential"]): boolean 
 
 /** Resolves with where it is asked and the address of its service. */
 export async function startFakeCamera(options: FakeCameraOptions) {
-  const { uuid, scopes = [], scope } = options;
+  const { uuid, scopes = [], scope, address = loopback } = options;
   const { ip = "10.1.2.3", mac = "aa:bb:cc:dd:ee:ff" } = options;
   const http = createServer((request, response) => {
     let body = "";
@@ -52,8 +57,8 @@ export async function startFakeCamera(options: FakeCameraOptions) {
       response.end(faces(ip, mac));
     });
   });
-  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
-  const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}/onvif/device_service`;
+  await new Promise<void>((resolve) => http.listen(0, address, resolve));
+  const url = `http://${address}:${(http.address() as AddressInfo).port}/onvif/device_service`;
   const socket = createSocket("udp4");
   socket.on("message", (bytes, from) => {
     if (!bytes.toString().includes("NetworkVideoTransmitter")) return;
@@ -63,7 +68,11 @@ export async function startFakeCamera(options: FakeCameraOptions) {
       `<d:Scopes>${scopes.join(" ")}</d:Scopes><d:XAddrs>${url}</d:XAddrs></d:ProbeMatch></d:ProbeMatches>`;
     socket.send(options.probeAnswer ?? envelope(match), from.port, from.address);
   });
-  await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
+  const isAlone = address === loopback;
+  await new Promise<void>((resolve) =>
+    isAlone ? socket.bind(0, address, resolve) : socket.bind(probePort, resolve),
+  );
+  if (!isAlone) socket.addMembership(probeGroup, address);
   scope.defer(() => {
     socket.close();
     http.close();

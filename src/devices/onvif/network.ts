@@ -1,12 +1,15 @@
-// What ONVIF discovery does on the network: one Probe by multicast, and SOAP questions by HTTP.
+// What ONVIF discovery does on the network: one Probe by multicast on each of the machine's networks, and SOAP
+// questions by HTTP.
 import { createSocket } from "node:dgram";
+import type { Socket } from "node:dgram";
+import { networkInterfaces } from "node:os";
 import { sleep } from "../../lib/clock.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { actionOf, ask, probe, probeMatches } from "./messages.ts";
 import type { Credential, ProbeMatch, Question, Salt } from "./messages.ts";
 
-const group = "239.255.255.250";
-const port = 3702;
+export const probeGroup = "239.255.255.250";
+export const probePort = 3702;
 const answersMax = 1000;
 const answerMsMax = 1000;
 const answerBytesMax = 512 * 1024;
@@ -18,6 +21,21 @@ export interface Prober {
   signal: AbortSignal;
   /** Default: WS-Discovery's multicast group. */
   to?: { host: string; port: number };
+}
+
+/** A machine's cameras are most often not on the network that its default route leads to. */
+async function probeEverywhere(socket: Socket, message: string) {
+  const faces = Object.values(networkInterfaces()).flatMap((face) => face ?? []);
+  for (const { address, family, internal } of faces) {
+    if (family !== "IPv4" || internal) continue;
+    try {
+      socket.setMulticastInterface(address);
+    } catch {
+      // It went a moment ago.
+      continue;
+    }
+    await new Promise((sent) => socket.send(message, probePort, probeGroup, sent));
+  }
 }
 
 /** Everyone who answers within the time; what is no answer is passed over. */
@@ -36,14 +54,11 @@ export async function probeNetwork({ clock, uuid, waitMs, signal, to }: Prober) 
   try {
     await new Promise<void>((resolve, reject) => {
       socket.once("error", reject);
-      socket.bind(0, () => {
-        const target = to ?? { host: group, port };
-        socket.send(probe(uuid), target.port, target.host, (error) =>
-          error ? reject(error) : resolve(),
-        );
-      });
+      socket.bind(0, resolve);
     });
     socket.on("error", () => {});
+    if (to) socket.send(probe(uuid), to.port, to.host);
+    else await probeEverywhere(socket, probe(uuid));
     await sleep(clock, waitMs, signal).catch(() => {});
   } finally {
     socket.close();

@@ -1,0 +1,144 @@
+// Leaf devices as Akri's users have them: Configurations of the shape of its samples, with kubectl.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { eventually } from "../support/eventually.ts";
+import { importBusybox } from "../support/image.ts";
+import { Machine } from "../support/machine.ts";
+import { startSite } from "../support/site.ts";
+import type { Site } from "../support/site.ts";
+
+let site: Site;
+const far = new Machine();
+const cameraUuid = "5f5a69c2-e0ae-504f-829b-00fcdab169cc";
+let camera: ChildProcess;
+
+before(async () => {
+  [site] = await Promise.all([startSite("--name", "leaf", "--devices"), far.start()]);
+  await importBusybox(site);
+  const script = join(import.meta.dirname, "../support/camera.ts");
+  const inside = [`--net=/var/run/netns/${far.name}`, process.execPath, script];
+  camera = spawn("nsenter", [...inside, far.address, cameraUuid], { stdio: "ignore" });
+});
+after(async () => {
+  camera?.kill();
+  await Promise.all([site.remove(), far.remove()]);
+});
+
+const ports = "ports: [{name: http, port: 80, protocol: TCP, targetPort: 8080}]";
+
+const configuration = (name: string, handler: string, details: string, more = "") => `
+apiVersion: akri.sh/v0
+kind: Configuration
+metadata: {name: ${name}}
+spec:
+  discoveryHandler:
+    name: ${handler}
+    discoveryDetails: |+
+${details.trim().replaceAll(/^/gm, "      ")}
+  brokerSpec:
+    brokerPodSpec:
+      terminationGracePeriodSeconds: 0
+      containers:
+      - name: broker
+        image: docker.io/library/busybox:kerb
+        command: [sh, -c, "cd /tmp; env > index.html; httpd -f -p 8080"]
+        resources: {limits: {"{{PLACEHOLDER}}": "1"}}
+  instanceServiceSpec: {type: ClusterIP, ${ports}}
+  configurationServiceSpec: {type: ClusterIP, ${ports}}
+  brokerProperties: {}
+  capacity: 5
+${more}`;
+
+const named = async (kind: string, label: string): Promise<string[]> => {
+  const { items } = await site.get(kind, "-l", label);
+  return items.map(({ metadata }: any) => metadata.name).sort();
+};
+
+const ofConfiguration = async (name: string): Promise<any[]> =>
+  (await site.get("akrii")).items.filter((one: any) => one.spec.configurationName === name);
+
+const untilFound = (name: string, count: number) =>
+  eventually(async () => {
+    const found = await ofConfiguration(name);
+    return found.length === count && found;
+  }, `${count} Instances of ${name}`);
+
+const untilRunning = (name: string, count: number) =>
+  eventually(async () => {
+    const { items } = await site.get("pods", "-l", `akri.sh/configuration=${name}`);
+    const running = items.filter(({ metadata, status }: any) => {
+      return status.phase === "Running" && !metadata.deletionTimestamp;
+    });
+    return items.length === count && running.length === count && items;
+  }, `${count} brokers of ${name}`);
+
+test("debugEcho: two devices, two brokers, three Services; none while it is OFFLINE; back again", async () => {
+  const name = "akri-debug-echo-foo";
+  await site.apply(configuration(name, "debugEcho", 'descriptions: ["foo0", "foo1"]'));
+  await untilRunning(name, 2);
+  const brokers = [`leaf-${name}-8120fe-pod`, `leaf-${name}-a19705-pod`];
+  assert.deepEqual(await named("pods", `akri.sh/configuration=${name}`), brokers);
+  const services = () => named("services", "controller=akri.sh");
+  const wanted = [`${name}-8120fe-svc`, `${name}-a19705-svc`, `${name}-svc`];
+  await eventually(async () => (await services()).length === 3, "three Services");
+  assert.deepEqual(await services(), wanted);
+  const { deviceUsage } = (await site.get("akrii", `${name}-8120fe`)).spec;
+  assert.deepEqual(Object.values(deviceUsage), ["leaf"]);
+  const page = ["exec", brokers[0]!, "--", "wget", "-qO-", `http://${name}-8120fe-svc`];
+  const said = await eventually(() => site.kubectl(page), "the broker's page");
+  assert.match(said, /^DEBUG_ECHO_DESCRIPTION=foo0$/m);
+  assert.match(said, /^DEBUG_ECHO_DESCRIPTION_8120FE=foo0$/m);
+
+  const file = join(site.directory, "devices/debug-echo-availability.txt");
+  writeFileSync(file, "OFFLINE");
+  await untilFound(name, 0);
+  await untilRunning(name, 0);
+  await eventually(async () => (await services()).length === 0, "no Services");
+  writeFileSync(file, "ONLINE");
+  await untilRunning(name, 2);
+  await site.kubectl(["delete", "akric", name]);
+  await untilRunning(name, 0);
+});
+
+test("udev: nodes of the machine, each in the container that has it", async () => {
+  const rules = `
+udevRules:
+- 'KERNEL=="null", SUBSYSTEM=="mem"'
+- 'SUBSYSTEM=="block", KERNEL=="loop[01]"'
+- 'KERNEL=="tty0"'
+permissions: rwm`;
+  await site.apply(configuration("machine", "udev", rules));
+  const found = await untilFound("machine", 4);
+  const nodes = found.map(({ spec }) => spec.brokerProperties.UDEV_DEVNODE).sort();
+  assert.deepEqual(nodes, ["/dev/loop0", "/dev/loop1", "/dev/null", "/dev/tty0"]);
+  await untilRunning("machine", 4);
+  for (const { metadata, spec } of found) {
+    const node = spec.brokerProperties.UDEV_DEVNODE;
+    const look = `test -c ${node} || test -b ${node}; echo $?; ls /dev/loop0 /dev/loop1`;
+    const said = await site.tryKubectl(["exec", `${metadata.name}-pod`, "--", "sh", "-c", look]);
+    assert.match(said.stdout, /^0\n/, node);
+    // Of others it sees none.
+    assert.equal(said.stdout.includes("loop"), node.includes("loop"), node);
+  }
+  await site.kubectl(["delete", "akric", "machine"]);
+  await untilFound("machine", 0);
+});
+
+test("ONVIF: a camera on another machine of the network", async () => {
+  const details = `
+ipAddresses: {action: Exclude, items: [10.0.0.1]}
+scopes: {action: Include, items: ["onvif://www.onvif.org/name/Gate"]}
+discoveryTimeoutSeconds: 1`;
+  await site.apply(configuration("cameras", "onvif", details));
+  const [found] = await untilFound("cameras", 1);
+  const { brokerProperties, shared } = found.spec;
+  assert.equal(shared, true);
+  assert.equal(brokerProperties.ONVIF_DEVICE_UUID, cameraUuid);
+  assert.equal(brokerProperties.ONVIF_DEVICE_IP_ADDRESS, far.address);
+  await untilRunning("cameras", 1);
+  await site.kubectl(["delete", "akric", "cameras"]);
+});
