@@ -7,6 +7,7 @@ import { after, before, test } from "node:test";
 import { Mailbox } from "../lib/mailbox.ts";
 import { silent } from "../lib/log.ts";
 import { holdOpen, systemClock } from "../lib/clock.ts";
+import { systemMounts } from "../node/mounts.ts";
 import type { ContainerConfig, SandboxConfig } from "../node/runtime.ts";
 import { containerdPid, startContainerd, stopContainerd } from "./containerd.ts";
 import { ensurePauseImage, importArchive } from "./images.ts";
@@ -291,3 +292,23 @@ test("containerd's own death does not end containers", options, async () => {
   assert.equal(pod!.containers[0]!.id, id);
   assert.equal(pod!.containers[0]!.state, "running");
 });
+
+test(
+  "a view shows an image's files and keeps them when the image's name goes",
+  options,
+  async () => {
+    assert.equal(await runtime.viewOf("u9/data"), undefined);
+    const view = await runtime.viewImage("u9/data", "tools:1");
+    assert.deepEqual(await runtime.viewImage("u9/data", "tools:1"), view);
+    assert.deepEqual(await runtime.viewOf("u9/data"), view);
+    const path = join(directory, "shown");
+    await systemMounts.mount(path, view);
+    assert.equal(existsSync(join(path, "bin/busybox")), true);
+    assert.throws(() => writeFileSync(join(path, "bin/new"), "x"), /EROFS/);
+    await systemMounts.unmountBelow(path);
+    await runtime.dropView("u9/data");
+    await runtime.dropView("u9/data");
+    assert.equal(await runtime.viewOf("u9/data"), undefined);
+    await assert.rejects(runtime.viewImage("u9/data", "nothing:1"), /nothing:1 is not there/);
+  },
+);

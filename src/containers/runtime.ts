@@ -22,6 +22,7 @@ import { execInContainer } from "./exec.ts";
 import type { ExecServices } from "./exec.ts";
 import { GrpcConnection, isGrpc } from "../lib/grpc.ts";
 import type { GrpcService, Message } from "../lib/grpc.ts";
+import { ImageViews } from "./image-views.ts";
 import { fullReference } from "./images.ts";
 import { dialInNamespace } from "./port-forward.ts";
 import { containerOf, groupByPod, imageOf, sandboxOf } from "./runtime-status.ts";
@@ -45,6 +46,7 @@ export class ContainerdRuntime implements Runtime {
   readonly #connection: GrpcConnection;
   readonly #runtime: GrpcService;
   readonly #images: GrpcService;
+  readonly #views: ImageViews;
   readonly #exec: ExecServices;
   readonly #events: AbortController;
   readonly #listeners = new Set<(podUid: string) => void>();
@@ -56,6 +58,7 @@ export class ContainerdRuntime implements Runtime {
     this.#connection = connection;
     this.#runtime = connection.service("/runtime.v1.RuntimeService", cri as Message);
     this.#images = connection.service("/runtime.v1.ImageService", cri as Message);
+    this.#views = new ImageViews(connection, this.#images);
     const containers = "/containerd.services.containers.v1.Containers";
     this.#exec = {
       tasks: connection.service(
@@ -209,6 +212,18 @@ export class ContainerdRuntime implements Runtime {
 
   async removeImage(ref: string) {
     await this.#images.call("RemoveImage", { image: { image: fullReference(ref) } });
+  }
+
+  viewOf(key: string) {
+    return this.#views.find(key);
+  }
+
+  viewImage(key: string, ref: string) {
+    return this.#views.make(key, fullReference(ref));
+  }
+
+  dropView(key: string) {
+    return this.#views.drop(key);
   }
 
   async execSync(id: string, command: string[], timeoutMs: number) {

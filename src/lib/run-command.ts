@@ -2,9 +2,14 @@
 import { spawn } from "node:child_process";
 
 /** Resolves with stdout; rejects with the command's own words when it fails or cannot be started. */
-export function runCommand(command: string, args: string[], input = ""): Promise<string> {
+export function runCommand(
+  command: string,
+  args: string[],
+  input = "",
+  cwd?: string,
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
+    const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], cwd });
     let stdout = "";
     let stderr = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));

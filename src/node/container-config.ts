@@ -43,7 +43,9 @@ async function volumeMount(input: ConfigInput, mount: VolumeMount): Promise<Moun
       })
     : subPath;
   return {
-    hostPath: path ? await subPathIn(volume.hostPath, path) : volume.hostPath,
+    hostPath: path
+      ? await subPathIn(volume.hostPath, path, { mayMake: !volume.isReadOnlyInside })
+      : volume.hostPath,
     containerPath: mount.mountPath,
     readOnly: (mount.readOnly ?? false) || (volume.readOnly ?? false),
     propagation: propagations[mount.mountPropagation ?? ""] ?? "None",

@@ -38,6 +38,7 @@ export class FakeRuntime implements Runtime {
   readonly calls: string[] = [];
   readonly containers = new Map<string, ContainerStatus>();
   readonly sandboxes = new Map<string, SandboxStatus>();
+  readonly views = new Set<string>();
   readonly configs = new Map<string, ContainerConfig>();
   readonly #options: FakeRuntimeOptions;
   readonly #sandboxConfigs = new Map<string, SandboxConfig>();
@@ -193,6 +194,19 @@ export class FakeRuntime implements Runtime {
 
   async removeImage(ref: string) {
     this.#images.delete(ref);
+  }
+
+  async viewOf(key: string) {
+    return this.views.has(key) ? { type: "none", source: key, options: [] } : undefined;
+  }
+
+  async viewImage(key: string) {
+    this.views.add(key);
+    return { type: "none", source: key, options: [] };
+  }
+
+  async dropView(key: string) {
+    this.views.delete(key);
   }
 
   async execSync(id: string, command: string[]) {

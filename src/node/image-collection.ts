@@ -71,8 +71,12 @@ export class ImageCollection {
     for (const { containers } of (await runtime.pods()).values()) {
       for (const { imageId } of containers) used.add(imageId);
     }
-    // Those that are there for a container that is about to start.
-    for (const { state } of this.#workers()) for (const id of state.images.values()) used.add(id);
+    for (const { state, pod } of this.#workers()) {
+      // Those that are there for a container that is about to start.
+      for (const id of state.images.values()) used.add(id);
+      const shown = (pod.spec.volumes ?? []).flatMap((one: any) => one.image?.reference ?? []);
+      for (const ref of shown) used.add((await runtime.imageStatus(ref))?.id ?? "");
+    }
     return used;
   }
 

@@ -1,6 +1,8 @@
-// The two mounts the agent makes, by the machine's own tools.
+// The mounts the agent makes, by the machine's own tools.
 import { mkdir, readFile } from "node:fs/promises";
+import { dirname, relative } from "node:path";
 import { runCommand } from "../lib/run-command.ts";
+import type { FileSystem } from "./runtime.ts";
 
 export interface Mounts {
   /**
@@ -8,6 +10,8 @@ export interface Mounts {
    * the memory.
    */
   tmpfs(path: string, sizeBytes: number): Promise<boolean>;
+  /** Shows `files` at `path`, unless something is mounted there already. */
+  mount(path: string, files: FileSystem): Promise<void>;
   /** Unmounts everything at and below `path`. */
   unmountBelow(path: string): Promise<void>;
 }
@@ -22,6 +26,28 @@ export const mountPoints = (table: string) =>
 
 const mounted = async () => mountPoints(await readFile("/proc/self/mounts", "utf8"));
 
+const lower = "lowerdir=";
+
+/**
+ * How `files` are mounted, and in which folder. The kernel takes a page of options at most, so layers that lie
+ * side by side are named from where they lie. Pure.
+ */
+export function mountArguments(path: string, { type, source, options }: FileSystem) {
+  const layers = options
+    .find((option) => option.startsWith(lower))
+    ?.slice(lower.length)
+    .split(":");
+  const cwd = layers && dirname(dirname(layers[0]!));
+  const short = options.map((option) =>
+    cwd && option.startsWith(lower)
+      ? `${lower}${layers!.map((layer) => relative(cwd, layer)).join(":")}`
+      : option,
+  );
+  const isBind = short.some((option) => option === "bind" || option === "rbind");
+  const all = isBind ? short : [...short, "ro"];
+  return { args: ["-t", type, "-o", [...new Set(all)].join(","), source, path], cwd };
+}
+
 export const systemMounts: Mounts = {
   async tmpfs(path, sizeBytes) {
     await mkdir(path, { recursive: true });
@@ -32,6 +58,12 @@ export const systemMounts: Mounts = {
     );
     return true;
   },
+  async mount(path, files) {
+    await mkdir(path, { recursive: true, mode: 0o755 });
+    if ((await mounted()).includes(path)) return;
+    const { args, cwd } = mountArguments(path, files);
+    await runCommand("mount", args, "", cwd);
+  },
   async unmountBelow(path) {
     const below = (await mounted()).filter((one) => one === path || one.startsWith(`${path}/`));
     for (const one of below.reverse()) await runCommand("umount", ["-l", one]);
@@ -41,5 +73,6 @@ export const systemMounts: Mounts = {
 /** Without root there are no mounts; plain folders stand in for them. */
 export const noMounts: Mounts = {
   tmpfs: async (path) => (await mkdir(path, { recursive: true })) !== undefined,
+  mount: async (path) => void (await mkdir(path, { recursive: true })),
   unmountBelow: async () => {},
 };

@@ -6,14 +6,17 @@ import { memoryDirectory, podDirectory } from "./directories.ts";
 import type { ObjectKind } from "./objects.ts";
 import type { Pod } from "./pod.ts";
 import { forgetTokens } from "./volumes/projected.ts";
-import { volumeType } from "./volumes/types.ts";
+import { forgetHeld, readHeld, writeHeld } from "./volumes/held.ts";
+import { ensureImage } from "./pull-image.ts";
+import { typeNamed, typeNameOf, volumeType } from "./volumes/types.ts";
 import type { Volume } from "./volumes/volume.ts";
 
 type Declared = { name: string; [type: string]: any };
 
 function prepareOne(context: AgentContext, pod: Pod, volume: Declared, podIps: string[]) {
-  const { client, objects, facts, mounts, clock, directories } = context;
+  const { client, objects, facts, mounts, runtime, clock, directories } = context;
   const { uid } = pod.metadata;
+  const own = podDirectory(directories, uid);
   return volumeType(volume).prepare({
     pod,
     volume,
@@ -22,8 +25,11 @@ function prepareOne(context: AgentContext, pod: Pod, volume: Declared, podIps: s
     facts,
     podIps,
     mounts,
+    runtime,
     clock,
-    onDisk: join(podDirectory(directories, uid), "volumes", volume.name),
+    pull: (image) => ensureImage(context, pod, image),
+    hold: (details) => writeHeld(own, volume.name, { ...details, type: typeNameOf(volume) }),
+    onDisk: join(own, "volumes", volume.name),
     inMemory: join(memoryDirectory(directories, uid), volume.name),
   });
 }
@@ -56,10 +62,22 @@ export function showsObject(pod: Pod, kind: ObjectKind, name: string): boolean {
   );
 }
 
+/** Mounts go first: what is shown cannot be given back. */
+async function release(context: AgentContext, podUid: string) {
+  const { directories, mounts } = context;
+  const own = podDirectory(directories, podUid);
+  await mounts.unmountBelow(join(own, "volumes"));
+  for (const [volume, held] of await readHeld(own)) {
+    await typeNamed(held.type)?.release?.(context, held);
+    await forgetHeld(own, volume);
+  }
+}
+
 /** Gives back the volumes of a pod that has ended, which may stay in the API for long. Idempotent. */
 export async function removePodVolumes(context: AgentContext, podUid: string) {
   const { directories, mounts, client } = context;
   forgetTokens(client, podUid);
+  await release(context, podUid);
   const onDisk = join(podDirectory(directories, podUid), "volumes");
   for (const path of [onDisk, memoryDirectory(directories, podUid)]) {
     await mounts.unmountBelow(path);
@@ -71,6 +89,7 @@ export async function removePodVolumes(context: AgentContext, podUid: string) {
 export async function removePodFiles(context: AgentContext, podUid: string) {
   const { directories, mounts, client } = context;
   forgetTokens(client, podUid);
+  await release(context, podUid);
   for (const path of [podDirectory(directories, podUid), memoryDirectory(directories, podUid)]) {
     await mounts.unmountBelow(path);
     await rm(path, { recursive: true, force: true });

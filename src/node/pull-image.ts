@@ -3,6 +3,9 @@ import type { AgentContext } from "./context.ts";
 import type { Container, Pod } from "./pod.ts";
 import type { PullAuth } from "./runtime.ts";
 
+/** A container, or a volume that shows an image. */
+type Named = Pick<Container, "image" | "imagePullPolicy">;
+
 export class ImageError extends Error {
   readonly reason: string;
 
@@ -53,7 +56,7 @@ function pullAuth({ objects }: AgentContext, pod: Pod, ref: string): PullAuth | 
 }
 
 /** What a missing policy means. */
-export function pullPolicy({ image, imagePullPolicy }: Container): string {
+export function pullPolicy({ image, imagePullPolicy }: Named): string {
   if (imagePullPolicy) return imagePullPolicy;
   const name = image.slice(image.lastIndexOf("/") + 1);
   if (name.includes("@")) return "IfNotPresent";
@@ -80,7 +83,7 @@ async function pull(context: AgentContext, pod: Pod, image: string): Promise<str
 }
 
 /** Resolves with the image's id; throws ImageError. */
-export async function ensureImage(context: AgentContext, pod: Pod, container: Container) {
+export async function ensureImage(context: AgentContext, pod: Pod, container: Named) {
   const { runtime, event } = context;
   const { image } = container;
   const policy = pullPolicy(container);

@@ -149,6 +149,13 @@ export interface ImageStatus {
   username?: string;
 }
 
+/** What the machine must mount to show some files. */
+export interface FileSystem {
+  type: string;
+  source: string;
+  options: string[];
+}
+
 export interface Runtime {
   /** Shown in the node's status, `containerd://1.6.20`. */
   readonly version: string;
@@ -176,6 +183,12 @@ export interface Runtime {
   pullImage(ref: string, auth?: PullAuth): Promise<string>;
   listImages(): Promise<ImageStatus[]>;
   removeImage(ref: string): Promise<void>;
+  /** The view of an image that was made under `key`, if there is one. */
+  viewOf(key: string): Promise<FileSystem | undefined>;
+  /** Makes a read-only view of an image that is there. It keeps the image's layers until it is dropped. */
+  viewImage(key: string, ref: string): Promise<FileSystem>;
+  /** Idempotent. */
+  dropView(key: string): Promise<void>;
   /** Runs to its end and collects output, for exec probes and hooks; rejects on timeout. */
   execSync(
     id: string,

@@ -5,8 +5,12 @@ import { VolumeError } from "./volume.ts";
 
 const within = (root: string, path: string) => path === root || path.startsWith(root + sep);
 
-/** Resolves with the real path; makes missing folders. */
-export async function subPathIn(volume: string, subPath: string): Promise<string> {
+/** Resolves with the real path; makes missing folders unless told not to. */
+export async function subPathIn(
+  volume: string,
+  subPath: string,
+  { mayMake = true } = {},
+): Promise<string> {
   const parts = subPath.split("/").filter((part) => part !== "" && part !== ".");
   if (subPath.startsWith("/") || parts.includes("..")) {
     throw new VolumeError(
@@ -18,6 +22,9 @@ export async function subPathIn(volume: string, subPath: string): Promise<string
   for (const part of parts) {
     const next = join(current, part);
     const real = await realpath(next).catch(async () => {
+      if (!mayMake) {
+        throw new VolumeError(`subPath ${JSON.stringify(subPath)} is not in its volume`);
+      }
       await mkdir(next, { mode: 0o750 });
       return next;
     });

@@ -3,6 +3,7 @@ import { configMap } from "./config-map.ts";
 import { downwardApi } from "./downward-api.ts";
 import { emptyDir } from "./empty-dir.ts";
 import { hostPath } from "./host-path.ts";
+import { image } from "./image.ts";
 import { persistentVolumeClaim } from "./persistent-volume-claim.ts";
 import { projected } from "./projected.ts";
 import { secret } from "./secret.ts";
@@ -14,13 +15,19 @@ const types = new Map<string, VolumeType>([
   ["downwardAPI", downwardApi],
   ["emptyDir", emptyDir],
   ["hostPath", hostPath],
+  ["image", image],
   ["persistentVolumeClaim", persistentVolumeClaim],
   ["projected", projected],
   ["secret", secret],
 ]);
 
+export const typeNamed = (name: string): VolumeType | undefined => types.get(name);
+
+export const typeNameOf = (volume: { name: string }) =>
+  Object.keys(volume).find((key) => key !== "name") ?? "none";
+
 export function volumeType(volume: { name: string }): VolumeType {
-  const [type = "none"] = Object.keys(volume).filter((key) => key !== "name");
+  const type = typeNameOf(volume);
   const known = types.get(type);
   if (!known) throw new VolumeError(`volume ${volume.name}: type ${type} is not supported`);
   return known;

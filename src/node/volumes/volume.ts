@@ -5,7 +5,9 @@ import type { Clock } from "../../lib/clock.ts";
 import type { NodeFacts } from "../field-ref.ts";
 import type { Mounts } from "../mounts.ts";
 import type { Objects } from "../objects.ts";
-import type { Pod } from "../pod.ts";
+import type { Container, Pod } from "../pod.ts";
+import type { Runtime } from "../runtime.ts";
+import type { Held } from "./held.ts";
 
 export interface VolumeContext {
   pod: Pod;
@@ -16,7 +18,12 @@ export interface VolumeContext {
   facts: NodeFacts;
   podIps: string[];
   mounts: Mounts;
+  runtime: Pick<Runtime, "viewOf" | "viewImage" | "dropView">;
   clock: Clock;
+  /** Makes an image be there, as its policy says. */
+  pull: (image: Pick<Container, "image" | "imagePullPolicy">) => Promise<string>;
+  /** Writes down what the type's `release` will give back. */
+  hold: (details: Omit<Held, "type">) => Promise<void>;
   /** Folders of this volume, on disk and on tmpfs. */
   onDisk: string;
   inMemory: string;
@@ -25,6 +32,8 @@ export interface VolumeContext {
 export interface Volume {
   hostPath: string;
   readOnly?: boolean;
+  /** Nothing can be made in it, so a path within it must be there. */
+  isReadOnlyInside?: boolean;
   /** Wall clock, milliseconds: when it must be prepared again (tokens). */
   refreshAt?: number;
 }
@@ -33,6 +42,11 @@ export interface VolumeType {
   prepare(context: VolumeContext): Promise<Volume>;
   /** True when a change of API objects must be followed while containers run. */
   live?: boolean;
+  /** Gives back what `hold` wrote down. Idempotent. */
+  release?(
+    context: Pick<VolumeContext, "runtime" | "mounts" | "client">,
+    held: Held,
+  ): Promise<void>;
 }
 
 /** A volume cannot be made; the message is for the FailedMount event. */

@@ -16,13 +16,16 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Client } from "../../client/client.ts";
 import { FakeClock } from "../../lib/fake-clock.ts";
+import { FakeRuntime } from "../fake-runtime.ts";
 import { noMounts } from "../mounts.ts";
 import type { Objects } from "../objects.ts";
 import type { Pod } from "../pod.ts";
 import { writeAtomically } from "./atomic-writer.ts";
 import { subPathIn } from "./sub-path.ts";
-import { volumeType } from "./types.ts";
+import { forgetHeld, readHeld, writeHeld } from "./held.ts";
+import { typeNamed, volumeType } from "./types.ts";
 import { VolumeError } from "./volume.ts";
+import type { VolumeContext } from "./volume.ts";
 
 let root: string;
 before(() => (root = mkdtempSync("/tmp/kerb-volumes-")));
@@ -44,9 +47,18 @@ interface Scene {
   spec?: object;
   path?: string;
   clock?: FakeClock;
+  more?: Partial<VolumeContext>;
 }
 
-function prepare({ volume, objects = {}, client = {}, spec = {}, path = folder(), clock }: Scene) {
+function prepare({
+  volume,
+  objects = {},
+  client = {},
+  spec = {},
+  path = folder(),
+  clock,
+  more,
+}: Scene) {
   const pod = {
     apiVersion: "v1",
     kind: "Pod",
@@ -62,6 +74,10 @@ function prepare({ volume, objects = {}, client = {}, spec = {}, path = folder()
     facts: { nodeName: "edge", hostIps: ["192.0.2.9"], allocatable: { cpu: "2" } },
     podIps: ["10.1.0.5"],
     mounts: noMounts,
+    runtime: new FakeRuntime({ clock: clock ?? new FakeClock() }),
+    pull: async ({ image }) => image,
+    hold: async () => {},
+    ...more,
     clock: clock ?? new FakeClock(),
     onDisk: path,
     inMemory: path,
@@ -194,4 +210,45 @@ test("a subPath cannot leave its volume, whatever links lie in it", async () => 
   for (const bad of ["../x", "/x", "a/../../x", "etc/passwd", "etc"]) {
     await assert.rejects(subPathIn(path, bad), VolumeError, bad);
   }
+});
+
+test("an image volume is a read-only view that its pod holds until it is given back", async () => {
+  const runtime = new FakeRuntime({ clock: new FakeClock() });
+  const pulled: object[] = [];
+  const held: object[] = [];
+  const scene = {
+    volume: { image: { reference: "disk:1", pullPolicy: "Never" } },
+    more: {
+      runtime,
+      pull: async (image: object) => `sha256:${pulled.push(image)}`,
+      hold: async (details: object) => void held.push(details),
+    },
+  };
+  const made = await prepare(scene);
+  assert.deepEqual([made.readOnly, made.isReadOnlyInside], [true, true]);
+  assert.deepEqual(pulled, [{ image: "disk:1", imagePullPolicy: "Never" }]);
+  assert.deepEqual(held, [{ key: "u1/data" }]);
+  await prepare(scene);
+  assert.equal(pulled.length, 1, "what is there is not asked for again");
+  const context = { runtime, mounts: noMounts, client: {} as Client };
+  await typeNamed("image")!.release!(context, { type: "image", key: "u1/data" });
+  assert.equal(runtime.views.size, 0);
+  await assert.rejects(prepare({ volume: { image: {} } }), /volume data: image.reference is empty/);
+});
+
+test("what a volume holds is on disk until it is forgotten", async () => {
+  const path = folder();
+  assert.equal((await readHeld(path)).size, 0);
+  await writeHeld(path, "data", { type: "image", key: "u1/data" });
+  assert.deepEqual([...(await readHeld(path))], [["data", { type: "image", key: "u1/data" }]]);
+  await forgetHeld(path, "data");
+  assert.equal((await readHeld(path)).size, 0);
+});
+
+test("a path within a volume that takes no files must be there", async () => {
+  const path = folder();
+  mkdirSync(join(path, "a"), { recursive: true });
+  assert.equal(await subPathIn(path, "a", { mayMake: false }), join(path, "a"));
+  await assert.rejects(subPathIn(path, "a/b", { mayMake: false }), /"a\/b" is not in its volume/);
+  assert.equal(existsSync(join(path, "a/b")), false);
 });
