@@ -20,6 +20,7 @@ export interface UpOptions extends NodeOptions {
   authenticationConfig?: string;
   devices?: boolean;
   hub?: boolean;
+  vms?: boolean;
 }
 
 /** A TCP port from the command line. */
@@ -88,6 +89,7 @@ export function upCommand(directory: string, start: (options: UpOptions) => Prom
     )
     .option("--devices", "look for leaf devices by Akri's Configurations (akri.sh/v0)")
     .option("--hub", "be the centre of other sites, as Open Cluster Management's hub is")
+    .option("--vms", "run virtual machines, as KubeVirt's API has them")
     .option("--detach", "return when the site is Ready and leave it running")
     .addHelpText(
       "after",

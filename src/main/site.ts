@@ -170,6 +170,7 @@ async function startControlOf(parts: Parts) {
     const acting = { ...parts, clock, random, scope: term };
     await startControl(acting);
     if (parts.options.devices) await (await import("./devices.ts")).controlDevices(acting);
+    if (parts.options.vms) await (await import("./vms.ts")).controlVms(acting);
     if (parts.options.hub) {
       const { controlHub, openReach } = await import("./hub.ts");
       await controlHub(acting);

@@ -1,0 +1,145 @@
+// What is there besides the kinds: the object that says KubeVirt is deployed, the runtime class of machines, and
+// roles that the cluster's own view, edit and admin take in.
+import { apply } from "../client/apply.ts";
+import type { Client } from "../client/client.ts";
+import { resource } from "../client/client.ts";
+import type { Draft } from "../kinds/object.ts";
+import { isStatus } from "../lib/status-error.ts";
+import { timestamp } from "../lib/clock.ts";
+import type { Clock } from "../lib/clock.ts";
+import { cdiConfigs, kubeVirts } from "./kinds/resources.ts";
+import { kubevirtVersion } from "./version.ts";
+
+export const installNamespace = "kubevirt";
+export const runtimeClassName = "kerb-vm";
+const manager = { fieldManager: "kerb-vms" };
+const core = resource("v1", "namespaces");
+const roles = resource("rbac.authorization.k8s.io/v1", "clusterroles");
+const runtimeClasses = resource("node.k8s.io/v1", "runtimeclasses");
+
+const groups = [
+  "kubevirt.io",
+  "instancetype.kubevirt.io",
+  "pool.kubevirt.io",
+  "snapshot.kubevirt.io",
+  "clone.kubevirt.io",
+  "export.kubevirt.io",
+  "cdi.kubevirt.io",
+];
+const subresources = "subresources.kubevirt.io";
+const instance = (...names: string[]) => names.map((name) => `virtualmachineinstances/${name}`);
+const machine = (...names: string[]) => names.map((name) => `virtualmachines/${name}`);
+
+const reading = {
+  apiGroups: [subresources],
+  resources: [
+    ...instance("guestosinfo", "filesystemlist", "userlist"),
+    ...machine("expand-spec"),
+    "expand-vm-spec",
+  ],
+  verbs: ["get", "update"],
+};
+const streams = {
+  apiGroups: [subresources],
+  resources: [
+    ...instance("console", "vnc", "vnc/screenshot", "portforward", "usbredir"),
+    ...machine("portforward"),
+  ],
+  verbs: ["get"],
+};
+const acting = {
+  apiGroups: [subresources],
+  resources: [
+    ...instance("pause", "unpause", "freeze", "unfreeze", "softreboot", "reset"),
+    ...instance("addvolume", "removevolume"),
+    ...machine("start", "stop", "restart", "addvolume", "removevolume"),
+  ],
+  verbs: ["update"],
+};
+const migrating = {
+  apiGroups: [subresources],
+  resources: machine("migrate"),
+  verbs: ["update"],
+};
+const upload = {
+  apiGroups: ["upload.cdi.kubevirt.io"],
+  resources: ["uploadtokenrequests"],
+  verbs: ["create"],
+};
+const readAll = { apiGroups: groups, resources: ["*"], verbs: ["get", "list", "watch"] };
+const writeAll = {
+  apiGroups: groups,
+  resources: ["*"],
+  verbs: ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"],
+};
+
+const role = (
+  name: string,
+  rules: object[],
+  into?: string,
+): Draft & { metadata: { name: string } } => ({
+  apiVersion: "rbac.authorization.k8s.io/v1",
+  kind: "ClusterRole",
+  metadata: {
+    name: `kubevirt.io:${name}`,
+    ...(into && { labels: { [`rbac.authorization.k8s.io/aggregate-to-${into}`]: "true" } }),
+  },
+  rules,
+});
+
+const clusterRoles = [
+  role("view", [readAll, reading], "view"),
+  role("edit", [writeAll, reading, streams, acting, upload], "edit"),
+  role("admin", [writeAll, reading, streams, acting, upload], "admin"),
+  role("migrate", [migrating]),
+];
+
+async function ensureKubeVirt(client: Client, clock: Clock) {
+  const name = "kubevirt";
+  const target = { ...kubeVirts, namespace: installNamespace, name };
+  const object = {
+    apiVersion: "kubevirt.io/v1",
+    kind: "KubeVirt",
+    metadata: { name, namespace: installNamespace },
+  };
+  const kept = await client.get(target).catch((error: unknown) => {
+    if (!isStatus(error, "NotFound")) throw error;
+    return client.create({ ...kubeVirts, namespace: installNamespace }, { ...object, spec: {} });
+  });
+  const lastTransitionTime = timestamp(clock.now());
+  const condition = (type: string, status: string, reason: string) => ({
+    ...{ type, status, reason, message: "", lastTransitionTime, lastProbeTime: lastTransitionTime },
+  });
+  const status = {
+    phase: "Deployed",
+    observedKubeVirtVersion: kubevirtVersion,
+    targetKubeVirtVersion: kubevirtVersion,
+    operatorVersion: kubevirtVersion,
+    conditions: [
+      condition("Available", "True", "AllComponentsReady"),
+      condition("Progressing", "False", "AllComponentsReady"),
+      condition("Degraded", "False", "AllComponentsReady"),
+      condition("Created", "True", "AllResourcesCreated"),
+    ],
+  };
+  if (kept.status?.observedKubeVirtVersion === kubevirtVersion) return;
+  await client.patch({ ...target, subresource: "status" }, "merge", { status });
+}
+
+export async function install(client: Client, clock: Clock) {
+  const object = (apiVersion: string, kind: string, name: string, rest: object = {}) => ({
+    ...{ apiVersion, kind, metadata: { name }, ...rest },
+  });
+  await apply(client, core, object("v1", "Namespace", installNamespace), manager);
+  await Promise.all([
+    ...clusterRoles.map((one) => apply(client, roles, one, manager)),
+    apply(
+      client,
+      runtimeClasses,
+      object("node.k8s.io/v1", "RuntimeClass", runtimeClassName, { handler: "vm" }),
+      manager,
+    ),
+    ensureKubeVirt(client, clock),
+    apply(client, cdiConfigs, object("cdi.kubevirt.io/v1beta1", "CDIConfig", "config"), manager),
+  ]);
+}

@@ -1,0 +1,14 @@
+// All kinds of the wing.
+import { cdiDefinitions } from "./cdi.ts";
+import { instancetypeDefinitions } from "./instancetype.ts";
+import { kubevirtDefinitions } from "./kubevirt.ts";
+import { poolDefinition } from "./pool.ts";
+import { copyDefinitions } from "./snapshot.ts";
+
+export const vmDefinitions = [
+  ...kubevirtDefinitions,
+  ...instancetypeDefinitions,
+  poolDefinition,
+  ...copyDefinitions,
+  ...cdiDefinitions,
+];
