@@ -51,6 +51,15 @@ export interface NodeUsage extends Used {
   containers: (Used & { pod: PodAddress; name: string; id: string })[];
 }
 
+/** What a wing answers for at a node: questions and answers are JSON. Throws StatusErrors. */
+export interface NodePart {
+  ask(question: any): Promise<unknown>;
+  open(question: any): Promise<Duplex>;
+}
+
+/** By name; a wing adds its own once it runs. */
+export type NodeParts = Map<string, NodePart>;
+
 export interface NodeConnection {
   /** Throws StatusError (NotFound, BadRequest) before the first chunk when the container has no log. */
   logs(
@@ -73,6 +82,10 @@ export interface NodeConnection {
   dial(host: string, port: number): Promise<Duplex>;
   /** Of the machine and of every container on it. */
   usage(): Promise<NodeUsage>;
+  /** Asks a part of the node; NotFound where it has none of that name. */
+  ask(part: string, question: object): Promise<unknown>;
+  /** A byte stream that a part of the node gives. */
+  open(part: string, question: object): Promise<Duplex>;
 }
 
 /** Finds the node's connection; throws StatusError when the node is not reachable. */

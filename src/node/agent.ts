@@ -12,7 +12,7 @@ import type { Informers } from "../client/informers.ts";
 import type { KubeObject } from "../kinds/object.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
-import type { NodeConnection } from "../lib/node-connection.ts";
+import type { NodeConnection, NodeParts } from "../lib/node-connection.ts";
 import type { Random } from "../lib/random.ts";
 import type { Scope } from "../lib/scope.ts";
 import { noCgroups, systemCgroups } from "./cgroups.ts";
@@ -72,6 +72,8 @@ export interface AgentOptions {
   /** Where device plugins look for the kubelet, `/var/lib/kubelet`; absent: there are none. */
   kubeletDirectory?: string;
   settings?: NodeSettings;
+  /** What wings answer for at this node. */
+  parts?: NodeParts;
   /** Default: the machine's own, and its cgroups, when there is a runtime and root. */
   mounts?: Mounts;
 }
@@ -312,10 +314,8 @@ async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
     settings: options.settings ?? {},
     scope,
   });
-  return nodeConnection(context, {
-    find: (uid) => workers.find(uid),
-    all: workers.all,
-  });
+  const found = { find: (uid: string) => workers.find(uid), all: workers.all };
+  return nodeConnection(context, found, options.parts ?? new Map());
 }
 
 function openOwnDevices(

@@ -1,6 +1,6 @@
 // What the API server asks of this node: logs, exec, attach, port-forward. Errors in kubelet's words.
 import { join } from "node:path";
-import type { NodeConnection, NodeUsage, PodAddress } from "../lib/node-connection.ts";
+import type { NodeConnection, NodeParts, NodeUsage, PodAddress } from "../lib/node-connection.ts";
 import { badRequest, notFound, StatusError } from "../lib/status-error.ts";
 import { dialTcp } from "../lib/dial-tcp.ts";
 import type { AgentContext } from "./context.ts";
@@ -73,7 +73,24 @@ async function usageOf(runtime: AgentContext["runtime"], workers: Iterable<PodWo
   return { ...machine, containers };
 }
 
-export function nodeConnection(context: AgentContext, { find, all }: Workers): NodeConnection {
+/** Of the parts that wings have put there. */
+function partsOf(parts: NodeParts): Pick<NodeConnection, "ask" | "open"> {
+  const part = (name: string) => {
+    const found = parts.get(name);
+    if (found) return found;
+    throw new StatusError("NotFound", `the node has no part ${JSON.stringify(name)}`);
+  };
+  return {
+    ask: async (name, question) => part(name).ask(question),
+    open: async (name, question) => part(name).open(question),
+  };
+}
+
+export function nodeConnection(
+  context: AgentContext,
+  { find, all }: Workers,
+  parts: NodeParts,
+): NodeConnection {
   const { runtime, clock, directories } = context;
   return {
     async logs(address, container, options, signal) {
@@ -104,6 +121,7 @@ export function nodeConnection(context: AgentContext, { find, all }: Workers): N
     },
     dial: dialTcp,
     usage: () => usageOf(runtime, all()),
+    ...partsOf(parts),
   };
 }
 
@@ -119,5 +137,7 @@ export function noConnection(nodeName: string, why: string): NodeConnection {
     portForward: refuse,
     dial: dialTcp,
     usage: async () => ({ ...(await machineUsage()), containers: [] }),
+    ask: refuse,
+    open: refuse,
   };
 }

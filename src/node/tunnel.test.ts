@@ -40,6 +40,11 @@ function fakeNode() {
     portForward: async (_pod, port) => dialTcp("127.0.0.1", port),
     dial: dialTcp,
     usage: async () => ({ cpuNanoseconds: 5, workingSetBytes: 7, containers: [] }),
+    ask: async (part, question) => {
+      if (part === "none") throw new StatusError("NotFound", "no such part");
+      return { part, question };
+    },
+    open: async (_part, { port }: any) => dialTcp("127.0.0.1", port),
   };
   return { node, seen };
 }
@@ -146,7 +151,11 @@ test("logs come as they are, and a refusal is the node's own", async () => {
 
 test("bytes pass to a pod's port and to addresses that the node reaches", async () => {
   const { port } = echo.address() as AddressInfo;
-  for (const open of [remote.portForward(pod, port), remote.dial("127.0.0.1", port)]) {
+  for (const open of [
+    remote.portForward(pod, port),
+    remote.dial("127.0.0.1", port),
+    remote.open("vms", { port }),
+  ]) {
     const stream = await open;
     stream.end("hello");
     let text = "";
@@ -163,6 +172,12 @@ test("a long command line passes, and usage is told", async () => {
     workingSetBytes: 7,
     containers: [],
   });
+});
+
+test("a part of the node answers as if it were here", async () => {
+  const answer = await remote.ask("vms", { podUid: "1" });
+  assert.deepEqual(answer, { part: "vms", question: { podUid: "1" } });
+  await assert.rejects(remote.ask("none", {}), { reason: "NotFound" });
 });
 
 test("a tunnel that breaks ends its calls with a reason", async () => {

@@ -61,6 +61,12 @@ const answers: Record<TunnelCall, Answer> = {
     accept(stream);
     stream.end(JSON.stringify(usage));
   },
+  async ask(stream, { part, question }, node) {
+    const answer = await node.ask(part, question);
+    accept(stream);
+    stream.end(JSON.stringify(answer ?? null));
+  },
+  open: async (stream, { part, question }, node) => join(stream, await node.open(part, question)),
 };
 
 /** Runs a command between frames. What it refuses before its first output is told as an end, too. */

@@ -7,4 +7,12 @@
 /** The HTTP/1.1 protocol that the connection is upgraded to. */
 export const tunnelProtocol = "kerb-tunnel/1";
 
-export type TunnelCall = "logs" | "exec" | "attach" | "port-forward" | "dial" | "usage";
+export type TunnelCall =
+  | "logs"
+  | "exec"
+  | "attach"
+  | "port-forward"
+  | "dial"
+  | "usage"
+  | "ask"
+  | "open";

@@ -55,6 +55,8 @@ export function contextFor(
     attach: unused,
     portForward: unused,
     dial: unused,
+    ask: unused,
+    open: unused,
     ...node,
   };
   const entry = pods[name] && { value: Buffer.from(JSON.stringify(pods[name])) };

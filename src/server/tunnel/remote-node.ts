@@ -72,6 +72,11 @@ export class RemoteNode implements NodeConnection {
   usage: NodeConnection["usage"] = async () =>
     JSON.parse(await textOf(await this.#open("usage", {})));
 
+  ask: NodeConnection["ask"] = async (part, question) =>
+    JSON.parse(await textOf(await this.#open("ask", { part, question })));
+
+  open: NodeConnection["open"] = (part, question) => this.#open("open", { part, question });
+
   /** Resolves with the stream once the node has said yes; throws its StatusError. */
   async #open(call: TunnelCall, args: object, signal?: AbortSignal): Promise<ClientHttp2Stream> {
     if (this.#session.destroyed || this.#session.closed) throw cutOff();

@@ -1,0 +1,105 @@
+// What may be asked of a VM that runs, wherever it runs: by whoever serves the subresources, snapshots and
+// migrations. The node answers (`node/`), in process or through its tunnel. Expected failures are
+// StatusErrors: BadRequest where the guest or QEMU cannot, Conflict where the state forbids it.
+import type { Duplex } from "node:stream";
+import type { NodeConnection } from "../lib/node-connection.ts";
+import type { DomainDisk } from "./domain.ts";
+
+/** Name of the node's part that answers for VMs. */
+export const vmsPart = "vms";
+
+export interface GuestFilesystem {
+  diskName: string;
+  mountPoint: string;
+  fileSystemType: string;
+  usedBytes: number;
+  totalBytes: number;
+}
+
+/** Where the source of a live migration sends the VM. */
+export interface MigrationTarget {
+  host: string;
+  port: number;
+  /** Where its disks go, by volume; absent when disks are shared. */
+  nbdPort?: number;
+  /** A secret of this migration alone, hexadecimal; both ends speak TLS by it. */
+  key: string;
+}
+
+export interface MigrationOptions {
+  bandwidthBytesPerSecond?: number;
+  /** Volumes whose content goes along. */
+  copy: string[];
+  postCopy: boolean;
+  autoConverge: boolean;
+}
+
+export interface MigrationProgress {
+  phase: "none" | "copying disks" | "running" | "postcopy" | "completed" | "failed" | "cancelled";
+  transferredBytes: number;
+  remainingBytes: number;
+  totalBytes: number;
+  downtimeMs?: number;
+  totalMs?: number;
+  error?: string;
+}
+
+export interface VmControl {
+  state(): Promise<{ status: string; paused: boolean; agent: boolean }>;
+  pause(): Promise<void>;
+  unpause(): Promise<void>;
+  /** By the agent, else by ACPI. */
+  softReboot(): Promise<void>;
+  reset(): Promise<void>;
+  /** Presses the power button. */
+  powerDown(): Promise<void>;
+  /** PNG. */
+  screenshot(): Promise<Uint8Array>;
+  /** `holder`: uid of the pod that has the volume mounted on this node. */
+  addVolume(disk: DomainDisk, holder: string): Promise<void>;
+  removeVolume(volume: string): Promise<void>;
+  /** The disk's new size, after its claim grew. */
+  resizeVolume(volume: string, bytes: number): Promise<void>;
+  /** v1 VirtualMachineInstanceGuestAgentInfo, as far as the agent tells. */
+  guestInfo(): Promise<Record<string, any>>;
+  users(): Promise<{ userName: string; domain?: string; loginTime: number }[]>;
+  filesystems(): Promise<GuestFilesystem[]>;
+  guestExec(command: string[]): Promise<{ exitCode: number; stdout: string; stderr: string }>;
+  guestPing(): Promise<void>;
+  /** Thaws by itself after `seconds`. */
+  freeze(seconds: number): Promise<void>;
+  thaw(): Promise<void>;
+  /**
+   * A copy of the disks as they are at one moment, while the guest runs: raw files NAME.img in the folder `to` of
+   * the launcher's run volume or of the volume that pod `holder` has mounted.
+   */
+  backup(volumes: string[], to: { holder: string; volume: string }): Promise<void>;
+  /** Of the target: waits for the other side from now on. */
+  prepareMigration(copy: string[]): Promise<MigrationTarget>;
+  migrate(target: MigrationTarget, options: MigrationOptions): Promise<void>;
+  migration(): Promise<MigrationProgress>;
+  cancelMigration(): Promise<void>;
+  /** The serial console: raw bytes. A new one ends the one before. */
+  openConsole(): Promise<Duplex>;
+  /** RFB. */
+  openVnc(): Promise<Duplex>;
+}
+
+/** The control of the VM in a launcher pod on the node behind `connection`. */
+export function vmControl(connection: NodeConnection, podUid: string): VmControl {
+  const ask =
+    (method: string) =>
+    (...args: unknown[]) =>
+      connection.ask(vmsPart, { podUid, method, args });
+  const handler: ProxyHandler<object> = {
+    get: (_, method) => {
+      if (typeof method !== "string" || method === "then") return undefined;
+      if (method.startsWith("open")) return () => connection.open(vmsPart, { podUid, method });
+      if (method === "screenshot") {
+        return async () => Buffer.from((await ask(method)()) as string, "base64");
+      }
+      return ask(method);
+    },
+  };
+  return new Proxy({}, handler) as VmControl;
+}

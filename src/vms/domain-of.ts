@@ -1,0 +1,194 @@
+// From a VirtualMachineInstance to the Domain that QEMU runs. Pure; what it cannot say is refused before
+// (unsupported.ts).
+import { createHash } from "node:crypto";
+import type { KubeObject } from "../kinds/object.ts";
+import { parseQuantity } from "../lib/quantity.ts";
+import { diskOf } from "./disk-of.ts";
+import type { Domain, DomainCpu, DomainFirmware, DomainInterface } from "./domain.ts";
+import { isOn } from "./unsupported.ts";
+
+export interface DomainContext {
+  /** Claims (and DataVolumes, by their claim) whose volumeMode is Block. */
+  isBlock: (claim: string) => boolean;
+  /** Of a live migration's target. */
+  incoming?: boolean;
+}
+
+const digest = (text: string) => createHash("sha256").update(text).digest();
+
+/** A MAC of the VM's own, the same at every start. */
+export function macOf({ namespace = "", name }: KubeObject["metadata"], network: string): string {
+  const bytes = [2, ...digest(`${namespace}/${name}/${network}`).subarray(0, 5)];
+  return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join(":");
+}
+
+/** As a UUID of version 5 looks; from the name, so that guests keep their identity. */
+function uuidOf({ namespace = "", name }: KubeObject["metadata"]): string {
+  const bytes = digest(`${namespace}/${name}`).subarray(0, 16);
+  bytes[6] = (bytes[6]! & 0x0f) | 0x50;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  return bytes.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
+
+/** Cores as Kubernetes' resources say them, when the domain does not. */
+function cpuOf(domain: any): DomainCpu {
+  const { sockets, cores, threads, model = "host-model", features = [] } = domain.cpu ?? {};
+  const asked = domain.resources?.requests?.cpu ?? domain.resources?.limits?.cpu;
+  const given = sockets !== undefined || cores !== undefined || threads !== undefined;
+  const fallback = asked && !given ? Math.max(1, Math.ceil(parseQuantity(asked))) : 1;
+  return {
+    sockets: sockets ?? fallback,
+    cores: cores ?? 1,
+    threads: threads ?? 1,
+    model,
+    features: features.map((one: any) => ({ name: one.name, policy: one.policy ?? "require" })),
+  };
+}
+
+const memoryDefault = "512Mi";
+
+function memoryOf({ memory, resources }: any): number {
+  const { requests, limits } = resources ?? {};
+  return parseQuantity(memory?.guest ?? requests?.memory ?? limits?.memory ?? memoryDefault);
+}
+
+function firmwareOf({ firmware, features }: any, metadata: KubeObject["metadata"]): DomainFirmware {
+  const { uuid, serial, bootloader, kernelBoot } = firmware ?? {};
+  const { container, kernelArgs } = kernelBoot ?? {};
+  const efi = bootloader?.efi;
+  return {
+    uuid: uuid ?? uuidOf(metadata),
+    ...(serial && { serial }),
+    ...(efi && {
+      efi: {
+        secureBoot: efi.secureBoot ?? isOn(features?.smm) ?? true,
+        persistent: efi.persistent ?? false,
+      },
+    }),
+    ...(container && {
+      kernel: {
+        args: kernelArgs ?? "",
+        ...(container.kernelPath && { kernelPath: container.kernelPath }),
+        ...(container.initrdPath && { initrdPath: container.initrdPath }),
+      },
+    }),
+    useSerial: bootloader?.bios?.useSerial ?? false,
+  };
+}
+
+const guestCidr = "10.0.2.0/24";
+
+function bindingOf(one: any): DomainInterface["binding"] {
+  if (one.bridge) return "bridge";
+  return one.slirp || one.binding?.name === "user" ? "user" : "masquerade";
+}
+
+function interfaceOf(one: any, network: any, metadata: KubeObject["metadata"]): DomainInterface {
+  const { name, model = "virtio", macAddress, ports = [], bootOrder, dhcpOptions, state } = one;
+  const { bootFileName, tftpServerName, ntpServers } = dhcpOptions ?? {};
+  return {
+    name,
+    binding: bindingOf(one),
+    model,
+    mac: macAddress?.toLowerCase() ?? macOf(metadata, name),
+    cidr: network?.pod?.vmNetworkCIDR ?? guestCidr,
+    ports: ports.map((port: any) => ({ ...port, protocol: port.protocol ?? "TCP" })),
+    ...(bootOrder && { bootOrder }),
+    dhcp: {
+      ...(bootFileName && { bootFileName }),
+      ...(tftpServerName && { tftpServerName }),
+      ...(ntpServers && { ntpServers }),
+    },
+    linkUp: state !== "down",
+  };
+}
+
+/** The interfaces that are there: those named, else one in the pod's network. */
+function interfacesOf(spec: any, metadata: KubeObject["metadata"]): DomainInterface[] {
+  const { interfaces, autoattachPodInterface = true } = spec.domain.devices ?? {};
+  const networks: any[] = spec.networks ?? [];
+  const named: any[] = (interfaces ?? []).filter((one: any) => one.state !== "absent");
+  const networkOf = (name: string) => networks.find((one) => one.name === name);
+  if (named.length > 0) {
+    return named.map((one) => interfaceOf(one, networkOf(one.name), metadata));
+  }
+  if (!autoattachPodInterface || interfaces?.length) return [];
+  return [interfaceOf({ name: "default" }, { pod: {} }, metadata)];
+}
+
+/** Volumes without a disk get one, unless a file system shares them. */
+function disksOf(spec: any, context: DomainContext) {
+  const { disks = [], filesystems = [] } = spec.domain.devices ?? {};
+  const volumes: any[] = spec.volumes ?? [];
+  const has = (list: any[], name: string) => list.some((one) => one.name === name);
+  const bare = volumes.filter(({ name }) => !has(disks, name) && !has(filesystems, name));
+  return [...disks, ...bare.map(({ name }) => ({ name }))].flatMap((disk) => {
+    const volume = volumes.find(({ name }) => name === disk.name);
+    return volume ? [diskOf(disk, volume, context)] : [];
+  });
+}
+
+function clockOffset({ clock }: any): number {
+  return clock?.utc?.offsetSeconds ?? 0;
+}
+
+function watchdogOf({ watchdog }: any): Pick<Domain, "watchdog"> {
+  const model = watchdog?.i6300esb;
+  return watchdog ? { watchdog: { action: model?.action ?? "reset" } } : {};
+}
+
+function machineOf({ machine }: any): Domain["machine"] {
+  const { type = "q35" } = machine ?? {};
+  if (/^(pc|pc-i440fx.*)$/.test(type)) return "pc";
+  return type === "microvm" ? "microvm" : "q35";
+}
+
+function devicesOf(devices: any) {
+  const { tpm, inputs = [], filesystems = [] } = devices;
+  return {
+    graphics: devices.autoattachGraphicsDevice ?? true,
+    serialConsole: devices.autoattachSerialConsole ?? true,
+    balloon: devices.autoattachMemBalloon ?? true,
+    rng: devices.rng !== undefined,
+    ...(tpm && isOn(tpm) && { tpm: { persistent: tpm.persistent ?? false } }),
+    vsock: devices.autoattachVSOCK ?? false,
+    ...watchdogOf(devices),
+    inputs: inputs.map(({ name, type, bus }: any) => ({ name, type, bus: bus ?? "usb" })),
+    filesystems: filesystems.map(({ name }: any) => name),
+  };
+}
+
+export function domainOf({ metadata, spec }: KubeObject, context: DomainContext): Domain {
+  const { domain } = spec;
+  const { pageSize } = domain.memory?.hugepages ?? {};
+  const offset = clockOffset(domain);
+  return {
+    namespace: metadata.namespace ?? "",
+    name: metadata.name,
+    uid: metadata.uid,
+    hostname: spec.hostname ?? metadata.name,
+    machine: machineOf(domain),
+    acpi: isOn(domain.features?.acpi) ?? true,
+    cpu: cpuOf(domain),
+    memoryBytes: memoryOf(domain),
+    ...(pageSize && { hugepages: pageSize }),
+    firmware: firmwareOf(domain, metadata),
+    disks: disksOf(spec, context),
+    interfaces: interfacesOf(spec, metadata),
+    ...devicesOf(domain.devices ?? {}),
+    clockOffsetSeconds: offset,
+    endOnReboot: domain.rebootPolicy === "Terminate",
+    startPaused: spec.startStrategy === "Paused",
+    graceSeconds: spec.terminationGracePeriodSeconds ?? 30,
+    ...(context.incoming && { incoming: true }),
+  };
+}
+
+const mebibyte = 2 ** 20;
+
+/** What QEMU needs beside the guest's memory, at most, as measured; counted in the pod's request. */
+export function overheadBytes({ cpu, graphics, memoryBytes }: Domain): number {
+  const cpus = cpu.sockets * cpu.cores * cpu.threads;
+  const tables = memoryBytes / 512;
+  return Math.ceil(56 * mebibyte + cpus * 4 * mebibyte + (graphics ? 16 * mebibyte : 0) + tables);
+}

@@ -1,0 +1,129 @@
+// The contract between those who make a launcher pod (the VMI controller) and those who start QEMU in it (the
+// handler `vm` and the node's side). A VMI is one pod; what QEMU needs travels in one annotation of that pod
+// as JSON, made from the VMI by `domainOf`. Everything else of the VM (addresses, limits, logs, volumes)
+// is the pod's.
+
+/** Of the launcher pod: the JSON of a `Domain`. */
+export const domainAnnotation = "vms.kerb.dev/domain";
+/** Of the RuntimeClass that launcher pods name, and of its handler. */
+export const runtimeClass = { name: "kerb-vm", handler: "vm" } as const;
+/** Made by Kerb on every node that runs VMs; never pulled (imagePullPolicy: Never). */
+export const launcherImage = "kerb.internal/virt-launcher:1";
+/** The container that is QEMU. */
+export const computeContainer = "compute";
+/** The user that QEMU runs as; the launcher pod's runAsUser, runAsGroup and fsGroup. */
+export const qemuUser = 107;
+
+/** Where the launcher pod's volumes are mounted in the compute container. */
+export const launcherPaths = {
+  /** An emptyDir: overlays, seeds, sockets. Mounted with HostToContainer, so that hotplugged disks appear. */
+  run: "/vm/run",
+  /** Of a VMI's volume: `/vm/disks/NAME`, a directory, or a device for block claims (volumeDevices). */
+  disk: (volume: string) => `/vm/disks/${volume}`,
+  /** Where the Secrets of a cloud-init volume are mounted: user data, network data, by key. */
+  cloudInitUser: (volume: string) => `/vm/disks/${volume}/user`,
+  cloudInitNetwork: (volume: string) => `/vm/disks/${volume}/network`,
+  /** Image volume of firmware.kernelBoot.container. */
+  kernel: "/vm/disks/kernel-boot",
+} as const;
+/** Name of the emptyDir of `launcherPaths.run`. */
+export const runVolume = "vm-run";
+
+export type DiskSource =
+  /** An image volume: raw or qcow2 at `path`, by default the only file in its folder /disk. */
+  | { kind: "containerDisk"; path?: string }
+  /** A raw disk.img on a claim's file system; `size`: made of this size where there is none. */
+  | { kind: "file"; file: string; createBytes?: number }
+  | { kind: "block" }
+  /** What lies on a claim, with an overlay that ends with the pod. */
+  | { kind: "ephemeral"; block: boolean }
+  | { kind: "emptyDisk"; capacityBytes: number }
+  | { kind: "cloudInit"; style: "noCloud" | "configDrive"; user?: string; network?: string }
+  /** The files of a mounted configMap, secret, downwardAPI or serviceAccount volume, as a small disk. */
+  | { kind: "files"; label: string };
+
+export interface DomainDisk {
+  /** Of the VMI's volume. */
+  name: string;
+  device: "disk" | "cdrom" | "lun";
+  bus: "virtio" | "sata" | "scsi" | "usb";
+  readOnly: boolean;
+  source: DiskSource;
+  bootOrder?: number;
+  cache?: "none" | "writethrough" | "writeback";
+  io?: "native" | "threads";
+  serial?: string;
+  shareable?: boolean;
+  errorPolicy?: "stop" | "ignore" | "report" | "enospace";
+  /** Plugged in while the VM ran: its source lies in `run`/hotplug/NAME. */
+  hotplugged?: boolean;
+}
+
+export interface DomainInterface {
+  /** Of the VMI's interface and network. */
+  name: string;
+  binding: "masquerade" | "bridge" | "user";
+  model: "virtio" | "e1000" | "e1000e" | "rtl8139" | "ne2k_pci" | "pcnet";
+  mac: string;
+  /** Of the masquerade: where the guest lives. */
+  cidr: string;
+  /** For masquerade: only these reach the guest; none named: all. */
+  ports: { name?: string; port: number; protocol: "TCP" | "UDP" }[];
+  bootOrder?: number;
+  dhcp: { bootFileName?: string; tftpServerName?: string; ntpServers?: string[] };
+  /** Whether the cable is in. */
+  linkUp: boolean;
+}
+
+export interface DomainCpu {
+  sockets: number;
+  cores: number;
+  threads: number;
+  /** "host-model" and "host-passthrough" mean the best there is on the node. */
+  model: string;
+  features: { name: string; policy: "require" | "optional" | "disable" | "forbid" }[];
+}
+
+export interface DomainFirmware {
+  uuid: string;
+  serial?: string;
+  /** UEFI, with or without secure boot; absent: BIOS. */
+  efi?: { secureBoot: boolean; persistent: boolean };
+  kernel?: { args: string; kernelPath?: string; initrdPath?: string };
+  useSerial: boolean;
+}
+
+export interface Domain {
+  namespace: string;
+  name: string;
+  /** Of the VMI. */
+  uid: string;
+  hostname: string;
+  machine: "q35" | "pc" | "microvm";
+  acpi: boolean;
+  cpu: DomainCpu;
+  memoryBytes: number;
+  hugepages?: string;
+  firmware: DomainFirmware;
+  disks: DomainDisk[];
+  interfaces: DomainInterface[];
+  graphics: boolean;
+  serialConsole: boolean;
+  balloon: boolean;
+  rng: boolean;
+  tpm?: { persistent: boolean };
+  vsock: boolean;
+  watchdog?: { action: "poweroff" | "reset" | "shutdown" };
+  inputs: { name: string; type: "tablet" | "keyboard"; bus: "usb" | "virtio" }[];
+  /** Virtiofs shares, by volume. */
+  filesystems: string[];
+  /** "utc", or seconds beside it. */
+  clockOffsetSeconds: number;
+  /** rebootPolicy: Terminate. */
+  endOnReboot: boolean;
+  /** startStrategy: Paused. */
+  startPaused: boolean;
+  graceSeconds: number;
+  /** The target of a live migration: waits for the other side. */
+  incoming?: boolean;
+}
