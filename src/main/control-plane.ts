@@ -25,6 +25,7 @@ import type { Store } from "../store/store.ts";
 import { openApiServer } from "./api-server.ts";
 import { openAudit } from "./audit-log.ts";
 import type { AuditFiles } from "./audit-log.ts";
+import { plugBackup, plugNoBackup } from "./backup/plug.ts";
 import { clusterDomain } from "./config.ts";
 import { pkiFiles, replaceFile } from "./files.ts";
 import { openSecretKeys } from "./secret-keys.ts";
@@ -124,8 +125,13 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   startTypeChecking({ server, log, scope });
   plugMetrics(server);
 
-  if (options.store) plugNoRotation(server.plugs);
-  else plugSecrets(server.plugs, { keys, store, log: log.with({ room: "secrets" }), scope });
+  if (options.store) {
+    plugNoRotation(server.plugs);
+    plugNoBackup(server.plugs);
+  } else {
+    plugSecrets(server.plugs, { keys, store, log: log.with({ room: "secrets" }), scope });
+    plugBackup(server.plugs, { directory, store, kinds });
+  }
   const kubeconfig = join(directory, "kubeconfig");
   const writeKubeconfig = () => {
     const { cert, key } = pki.admin();

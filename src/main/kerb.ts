@@ -2,11 +2,13 @@
 // needs is loaded when it runs, so `kerb version` costs nothing.
 import { Command, CommanderError } from "commander";
 import { attachCommand } from "../cli/attach.ts";
+import { backupCommand } from "../cli/backup.ts";
 import { doctorCommand } from "../cli/doctor.ts";
 import { downCommand } from "../cli/down.ts";
 import { imageCommand } from "../cli/image.ts";
 import { joinCommand } from "../cli/join.ts";
 import { kubeconfigCommand } from "../cli/kubeconfig.ts";
+import { restoreCommand } from "../cli/restore.ts";
 import { secretsCommand } from "../cli/secrets.ts";
 import { statusCommand } from "../cli/status.ts";
 import { tokenCommand } from "../cli/token.ts";
@@ -44,6 +46,12 @@ function program(): Command {
       list: async (dir) => (await import("./images.ts")).listImages(dir),
       remove: async (...args) => (await import("./images.ts")).removeImage(...args),
     }),
+    backupCommand(directory, async (...args) =>
+      (await import("./backup/backup.ts")).backupSite(...args),
+    ),
+    restoreCommand(directory, async (...args) =>
+      (await import("./backup/restore.ts")).restoreSite(...args),
+    ),
     secretsCommand(directory, {
       state: async (dir) => (await import("./secrets.ts")).secretsState(dir),
       rotate: async (...args) => (await import("./secrets.ts")).rotateSecrets(...args),

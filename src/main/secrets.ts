@@ -1,29 +1,21 @@
 // `kerb secrets`: asks the running site.
 import { readFileSync } from "node:fs";
-import { request } from "node:https";
-import type { IncomingMessage } from "node:http";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import type { SecretsReport } from "../cli/secrets.ts";
 import { parseKubeconfig } from "../client/kubeconfig.ts";
+import { askSite } from "./ask-site.ts";
 import { findRunning } from "./run-file.ts";
 import { rotationPath, secretsPath } from "./secret-rotation.ts";
 import type { RotationStep } from "./secret-rotation.ts";
 
-async function ask(directory: string, method: string, path: string): Promise<IncomingMessage> {
+async function ask(directory: string, method: string, path: string) {
   const folder = resolve(directory);
   if (!findRunning(folder)) {
     throw new Error(`no site runs on ${folder}; start it with: kerb up --data-dir ${folder}`);
   }
-  const { server, ca, cert, key } = parseKubeconfig(
-    readFileSync(join(folder, "kubeconfig"), "utf8"),
-  );
-  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-    request(new URL(path, server), { method, ca, cert, key }, resolve).on("error", reject).end();
-  });
-  if (answer.statusCode === 200) return answer;
-  throw new Error(JSON.parse(await text(answer)).message);
+  return askSite(parseKubeconfig(readFileSync(join(folder, "kubeconfig"), "utf8")), method, path);
 }
 
 export const secretsState = async (directory: string): Promise<SecretsReport> =>

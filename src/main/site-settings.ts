@@ -4,6 +4,7 @@
 // made with O_EXCL semantics; a link whose site is gone is free again.
 import { execFileSync } from "node:child_process";
 import {
+  existsSync,
   mkdirSync,
   readFileSync,
   readlinkSync,
@@ -47,6 +48,9 @@ export interface SiteAddresses {
 }
 
 export const slotsMax = 50;
+
+/** In a data directory: what a restore has not finished. */
+export const restoringFolder = "restoring";
 
 /** Everything that must differ between sites on one machine follows from the slot. Pure. */
 export function addressesOf(slot: number): SiteAddresses {
@@ -101,6 +105,9 @@ export function settle(
 ): { settings: SiteSettings; isNew: boolean } {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const known = readSettings(directory);
+  if (!known && existsSync(join(directory, restoringFolder))) {
+    throw new Error(`a restore to ${directory} was cut short; do it again: kerb restore FILE`);
+  }
   if (known && asked.slots) claimSlot(asked.slots, directory, known.slot);
   if (known && !known.store && asked.store) {
     throw new Error(

@@ -15,8 +15,8 @@ import { MemoryBackend } from "./memory.ts";
 import type { Store } from "./store.ts";
 
 /** 2 since there is a journal. */
-const format = 2;
-const mapBytesDefault = 256 * 2 ** 20;
+export const format = 2;
+export const mapBytesDefault = 256 * 2 ** 20;
 const volatileFlushMs = 10 * 60_000;
 
 /** The data were written by a Kerb that this one does not understand. */

@@ -1,11 +1,13 @@
 // A hub and its sites, each with its own data: attach, works, what happens while the hub is away, and leaving.
 import assert from "node:assert/strict";
-import { rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { run } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { importBusybox } from "../support/image.ts";
-import { kerb, startSite } from "../support/site.ts";
+import { freePort, kerb, startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
 
 let hub: Site;
@@ -181,6 +183,35 @@ test("a hub that lost everything deletes nothing at its sites", async () => {
     "--timeout=30s",
   ]);
   assert.equal((await podOf(farm)).metadata.uid, pod.metadata.uid);
+});
+
+test("a hub that is restored from a backup goes on with its sites, and deletes nothing there", async () => {
+  const files = mkdtempSync(join(tmpdir(), "kerb-backups-"));
+  const [whole, member] = [join(files, "centre"), join(files, "farm")];
+  assert.match(await hub.kerb("backup", whole), /objects, certificates and keys/);
+  assert.match(
+    await hub.kerb("backup", member, "--site", "farm"),
+    /objects, certificates and keys/,
+  );
+  await hub.apply(work("green"));
+  await eventually(async () => (await settings(farm)).data.colour === "green", "the news");
+  const pod = await podOf(farm);
+  const watched = (await hub.get("managedcluster", "farm")).metadata.resourceVersion;
+  await hub.down();
+  rmSync(hub.directory, { recursive: true });
+  assert.match(await hub.kerb("restore", whole), /Site centre is restored/);
+  await hub.up("--hub", "--no-node");
+  const watch = `/apis/cluster.open-cluster-management.io/v1/managedclusters?watch=1&resourceVersion=${watched}`;
+  assert.match(await hub.kubectl(["get", "--raw", watch]), /410/);
+  await eventually(async () => (await settings(farm)).data.colour === "blue", "what the hub says");
+  assert.equal((await podOf(farm)).metadata.uid, pod.metadata.uid);
+  const copy = mkdtempSync(join(tmpdir(), "kerb-site-"));
+  const said = await run(kerb, ["restore", member, "--data-dir", copy]);
+  assert.match(said, /Site farm is restored/);
+  const twin = ["up", "--data-dir", copy, "--port", String(await freePort())];
+  await assert.rejects(run(kerb, twin), /were taken by the site/);
+  rmSync(copy, { recursive: true });
+  rmSync(files, { recursive: true });
 });
 
 test("a site that is removed at the hub is clean on both sides", async () => {
