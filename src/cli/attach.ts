@@ -3,15 +3,17 @@ import { dataDirOption, parseSiteName } from "./up.ts";
 
 export interface AttachOptions {
   dataDir: string;
-  token: string;
-  caHash: string;
+  kubeconfig?: string;
+  bootstrapKubeconfig?: string;
+  token?: string;
+  caHash?: string;
   name?: string;
 }
 
 /** `kerb attach`. */
 export function attachCommand(
   directory: string,
-  attach: (hub: string, options: AttachOptions) => Promise<void>,
+  attach: (hub: string | undefined, options: AttachOptions) => Promise<void>,
 ) {
   return new Command("attach")
     .summary("make this site a member of a hub")
@@ -19,10 +21,25 @@ export function attachCommand(
       "Attaches the running site to a hub with the command that `kerb token create --site` printed\n" +
         "there. The site opens every connection itself and goes on alone whenever the hub is away.",
     )
-    .argument("<hub>", "https://ADDRESS:PORT of the hub")
+    .argument("[hub]", "https://ADDRESS:PORT of the hub")
     .addOption(dataDirOption(directory))
-    .requiredOption("--token <token>", "introduces this site")
-    .requiredOption("--ca-hash <hash>", "by which the hub's authority is known")
+    .option("--token <token>", "introduces this site")
+    .option("--ca-hash <hash>", "by which the hub's authority is known")
+    .option(
+      "--bootstrap-kubeconfig <file>",
+      "instead of these three: how a hub of Open Cluster Management's is introduced",
+    )
+    .option(
+      "--kubeconfig <file>",
+      "attach the cluster of this file instead, on which `kerb run --wings member` runs",
+    )
     .option("--name <site>", "the site's name at the hub (default: its own)", parseSiteName)
+    .addHelpText(
+      "after",
+      "\nExamples:\n" +
+        "  kerb attach https://10.0.0.5:6443 --token … --ca-hash sha256:…   # this machine's site\n" +
+        "  kerb attach --bootstrap-kubeconfig bootstrap.yaml --name farm   # a hub that is no Kerb\n" +
+        "  kerb attach --kubeconfig k3s.yaml --name farm …                 # a cluster that is no Kerb",
+    )
     .action(attach);
 }

@@ -11,17 +11,28 @@ export function parseLife(text: string): number {
   throw new InvalidArgumentError("a time is a number with s, m, h or d, as in 24h.");
 }
 
-export interface TokenActions {
-  create(
-    directory: string,
-    choice: { lifeMs: number; site?: string | true },
-  ): Promise<{ command: string; expires: string }>;
+export interface TokenOptions {
+  dataDir: string;
+  /** How long it is valid, milliseconds. */
+  ttl: number;
+  /** Lets a site in instead of a node; a name accepts that very site, `true` none yet. */
+  site?: string | true;
+  /** Of a hub that is no Kerb's own site. */
+  kubeconfig?: string;
+  asKubeconfig?: boolean;
 }
 
-interface CreateOptions {
-  dataDir: string;
-  ttl: number;
-  site?: string | true;
+export interface CreatedToken {
+  /** For the other machine, or site. */
+  command: string;
+  /** As Open Cluster Management's agents are told of a hub. */
+  kubeconfig: string;
+  /** RFC 3339. */
+  expires: string;
+}
+
+export interface TokenActions {
+  create(options: TokenOptions): Promise<CreatedToken>;
 }
 
 /** `kerb token create`. */
@@ -39,10 +50,21 @@ export function tokenCommand(directory: string, actions: TokenActions) {
       "--site [name]",
       "for a site: one that is accepted by this name, or any that then waits",
     )
-    .action(async ({ dataDir, ttl, site }: CreateOptions) => {
+    .option("--as-kubeconfig", "with --site: print a bootstrap kubeconfig, not a command")
+    .option(
+      "--kubeconfig <file>",
+      "with --site: the hub is this cluster, on which `kerb run --wings hub` runs",
+    )
+    .action(async (options: TokenOptions) => {
+      const { site, asKubeconfig, kubeconfig } = options;
       if (typeof site === "string") parseSiteName(site);
-      const choice = { lifeMs: ttl, ...(site !== undefined && { site }) };
-      const { command, expires } = await actions.create(dataDir, choice);
+      if (site === undefined && (asKubeconfig || kubeconfig !== undefined)) {
+        throw new Error("--as-kubeconfig and --kubeconfig are for sites: add --site");
+      }
+      const made = await actions.create(options);
+      if (asKubeconfig || kubeconfig !== undefined)
+        return void process.stdout.write(made.kubeconfig);
+      const { command, expires } = made;
       const where = site === undefined ? "On the other machine" : "At the other site";
       console.log(`${where}, until ${expires}:\n\n  ${command}`);
       if (command.includes("//ADDRESS:")) {

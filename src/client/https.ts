@@ -30,7 +30,14 @@ interface Sent {
   query?: URLSearchParams;
   body?: unknown;
   contentType?: string;
+  accept?: string;
   signal?: AbortSignal | undefined;
+}
+
+export interface HttpsClient extends Client {
+  /** What lies at a path that is no object's: a version, what there is. */
+  read<T>(path: string, accept?: string): Promise<T>;
+  close(): void;
 }
 
 const { NGHTTP2_CANCEL } = constants;
@@ -115,9 +122,9 @@ class Transport {
     this.#session.close();
   }
 
-  async ask<T>(method: string, target: Target, sent: Sent = {}): Promise<T> {
+  async ask<T>(method: string, path: string, sent: Sent = {}): Promise<T> {
     const { clock, requestMsMax } = this.#options;
-    const stream = this.#open(method, target, sent);
+    const stream = this.#open(method, path, sent);
     let late = false;
     const cancel = clock.after(requestMsMax, () => {
       late = true;
@@ -143,7 +150,7 @@ class Transport {
       rest.sendInitialEvents === undefined ? {} : { resourceVersionMatch: "NotOlderThan" };
     const query = queryOf(rest, { watch: "true", ...match });
     if (signal?.aborted) return;
-    const stream = this.#open("GET", target, { query, signal });
+    const stream = this.#open("GET", pathOf(target), { query, signal });
     try {
       const code = await responseOf(stream);
       if (code >= 400) throw statusOf(code, await textOf(stream));
@@ -155,14 +162,14 @@ class Transport {
     }
   }
 
-  #open(method: string, target: Target, { query, body, contentType, signal }: Sent) {
+  #open(method: string, path: string, { query, body, contentType, accept, signal }: Sent) {
     signal?.throwIfAborted();
     const search = query && query.size > 0 ? `?${query}` : "";
     const token = this.#connection.token?.();
     const headers = {
       ":method": method,
-      ":path": `${this.#base}${pathOf(target)}${search}`,
-      accept: "application/json",
+      ":path": `${this.#base}${path}${search}`,
+      accept: accept ?? "application/json",
       "user-agent": this.#options.agent,
       ...(token && { authorization: `Bearer ${token}` }),
       ...(body !== undefined && { "content-type": contentType ?? "application/json" }),
@@ -180,11 +187,14 @@ class Transport {
 export function httpsClient(
   connection: Connection,
   { agent = "kerb", clock = systemClock, requestMsMax = 60_000 }: HttpsOptions = {},
-): Client & { close(): void } {
+): HttpsClient {
   const transport = new Transport(connection, { agent, clock, requestMsMax });
-  const ask: Transport["ask"] = (method, target, sent) => transport.ask(method, target, sent);
+  const ask = <T>(method: string, target: Target, sent?: Sent) =>
+    transport.ask<T>(method, pathOf(target), sent);
   return {
     close: () => transport.close(),
+    read: <T>(path: string, accept?: string) =>
+      transport.ask<T>("GET", path, accept === undefined ? {} : { accept }),
     get: (target, signal) => ask("GET", target, { signal }),
     list: async <T extends KubeObject>(target: Target, { signal, ...options }: ListOptions = {}) =>
       nameItems(await ask<ObjectList<T>>("GET", target, { query: queryOf(options), signal })),

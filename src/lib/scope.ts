@@ -26,7 +26,12 @@ export class Scope {
   /** A scope that closes with this one, and may close earlier. */
   child(): Scope {
     const child = new Scope();
-    this.defer(() => child.close());
+    const stop = () => child.close();
+    this.defer(stop);
+    child.defer(() => {
+      const at = this.#stops.indexOf(stop);
+      if (at >= 0) this.#stops.splice(at, 1);
+    });
     return child;
   }
 

@@ -1,6 +1,6 @@
 // `kerb attach`: leaves in the running site what its member agent needs to come to a hub, and watches it go.
 import { readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { AttachOptions } from "../cli/attach.ts";
 import { httpsClient } from "../client/https.ts";
 import { parseKubeconfig } from "../client/kubeconfig.ts";
@@ -14,23 +14,63 @@ import { readSettings } from "./site-settings.ts";
 
 const certificateMsMax = 30_000;
 
-export async function attachSite(asked: string, options: AttachOptions): Promise<void> {
-  const folder = resolve(options.dataDir);
+/** Of the running site, or of another cluster, which has no name of its own. */
+function cluster({ dataDir, kubeconfig, name }: AttachOptions) {
+  if (kubeconfig !== undefined) {
+    if (name === undefined) throw new Error("--name is needed: what is the cluster called?");
+    return { file: kubeconfig, name };
+  }
+  const folder = resolve(dataDir);
   if (!findRunning(folder)) {
     throw new Error(`no site runs on ${folder}; start it with: kerb up --data-dir ${folder}`);
   }
+  return { file: join(folder, "kubeconfig"), name: name ?? readSettings(folder)!.name };
+}
+
+/** How the site introduces itself, as a kubeconfig. */
+async function introduction(
+  asked: string | undefined,
+  { bootstrapKubeconfig, token, caHash }: AttachOptions,
+) {
+  if (bootstrapKubeconfig !== undefined) {
+    if (asked ?? token ?? caHash) {
+      throw new Error("--bootstrap-kubeconfig says which hub and how; leave the others out");
+    }
+    const text = readFileSync(bootstrapKubeconfig, "utf8");
+    const {
+      server,
+      ca,
+      token: read,
+      cert,
+      key,
+    } = parseKubeconfig(text, dirname(bootstrapKubeconfig));
+    if (!read && !(cert && key)) throw new Error(`${bootstrapKubeconfig} names nobody: no token`);
+    const base64 = (pem = "") => Buffer.from(pem).toString("base64");
+    const user = read
+      ? { token: read() }
+      : { "client-certificate-data": base64(cert), "client-key-data": base64(key) };
+    return { server, kubeconfig: kubeconfigOf({ server, ...(ca && { ca }) }, user) };
+  }
+  if (!asked || !token || !caHash) {
+    throw new Error("which hub? kerb token create --site prints the whole command there");
+  }
   const server = new URL(asked).origin;
-  const cluster = options.name ?? readSettings(folder)!.name;
-  const ca = await fetchCa(new URL(server), options.caHash);
-  const site = httpsClient(parseKubeconfig(readFileSync(join(folder, "kubeconfig"), "utf8")), {
+  const ca = await fetchCa(new URL(server), caHash);
+  return { server, kubeconfig: kubeconfigOf({ server, ca }, { token }) };
+}
+
+export async function attachSite(asked: string | undefined, options: AttachOptions) {
+  const { file, name } = cluster(options);
+  const { server, kubeconfig } = await introduction(asked, options);
+  const site = httpsClient(parseKubeconfig(readFileSync(file, "utf8"), dirname(file)), {
     agent: "kerb",
   });
   try {
     await saveSecret(site, bootstrapSecret, {
-      kubeconfig: kubeconfigOf({ server, ca }, { token: options.token }),
-      "cluster-name": cluster,
+      kubeconfig,
+      "cluster-name": name,
     });
-    console.log(`Site ${cluster} introduces itself to ${server} ...`);
+    console.log(`Site ${name} introduces itself to ${server} ...`);
     const target = { ...secrets, namespace: agentNamespace, name: hubSecret };
     const known = await waitFor(
       site,
@@ -38,13 +78,12 @@ export async function attachSite(asked: string, options: AttachOptions): Promise
       (secret) => secret !== undefined && credentialsOf(secret)?.connection.server === server,
       { clock: systemClock, timeoutMs: certificateMsMax },
     ).catch(() => undefined);
-    if (known)
-      return console.log(`Attached as ${cluster}. At the hub: kubectl get managedclusters`);
+    if (known) return console.log(`Attached as ${name}. At the hub: kubectl get managedclusters`);
     console.log(
       "It waits for the hub: somebody there must accept it, unless the link is down. At the hub:\n\n" +
-        `  kubectl get csr -l open-cluster-management.io/cluster-name=${cluster}\n` +
+        `  kubectl get csr -l open-cluster-management.io/cluster-name=${name}\n` +
         "  kubectl certificate approve NAME\n" +
-        `  kubectl patch managedcluster ${cluster} --type merge -p '{"spec":{"hubAcceptsClient":true}}'\n\n` +
+        `  kubectl patch managedcluster ${name} --type merge -p '{"spec":{"hubAcceptsClient":true}}'\n\n` +
         "The site goes on trying by itself.",
     );
   } finally {

@@ -1,4 +1,4 @@
-// `kerb up --hub`: the centre of many sites. Loaded only when asked for.
+// The hub wing, of `kerb up --hub` and `kerb run --wings hub`: the centre of many sites. Loaded only when asked for.
 import { generateKeyPairSync } from "node:crypto";
 import type { Informers } from "../client/informers.ts";
 import { Misconfigured } from "../hub/placement/model.ts";
@@ -83,8 +83,9 @@ export async function controlHub({ plane, informers, clock, random, log, scope }
 }
 
 /** Lets people reach the hub's sites by its API. */
-export async function openReach({ plane, clock, random, log, scope }: HubParts) {
+export async function openReach({ plane, clock, random, log, scope }: HubParts, host: string) {
   await startReach({
+    host,
     client: plane.client("system:kerb-hub"),
     makeServing: makeServing(clock, random),
     log: log.with({ room: "reach" }),

@@ -9,6 +9,7 @@ import { imageCommand } from "../cli/image.ts";
 import { joinCommand } from "../cli/join.ts";
 import { kubeconfigCommand } from "../cli/kubeconfig.ts";
 import { restoreCommand } from "../cli/restore.ts";
+import { runCommand } from "../cli/run.ts";
 import { secretsCommand } from "../cli/secrets.ts";
 import { statusCommand } from "../cli/status.ts";
 import { tokenCommand } from "../cli/token.ts";
@@ -17,6 +18,11 @@ import { versionCommand } from "../cli/version.ts";
 import { holdOpen } from "../lib/clock.ts";
 import { StatusError } from "../lib/status-error.ts";
 import { defaultDataDirectory, kerbVersion, kubernetesVersion, logLevel } from "./config.ts";
+import { wings } from "./wings.ts";
+
+const wingSummaries = Object.fromEntries(
+  Object.entries(wings).map(([name, { summary }]) => [name, summary]),
+);
 
 function program(): Command {
   const directory = defaultDataDirectory();
@@ -32,10 +38,11 @@ function program(): Command {
     upCommand(directory, async (options) => (await import("./up.ts")).up(options)),
     downCommand(directory, async (options) => (await import("./down.ts")).down(options)),
     tokenCommand(directory, {
-      create: async (...args) => (await import("./token.ts")).createToken(...args),
+      create: async (options) => (await import("./token.ts")).createToken(options),
     }),
     joinCommand(directory, async (...args) => (await import("./join.ts")).joinSite(...args)),
     attachCommand(directory, async (...args) => (await import("./attach.ts")).attachSite(...args)),
+    runCommand(wingSummaries, async (options) => (await import("./run.ts")).run(options)),
     kubeconfigCommand(directory, async (options) =>
       (await import("./kubeconfig.ts")).kubeconfigText(options),
     ),

@@ -2,6 +2,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { resource } from "../client/client.ts";
 import { httpsClient } from "../client/https.ts";
+import type { SiteApi } from "../hub/member/reach.ts";
 import { agentNamespace } from "../hub/names.ts";
 import { dialTcp } from "../lib/dial-tcp.ts";
 import { requestCertificate } from "../server/auth/x509.ts";
@@ -16,47 +17,60 @@ export function makeRequest(subject: Subject) {
   return { request: requestCertificate(subject, privateKey), key };
 }
 
-/** Comes to a hub as soon as `kerb attach`, or somebody with kubectl, says to which. */
-export function followHub(
-  { plane, informers, clock, random, log, scope }: HubParts & { plane: ControlPlane },
-  isHub = false,
-) {
-  const client = plane.client("system:kerb-agent");
-  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
-  const room = log.with({ room: "member" });
-  const { port } = plane;
-  const api = () => {
-    const { cert, key } = plane.pki.admin();
-    const tls = { cert, key, ca: plane.pki.ca(), servername: "localhost" };
+/** The cluster that the agent speaks for. */
+export interface MemberParts extends HubParts {
+  /** Of Kubernetes. */
+  version: () => Promise<string>;
+  /** Whether the cluster is Kerb's own. */
+  isKerb: boolean;
+  /** Absent: nobody reaches it through its hub. */
+  api?: SiteApi;
+  /** Whether it is a hub too, which keeps its alarms itself. */
+  isHub: boolean;
+}
+
+/** Kerb's own site. */
+export function ownSite({ port, pki }: Pick<ControlPlane, "port" | "pki">) {
+  const api: SiteApi = () => {
+    const { cert, key } = pki.admin();
+    const tls = { cert, key, ca: pki.ca(), servername: "localhost" };
     return { host: `127.0.0.1:${port}`, dial: () => dialTcp("127.0.0.1", port), tls };
   };
+  return { api, isKerb: true, version: async () => kubernetesVersion };
+}
+
+async function start(parts: MemberParts) {
+  const { plane, informers, version, isKerb, api, isHub, clock, random, log, scope } = parts;
+  const { startMember } = await import("../hub/member/member.ts");
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  await startMember({
+    site: {
+      client: plane.client("system:kerb-agent"),
+      informers,
+      discover: plane.discover,
+      version,
+      isKerb,
+      timeZone,
+      ...(api && { api }),
+    },
+    connect: (connection) => httpsClient(connection, { agent: "kerb-agent" }),
+    makeRequest,
+    alarms: !isHub,
+    ...{ clock, random, log, scope },
+  });
+}
+
+/** Comes to a hub as soon as `kerb attach`, or somebody with kubectl, says to which. */
+export function followHub(parts: MemberParts) {
+  const log = parts.log.with({ room: "member" });
   let started = false;
-  const start = async () => {
-    const { startMember } = await import("../hub/member/member.ts");
-    await startMember({
-      site: {
-        client,
-        informers,
-        discover: plane.discover,
-        version: kubernetesVersion,
-        timeZone,
-        api,
-      },
-      connect: (connection) => httpsClient(connection, { agent: "kerb-agent" }),
-      makeRequest,
-      alarms: !isHub,
-      log: room,
-      ...{ clock, random, scope },
-    });
-  };
   const onAdd = () => {
     if (started) return;
     started = true;
-    start().catch((error: Error) => room.warn("no member of a hub", { error: error.message }));
+    start({ ...parts, log }).catch((error: Error) =>
+      log.warn("no member of a hub", { error: error.message }),
+    );
   };
-  const informer = informers.get({
-    resource: resource("v1", "secrets"),
-    namespace: agentNamespace,
-  });
-  scope.defer(informer.subscribe({ onAdd }));
+  const secrets = { resource: resource("v1", "secrets"), namespace: agentNamespace };
+  parts.scope.defer(parts.informers.get(secrets).subscribe({ onAdd }));
 }

@@ -30,7 +30,7 @@ import type { ControlPlane } from "./control-plane.ts";
 import { dnsSource, machineNameServers } from "./dns-source.ts";
 import { kubeletDirectoryOf } from "./kubelet-directory.ts";
 import { openMachine } from "./machine.ts";
-import { followHub } from "./member.ts";
+import { followHub, ownSite } from "./member.ts";
 import { nodeSettingsOf } from "./node-settings.ts";
 import type { Machine } from "./machine.ts";
 import { startPodNetwork } from "./pod-network.ts";
@@ -69,6 +69,7 @@ interface Parts {
 
 const clock = systemClock;
 const random = systemRandom;
+const loopback = "127.0.0.1";
 const nodes = resource("v1", "nodes");
 
 /** The pod network with the site's DNS server; what it gives holds pods up until their policies stand. */
@@ -174,9 +175,9 @@ async function startControlOf(parts: Parts) {
     if (parts.options.hub) {
       const { controlHub, openReach } = await import("./hub.ts");
       await controlHub(acting);
-      await openReach(acting);
+      await openReach(acting, loopback);
     }
-    followHub(acting, parts.options.hub);
+    followHub({ ...acting, ...ownSite(plane), isHub: parts.options.hub ?? false });
   };
   if (!settings.store) return lead(scope);
   startElection({
@@ -262,9 +263,7 @@ async function assemble(
   progress("store", settings.store ?? join(directory, "store"));
   if (settings.store) progress("cluster", "further servers need this one's server-token");
   const network = await opening.network;
-  await plane.listen([
-    ...new Set(["127.0.0.1", ...(network ? [addresses.gateway] : []), ...listen]),
-  ]);
+  await plane.listen([...new Set([loopback, ...(network ? [addresses.gateway] : []), ...listen])]);
   writeRunFile(directory, settings.port, listen);
   scope.defer(() => removeRunFile(directory));
   progress("api server", `https://127.0.0.1:${settings.port}`);

@@ -1,6 +1,7 @@
 // `kerb token create`: a bootstrap token, and what RBAC must say so that it lets a node in, or a site.
 import { readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import type { CreatedToken, TokenOptions } from "../cli/token.ts";
 import { apply } from "../client/apply.ts";
 import { resource } from "../client/client.ts";
 import type { Client, Target } from "../client/client.ts";
@@ -9,6 +10,7 @@ import { parseKubeconfig } from "../client/kubeconfig.ts";
 import type { Draft } from "../kinds/object.ts";
 import { systemClock, timestamp } from "../lib/clock.ts";
 import { isStatus } from "../lib/status-error.ts";
+import { kubeconfigOf } from "../hub/member/credentials.ts";
 import { anySiteGroup, hubGroup, siteGroup } from "../hub/names.ts";
 import { caHash, joinGroup, newToken } from "./join-token.ts";
 import { findRunning } from "./run-file.ts";
@@ -18,19 +20,6 @@ async function ensure(client: Client, target: Target, object: Draft) {
   await client.create(target, object).catch((error: unknown) => {
     if (!isStatus(error, "AlreadyExists")) throw error;
   });
-}
-
-export interface CreatedToken {
-  /** The command for the other machine. */
-  command: string;
-  /** RFC 3339. */
-  expires: string;
-}
-
-export interface TokenChoice {
-  lifeMs: number;
-  /** Lets a site in instead of a node; a name accepts that very site, `true` none yet. */
-  site?: string | true;
 }
 
 /** The site is accepted by being named. Throws when this is no hub. */
@@ -43,12 +32,14 @@ async function acceptSite(client: Client, name: string) {
     await apply(client, clusters, cluster, { fieldManager: "kerb" });
   } catch (error) {
     if (!isStatus(error, "NotFound")) throw error;
-    throw new Error("this site is no hub; start it with: kerb up --hub");
+    throw new Error(
+      "this site is no hub; start it with: kerb up --hub, or on a cluster: kerb run --wings hub",
+    );
   }
 }
 
 /** In which groups whoever has the token is. */
-function groupsOf(site: TokenChoice["site"]): string[] {
+function groupsOf(site: TokenOptions["site"]): string[] {
   if (site === undefined) return [joinGroup];
   return site === true ? [anySiteGroup] : [anySiteGroup, siteGroup(site)];
 }
@@ -73,31 +64,39 @@ async function makeToken(client: Client, groups: string[], expires: string): Pro
   return `${id}.${secret}`;
 }
 
-/** Asks the running site of `directory`. */
-export async function createToken(
-  directory: string,
-  { lifeMs, site }: TokenChoice,
-): Promise<CreatedToken> {
-  const folder = resolve(directory);
+/** The API server that is asked for a token, and where others reach it. */
+function hubOf({ dataDir, kubeconfig }: TokenOptions) {
+  if (kubeconfig !== undefined) {
+    const connection = parseKubeconfig(readFileSync(kubeconfig, "utf8"), dirname(kubeconfig));
+    return { connection, at: connection.server };
+  }
+  const folder = resolve(dataDir);
   const running = findRunning(folder);
   if (!running) {
     throw new Error(`no site runs on ${folder}; start it with: kerb up --data-dir ${folder}`);
   }
   const connection = parseKubeconfig(readFileSync(join(folder, "kubeconfig"), "utf8"));
+  const address = running.listen?.[0] ?? "ADDRESS";
+  const at = `https://${address.includes(":") ? `[${address}]` : address}:${running.port}`;
+  return { connection, at };
+}
+
+export async function createToken(options: TokenOptions): Promise<CreatedToken> {
+  const { ttl, site } = options;
+  const { connection, at } = hubOf(options);
   const client = httpsClient(connection, { agent: "kerb" });
   try {
     if (typeof site === "string") await acceptSite(client, site);
     for (const [plural, object] of site === undefined ? nodePermissions : sitePermissions) {
       await ensure(client, resource(`${rbac}/v1`, plural), object);
     }
-    const expires = timestamp(systemClock.now() + lifeMs);
+    const expires = timestamp(systemClock.now() + ttl);
     const token = await makeToken(client, groupsOf(site), expires);
-    const address = running.listen?.[0] ?? "ADDRESS";
-    const at = `https://${address.includes(":") ? `[${address}]` : address}:${running.port}`;
-    const secrets = `--token ${token} --ca-hash ${caHash(connection.ca!)}`;
+    const { ca = "" } = connection;
+    const secrets = `--token ${token} --ca-hash ${ca && caHash(ca)}`;
     const name = typeof site === "string" ? ` --name ${site}` : "";
     const command = `kerb ${site === undefined ? "join" : "attach"} ${at} ${secrets}${name}`;
-    return { command, expires };
+    return { command, kubeconfig: kubeconfigOf({ server: at, ca }, { token }), expires };
   } finally {
     client.close();
   }

@@ -5,6 +5,7 @@ import { ensureDefinitions } from "../../client/definitions.ts";
 import type { Connection } from "../../client/kubeconfig.ts";
 import { startControllers } from "../../controllers/runtime.ts";
 import type { KubeObject } from "../../kinds/object.ts";
+import { backoffMs } from "../../lib/backoff.ts";
 import { sleep } from "../../lib/clock.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
@@ -30,6 +31,7 @@ import { startSession } from "./session.ts";
 import type { MemberSite } from "./session.ts";
 
 const retryMs = 5000;
+const delays = { firstMs: 2000, maxMs: 60_000 };
 const renewalEveryMs = 3_600_000;
 /** Certificates that say they live longer are renewed as if they lived so long. */
 const lifeMsMax = 365 * 86_400_000;
@@ -77,11 +79,26 @@ class Member {
     this.#session = session;
     void (async () => {
       await before?.scope.close();
-      await this.#run(session.scope);
+      await this.#keep(session.scope);
     })().catch((error) => {
-      if (!session.scope.closed)
-        log.warn("the hub is not reached", { error: (error as Error).message });
+      if (!scope.closed) log.error("the member agent stopped", { error: String(error) });
     });
+  }
+
+  /** Comes to the hub, however often its own cluster or the Secrets' content stand in the way. */
+  async #keep(scope: Scope) {
+    const { clock, log } = this.#options;
+    for (let failures = 1; !scope.closed; failures++) {
+      const attempt = scope.child();
+      try {
+        return await this.#run(attempt);
+      } catch (error) {
+        if (scope.closed) return;
+        log.warn("the hub is not reached", { error: (error as Error).message });
+        await attempt.close();
+        await sleep(clock, backoffMs(failures, delays), scope.signal).catch(() => {});
+      }
+    }
   }
 
   async #run(scope: Scope) {

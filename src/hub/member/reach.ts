@@ -20,7 +20,12 @@ import { answerStatus, endWithStatus, relayRequest, relayUpgrade } from "../reac
 import type { Relay } from "../reach/relay.ts";
 
 /** The site's own API server, with an identity that may impersonate. */
-export type SiteApi = () => ForwardTarget & { host: string; headers?: Record<string, string> };
+export type SiteApi = () => ForwardTarget & {
+  host: string;
+  headers?: Record<string, string>;
+  /** What its URL holds before `/api`. */
+  base?: string;
+};
 
 const bindings = resource("rbac.authorization.k8s.io/v1", "clusterrolebindings");
 
@@ -44,8 +49,8 @@ async function ensureAdministrators(site: Client) {
 function relayOf(request: IncomingMessage, api: SiteApi): Relay {
   const caller = impersonation(request.headersDistinct);
   if (!caller) throw new StatusError("Unauthorized", "the hub does not say who asks");
-  const { headers, ...target } = api();
-  return { ...target, path: request.url ?? "/", headers: { ...headers, ...caller } };
+  const { headers, base = "", ...target } = api();
+  return { ...target, path: base + (request.url ?? "/"), headers: { ...headers, ...caller } };
 }
 
 /** Speaks HTTP/1.1 on the connections that come through the tunnel; listens nowhere. */

@@ -34,8 +34,10 @@ export interface MemberSite {
   client: Client;
   informers: Informers;
   discover: () => Promise<DiscoveredResource[]>;
-  /** Of Kubernetes. */
-  version: string;
+  /** Of Kubernetes, as it is now. */
+  version: () => Promise<string>;
+  /** Whether the cluster is a Kerb. */
+  isKerb: boolean;
   /** Of the IANA. */
   timeZone: string;
   /** Absent: nobody reaches it through its hub. */
@@ -87,7 +89,7 @@ class Session {
     const { hub, site, clock } = this.#options;
     const cluster = await hub.get(this.#target);
     const seen = {
-      version: site.version,
+      version: await site.version(),
       nodes: site.informers.get({ resource: nodes }).list(),
       claims: site.informers.get({ resource: clusterClaims }).list(),
     };

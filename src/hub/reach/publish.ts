@@ -7,7 +7,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Scope } from "../../lib/scope.ts";
 import { reachGroup, reachVersion } from "./protocol.ts";
-import { reachHost, startReachServer } from "./reach-server.ts";
+import { startReachServer } from "./reach-server.ts";
 import type { FrontProxy } from "./reach-server.ts";
 
 const namespace = "kube-system";
@@ -20,25 +20,32 @@ const configMaps = resource("v1", "configmaps");
 /** The name that the API server looks for in the certificate. */
 export const reachServerName = `${serviceName}.${namespace}.svc`;
 
+interface Place {
+  host: string;
+  port: number;
+  /** PEM. */
+  ca: string;
+}
+
 export interface ReachOptions {
   client: Client;
   /** A certificate for `name` with the authority that signed it: PEM texts. */
   makeServing: (name: string) => { ca: string; cert: string; key: string };
+  /** Where the API server reaches this process. */
+  host: string;
   clock: Clock;
   log: Log;
   scope: Scope;
 }
 
-async function frontProxyOf(client: Client): Promise<FrontProxy> {
+async function frontProxyOf(client: Client): Promise<FrontProxy | undefined> {
   const name = "extension-apiserver-authentication";
-  const { data } = await client.get<any>({ ...configMaps, namespace, name });
-  return {
-    ca: data["requestheader-client-ca-file"],
-    names: JSON.parse(data["requestheader-allowed-names"] ?? "[]"),
-  };
+  const { data = {} } = await client.get<any>({ ...configMaps, namespace, name });
+  const ca = data["requestheader-client-ca-file"];
+  return ca && { ca, names: JSON.parse(data["requestheader-allowed-names"] ?? "[]") };
 }
 
-async function publish(client: Client, port: number, ca: string) {
+async function publish(client: Client, { host, port, ca }: Place) {
   await apply(
     client,
     services,
@@ -46,7 +53,7 @@ async function publish(client: Client, port: number, ca: string) {
       apiVersion: "v1",
       kind: "Service",
       metadata: { name: serviceName, namespace },
-      spec: { type: "ExternalName", externalName: reachHost },
+      spec: { type: "ExternalName", externalName: host },
     },
     manager,
   );
@@ -70,9 +77,13 @@ async function publish(client: Client, port: number, ca: string) {
   );
 }
 
-export async function startReach({ client, makeServing, clock, log, scope }: ReachOptions) {
-  const { ca, ...tls } = makeServing(reachServerName);
+export async function startReach({ client, makeServing, host, clock, log, scope }: ReachOptions) {
   const frontProxy = await frontProxyOf(client);
-  const port = await startReachServer({ tls, frontProxy, clock, log, scope });
-  await publish(client, port, ca);
+  if (!frontProxy) {
+    const why = "its API server has no front proxy (--requestheader-client-ca-file)";
+    return log.warn("nobody reaches sites through this cluster", { why });
+  }
+  const { ca, ...tls } = makeServing(reachServerName);
+  const port = await startReachServer({ tls, frontProxy, host, clock, log, scope });
+  await publish(client, { host, port, ca });
 }

@@ -1,5 +1,5 @@
 // The extension API server through which people reach sites: the hub's own API server has judged every request
-// and says, with its front proxy's certificate, who asks. It listens on loopback alone.
+// and says, with its front proxy's certificate, who asks. It listens where that one reaches it.
 import type { IncomingMessage } from "node:http";
 import { createServer } from "node:https";
 import type { ClientHttp2Session } from "node:http2";
@@ -19,8 +19,6 @@ import type { Reach } from "./protocol.ts";
 import { answerStatus, endWithStatus, relayRequest, relayUpgrade } from "./relay.ts";
 import type { Relay } from "./relay.ts";
 
-export const reachHost = "127.0.0.1";
-
 /** Who may say who a caller is. */
 export interface FrontProxy {
   /** PEM. */
@@ -33,6 +31,8 @@ export interface ReachServerOptions {
   /** PEM texts of the certificate it shows. */
   tls: { cert: string; key: string };
   frontProxy: FrontProxy;
+  /** The address that it listens on. */
+  host: string;
   clock: Clock;
   log: Log;
   scope: Scope;
@@ -96,7 +96,7 @@ class ReachServer {
 
   /** Resolves with the port. */
   async listen(): Promise<number> {
-    const { tls, frontProxy, scope } = this.#options;
+    const { tls, frontProxy, host, scope } = this.#options;
     const server = createServer(
       { ...tls, ca: frontProxy.ca, requestCert: true, rejectUnauthorized: false },
       (request, response) => {
@@ -117,7 +117,7 @@ class ReachServer {
       this.#upgrade(request, socket, head).catch((error: unknown) => endWithStatus(socket, error));
     });
     server.requestTimeout = 0;
-    server.listen(0, reachHost);
+    server.listen(0, host);
     await once(server, "listening");
     scope.defer(() => {
       server.closeAllConnections();

@@ -1,0 +1,46 @@
+import { Command, InvalidArgumentError } from "commander";
+
+export interface RunOptions {
+  kubeconfig: string;
+  wings: string[];
+  advertise?: string;
+}
+
+/** `a,b` as a list of names among `known`. */
+export function parseWings(known: string[]) {
+  return (text: string): string[] => {
+    const names = text.split(",").map((name) => name.trim());
+    const strange = names.find((name) => !known.includes(name));
+    if (strange === undefined) return [...new Set(names)];
+    throw new InvalidArgumentError(`there is no wing ${strange}; there are: ${known.join(", ")}.`);
+  };
+}
+
+/** `kerb run`. `summaries` says what each wing is; `start` resolves with the exit code. */
+export function runCommand(
+  summaries: Record<string, string>,
+  start: (options: RunOptions) => Promise<number>,
+) {
+  const names = Object.keys(summaries);
+  const width = Math.max(...names.map((name) => name.length));
+  const lines = names.map((name) => `  ${name.padEnd(width)}  ${summaries[name]}\n`);
+  return new Command("run")
+    .summary("run wings of Kerb on a cluster that is there already")
+    .description(
+      "Runs parts of Kerb, called wings, against any conformant cluster, in the foreground. They act as\n" +
+        "the kubeconfig's user; of several that run the same wing one acts.",
+    )
+    .requiredOption("--kubeconfig <file>", "of the cluster")
+    .requiredOption("--wings <a,b>", "which ones", parseWings(names))
+    .option(
+      "--advertise <ip>",
+      "address of this machine where the cluster's API server reaches it, for `kubectl --cluster SITE`",
+    )
+    .addHelpText(
+      "after",
+      `\nWings:\n${lines.join("")}\nExample:\n  kerb run --kubeconfig ~/.kube/config --wings hub`,
+    )
+    .action(async (options: RunOptions) => {
+      process.exitCode = await start(options);
+    });
+}

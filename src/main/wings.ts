@@ -1,0 +1,56 @@
+// Parts of Kerb that run on a cluster which is there already: one entry per wing, loaded when it is asked for.
+import type { Informers } from "../client/informers.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import type { Random } from "../lib/random.ts";
+import type { Scope } from "../lib/scope.ts";
+import type { RemoteCluster } from "./remote-cluster.ts";
+
+export interface WingParts {
+  cluster: RemoteCluster;
+  informers: Informers;
+  /** Where the cluster's API server reaches this process, when it does. */
+  host: string | undefined;
+  /** All wings of this process. */
+  wings: string[];
+  clock: Clock;
+  random: Random;
+  log: Log;
+  scope: Scope;
+}
+
+export interface Wing {
+  /** For `kerb run --help`. */
+  summary: string;
+  /** Acts until the scope ends; called again when it is this process' turn again. */
+  start(parts: WingParts): Promise<void>;
+}
+
+const hub: Wing = {
+  summary: "the centre of many sites, as Open Cluster Management's hub is",
+  async start({ cluster, host, ...parts }) {
+    const { controlHub, openReach } = await import("./hub.ts");
+    const acting = { plane: cluster, ...parts };
+    await controlHub(acting);
+    if (host !== undefined) return openReach(acting, host);
+    parts.log.warn("nobody reaches sites through this hub", { why: "no --advertise" });
+  },
+};
+
+const member: Wing = {
+  summary: "makes the cluster a site of a hub, once `kerb attach --kubeconfig` said which",
+  async start({ cluster, wings, ...parts }) {
+    const { followHub } = await import("./member.ts");
+    const { version, api } = cluster;
+    followHub({
+      plane: cluster,
+      version,
+      api,
+      isKerb: false,
+      isHub: wings.includes("hub"),
+      ...parts,
+    });
+  },
+};
+
+export const wings: Record<string, Wing> = { hub, member };

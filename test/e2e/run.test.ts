@@ -1,0 +1,115 @@
+// Wings of Kerb on clusters that are there already, which they know by their kubeconfigs alone. The clusters are
+// Kerb's test servers, or kube-apiservers of the program that KUBE_APISERVER names.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { startServer } from "../../src/main/test-server.ts";
+import { run } from "../support/command.ts";
+import { eventually } from "../support/eventually.ts";
+import { startKubernetes } from "../support/kube-apiserver.ts";
+import { kerb, Site } from "../support/site.ts";
+
+const program = process.env["KUBE_APISERVER"];
+let folder: string;
+const stops: (() => Promise<void>)[] = [];
+
+/** Somebody's cluster, as a kubeconfig. */
+async function cluster(name: string): Promise<Site> {
+  const directory = mkdtempSync(join(folder, name));
+  if (program) {
+    const peer = await startKubernetes(program, { directory });
+    stops.push(peer.stop);
+  } else {
+    const server = await startServer({ controllers: true });
+    stops.push(() => server.close());
+    writeFileSync(join(directory, "kubeconfig"), server.kubeconfig, { mode: 0o600 });
+  }
+  return new Site(directory, 0);
+}
+
+function end(child: ChildProcess): Promise<void> {
+  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  child.kill();
+  return ended;
+}
+
+/** `kerb run`; resolves once the wings act. */
+async function wings(names: string, { kubeconfig }: Site) {
+  const args = ["run", "--kubeconfig", kubeconfig, "--wings", names];
+  const child = spawn(kerb, args, { stdio: ["ignore", "pipe", "pipe"] });
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => (said += text));
+  }
+  stops.push(() => end(child));
+  await eventually(async () => said.includes(" acts"), `the wing ${names}`).catch((error) => {
+    throw new Error(`${error.message}\n${said}`);
+  });
+}
+
+let hub: Site;
+let site: Site;
+
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), "kerb-run-"));
+  [hub, site] = await Promise.all([cluster("hub"), cluster("site")]);
+  await Promise.all([wings("hub", hub), wings("member", site)]);
+});
+after(async () => {
+  for (const stop of stops.toReversed()) await stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test("a cluster of others is a site of a cluster of others", async () => {
+  const asked = ["token", "create", "--site", "farm", "--kubeconfig", hub.kubeconfig];
+  const bootstrap = join(folder, "bootstrap");
+  writeFileSync(bootstrap, await run(kerb, asked), { mode: 0o600 });
+  const whom = ["--name", "farm", "--kubeconfig", site.kubeconfig];
+  const said = await run(kerb, ["attach", "--bootstrap-kubeconfig", bootstrap, ...whom]);
+  assert.match(said, /Attached as farm/);
+  const condition = "--for=condition=ManagedClusterConditionAvailable";
+  await hub.kubectl(["wait", "managedcluster/farm", condition, "--timeout=30s"]);
+  const { status } = await hub.get("managedcluster", "farm");
+  const { gitVersion } = JSON.parse(await site.kubectl(["get", "--raw", "/version"]));
+  assert.equal(status.version.kubernetes, gitVersion);
+});
+
+const work = `
+apiVersion: work.open-cluster-management.io/v1
+kind: ManifestWork
+metadata: {name: paint, namespace: farm}
+spec:
+  workload:
+    manifests:
+    - {apiVersion: v1, kind: ConfigMap, metadata: {name: paint, namespace: default}, data: {colour: red}}
+`;
+
+test("a work of the hub is done there, and taken back", async () => {
+  await hub.apply(work);
+  const available = ["--for=condition=Available", "--timeout=30s"];
+  await hub.kubectl(["wait", "manifestwork/paint", "-n", "farm", ...available]);
+  assert.equal((await site.get("configmap", "paint")).data.colour, "red");
+});
+
+test("kubectl goes through that hub to the site", async () => {
+  const { clusters, contexts, users } = JSON.parse(
+    await hub.kubectl(["config", "view", "--raw", "-o", "json"]),
+  );
+  const [one] = clusters;
+  one.cluster.server += "/apis/proxy.fleet.kerb.dev/v1alpha1/managedclusters/farm/proxy";
+  const through = { apiVersion: "v1", kind: "Config", clusters, contexts, users };
+  const at = new Site(mkdtempSync(join(folder, "through")), 0);
+  const current = { "current-context": contexts[0].name };
+  writeFileSync(at.kubeconfig, JSON.stringify({ ...through, ...current }), { mode: 0o600 });
+  const found = await eventually(() => at.get("configmap", "paint"), "the way to the site");
+  assert.equal(found.data.colour, "red");
+});
+
+test("the site is released whole", async () => {
+  await hub.kubectl(["delete", "managedcluster", "farm", "--timeout=30s"]);
+  await assert.rejects(site.get("configmap", "paint"), /not found/);
+});
