@@ -7,7 +7,7 @@ import type { Informers } from "../client/informers.ts";
 import type { DevicePluginHost } from "./device-plugin.ts";
 import type { KubeObject } from "../kinds/object.ts";
 import { jsonEqual } from "../lib/json.ts";
-import type { Scope } from "../lib/scope.ts";
+import { Scope } from "../lib/scope.ts";
 import { WorkQueue } from "../lib/work-queue.ts";
 import { applyPlan } from "./apply-plan.ts";
 import { Claims } from "./claims.ts";
@@ -20,8 +20,11 @@ import type { Instance } from "./kinds/instance.ts";
 import { nameDevices, planInstances } from "./plan-instances.ts";
 import type { Found, Refused } from "./plan-instances.ts";
 import { Plugins } from "./plugins.ts";
+import type { DeviceMetrics } from "./metrics.ts";
+import { startOneNode } from "./one-node.ts";
 import { Presence } from "./presence.ts";
-import { reportNode } from "./report.ts";
+import type { Present } from "./presence.ts";
+import { reportNode, reportPresence } from "./report.ts";
 import { Search } from "./search.ts";
 
 export interface DeviceAgentOptions {
@@ -32,18 +35,26 @@ export interface DeviceAgentOptions {
   world: HandlerWorld;
   /** Where extended resources are offered; absent on nodes that run no pods. */
   host?: DevicePluginHost;
+  metrics?: DeviceMetrics;
   scope: Scope;
 }
 
+const standby = {
+  count: undefined,
+  refused: [],
+  trouble: { reason: "Standby", message: "another node looks for all" },
+};
+
 interface Watched {
+  /** What the search is made from. */
   handler: unknown;
-  search: Search;
+  search: Search | undefined;
   presence: Presence;
   found: ReadonlyMap<string, Found>;
+  scope: Scope;
 }
 
 const byConfiguration = "configuration";
-const byName = "name";
 
 export class DeviceAgent {
   readonly #options: DeviceAgentOptions;
@@ -81,23 +92,15 @@ export class DeviceAgent {
     this.#instances.addIndex(byConfiguration, ({ metadata, spec }) => [
       `${metadata.namespace}/${spec.configurationName}`,
     ]);
-    this.#configurations.addIndex(byName, ({ metadata }) => [metadata.name]);
-    const wake = ({ metadata: { name } }: KubeObject) => {
-      // One that goes leaves its name to others.
-      for (const one of this.#configurations.byIndex(byName, name)) this.#queue.add(keyOf(one));
-    };
-    const removed = (one: KubeObject) => {
-      this.#queue.add(keyOf(one));
-      wake(one);
-    };
+    const wake = (one: KubeObject) => this.#queue.add(keyOf(one));
     const wakeOwner = ({ metadata, spec }: any) =>
       this.#queue.add(`${metadata.namespace}/${spec.configurationName}`);
     const all = (run: (object: any) => void) => ({ onAdd: run, onUpdate: run, onDelete: run });
-    scope.defer(this.#configurations.subscribe({ ...all(wake), onDelete: removed }));
+    scope.defer(this.#configurations.subscribe(all(wake)));
     scope.defer(this.#instances.subscribe(all(wakeOwner)));
     scope.defer(async () => {
       await this.#queue.stop();
-      for (const { search } of this.#watched.values()) search.stop();
+      for (const watched of this.#watched.values()) await watched.scope.close();
       this.#plugins?.stop();
     });
   }
@@ -109,58 +112,92 @@ export class DeviceAgent {
     const [namespace, name] = key.split("/") as [string, string];
     const configuration = this.#configurations.get(name, namespace) as Configuration | undefined;
     if (!configuration || configuration.metadata.deletionTimestamp) return this.#forget(key);
-    const elder = this.#elder(configuration);
-    if (elder) {
-      this.#forget(key);
-      const message = `${elder} has this name, and names of resources know no namespaces`;
-      const trouble = { reason: "NameTaken", message };
-      const report = { node, count: 0, refused: [], trouble, now: world.clock.now() };
-      return reportNode(client, configuration, report);
-    }
     const watched = this.#watch(key, configuration);
+    const now = world.clock.now();
+    if (!watched.search) {
+      const kept = this.#aloneHere(key);
+      const found = new Map<string, Found>();
+      watched.found = found;
+      await this.#write(key, configuration, { found, kept, away: new Set() });
+      this.#plugins?.follow(key, configuration, this.#existing(key));
+      return reportNode(client, configuration, { node, now, ...standby });
+    }
     const { seen, refused, trouble } = watched.search.state();
     const refusedHere: Refused[] = [...refused];
     if (seen) {
-      const { present, wakeAfterMs } = watched.presence.look(seen, configuration);
-      if (wakeAfterMs !== undefined) this.#queue.addAfter(key, wakeAfterMs);
-      const named = nameDevices(configuration, present, node);
+      const named = nameDevices(configuration, seen, node);
       refusedHere.push(...named.refused);
-      watched.found = named.found;
-      const existing = this.#existing(key);
-      await applyPlan(client, planInstances(configuration, named.found, { existing, node }), node);
+      const mine = this.#existing(key).filter(({ spec }) => spec.nodes?.includes(node));
+      const names = new Set(mine.map(({ metadata }) => metadata.name));
+      const present = watched.presence.look(named.found, configuration, names);
+      if (present.wakeAfterMs !== undefined) this.#queue.addAfter(key, present.wakeAfterMs);
+      watched.found = present.found;
+      await this.#write(key, configuration, present);
     }
     this.#plugins?.follow(key, configuration, this.#existing(key));
     const count = seen && watched.found.size;
-    const report = { node, count, refused: refusedHere, trouble, now: world.clock.now() };
-    await reportNode(client, configuration, report);
+    await reportNode(client, configuration, { node, count, refused: refusedHere, trouble, now });
   }
 
-  /** Another Configuration of this name, which was there before. */
-  #elder({ metadata }: Configuration): string | undefined {
-    const { name, uid, creationTimestamp } = metadata;
-    const age = `${creationTimestamp} ${uid}`;
-    const elder = this.#configurations
-      .byIndex(byName, name)
-      .find((one) => `${one.metadata.creationTimestamp} ${one.metadata.uid}` < age);
-    return elder && `${elder.metadata.namespace}/${name}`;
+  /** The Instances that only this node lists: they wait for the node that looks now. */
+  #aloneHere = (key: string) =>
+    new Set(
+      this.#existing(key)
+        .filter(({ spec }) => spec.nodes?.every((one) => one === this.#options.node))
+        .map(({ metadata }) => metadata.name),
+    );
+
+  async #write(key: string, configuration: Configuration, { found, kept, away }: Present) {
+    const { client, node, world } = this.#options;
+    const existing = this.#existing(key);
+    const plan = planInstances(configuration, found, { existing, node, kept });
+    await applyPlan(client, plan, node);
+    await reportPresence(client, existing, { node, away, now: world.clock.now() });
   }
 
-  #watch(key: string, { spec }: Configuration): Watched {
-    const handler = spec?.discoveryHandler ?? {};
+  #watch(key: string, { spec, metadata }: Configuration): Watched {
+    const { discoveryHandler = {}, searchBy = "EveryNode" } = spec ?? {};
     const known = this.#watched.get(key);
-    if (known && jsonEqual(known.handler, handler)) return known;
-    known?.search.stop();
-    const { handlers, client, world } = this.#options;
+    const madeFrom = { discoveryHandler, searchBy };
+    if (known && jsonEqual(known.handler, madeFrom)) return known;
+    void known?.scope.close();
+    const { handlers, client, node, world, metrics } = this.#options;
     const changed = () => this.#queue.add(key);
-    const search = new Search({ handler, handlers, client, world, changed });
-    const presence = known?.presence ?? new Presence(world.clock);
-    const watched: Watched = { handler, search, presence, found: known?.found ?? new Map() };
+    const scope = new Scope();
+    const watched: Watched = {
+      handler: madeFrom,
+      search: undefined,
+      presence: known?.presence ?? new Presence(world.clock),
+      found: known?.found ?? new Map(),
+      scope,
+    };
     this.#watched.set(key, watched);
+    const { name, namespace } = metadata;
+    const look = () => {
+      const measure = metrics?.ofSearch(name);
+      const parts = { handlers, client, world, changed, ...(measure && { measure }) };
+      watched.search = new Search({ handler: discoveryHandler, ...parts });
+    };
+    const stop = () => {
+      watched.search?.stop();
+      watched.search = undefined;
+    };
+    scope.defer(stop);
+    if (searchBy === "EveryNode") look();
+    else {
+      const chosen = (isChosen: boolean) => {
+        stop();
+        if (scope.closed) return;
+        if (isChosen) look();
+        changed();
+      };
+      startOneNode({ client, node, namespace: namespace!, name, world, scope, chosen });
+    }
     return watched;
   }
 
   #forget(key: string) {
-    this.#watched.get(key)?.search.stop();
+    void this.#watched.get(key)?.scope.close();
     this.#watched.delete(key);
     this.#plugins?.forget(key);
   }

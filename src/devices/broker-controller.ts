@@ -3,6 +3,7 @@ import { resource } from "../client/client.ts";
 import type { KubeObject } from "../kinds/object.ts";
 import type { Controller, ControllerContext } from "../controllers/runtime.ts";
 import { isStatus } from "../lib/status-error.ts";
+import { isApproved } from "./approval.ts";
 import { jobName, labels, ownedSelector } from "./brokers/names.ts";
 import { planBrokers } from "./brokers/plan.ts";
 import { brokerJob } from "./brokers/pod.ts";
@@ -23,7 +24,8 @@ export const keyOfLabel =
     return name ? [`${metadata.namespace}/${name}`] : [];
   };
 
-const instancesOf = (configuration: KubeObject, { informer }: ControllerContext) =>
+/** The keys of a Configuration's Instances. */
+export const instancesOf = (configuration: KubeObject, { informer }: ControllerContext) =>
   informer(instances)
     .list(configuration.metadata.namespace)
     .filter(({ spec }) => spec.configurationName === configuration.metadata.name)
@@ -56,8 +58,7 @@ async function keepPods(
   const own = labelled(context, pods, namespace, name).filter(
     ({ metadata }) => metadata.ownerReferences?.[0]?.kind === "Instance",
   );
-  const template = configuration?.spec?.brokerSpec?.brokerPodSpec ?? undefined;
-  const plan = planBrokers(instance, template, { pods: own, now: clock.now() });
+  const plan = planBrokers(instance, configuration, { pods: own, now: clock.now() });
   for (const { pod, ended } of plan.remove) {
     const { uid, name: podName } = pod.metadata;
     if (ended) restarts.ended(`${namespace}/${podName}`, clock.now());
@@ -87,7 +88,10 @@ async function keepJob(
   const [namespace, name] = key.split("/") as [string, string];
   const template = configuration?.spec?.brokerSpec?.brokerJobSpec;
   const wanted =
-    instance && template && !instance.metadata.deletionTimestamp
+    instance &&
+    template &&
+    !instance.metadata.deletionTimestamp &&
+    isApproved(configuration!, instance)
       ? jobName(instance, configuration!.metadata.generation ?? 1)
       : undefined;
   const known = labelled(context, jobs, namespace, name);
@@ -97,7 +101,9 @@ async function keepJob(
     await client.delete(target, { propagationPolicy: "Background" }).catch(gone);
   }
   if (!wanted || known.some(({ metadata }) => metadata.name === wanted)) return;
-  await client.create({ ...jobs, namespace }, brokerJob(instance!, template!, wanted)).catch(there);
+  await client
+    .create({ ...jobs, namespace }, brokerJob(instance!, configuration!, wanted))
+    .catch(there);
 }
 
 export function brokerController(): Controller {

@@ -8,6 +8,7 @@ import { Claims } from "./claims.ts";
 import { ConfigurationPlugin } from "./configuration-plugin.ts";
 import { Fresh } from "./fresh.ts";
 import { InstancePlugin } from "./instance-plugin.ts";
+import type { Configuration } from "./kinds/configuration.ts";
 import { instances } from "./kinds/instance.ts";
 import type { Instance } from "./kinds/instance.ts";
 import { slotName } from "./slots.ts";
@@ -41,6 +42,12 @@ const make = (capacity: number, deviceUsage: Record<string, string> = {}) =>
     },
   );
 
+const configuration = {
+  apiVersion: "akri.sh/v0",
+  kind: "Configuration",
+  metadata: { name: "cam" },
+} as Configuration;
+
 const usage = async () => {
   const { spec } = await cluster.client.get<Instance>({ ...instances, namespace, name });
   return spec.deviceUsage ?? {};
@@ -59,7 +66,7 @@ test("a hundred claims of ten nodes for ten slots give each slot once", async ()
   const granted: string[] = [];
   await Promise.all(
     nodes.map(async (node) => {
-      const plugin = new InstancePlugin(instance, partsOf(node));
+      const plugin = new InstancePlugin(`akri.sh/${name}`, instance, partsOf(node));
       for (let slot = 0; slot < 10; slot++) {
         const id = slotName(name, slot);
         await plugin.allocate([id]).then(
@@ -80,21 +87,21 @@ test("a hundred claims of ten nodes for ten slots give each slot once", async ()
 
 test("a slot that somebody declared free is free", async () => {
   const instance = await make(1, { [`${name}-0`]: "" });
-  await new InstancePlugin(instance, partsOf("a")).allocate([`${name}-0`]);
+  await new InstancePlugin(`akri.sh/${name}`, instance, partsOf("a")).allocate([`${name}-0`]);
   assert.deepEqual(await usage(), { [`${name}-0`]: "a" });
 });
 
 test("one resource's slots are not the other's, and two of any device are two devices", async () => {
   const instance = await make(2);
   const parts = partsOf("a");
-  const any = new ConfigurationPlugin("cam", parts);
+  const any = new ConfigurationPlugin(configuration, parts);
   any.update([instance]);
   assert.deepEqual(
     any.devices().map(({ id }) => id),
     ["cam-0"],
   );
   await any.allocate(["cam-0"]);
-  const own = new InstancePlugin(instance, parts);
+  const own = new InstancePlugin(`akri.sh/${name}`, instance, parts);
   await assert.rejects(
     own.allocate([`${name}-0`]),
     /cannot claim slot .*: it is held by C:cam-0:a/,
@@ -105,7 +112,7 @@ test("one resource's slots are not the other's, and two of any device are two de
 
 test("what no pod holds is free again, but what was just given out", async () => {
   const instance = await make(2);
-  const plugin = new InstancePlugin(instance, partsOf("a"));
+  const plugin = new InstancePlugin(`akri.sh/${name}`, instance, partsOf("a"));
   await plugin.allocate([`${name}-0`, `${name}-1`]);
   plugin.update(await cluster.client.get<Instance>({ ...instances, namespace, name }));
   assert.equal(await plugin.keepOnly([`${name}-0`]), true);

@@ -3,6 +3,7 @@ import type { DeviceAllocation, DevicePlugin } from "./device-plugin.ts";
 import { resourceName } from "./brokers/names.ts";
 import { allocationOf } from "./instance-plugin.ts";
 import type { PluginParts } from "./instance-plugin.ts";
+import type { Configuration } from "./kinds/configuration.ts";
 import type { Instance } from "./kinds/instance.ts";
 import { Listeners } from "./listeners.ts";
 import { parseUsage, slotsOf, usageText, virtualDevices } from "./slots.ts";
@@ -16,9 +17,9 @@ export class ConfigurationPlugin implements DevicePlugin {
   #instances: Instance[] = [];
   #virtual: VirtualDevices = new Map();
 
-  constructor(configuration: string, parts: PluginParts) {
-    this.#name = configuration;
-    this.resourceName = resourceName(configuration);
+  constructor(configuration: Configuration, parts: PluginParts) {
+    this.#name = configuration.metadata.name;
+    this.resourceName = resourceName(configuration, configuration);
     this.#parts = parts;
   }
 

@@ -1,5 +1,6 @@
 // Akri's first sample, from Configuration to brokers and Services.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
@@ -8,6 +9,7 @@ import type { DeviceCluster } from "../../test/support/devices.ts";
 import { resource } from "../client/client.ts";
 import type { KubeObject } from "../kinds/object.ts";
 import { availabilityFile, debugEcho } from "./handlers/debug-echo.ts";
+import type { DiscoveryHandler, DiscoverRequest } from "./handler.ts";
 import { configurations } from "./kinds/configuration.ts";
 import { instances } from "./kinds/instance.ts";
 
@@ -54,6 +56,11 @@ async function run(all: KubeObject[]) {
     const target = { ...pods, namespace, name: metadata.name, subresource: "status" };
     await cluster.client.patch(target, "merge", { status: { phase: "Running" } });
   }
+}
+
+async function* nothing({ signal }: DiscoverRequest) {
+  yield [];
+  await once(signal, "abort");
 }
 
 const podNames = ["a-akri-debug-echo-foo-8120fe-pod", "a-akri-debug-echo-foo-a19705-pod"];
@@ -142,24 +149,181 @@ test("an ended broker is made anew", async () => {
   );
 });
 
-test("of two Configurations of one name in two namespaces the elder is looked for", async () => {
-  const { client } = cluster;
-  await cluster.addNode("a", { handlers: [debugEcho] });
-  await client.create({ ...configurations, namespace }, echo());
-  await untilNames(pods, podNames);
-  await client.create(resource("v1", "namespaces"), {
+const other = async (client: DeviceCluster["client"]) =>
+  client.create(resource("v1", "namespaces"), {
     apiVersion: "v1",
     kind: "Namespace",
     metadata: { name: "other" },
   });
+
+test("Configurations of one name in two namespaces have resources of their own", async () => {
+  const { client } = cluster;
+  await cluster.addNode("a", { handlers: [debugEcho] });
+  await client.create({ ...configurations, namespace }, echo());
+  await untilNames(pods, podNames);
+  await other(client);
   await client.create({ ...configurations, namespace: "other" }, echo());
-  const taken = await cluster.until(configurations, (all) =>
-    all.flatMap((one) => one.status?.nodes ?? []).find((one: any) => one.reason === "NameTaken"),
+  const brokers = await cluster.until(pods, (all) => all.length === 4 && all);
+  const asked = brokers.flatMap((pod) => Object.keys(pod.spec.containers[0].resources.limits));
+  const wanted = ["8120fe", "a19705"].flatMap((digest) => [
+    `akri.sh/akri-debug-echo-foo-${digest}`,
+    `other.akri.sh/akri-debug-echo-foo-${digest}`,
+  ]);
+  assert.deepEqual(asked.sort(), wanted.sort());
+});
+
+const conditionIn = (of: typeof pods, type: string, status: string) =>
+  cluster.until(of, (all) =>
+    all
+      .flatMap((one) => one.status?.conditions ?? [])
+      .find((one: any) => one.type === type && one.status === status),
   );
-  assert.match(taken.message, /akri-debug-echo-foo has this name/);
-  await client.delete({ ...configurations, namespace, name: "akri-debug-echo-foo" });
+
+test("conditions say of a Configuration what was found, and of an Instance that it is there", async () => {
+  await cluster.addNode("a", { handlers: [debugEcho] });
+  await cluster.client.create({ ...configurations, namespace }, echo());
+  assert.equal((await conditionIn(configurations, "Found", "True")).message, "2 on 1 nodes");
+  assert.equal((await conditionIn(instances, "Online", "True")).reason, "Seen");
+  assert.equal((await conditionIn(instances, "InUse", "False")).message, "0 of 5 slots");
+});
+
+test("with approval asked for, a device has no broker until somebody approves it", async () => {
+  const { client } = cluster;
+  await cluster.addNode("a", { handlers: [debugEcho] });
+  await client.create({ ...configurations, namespace }, echo({ approval: "Manual" }));
+  assert.equal((await conditionIn(instances, "Approved", "False")).reason, "Manual");
+  const one = { device: "8120fe", approved: true, properties: { PLACE: "north gate" } };
+  const target = { ...configurations, namespace, name: "akri-debug-echo-foo" };
+  await client.patch(target, "merge", { spec: { devices: [one] } });
+  await untilNames(pods, [podNames[0]!]);
+  await cluster.until(instances, (all) =>
+    all.some((instance) => instance.spec.brokerProperties.PLACE === "north gate"),
+  );
+  await client.patch(target, "merge", { spec: { devices: [{ ...one, approved: false }] } });
+  await untilNames(pods, []);
+});
+
+test("of all nodes one looks, and there is one broker per device", async () => {
+  await cluster.addNode("a", { handlers: [debugEcho] });
+  await cluster.addNode("b", { handlers: [debugEcho] });
+  await cluster.client.create({ ...configurations, namespace }, echo({ searchBy: "OneNode" }));
+  const reasons = (all: KubeObject[]) =>
+    (all[0]?.status?.nodes ?? []).map(({ reason }: any) => reason).sort();
   await cluster.until(
-    instances,
-    (all) => all.length === 2 && all.every((one) => one.metadata.namespace === "other"),
+    configurations,
+    (all) => JSON.stringify(reasons(all)) === '["Found","Standby"]',
   );
+  const found = await cluster.until(instances, (all) => all.length === 2 && all);
+  assert.deepEqual(
+    found.map(({ spec }) => spec.nodes.length),
+    [1, 1],
+  );
+  assert.equal((await cluster.until(pods, (all) => all.length === 2 && all)).length, 2);
+});
+
+test("brokers carry the labels and annotations that people want, and names that they can foretell", async () => {
+  await cluster.addNode("a", { handlers: [debugEcho] });
+  const { brokerPodSpec } = echo().spec.brokerSpec;
+  const brokerMetadata = {
+    name: "echo-$(DEBUG_ECHO_DESCRIPTION)-$(NODE)",
+    labels: { room: "$(DEBUG_ECHO_DESCRIPTION)", controller: "me" },
+    annotations: { "dapr.io/app-id": "$(INSTANCE)", known: "$(NOBODY)" },
+  };
+  const spec = echo({ brokerSpec: { brokerPodSpec, brokerMetadata } });
+  await cluster.client.create({ ...configurations, namespace }, spec);
+  const [broker] = await untilNames(pods, ["echo-foo0-a", "echo-foo1-a"]);
+  const { labels, annotations } = broker!.metadata;
+  assert.equal(labels?.["room"], "foo0");
+  assert.equal(labels?.["controller"], "akri.sh");
+  assert.equal(annotations?.["dapr.io/app-id"], "akri-debug-echo-foo-8120fe");
+  assert.equal(annotations?.["known"], "$(NOBODY)");
+});
+
+test("a broker may be a workload of any kind, which follows its template and goes with its device", async () => {
+  const { client } = cluster;
+  const deployments = resource("apps/v1", "deployments");
+  const { directory } = await cluster.addNode("a", { handlers: [debugEcho] });
+  const [container] = echo().spec.brokerSpec.brokerPodSpec.containers;
+  const workload = (replicas: number) => ({
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name: "reader-$(DEVICE)" },
+    spec: {
+      replicas,
+      selector: { matchLabels: { device: "$(DEVICE)" } },
+      template: {
+        metadata: { labels: { device: "$(DEVICE)" } },
+        spec: { containers: [container] },
+      },
+    },
+  });
+  const spec = echo({ brokerSpec: { brokerTemplate: workload(2) } });
+  await client.create({ ...configurations, namespace }, spec);
+  const [made] = await cluster.until(deployments, (all) => all.length === 2 && all);
+  assert.equal(made!.metadata.name, "reader-8120fe");
+  const { metadata, spec: podSpec } = made!.spec.template;
+  assert.equal(metadata.labels["akri.sh/instance"], "akri-debug-echo-foo-8120fe");
+  const limits = { "akri.sh/akri-debug-echo-foo-8120fe": "1" };
+  assert.deepEqual(podSpec.containers[0].resources.limits, limits);
+  const target = { ...configurations, namespace, name: "akri-debug-echo-foo" };
+  await client.patch(target, "merge", {
+    spec: { brokerSpec: { brokerTemplate: workload(3) } },
+  });
+  await cluster.until(deployments, (all) => all.every((one) => one.spec.replicas === 3));
+  await writeFile(join(directory, availabilityFile), "OFFLINE\n");
+  await cluster.until(deployments, (all) => all.length === 0);
+});
+
+test("a template of a kind that gives rights is refused by name", async () => {
+  const brokerTemplate = { apiVersion: "rbac.authorization.k8s.io/v1", kind: "RoleBinding" };
+  const spec = echo({ brokerSpec: { brokerTemplate } });
+  await assert.rejects(
+    cluster.client.create({ ...configurations, namespace }, spec),
+    /spec.brokerSpec.brokerTemplate.kind: Unsupported value: "RoleBinding"/,
+  );
+});
+
+test("an agent that starts again takes nothing away that is still within its grace", async () => {
+  const { client } = cluster;
+  const first = await cluster.addNode("a", { handlers: [debugEcho] });
+  const spec = echo({ presence: { graceSeconds: 3600 } });
+  await client.create({ ...configurations, namespace }, spec);
+  const before = await untilNames(pods, podNames);
+  await first.stop();
+  await cluster.addNode("a", { handlers: [{ ...debugEcho, discover: nothing }] });
+  assert.match((await conditionIn(instances, "Online", "False")).message, /a does not see it/);
+  assert.deepEqual(
+    (await untilNames(pods, podNames)).map(({ metadata }) => metadata.uid),
+    before.map(({ metadata }) => metadata.uid),
+  );
+});
+
+test("a device whose path changed gets a new broker", async () => {
+  let path = "/dev/video0";
+  let changed = () => {};
+  const camera: DiscoveryHandler = {
+    name: "debugEcho",
+    shared: false,
+    async *discover({ signal }) {
+      while (!signal.aborted) {
+        const node = { containerPath: "/dev/video0", hostPath: path, permissions: "rw" };
+        yield [{ id: "camera", properties: {}, mounts: [], nodes: [node] }];
+        await new Promise<void>((resolve) => (changed = resolve));
+      }
+    },
+  };
+  await cluster.addNode("a", { handlers: [camera] });
+  await cluster.client.create({ ...configurations, namespace }, echo());
+  const [broker] = await cluster.until(pods, (all) => all.length === 1 && all);
+  const target = { ...pods, namespace, name: broker!.metadata.name };
+  path = "/dev/video1";
+  changed();
+  await cluster.until(
+    pods,
+    (all) =>
+      all.some((pod) => pod.metadata.deletionTimestamp) ||
+      all[0]?.metadata.uid !== broker!.metadata.uid,
+  );
+  await cluster.client.delete(target, { gracePeriodSeconds: 0 }).catch(() => {});
+  await cluster.until(pods, (all) => all[0] && all[0].metadata.uid !== broker!.metadata.uid);
 });

@@ -1,6 +1,5 @@
 // The extended resource of one Instance, `akri.sh/CONFIGURATION-DIGEST`: a slot is a device of it.
 import type { DeviceAllocation, DevicePlugin } from "./device-plugin.ts";
-import { resourceName } from "./brokers/names.ts";
 import type { Claims } from "./claims.ts";
 import type { Fresh } from "./fresh.ts";
 import type { Device } from "./handler.ts";
@@ -31,8 +30,8 @@ export class InstancePlugin implements DevicePlugin {
   readonly #listeners = new Listeners();
   #instance: Instance;
 
-  constructor(instance: Instance, parts: PluginParts) {
-    this.resourceName = resourceName(instance.metadata.name);
+  constructor(resourceName: string, instance: Instance, parts: PluginParts) {
+    this.resourceName = resourceName;
     this.#instance = instance;
     this.#parts = parts;
   }

@@ -4,7 +4,7 @@ import { resource } from "../client/client.ts";
 import type { Controller, ControllerContext } from "../controllers/runtime.ts";
 import type { KubeObject } from "../kinds/object.ts";
 import { isStatus } from "../lib/status-error.ts";
-import { conditionOf } from "./brokers/condition.ts";
+import { conditionOf } from "./condition.ts";
 import { instances } from "./kinds/instance.ts";
 import type { Instance } from "./kinds/instance.ts";
 import { parseUsage } from "./slots.ts";

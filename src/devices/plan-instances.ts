@@ -1,8 +1,10 @@
 // From what a search saw to the Instances of this node. Pure.
+import { createHash } from "node:crypto";
 import type { Draft } from "../kinds/object.ts";
 import { controllerReference } from "../controllers/pod-template.ts";
 import { jsonEqual } from "../lib/json.ts";
 import type { Device } from "./handler.ts";
+import { knownDevice } from "./approval.ts";
 import { deviceHash } from "./hash.ts";
 import { capacityOf } from "./kinds/configuration.ts";
 import type { Configuration } from "./kinds/configuration.ts";
@@ -42,6 +44,17 @@ export function nameDevices(configuration: Configuration, seen: Seen[], node: st
 
 export type NamedDraft = Draft & { metadata: { name: string } };
 
+/** What containers get of a device, to see that it changed. Nodes may reach a shared one in different ways. */
+export const pathsAnnotation = "kerb.sh/device-paths";
+
+function pathsOf({ device: { nodes, mounts }, shared }: Found): string | undefined {
+  if (shared || (nodes.length === 0 && mounts.length === 0)) return undefined;
+  return createHash("sha256")
+    .update(JSON.stringify([nodes, mounts]))
+    .digest("hex")
+    .slice(0, 16);
+}
+
 export function instanceOf(
   configuration: Configuration,
   found: Found,
@@ -49,12 +62,14 @@ export function instanceOf(
 ): NamedDraft {
   const { name, namespace } = configuration.metadata;
   const owner = controllerReference(configuration);
+  const paths = pathsOf(found);
   return {
     apiVersion: "akri.sh/v0",
     kind: "Instance",
     metadata: {
       name: found.name,
       namespace: namespace!,
+      ...(paths && { annotations: { [pathsAnnotation]: paths } }),
       ownerReferences: [{ ...owner, apiVersion: "akri.sh/v0", kind: "Configuration" }],
     },
     spec: {
@@ -64,6 +79,7 @@ export function instanceOf(
       brokerProperties: {
         ...found.device.properties,
         ...configuration.spec?.brokerProperties,
+        ...knownDevice(configuration, found.hash)?.properties,
       },
       shared: found.shared,
       nodes,
@@ -79,19 +95,21 @@ export interface InstancePlan {
   remove: Instance[];
 }
 
-const isAsWished = ({ spec }: Instance, wished: NamedDraft, node: string) => {
+const isAsWished = ({ metadata, spec }: Instance, wished: NamedDraft, node: string) => {
   const { nodes: _, ...want } = wished["spec"];
+  const paths = (wished.metadata["annotations"] as any)?.[pathsAnnotation];
   return (
     (spec.nodes ?? []).includes(node) &&
+    metadata.annotations?.[pathsAnnotation] === paths &&
     Object.entries(want).every(([field, value]) => jsonEqual((spec as any)[field], value))
   );
 };
 
-/** `existing` are the Configuration's. */
+/** `existing` are the Configuration's; those whose names are `kept` are left alone. */
 export function planInstances(
   configuration: Configuration,
   found: ReadonlyMap<string, Found>,
-  { existing, node }: { existing: Instance[]; node: string },
+  { existing, node, kept }: { existing: Instance[]; node: string; kept?: ReadonlySet<string> },
 ): InstancePlan {
   const plan: InstancePlan = { apply: [], leave: [], remove: [] };
   const known = new Map(existing.map((one) => [one.metadata.name, one]));
@@ -103,8 +121,9 @@ export function planInstances(
   }
   for (const instance of existing) {
     const { nodes = [] } = instance.spec;
-    if (found.has(instance.metadata.name) || instance.metadata.deletionTimestamp) continue;
-    if (nodes.every((name) => name === node)) plan.remove.push(instance);
+    const { name, deletionTimestamp } = instance.metadata;
+    if (found.has(name) || kept?.has(name) || deletionTimestamp) continue;
+    if (nodes.every((one) => one === node)) plan.remove.push(instance);
     else if (nodes.includes(node)) plan.leave.push(instance);
   }
   return plan;

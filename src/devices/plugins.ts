@@ -1,4 +1,6 @@
 // The extended resources of this node, following its Instances.
+import { isApproved } from "./approval.ts";
+import { resourceName } from "./brokers/names.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { DevicePluginHost } from "./device-plugin.ts";
 import type { Claims } from "./claims.ts";
@@ -8,6 +10,7 @@ import type { Device } from "./handler.ts";
 import { InstancePlugin } from "./instance-plugin.ts";
 import type { Configuration } from "./kinds/configuration.ts";
 import type { Instance } from "./kinds/instance.ts";
+import { parseUsage } from "./slots.ts";
 
 export interface PluginsOptions {
   host: DevicePluginHost;
@@ -26,33 +29,43 @@ interface Offered<T> {
 interface OfConfiguration {
   any: Offered<ConfigurationPlugin>;
   each: Map<string, Offered<InstancePlugin>>;
+  fresh: Fresh;
 }
+
+/** One that lost its approval offers nothing more, but what pods still hold is given back through it. */
+const heldBy = ({ spec }: Instance, node: string) =>
+  Object.values(spec.deviceUsage ?? {}).some((text) => parseUsage(text)?.node === node);
 
 export class Plugins {
   readonly #options: PluginsOptions;
-  readonly #fresh: Fresh;
   readonly #offered = new Map<string, OfConfiguration>();
 
   constructor(options: PluginsOptions) {
     this.#options = options;
-    this.#fresh = new Fresh(options.clock);
   }
 
-  /** `instances` are the Configuration's; those of other nodes are left out here. */
-  follow(key: string, { metadata: { name } }: Configuration, instances: Instance[]) {
-    const { node, host } = this.#options;
-    const mine = instances.filter(({ spec }) => spec.nodes?.includes(node));
-    if (mine.length === 0) return this.forget(key);
+  /** `instances` are the Configuration's; those of other nodes, and not approved ones, are left out here. */
+  follow(key: string, configuration: Configuration, instances: Instance[]) {
+    const { node, host, clock } = this.#options;
+    const mine = instances
+      .filter(({ spec }) => spec.nodes?.includes(node))
+      .flatMap((one) => {
+        if (isApproved(configuration, one)) return [one];
+        return heldBy(one, node) ? [{ ...one, spec: { ...one.spec, capacity: 0 } }] : [];
+      });
+    // Its resources have no names yet, or nothing to offer.
+    if (mine.length === 0 || !configuration.status?.resourceName) return this.forget(key);
     const parts = {
       ...this.#options,
-      fresh: this.#fresh,
+      fresh: this.#offered.get(key)?.fresh ?? new Fresh(clock),
       deviceOf: (of: string) => this.#options.deviceOf(key, of),
     };
     let offered = this.#offered.get(key);
     if (!offered) {
-      const plugin = new ConfigurationPlugin(name, parts);
+      const plugin = new ConfigurationPlugin(configuration, parts);
       plugin.update(mine);
-      offered = { any: { plugin, remove: host.add(plugin) }, each: new Map() };
+      const any = { plugin, remove: host.add(plugin) };
+      offered = { any, each: new Map(), fresh: parts.fresh };
       this.#offered.set(key, offered);
     } else offered.any.plugin.update(mine);
     const { each } = offered;
@@ -60,7 +73,7 @@ export class Plugins {
       const known = each.get(instance.metadata.name);
       if (known) known.plugin.update(instance);
       else {
-        const plugin = new InstancePlugin(instance, parts);
+        const plugin = new InstancePlugin(resourceName(configuration, instance), instance, parts);
         each.set(instance.metadata.name, { plugin, remove: host.add(plugin) });
       }
     }

@@ -1,41 +1,80 @@
-// A device that goes and comes back within its Configuration's grace was never away: its broker stays.
+// When a device counts as there. It is waited for before it does (settle) and after it went (grace), so one that
+// flaps moves nothing. What stood before this agent started has its grace from then on.
 import type { Clock } from "../lib/clock.ts";
 import type { Configuration } from "./kinds/configuration.ts";
-import type { Seen } from "./plan-instances.ts";
+import type { Found } from "./plan-instances.ts";
 
-/** Seconds that a device may be away; 0 when absent. */
-export const graceAnnotation = "kerb.sh/device-grace-seconds";
+interface Last {
+  /** Undefined for an Instance of an earlier agent. */
+  found: Found | undefined;
+  /** Since when it was seen without a break. */
+  sinceMs: number;
+  /** Undefined while it is seen. */
+  goneMs: number | undefined;
+}
 
-export function graceMs({ metadata }: Configuration): number {
-  const seconds = Number(metadata.annotations?.[graceAnnotation] ?? 0);
-  return Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : 0;
+export interface Present {
+  found: Map<string, Found>;
+  /** Instances that stay though nobody knows their device any more. */
+  kept: Set<string>;
+  /** Those of both that are not seen now. */
+  away: Set<string>;
+  /** When to look again. */
+  wakeAfterMs?: number;
 }
 
 export class Presence {
   readonly #clock: Clock;
-  readonly #last = new Map<string, { seen: Seen; at: number }>();
+  readonly #last = new Map<string, Last>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Who counts as there now, and when to look again for one whose grace ends. */
-  look(seen: Seen[], configuration: Configuration): { present: Seen[]; wakeAfterMs?: number } {
+  /** `existing` are the names of the Instances that list this node. */
+  look(
+    seen: ReadonlyMap<string, Found>,
+    { spec }: Configuration,
+    existing: ReadonlySet<string>,
+  ): Present {
     const now = this.#clock.monotonic();
-    const grace = graceMs(configuration);
-    for (const one of seen) this.#last.set(one.device.id, { seen: one, at: now });
-    const here = new Set(seen.map(({ device }) => device.id));
-    const present = [...seen];
-    let wakeAfterMs: number | undefined;
-    for (const [id, last] of this.#last) {
-      if (here.has(id)) continue;
-      const leftMs = last.at + grace - now;
-      if (leftMs <= 0) this.#last.delete(id);
+    const graceMs = (spec?.presence?.graceSeconds ?? 0) * 1000;
+    const settleMs = (spec?.presence?.settleSeconds ?? 0) * 1000;
+    this.#note(seen, existing, now);
+    const present: Present = { found: new Map(), kept: new Set(), away: new Set() };
+    const wake = (ms: number) =>
+      (present.wakeAfterMs = Math.min(present.wakeAfterMs ?? Infinity, ms + 1));
+    for (const [name, last] of this.#last) {
+      const { found, sinceMs, goneMs } = last;
+      if (goneMs === undefined) {
+        const leftMs = sinceMs + settleMs - now;
+        if (leftMs > 0 && !existing.has(name)) wake(leftMs);
+        else present.found.set(name, found!);
+        continue;
+      }
+      const leftMs = goneMs + graceMs - now;
+      // What did not settle was never there.
+      if (leftMs <= 0 || !existing.has(name)) this.#last.delete(name);
       else {
-        present.push(last.seen);
-        wakeAfterMs = Math.min(wakeAfterMs ?? Infinity, leftMs + 1);
+        wake(leftMs);
+        present.away.add(name);
+        if (found) present.found.set(name, found);
+        else present.kept.add(name);
       }
     }
-    return { present, ...(wakeAfterMs !== undefined && { wakeAfterMs }) };
+    return present;
+  }
+
+  #note(seen: ReadonlyMap<string, Found>, existing: ReadonlySet<string>, now: number) {
+    for (const [name, found] of seen) {
+      const before = this.#last.get(name);
+      const sinceMs = before && before.goneMs === undefined ? before.sinceMs : now;
+      this.#last.set(name, { found, sinceMs, goneMs: undefined });
+    }
+    for (const name of existing) {
+      if (this.#last.has(name)) continue;
+      this.#last.set(name, { found: undefined, sinceMs: now, goneMs: now });
+    }
+    for (const [name, last] of this.#last) if (!seen.has(name)) last.goneMs ??= now;
   }
 }

@@ -4,6 +4,8 @@ import { timestamp } from "../lib/clock.ts";
 import { isStatus } from "../lib/status-error.ts";
 import { configurations } from "./kinds/configuration.ts";
 import type { Configuration } from "./kinds/configuration.ts";
+import { instances } from "./kinds/instance.ts";
+import type { Instance } from "./kinds/instance.ts";
 import type { Refused } from "./plan-instances.ts";
 
 export interface NodeReport {
@@ -52,4 +54,40 @@ export async function reportNode(client: Client, configuration: Configuration, r
   await client.patch(target, "apply", patch, options).catch((error: unknown) => {
     if (!isStatus(error, "NotFound", "Conflict")) throw error;
   });
+}
+
+export interface PresenceReport {
+  node: string;
+  away: ReadonlySet<string>;
+  now: number;
+}
+
+/** Says of devices that this node has lost for a while, and has again; most are never spoken of. */
+export async function reportPresence(
+  client: Client,
+  existing: Instance[],
+  { node, away, now }: PresenceReport,
+) {
+  for (const { metadata, spec, status } of existing) {
+    const { name, namespace, uid } = metadata;
+    const before = status?.nodes?.find((one) => one.name === node);
+    if (!before && !away.has(name)) continue;
+    const reason = away.has(name) ? "Away" : "Seen";
+    const isListed = spec.nodes?.includes(node);
+    if (before?.reason === reason && isListed) continue;
+    const since = timestamp(now);
+    const message = reason === "Away" ? `${node} does not see it since ${since}` : "";
+    const entry = { name: node, reason, message, since };
+    const patch = {
+      apiVersion: "akri.sh/v0",
+      kind: "Instance",
+      metadata: { name, namespace, uid },
+      status: { nodes: isListed ? [entry] : [] },
+    };
+    const target = { ...instances, namespace, name, subresource: "status" };
+    const options = { fieldManager: `${node}-search`, force: true };
+    await client.patch(target, "apply", patch, options).catch((error: unknown) => {
+      if (!isStatus(error, "NotFound", "Conflict")) throw error;
+    });
+  }
 }

@@ -7,6 +7,7 @@ import { checkedDevices } from "./checked-devices.ts";
 import { DetailsError } from "./handler.ts";
 import type { DiscoveryHandler, HandlerWorld } from "./handler.ts";
 import type { Handlers } from "./handlers.ts";
+import type { MeasureSearch } from "./metrics.ts";
 import type { ConfigurationSpec } from "./kinds/configuration.ts";
 import type { Refused, Seen } from "./plan-instances.ts";
 import { resolveProperties } from "./properties.ts";
@@ -28,6 +29,7 @@ export interface SearchOptions {
   world: HandlerWorld;
   /** Something of what it sees or of its troubles changed. */
   changed: () => void;
+  measure?: MeasureSearch;
 }
 
 export interface SearchState {
@@ -120,6 +122,7 @@ export class Search {
         stream.trouble = { reason: "HandlerEnded", message: "the handler ended its answer" };
       } catch (error) {
         if (signal.aborted) return;
+        this.#options.measure?.failed(handler.name);
         const { name, message } = error as Error;
         const hopeless = error instanceof DetailsError;
         stream.trouble = { reason: hopeless ? "InvalidDetails" : name, message };
@@ -135,12 +138,16 @@ export class Search {
   }
 
   async #listen(handler: DiscoveryHandler, stream: Stream, answered: () => void) {
-    const { handler: spec, client, world, changed } = this.#options;
+    const { handler: spec, client, world, changed, measure } = this.#options;
     const properties = await resolveProperties(client, spec.discoveryProperties);
     const { signal } = stream.stop;
     const request = { details: spec.discoveryDetails ?? "", properties, signal };
+    const asked = world.clock.monotonic();
+    let isFirst = true;
     for await (const said of handler.discover(request, world)) {
       if (signal.aborted) return;
+      measure?.answered(handler.name, isFirst ? world.clock.monotonic() - asked : undefined);
+      isFirst = false;
       const { devices, refused } = checkedDevices(said);
       stream.seen = devices.map((device) => ({ device, shared: handler.shared }));
       stream.refused = refused;

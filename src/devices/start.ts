@@ -1,4 +1,5 @@
 // The wing as a site runs it: the controllers where the control plane acts, the search where the node is.
+import type { Registry } from "prom-client";
 import type { Client } from "../client/client.ts";
 import type { Informers } from "../client/informers.ts";
 import type { KubeObject } from "../kinds/object.ts";
@@ -11,6 +12,12 @@ import { deviceNodes } from "./node-controller.ts";
 import { startRegistration } from "./registration.ts";
 import { DeviceAgent } from "./agent.ts";
 import { brokerController } from "./broker-controller.ts";
+import { ownedSelector } from "./brokers/names.ts";
+import { configurationStatus } from "./configuration-controller.ts";
+import { instanceStatus } from "./instance-controller.ts";
+import { instances } from "./kinds/instance.ts";
+import { DeviceMetrics } from "./metrics.ts";
+import { brokerWorkloads } from "./workload-controller.ts";
 import { ensureDefinitions } from "../client/definitions.ts";
 import { definitions } from "./definitions.ts";
 import type { HandlerWorld } from "./handler.ts";
@@ -26,7 +33,15 @@ const ownHandlers = [debugEcho, onvif, opcua, udev];
 /** Brokers and Services; one of several servers runs these. */
 export async function startDeviceControllers(options: ControllersOptions) {
   await ensureDefinitions(options.client, options.clock, definitions);
-  const all = [brokerController(), configurationServices, deviceNodes, instanceServices];
+  const all = [
+    brokerController(),
+    brokerWorkloads,
+    configurationServices,
+    configurationStatus,
+    deviceNodes,
+    instanceServices,
+    instanceStatus,
+  ];
   await startControllers(all, options);
 }
 
@@ -39,6 +54,8 @@ export interface DeviceSearchOptions {
   kubeletDirectory?: string;
   /** `/var/lib/akri`: where handlers of others register. */
   akriDirectory: string;
+  /** Where what there is to measure is told. */
+  registry?: Registry;
   scope: Scope;
 }
 
@@ -60,6 +77,12 @@ function hostOf({ informers, node, world, kubeletDirectory, scope }: DeviceSearc
   return host;
 }
 
+function metricsOf({ registry, informers }: DeviceSearchOptions) {
+  const pods = { resource: resource("v1", "pods"), labelSelector: ownedSelector };
+  const [of, brokers] = [informers.get({ resource: instances }), informers.get(pods)];
+  return registry && new DeviceMetrics(registry, { instances: of, brokers });
+}
+
 /** Looks for devices on this machine. */
 export async function startDeviceSearch(options: DeviceSearchOptions) {
   const { client, world, scope, akriDirectory } = options;
@@ -67,5 +90,7 @@ export async function startDeviceSearch(options: DeviceSearchOptions) {
   const handlers = new Handlers(ownHandlers);
   await startRegistration({ directory: akriDirectory, handlers, log: world.log, scope });
   const host = hostOf(options);
-  await new DeviceAgent({ ...options, handlers, ...(host && { host }) }).start();
+  const metrics = metricsOf(options);
+  const more = { ...(host && { host }), ...(metrics && { metrics }) };
+  await new DeviceAgent({ ...options, handlers, ...more }).start();
 }

@@ -39,6 +39,7 @@ export async function searchDevices(
     client: plane.client("system:akri-agent"),
     informers,
     node,
+    registry: plane.server.registry,
     world: { clock, random, log: room, directory: own, paths },
     ...(kubeletDirectory && { kubeletDirectory }),
     akriDirectory: kubeletDirectory === usualKubelet ? "/var/lib/akri" : join(own, "akri"),

@@ -60,6 +60,8 @@ export interface ServerOptions {
 export interface ApiServer extends Core {
   readonly healthChecks: HealthChecks;
   readonly plugs: Plugs;
+  /** What /metrics tells; wings add what they measure. */
+  readonly registry: Metrics["registry"];
   /** Answers a request; throws StatusError. */
   handle(request: ApiRequest): Promise<ApiResponse>;
   /** Hands an Upgrade request to its handler; throws StatusError before anything is written. */
@@ -165,6 +167,10 @@ class Server implements ApiServer {
 
   get signal() {
     return this.#stop.signal;
+  }
+
+  get registry() {
+    return this.#metrics.registry;
   }
 
   handle(sent: ApiRequest): Promise<ApiResponse> {

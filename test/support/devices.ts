@@ -7,6 +7,9 @@ import { startControllers } from "../../src/controllers/runtime.ts";
 import type { DiscoveredResource } from "../../src/controllers/runtime.ts";
 import { DeviceAgent } from "../../src/devices/agent.ts";
 import { brokerController } from "../../src/devices/broker-controller.ts";
+import { configurationStatus } from "../../src/devices/configuration-controller.ts";
+import { instanceStatus } from "../../src/devices/instance-controller.ts";
+import { brokerWorkloads } from "../../src/devices/workload-controller.ts";
 import { ensureDefinitions } from "../../src/client/definitions.ts";
 import { definitions } from "../../src/devices/definitions.ts";
 import type { DiscoveryHandler } from "../../src/devices/handler.ts";
@@ -45,7 +48,15 @@ export async function startDeviceCluster(): Promise<DeviceCluster> {
       .filter((kind) => !kind.virtual)
       .map(({ plural, ...kind }) => ({ ...kind, resource: plural }));
   const options = { client, clock, random, log, scope, informers, discover: async () => found() };
-  await startControllers([brokerController(), configurationServices, instanceServices], options);
+  const controllers = [
+    brokerController(),
+    brokerWorkloads,
+    configurationServices,
+    configurationStatus,
+    instanceServices,
+    instanceStatus,
+  ];
+  await startControllers(controllers, options);
   await startGarbageCollector(options);
   return {
     ...cluster,

@@ -1,4 +1,6 @@
 // How Akri names and labels what it makes for a device. Pure.
+import type { KubeObject } from "../../kinds/object.ts";
+import type { Configuration } from "../kinds/configuration.ts";
 import type { Instance } from "../kinds/instance.ts";
 
 export const labels = {
@@ -26,4 +28,8 @@ export const jobName = ({ metadata: { name } }: Instance, generation: number) =>
 /** Of an Instance or a Configuration. */
 export const serviceName = (owner: string) => `${dashed(owner)}-svc`;
 
-export const resourceName = (of: string) => `akri.sh/${of}`;
+/** Of the Configuration's own resource, or of one of its Instances'. */
+export function resourceName({ status }: Configuration, of: KubeObject) {
+  const domain = status?.resourceName?.split("/")[0] ?? "akri.sh";
+  return `${domain}/${of.metadata.name}`;
+}

@@ -1,6 +1,8 @@
 // Which broker Pods of one Instance go and which come. Pure.
-import { conditionOf } from "./condition.ts";
+import { conditionOf } from "../condition.ts";
 import type { KubeObject } from "../../kinds/object.ts";
+import { isApproved } from "../approval.ts";
+import type { Configuration } from "../kinds/configuration.ts";
 import type { Instance } from "../kinds/instance.ts";
 import type { NamedDraft } from "../plan-instances.ts";
 import { brokerPod, templateAnnotation } from "./pod.ts";
@@ -24,16 +26,21 @@ function waited(pod: KubeObject, now: number): number | undefined {
   return now - Date.parse(scheduled.lastTransitionTime ?? pod.metadata.creationTimestamp);
 }
 
+const wantsPods = (instance: Instance, configuration: Configuration) =>
+  !instance.metadata.deletionTimestamp &&
+  isApproved(configuration, instance) &&
+  configuration.spec?.brokerSpec?.brokerPodSpec;
+
 export function planBrokers(
   instance: Instance | undefined,
-  template: Record<string, any> | undefined,
+  configuration: Configuration | undefined,
   { pods, now }: { pods: KubeObject[]; now: number },
 ): BrokerPlan {
   const plan: BrokerPlan = { create: [], remove: [] };
   const wanted = new Map<string, NamedDraft>();
-  if (instance && template && !instance.metadata.deletionTimestamp) {
+  if (instance && configuration && wantsPods(instance, configuration)) {
     for (const node of instance.spec.nodes ?? []) {
-      const pod = brokerPod(instance, template, node);
+      const pod = brokerPod(instance, configuration, node);
       wanted.set(pod.metadata.name, pod);
     }
   }

@@ -1,15 +1,19 @@
 // The Pod that a Configuration wants for a device on one node. Pure.
 import { createHash } from "node:crypto";
 import { controllerReference } from "../../controllers/pod-template.ts";
-import type { NamedDraft } from "../plan-instances.ts";
+import type { BrokerMetadata, Configuration } from "../kinds/configuration.ts";
 import type { Instance } from "../kinds/instance.ts";
+import { pathsAnnotation } from "../plan-instances.ts";
+import type { NamedDraft } from "../plan-instances.ts";
+import { expandAll, nameFrom, valuesOf } from "./expand.ts";
+import type { Values } from "./expand.ts";
 import { controllerName, labels, podName, resourceName } from "./names.ts";
 
 const placeholder = "{{PLACEHOLDER}}";
 /** What a broker was made from, to see that it changed. */
 export const templateAnnotation = "kerb.sh/broker-template";
 
-export const digestOf = (template: unknown) =>
+const digestOf = (template: unknown) =>
   createHash("sha256").update(JSON.stringify(template)).digest("hex").slice(0, 16);
 
 function named(amounts: Record<string, string> | null | undefined, resource: string) {
@@ -45,20 +49,41 @@ function pin(spec: Record<string, any>, node: string) {
   }));
 }
 
-const owner = (instance: Instance) => ({
+export const ownerReference = (instance: Instance) => ({
   ...controllerReference(instance),
   apiVersion: "akri.sh/v0",
   kind: "Instance",
 });
 
+export const commonLabels = (instance: Instance) => ({
+  [labels.controller]: controllerName,
+  [labels.configuration]: instance.spec.configurationName,
+  [labels.instance]: instance.metadata.name,
+});
+
+/** What people add; Akri's own labels cannot be changed by it. */
+const added = (wishes: BrokerMetadata | undefined, values: Values) => ({
+  labels: expandAll(wishes?.labels ?? {}, values),
+  annotations: expandAll(wishes?.annotations ?? {}, values),
+});
+
 export function brokerPod(
   instance: Instance,
-  template: Record<string, any>,
+  configuration: Configuration,
   node: string,
 ): NamedDraft {
-  const name = podName(instance, node);
-  const spec = withResource(template, resourceName(instance.metadata.name));
+  const { brokerPodSpec, brokerMetadata } = configuration.spec?.brokerSpec ?? {};
+  const values = valuesOf(instance, node);
+  const name = brokerMetadata?.name
+    ? nameFrom(brokerMetadata.name, values)
+    : podName(instance, node);
+  const resource = resourceName(configuration, instance);
+  const spec = withResource(brokerPodSpec!, resource);
   pin(spec, node);
+  const more = added(brokerMetadata, values);
+  // A device whose path changed is another for the container that has it.
+  const paths = instance.metadata.annotations?.[pathsAnnotation];
+  const madeFrom = [brokerPodSpec, more, resource, instance.spec.brokerProperties, paths];
   return {
     apiVersion: "v1",
     kind: "Pod",
@@ -66,14 +91,13 @@ export function brokerPod(
       name,
       namespace: instance.metadata.namespace!,
       labels: {
+        ...more.labels,
         [labels.app]: name,
-        [labels.controller]: controllerName,
-        [labels.configuration]: instance.spec.configurationName,
-        [labels.instance]: instance.metadata.name,
+        ...commonLabels(instance),
         [labels.node]: node,
       },
-      annotations: { [templateAnnotation]: digestOf(template) },
-      ownerReferences: [owner(instance)],
+      annotations: { ...more.annotations, [templateAnnotation]: digestOf(madeFrom) },
+      ownerReferences: [ownerReference(instance)],
     },
     spec,
   };
@@ -82,21 +106,22 @@ export function brokerPod(
 /** One Job per device, made anew when the Configuration changes. */
 export function brokerJob(
   instance: Instance,
-  template: Record<string, any>,
+  configuration: Configuration,
   name: string,
 ): NamedDraft {
-  const spec = structuredClone(template);
-  const common = {
-    [labels.controller]: controllerName,
-    [labels.configuration]: instance.spec.configurationName,
-    [labels.instance]: instance.metadata.name,
-  };
-  spec["template"] ??= {};
-  const { metadata, spec: podSpec = {} } = spec["template"];
+  const { brokerJobSpec, brokerMetadata } = configuration.spec?.brokerSpec ?? {};
+  const spec = structuredClone(brokerJobSpec!);
+  const more = added(brokerMetadata, valuesOf(instance));
+  const common = commonLabels(instance);
+  const { metadata, spec: podSpec = {} } = spec["template"] ?? {};
   spec["template"] = {
     ...spec["template"],
-    metadata: { ...metadata, labels: { ...metadata?.labels, ...common } },
-    spec: withResource(podSpec, resourceName(instance.metadata.name)),
+    metadata: {
+      ...metadata,
+      labels: { ...more.labels, ...metadata?.labels, ...common },
+      annotations: { ...more.annotations, ...metadata?.annotations },
+    },
+    spec: withResource(podSpec, resourceName(configuration, instance)),
   };
   return {
     apiVersion: "batch/v1",
@@ -104,8 +129,9 @@ export function brokerJob(
     metadata: {
       name,
       namespace: instance.metadata.namespace!,
-      labels: { ...common, [labels.app]: name },
-      ownerReferences: [owner(instance)],
+      labels: { ...more.labels, ...common, [labels.app]: name },
+      annotations: more.annotations,
+      ownerReferences: [ownerReference(instance)],
     },
     spec,
   };

@@ -1,6 +1,7 @@
-// Akri's Configuration: what to look for, how many may use what is found, and what runs for it. The spec is
-// Akri's; the status is Kerb's addition.
+// Akri's Configuration: what to look for, how many may use what is found, and what runs for it. Beyond Akri's
+// fields there are presence, approval, searchBy, devices, and two more of brokerSpec; the status is Kerb's too.
 import { resource } from "../../client/client.ts";
+import type { Condition } from "../condition.ts";
 import type { Draft, KubeObject } from "../../kinds/object.ts";
 import type { Schema } from "../../kinds/schema.ts";
 import { conditions } from "../../kinds/condition-schema.ts";
@@ -30,15 +31,66 @@ export interface ConfigurationSpec {
   brokerSpec?: {
     brokerPodSpec?: Record<string, any> | null;
     brokerJobSpec?: Record<string, any> | null;
+    /** A whole object of one of `brokerKinds`, made for each device. */
+    brokerTemplate?: Record<string, any> | null;
+    /** Of Pods and Jobs; texts may name `$(INSTANCE)`, `$(NODE)`, `$(DEVICE)` and properties. */
+    brokerMetadata?: BrokerMetadata;
   };
   instanceServiceSpec?: Record<string, any> | null;
   configurationServiceSpec?: Record<string, any> | null;
   brokerProperties?: Record<string, string>;
+  /** How long a device is waited for before it counts as there, and as gone. */
+  presence?: { settleSeconds?: number; graceSeconds?: number };
+  /** Manual: only what `devices` approves is offered and gets a broker. */
+  approval?: "Automatic" | "Manual";
+  /** OneNode: of all nodes one looks, and another when that is lost. */
+  searchBy?: "EveryNode" | "OneNode";
+  /** What people know of single devices. */
+  devices?: KnownDevice[];
+}
+
+export interface BrokerMetadata {
+  name?: string;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+}
+
+export interface KnownDevice {
+  /** The digest that ends its Instance's name. */
+  device: string;
+  approved?: boolean;
+  properties?: Record<string, string>;
+}
+
+export interface NodeSearch {
+  name: string;
+  devices: number;
+  lastSeen?: string;
+  reason: string;
+  message?: string;
 }
 
 export interface Configuration extends KubeObject {
   spec?: ConfigurationSpec;
+  status?: {
+    /** `akri.sh/NAME`; its Instances' resources lie in the same domain. */
+    resourceName?: string;
+    nodes?: NodeSearch[];
+    conditions?: Condition[];
+  };
 }
+
+/** What a brokerTemplate may be: namespaced workloads and their settings, nothing that gives rights. */
+export const brokerKinds = [
+  "ConfigMap",
+  "CronJob",
+  "DaemonSet",
+  "Deployment",
+  "Job",
+  "Pod",
+  "ReplicaSet",
+  "StatefulSet",
+];
 
 export const capacityOf = ({ spec }: Configuration) => Math.max(0, spec?.capacity ?? 1);
 
@@ -74,6 +126,29 @@ const property: Schema = {
   oneOf: [{ required: ["value"] }, { required: ["valueFrom"] }],
 };
 
+const texts: Schema = { type: "object", additionalProperties: { type: "string" } };
+const seconds: Schema = { type: "integer", minimum: 0, maximum: 86_400 };
+
+const template: Schema = {
+  ...open,
+  required: ["apiVersion", "kind"],
+  properties: {
+    apiVersion: { type: "string" },
+    kind: { type: "string", enum: brokerKinds },
+    metadata: { type: "object", "x-kubernetes-preserve-unknown-fields": true },
+  },
+};
+
+const knownDevice: Schema = {
+  type: "object",
+  required: ["device"],
+  properties: {
+    device: { type: "string", pattern: "^[0-9a-f]{6}$" },
+    approved: { type: "boolean" },
+    properties: texts,
+  },
+};
+
 const spec: Schema = {
   type: "object",
   properties: {
@@ -88,11 +163,31 @@ const spec: Schema = {
     capacity: { type: "integer" },
     brokerSpec: {
       type: "object",
-      properties: { brokerJobSpec: open, brokerPodSpec: open },
+      properties: {
+        brokerJobSpec: open,
+        brokerPodSpec: open,
+        brokerTemplate: template,
+        brokerMetadata: {
+          type: "object",
+          properties: { name: { type: "string" }, labels: texts, annotations: texts },
+        },
+      },
     },
     instanceServiceSpec: open,
     configurationServiceSpec: open,
-    brokerProperties: { type: "object", additionalProperties: { type: "string" } },
+    brokerProperties: texts,
+    presence: {
+      type: "object",
+      properties: { settleSeconds: seconds, graceSeconds: seconds },
+    },
+    approval: { type: "string", enum: ["Automatic", "Manual"] },
+    searchBy: { type: "string", enum: ["EveryNode", "OneNode"] },
+    devices: {
+      type: "array",
+      "x-kubernetes-list-type": "map",
+      "x-kubernetes-list-map-keys": ["device"],
+      items: knownDevice,
+    },
   },
 };
 
@@ -100,6 +195,7 @@ const spec: Schema = {
 const status: Schema = {
   type: "object",
   properties: {
+    resourceName: { type: "string" },
     nodes: {
       type: "array",
       "x-kubernetes-list-type": "map",

@@ -1,6 +1,7 @@
 // Akri's Instance: one device that was found, the nodes that reach it, and who holds its slots. The spec is
 // Akri's; the status is Kerb's addition.
 import { resource } from "../../client/client.ts";
+import type { Condition } from "../condition.ts";
 import type { Draft, KubeObject } from "../../kinds/object.ts";
 import type { Schema } from "../../kinds/schema.ts";
 import { conditions } from "../../kinds/condition-schema.ts";
@@ -18,9 +19,21 @@ export interface InstanceSpec {
   deviceUsage?: Record<string, string>;
 }
 
+export interface NodePresence {
+  name: string;
+  reason: "Seen" | "Away";
+  message?: string;
+  /** Of the last change. */
+  since?: string;
+}
+
 export interface Instance extends KubeObject {
   spec: InstanceSpec;
+  status?: { nodes?: NodePresence[]; conditions?: Condition[] };
 }
+
+/** The digest that ends its name. */
+export const digestOf = ({ metadata }: KubeObject) => metadata.name.slice(-6);
 
 const texts: Schema = { type: "object", default: {}, additionalProperties: { type: "string" } };
 
@@ -43,7 +56,27 @@ const spec: Schema = {
   },
 };
 
-const status: Schema = { type: "object", properties: { conditions } };
+const status: Schema = {
+  type: "object",
+  properties: {
+    nodes: {
+      type: "array",
+      "x-kubernetes-list-type": "map",
+      "x-kubernetes-list-map-keys": ["name"],
+      items: {
+        type: "object",
+        required: ["name", "reason"],
+        properties: {
+          name: { type: "string" },
+          reason: { type: "string" },
+          message: { type: "string" },
+          since: { type: "string", format: "date-time" },
+        },
+      },
+    },
+    conditions,
+  },
+};
 
 export const instanceDefinition: Draft & { metadata: { name: string } } = {
   apiVersion: "apiextensions.k8s.io/v1",
