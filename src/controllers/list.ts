@@ -13,12 +13,14 @@ import { disruptionController } from "./disruption.ts";
 import { endpointSliceController } from "./endpoint-slice.ts";
 import { endpointSliceMirroringController } from "./endpoint-slice-mirroring.ts";
 import { endpointsController } from "./endpoints.ts";
+import { ephemeralVolume } from "./ephemeral-volume.ts";
 import { eventTtlController } from "./event-ttl.ts";
 import { flowSchemaStatus } from "./flow-schema-status.ts";
 import { horizontalPodAutoscaler } from "./horizontal-pod-autoscaler.ts";
 import { ipAddress } from "./ip-address.ts";
 import { job } from "./job.ts";
 import { localPathController } from "./local-path.ts";
+import { localPathResize } from "./local-path-resize.ts";
 import { namespaceController } from "./namespace.ts";
 import { nodeIpam } from "./node-ipam.ts";
 import { nodeLifecycle } from "./node-lifecycle.ts";
@@ -61,12 +63,14 @@ export const controllers = (authority: Authority): Controller[] => [
   endpointSliceController,
   endpointSliceMirroringController,
   endpointsController,
+  ephemeralVolume,
   eventTtlController,
   flowSchemaStatus,
   horizontalPodAutoscaler(),
   ipAddress,
   job,
   localPathController,
+  localPathResize,
   namespaceController,
   nodeIpam(authority.clusterCidr),
   nodeLifecycle,

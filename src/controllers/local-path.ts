@@ -1,5 +1,5 @@
-// Makes volumes for claims of the class `local-path`: a folder of the node on which the claim's first pod runs.
-// The node makes the folder when a pod mounts it, and removes it, with the volume's finalizer, when the volume
+// Makes volumes for claims of the class `local-path`: a folder of the node on which the claim's first pod runs,
+// or a file there for a block device. The node makes it when a pod mounts it, and removes it, with the volume's finalizer, when the volume
 // goes (`node/volumes/local-volumes.ts`).
 import { resource } from "../client/client.ts";
 import type { Draft, KubeObject } from "../kinds/object.ts";
@@ -37,7 +37,7 @@ export function localVolume(
     spec: {
       capacity: { storage: spec.resources.requests.storage },
       accessModes: spec.accessModes,
-      volumeMode: "Filesystem",
+      volumeMode: spec.volumeMode ?? "Filesystem",
       storageClassName: storageClass.metadata.name,
       persistentVolumeReclaimPolicy: storageClass["reclaimPolicy"] ?? "Delete",
       claimRef: {
@@ -71,8 +71,6 @@ export const localPathController: Controller = {
     if (storageClass?.["provisioner"] !== localVolumes.provisioner || !nodeName) return;
     if (informer(volumes).get(`pvc-${claim.metadata.uid}`)) return;
     const refuse = (why: string) => event(claim, "Warning", "ProvisioningFailed", why);
-    if (claim.spec.volumeMode === "Block")
-      return refuse("local-path makes file systems, not block devices");
     const node = informer(nodes).get(nodeName);
     const directory = node?.metadata.annotations?.[localVolumes.directoryAnnotation];
     if (!directory) return refuse(`node ${nodeName} keeps no local volumes`);

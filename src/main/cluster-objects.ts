@@ -119,6 +119,7 @@ export async function ensureStorageClass(client: Client) {
     provisioner: localVolumes.provisioner,
     reclaimPolicy: "Delete",
     volumeBindingMode: "WaitForFirstConsumer",
+    allowVolumeExpansion: true,
   };
   await client
     .create(resource("storage.k8s.io/v1", "storageclasses"), draft, { fieldManager })

@@ -6,6 +6,7 @@ import type { DownOptions } from "../cli/down.ts";
 import { containerdPid, stopContainerd } from "../containers/containerd.ts";
 import { connectContainerd } from "../containers/runtime.ts";
 import { systemClock } from "../lib/clock.ts";
+import { runCommand } from "../lib/run-command.ts";
 import { silent } from "../lib/log.ts";
 import { systemCgroups } from "../node/cgroups.ts";
 import { graceSecondsOf } from "../node/grace.ts";
@@ -63,6 +64,19 @@ async function stopWorkloads(directory: string, gracePeriod: number | undefined)
   return running;
 }
 
+/** Block devices of files below the folder. */
+async function detachLoops(directory: string) {
+  const list = await runCommand("losetup", [
+    "--list",
+    "--noheadings",
+    "--output",
+    "NAME,BACK-FILE",
+  ]);
+  for (const [, device, file] of list.matchAll(/^(\S+)\s+(.*)$/gm)) {
+    if (file!.startsWith(`${directory}/`)) await runCommand("losetup", ["--detach", device!]);
+  }
+}
+
 /** Mounts below the folder: volumes in memory, and what containers left. */
 function unmountBelow(directory: string) {
   const mounts = readFileSync("/proc/self/mounts", "utf8")
@@ -100,6 +114,7 @@ export async function down(options: DownOptions): Promise<number> {
   await closeNetwork(bridge).catch(() => {});
   await (await systemCgroups(cgroup)).removeRoot();
   unmountBelow(directory);
+  await detachLoops(directory).catch(() => {});
   rmSync(join(containerdDirectory(directory), "state"), { recursive: true, force: true });
   return 0;
 }

@@ -209,6 +209,7 @@ async function contextOf(
     factsOf(options),
     readFile("/etc/resolv.conf", "utf8").catch(() => ""),
     mounts.tmpfs(directories.memory, 0),
+    mounts.share(join(directory, "pods")),
   ]);
   const { clusterDomain, dnsServiceIp, cgroupRoot } = options;
   const event = eventRecorder({
@@ -304,8 +305,13 @@ async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
     log.warn("what was left of other pods was not removed", { error: String(error) }),
   );
   const directory = localVolumesDirectory(options.directory);
-  // A node elsewhere may not read all volumes, nor take their finalizers off.
-  if (!options.objects) startLocalVolumes({ ...options, directory });
+  startLocalVolumes({
+    ...options,
+    directory,
+    loops: context.mounts.loops,
+    // A node elsewhere may not read all volumes.
+    informers: options.objects ? undefined : informers,
+  });
   startHousekeeping({
     context,
     watch,

@@ -1,4 +1,5 @@
 // A container as the runtime makes it, once its volumes, image and sandbox are there.
+import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { graceAnnotations } from "./grace.ts";
 import { expand } from "./expand.ts";
@@ -6,7 +7,7 @@ import type { ContainerConfig, ImageStatus, Mount, Resources } from "./runtime.t
 import { logPath } from "./directories.ts";
 import { ConfigError } from "./environment.ts";
 import type { Container, Pod, VolumeMount } from "./pod.ts";
-import { subPathIn } from "./volumes/sub-path.ts";
+import { openSubPath } from "./volumes/sub-path.ts";
 import type { Volume } from "./volumes/volume.ts";
 
 export interface ConfigInput {
@@ -22,6 +23,8 @@ export interface ConfigInput {
   hostsPath: string;
   terminationPath: string;
   targetId?: string | undefined;
+  /** Shows an open place of a volume; `name` is one of the container's own. */
+  bindOpen: (name: string, place: FileHandle) => Promise<string>;
 }
 
 const propagations: Record<string, Mount["propagation"]> = {
@@ -29,9 +32,21 @@ const propagations: Record<string, Mount["propagation"]> = {
   Bidirectional: "Bidirectional",
 };
 
-async function volumeMount(input: ConfigInput, mount: VolumeMount): Promise<Mount> {
+async function boundSubPath(input: ConfigInput, volume: Volume, path: string, index: number) {
+  const place = await openSubPath(volume.hostPath, path, { mayMake: !volume.isReadOnlyInside });
+  try {
+    return await input.bindOpen(`${input.container.name}/${index}`, place);
+  } finally {
+    await place.close();
+  }
+}
+
+async function volumeMount(input: ConfigInput, mount: VolumeMount, index: number): Promise<Mount> {
   const volume = input.volumes.get(mount.name);
   if (!volume) throw new ConfigError(`volume ${JSON.stringify(mount.name)} not found`);
+  if (volume.device) {
+    throw new ConfigError(`volume ${JSON.stringify(mount.name)} has volumeMode Block`);
+  }
   const { subPathExpr, subPath = "" } = mount;
   const path = subPathExpr
     ? expand(subPathExpr, (name) => {
@@ -43,13 +58,23 @@ async function volumeMount(input: ConfigInput, mount: VolumeMount): Promise<Moun
       })
     : subPath;
   return {
-    hostPath: path
-      ? await subPathIn(volume.hostPath, path, { mayMake: !volume.isReadOnlyInside })
-      : volume.hostPath,
+    hostPath: path ? await boundSubPath(input, volume, path, index) : volume.hostPath,
     containerPath: mount.mountPath,
     readOnly: (mount.readOnly ?? false) || (volume.readOnly ?? false),
     propagation: propagations[mount.mountPropagation ?? ""] ?? "None",
   };
+}
+
+function devicesOf({ container, volumes }: ConfigInput): ContainerConfig["devices"] {
+  return (container.volumeDevices ?? []).map(({ name, devicePath }) => {
+    const { device, readOnly } = volumes.get(name) ?? {};
+    if (!device) throw new ConfigError(`volume ${JSON.stringify(name)} is no block device`);
+    return {
+      hostPath: device,
+      containerPath: devicePath,
+      permissions: readOnly ? "r" : "mrw",
+    };
+  });
 }
 
 /** The container's security context over the pod's; refuses root where runAsNonRoot forbids it. */
@@ -97,9 +122,8 @@ export function mergedSecurity(pod: Pod, container: Container, image: ImageStatu
 export async function containerConfig(input: ConfigInput): Promise<ContainerConfig> {
   const { pod, container, attempt, environment } = input;
   const mounts: Mount[] = [];
-  for (const mount of container.volumeMounts ?? []) mounts.push(await volumeMount(input, mount));
-  if (container.volumeDevices?.length) {
-    throw new ConfigError(`container ${container.name}: volumeDevices is not supported`);
+  for (const [i, mount] of (container.volumeMounts ?? []).entries()) {
+    mounts.push(await volumeMount(input, mount, i));
   }
   const give = (hostPath: string, containerPath: string) => {
     const taken = mounts.some((one) => one.containerPath === containerPath);
@@ -119,7 +143,7 @@ export async function containerConfig(input: ConfigInput): Promise<ContainerConf
     workingDir: container.workingDir ?? "",
     env: [...environment].map(([name, value]) => ({ name, value })),
     mounts,
-    devices: [],
+    devices: devicesOf(input),
     labels: {},
     annotations: graceAnnotations(pod.spec.terminationGracePeriodSeconds),
     logPath: logPath(container.name, attempt),

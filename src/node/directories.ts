@@ -19,6 +19,10 @@ export const directoriesIn = (root: string): Directories => ({
 
 export const podDirectory = ({ root }: Directories, uid: string) => join(root, "pods", uid);
 
+/** Parts of volumes as they are shown to containers. */
+export const subPathDirectory = (directories: Directories, uid: string) =>
+  join(podDirectory(directories, uid), "subpaths");
+
 export const memoryDirectory = ({ memory }: Directories, uid: string) => join(memory, uid);
 
 export const logDirectory = ({ logs }: Directories, pod: Pod) => join(logs, logFolder(pod));

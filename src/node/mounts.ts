@@ -1,7 +1,10 @@
 // The mounts the agent makes, by the machine's own tools.
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { dirname, relative } from "node:path";
 import { runCommand } from "../lib/run-command.ts";
+import { noLoops, systemLoops } from "./loop-devices.ts";
+import type { LoopDevices } from "./loop-devices.ts";
 import type { FileSystem } from "./runtime.ts";
 
 export interface Mounts {
@@ -12,6 +15,14 @@ export interface Mounts {
   tmpfs(path: string, sizeBytes: number): Promise<boolean>;
   /** Shows `files` at `path`, unless something is mounted there already. */
   mount(path: string, files: FileSystem): Promise<void>;
+  /**
+   * Shows at `target` what is open as `file`, in place of what was shown there. Resolves with the path that
+   * shows it.
+   */
+  bindOpen(target: string, file: FileHandle): Promise<string>;
+  /** Makes mounts below the folder known to those whom it is shown to, and theirs to us. */
+  share(folder: string): Promise<void>;
+  loops: LoopDevices;
   /** Unmounts everything at and below `path`. */
   unmountBelow(path: string): Promise<void>;
 }
@@ -64,6 +75,31 @@ export const systemMounts: Mounts = {
     const { args, cwd } = mountArguments(path, files);
     await runCommand("mount", args, "", cwd);
   },
+  async bindOpen(target, file) {
+    if ((await mounted()).includes(target)) await runCommand("umount", ["-l", target]);
+    await rm(target, { force: true, recursive: true });
+    await mkdir(dirname(target), { recursive: true, mode: 0o750 });
+    if ((await file.stat()).isDirectory()) await mkdir(target, { mode: 0o750 });
+    else await writeFile(target, "", { mode: 0o640 });
+    // Without canonicalizing, since the name that it has now may be another's by then.
+    const source = `/proc/${process.pid}/fd/${file.fd}`;
+    await runCommand("mount", ["--no-canonicalize", "--bind", source, target]);
+    return target;
+  },
+  async share(folder) {
+    await mkdir(folder, { recursive: true });
+    const lines = (await readFile("/proc/self/mountinfo", "utf8")).split("\n");
+    const at = (line: string) => line.split(" ")[4] ?? "";
+    const holds = (path: string) =>
+      path === "/" || path === folder || folder.startsWith(`${path}/`);
+    const [own] = lines
+      .filter((line) => holds(at(line)))
+      .sort((a, b) => at(b).length - at(a).length);
+    if (own?.includes(" shared:")) return;
+    if (!own || at(own) !== folder) await runCommand("mount", ["--bind", folder, folder]);
+    await runCommand("mount", ["--make-rshared", folder]);
+  },
+  loops: systemLoops(),
   async unmountBelow(path) {
     const below = (await mounted()).filter((one) => one === path || one.startsWith(`${path}/`));
     for (const one of below.reverse()) await runCommand("umount", ["-l", one]);
@@ -74,5 +110,8 @@ export const systemMounts: Mounts = {
 export const noMounts: Mounts = {
   tmpfs: async (path) => (await mkdir(path, { recursive: true })) !== undefined,
   mount: async (path) => void (await mkdir(path, { recursive: true })),
+  bindOpen: (_target, file) => readlink(`/proc/self/fd/${file.fd}`),
+  share: async () => {},
+  loops: noLoops,
   unmountBelow: async () => {},
 };

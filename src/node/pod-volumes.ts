@@ -2,11 +2,12 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { AgentContext } from "./context.ts";
-import { memoryDirectory, podDirectory } from "./directories.ts";
+import { memoryDirectory, podDirectory, subPathDirectory } from "./directories.ts";
 import type { ObjectKind } from "./objects.ts";
 import type { Pod } from "./pod.ts";
 import { forgetTokens } from "./volumes/projected.ts";
-import { forgetHeld, readHeld, writeHeld } from "./volumes/held.ts";
+import { forgetHeld, readHeld, someHeld, writeHeld } from "./volumes/held.ts";
+import type { Held } from "./volumes/held.ts";
 import { ensureImage } from "./pull-image.ts";
 import { typeNamed, typeNameOf, volumeType } from "./volumes/types.ts";
 import type { Volume } from "./volumes/volume.ts";
@@ -66,9 +67,13 @@ export function showsObject(pod: Pod, kind: ObjectKind, name: string): boolean {
 async function release(context: AgentContext, podUid: string) {
   const { directories, mounts } = context;
   const own = podDirectory(directories, podUid);
-  await mounts.unmountBelow(join(own, "volumes"));
+  for (const shown of [subPathDirectory(directories, podUid), join(own, "volumes")]) {
+    await mounts.unmountBelow(shown);
+  }
   for (const [volume, held] of await readHeld(own)) {
-    await typeNamed(held.type)?.release?.(context, held);
+    const isHeldByOthers = (isSame: (other: Held) => boolean) =>
+      someHeld(join(directories.root, "pods"), (other, where) => where !== own && isSame(other));
+    await typeNamed(held.type)?.release?.({ ...context, isHeldByOthers }, held);
     await forgetHeld(own, volume);
   }
 }

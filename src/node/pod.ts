@@ -58,7 +58,7 @@ export interface Container {
   terminationMessagePath?: string;
   terminationMessagePolicy?: string;
   volumeMounts?: VolumeMount[];
-  volumeDevices?: any[];
+  volumeDevices?: { name: string; devicePath: string }[];
   /** On ephemeral containers only: whose processes it sees. */
   targetContainerName?: string;
 }

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { containerConfig, terminationPathIn } from "./container-config.ts";
 import type { AgentContext } from "./context.ts";
-import { podDirectory } from "./directories.ts";
+import { podDirectory, subPathDirectory } from "./directories.ts";
 import { ConfigError, environment } from "./environment.ts";
 import { runHandler } from "./handlers.ts";
 import { makeTerminationFile, writeHostsFile } from "./host-files.ts";
@@ -72,6 +72,8 @@ async function configOf(context: AgentContext, input: StartInput) {
     hostsPath,
     terminationPath,
     targetId,
+    bindOpen: (name, place) =>
+      context.mounts.bindOpen(join(subPathDirectory(directories, pod.metadata.uid), name), place),
   });
   return devices ? devices.configure(config, pod, container) : config;
 }

@@ -33,3 +33,14 @@ export async function readHeld(podDirectory: string): Promise<Map<string, Held>>
 
 export const forgetHeld = (podDirectory: string, volume: string) =>
   rm(join(folderOf(podDirectory), `${volume}.json`), { force: true });
+
+/** True when a volume of a pod below `pods` holds what `is` describes. */
+export async function someHeld(pods: string, is: (held: Held, podDirectory: string) => boolean) {
+  for (const uid of await readdir(pods).catch((): string[] => [])) {
+    const podDirectory = join(pods, uid);
+    for (const held of (await readHeld(podDirectory)).values()) {
+      if (is(held, podDirectory)) return true;
+    }
+  }
+  return false;
+}

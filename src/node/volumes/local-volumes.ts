@@ -1,5 +1,8 @@
-// The folders of local volumes on this node: one is removed with all that is in it when its volume goes.
-import { rm } from "node:fs/promises";
+// The local volumes that lie on this node: one is removed with all that is in it when its volume goes, and the
+// file of a block device grows when its volume does. A node of the site's own machine follows all volumes;
+// another may read those that lie with it, by name, and looks at them every so often.
+import { existsSync } from "node:fs";
+import { readdir, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { resource } from "../../client/client.ts";
 import type { Client } from "../../client/client.ts";
@@ -8,53 +11,105 @@ import type { KubeObject } from "../../kinds/object.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { localVolumes } from "../../lib/local-volumes.ts";
 import type { Log } from "../../lib/log.ts";
+import { amountOf } from "../../lib/pod-requests.ts";
 import type { Scope } from "../../lib/scope.ts";
 import { isStatus } from "../../lib/status-error.ts";
+import { sizeOf } from "../../lib/volume-match.ts";
 import { WorkQueue } from "../../lib/work-queue.ts";
+import type { LoopDevices } from "../loop-devices.ts";
+import { growFile } from "./block.ts";
 
 const volumes = resource("v1", "persistentvolumes");
+const claims = resource("v1", "persistentvolumeclaims");
+const lookAgainMs = 30_000;
 
 export interface LocalVolumeOptions {
   client: Client;
-  informers: Informers;
+  /** Absent where the node may not read all volumes. */
+  informers?: Informers | undefined;
   clock: Clock;
   log: Log;
   scope: Scope;
+  loops: LoopDevices;
   /** The folder in which this node's volumes lie. */
   directory: string;
 }
 
-/** True for a volume that is to go and whose folder is one of ours. Pure. */
-export function isToRemove({ metadata, spec }: KubeObject, directory: string): boolean {
-  if (!metadata.deletionTimestamp || !metadata.finalizers?.includes(localVolumes.finalizer))
-    return false;
-  return typeof spec.local?.path === "string" && dirname(spec.local.path) === directory;
-}
+const isOurs = ({ metadata, spec }: KubeObject, directory: string) =>
+  metadata.finalizers?.includes(localVolumes.finalizer) === true &&
+  typeof spec.local?.path === "string" &&
+  dirname(spec.local.path) === directory;
 
-async function remove({ client, directory }: LocalVolumeOptions, volume: KubeObject | undefined) {
-  if (!volume || !isToRemove(volume, directory)) return;
-  const { name, resourceVersion, finalizers = [] } = volume.metadata;
-  await rm(volume.spec.local.path, { recursive: true, force: true });
+/** True for a volume that is to go and whose folder is one of ours. Pure. */
+export const isToRemove = (volume: KubeObject, directory: string): boolean =>
+  volume.metadata.deletionTimestamp !== undefined && isOurs(volume, directory);
+
+/** The volume whose folder has this name. */
+const volumeNameOf = (folder: string) => folder.slice(0, folder.indexOf("_"));
+
+async function remove({ client, loops }: LocalVolumeOptions, { metadata, spec }: KubeObject) {
+  const { name, resourceVersion, finalizers = [] } = metadata;
+  await loops.inTurn(() => loops.detach(spec.local.path));
+  await rm(spec.local.path, { recursive: true, force: true });
   const left = finalizers.filter((one) => one !== localVolumes.finalizer);
   const patch = { metadata: { resourceVersion, finalizers: left } };
-  await client.patch({ ...volumes, name }, "merge", patch).catch((error: unknown) => {
-    if (!isStatus(error, "NotFound")) throw error;
-  });
+  await client.patch({ ...volumes, name }, "merge", patch);
+}
+
+/** Makes the file of a block device as large as its volume, and tells the claim. */
+async function grow({ client, loops }: LocalVolumeOptions, volume: KubeObject) {
+  const { local, claimRef, capacity } = volume.spec;
+  if (!existsSync(local.path)) return;
+  if (await growFile(local.path, sizeOf(volume))) await loops.resize(local.path);
+  if (!claimRef?.uid) return;
+  const target = { ...claims, namespace: claimRef.namespace, name: claimRef.name };
+  const claim = await client.get(target);
+  const known = amountOf("storage", claim.status?.capacity?.storage ?? "0");
+  if (claim.metadata.uid !== claimRef.uid || known >= sizeOf(volume)) return;
+  const status = { capacity: { storage: capacity.storage }, conditions: null };
+  await client.patch({ ...target, subresource: "status" }, "merge", { status });
+}
+
+async function keep(options: LocalVolumeOptions, volume: KubeObject | undefined) {
+  if (!volume || !isOurs(volume, options.directory)) return;
+  try {
+    if (isToRemove(volume, options.directory)) await remove(options, volume);
+    else if (volume.spec.volumeMode === "Block") await grow(options, volume);
+  } catch (error) {
+    if (!isStatus(error, "NotFound", "Conflict", "Forbidden")) throw error;
+  }
 }
 
 export function startLocalVolumes(options: LocalVolumeOptions) {
-  const { informers, clock, log, scope } = options;
-  const informer = informers.get({ resource: volumes });
+  const { client, informers, clock, log, scope, directory } = options;
+  const informer = informers?.get({ resource: volumes });
+  const find = async (name: string) => {
+    if (informer) return informer.get(name);
+    return client.get({ ...volumes, name }).catch((error: unknown) => {
+      // Another's, or a server that is away.
+      if (isStatus(error, "NotFound", "Forbidden", "ServiceUnavailable")) return undefined;
+      throw error;
+    });
+  };
   const queue = new WorkQueue({
     clock,
     workers: 1,
-    work: (name) => remove(options, informer.get(name)),
+    work: async (name) => keep(options, await find(name)),
     onError: (name, error) =>
-      log.warn("a local volume was not removed", { volume: name, error: String(error) }),
+      log.warn("a local volume was not kept", { volume: name, error: String(error) }),
   });
-  const seen = ({ metadata }: KubeObject) => {
-    if (metadata.deletionTimestamp) queue.add(metadata.name);
-  };
-  scope.defer(informer.subscribe({ onAdd: seen, onUpdate: seen }));
   scope.defer(() => queue.stop());
+  if (informer) {
+    const seen = (volume: KubeObject) => {
+      if (isOurs(volume, directory)) queue.add(volume.metadata.name);
+    };
+    scope.defer(informer.subscribe({ onAdd: seen, onUpdate: seen }));
+    return;
+  }
+  const look = async () => {
+    const folders = await readdir(directory).catch((): string[] => []);
+    for (const name of folders.map(volumeNameOf)) if (name) queue.add(name);
+  };
+  scope.defer(clock.every(lookAgainMs, () => void look()));
+  void look();
 }

@@ -1,12 +1,18 @@
-// A claim that is bound to a hostPath or local volume of this node.
+// A claim that is bound to a volume this node can show: a path of its own, as files or as a block device.
 import { existsSync } from "node:fs";
 import { chmod, mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
 import { resource } from "../../client/client.ts";
+import type { KubeObject } from "../../kinds/object.ts";
+import { controllerOf } from "../../kinds/object.ts";
 import { localVolumes } from "../../lib/local-volumes.ts";
 import { isStatus } from "../../lib/status-error.ts";
+import { sizeOf } from "../../lib/volume-match.ts";
+import { blockVolume, releaseLoop } from "./block.ts";
+import type { Held } from "./held.ts";
 import { hostPathVolume } from "./host-path.ts";
 import { applyFsGroup } from "./ownership.ts";
-import type { VolumeType } from "./volume.ts";
+import type { ReleaseContext, Volume, VolumeContext, VolumeType } from "./volume.ts";
 import { VolumeError } from "./volume.ts";
 
 const claims = resource("v1", "persistentvolumeclaims");
@@ -19,33 +25,63 @@ async function makeLocal(path: string) {
   await chmod(path, 0o777);
 }
 
+interface ClaimSource {
+  claimName: string;
+  readOnly: boolean;
+  /** The pod that the claim must have been made for. */
+  ownerUid?: string;
+}
+
+async function boundVolume(
+  { pod, client }: VolumeContext,
+  { claimName: name, ownerUid }: ClaimSource,
+): Promise<KubeObject> {
+  const { namespace } = pod.metadata;
+  const claim = await client.get({ ...claims, namespace, name }).catch((error) => {
+    if (!isStatus(error, "NotFound")) throw error;
+    throw new VolumeError(`persistentvolumeclaim "${name}" not found`);
+  });
+  if (ownerUid !== undefined && controllerOf(claim)?.uid !== ownerUid) {
+    throw new VolumeError(`PVC ${namespace}/${name} was not created for pod ${pod.metadata.name}`);
+  }
+  if (claim.status?.phase !== "Bound" || !claim.spec.volumeName) {
+    throw new VolumeError(`PVC ${namespace}/${name} is not bound`);
+  }
+  return client.get({ ...volumes, name: claim.spec.volumeName });
+}
+
+/** The path of a volume of this node. */
+async function pathVolume(context: VolumeContext, volume: KubeObject, readOnly: boolean) {
+  const { metadata, spec } = volume;
+  const path: string = spec.hostPath?.path ?? spec.local?.path;
+  const isOurs = metadata.finalizers?.includes(localVolumes.finalizer) ?? false;
+  if (spec.volumeMode === "Block") {
+    if (isOurs) await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    return blockVolume(context, { path, readOnly, ...(isOurs && { bytes: sizeOf(volume) }) });
+  }
+  if (isOurs) await makeLocal(path);
+  else if (spec.local && !existsSync(path)) throw new VolumeError(`path "${path}" does not exist`);
+  const made = await hostPathVolume(path, spec.hostPath?.type ?? "");
+  await applyFsGroup(path, context.pod);
+  return { ...made, readOnly };
+}
+
+export async function prepareClaim(context: VolumeContext, source: ClaimSource): Promise<Volume> {
+  const volume = await boundVolume(context, source);
+  const { spec, metadata } = volume;
+  if (spec.hostPath ?? spec.local) return pathVolume(context, volume, source.readOnly);
+  const type = Object.keys(spec).find((key) => spec[key]?.driver ?? spec[key]?.server) ?? "";
+  throw new VolumeError(
+    `persistent volume ${metadata.name} has a type that is not supported: ${type}`,
+  );
+}
+
+export const releaseClaim = (context: ReleaseContext, held: Held) => releaseLoop(context, held);
+
 export const persistentVolumeClaim: VolumeType = {
-  async prepare({ volume, pod, client }) {
-    const { claimName: name, readOnly = false } = volume["persistentVolumeClaim"];
-    const { namespace } = pod.metadata;
-    const claim = await client.get({ ...claims, namespace, name }).catch((error) => {
-      if (isStatus(error, "NotFound")) {
-        throw new VolumeError(`persistentvolumeclaim "${name}" not found`);
-      }
-      throw error;
-    });
-    if (claim.status?.phase !== "Bound" || !claim.spec.volumeName) {
-      throw new VolumeError(`PVC ${namespace}/${name} is not bound`);
-    }
-    const { spec, metadata } = await client.get({ ...volumes, name: claim.spec.volumeName });
-    const path = spec.hostPath?.path ?? spec.local?.path;
-    if (!path) {
-      const type = Object.keys(spec).find((key) => spec[key]?.driver ?? spec[key]?.server) ?? "";
-      throw new VolumeError(
-        `persistent volume ${claim.spec.volumeName} has a type that is not supported: ${type}`,
-      );
-    }
-    const isOurs = metadata.finalizers?.includes(localVolumes.finalizer) ?? false;
-    if (isOurs) await makeLocal(path);
-    else if (spec.local && !existsSync(path))
-      throw new VolumeError(`path "${path}" does not exist`);
-    const made = await hostPathVolume(path, spec.hostPath?.type ?? "");
-    await applyFsGroup(path, pod);
-    return { ...made, readOnly };
+  prepare: (context) => {
+    const { claimName, readOnly = false } = context.volume["persistentVolumeClaim"];
+    return prepareClaim(context, { claimName, readOnly });
   },
+  release: releaseClaim,
 };

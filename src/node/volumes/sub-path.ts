@@ -1,37 +1,81 @@
-// A path below a volume that cannot lead out of it, whatever links the volume holds.
-import { mkdir, realpath } from "node:fs/promises";
-import { join, sep } from "node:path";
+// A path below a volume that cannot lead out of it, whatever links the volume holds and whoever changes them
+// meanwhile. Each folder is opened from the one before it without following links, and what was found last is
+// bound to a place of the pod's own, so that nothing is looked up by name again.
+import { constants, mkdir, open, realpath } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import { join, relative, sep } from "node:path";
 import { VolumeError } from "./volume.ts";
 
-const within = (root: string, path: string) => path === root || path.startsWith(root + sep);
+/** O_PATH of Linux: a place, without the right to read it. */
+const oPath = 0o10000000;
 
-/** Resolves with the real path; makes missing folders unless told not to. */
-export async function subPathIn(
-  volume: string,
-  subPath: string,
-  { mayMake = true } = {},
-): Promise<string> {
-  const parts = subPath.split("/").filter((part) => part !== "" && part !== ".");
-  if (subPath.startsWith("/") || parts.includes("..")) {
-    throw new VolumeError(
-      `subPath ${JSON.stringify(subPath)} must not contain '..' or be absolute`,
-    );
+const within = (root: string, path: string) => path === root || path.startsWith(root + sep);
+const quote = (text: string) => JSON.stringify(text);
+
+/** Its path within this process, from which the kernel goes on without looking at names. */
+const placeOf = ({ fd }: FileHandle) => `/proc/self/fd/${fd}`;
+
+const openIn = (folder: FileHandle, name: string) =>
+  open(join(placeOf(folder), name), oPath | constants.O_NOFOLLOW);
+
+async function step(folder: FileHandle, name: string, mayMake: boolean): Promise<FileHandle> {
+  try {
+    return await openIn(folder, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT" || !mayMake) throw error;
   }
-  const root = await realpath(volume);
+  // Somebody else may have made it since.
+  await mkdir(join(placeOf(folder), name), { mode: 0o750 }).catch(() => {});
+  return openIn(folder, name);
+}
+
+/** The real path of what exists of it, with what does not behind. */
+async function resolved(root: string, parts: string[]): Promise<string> {
   let current = root;
-  for (const part of parts) {
-    const next = join(current, part);
-    const real = await realpath(next).catch(async () => {
-      if (!mayMake) {
-        throw new VolumeError(`subPath ${JSON.stringify(subPath)} is not in its volume`);
-      }
-      await mkdir(next, { mode: 0o750 });
-      return next;
-    });
-    if (!within(root, real)) {
-      throw new VolumeError(`subPath ${JSON.stringify(subPath)} leads out of its volume`);
-    }
+  for (const [i, part] of parts.entries()) {
+    const real = await realpath(join(current, part)).catch(() => undefined);
+    if (real === undefined) return join(current, ...parts.slice(i));
+    if (!within(root, real)) return real;
     current = real;
   }
   return current;
+}
+
+export interface SubPathOptions {
+  /** Makes folders that are missing; default true. */
+  mayMake?: boolean;
+}
+
+/** Opens the place; whoever asked closes it. */
+export async function openSubPath(
+  volume: string,
+  subPath: string,
+  { mayMake = true }: SubPathOptions = {},
+): Promise<FileHandle> {
+  const parts = subPath.split("/").filter((part) => part !== "" && part !== ".");
+  if (subPath.startsWith("/") || parts.includes("..")) {
+    throw new VolumeError(`subPath ${quote(subPath)} must not contain '..' or be absolute`);
+  }
+  const root = await realpath(volume);
+  const path = await resolved(root, parts);
+  const leadsOut = new VolumeError(`subPath ${quote(subPath)} leads out of its volume`);
+  if (!within(root, path)) throw leadsOut;
+  let place = await open(root, oPath | constants.O_NOFOLLOW);
+  for (const name of relative(root, path).split(sep).filter(Boolean)) {
+    const folder = place;
+    try {
+      place = await step(folder, name, mayMake);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "ENOENT")
+        throw new VolumeError(`subPath ${quote(subPath)} is not in its volume`);
+      throw error;
+    } finally {
+      await folder.close();
+    }
+    if (!(await place.stat()).isSymbolicLink()) continue;
+    await place.close();
+    throw leadsOut;
+  }
+  return place;
 }

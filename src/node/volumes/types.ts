@@ -2,6 +2,7 @@
 import { configMap } from "./config-map.ts";
 import { downwardApi } from "./downward-api.ts";
 import { emptyDir } from "./empty-dir.ts";
+import { ephemeral } from "./ephemeral.ts";
 import { hostPath } from "./host-path.ts";
 import { image } from "./image.ts";
 import { persistentVolumeClaim } from "./persistent-volume-claim.ts";
@@ -14,6 +15,7 @@ const types = new Map<string, VolumeType>([
   ["configMap", configMap],
   ["downwardAPI", downwardApi],
   ["emptyDir", emptyDir],
+  ["ephemeral", ephemeral],
   ["hostPath", hostPath],
   ["image", image],
   ["persistentVolumeClaim", persistentVolumeClaim],

@@ -34,8 +34,15 @@ export interface Volume {
   readOnly?: boolean;
   /** Nothing can be made in it, so a path within it must be there. */
   isReadOnlyInside?: boolean;
+  /** The host's device, of a volume that is no file system. */
+  device?: string;
   /** Wall clock, milliseconds: when it must be prepared again (tokens). */
   refreshAt?: number;
+}
+
+export interface ReleaseContext extends Pick<VolumeContext, "runtime" | "mounts" | "client"> {
+  /** True when another volume of this node holds such a thing too. */
+  isHeldByOthers(isSame: (held: Held) => boolean): Promise<boolean>;
 }
 
 export interface VolumeType {
@@ -43,10 +50,7 @@ export interface VolumeType {
   /** True when a change of API objects must be followed while containers run. */
   live?: boolean;
   /** Gives back what `hold` wrote down. Idempotent. */
-  release?(
-    context: Pick<VolumeContext, "runtime" | "mounts" | "client">,
-    held: Held,
-  ): Promise<void>;
+  release?(context: ReleaseContext, held: Held): Promise<void>;
 }
 
 /** A volume cannot be made; the message is for the FailedMount event. */

@@ -21,7 +21,7 @@ import { noMounts } from "../mounts.ts";
 import type { Objects } from "../objects.ts";
 import type { Pod } from "../pod.ts";
 import { writeAtomically } from "./atomic-writer.ts";
-import { subPathIn } from "./sub-path.ts";
+import { openSubPath } from "./sub-path.ts";
 import { forgetHeld, readHeld, writeHeld } from "./held.ts";
 import { typeNamed, volumeType } from "./types.ts";
 import { VolumeError } from "./volume.ts";
@@ -85,6 +85,13 @@ function prepare({
 }
 
 const object = (data: object): any => ({ metadata: { name: "x" }, ...data });
+async function subPathIn(...args: Parameters<typeof openSubPath>) {
+  const place = await openSubPath(...args);
+  const path = readlinkSync(`/proc/self/fd/${place.fd}`);
+  await place.close();
+  return path;
+}
+
 const read = (path: string, name: string) => readFileSync(join(path, name), "utf8");
 
 test("a volume's files change all at once, behind one link", async () => {
@@ -230,7 +237,8 @@ test("an image volume is a read-only view that its pod holds until it is given b
   assert.deepEqual(held, [{ key: "u1/data" }]);
   await prepare(scene);
   assert.equal(pulled.length, 1, "what is there is not asked for again");
-  const context = { runtime, mounts: noMounts, client: {} as Client };
+  const isHeldByOthers = async () => false;
+  const context = { runtime, mounts: noMounts, client: {} as Client, isHeldByOthers };
   await typeNamed("image")!.release!(context, { type: "image", key: "u1/data" });
   assert.equal(runtime.views.size, 0);
   await assert.rejects(prepare({ volume: { image: {} } }), /volume data: image.reference is empty/);

@@ -7,6 +7,7 @@ import type { Random } from "../../lib/random.ts";
 import type { Store } from "../../store/store.ts";
 import type { Admission, Authorize } from "../policy.ts";
 import { adminAccess } from "./admin-access.ts";
+import { claimResize } from "./claim-resize.ts";
 import { certificates } from "./certificates.ts";
 import { defaultIngressClass } from "./default-ingress-class.ts";
 import { defaultStorageClass } from "./default-storage-class.ts";
@@ -54,6 +55,7 @@ export function admissionPlugins(options: AdmissionOptions): Admission[] {
     defaultTolerations,
     defaultStorageClass(reader),
     storageProtection,
+    claimResize(reader),
     podSecurity({ ...options.podSecurity, store: options.store, reader }),
     runtimeClass(reader),
     ownerReferences(options),

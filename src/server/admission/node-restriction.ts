@@ -163,10 +163,28 @@ function judgeCertificateRequest({ request }: Judged) {
   }
 }
 
+/** What lies on a node is gone once it says so, and it says nothing else of a volume. */
+function judgeVolume({ node, request }: Judged) {
+  const { object, old } = request;
+  const rest = ({ metadata, ...others }: KubeObject) => {
+    const {
+      finalizers: _f,
+      managedFields: _m,
+      generation: _g,
+      resourceVersion: _r,
+      ...own
+    } = metadata;
+    return { ...others, metadata: own };
+  };
+  if (object && old && jsonEqual(rest(object), rest(old))) return;
+  throw refuse(request, `node "${node}" can only take finalizers off volumes that lie on it`);
+}
+
 /** Claims are judged where they are authorized; what is written to them here is their status alone. */
 const judges: Record<string, (judged: Judged) => void | Promise<void>> = {
   pods: judgePod,
   nodes: judgeNode,
+  persistentvolumes: judgeVolume,
   "leases.coordination.k8s.io": judgeLease,
   "csinodes.storage.k8s.io": judgeCsiNode,
   "resourceslices.resource.k8s.io": judgeResourceSlice,

@@ -38,8 +38,10 @@ const judges: Record<string, Judge> = {
     (asked.subresource === "status"
       ? ["get", "update", "patch"].includes(asked.verb)
       : asked.subresource === "" && asked.verb === "get") && named(node, asked, graph),
-  persistentvolumes: (node, { verb, subresource, name }, graph) =>
-    verb === "get" && subresource === "" && graph.reachesVolume(node, name),
+  persistentvolumes: async (node, { verb, subresource, name }, graph) =>
+    subresource === "" &&
+    ((verb === "get" && (await graph.reachesVolume(node, name))) ||
+      (["get", "patch"].includes(verb) && (await graph.keepsVolume(node, name)))),
   serviceaccounts: (node, asked, graph) =>
     (asked.subresource === "token" ? asked.verb === "create" : asked.verb === "get") &&
     named(node, asked, graph),
@@ -66,7 +68,7 @@ const judges: Record<string, Judge> = {
 };
 
 /** Judged by what the graph says alone; the others must be in the rules too. */
-const byGraph = new Set(["serviceaccounts", "persistentvolumeclaims"]);
+const byGraph = new Set(["serviceaccounts", "persistentvolumeclaims", "persistentvolumes"]);
 
 export function nodeAuthorizer(graph: () => Promise<NodeGraph>, after: Authorize): Authorize {
   const rules: readonly PolicyRule[] = clusterRules("system:node");

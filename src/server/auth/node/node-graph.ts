@@ -1,6 +1,7 @@
 // Which node may reach which object, through the pods that are bound to it. The graph is filled when the
 // first node asks and follows the store from then on; what lies behind claims is looked up when asked for.
 import type { KubeObject } from "../../../kinds/object.ts";
+import { localVolumes } from "../../../lib/local-volumes.ts";
 import { parseShared } from "../../../lib/parse-shared.ts";
 import type { Scope } from "../../../lib/scope.ts";
 import type { Store, StoreEvent } from "../../../store/store.ts";
@@ -83,6 +84,18 @@ export class NodeGraph {
   async reachesVolume(node: string, name: string): Promise<boolean> {
     const claim = (await this.#read(`persistentvolumes/${name}`))?.spec.claimRef;
     return !!claim && this.names(node, "persistentvolumeclaims", claim.namespace, claim.name);
+  }
+
+  /** True for a local volume that lies on the node, which removes it and takes its finalizer off. */
+  async keepsVolume(node: string, name: string): Promise<boolean> {
+    const volume = await this.#read(`persistentvolumes/${name}`);
+    if (!volume?.metadata.finalizers?.includes(localVolumes.finalizer)) return false;
+    const terms: any[] = volume.spec.nodeAffinity?.required?.nodeSelectorTerms ?? [];
+    return terms.some(({ matchExpressions = [] }) =>
+      matchExpressions.some(
+        ({ key, values = [] }: any) => key === "kubernetes.io/hostname" && values.includes(node),
+      ),
+    );
   }
 
   /** True when a volume behind a claim of one of the node's pods needs the Secret to be mounted. */
