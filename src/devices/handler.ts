@@ -50,6 +50,8 @@ export interface DiscoveryHandler {
   name: string;
   /** True when several nodes may see the same device. */
   shared: boolean;
+  /** Throws DetailsError for details that it would not understand. */
+  check?(details: string): unknown;
   /** Yields everything that is there, at first and after every change. Throws DetailsError. */
   discover(request: DiscoverRequest, world: HandlerWorld): AsyncIterable<Device[]>;
 }

@@ -21,14 +21,9 @@ import { brokerWorkloads } from "./workload-controller.ts";
 import { ensureDefinitions } from "../client/definitions.ts";
 import { definitions } from "./definitions.ts";
 import type { HandlerWorld } from "./handler.ts";
-import { debugEcho } from "./handlers/debug-echo.ts";
-import { onvif } from "./handlers/onvif.ts";
-import { opcua } from "./handlers/opcua.ts";
-import { udev } from "./handlers/udev.ts";
+import { ownHandlers } from "./own-handlers.ts";
 import { Handlers } from "./handlers.ts";
 import { configurationServices, instanceServices } from "./service-controller.ts";
-
-const ownHandlers = [debugEcho, onvif, opcua, udev];
 
 /** Brokers and Services; one of several servers runs these. */
 export async function startDeviceControllers(options: ControllersOptions) {

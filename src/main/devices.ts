@@ -6,7 +6,11 @@ import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import type { Scope } from "../lib/scope.ts";
+import type { Configuration } from "../devices/kinds/configuration.ts";
+import { ownHandlers } from "../devices/own-handlers.ts";
 import { startDeviceControllers, startDeviceSearch } from "../devices/start.ts";
+import { configurationErrors } from "../devices/validate-configuration.ts";
+import { invalid } from "../lib/status-error.ts";
 import { usualKubelet } from "./kubelet-directory.ts";
 import type { ControlPlane } from "./control-plane.ts";
 
@@ -20,6 +24,21 @@ export interface DevicesOptions {
   random: Random;
   log: Log;
   scope: Scope;
+}
+
+/** Judges Configurations as Akri's webhook does; in place from the first write on. */
+export function admitDevices({ plane }: Pick<DevicesOptions, "plane">) {
+  plane.server.admission.push({
+    name: "AkriConfiguration",
+    async validate({ kind, object, subresource }) {
+      if (kind.group !== "akri.sh" || kind.plural !== "configurations") return;
+      if (!object || subresource !== "") return;
+      const errors = configurationErrors(object as Configuration, ownHandlers);
+      if (errors.length > 0) {
+        throw invalid("Configuration", "akri.sh", object.metadata.name, errors);
+      }
+    },
+  });
 }
 
 export function controlDevices({ plane, ...parts }: DevicesOptions) {

@@ -270,6 +270,7 @@ async function assemble(
 
   const informers = new Informers({ client: plane.client("system:apiserver"), clock, log, scope });
   const parts: Parts = { directory, options, settings, addresses, plane, informers, log, scope };
+  if (options.devices) (await import("./devices.ts")).admitDevices(parts);
   const control = startControlOf(parts).then(() => progress("controllers", "and the scheduler"));
   const net = network
     ? startNetwork(parts).then((gate) => {

@@ -60,6 +60,8 @@ export interface ServerOptions {
 export interface ApiServer extends Core {
   readonly healthChecks: HealthChecks;
   readonly plugs: Plugs;
+  /** In their order; wings add their own behind. */
+  readonly admission: Admission[];
   /** What /metrics tells; wings add what they measure. */
   readonly registry: Metrics["registry"];
   /** Answers a request; throws StatusError. */
@@ -134,7 +136,7 @@ class Server implements ApiServer {
   readonly log;
   readonly authorize;
   readonly nodeConnector;
-  readonly admission;
+  readonly admission: Admission[];
   readonly plugs: Plugs;
   readonly allocators: Core["allocators"] = new Map();
   readonly healthChecks: HealthChecks = new Map();
@@ -151,7 +153,7 @@ class Server implements ApiServer {
     this.log = options.log;
     this.authorize = options.authorize ?? allowAll;
     this.nodeConnector = options.nodeConnector;
-    this.admission = options.admission ?? [];
+    this.admission = [...(options.admission ?? [])];
     this.plugs = {
       subresources: options.plugs?.subresources ?? new Map(),
       upgrades: options.plugs?.upgrades ?? new Map(),

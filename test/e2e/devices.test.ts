@@ -142,3 +142,12 @@ discoveryTimeoutSeconds: 1`;
   await untilRunning("cameras", 1);
   await site.kubectl(["delete", "akric", "cameras"]);
 });
+
+test("a Configuration that cannot be understood is refused, each fault by its field", async () => {
+  const rules = "udevRules: ['KERNEL==\"video[0-9]*\"']\npermissions: rx";
+  const wrong = configuration("wrong", "udev", rules).replace("image:", "imagee:");
+  const { code, stderr } = await site.tryKubectl(["apply", "-f", "-"], { input: wrong });
+  assert.notEqual(code, 0);
+  assert.match(stderr, /spec.brokerSpec.brokerPodSpec.containers\[0\].imagee: .*unknown field/);
+  assert.match(stderr, /discoveryDetails: .*permissions: expected one of r, w, m/);
+});

@@ -16,15 +16,20 @@ const device = (description: string): Device => ({
   nodes: [],
 });
 
+function descriptionsIn(details: string): string[] {
+  const read = readDetails(details, ["descriptions"]);
+  if (!read["descriptions"]) {
+    throw new DetailsError("discoveryDetails.descriptions: Required value");
+  }
+  return [...new Set(textList(read, "descriptions"))];
+}
+
 export const debugEcho: DiscoveryHandler = {
   name: "debugEcho",
   shared: true,
+  check: descriptionsIn,
   async *discover({ details, signal }, { directory, clock }) {
-    const read = readDetails(details, ["descriptions"]);
-    if (!read["descriptions"]) {
-      throw new DetailsError("discoveryDetails.descriptions: Required value");
-    }
-    const descriptions = [...new Set(textList(read, "descriptions"))];
+    const descriptions = descriptionsIn(details);
     const file = join(directory, availabilityFile);
     let shown: boolean | undefined;
     for await (const _ of watchFolders([directory], { clock, signal })) {

@@ -1,7 +1,6 @@
 // Cameras on the network: WS-Discovery asks who is there, ONVIF's device service who that is.
 import { sleep } from "../../lib/clock.ts";
 import { readDetails } from "../details.ts";
-import type { Details } from "../details.ts";
 import { filterOf, passes } from "../filter.ts";
 import type { Filter } from "../filter.ts";
 import { DetailsError } from "../handler.ts";
@@ -24,7 +23,10 @@ interface Filters {
   waitMs: number;
 }
 
-function filtersOf(details: Details): Filters {
+const fields = ["ipAddresses", "macAddresses", "scopes", "uuids", "discoveryTimeoutSeconds"];
+
+function filtersIn(text: string): Filters {
+  const details = readDetails(text, fields);
   const seconds = details["discoveryTimeoutSeconds"] ?? 1;
   if (!Number.isInteger(seconds) || seconds < 1 || seconds > timeoutSecondsMax) {
     throw new DetailsError(
@@ -150,16 +152,9 @@ class Looking {
 export const onvif: DiscoveryHandler = {
   name: "onvif",
   shared: true,
+  check: filtersIn,
   async *discover({ details, properties, signal }, world) {
-    const filters = filtersOf(
-      readDetails(details, [
-        "ipAddresses",
-        "macAddresses",
-        "scopes",
-        "uuids",
-        "discoveryTimeoutSeconds",
-      ]),
-    );
+    const filters = filtersIn(details);
     const looking = new Looking(world, filters, { credentialOf: credentials(properties), signal });
     let told: string | undefined;
     while (!signal.aborted) {

@@ -73,13 +73,20 @@ const deviceOf = (url: string): Device => ({
   nodes: [],
 });
 
+function wishesIn(details: string) {
+  const read = readDetails(details, ["opcuaDiscoveryMethod", "applicationNames"]);
+  return {
+    asked: urlsIn(read["opcuaDiscoveryMethod"]),
+    filter: filterOf(read, "applicationNames"),
+  };
+}
+
 export const opcua: DiscoveryHandler = {
   name: "opcua",
   shared: true,
+  check: wishesIn,
   async *discover({ details, signal }, { clock, log }) {
-    const read = readDetails(details, ["opcuaDiscoveryMethod", "applicationNames"]);
-    const asked = urlsIn(read["opcuaDiscoveryMethod"]);
-    const filter = filterOf(read, "applicationNames");
+    const { asked, filter } = wishesIn(details);
     let told: string | undefined;
     while (!signal.aborted) {
       const answers = asked.map((url) =>

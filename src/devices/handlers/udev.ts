@@ -33,11 +33,7 @@ function vfioNodes({ paths }: HandlerWorld) {
   };
 }
 
-function wishesOf(request: DiscoverRequest, world: HandlerWorld, permissions: unknown): Wishes {
-  if (typeof permissions !== "string" || !permissionsAllowed.includes(permissions)) {
-    const allowed = permissionsAllowed.join(", ");
-    throw new DetailsError(`discoveryDetails.permissions: expected one of ${allowed}`);
-  }
+function wishesOf(request: DiscoverRequest, world: HandlerWorld, permissions: string): Wishes {
   const resource = textOf(request.properties, "devicePluginResourceName");
   const vfio = textOf(request.properties, "vfioPassthrough") === "true";
   return {
@@ -47,20 +43,31 @@ function wishesOf(request: DiscoverRequest, world: HandlerWorld, permissions: un
   };
 }
 
+function wishedIn(text: string) {
+  const details = readDetails(text, ["udevRules", "groupRecursive", "permissions"]);
+  if (!details["udevRules"]) {
+    throw new DetailsError("discoveryDetails.udevRules: Required value");
+  }
+  const isChosen = chooser(textList(details, "udevRules").map(parseRule));
+  const together = details["groupRecursive"] ?? false;
+  if (typeof together !== "boolean") {
+    throw new DetailsError("discoveryDetails.groupRecursive: expected true or false");
+  }
+  const permissions = details["permissions"] ?? "rwm";
+  if (typeof permissions !== "string" || !permissionsAllowed.includes(permissions)) {
+    const allowed = permissionsAllowed.join(", ");
+    throw new DetailsError(`discoveryDetails.permissions: expected one of ${allowed}`);
+  }
+  return { isChosen, together, permissions };
+}
+
 export const udev: DiscoveryHandler = {
   name: "udev",
   shared: false,
+  check: wishedIn,
   async *discover(request, world) {
-    const details = readDetails(request.details, ["udevRules", "groupRecursive", "permissions"]);
-    if (!details["udevRules"]) {
-      throw new DetailsError("discoveryDetails.udevRules: Required value");
-    }
-    const isChosen = chooser(textList(details, "udevRules").map(parseRule));
-    const together = details["groupRecursive"] ?? false;
-    if (typeof together !== "boolean") {
-      throw new DetailsError("discoveryDetails.groupRecursive: expected true or false");
-    }
-    const wishes = wishesOf(request, world, details["permissions"] ?? "rwm");
+    const { isChosen, together, permissions } = wishedIn(request.details);
+    const wishes = wishesOf(request, world, permissions);
     const { paths, clock } = world;
     const look = (): Device[] =>
       grouped(new UdevSystem(paths).devices().filter(isChosen).map(reached), together).map(
