@@ -16,6 +16,7 @@ import { clusterSet } from "./registration/cluster-set.ts";
 import { managedCluster } from "./registration/managed-cluster.ts";
 import { maintenanceWindow } from "./rollout/maintenance-window.ts";
 import { replicaSet } from "./rollout/replica-set.ts";
+import { timeToLive } from "./work/time-to-live.ts";
 
 export interface HubOptions extends ControllersOptions {
   /** Reads a PKCS #10 request in PEM; undefined for one that cannot be read. */
@@ -36,6 +37,7 @@ export async function startHub({ subjectOf, cel, ...options }: HubOptions) {
     placement(cel),
     replicaSet,
     maintenanceWindow,
+    timeToLive,
     alarmController(options.informers, options.scope),
   ];
   await startControllers(all, options);

@@ -94,13 +94,19 @@ const walk = (steps: Step[], value: unknown) =>
 const compiledMax = 2000;
 const compiled = new Map<string, Step[] | undefined>();
 
-/** Every value `path` finds; none for a path that cannot be parsed. */
-export function jsonPath(path: string, value: unknown): unknown[] {
+function stepsOf(path: string): Step[] | undefined {
   if (!compiled.has(path)) {
     if (compiled.size >= compiledMax) compiled.clear();
     const bare = path.replace(/^\{(.*)\}$/s, "$1").replace(/^\$/, "");
     compiled.set(path, parse(bare.startsWith(".") || bare.startsWith("[") ? bare : `.${bare}`));
   }
-  const steps = compiled.get(path);
+  return compiled.get(path);
+}
+
+export const isJsonPath = (path: string) => stepsOf(path) !== undefined;
+
+/** Every value `path` finds; none for a path that cannot be parsed. */
+export function jsonPath(path: string, value: unknown): unknown[] {
+  const steps = stepsOf(path);
   return steps ? walk(steps, value) : [];
 }

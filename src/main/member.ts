@@ -5,6 +5,8 @@ import { httpsClient } from "../client/https.ts";
 import type { SiteApi } from "../hub/member/reach.ts";
 import { agentNamespace } from "../hub/names.ts";
 import { dialTcp } from "../lib/dial-tcp.ts";
+import { loadObjectRules } from "../server/cel/object-rules.ts";
+import type { EvaluateRule } from "../server/cel/object-rules.ts";
 import { requestCertificate } from "../server/auth/x509.ts";
 import type { Subject } from "../server/auth/x509.ts";
 import { kubernetesVersion } from "./config.ts";
@@ -39,6 +41,8 @@ export function ownSite({ port, pki }: Pick<ControlPlane, "port" | "pki">) {
   return { api, isKerb: true, version: async () => kubernetesVersion };
 }
 
+let rules: EvaluateRule | undefined;
+
 async function start(parts: MemberParts) {
   const { plane, informers, version, isKerb, api, isHub, clock, random, log, scope } = parts;
   const { startMember } = await import("../hub/member/member.ts");
@@ -51,6 +55,7 @@ async function start(parts: MemberParts) {
       version,
       isKerb,
       timeZone,
+      loadRules: async () => (rules ??= await loadObjectRules()),
       ...(api && { api }),
     },
     connect: (connection) => httpsClient(connection, { agent: "kerb-agent" }),

@@ -6,6 +6,7 @@ import { startMember } from "../../src/hub/member/member.ts";
 import { bootstrapSecret } from "../../src/hub/names.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import { silent } from "../../src/lib/log.ts";
+import { loadObjectRules } from "../../src/server/cel/object-rules.ts";
 import { makeRequest } from "../../src/main/member.ts";
 import { hubUrl, tokenOf } from "./hub.ts";
 import type { Hub } from "./hub.ts";
@@ -13,7 +14,12 @@ import { Link } from "./link.ts";
 import { Machine } from "./machine.ts";
 import type { MachineOptions } from "./machine.ts";
 
-const known = { version: async () => "v1.36.0", isKerb: true, timeZone: "UTC" };
+const known = {
+  loadRules: loadObjectRules,
+  version: async () => "v1.36.0",
+  isKerb: true,
+  timeZone: "UTC",
+};
 
 /** Runs as fast as the world's, and shows another time. */
 class SiteClock implements Clock {

@@ -17,6 +17,7 @@ import { withConditions } from "../conditions.ts";
 import { clusterClaims, managedClusters } from "../kinds/resources.ts";
 import { leaseName } from "../names.ts";
 import { workController } from "../work/work-controller.ts";
+import type { WorkSite } from "../work/work-controller.ts";
 import { clusterStatus, memberConditions } from "./cluster-status.ts";
 import type { Credentials } from "./credentials.ts";
 import { startMemberReach } from "./reach.ts";
@@ -40,6 +41,8 @@ export interface MemberSite {
   isKerb: boolean;
   /** Of the IANA. */
   timeZone: string;
+  /** Makes expressions of works' rules work. */
+  loadRules: WorkSite["loadRules"];
   /** Absent: nobody reaches it through its hub. */
   api?: SiteApi;
 }
@@ -131,6 +134,7 @@ export async function startSession(options: SessionOptions): Promise<void> {
     cluster: credentials.cluster,
     hubUrl: credentials.connection.server,
     agentId: credentials.agent,
+    loadRules: site.loadRules,
   });
   const discover = async () => [];
   const { cluster } = credentials;

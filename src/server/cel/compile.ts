@@ -153,6 +153,12 @@ export class CelScope {
     return this;
   }
 
+  /** Adds functions that only this place has. */
+  extend(add: (environment: Environment) => void) {
+    add(this.#environment);
+    return this;
+  }
+
   /** `results`: the types the expression may have; absent: any. */
   compile(expression: string, results?: string[]): Compiled {
     if (expression.length > expressionCharsMax) return { error: "the expression is too long" };
