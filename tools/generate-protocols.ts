@@ -27,6 +27,7 @@ const methods = [
   "Attach",
   "Status",
   "ListContainerStats",
+  "UpdateContainerResources",
   "UpdateRuntimeConfig",
   "ImageStatus",
   "PullImage",

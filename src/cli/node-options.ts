@@ -9,6 +9,7 @@ export interface NodeOptions {
   imageGcHighThreshold?: number;
   imageGcLowThreshold?: number;
   podManifestPath?: string;
+  allowedUnsafeSysctls?: string[];
 }
 
 const unitMs: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
@@ -48,5 +49,10 @@ export const addNodeOptions = (command: Command) =>
       "--image-gc-low-threshold <percent>",
       "until it is this full (default: 80)",
       parsePercent,
+    )
+    .option(
+      "--allowed-unsafe-sysctls <list>",
+      "sysctls that pods may set beside the safe ones, such as kernel.msg*",
+      (text: string) => text.split(","),
     )
     .option("--pod-manifest-path <dir>", "static pods are read here (default: DIR/manifests)");

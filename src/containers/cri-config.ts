@@ -1,5 +1,5 @@
 // From Kerb's own description of sandboxes and containers to CRI's messages (runtime.v1). Pure.
-import type { ContainerConfig, SandboxConfig } from "../node/runtime.ts";
+import type { ContainerConfig, Resources, SandboxConfig } from "../node/runtime.ts";
 import type { Message } from "../lib/grpc.ts";
 
 /** CRI's label names, by which sandboxes are found again. */
@@ -25,6 +25,21 @@ function seccomp(profile: any): Message | undefined {
   }
   return { profile_type: profile.type };
 }
+
+/** An appArmorProfile of the API; without one the runtime has its own default. */
+function appArmor(profile: any, privileged: boolean): Message | undefined {
+  if (!profile || privileged) return undefined;
+  const { type, localhostProfile } = profile;
+  return {
+    profile_type: type,
+    ...(type === "Localhost" && { localhost_ref: localhostProfile }),
+  };
+}
+
+const groupsPolicy = (context: Record<string, any>): Message =>
+  context["supplementalGroupsPolicy"]
+    ? { supplemental_groups_policy: context["supplementalGroupsPolicy"] }
+    : {};
 
 function namespaceOptions(sandbox: SandboxConfig): Message {
   const { hostNetwork, hostPid, hostIpc, shareProcessNamespace } = sandbox;
@@ -72,6 +87,7 @@ export function sandboxMessage(config: SandboxConfig): Message {
         supplemental_groups: groups(securityContext),
         ...user(securityContext),
         seccomp: seccomp(securityContext["seccompProfile"]),
+        ...groupsPolicy(securityContext),
       },
     },
   };
@@ -112,6 +128,8 @@ function containerSecurity(config: ContainerConfig, sandbox: SandboxConfig): Mes
     readonly_rootfs: context["readOnlyRootFilesystem"] === true,
     no_new_privs: context["allowPrivilegeEscalation"] === false,
     supplemental_groups: groups(sandbox.securityContext),
+    ...groupsPolicy(sandbox.securityContext),
+    apparmor: appArmor(context["appArmorProfile"], privileged),
     seccomp: privileged ? { profile_type: "Unconfined" } : seccomp(context["seccompProfile"]),
     masked_paths: unmasked ? [] : maskedPaths,
     readonly_paths: unmasked ? [] : readonlyPaths,
@@ -120,8 +138,21 @@ function containerSecurity(config: ContainerConfig, sandbox: SandboxConfig): Mes
   });
 }
 
+export const linuxResources = (resources: Resources): Message =>
+  defined({
+    cpu_shares: resources.cpuShares,
+    cpu_quota: resources.cpuQuota,
+    cpu_period: resources.cpuPeriod,
+    memory_limit_in_bytes: resources.memoryBytes,
+    oom_score_adj: resources.oomScoreAdj,
+    cpuset_cpus: resources.cpusetCpus,
+    hugepage_limits: resources.hugepageLimits?.map(({ pageSize, limit }) => ({
+      page_size: pageSize,
+      limit,
+    })),
+  });
+
 export function containerMessage(config: ContainerConfig, sandbox: SandboxConfig): Message {
-  const { cpuShares, cpuQuota, cpuPeriod, memoryBytes, oomScoreAdj } = config.resources;
   return {
     metadata: { name: config.name, attempt: config.attempt },
     image: { image: config.image },
@@ -153,13 +184,7 @@ export function containerMessage(config: ContainerConfig, sandbox: SandboxConfig
     stdin_once: config.stdinOnce,
     tty: config.tty,
     linux: {
-      resources: defined({
-        cpu_shares: cpuShares,
-        cpu_quota: cpuQuota,
-        cpu_period: cpuPeriod,
-        memory_limit_in_bytes: memoryBytes,
-        oom_score_adj: oomScoreAdj,
-      }),
+      resources: linuxResources(config.resources),
       security_context: containerSecurity(config, sandbox),
     },
   };

@@ -10,13 +10,15 @@ import type {
   ImageStatus,
   PullAuth,
   Runtime,
+  RuntimeAbilities,
+  Resources,
   RuntimePod,
   SandboxConfig,
   Stats,
 } from "../node/runtime.ts";
 import { attachToContainer } from "./attach.ts";
 import { socketOf } from "./containerd.ts";
-import { containerMessage, labelNames, sandboxMessage } from "./cri-config.ts";
+import { containerMessage, labelNames, linuxResources, sandboxMessage } from "./cri-config.ts";
 import cri from "./data/cri.json" with { type: "json" };
 import { execInContainer } from "./exec.ts";
 import type { ExecServices } from "./exec.ts";
@@ -24,8 +26,10 @@ import { GrpcConnection, isGrpc } from "../lib/grpc.ts";
 import type { GrpcService, Message } from "../lib/grpc.ts";
 import { ImageViews } from "./image-views.ts";
 import { fullReference } from "./images.ts";
+import { busyNamespace, freeNamespace } from "./network-namespace.ts";
 import { dialInNamespace } from "./port-forward.ts";
 import { containerOf, groupByPod, imageOf, sandboxOf } from "./runtime-status.ts";
+import { signalNumber } from "./signal-number.ts";
 import { followEvents } from "./task-events.ts";
 import type { TaskEvent } from "./task-events.ts";
 import { containerTypes, taskMethods, taskTypes } from "./tasks-protocol.ts";
@@ -41,8 +45,17 @@ const absent = (error: unknown) => {
   if (!isGrpc(error, "NOT_FOUND")) throw error;
 };
 
+interface Connected {
+  directory: string;
+  connection: GrpcConnection;
+  version: string;
+  abilities: RuntimeAbilities;
+  log: Log;
+}
+
 export class ContainerdRuntime implements Runtime {
   readonly version: string;
+  readonly abilities: RuntimeAbilities;
   readonly #connection: GrpcConnection;
   readonly #runtime: GrpcService;
   readonly #images: GrpcService;
@@ -53,8 +66,9 @@ export class ContainerdRuntime implements Runtime {
   /** Container and sandbox ids to pod uids, so that an event can name its pod. */
   readonly #podOf = new Map<string, string>();
 
-  constructor(directory: string, connection: GrpcConnection, version: string, log: Log) {
+  constructor({ directory, connection, version, abilities, log }: Connected) {
     this.version = `containerd://${version}`;
+    this.abilities = abilities;
     this.#connection = connection;
     this.#runtime = connection.service("/runtime.v1.RuntimeService", cri as Message);
     this.#images = connection.service("/runtime.v1.ImageService", cri as Message);
@@ -109,7 +123,19 @@ export class ContainerdRuntime implements Runtime {
   }
 
   async stopSandbox(id: string) {
-    await this.#runtime.call("StopPodSandbox", { pod_sandbox_id: id }).catch(absent);
+    await this.#ofSandbox("StopPodSandbox", { pod_sandbox_id: id }).catch(absent);
+  }
+
+  /** A call that may find the sandbox's network namespace hidden. */
+  async #ofSandbox(method: string, request: Message): Promise<any> {
+    try {
+      return await this.#runtime.call(method, request);
+    } catch (error) {
+      const hidden = busyNamespace((error as Error).message);
+      if (!hidden) throw error;
+      await freeNamespace(hidden);
+      return this.#runtime.call(method, request);
+    }
   }
 
   async removeSandbox(id: string) {
@@ -131,9 +157,31 @@ export class ContainerdRuntime implements Runtime {
     await this.#runtime.call("StartContainer", { container_id: id });
   }
 
-  async stopContainer(id: string, graceMs: number) {
-    const timeout = Math.ceil(graceMs / 1000);
+  async stopContainer(id: string, graceMs: number, signal?: string) {
+    // containerd knows no signal but the image's before 2.1: ours goes first, and has the grace.
+    const ended = signal ? await this.#signalled(id, graceMs, signalNumber(signal)) : false;
+    const timeout = signal ? 0 : Math.ceil(graceMs / 1000);
+    if (ended) return;
     await this.#runtime.call("StopContainer", { container_id: id, timeout }).catch(absent);
+  }
+
+  /** True when the container ended within the grace. */
+  async #signalled(container_id: string, graceMs: number, signal: number): Promise<boolean> {
+    const { tasks } = this.#exec;
+    try {
+      await tasks.call("Kill", { container_id, signal });
+      await tasks.call("Wait", { container_id }, { timeoutMs: graceMs });
+      return true;
+    } catch (error) {
+      return isGrpc(error, "NOT_FOUND");
+    }
+  }
+
+  async updateContainer(id: string, resources: Resources) {
+    await this.#runtime.call("UpdateContainerResources", {
+      container_id: id,
+      linux: linuxResources(resources),
+    });
   }
 
   async removeContainer(id: string) {
@@ -167,8 +215,7 @@ export class ContainerdRuntime implements Runtime {
       );
     const sandboxes = detail(
       listed.items.map(({ id }: Message) =>
-        this.#runtime
-          .call("PodSandboxStatus", { pod_sandbox_id: id })
+        this.#ofSandbox("PodSandboxStatus", { pod_sandbox_id: id })
           .then(({ status }) => sandboxOf(status))
           .catch(absent),
       ),
@@ -287,7 +334,10 @@ export async function connectContainerd(directory: string, log: Log): Promise<Co
       const { runtime_version } = await cri1.call("Version", { version: "v1" });
       // Unlike Version, this is refused until CRI is ready.
       await cri1.call("ListPodSandbox", { filter: { id: "none" } });
-      return new ContainerdRuntime(directory, connection, runtime_version, log);
+      const { features } = await cri1.call("Status", {});
+      const abilities = { strictGroups: features?.supplemental_groups_policy ?? false };
+      const version = runtime_version as string;
+      return new ContainerdRuntime({ directory, connection, version, abilities, log });
     } catch (error) {
       if (!isGrpc(error, "UNKNOWN", "UNAVAILABLE") || systemClock.monotonic() > giveUpAt) {
         connection.close();

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { startContainerd } from "../containers/containerd.ts";
 import type { ContainerdPaths } from "../containers/containerd.ts";
 import { ensurePauseImage } from "../containers/images.ts";
+import { shareNamespaceFolder } from "../containers/network-namespace.ts";
 import { connectContainerd } from "../containers/runtime.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
@@ -68,6 +69,7 @@ async function startRuntime({
     dataDirectory: join(directory, "cni"),
   });
   replaceFile(join(paths.directory, "net.d/10-kerb.conflist"), JSON.stringify(conflist));
+  await shareNamespaceFolder();
   await startContainerd(paths, clock);
   const runtime = await connectContainerd(paths.directory, log.with({ room: "containers" }));
   await ensurePauseImage(paths.directory, runtime);

@@ -16,6 +16,7 @@ export function nodeSettingsOf(options: NodeOptions): NodeSettings {
     }),
     ...(imageGcHighThreshold !== undefined && { imageGcHighThreshold }),
     ...(imageGcLowThreshold !== undefined && { imageGcLowThreshold }),
+    ...(options.allowedUnsafeSysctls && { allowedUnsafeSysctls: options.allowedUnsafeSysctls }),
     ...(podManifestPath !== undefined && { podManifestPath: resolve(podManifestPath) }),
   };
 }

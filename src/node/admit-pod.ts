@@ -3,6 +3,8 @@
 import { matchesTerms } from "../lib/node-selector.ts";
 import { amountOf, podRequests } from "../lib/pod-requests.ts";
 import { qosClassOf } from "../lib/qos-class.ts";
+import { securityRefusal } from "./admit-security.ts";
+import type { SecurityAbilities } from "./admit-security.ts";
 import type { Pressure } from "./eviction/plan.ts";
 import type { Pod } from "./pod.ts";
 import type { Ending } from "./pod-state.ts";
@@ -14,6 +16,7 @@ export interface AdmittingNode {
   labels: Record<string, string> | undefined;
   allocatable: Record<string, string>;
   pressure?: Pressure;
+  abilities?: SecurityAbilities;
 }
 
 function selects(pod: Pod, { name, labels }: AdmittingNode): boolean {
@@ -47,6 +50,8 @@ export function refusalOf(pod: Pod, others: Pod[], node: AdmittingNode): Ending 
     const why = "node(s) didn't match Pod's node affinity/selector";
     return rejected("NodeAffinity", `Predicate NodeAffinity failed: ${why}`);
   }
+  const insecure = node.abilities && securityRefusal(pod, node.abilities);
+  if (insecure) return insecure;
   const pressed = node.pressure ? pressing(pod, node.pressure) : [];
   if (pressed.length > 0) {
     return rejected("Evicted", `The node had condition: [${pressed.join(", ")}]. `);

@@ -40,6 +40,7 @@ import type { Ending } from "./pod-state.ts";
 import { PodWorker } from "./pod-worker.ts";
 import { isMirror } from "./static-pods/identity.ts";
 import { startStaticPods } from "./static-pods/static-pods.ts";
+import { resizeRefusal } from "./resize/verdict.ts";
 import type { Runtime } from "./runtime.ts";
 import { parseResolvConf } from "./sandbox-config.ts";
 
@@ -105,7 +106,7 @@ class Workers {
     if (isMirror(pod)) return;
     const known = this.byUid.get(uid);
     if (known) return known.update(pod);
-    const worker = new PodWorker(this.#context, pod);
+    const worker = new PodWorker(this.#context, pod, this.#fits);
     if (isNew(pod)) this.#admit(worker);
     this.byUid.set(uid, worker);
     worker.wake();
@@ -117,18 +118,28 @@ class Workers {
     return all.filter(({ state, pod }) => !state.finished && !hasEnded(pod)).map(({ pod }) => pod);
   }
 
+  /** What else the node has promised room to. */
+  #others({ metadata }: Pod): Pod[] {
+    return [...this.byUid.values()]
+      .filter(({ state: { ending, gone }, pod }) => !ending && !gone && !hasEnded(pod))
+      .filter(({ pod }) => pod.metadata.uid !== metadata.uid)
+      .map((one) => one.allocated);
+  }
+
+  #allocatable = () => this.#node()?.status?.allocatable ?? this.#context.facts.allocatable;
+
+  #fits = (asked: Pod) => resizeRefusal(asked, this.#others(asked), this.#allocatable());
+
   #admit(worker: PodWorker) {
     const { pod, state } = worker;
     const { facts, devices } = this.#context;
-    const others = [...this.byUid.values()]
-      .filter(({ state: { ending, gone }, pod: one }) => !ending && !gone && !hasEnded(one))
-      .map((one) => one.pod);
     const node = this.#node();
-    const refusal = refusalOf(pod, others, {
+    const refusal = refusalOf(pod, this.#others(pod), {
       name: facts.nodeName,
       labels: node && (node.metadata.labels ?? {}),
-      allocatable: node?.status?.allocatable ?? facts.allocatable,
+      allocatable: this.#allocatable(),
       pressure: this.#watch.pressure(),
+      abilities: this.#context.abilities,
     });
     if (refusal) return this.#refuse(worker, refusal);
     if (!devices?.isAskedBy(pod)) return;
@@ -234,6 +245,11 @@ async function contextOf(
     facts: { nodeName, hostIps: [address], allocatable: facts.allocatable },
     dns: { clusterDomain, dnsServiceIp, host: parseResolvConf(resolvConf) },
     cgroupRoot,
+    abilities: {
+      allowedUnsafeSysctls: options.settings?.allowedUnsafeSysctls ?? [],
+      appArmor: facts.appArmor,
+      strictGroups: parts.runtime.abilities?.strictGroups ?? false,
+    },
     memoryBytes: facts.memoryBytes,
     signal: scope.signal,
   };

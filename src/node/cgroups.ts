@@ -20,6 +20,8 @@ export interface Limits {
 export interface Cgroups {
   /** Makes a pod's cgroup and sets its limits. Idempotent. */
   prepare(pod: Pod): Promise<void>;
+  /** Raises its limits to those of `pod` and lowers none, so that its containers may grow first. */
+  grow(pod: Pod): Promise<void>;
   /** Takes it away, once its containers have ended. Idempotent. */
   remove(pod: Pod): Promise<void>;
   /** How many processes and threads a pod has; 0 where nobody counts them. */
@@ -86,6 +88,15 @@ export function settingsOf(version: Version, limits: Limits): [string, string, s
   );
 }
 
+/** True when `value` allows more than `now`: `max`, -1 and what comes first count. Pure. */
+export function raises(now: string, value: string): boolean {
+  const limit = (text: string) => {
+    const [first = ""] = text.trim().split(" ");
+    return first === "max" || first === "-1" ? Infinity : Number(first);
+  };
+  return limit(value) > limit(now);
+}
+
 const classes = ["", "burstable", "besteffort"];
 const v2Controllers = ["cpu", "memory", "pids", "cpuset", "io"];
 const removeTriesMax = 20;
@@ -118,6 +129,16 @@ class SystemCgroups implements Cgroups {
       await this.#weighBurstable();
     }
     await this.#apply(cgroupParent(this.#root, pod), limits);
+  }
+
+  async grow(pod: Pod) {
+    const path = cgroupParent(this.#root, pod);
+    for (const [controller, file, value] of settingsOf(this.#version, podLimits(pod))) {
+      const folder = await this.#make(controller, path);
+      if (!folder) continue;
+      const now = await readFile(join(folder, file), "utf8").catch(() => "");
+      if (raises(now, value)) await writeFile(join(folder, file), value).catch(() => {});
+    }
   }
 
   async remove(pod: Pod) {
@@ -207,6 +228,7 @@ export async function systemCgroups(root: string, mount = "/sys/fs/cgroup"): Pro
 
 /** Without root, or with a runtime that has no processes. */
 export const noCgroups: Cgroups = {
+  grow: async () => {},
   prepare: async () => {},
   processes: async () => 0,
   remove: async () => {},

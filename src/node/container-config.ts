@@ -7,6 +7,7 @@ import type { ContainerConfig, ImageStatus, Mount, Resources } from "./runtime.t
 import { logPath } from "./directories.ts";
 import { ConfigError } from "./environment.ts";
 import type { Container, Pod, VolumeMount } from "./pod.ts";
+import { sizedAnnotation } from "./resize/allocation.ts";
 import { openSubPath } from "./volumes/sub-path.ts";
 import type { Volume } from "./volumes/volume.ts";
 
@@ -85,6 +86,7 @@ export function mergedSecurity(pod: Pod, container: Container, image: ImageStatu
     runAsNonRoot,
     seLinuxOptions,
     seccompProfile,
+    appArmorProfile,
     supplementalGroups,
   } = pod.spec["securityContext"] ?? {};
   const { fsGroup } = pod.spec["securityContext"] ?? {};
@@ -94,6 +96,7 @@ export function mergedSecurity(pod: Pod, container: Container, image: ImageStatu
     runAsNonRoot,
     seLinuxOptions,
     seccompProfile,
+    appArmorProfile,
   }).filter(([, value]) => value !== undefined);
   const groups = [...(supplementalGroups ?? []), ...(fsGroup === undefined ? [] : [fsGroup])];
   const merged = {
@@ -145,7 +148,10 @@ export async function containerConfig(input: ConfigInput): Promise<ContainerConf
     mounts,
     devices: devicesOf(input),
     labels: {},
-    annotations: graceAnnotations(pod.spec.terminationGracePeriodSeconds),
+    annotations: {
+      ...graceAnnotations(pod.spec.terminationGracePeriodSeconds),
+      ...sizedAnnotation(container),
+    },
     logPath: logPath(container.name, attempt),
     stdin: container.stdin ?? false,
     stdinOnce: container.stdinOnce ?? false,

@@ -5,6 +5,7 @@ import type { Instance, Instances } from "./instances.ts";
 import { isSidecar, podText } from "./pod.ts";
 import type { Container, Pod } from "./pod.ts";
 import { phaseOf, willRestart } from "./phase.ts";
+import { sizedAs } from "./resize/allocation.ts";
 import { crashedUntil } from "./pod-state.ts";
 import type { PodState } from "./pod-state.ts";
 
@@ -41,7 +42,7 @@ function restarts({ pod, instances, state }: Input, container: Container, init: 
   const phase = phaseOf(pod, instances);
   if (phase === "Succeeded" || phase === "Failed") return false;
   const { exitCode } = instances.newest.get(container.name)!;
-  if (!init) return willRestart(pod, exitCode);
+  if (!init) return willRestart(pod, container, exitCode);
   return isSidecar(container) || (exitCode !== 0 && pod.spec.restartPolicy !== "Never");
 }
 
@@ -97,6 +98,26 @@ function lastStateOf(input: Input, name: string, waiting: boolean) {
   return before.state?.terminated ? { terminated: before.state.terminated } : {};
 }
 
+const filled = (list: Record<string, string> | undefined) =>
+  list && Object.keys(list).length > 0 ? list : undefined;
+
+/** What the container was granted, and what is in force. */
+function sizeOf({ state }: Input, { name, resources }: Container, instance: Instance | undefined) {
+  const given = state.resize.given?.containers[name] ?? resources;
+  const current = isRunning(instance)
+    ? (state.resize.sizes.get(instance!.id) ?? sizedAs(instance!) ?? given)
+    : given;
+  const allocated = filled(given?.requests);
+  const requests = filled(current?.requests);
+  const limits = filled(current?.limits);
+  return {
+    ...(allocated && { allocatedResources: allocated }),
+    ...((requests ?? limits) && {
+      resources: { ...(limits && { limits }), ...(requests && { requests }) },
+    }),
+  };
+}
+
 export function containerStatus(input: Input, container: Container, init: boolean) {
   const { name, image } = container;
   const { instances, state: podState } = input;
@@ -115,6 +136,9 @@ export function containerStatus(input: Input, container: Container, init: boolea
     image: instance?.image || image,
     imageID: instance?.imageId ?? "",
     ...(instance && { containerID: idOf(instance) }),
+    ...sizeOf(input, container, instance),
+    ...(running &&
+      container.lifecycle?.stopSignal && { stopSignal: container.lifecycle.stopSignal }),
     started: regularInit ? running : running && (probes?.started ?? false),
   };
 }

@@ -3,6 +3,7 @@ import type { Client } from "../client/client.ts";
 import type { RecordEvent } from "../client/events.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
+import type { SecurityAbilities } from "./admit-security.ts";
 import type { Cgroups } from "./cgroups.ts";
 import type { Devices } from "./devices/devices.ts";
 import type { Directories } from "./directories.ts";
@@ -29,6 +30,7 @@ export interface AgentContext {
   facts: NodeFacts;
   dns: DnsSettings;
   cgroupRoot: string;
+  abilities: SecurityAbilities;
   memoryBytes: number;
   signal: AbortSignal;
 }

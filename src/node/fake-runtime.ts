@@ -8,6 +8,7 @@ import type {
   ContainerConfig,
   ContainerStatus,
   ImageStatus,
+  Resources,
   Runtime,
   RuntimePod,
   SandboxConfig,
@@ -146,6 +147,10 @@ export class FakeRuntime implements Runtime {
     const name = this.containers.get(id)?.name;
     if (name) this.calls.push(`kill ${name}`);
     this.exit(id, 143);
+  }
+
+  async updateContainer(id: string, { memoryBytes = 0, cpuQuota = 0 }: Resources) {
+    this.calls.push(`update ${this.containers.get(id)?.name} ${memoryBytes} ${cpuQuota}`);
   }
 
   async removeContainer(id: string) {

@@ -36,5 +36,6 @@ export async function killContainer(context: AgentContext, input: KillInput) {
     if (!ok) event(pod, "Warning", "FailedPreStopHook", `PreStopHook failed: ${output}`);
   }
   const leftMs = graceMs - (clock.monotonic() - began);
-  await runtime.stopContainer(id, hook ? Math.max(leftMs, Math.min(graceMsMin, graceMs)) : graceMs);
+  const lastMs = hook ? Math.max(leftMs, Math.min(graceMsMin, graceMs)) : graceMs;
+  await runtime.stopContainer(id, lastMs, container.lifecycle?.stopSignal);
 }

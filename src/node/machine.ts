@@ -2,6 +2,8 @@
 import { readFile, statfs } from "node:fs/promises";
 import { arch, availableParallelism, release, type as systemName } from "node:os";
 
+import { hugePageAmounts, hugePagesOf } from "./huge-pages.ts";
+
 const podsMax = 110;
 /** Kept for the system when pods are placed. */
 const reservedBytes = 100 * 2 ** 20;
@@ -10,6 +12,7 @@ export interface MachineFacts {
   capacity: Record<string, string>;
   allocatable: Record<string, string>;
   memoryBytes: number;
+  appArmor: boolean;
   nodeInfo: Record<string, unknown>;
 }
 
@@ -61,30 +64,33 @@ export async function machineFacts(options: {
   version: string;
 }): Promise<MachineFacts> {
   const { directory, runtimeVersion, version } = options;
-  const [meminfo, disk, info] = await Promise.all([
+  const [meminfo, disk, hugePages, appArmor, info] = await Promise.all([
     read("/proc/meminfo"),
     statfs(directory),
+    hugePagesOf(),
+    read("/sys/module/apparmor/parameters/enabled"),
     nodeInfo(runtimeVersion, version),
   ]);
   const memoryBytes = parseMeminfo(meminfo).get("MemTotal") ?? 0;
   const diskBytes = disk.blocks * disk.bsize;
   const shared = { cpu: String(availableParallelism()), pods: String(podsMax) };
   const kib = (bytes: number) => `${Math.floor(bytes / 1024)}Ki`;
+  const pages = hugePageAmounts(hugePages);
+  const pinnedBytes = hugePages.reduce((sum, { bytes }) => sum + bytes, 0);
   return {
     memoryBytes,
+    appArmor: appArmor === "Y",
     capacity: {
       ...shared,
       memory: kib(memoryBytes),
       "ephemeral-storage": kib(diskBytes),
-      "hugepages-1Gi": "0",
-      "hugepages-2Mi": "0",
+      ...pages,
     },
     allocatable: {
       ...shared,
-      memory: kib(Math.max(memoryBytes - reservedBytes, 0)),
+      memory: kib(Math.max(memoryBytes - reservedBytes - pinnedBytes, 0)),
       "ephemeral-storage": String(Math.floor(diskBytes * 0.9)),
-      "hugepages-1Gi": "0",
-      "hugepages-2Mi": "0",
+      ...pages,
     },
     nodeInfo: info,
   };

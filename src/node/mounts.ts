@@ -23,6 +23,8 @@ export interface Mounts {
   /** Makes mounts below the folder known to those whom it is shown to, and theirs to us. */
   share(folder: string): Promise<void>;
   loops: LoopDevices;
+  /** The same of huge pages of one size, `2Mi`. */
+  hugePages(path: string, pageSize: string): Promise<boolean>;
   /** Unmounts everything at and below `path`. */
   unmountBelow(path: string): Promise<void>;
 }
@@ -100,6 +102,13 @@ export const systemMounts: Mounts = {
     await runCommand("mount", ["--make-rshared", folder]);
   },
   loops: systemLoops(),
+  async hugePages(path, pageSize) {
+    await mkdir(path, { recursive: true });
+    if ((await mounted()).includes(path)) return false;
+    const size = pageSize.replace(/i$/, "");
+    await runCommand("mount", ["-t", "hugetlbfs", "-o", `pagesize=${size}`, "hugetlbfs", path]);
+    return true;
+  },
   async unmountBelow(path) {
     const below = (await mounted()).filter((one) => one === path || one.startsWith(`${path}/`));
     for (const one of below.reverse()) await runCommand("umount", ["-l", one]);
@@ -113,5 +122,6 @@ export const noMounts: Mounts = {
   bindOpen: (_target, file) => readlink(`/proc/self/fd/${file.fd}`),
   share: async () => {},
   loops: noLoops,
+  hugePages: async (path) => (await mkdir(path, { recursive: true })) !== undefined,
   unmountBelow: async () => {},
 };

@@ -6,6 +6,8 @@ export interface NodeSettings {
   /** Percent of the disk. */
   imageGcHighThreshold?: number;
   imageGcLowThreshold?: number;
+  /** Sysctls beyond the safe ones, `kernel.msg*`. */
+  allowedUnsafeSysctls?: string[];
   /** Where static pods are read; default: `manifests` in the site's directory. */
   podManifestPath?: string;
 }

@@ -2,7 +2,7 @@
 import { hasExited, isRunning } from "./instances.ts";
 import type { Instances } from "./instances.ts";
 import { isSidecar, restartPolicyOf } from "./pod.ts";
-import type { Container, Pod } from "./pod.ts";
+import type { Container, Pod, RestartRule } from "./pod.ts";
 
 export type Phase = "Pending" | "Running" | "Succeeded" | "Failed";
 
@@ -21,8 +21,15 @@ export const mainsBegun = (pod: Pod, { newest, sandbox }: Instances) =>
     return instance && (instance.sandboxId === sandbox?.id || isRunning(instance));
   });
 
-export function willRestart(pod: Pod, exitCode: number): boolean {
-  const policy = restartPolicyOf(pod);
+const ruleMatches = ({ exitCodes }: RestartRule, exitCode: number) =>
+  exitCodes !== undefined &&
+  (exitCodes.values ?? []).includes(exitCode) === (exitCodes.operator === "In");
+
+/** A container's own rules come first, then its own policy, then the pod's. */
+export function willRestart(pod: Pod, container: Container, exitCode: number): boolean {
+  const { restartPolicyRules = [], restartPolicy } = container;
+  if (restartPolicyRules.some((rule) => ruleMatches(rule, exitCode))) return true;
+  const policy = restartPolicy ?? restartPolicyOf(pod);
   return policy === "Always" || (policy === "OnFailure" && exitCode !== 0);
 }
 
@@ -41,6 +48,8 @@ export function phaseOf(pod: Pod, instances: Instances, ended = false): Phase {
   const mains = pod.spec.containers.map(({ name }) => instances.newest.get(name));
   if (mains.some((one) => !one || one.state === "created")) return "Pending";
   if (mains.some(isRunning)) return "Running";
-  if (mains.some((one) => willRestart(pod, one!.exitCode))) return "Running";
+  if (pod.spec.containers.some((one, i) => willRestart(pod, one, mains[i]!.exitCode))) {
+    return "Running";
+  }
   return mains.every((one) => one!.exitCode === 0) ? "Succeeded" : "Failed";
 }

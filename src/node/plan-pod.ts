@@ -5,8 +5,10 @@ import type { Instance, Instances } from "./instances.ts";
 import { isInitialized, mainsBegun, phaseOf, willRestart } from "./phase.ts";
 import { isSidecar } from "./pod.ts";
 import type { Container, Pod } from "./pod.ts";
-import { crashedUntil } from "./pod-state.ts";
+import { resizableContainers, resizeOf } from "./resize/allocation.ts";
+import { crashedUntil, resizeTrouble } from "./pod-state.ts";
 import type { PodState } from "./pod-state.ts";
+import type { Resized } from "./resize/resizer.ts";
 
 export type Action =
   | { do: "volumes"; key: string }
@@ -15,6 +17,7 @@ export type Action =
   | { do: "start"; key: string; container: Container; attempt: number; sandboxId: string }
   | { do: "kill"; key: string; container: Container; id: string; graceMs: number; why: string }
   | { do: "stop"; key: string; ids: string[] }
+  | { do: "resize"; key: string; containers: Resized[] }
   /** Its active deadline has passed. */
   | { do: "end"; key: string }
   /** All has stopped: say so, let the API forget the pod, and clean up. */
@@ -125,12 +128,18 @@ function keep(plan: Planner, container: Container, restart: (exitCode: number) =
   const { instances, state, now, pod } = plan.view;
   const instance = instances.newest.get(container.name);
   if (!instance || instance.state === "created") return wantStart(plan, container, instance);
+  const mustRestart = resizeOf(container, instance, state.resize.sizes) === "restart";
   if (isRunning(instance)) {
     const { unhealthy, graceSeconds } = state.probes.get(instance.id) ?? {};
     const graceMs = graceSeconds === undefined ? graceMsOf(pod) : graceSeconds * 1000;
     if (unhealthy) plan.kill(container, instance, graceMs, unhealthy);
+    else if (mustRestart) {
+      const why = `Container ${container.name} resize requires restart`;
+      plan.kill(container, instance!, graceMs, why);
+    }
     return;
   }
+  if (mustRestart) return wantStart(plan, container, instance);
   if (!restart(instance.exitCode)) return;
   const crashed = crashedUntil(state, instance, now);
   if (crashed) plan.wake(crashed.until);
@@ -169,6 +178,20 @@ function planDeadline(plan: Planner): boolean {
   return due <= now;
 }
 
+/** Running containers that can be sized where they are. */
+function planResize(plan: Planner) {
+  const { pod, instances, state } = plan.view;
+  const containers = resizableContainers(pod).flatMap((container) => {
+    const instance = instances.newest.get(container.name);
+    const running = isRunning(instance) && !state.busy.has(`kill/${container.name}`);
+    const how = running && resizeOf(container, instance!, state.resize.sizes);
+    return how === "update" ? [{ container, instance: instance! }] : [];
+  });
+  if (containers.length > 0 && plan.rested(resizeTrouble)) {
+    plan.add({ do: "resize", key: "resize", containers });
+  }
+}
+
 function planLife(plan: Planner) {
   const { pod, instances, state } = plan.view;
   if (planDeadline(plan)) return;
@@ -178,8 +201,9 @@ function planLife(plan: Planner) {
   }
   if (!state.volumesReady && plan.rested("")) plan.add({ do: "volumes", key: "volumes" });
   if (!planInits(plan)) return;
+  planResize(plan);
   for (const container of pod.spec.containers) {
-    keep(plan, container, (exitCode) => willRestart(pod, exitCode));
+    keep(plan, container, (exitCode) => willRestart(pod, container, exitCode));
   }
   if (!mainsBegun(pod, instances)) return;
   for (const container of pod.spec.ephemeralContainers ?? []) keep(plan, container, () => false);

@@ -12,7 +12,7 @@ import { killContainer } from "./kill-container.ts";
 import { phaseOf } from "./phase.ts";
 import type { Action } from "./plan-pod.ts";
 import type { Container } from "./pod.ts";
-import { nextBackoff, nextTrouble } from "./pod-state.ts";
+import { nextBackoff, nextTrouble, resizeTrouble } from "./pod-state.ts";
 import type { PodWorker } from "./pod-worker.ts";
 import { prepareVolumes, removePodFiles, removePodVolumes } from "./pod-volumes.ts";
 import { ensureImage } from "./pull-image.ts";
@@ -71,6 +71,8 @@ export class PodJobs {
         return this.#start(action);
       case "kill":
         return this.#kill(action);
+      case "resize":
+        return this.#resize(action);
       case "stop":
         return this.#stop(action);
       case "end":
@@ -97,7 +99,7 @@ export class PodJobs {
     try {
       // Here, since an adopted pod passes by as well as a new one.
       await this.#context.objects.follow(pod);
-      await this.#context.cgroups.prepare(pod);
+      await this.#context.cgroups.prepare(this.#worker.allocated);
       await this.#context.devices?.prepare(pod);
       this.volumesMade(await prepareVolumes(this.#context, pod));
       state.volumesReady = true;
@@ -140,6 +142,9 @@ export class PodJobs {
         const message = "Pod sandbox changed, it will be killed and re-created.";
         event(pod, "Normal", "SandboxChanged", message);
       }
+      if (pod.spec["hostUsers"] === false) {
+        throw new Error(`hostUsers: false: ${runtime.version} has no user namespaces for pods`);
+      }
       await runtime.runSandbox({ ...this.#config(attempt), handler: this.#handler() });
       state.trouble.delete("");
     } catch (error) {
@@ -171,7 +176,7 @@ export class PodJobs {
   }
 
   async #start({ container, attempt }: Of<"start">) {
-    const { state, pod, instances } = this.#worker;
+    const { state, instances, allocated: pod } = this.#worker;
     const { name } = container;
     const { sandbox } = instances;
     const imageId = state.images.get(name);
@@ -228,6 +233,21 @@ export class PodJobs {
     const { pod, instances } = this.#worker;
     const podIp = instances.sandbox?.ips[0] ?? this.#context.facts.hostIps[0] ?? "127.0.0.1";
     await killContainer(this.#context, { pod, container, id, graceMs, podIp, why });
+  }
+
+  async #resize({ containers }: Of<"resize">) {
+    const { state, allocated, resizer } = this.#worker;
+    try {
+      await resizer.apply(allocated, containers);
+      state.trouble.delete(resizeTrouble);
+    } catch (error) {
+      const message = messageOf(error);
+      if (message !== state.resize.error) {
+        this.#context.event(this.#worker.pod, "Warning", "ResizeError", message);
+      }
+      state.resize.error = message;
+      this.#fail(resizeTrouble, "ResizeError", message);
+    }
   }
 
   async #stop({ ids }: Of<"stop">) {

@@ -1,6 +1,8 @@
 // What the agent alone knows of a pod: jobs under way, what failed last and when to try again, how probes
 // went. All of it may be lost with Kerb; nothing here is needed to find a pod's containers again.
 import type { Instance } from "./instances.ts";
+import { newResizeState } from "./resize/resizer.ts";
+import type { ResizeState } from "./resize/resizer.ts";
 import type { SandboxConfig } from "./runtime.ts";
 
 /** Why a container waits, as in `state.waiting`, and when the next try is due. */
@@ -50,6 +52,7 @@ export interface PodState {
   /** Termination messages by container id. */
   messages: Map<string, string>;
   sandboxConfig: SandboxConfig | undefined;
+  resize: ResizeState;
   ending: Ending | undefined;
   /** Nothing begins until the node has decided. */
   admitting: boolean;
@@ -68,11 +71,15 @@ export const newPodState = (): PodState => ({
   probes: new Map(),
   messages: new Map(),
   sandboxConfig: undefined,
+  resize: newResizeState(),
   ending: undefined,
   admitting: false,
   gone: false,
   finished: false,
 });
+
+/** What a failed resize is kept by in `trouble`; no container has such a name. */
+export const resizeTrouble = "/resize";
 
 const crashDelayMs = 10_000;
 const crashDelayMsMax = 300_000;

@@ -8,6 +8,8 @@ import { isInitialized, mainsBegun, phaseOf } from "./phase.ts";
 import type { Phase } from "./phase.ts";
 import { isSidecar } from "./pod.ts";
 import type { Container, Pod } from "./pod.ts";
+import { resizableContainers, resizeOf, withAllocation } from "./resize/allocation.ts";
+import type { ResourceLists } from "./resize/allocation.ts";
 import type { PodState } from "./pod-state.ts";
 import { qosClassOf } from "../lib/qos-class.ts";
 
@@ -92,7 +94,8 @@ function mergeConditions(pod: Pod, own: Condition[], now: number) {
       ...(generation !== undefined && { observedGeneration: generation }),
     };
   });
-  return [...merged, ...before.filter(({ type }) => !types.has(type))];
+  const others = before.filter(({ type }) => !types.has(type) && !passing.has(type));
+  return [...merged, ...others];
 }
 
 function containersReady(input: StatusInput, phase: Phase): Condition {
@@ -125,9 +128,37 @@ function disruption(ending: PodState["ending"]): Condition[] {
   return [{ type: "DisruptionTarget", status: "True", reason, message }];
 }
 
+/** Ours alone, and only while they are true. */
+const passing = new Set(["PodResizePending", "PodResizeInProgress"]);
+
+function resizing({ pod, instances, state }: StatusInput): Condition[] {
+  const { refusal, error, sizes, given } = state.resize;
+  const conditions: Condition[] = [];
+  if (refusal) conditions.push({ type: "PodResizePending", status: "True", ...refusal });
+  const late =
+    given &&
+    resizableContainers(withAllocation(pod, given)).some((container) => {
+      const instance = instances.newest.get(container.name);
+      return isRunning(instance) && resizeOf(container, instance!, sizes) !== undefined;
+    });
+  if (late) {
+    const why = error && { reason: "Error", message: error };
+    conditions.push({ type: "PodResizeInProgress", status: "True", ...why });
+  }
+  return conditions;
+}
+
+/** Pods that say what they need as a whole are told what they have as a whole. */
+function podLevel({ pod, state }: StatusInput) {
+  const given: ResourceLists | undefined = state.resize.given?.pod ?? pod.spec["resources"];
+  if (!given) return {};
+  return { ...(given.requests && { allocatedResources: given.requests }), resources: given };
+}
+
 export function podStatus(input: StatusInput): Record<string, any> {
   const { pod, instances, state, now } = input;
   const running = [...instances.newest.values()].some(isRunning);
+  const refused = state.ending && instances.attempt < 0 && instances.newest.size === 0;
   const phase = phaseOf(pod, instances, state.ending !== undefined && !running);
   const ready = containersReady(input, phase);
   const statuses = (containers: Container[], init: boolean) =>
@@ -141,6 +172,7 @@ export function podStatus(input: StatusInput): Record<string, any> {
     ready,
     { type: "PodScheduled", status: "True" },
     ...disruption(state.ending),
+    ...resizing(input),
   ];
   const generation = pod.metadata.generation;
   return {
@@ -150,14 +182,16 @@ export function podStatus(input: StatusInput): Record<string, any> {
     ...(state.ending && { reason: state.ending.reason, message: state.ending.message }),
     ...addresses(input),
     startTime: pod.status?.startTime ?? timestamp(now),
-    ...(inits.length > 0 && { initContainerStatuses: statuses(inits, true) }),
-    containerStatuses: statuses(pod.spec.containers, false),
+    ...(!refused && inits.length > 0 && { initContainerStatuses: statuses(inits, true) }),
+    // A pod that was refused has nothing to tell of.
+    ...(!refused && { containerStatuses: statuses(pod.spec.containers, false) }),
     ...(ephemerals.length > 0 && {
       ephemeralContainerStatuses: ephemerals.map((one) => ({
         ...containerStatus(input, one, false),
         ready: false,
       })),
     }),
+    ...podLevel(input),
     qosClass: pod.status?.qosClass ?? qosClassOf(pod.spec),
   };
 }

@@ -18,6 +18,8 @@ import { podStatus } from "./pod-status.ts";
 import { prepareVolumes, showsObject } from "./pod-volumes.ts";
 import { Prober } from "./prober.ts";
 import type { ObjectKind } from "./objects.ts";
+import { Resizer } from "./resize/resizer.ts";
+import type { Fits } from "./resize/resizer.ts";
 import { isStatic } from "./static-pods/identity.ts";
 
 const pods = resource("v1", "pods");
@@ -32,6 +34,7 @@ export class PodWorker {
   pod: Pod;
   /** What the API has of a static pod. */
   mirror: Pod | undefined;
+  readonly resizer: Resizer;
   readonly #context: AgentContext;
   readonly #jobs: PodJobs;
   readonly #prober: Prober;
@@ -43,12 +46,18 @@ export class PodWorker {
   #refreshTimer: Cancel = () => {};
   #written = "";
 
-  constructor(context: AgentContext, pod: Pod) {
+  constructor(context: AgentContext, pod: Pod, fits: Fits = () => undefined) {
     this.#context = context;
+    this.resizer = new Resizer(context, this.state.resize, fits);
     this.pod = pod;
     this.instances = instancesOf(pod, undefined);
     this.#prober = new Prober(context, this.state, () => this.wake());
     this.#jobs = new PodJobs(context, this);
+  }
+
+  /** The pod as the node has granted it. */
+  get allocated(): Pod {
+    return this.resizer.allocated(this.pod);
   }
 
   /** A newer state of the pod in the API. */
@@ -150,7 +159,8 @@ export class PodWorker {
     const { messages } = this.state;
     await readMessages(this.#context, this.pod, this.instances, messages);
     this.#tellCrashes();
-    const { actions, wakeAt } = planPod(this.pod, this.instances, this.state, clock.now());
+    await this.resizer.look(this.pod, this.instances);
+    const { actions, wakeAt } = planPod(this.allocated, this.instances, this.state, clock.now());
     for (const action of actions) this.#jobs.begin(action);
     this.#timer();
     if (wakeAt !== undefined) {

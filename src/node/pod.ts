@@ -34,6 +34,11 @@ export interface VolumeMount {
   mountPropagation?: string;
 }
 
+export interface RestartRule {
+  action: string;
+  exitCodes?: { operator: string; values?: number[] };
+}
+
 export interface Container {
   name: string;
   image: string;
@@ -45,9 +50,11 @@ export interface Container {
   envFrom?: any[];
   ports?: any[];
   resources?: { requests?: Record<string, string>; limits?: Record<string, string> };
-  /** On init containers only: Always makes a sidecar. */
+  resizePolicy?: { resourceName: string; restartPolicy: string }[];
+  /** Over the pod's; on init containers Always makes a sidecar. */
   restartPolicy?: string;
-  lifecycle?: { postStart?: Handler; preStop?: Handler };
+  restartPolicyRules?: RestartRule[];
+  lifecycle?: { postStart?: Handler; preStop?: Handler; stopSignal?: string };
   startupProbe?: Probe;
   livenessProbe?: Probe;
   readinessProbe?: Probe;

@@ -1,6 +1,7 @@
 // Requests and limits as the kernel takes them: shares, quota, OOM score, and the class of service. Pure.
 // Numbers are kubelet's (pkg/kubelet/cm, pkg/kubelet/qos).
 import { amountIn, qosClassOf } from "../lib/qos-class.ts";
+import { hugePageLimits } from "./huge-pages.ts";
 import type { Container, Pod } from "./pod.ts";
 import type { Resources } from "./runtime.ts";
 
@@ -31,10 +32,12 @@ export function resourcesOf(pod: Pod, container: Container, capacityBytes: numbe
   const cpuLimit = amountIn(limits, "cpu") ?? 0;
   const cpuRequest = amountIn(requests, "cpu") ?? cpuLimit;
   const memory = amountIn(limits, "memory") ?? 0;
+  const pages = hugePageLimits(limits);
   return {
     cpuShares: cpuShares(cpuRequest),
     ...(cpuLimit > 0 && { cpuQuota: cpuQuota(cpuLimit), cpuPeriod }),
     ...(memory > 0 && { memoryBytes: memory }),
+    ...(pages.length > 0 && { hugepageLimits: pages }),
     oomScoreAdj: oomScoreAdj(pod, container, capacityBytes),
   };
 }

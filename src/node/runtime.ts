@@ -48,6 +48,9 @@ export interface Resources {
   cpuPeriod?: number;
   memoryBytes?: number;
   oomScoreAdj?: number;
+  /** `0-1,4`; absent: any. */
+  cpusetCpus?: string;
+  hugepageLimits?: { pageSize: string; limit: number }[];
 }
 
 export interface ContainerConfig {
@@ -156,7 +159,15 @@ export interface FileSystem {
   options: string[];
 }
 
+/** What not every version of a runtime can do. */
+export interface RuntimeAbilities {
+  /** Heeds `supplementalGroupsPolicy`. */
+  strictGroups: boolean;
+}
+
 export interface Runtime {
+  /** Absent: none of them. */
+  readonly abilities?: RuntimeAbilities;
   /** Shown in the node's status, `containerd://1.6.20`. */
   readonly version: string;
   runSandbox(config: SandboxConfig): Promise<string>;
@@ -169,8 +180,10 @@ export interface Runtime {
     sandbox: SandboxConfig,
   ): Promise<string>;
   startContainer(id: string): Promise<void>;
-  /** SIGTERM (or the image's signal), then SIGKILL after `graceMs`. Idempotent. */
-  stopContainer(id: string, graceMs: number): Promise<void>;
+  /** `signal` (by default the image's, or SIGTERM), then SIGKILL after `graceMs`. Idempotent. */
+  stopContainer(id: string, graceMs: number, signal?: string): Promise<void>;
+  /** Sizes a running container anew; absent where containers keep the size they began with. */
+  updateContainer?(id: string, resources: Resources): Promise<void>;
   removeContainer(id: string): Promise<void>;
   /** Everything this runtime knows, by pod uid. */
   pods(): Promise<Map<string, RuntimePod>>;

@@ -36,8 +36,9 @@ const specField =
     return old;
   };
 
-/** Containers keep all but their resources; a container that is not there is not added. */
+/** A pod and its containers keep all but their resources; a container that is not there is not added. */
 const resizePart: Part = (object, old) => {
+  if (old.spec) setOrDelete(old.spec, "resources", object.spec?.["resources"]);
   for (const list of ["containers", "initContainers"]) {
     for (const container of old.spec?.[list] ?? []) {
       const wanted = object.spec?.[list]?.find((one: any) => one.name === container.name);

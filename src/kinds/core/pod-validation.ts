@@ -1,6 +1,5 @@
 // What the schema cannot say of pods and their templates (pkg/apis/core/validation).
 import { jsonEqual } from "../../lib/json.ts";
-import { parseQuantity } from "../../lib/quantity.ts";
 import type { FieldError } from "../../lib/status-error.ts";
 import {
   dnsLabel,
@@ -12,39 +11,10 @@ import {
   supported,
 } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
+import { resourceErrors } from "./resource-validation.ts";
+import { resizeErrors } from "./resize-validation.ts";
 
 type Any = Record<string, any>;
-
-function amount(text: string | number): number | undefined {
-  try {
-    return parseQuantity(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function resourceErrors(resources: Any | undefined, at: string): FieldError[] {
-  const errors: FieldError[] = [];
-  const quantityWhy =
-    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
-  for (const list of ["limits", "requests"]) {
-    for (const [name, text] of Object.entries<any>(resources?.[list] ?? {})) {
-      const value = amount(text);
-      const field = `${at}.${list}[${name}]`;
-      if (value === undefined) errors.push(invalidValue(field, text, quantityWhy));
-      else if (value < 0)
-        errors.push(invalidValue(field, text, "must be greater than or equal to 0"));
-    }
-  }
-  for (const [name, text] of Object.entries<any>(resources?.["requests"] ?? {})) {
-    const limit = resources?.["limits"]?.[name];
-    if (limit === undefined || (amount(text) ?? 0) <= (amount(limit) ?? Number.POSITIVE_INFINITY))
-      continue;
-    const why = `must be less than or equal to ${name} limit of ${limit}`;
-    errors.push(invalidValue(`${at}.requests`, text, why));
-  }
-  return errors;
-}
 
 const inRange = (port: unknown) => Number(port) >= 1 && Number(port) <= 65535;
 const portWhy = "must be between 1 and 65535, inclusive";
@@ -175,7 +145,7 @@ function fixed(spec: Any): Any {
     ...rest
   } = spec;
   const plain = (containers: Any[] | undefined) =>
-    containers?.map(({ image: _i, resources: _r, resizePolicy: _p, ...container }) => container);
+    containers?.map(({ image: _i, ...container }) => container);
   return {
     ...rest,
     containers: plain(rest["containers"]),
@@ -190,6 +160,7 @@ const updateWhy =
 
 export function podErrors({ object, old, subresource }: Change): FieldError[] {
   if (!old) return podSpecErrors(object.spec, "spec");
+  if (subresource === "resize") return resizeErrors(object, old);
   if (subresource !== "" || jsonEqual(fixed(object.spec), fixed(old.spec))) return [];
   return [forbiddenValue("spec", updateWhy)];
 }

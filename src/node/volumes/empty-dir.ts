@@ -1,5 +1,6 @@
 import { chmod, mkdir } from "node:fs/promises";
 import { parseQuantity } from "../../lib/quantity.ts";
+import { pageSizeOf } from "../huge-pages.ts";
 import { applyFsGroup } from "./ownership.ts";
 import type { VolumeType } from "./volume.ts";
 import { VolumeError } from "./volume.ts";
@@ -12,6 +13,8 @@ export const emptyDir: VolumeType = {
       fresh = await mounts.tmpfs(onDisk, sizeLimit === undefined ? 0 : parseQuantity(sizeLimit));
     } else if (medium === "") {
       fresh = (await mkdir(onDisk, { recursive: true })) !== undefined;
+    } else if (pageSizeOf(medium, pod)) {
+      fresh = await mounts.hugePages(onDisk, pageSizeOf(medium, pod)!);
     } else throw new VolumeError(`emptyDir.medium ${JSON.stringify(medium)} is not supported`);
     // Its containers may have changed modes since.
     if (fresh) {
