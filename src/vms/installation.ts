@@ -8,10 +8,11 @@ import { isStatus } from "../lib/status-error.ts";
 import { timestamp } from "../lib/clock.ts";
 import type { Clock } from "../lib/clock.ts";
 import { cdiConfigs, kubeVirts } from "./kinds/resources.ts";
+import { runtimeClass } from "./domain.ts";
 import { kubevirtVersion } from "./version.ts";
 
-export const installNamespace = "kubevirt";
-export const runtimeClassName = "kerb-vm";
+const installNamespace = "kubevirt";
+
 const manager = { fieldManager: "kerb-vms" };
 const core = resource("v1", "namespaces");
 const roles = resource("rbac.authorization.k8s.io/v1", "clusterroles");
@@ -136,7 +137,9 @@ export async function install(client: Client, clock: Clock) {
     apply(
       client,
       runtimeClasses,
-      object("node.k8s.io/v1", "RuntimeClass", runtimeClassName, { handler: "vm" }),
+      object("node.k8s.io/v1", "RuntimeClass", runtimeClass.name, {
+        handler: runtimeClass.handler,
+      }),
       manager,
     ),
     ensureKubeVirt(client, clock),

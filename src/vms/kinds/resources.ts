@@ -3,6 +3,20 @@ import { resource } from "../../client/client.ts";
 
 const kubevirt = "kubevirt.io/v1";
 const cdi = "cdi.kubevirt.io/v1beta1";
+const instancetype = "instancetype.kubevirt.io/v1beta1";
 
+export const virtualMachines = resource(kubevirt, "virtualmachines");
+/** Its status is no subresource: whoever writes it writes the object, with its resourceVersion. */
+export const instances = resource(kubevirt, "virtualmachineinstances");
+export const migrations = resource(kubevirt, "virtualmachineinstancemigrations");
 export const kubeVirts = resource(kubevirt, "kubevirts");
+export const instancetypes = resource(instancetype, "virtualmachineinstancetypes");
+export const clusterInstancetypes = resource(instancetype, "virtualmachineclusterinstancetypes");
+export const preferences = resource(instancetype, "virtualmachinepreferences");
+export const clusterPreferences = resource(instancetype, "virtualmachineclusterpreferences");
+export const dataVolumes = resource(cdi, "datavolumes");
 export const cdiConfigs = resource(cdi, "cdiconfigs");
+
+export const pods = resource("v1", "pods");
+export const claims = resource("v1", "persistentvolumeclaims");
+export const controllerRevisions = resource("apps/v1", "controllerrevisions");

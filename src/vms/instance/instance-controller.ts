@@ -1,0 +1,189 @@
+// VirtualMachineInstance: makes the pod that QEMU runs in, follows it, and ends with it.
+import type { Controller, ControllerContext, Key } from "../../controllers/runtime.ts";
+import { controllerOf } from "../../kinds/object.ts";
+import type { KubeObject } from "../../kinds/object.ts";
+import { byAge } from "../../controllers/pod-state.ts";
+import { expectationsOf } from "../../controllers/expectations.ts";
+import { timestamp } from "../../lib/clock.ts";
+import { jsonEqual } from "../../lib/json.ts";
+import { isStatus } from "../../lib/status-error.ts";
+import { claims, dataVolumes, instances, pods } from "../kinds/resources.ts";
+import { claimNames } from "../machine/data-volumes.ts";
+import { instanceFinalizer } from "../machine/instance-of.ts";
+import { launcherPod, unpaused } from "./launcher-pod.ts";
+import { instanceStatus, planInstance } from "./plan.ts";
+import type { InstancePlan } from "./plan.ts";
+import type { Failure } from "./conditions.ts";
+
+const nodeNameLabel = "kubevirt.io/nodeName";
+const retryMs = 5000;
+
+class Reconciliation {
+  readonly #vmi: KubeObject;
+  readonly #context: ControllerContext;
+  readonly #at: { namespace: string; name: string };
+  #failure: Failure | undefined;
+
+  constructor(vmi: KubeObject, context: ControllerContext) {
+    this.#vmi = vmi;
+    this.#context = context;
+    this.#at = { namespace: vmi.metadata.namespace!, name: vmi.metadata.name };
+  }
+
+  async run(key: Key) {
+    const { informer } = this.#context;
+    const { uid } = this.#vmi.metadata;
+    const expectations = expectationsOf(this.#context);
+    if (!expectations.met(key, informer(pods))) return this.#context.wakeAfter(key, 1000);
+    const own = informer(pods)
+      .list(this.#at.namespace)
+      .filter((pod) => controllerOf(pod)?.uid === uid)
+      .sort(byAge);
+    const disksReady = this.#disksReady();
+    const plan = planInstance(this.#vmi, own, { disksReady: disksReady ?? true });
+    if (plan.create) await this.#create(key);
+    for (const pod of plan.remove) await this.#remove(pod);
+    await this.#write(plan, disksReady);
+    if (plan.pod) await this.#tellReadiness(plan.pod);
+    if (this.#failure) this.#context.wakeAfter(key, retryMs);
+  }
+
+  /** Undefined without DataVolumes. */
+  #disksReady(): boolean | undefined {
+    const { informer } = this.#context;
+    const names: string[] = (this.#vmi.spec.volumes ?? [])
+      .map((one: any) => one.dataVolume?.name)
+      .filter(Boolean);
+    if (names.length === 0) return undefined;
+    return names.every((name) => {
+      const volume = informer(dataVolumes).get(name, this.#at.namespace);
+      if (volume) return volume.status?.phase === "Succeeded";
+      return informer(claims).get(name, this.#at.namespace) !== undefined;
+    });
+  }
+
+  async #create(key: Key) {
+    const { client, informer, event } = this.#context;
+    const { namespace } = this.#at;
+    const missing = claimNames(this.#vmi.spec).find(
+      (name) => !informer(claims).get(name, namespace),
+    );
+    if (missing) {
+      this.#failure = {
+        reason: "FailedPvcNotFound",
+        message: `PVC ${namespace}/${missing} does not exist`,
+      };
+      event(this.#vmi, "Warning", "FailedPvcNotFound", this.#failure.message);
+      return;
+    }
+    const isBlock = (name: string) =>
+      informer(claims).get(name, namespace)?.spec.volumeMode === "Block";
+    try {
+      const pod = await client.create({ ...pods, namespace }, launcherPod(this.#vmi, { isBlock }));
+      expectationsOf(this.#context).created(key, pod);
+      const what = `Created virtual machine pod ${pod.metadata.name}`;
+      event(this.#vmi, "Normal", "SuccessfulCreate", what);
+    } catch (error) {
+      const message = `Error creating pod: ${(error as Error).message}`;
+      this.#failure = { reason: "FailedCreate", message };
+      event(this.#vmi, "Warning", "FailedCreate", message);
+    }
+  }
+
+  async #remove({ metadata: { name, uid } }: KubeObject) {
+    const { client, event } = this.#context;
+    const target = { ...pods, namespace: this.#at.namespace, name };
+    // A shorter time than the pod was made with may have been asked for since.
+    const grace: number | undefined = this.#vmi.spec.terminationGracePeriodSeconds;
+    const options = {
+      preconditions: { uid },
+      ...(grace !== undefined && { gracePeriodSeconds: grace + 5 }),
+    };
+    await client.delete(target, options).catch((error: unknown) => {
+      if (!isStatus(error, "NotFound", "Conflict")) throw error;
+    });
+    event(this.#vmi, "Normal", "SuccessfulDelete", `Deleted virtual machine pod ${name}`);
+  }
+
+  /** Endpoints leave out a guest that is paused. */
+  async #tellReadiness(pod: KubeObject) {
+    const paused = this.#vmi.status?.conditions?.some(
+      (one: any) => one.type === "Paused" && one.status === "True",
+    );
+    const status = paused ? "False" : "True";
+    const known = pod.status?.conditions?.find((one: any) => one.type === unpaused);
+    if (known?.status === status || pod.metadata.deletionTimestamp) return;
+    if (!pod.spec.readinessGates?.some((gate: any) => gate.conditionType === unpaused)) return;
+    const { namespace, name } = pod.metadata;
+    const lastTransitionTime = timestamp(this.#context.clock.now());
+    const reason = paused ? "Paused" : "NotPaused";
+    const message = `the virtual machine is ${paused ? "" : "not "}paused`;
+    const condition = { type: unpaused, status, reason, message, lastTransitionTime };
+    const target = { ...pods, namespace, name, subresource: "status" };
+    await this.#context.client
+      .patch(target, "strategic", { status: { conditions: [condition] } })
+      .catch((error: unknown) => {
+        if (!isStatus(error, "NotFound")) throw error;
+      });
+  }
+
+  async #write(plan: InstancePlan, disksReady: boolean | undefined) {
+    const { client, clock } = this.#context;
+    const vmi = this.#vmi;
+    const options = { now: clock.now(), failure: this.#failure, disksReady };
+    const status = instanceStatus(vmi, plan, options);
+    const { finalizers = [], labels = {} } = vmi.metadata;
+    const others = finalizers.filter((one) => one !== instanceFinalizer);
+    const nodeName: string | undefined = status["nodeName"];
+    const metadata = {
+      ...vmi.metadata,
+      finalizers: plan.release
+        ? others
+        : vmi.metadata.deletionTimestamp
+          ? finalizers
+          : [...others, instanceFinalizer],
+      labels: { ...labels, ...(nodeName && { [nodeNameLabel]: nodeName }) },
+    };
+    const next = { ...vmi, metadata, status };
+    if (jsonEqual(next, { labels: {}, ...vmi, metadata: { ...vmi.metadata, finalizers, labels } }))
+      return;
+    await client.update({ ...instances, ...this.#at }, next).catch((error: unknown) => {
+      if (!isStatus(error, "NotFound")) throw error;
+    });
+  }
+}
+
+const owner = (object: KubeObject): Key[] => {
+  const reference = controllerOf(object);
+  if (reference?.kind !== "VirtualMachineInstance") return [];
+  return [`${object.metadata.namespace}/${reference.name}`];
+};
+
+/** Instances that wait for a claim or DataVolume of this name. */
+const waiting = (object: KubeObject, context: ControllerContext): Key[] =>
+  context
+    .informer(instances)
+    .byIndex("by-claim", `${object.metadata.namespace}/${object.metadata.name}`)
+    .map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+
+export const instanceController: Controller = {
+  name: "virtual-machine-instance",
+  inputs: [
+    { resource: instances },
+    { resource: pods, keys: owner },
+    { resource: dataVolumes, keys: waiting },
+    { resource: claims, keys: waiting },
+  ],
+  outputs: [instances, pods],
+  start({ informer }) {
+    informer(instances).addIndex("by-claim", (vmi) =>
+      claimNames(vmi.spec).map((name) => `${vmi.metadata.namespace}/${name}`),
+    );
+  },
+  async reconcile(key, context) {
+    const [namespace, name] = key.split("/") as [string, string];
+    const vmi = context.informer(instances).get(name, namespace);
+    if (vmi) await new Reconciliation(vmi, context).run(key);
+    else expectationsOf(context).forget(key);
+  },
+};

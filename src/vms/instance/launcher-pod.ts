@@ -1,0 +1,187 @@
+// The pod that a VMI is. Pure.
+import { controllerReference } from "../../controllers/pod-template.ts";
+import type { Draft, KubeObject } from "../../kinds/object.ts";
+import { parseQuantity } from "../../lib/quantity.ts";
+import { domainOf, overheadBytes } from "../domain-of.ts";
+import {
+  computeContainer,
+  domainAnnotation,
+  launcherImage,
+  qemuUser,
+  runtimeClass,
+} from "../domain.ts";
+import type { Domain } from "../domain.ts";
+import { isHotplugged, launcherVolumes } from "./launcher-volumes.ts";
+import type { VolumeContext } from "./launcher-volumes.ts";
+
+const schedulableLabel = "kubevirt.io/schedulable";
+export const createdBy = "kubevirt.io/created-by";
+/** Readiness gate: whether the guest is not paused. */
+export const unpaused = "kubevirt.io/virtual-machine-unpaused";
+/** The pod outlives the guest's own time to power down by this. */
+const graceMarginSeconds = 5;
+const cpuRequestMillis = 100;
+
+const mebibyte = 2 ** 20;
+const inMebibytes = (bytes: number) => `${Math.ceil(bytes / mebibyte)}Mi`;
+
+/** What people ask for, and on top of the guest's memory what QEMU needs. */
+function resourcesOf(spec: any, domain: Domain) {
+  const { requests = {}, limits = {}, overcommitGuestOverhead } = spec.domain.resources ?? {};
+  const overhead = overheadBytes(domain);
+  const guest = parseQuantity(requests.memory ?? domain.memoryBytes);
+  const asked = guest + (overcommitGuestOverhead ? 0 : overhead);
+  const { sockets, cores, threads } = domain.cpu;
+  const cpu = requests.cpu ?? limits.cpu ?? `${sockets * cores * threads * cpuRequestMillis}m`;
+  return {
+    requests: { ...requests, cpu, memory: inMebibytes(asked) },
+    ...(Object.keys(limits).length > 0 && {
+      limits: {
+        ...limits,
+        ...(limits.memory && { memory: inMebibytes(parseQuantity(limits.memory) + overhead) }),
+      },
+    }),
+  };
+}
+
+const passedOn = [
+  "affinity",
+  "tolerations",
+  "topologySpreadConstraints",
+  "priorityClassName",
+  "schedulerName",
+  "dnsPolicy",
+  "dnsConfig",
+  "hostname",
+  "subdomain",
+];
+
+/** Probes of the guest's ports are probes of the pod's. */
+function probesOf({ readinessProbe, livenessProbe }: any) {
+  return {
+    ...(readinessProbe && { readinessProbe }),
+    ...(livenessProbe && { livenessProbe }),
+  };
+}
+
+function computeOf(vmi: KubeObject, domain: Domain, volumes: ReturnType<typeof launcherVolumes>) {
+  const { volumeMounts, volumeDevices } = volumes;
+  return {
+    ...{ name: computeContainer, image: launcherImage, imagePullPolicy: "Never" },
+    resources: resourcesOf(vmi.spec, domain),
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ["ALL"] },
+      runAsNonRoot: true,
+    },
+    volumeMounts,
+    ...(volumeDevices.length > 0 && { volumeDevices }),
+    ...probesOf(vmi.spec),
+  };
+}
+
+const ownAnnotations = (annotations: Record<string, string> = {}) =>
+  Object.fromEntries(
+    Object.entries(annotations).filter(
+      ([key]) => !key.startsWith("kubectl.kubernetes.io/") && !key.startsWith("vms.kerb.dev/"),
+    ),
+  );
+
+export interface LauncherOptions extends VolumeContext {
+  /** Of a live migration's target. */
+  migration?: { uid: string; avoidNode: string; nodeSelector?: Record<string, string> };
+}
+
+function affinityOf(spec: any, migration: LauncherOptions["migration"]) {
+  if (!migration) return spec.affinity && { affinity: spec.affinity };
+  const { affinity } = spec;
+  const elsewhere = {
+    matchFields: [{ key: "metadata.name", operator: "NotIn", values: [migration.avoidNode] }],
+  };
+  const required = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
+    ?.nodeSelectorTerms ?? [{}];
+  const nodeSelectorTerms = required.map((term: any) => ({
+    ...term,
+    matchFields: [...(term.matchFields ?? []), ...elsewhere.matchFields],
+  }));
+  return {
+    affinity: {
+      ...affinity,
+      nodeAffinity: {
+        ...affinity?.nodeAffinity,
+        requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms },
+      },
+    },
+  };
+}
+
+/** Volumes that are plugged in are the node's affair once the VM runs. */
+const withoutHotplugged = (vmi: KubeObject): KubeObject => {
+  const volumes: any[] = vmi.spec.volumes ?? [];
+  const plugged = new Set(volumes.filter(isHotplugged).map(({ name }) => name));
+  if (plugged.size === 0) return vmi;
+  const kept = (list: any[] = []) => list.filter(({ name }) => !plugged.has(name));
+  const { domain } = vmi.spec;
+  const devices = { ...domain.devices, disks: kept(domain.devices?.disks) };
+  return { ...vmi, spec: { ...vmi.spec, volumes: kept(volumes), domain: { ...domain, devices } } };
+};
+
+export function launcherPod(from: KubeObject, options: LauncherOptions): Draft {
+  const { migration } = options;
+  const vmi = withoutHotplugged(from);
+  const { spec, metadata } = vmi;
+  const domain = domainOf(vmi, { isBlock: options.isBlock, ...(migration && { incoming: true }) });
+  const volumes = launcherVolumes(spec, options);
+  const passed = passedOn.filter((name) => spec[name] !== undefined);
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: {
+      namespace: metadata.namespace!,
+      generateName: `virt-launcher-${metadata.name}-`,
+      labels: {
+        ...metadata.labels,
+        "kubevirt.io": "virt-launcher",
+        [createdBy]: metadata.uid,
+        "vm.kubevirt.io/name": metadata.name,
+        ...(migration && { "kubevirt.io/migrationJobUID": migration.uid }),
+      },
+      annotations: {
+        ...ownAnnotations(metadata.annotations),
+        "kubevirt.io/domain": metadata.name,
+        "kubectl.kubernetes.io/default-container": computeContainer,
+        [domainAnnotation]: JSON.stringify(domain),
+      },
+      ownerReferences: [controllerReference(vmi)],
+    },
+    spec: {
+      ...Object.fromEntries(passed.map((name) => [name, spec[name]])),
+      ...affinityOf(spec, migration),
+      runtimeClassName: runtimeClass.name,
+      restartPolicy: "Never",
+      readinessGates: [{ conditionType: unpaused }],
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      ...serviceAccountOf(spec),
+      nodeSelector: {
+        ...spec.nodeSelector,
+        ...migration?.nodeSelector,
+        [schedulableLabel]: "true",
+      },
+      securityContext: {
+        ...{ runAsUser: qemuUser, runAsGroup: qemuUser, runAsNonRoot: true, fsGroup: qemuUser },
+        seccompProfile: { type: "RuntimeDefault" },
+      },
+      terminationGracePeriodSeconds: domain.graceSeconds + graceMarginSeconds,
+      containers: [computeOf(vmi, domain, volumes)],
+      volumes: volumes.volumes,
+      ...(volumes.imagePullSecrets.length > 0 && { imagePullSecrets: volumes.imagePullSecrets }),
+    },
+  };
+}
+
+function serviceAccountOf({ volumes = [], serviceAccountName }: any) {
+  const volume = volumes.find((one: any) => one.serviceAccount);
+  const name = volume?.serviceAccount.serviceAccountName ?? serviceAccountName;
+  return name && { serviceAccountName: name };
+}

@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { expand } from "./expand.ts";
+
+const instancetype = { cpu: { guest: 4 }, memory: { guest: "2Gi" }, annotations: { a: "b" } };
+const template = (domain = {}) => ({
+  domain: { devices: { disks: [{ name: "root" }] }, ...domain },
+});
+
+test("an instance type says how big a machine is, its preference how that is laid out", () => {
+  const plain = expand(template(), { instancetype });
+  assert.deepEqual(plain.spec.domain.cpu, { sockets: 4, cores: 1, threads: 1 });
+  assert.deepEqual(plain.spec.domain.memory, { guest: "2Gi" });
+  assert.deepEqual([plain.annotations, plain.errors], [{ a: "b" }, []]);
+  for (const [name, cpu] of [
+    ["cores", { cores: 4, sockets: 1, threads: 1 }],
+    ["preferThreads", { cores: 1, sockets: 1, threads: 4 }],
+    ["spread", { cores: 2, sockets: 2, threads: 1 }],
+  ] as const) {
+    const preference = { cpu: { preferredCPUTopology: name } };
+    assert.deepEqual(expand(template(), { instancetype, preference }).spec.domain.cpu, cpu, name);
+  }
+});
+
+test("what the instance type says is not said by the machine", () => {
+  const both = template({
+    cpu: { cores: 2 },
+    memory: { guest: "1Gi" },
+    resources: { requests: { memory: "1Gi" } },
+  });
+  assert.deepEqual(
+    expand(both, { instancetype }).errors.map(({ field }) => field),
+    ["cpu.cores", "memory.guest", "resources.requests.memory"].map(
+      (x) => `spec.template.spec.domain.${x}`,
+    ),
+  );
+});
+
+test("a preference fills what the machine leaves open, and no more", () => {
+  const preference = {
+    devices: { preferredDiskBus: "virtio", preferredCdromBus: "sata", preferredRng: {} },
+    firmware: { preferredUseEfi: true, preferredUseSecureBoot: false },
+    machine: { preferredMachineType: "q35" },
+    features: { preferredAcpi: { enabled: false } },
+    preferredTerminationGracePeriodSeconds: 7,
+  };
+  const open = expand(template(), { preference }).spec;
+  assert.deepEqual(open.domain.devices, {
+    disks: [{ name: "root", disk: { bus: "virtio" } }],
+    rng: {},
+  });
+  assert.deepEqual(open.domain.firmware, { bootloader: { efi: { secureBoot: false } } });
+  assert.deepEqual(open.domain.machine, { type: "q35" });
+  assert.deepEqual(open.domain.features, { acpi: { enabled: false } });
+  assert.equal(open.terminationGracePeriodSeconds, 7);
+  const firm = template({
+    devices: { disks: [{ name: "root", disk: { bus: "sata" } }], rng: { x: 1 } },
+    firmware: { bootloader: { bios: {} } },
+    machine: { type: "pc" },
+  });
+  const { domain } = expand(firm, { preference }).spec;
+  assert.deepEqual(domain.devices, firm.domain.devices);
+  assert.deepEqual(
+    [domain.firmware, domain.machine],
+    [{ bootloader: { bios: {} } }, { type: "pc" }],
+  );
+});
+
+test("a machine too small for its preference is refused", () => {
+  const preference = { requirements: { cpu: { guest: 8 }, memory: { guest: "4Gi" } } };
+  const { errors } = expand(template(), { instancetype, preference });
+  assert.deepEqual(
+    errors.map(({ field }) => field),
+    ["spec.template.spec.domain.cpu", "spec.template.spec.domain.memory.guest"],
+  );
+});

@@ -1,0 +1,240 @@
+// Machines from manifest to pod and back, against a whole API server; a stand-in is the node.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import { resource } from "../client/client.ts";
+import type { Client } from "../client/client.ts";
+import { Informers } from "../client/informers.ts";
+import { systemClock } from "../lib/clock.ts";
+import { silent } from "../lib/log.ts";
+import { systemRandom } from "../lib/random.ts";
+import { Scope } from "../lib/scope.ts";
+import { startServer } from "../main/test-server.ts";
+import type { TestServer } from "../main/test-server.ts";
+import {
+  clusterInstancetypes,
+  controllerRevisions,
+  instances,
+  pods,
+  virtualMachines,
+} from "./kinds/resources.ts";
+import { startVmControllers } from "./start.ts";
+
+const namespace = "default";
+
+/** What `look` gives once it does not throw. */
+async function until<T>(look: () => Promise<T>): Promise<T> {
+  for (let tries = 0; tries < 500; tries++) {
+    const found = await look().then(
+      (value) => ({ value }),
+      () => undefined,
+    );
+    if (found) return found.value;
+    await setTimeout(20);
+  }
+  return look();
+}
+
+const scope = new Scope();
+let server: TestServer;
+let client: Client;
+
+before(async () => {
+  server = await startServer({ listen: false, controllers: true });
+  client = server.client();
+  const world = { clock: systemClock, random: systemRandom, log: silent, scope };
+  const informers = new Informers({ client, ...world });
+  await startVmControllers({ client, informers, ...world, discover: async () => [] });
+  await until(() =>
+    client.get({ ...resource("v1", "serviceaccounts"), namespace, name: "default" }),
+  );
+});
+after(async () => {
+  await scope.close();
+  await server.close();
+});
+
+const domain = { devices: {}, memory: { guest: "64Mi" } };
+const machine = (name: string, spec: object, template: any = { domain }) => ({
+  apiVersion: "kubevirt.io/v1",
+  kind: "VirtualMachine",
+  metadata: { name },
+  spec: { template: { metadata: { labels: { app: name } }, spec: template }, ...spec },
+});
+const create = (name: string, spec: object, template?: any) =>
+  client.create({ ...virtualMachines, namespace }, machine(name, spec, template));
+const vm = (name: string) => client.get({ ...virtualMachines, namespace, name });
+const vmi = (name: string) => client.get({ ...instances, namespace, name });
+const status = async (name: string) => (await vm(name)).status?.printableStatus;
+const isStatus = (name: string, wanted: string) =>
+  until(async () => assert.equal(await status(name), wanted));
+const gone = (name: string) => until(() => assert.rejects(vmi(name), /not found/));
+
+async function podOf(name: string) {
+  const labelSelector = `vm.kubevirt.io/name=${name}`;
+  const { items } = await client.list({ ...pods, namespace }, { labelSelector });
+  const pod = items.find(({ metadata }) => !metadata.deletionTimestamp);
+  assert.ok(pod, `no pod of ${name}`);
+  return pod;
+}
+
+/** As a node does: the pod runs, then the guest. */
+async function boot(name: string) {
+  const pod = await until(() => podOf(name));
+  const at = { ...pods, namespace, name: pod.metadata.name };
+  const binding = {
+    apiVersion: "v1",
+    kind: "Binding",
+    metadata: { name: at.name },
+    target: { kind: "Node", name: "box" },
+  };
+  await client.create({ ...at, subresource: "binding" }, binding).catch(() => {});
+  const containerStatuses = [
+    {
+      name: "compute",
+      image: "x",
+      imageID: "",
+      ready: true,
+      restartCount: 0,
+      state: { running: {} },
+    },
+  ];
+  const conditions = [{ type: "Ready", status: "True" }];
+  await client.patch({ ...at, subresource: "status" }, "merge", {
+    status: { phase: "Running", containerStatuses, conditions },
+  });
+  await until(async () => assert.equal((await vmi(name)).status.phase, "Scheduled"));
+  await until(async () => {
+    const now = await vmi(name);
+    const phaseTransitionTimestamps = [
+      ...now.status.phaseTransitionTimestamps,
+      { phase: "Running", phaseTransitionTimestamp: "2030-01-01T00:00:00Z" },
+    ];
+    const next = { ...now, status: { ...now.status, phase: "Running", phaseTransitionTimestamps } };
+    await client.update({ ...instances, namespace, name }, next);
+  });
+  return pod;
+}
+
+/** As a node does once the pod is told to go. */
+async function end(name: string, phase = "Succeeded") {
+  const { items } = await client.list(
+    { ...pods, namespace },
+    { labelSelector: `vm.kubevirt.io/name=${name}` },
+  );
+  for (const { metadata } of items) {
+    const at = { ...pods, namespace, name: metadata.name };
+    await client
+      .patch({ ...at, subresource: "status" }, "merge", { status: { phase } })
+      .catch(() => {});
+    if (metadata.deletionTimestamp) await client.delete(at, { gracePeriodSeconds: 0 });
+  }
+}
+
+test("a machine that always runs becomes a pod, says how it is, and comes back when its guest ends", async () => {
+  await create("till", { runStrategy: "Always" });
+  const pod = await boot("till");
+  await isStatus("till", "Running");
+  assert.equal(pod.spec.runtimeClassName, "kerb-vm");
+  assert.equal(pod.metadata.labels?.["app"], "till");
+  assert.equal(JSON.parse(pod.metadata.annotations!["vms.kerb.dev/domain"]!).name, "till");
+  const first = await vmi("till");
+  assert.equal(first.metadata.labels?.["kubevirt.io/nodeName"], "box");
+  assert.deepEqual(first.status.activePods, { [pod.metadata.uid]: "box" });
+  await until(async () => assert.equal((await vm("till")).status.ready, true));
+  await end("till");
+  await until(async () => assert.notEqual((await vmi("till")).metadata.uid, first.metadata.uid));
+  assert.equal((await vmi("till")).spec.domain.firmware.uuid, (await vm("till")).metadata.uid);
+});
+
+test("halted, it stops, and its pod is given the guest's time to power down", async () => {
+  await create("pump", { running: true });
+  const pod = await boot("pump");
+  await isStatus("pump", "Running");
+  await client.patch({ ...virtualMachines, namespace, name: "pump" }, "merge", {
+    spec: { running: false },
+  });
+  await isStatus("pump", "Stopping");
+  const leaving = await client.get({ ...pods, namespace, name: pod.metadata.name });
+  assert.equal(leaving.metadata.deletionGracePeriodSeconds, 35);
+  await end("pump");
+  await gone("pump");
+  await isStatus("pump", "Stopped");
+});
+
+test("a deleted machine goes when nothing of it runs any more", async () => {
+  await create("fan", { runStrategy: "Always" });
+  await boot("fan");
+  await client.delete({ ...virtualMachines, namespace, name: "fan" });
+  await until(async () => assert.ok((await vmi("fan")).metadata.deletionTimestamp));
+  await isStatus("fan", "Terminating");
+  await end("fan");
+  await until(() => assert.rejects(vm("fan"), /not found/));
+  await gone("fan");
+});
+
+test("a machine that never starts is tried ever more slowly", async () => {
+  await create("bad", { runStrategy: "Always" });
+  await until(() => podOf("bad"));
+  await end("bad", "Failed");
+  await isStatus("bad", "CrashLoopBackOff");
+  assert.equal((await vm("bad")).status.startFailure.consecutiveFailCount, 1);
+});
+
+test("what a machine waits for is said", async () => {
+  const volumes = [{ name: "root", persistentVolumeClaim: { claimName: "none" } }];
+  await create("lost", { runStrategy: "Always" }, { domain, volumes });
+  await isStatus("lost", "ErrorPvcNotFound");
+  await create(
+    "typed",
+    { runStrategy: "Always", instancetype: { name: "none" } },
+    { domain: { devices: {} } },
+  );
+  await until(async () => {
+    const { conditions } = (await vm("typed")).status;
+    const failure = conditions.find((one: any) => one.type === "Failure");
+    assert.match(failure.message, /virtualmachineclusterinstancetypes.*"none" not found/);
+  });
+});
+
+test("a machine keeps the instance type that it took, whatever becomes of the type", async () => {
+  const type = {
+    apiVersion: "instancetype.kubevirt.io/v1beta1",
+    kind: "VirtualMachineClusterInstancetype",
+    metadata: { name: "small" },
+    spec: { cpu: { guest: 2 }, memory: { guest: "96Mi" } },
+  };
+  await client.create(clusterInstancetypes, type);
+  await create(
+    "sized",
+    { runStrategy: "Halted", instancetype: { name: "small" } },
+    { domain: { devices: {} } },
+  );
+  await until(async () => assert.ok((await vm("sized")).status?.instancetypeRef));
+  await client.patch({ ...clusterInstancetypes, name: "small" }, "merge", {
+    spec: { cpu: { guest: 8 } },
+  });
+  await client.patch({ ...virtualMachines, namespace, name: "sized" }, "merge", {
+    spec: { runStrategy: "Always" },
+  });
+  const made = await until(() => vmi("sized"));
+  assert.deepEqual(made.spec.domain.cpu, { sockets: 2, cores: 1, threads: 1 });
+  const { name } = (await vm("sized")).status.instancetypeRef.controllerRevisionRef;
+  const revision = await client.get({ ...controllerRevisions, namespace, name });
+  assert.equal(revision["data"].spec.cpu.guest, 2);
+});
+
+test("a running machine whose template changed says that it needs a restart", async () => {
+  await create("old", { runStrategy: "Always" });
+  await boot("old");
+  const template = { spec: { domain: { memory: { guest: "80Mi" } } } };
+  await client.patch({ ...virtualMachines, namespace, name: "old" }, "merge", {
+    spec: { template },
+  });
+  await until(async () => {
+    const { conditions } = (await vm("old")).status;
+    assert.ok(
+      conditions.some((one: any) => one.type === "RestartRequired" && one.status === "True"),
+    );
+  });
+});
