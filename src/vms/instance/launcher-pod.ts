@@ -15,7 +15,7 @@ import { isHotplugged, launcherVolumes } from "./launcher-volumes.ts";
 import type { VolumeContext } from "./launcher-volumes.ts";
 
 const schedulableLabel = "kubevirt.io/schedulable";
-export const createdBy = "kubevirt.io/created-by";
+const createdBy = "kubevirt.io/created-by";
 /** Readiness gate: whether the guest is not paused. */
 export const unpaused = "kubevirt.io/virtual-machine-unpaused";
 /** The pod outlives the guest's own time to power down by this. */

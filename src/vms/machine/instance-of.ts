@@ -5,7 +5,7 @@ import type { Draft, KubeObject } from "../../kinds/object.ts";
 import type { Expanded } from "../instancetype/expand.ts";
 
 export const instanceFinalizer = "kubevirt.io/foregroundDeleteVirtualMachine";
-export const generationAnnotation = "kubevirt.io/vm-generation";
+const generationAnnotation = "kubevirt.io/vm-generation";
 /** What of the template the running instance was made from; another one needs a restart. */
 export const templateAnnotation = "vms.kerb.dev/template-hash";
 
