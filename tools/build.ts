@@ -16,6 +16,7 @@ await build({
     "kube-apiserver": "bin/kube-apiserver.ts",
     etcd: "bin/etcd.ts",
     "wasm-prepare": "src/wasm/wasm-prepare.ts",
+    "vm-prepare": "src/vms/vm-prepare.ts",
     "wasm-run": "src/wasm/wasm-run.ts",
   },
   outdir: staging,

@@ -24,6 +24,8 @@ const testPackages = {
   curl: ["/usr/bin/curl"],
   openssl: ["/usr/bin/openssl"],
   "docker-registry": ["/usr/bin/docker-registry"],
+  "qemu-system-x86": ["/usr/bin/qemu-system-x86_64"],
+  "qemu-utils": ["/usr/bin/qemu-img"],
 };
 
 /** @param {string} command @param {string[]} args */

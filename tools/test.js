@@ -3,11 +3,15 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { fetchClients } from "./fetch-clients.js";
+import { fetchGuest } from "./fetch-guest.js";
 import { modernNode, prepare, root } from "./prepare.js";
 
 const isFast = process.argv[2] === "fast";
 prepare({ forTests: !isFast });
-if (!isFast) fetchClients();
+if (!isFast) {
+  fetchClients();
+  fetchGuest();
+}
 const node = modernNode();
 const bin = (name) => join(root, "node_modules/.bin", name);
 const steps = [

@@ -48,6 +48,7 @@ export function containerdConfig(paths: ContainerdPaths, restrictOomScore: boole
   const runtimes = Object.entries({ runc, ...paths.handlers }).map(
     ([name, program]) => `    [${section}.${name}]
       runtime_type = "io.containerd.runc.v2"
+      pod_annotations = ["vms.kerb.dev/*"]
       [${section}.${name}.options]
         BinaryName = ${quote(program)}
         SystemdCgroup = false`,

@@ -86,13 +86,18 @@ export function importModule(directory: string, file: string, name: string): Pro
   });
 }
 
-/** Makes sure that the pause image is there. */
-export async function ensurePauseImage(
+/** Makes sure that an image of Kerb's own is there. */
+export async function ensureOwnImage(
   directory: string,
   runtime: Pick<Runtime, "imageStatus">,
+  content: Omit<ImageContent, "architecture">,
 ): Promise<void> {
-  if (await runtime.imageStatus(pauseImage)) return;
-  await importContent(directory, {
+  if (await runtime.imageStatus(content.name)) return;
+  await importContent(directory, content);
+}
+
+export function ensurePauseImage(directory: string, runtime: Pick<Runtime, "imageStatus">) {
+  return ensureOwnImage(directory, runtime, {
     name: pauseImage,
     files: [{ path: "pause", data: pauseProgram(process.arch), mode: 0o755 }],
     entrypoint: ["/pause"],

@@ -11,6 +11,8 @@ export interface ImageContent {
   entrypoint?: string[];
   command?: string[];
   env?: string[];
+  /** How containers are asked to end; absent: SIGTERM. */
+  stopSignal?: string;
 }
 
 const digestOf = (data: Buffer) => createHash("sha256").update(data).digest("hex");
@@ -26,6 +28,7 @@ export function ociArchive(image: ImageContent): Buffer {
       ...(image.command && { Cmd: image.command }),
       Env: image.env ?? ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
       WorkingDir: "/",
+      ...(image.stopSignal && { StopSignal: image.stopSignal }),
     },
     rootfs: { type: "layers", diff_ids: [`sha256:${digestOf(layer)}`] },
   });

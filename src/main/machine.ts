@@ -1,23 +1,26 @@
 // The machine's side of a site: the pod network and containerd. Where something is missing, the site runs
 // without it and says so.
 import { existsSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import { startContainerd } from "../containers/containerd.ts";
 import type { ContainerdPaths } from "../containers/containerd.ts";
 import { ensurePauseImage } from "../containers/images.ts";
+import { writeHandlerBinary } from "../containers/handler-binary.ts";
 import { shareNamespaceFolder } from "../containers/network-namespace.ts";
 import { connectContainerd } from "../containers/runtime.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Runtime } from "../node/runtime.ts";
 import { cniConflist, openNetwork } from "../node/network/site-network.ts";
-import { writeRuntimeBinary } from "../wasm/runtime-binary.ts";
 import { isRoot } from "./config.ts";
 import { cniFolders, findTool } from "./doctor.ts";
 import { replaceFile } from "./files.ts";
 import type { SiteAddresses } from "./site-settings.ts";
 
 export const containerdDirectory = (directory: string) => join(directory, "containerd");
+
+/** Kerb's notes about the machine's QEMU and about each VM. */
+export const vmsDirectory = (directory: string) => join(directory, "vms");
 
 export interface Machine {
   runtime?: Runtime;
@@ -52,8 +55,23 @@ function containerdPaths(site: string): ContainerdPaths {
     runc,
     cniPlugins: cniFolders.find((folder) => existsSync(join(folder, "ptp")))!,
     directory,
-    handlers: { wasm: writeRuntimeBinary(directory, runc) },
+    handlers: handlersIn(directory, { site, runc }),
   };
+}
+
+/** Bundled, the programs lie beside this file; as sources, in their wings. */
+function program(wing: string, name: string): string {
+  const extension = extname(import.meta.filename);
+  const folder = extension === ".ts" ? join(import.meta.dirname, "..", wing) : import.meta.dirname;
+  return join(folder, `${name}${extension}`);
+}
+
+function handlersIn(directory: string, { site, runc }: { site: string; runc: string }) {
+  const all = [
+    { name: "wasm", prepare: program("wasm", "wasm-prepare") },
+    { name: "vm", prepare: program("vms", "vm-prepare"), args: [vmsDirectory(site)] },
+  ];
+  return Object.fromEntries(all.map((one) => [one.name, writeHandlerBinary(directory, one, runc)]));
 }
 
 async function startRuntime({

@@ -291,6 +291,11 @@ async function assemble(
     agent = await startNode(parts, machine, net);
   }
   await Promise.all([control, net, untilReady(parts, machine)]);
+  if (isNode && options.vms && machine.runtime) {
+    const { runVms } = await import("./vms.ts");
+    const told = await runVms({ directory, runtime: machine.runtime, clock });
+    progress("vms", told ?? "not on this node: qemu-system-x86 is not installed");
+  }
   if (isNode && options.devices) {
     const { searchDevices } = await import("./devices.ts");
     const where = { ...parts, clock, random };

@@ -5,7 +5,12 @@ import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import type { Scope } from "../lib/scope.ts";
 import { startVmControllers } from "../vms/start.ts";
+import { ensureOwnImage } from "../containers/images.ts";
+import { launcherImage } from "../vms/domain.ts";
+import { probe } from "../vms/node/probe.ts";
+import type { Runtime } from "../node/runtime.ts";
 import type { ControlPlane } from "./control-plane.ts";
+import { containerdDirectory, vmsDirectory } from "./machine.ts";
 
 export interface VmsOptions {
   plane: Pick<ControlPlane, "client" | "discover">;
@@ -21,4 +26,27 @@ export function controlVms({ plane, informers, clock, random, log, scope }: VmsO
   const room = log.with({ room: "vms" });
   const { discover } = plane;
   return startVmControllers({ client, discover, informers, clock, random, log: room, scope });
+}
+
+export interface VmNodeOptions {
+  /** Of the site. */
+  directory: string;
+  runtime: Runtime;
+  clock: Clock;
+}
+
+/** An image of nothing: what the container runs is put there by the handler, and no signal but the last ends it. */
+const launcher = {
+  name: launcherImage,
+  files: [{ path: "vm/", type: "directory" as const }],
+  entrypoint: ["/qemu"],
+  stopSignal: "SIGURG",
+};
+
+/** Resolves with what VMs have here, in words; undefined where there is no QEMU. */
+export async function runVms({ directory, runtime, clock }: VmNodeOptions) {
+  const found = await probe(vmsDirectory(directory), clock);
+  if (!found) return undefined;
+  await ensureOwnImage(containerdDirectory(directory), runtime, launcher);
+  return `QEMU ${found.version}, ${found.why ? `emulated: ${found.why}` : "KVM"}`;
 }

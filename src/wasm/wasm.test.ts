@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { modulePath, wasmBundle } from "./bundle.ts";
 import { moduleKind } from "./module-kind.ts";
-import { writeRuntimeBinary } from "./runtime-binary.ts";
+import { writeHandlerBinary } from "../containers/handler-binary.ts";
 
 /** A WASI module that exits with 7. */
 const exitsWith7 = Buffer.from(
@@ -69,8 +69,9 @@ test("a container ends with the exit code of its module", () => {
 });
 
 test("what is no core module is refused by name before runc sees it", () => {
+  const prepare = join(import.meta.dirname, "wasm-prepare.ts");
   inFolder((folder) => {
-    const runtime = writeRuntimeBinary(folder, "/bin/true");
+    const runtime = writeHandlerBinary(folder, { name: "wasm", prepare }, "/bin/true");
     const bundle = { process: { args: ["/app.wasm"], cwd: "/" }, root: { path: "." } };
     const create = (bytes: Buffer) => {
       writeFileSync(join(folder, "config.json"), JSON.stringify(bundle));

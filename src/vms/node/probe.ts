@@ -1,0 +1,68 @@
+// What VMs can have on this machine: asked of the machine once, when the node starts, and believed only as far
+// as it was seen to work.
+import { spawn } from "node:child_process";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Clock } from "../../lib/clock.ts";
+import { runCommand } from "../../lib/run-command.ts";
+import { qemuBinary } from "../prepare/host-qemu.ts";
+import type { Capabilities } from "../prepare/host-qemu.ts";
+import { bootSector, probeArguments, probeExitCode, whyNoKvm } from "./boot-probe.ts";
+
+const bootMsMax = 5000;
+
+function opens(path: string): boolean {
+  try {
+    closeSync(openSync(path, "r+"));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const modules = () => readdirSync("/sys/module").filter((name) => name.startsWith("kvm_"));
+
+/** Why the boot did not work; undefined when it did. */
+function boot(directory: string, clock: Clock): Promise<string | undefined> {
+  const disk = join(directory, "probe.img");
+  writeFileSync(disk, bootSector());
+  return new Promise((resolve) => {
+    const child = spawn(qemuBinary, probeArguments(disk), { stdio: ["ignore", "ignore", "pipe"] });
+    let said = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
+    const cancel = clock.after(bootMsMax, () => {
+      said ||= `a boot by KVM took over ${bootMsMax} ms`;
+      child.kill("SIGKILL");
+    });
+    child.on("error", ({ message }) => (said ||= message));
+    child.on("close", (code) => {
+      cancel();
+      resolve(code === probeExitCode ? undefined : said.trim().split("\n")[0] || `exit ${code}`);
+    });
+  });
+}
+
+export interface NodeCapabilities extends Capabilities {
+  version: string;
+}
+
+/** Undefined where there is no QEMU. */
+export async function probe(
+  directory: string,
+  clock: Clock,
+): Promise<NodeCapabilities | undefined> {
+  if (!existsSync(qemuBinary)) return undefined;
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const shown = await runCommand(qemuBinary, ["--version"]);
+  const version = /version (\S+)/.exec(shown)?.[1] ?? "";
+  const hardware = {
+    hasDevice: opens("/dev/kvm"),
+    modules: modules(),
+    architecture: process.arch,
+  };
+  const why = whyNoKvm(hardware) ?? (await boot(directory, clock));
+  const found: NodeCapabilities =
+    why === undefined ? { accelerator: "kvm", version } : { accelerator: "tcg", why, version };
+  writeFileSync(join(directory, "capabilities.json"), JSON.stringify(found));
+  return found;
+}

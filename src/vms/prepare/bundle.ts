@@ -1,0 +1,95 @@
+// An OCI bundle whose process is QEMU: unprivileged, with QEMU and its libraries of the host to read and
+// nothing else beside the pod's volumes. Pure. What the bundle asked for in privileges does not count.
+
+interface Device {
+  path: string;
+  type: "c" | "b";
+  major: number;
+  minor: number;
+}
+
+export interface BundleConfig {
+  process: {
+    args: string[];
+    user: { uid: number; gid: number; additionalGids?: number[] };
+    [field: string]: unknown;
+  };
+  root: { path: string; readonly?: boolean };
+  mounts?: { destination: string; type?: string; source?: string; options?: string[] }[];
+  linux?: {
+    namespaces?: { type: string; path?: string }[];
+    devices?: object[];
+    resources?: { devices?: object[]; [field: string]: unknown };
+    [field: string]: unknown;
+  };
+  annotations?: Record<string, string>;
+  [field: string]: unknown;
+}
+
+export interface Program {
+  args: string[];
+  user: number;
+  /** Host paths that the container sees at the same place. */
+  files: string[];
+  devices: Device[];
+}
+
+const annotationOf = (config: BundleConfig, name: string) => config.annotations?.[name];
+
+/** True for a pod's own sandbox, which runs the pause program. */
+export const isSandbox = (config: BundleConfig) =>
+  annotationOf(config, "io.kubernetes.cri.container-type") === "sandbox";
+
+export const sandboxUid = (config: BundleConfig) =>
+  annotationOf(config, "io.kubernetes.cri.sandbox-uid");
+
+/** The host's folder behind a path of the container. */
+export const mountSource = ({ mounts }: BundleConfig, destination: string) =>
+  mounts?.find((one) => one.destination === destination)?.source;
+
+export function networkNamespace({ linux }: BundleConfig): string | undefined {
+  return linux?.namespaces?.find(({ type }) => type === "network")?.path;
+}
+
+const readOnly = (file: string) => ({
+  destination: file,
+  type: "bind",
+  source: file,
+  options: ["rbind", "ro", "nosuid", "nodev"],
+});
+
+export function qemuBundle(config: BundleConfig, program: Program): BundleConfig {
+  const { args, user, files, devices } = program;
+  const { linux = {} } = config;
+  const allowed = devices.map(({ type, major, minor }) => ({
+    allow: true,
+    access: "rw",
+    type,
+    major,
+    minor,
+  }));
+  return {
+    ...config,
+    process: {
+      ...config.process,
+      args,
+      cwd: "/",
+      user: { ...config.process.user, uid: user, gid: user },
+      capabilities: { bounding: [], effective: [], inheritable: [], permitted: [], ambient: [] },
+      noNewPrivileges: true,
+    },
+    root: { ...config.root, readonly: true },
+    mounts: [...(config.mounts ?? []), ...files.map(readOnly)],
+    linux: {
+      ...linux,
+      devices: [
+        ...(linux.devices ?? []),
+        ...devices.map((one) => ({ ...one, fileMode: 0o660, uid: user, gid: user })),
+      ],
+      resources: {
+        ...linux.resources,
+        devices: [...(linux.resources?.devices ?? []), ...allowed],
+      },
+    },
+  };
+}

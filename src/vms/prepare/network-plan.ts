@@ -1,0 +1,168 @@
+// How a guest's cable is laid in the pod's network namespace, as words for `ip` and `nft`. Pure.
+//
+// masquerade: a tap with a network of its own behind it; the pod's address stands for the guest's, both ways.
+// bridge: the pod's interface and the tap are one bridge, and the guest has the pod's address.
+import type { DomainInterface } from "../domain.ts";
+
+/** What `ip -json address` says of the pod's interface. */
+export interface PodInterface {
+  name: string;
+  mtu: number;
+  address: string;
+  prefix: number;
+  gateway: string;
+}
+
+/** What the guest is told by DHCP, and where from. */
+export interface Lease {
+  /** In the pod's network namespace. */
+  device: string;
+  /** The server's own address. */
+  server: string;
+  mac: string;
+  address: string;
+  prefix: number;
+  router: string;
+  mtu: number;
+  dns: string[];
+  searches: string[];
+  hostname: string;
+  bootFileName?: string;
+  tftpServerName?: string;
+  ntpServers?: string[];
+}
+
+export interface NetworkPlan {
+  tap: string;
+  /** Lines for `ip -batch`. */
+  ip: string[];
+  /** Files below /proc/sys, and what they are to hold. */
+  settings: Record<string, string>;
+  nft: string;
+  lease: Pick<Lease, "device" | "server" | "address" | "prefix" | "router" | "mtu">;
+}
+
+const number = (address: string) =>
+  address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
+const dotted = (value: number) =>
+  [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join(".");
+
+/** The second and third address: of the gateway and of the guest. */
+export function guestNetwork(cidr: string) {
+  const [network = "", prefix = "24"] = cidr.split("/");
+  const size = 2 ** (32 - Number(prefix));
+  const first = Math.floor(number(network) / size) * size;
+  return { gateway: dotted(first + 1), guest: dotted(first + 2), prefix: Number(prefix) };
+}
+
+const makeTap = (tap: string, user: number, mtu: number) => [
+  `tuntap add dev ${tap} mode tap user ${user} group ${user}`,
+  `link set dev ${tap} mtu ${mtu} up`,
+];
+
+/** Which of the pod's traffic is the guest's. */
+function chosen(ports: DomainInterface["ports"]): string[] {
+  if (ports.length === 0) return [""];
+  return (["TCP", "UDP"] as const).flatMap((protocol) => {
+    const own = ports.filter((one) => one.protocol === protocol).map(({ port }) => port);
+    return own.length > 0 ? [`${protocol.toLowerCase()} dport { ${own.join(", ")} } `] : [];
+  });
+}
+
+/** Where a live migration arrives; never the guest's. */
+export const migrationPorts = { memory: 49152, disks: 49153 } as const;
+
+function masquerade(one: DomainInterface, pod: PodInterface, user: number): NetworkPlan {
+  const tap = "tap0";
+  const { gateway, guest, prefix } = guestNetwork(one.cidr);
+  const { memory, disks } = migrationPorts;
+  const toGuest = chosen(one.ports);
+  const lines = (before: string) =>
+    toGuest.map((match) => `    ${before} ${match}dnat to ${guest}`).join("\n");
+  return {
+    tap,
+    ip: [
+      ...makeTap(tap, user, pod.mtu),
+      `address add ${gateway}/${prefix} dev ${tap}`,
+      `route add 255.255.255.255/32 dev ${tap}`,
+    ],
+    settings: { "net/ipv4/ip_forward": "1", "net/ipv4/conf/all/route_localnet": "1" },
+    nft: `table ip kerb_vm {
+  chain prerouting {
+    type nat hook prerouting priority dstnat;
+    tcp dport { ${memory}, ${disks} } return
+${lines(`iifname "${pod.name}"`)}
+  }
+  chain output {
+    type nat hook output priority -100;
+${lines("ip daddr 127.0.0.1")}
+  }
+  chain postrouting {
+    type nat hook postrouting priority srcnat;
+    oifname "${tap}" ip saddr 127.0.0.1 snat to ${gateway}
+    oifname "${pod.name}" ip saddr ${guest} masquerade
+  }
+  chain forward {
+    type filter hook forward priority filter;
+    iifname "${tap}" ip saddr != ${guest} drop
+  }
+}
+`,
+    lease: { device: tap, server: gateway, address: guest, prefix, router: gateway, mtu: pod.mtu },
+  };
+}
+
+/** Of the DHCP server on a bridge; link-local, as guests never see it but as the server's name. */
+const bridgeServer = "169.254.75.10";
+
+function bridge(pod: PodInterface, user: number): NetworkPlan {
+  const [tap, link] = ["tap0", "kerb-vm"];
+  return {
+    tap,
+    ip: [
+      ...makeTap(tap, user, pod.mtu),
+      `link add name ${link} type bridge forward_delay 0`,
+      `link set dev ${link} mtu ${pod.mtu} up`,
+      `address flush dev ${pod.name}`,
+      `link set dev ${pod.name} master ${link}`,
+      `link set dev ${tap} master ${link}`,
+      `address add ${bridgeServer}/32 dev ${link}`,
+      `route add 255.255.255.255/32 dev ${link}`,
+    ],
+    settings: {},
+    nft: "",
+    lease: {
+      device: link,
+      server: bridgeServer,
+      address: pod.address,
+      prefix: pod.prefix,
+      router: pod.gateway,
+      mtu: pod.mtu,
+    },
+  };
+}
+
+/** Undefined for `user`, which needs nothing. */
+export function networkPlan(
+  one: DomainInterface,
+  pod: PodInterface,
+  user: number,
+): NetworkPlan | undefined {
+  if (one.binding === "user") return undefined;
+  return one.binding === "bridge" ? bridge(pod, user) : masquerade(one, pod, user);
+}
+
+/** From `ip -json address` and `ip -json route`. Throws when the pod has no address. */
+export function podInterface(addresses: any[], routes: any[]): PodInterface {
+  const route = routes.find(({ dst }) => dst === "default");
+  const link = addresses.find(({ ifname }) => ifname === (route?.dev ?? "eth0"));
+  const own = link?.addr_info?.find(({ family }: any) => family === "inet");
+  if (!own) throw new Error("the pod has no IPv4 address");
+  return {
+    name: link.ifname,
+    mtu: link.mtu,
+    address: own.local,
+    prefix: own.prefixlen,
+    gateway: route?.gateway ?? own.local,
+  };
+}

@@ -1,0 +1,67 @@
+// Lays the guest's cable in the pod's network namespace, as root from the host: QEMU gets a tap that is its own
+// and no privilege.
+import { readFileSync } from "node:fs";
+import { runCommand } from "../../lib/run-command.ts";
+import type { Domain } from "../domain.ts";
+import { qemuUser } from "../domain.ts";
+import type { Lease } from "./network-plan.ts";
+import { networkPlan, podInterface } from "./network-plan.ts";
+
+export interface PreparedNetwork {
+  taps: Record<string, string>;
+  mtu: number;
+  leases: Lease[];
+}
+
+const mtuDefault = 1500;
+
+function resolvers(file: string | undefined): Pick<Lease, "dns" | "searches"> {
+  const text = file ? readFileSync(file, "utf8") : "";
+  const words = (name: string) =>
+    [...text.matchAll(new RegExp(`^${name}\\s+(.*)$`, "gm"))].flatMap((match) =>
+      match[1]!.trim().split(/\s+/),
+    );
+  return { dns: words("nameserver"), searches: words("search") };
+}
+
+export interface NetworkPlaces {
+  /** Path of the namespace. */
+  namespace: string;
+  /** The pod's resolv.conf on the host. */
+  resolvConf?: string | undefined;
+}
+
+export async function prepareNetwork(
+  domain: Domain,
+  { namespace, resolvConf }: NetworkPlaces,
+): Promise<PreparedNetwork> {
+  const inside = (command: string[], input = "") =>
+    runCommand("nsenter", [`--net=${namespace}`, ...command], input);
+  const prepared: PreparedNetwork = { taps: {}, mtu: mtuDefault, leases: [] };
+  if (domain.interfaces.length === 0) return prepared;
+  const listed = await Promise.all(
+    ["address", "route"].map(async (what) => JSON.parse(await inside(["ip", "-json", what]))),
+  );
+  const pod = podInterface(listed[0], listed[1]);
+  prepared.mtu = pod.mtu;
+  for (const one of domain.interfaces) {
+    const plan = networkPlan(one, pod, qemuUser);
+    if (!plan) continue;
+    prepared.taps[one.name] = plan.tap;
+    prepared.leases.push({
+      ...plan.lease,
+      mac: one.mac,
+      hostname: domain.hostname,
+      ...resolvers(resolvConf),
+      ...one.dhcp,
+    });
+    await inside(["ip", "-batch", "-"], plan.ip.join("\n"));
+    const settings = Object.entries(plan.settings);
+    if (settings.length > 0) {
+      const script = settings.map(([file, value]) => `echo ${value} >/proc/sys/${file}`);
+      await inside(["sh", "-ec", script.join("\n")]);
+    }
+    if (plan.nft) await inside(["nft", "-f", "-"], plan.nft);
+  }
+  return prepared;
+}

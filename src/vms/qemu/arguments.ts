@@ -1,0 +1,141 @@
+// QEMU's command line, from a Domain and what was prepared for it. Pure: everything that a user named is in a
+// JSON value or a word of its own, so that no comma makes an option.
+import type { Domain } from "../domain.ts";
+import { deviceArguments, json, monitors } from "./device-arguments.ts";
+import { blockdev, diskDeviceOf } from "./disk-arguments.ts";
+import type { Launch, PreparedDisk } from "./launch.ts";
+
+/** Of the translation cache, which is most of what emulation costs in memory. */
+const translationMebibytes = 16;
+
+const escaped = (text: string) => text.replaceAll(",", ",,");
+
+function cpuModel({ cpu }: Domain, accelerator: Launch["accelerator"]): string {
+  const isBest = cpu.model === "host-model" || cpu.model === "host-passthrough";
+  const best = accelerator === "kvm" ? "host" : "max";
+  const features = cpu.features.map(({ name, policy }) => {
+    const isOff = policy === "disable" || policy === "forbid";
+    return `,${name}=${isOff ? "off" : "on"}`;
+  });
+  return `${isBest ? best : cpu.model}${features.join("")}`;
+}
+
+function machine(domain: Domain, { accelerator, efi }: Launch): string[] {
+  const isSecure = efi && domain.firmware.efi?.secureBoot;
+  const options: Record<Domain["machine"], string> = {
+    q35: `q35,smm=${isSecure ? "on" : "off"},vmport=off`,
+    pc: "pc,vmport=off",
+    microvm: "microvm,acpi=on,pit=on,pic=on,rtc=on,isa-serial=on,auto-kernel-cmdline=on",
+  };
+  const noAcpi = domain.acpi || domain.machine === "microvm" ? "" : ",acpi=off";
+  return [
+    "-machine",
+    options[domain.machine] + noAcpi + (domain.machine === "microvm" ? "" : ",usb=off"),
+    "-accel",
+    accelerator === "kvm" ? "kvm" : `tcg,tb-size=${translationMebibytes}`,
+    ...(isSecure ? ["-global", "driver=cfi.pflash01,property=secure,value=on"] : []),
+  ];
+}
+
+function clock({ clockOffsetSeconds }: Domain, now: number): string[] {
+  if (clockOffsetSeconds === 0) return ["-rtc", "base=utc"];
+  const at = new Date(now + clockOffsetSeconds * 1000).toISOString().slice(0, 19);
+  return ["-rtc", `base=${at}`];
+}
+
+function identity({ namespace, name, firmware }: Domain): string[] {
+  const serial = firmware.serial ? `,serial=${escaped(firmware.serial)}` : "";
+  return [
+    "-name",
+    `guest=${escaped(`${namespace}_${name}`)}`,
+    "-uuid",
+    firmware.uuid,
+    "-smbios",
+    `type=1,manufacturer=KubeVirt,product=None,uuid=${firmware.uuid}${serial},family=KubeVirt`,
+  ];
+}
+
+function firmware({ firmware: { kernel: asked } }: Domain, { kernel, efi }: Launch): string[] {
+  const flash = (id: string, filename: string, readOnly: boolean) =>
+    json("blockdev", {
+      driver: "raw",
+      "node-name": id,
+      "read-only": readOnly,
+      file: { driver: "file", filename, "read-only": readOnly },
+    });
+  return [
+    ...(efi
+      ? [
+          ...flash("efi-code", efi.code, true),
+          ...flash("efi-variables", efi.variables, false),
+          "-machine",
+          "pflash0=efi-code,pflash1=efi-variables",
+        ]
+      : []),
+    ...(kernel?.path ? ["-kernel", kernel.path, "-append", asked?.args ?? ""] : []),
+    ...(kernel?.initrd ? ["-initrd", kernel.initrd] : []),
+  ];
+}
+
+/** Boot indexes as asked for; where nobody asks, disks in their order. */
+function bootIndexes({ disks, interfaces }: Domain) {
+  const isAsked = [...disks, ...interfaces].some(({ bootOrder }) => bootOrder !== undefined);
+  return (i: number) => (isAsked ? disks[i]?.bootOrder : i + 1);
+}
+
+function disksOf(domain: Domain, disks: PreparedDisk[]): string[] {
+  const isMmio = domain.machine === "microvm";
+  const bootIndex = bootIndexes(domain);
+  const on = (bus: string) => disks.filter(({ disk }) => disk.bus === bus);
+  const sata = on("sata");
+  const words = disks.flatMap((prepared, i) => {
+    const { disk } = prepared;
+    const buses = {
+      virtio: undefined,
+      sata: `sata${Math.floor(sata.indexOf(prepared) / 6)}.${sata.indexOf(prepared) % 6}`,
+      scsi: "scsi0.0",
+      usb: "usb.0",
+    };
+    const bus = buses[disk.bus];
+    const index = bootIndex(i);
+    const place = { isMmio, ...(bus && { bus }), ...(index && { bootIndex: index }) };
+    return [...json("blockdev", blockdev(prepared)), ...json("device", diskDeviceOf(disk, place))];
+  });
+  const controllers = Array.from({ length: Math.ceil(sata.length / 6) }, (_, i) =>
+    json("device", { driver: "ich9-ahci", id: `sata${i}` }),
+  ).flat();
+  const isPci = !isMmio;
+  const scsi = isPci ? json("device", { driver: "virtio-scsi-pci", id: "scsi0" }) : [];
+  return [...controllers, ...scsi, ...words];
+}
+
+export interface ArgumentOptions {
+  /** Milliseconds since 1970. */
+  now: number;
+}
+
+export function qemuArguments(domain: Domain, launch: Launch, { now }: ArgumentOptions): string[] {
+  const { sockets, cores, threads } = domain.cpu;
+  const mebibytes = Math.max(1, Math.floor(domain.memoryBytes / 2 ** 20));
+  return [
+    ...["-nodefaults", "-no-user-config", "-display", "none", "-msg", "timestamp=on"],
+    ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
+    ...identity(domain),
+    ...machine(domain, launch),
+    ...["-cpu", cpuModel(domain, launch.accelerator)],
+    ...[
+      "-smp",
+      `${sockets * cores * threads},sockets=${sockets},cores=${cores},threads=${threads}`,
+    ],
+    ...["-m", `${mebibytes}M`],
+    ...clock(domain, now),
+    ...["-boot", "strict=on"],
+    ...(domain.endOnReboot ? ["-action", "reboot=shutdown"] : []),
+    ...(domain.startPaused ? ["-S"] : []),
+    ...(domain.incoming ? ["-incoming", "defer"] : []),
+    ...monitors(launch.run),
+    ...firmware(domain, launch),
+    ...deviceArguments(domain, launch),
+    ...disksOf(domain, launch.disks),
+  ];
+}

@@ -1,0 +1,157 @@
+// Everything beside disks that is plugged into the machine. Pure.
+import { join } from "node:path";
+import type { Domain, DomainInterface } from "../domain.ts";
+import type { Properties } from "./disk-arguments.ts";
+import type { Launch } from "./launch.ts";
+import { socketNames } from "./launch.ts";
+
+/** PCIe slots that are kept free for what is plugged in later. */
+export const spareSlots = 6;
+export const spareSlot = (n: number) => `spare${n}`;
+
+/** The words of a command line: an option, and its value as JSON. */
+export const json = (option: string, value: Properties) => [`-${option}`, JSON.stringify(value)];
+
+const virtio = ({ machine }: Domain, name: string) =>
+  `${name}-${machine === "microvm" ? "device" : "pci"}`;
+
+/** A socket that Kerb connects to. QEMU goes on without anybody there. */
+const listening = (run: string, name: string, more = "") => [
+  "-chardev",
+  `socket,id=${name},path=${join(run, name)},server=on,wait=off${more}`,
+];
+
+/** Two monitors: one for commands, one that only listens. */
+export const monitors = (run: string) =>
+  [socketNames.control, socketNames.events].flatMap((name) => [
+    ...listening(run, name),
+    "-mon",
+    `chardev=${name},mode=control`,
+  ]);
+
+/** What the guest says there is the container's log as well. */
+function consoleOf({ serialConsole, machine }: Domain, run: string): string[] {
+  if (!serialConsole) return [];
+  const log = ",logfile=/dev/stdout,logappend=on";
+  const device = machine === "microvm" ? "isa-serial" : "isa-serial";
+  return [
+    ...listening(run, socketNames.console, log),
+    ...json("device", { driver: device, chardev: socketNames.console, id: "serial0" }),
+  ];
+}
+
+const agentPort = "org.qemu.guest_agent.0";
+
+function agentOf(domain: Domain, run: string): string[] {
+  return [
+    ...json("device", { driver: virtio(domain, "virtio-serial"), id: "serials" }),
+    ...listening(run, socketNames.agent),
+    ...json("device", {
+      driver: "virtserialport",
+      bus: "serials.0",
+      chardev: socketNames.agent,
+      name: agentPort,
+      id: "agent",
+    }),
+  ];
+}
+
+const ports = (one: DomainInterface) =>
+  one.ports.map(({ port, protocol }) => ({
+    str: `${protocol.toLowerCase()}::${port}-:${port}`,
+  }));
+
+function networkCard(domain: Domain, launch: Launch, one: DomainInterface): string[] {
+  const id = `net-${one.name}`;
+  const tap = launch.taps[one.name];
+  const back: Properties =
+    one.binding === "user"
+      ? { type: "user", id, hostfwd: ports(one), ipv6: false }
+      : { type: "tap", id, ifname: tap, script: "no", downscript: "no" };
+  const isVirtio = one.model === "virtio";
+  return [
+    ...json("netdev", back),
+    ...json("device", {
+      driver: isVirtio ? virtio(domain, "virtio-net") : one.model,
+      id: `nic-${one.name}`,
+      netdev: id,
+      mac: one.mac,
+      ...(isVirtio && { host_mtu: launch.mtu }),
+      ...(isVirtio && domain.machine !== "microvm" && { romfile: "" }),
+      ...(one.bootOrder && { bootindex: one.bootOrder }),
+    }),
+  ];
+}
+
+/** Cables that are out from the beginning are pulled by QMP; the devices have no property for it. */
+function screen({ graphics, machine }: Domain, run: string): string[] {
+  if (!graphics || machine === "microvm") return ["-vnc", "none"];
+  return [
+    "-vnc",
+    `unix:${join(run, socketNames.vnc)}`,
+    ...json("device", { driver: "VGA", id: "video0", vgamem_mb: 16 }),
+  ];
+}
+
+const inputDrivers = {
+  usb: { tablet: "usb-tablet", keyboard: "usb-kbd" },
+  virtio: { tablet: "virtio-tablet-pci", keyboard: "virtio-keyboard-pci" },
+};
+
+function inputsOf({ inputs }: Domain): string[] {
+  return inputs.flatMap(({ name, type, bus }) =>
+    json("device", { driver: inputDrivers[bus][type], id: `input-${name}` }),
+  );
+}
+
+function watchdogOf({ watchdog }: Domain): string[] {
+  if (!watchdog) return [];
+  const { action } = watchdog;
+  return [
+    ...json("device", { driver: "i6300esb", id: "watchdog0" }),
+    "-action",
+    `watchdog=${action}`,
+  ];
+}
+
+const spares = ({ machine }: Domain) =>
+  machine === "q35"
+    ? Array.from({ length: spareSlots }, (_, i) =>
+        json("device", {
+          driver: "pcie-root-port",
+          id: spareSlot(i),
+          chassis: 16 + i,
+          "io-reserve": 0,
+        }),
+      ).flat()
+    : [];
+
+/** Of the VM alone on this node; 0 to 2 are taken. */
+const contextId = ({ uid }: Domain) => 3 + (Number.parseInt(uid.slice(0, 7), 16) || 0);
+
+export function deviceArguments(domain: Domain, launch: Launch): string[] {
+  const { run } = launch;
+  const needsUsb =
+    domain.inputs.some(({ bus }) => bus === "usb") || domain.disks.some(({ bus }) => bus === "usb");
+  return [
+    ...spares(domain),
+    ...(needsUsb ? json("device", { driver: "qemu-xhci", id: "usb" }) : []),
+    ...consoleOf(domain, run),
+    ...agentOf(domain, run),
+    ...screen(domain, run),
+    ...domain.interfaces.flatMap((one) => networkCard(domain, launch, one)),
+    ...(domain.balloon
+      ? json("device", {
+          driver: virtio(domain, "virtio-balloon"),
+          id: "balloon0",
+          "free-page-reporting": true,
+        })
+      : []),
+    ...(domain.rng ? json("device", { driver: virtio(domain, "virtio-rng"), id: "rng0" }) : []),
+    ...inputsOf(domain),
+    ...watchdogOf(domain),
+    ...(domain.vsock
+      ? json("device", { driver: "vhost-vsock-pci", id: "vsock0", "guest-cid": contextId(domain) })
+      : []),
+  ];
+}

@@ -1,0 +1,86 @@
+// Disks as QEMU's block nodes and devices; for the command line, and for QMP when one is plugged in. Pure.
+// Backing files come from here and never from what an image says of itself.
+import { createHash } from "node:crypto";
+import type { DomainDisk } from "../domain.ts";
+import type { ImageFile, PreparedDisk } from "./launch.ts";
+
+export type Properties = Record<string, unknown>;
+
+/** QEMU's names of block nodes are short. */
+export const blockNode = (volume: string) =>
+  `d-${createHash("sha256").update(volume).digest("hex").slice(0, 24)}`;
+
+export const diskDevice = (volume: string) => `disk-${volume}`;
+
+function fileNode({ path, driver }: ImageFile, disk: DomainDisk, readOnly: boolean): Properties {
+  const isDirect = disk.cache === "none";
+  return {
+    driver,
+    filename: path,
+    "read-only": readOnly,
+    aio: disk.io === "native" && isDirect ? "native" : "threads",
+    cache: { direct: isDirect, "no-flush": false },
+    discard: "unmap",
+    ...(disk.shareable && { locking: "off" }),
+  };
+}
+
+/** The block node of a disk, with all that lies below it. */
+export function blockdev({ disk, backing, ...image }: PreparedDisk): Properties {
+  const below = backing && {
+    driver: backing.format,
+    "read-only": true,
+    file: fileNode(backing, disk, true),
+    ...(backing.format === "qcow2" && { backing: null }),
+  };
+  return {
+    driver: image.format,
+    "node-name": blockNode(disk.name),
+    "read-only": disk.readOnly,
+    discard: "unmap",
+    file: fileNode(image, disk, disk.readOnly),
+    ...(image.format === "qcow2" && { backing: below ?? null }),
+  };
+}
+
+const onError: Record<string, string> = {
+  stop: "stop",
+  ignore: "ignore",
+  report: "report",
+  enospace: "enospc",
+};
+
+export interface Place {
+  /** Controllers that exist already. */
+  bus?: string;
+  bootIndex?: number;
+  isMmio?: boolean;
+}
+
+const drivers = {
+  virtio: () => "virtio-blk",
+  sata: (device: string) => (device === "cdrom" ? "ide-cd" : "ide-hd"),
+  scsi: (device: string) =>
+    device === "cdrom" ? "scsi-cd" : device === "lun" ? "scsi-block" : "scsi-hd",
+  usb: () => "usb-storage",
+};
+
+/** The device a guest sees. */
+export function diskDeviceOf(disk: DomainDisk, { bus, bootIndex, isMmio }: Place): Properties {
+  const kind = drivers[disk.bus](disk.device);
+  const isVirtio = disk.bus === "virtio";
+  const policy = disk.errorPolicy && onError[disk.errorPolicy];
+  return {
+    driver: isVirtio ? `${kind}-${isMmio ? "device" : "pci"}` : kind,
+    id: diskDevice(disk.name),
+    drive: blockNode(disk.name),
+    ...(bus && { bus }),
+    ...(bootIndex !== undefined && { bootindex: bootIndex }),
+    ...(disk.serial && disk.device !== "lun" && { serial: disk.serial }),
+    ...(disk.cache === "writethrough" && { "write-cache": "off" }),
+    ...(disk.shareable && { "share-rw": true }),
+    // A cloud of errors on a full disk stops the guest, which goes on when there is room again.
+    ...(!disk.readOnly && { werror: policy ?? "enospc" }),
+    ...(policy && policy !== "enospc" && { rerror: policy }),
+  };
+}

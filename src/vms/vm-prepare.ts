@@ -1,0 +1,98 @@
+// Called before runc creates a container of the handler `vm`: makes the VM's disks and cable, and rewrites
+// the bundle's config.json so that its process is QEMU. Arguments: the folder of the bundle.
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { systemClock } from "../lib/clock.ts";
+import { domainAnnotation, launcherPaths, qemuUser } from "./domain.ts";
+import type { Domain } from "./domain.ts";
+import {
+  isSandbox,
+  mountSource,
+  networkNamespace,
+  qemuBundle,
+  sandboxUid,
+} from "./prepare/bundle.ts";
+import type { BundleConfig, Program } from "./prepare/bundle.ts";
+import { capabilitiesIn, qemuBinary, qemuFiles } from "./prepare/host-qemu.ts";
+import { prepareDisks } from "./prepare/prepare-disks.ts";
+import { prepareFirmware } from "./prepare/prepare-firmware.ts";
+import { prepareNetwork } from "./prepare/prepare-network.ts";
+import { qemuArguments } from "./qemu/arguments.ts";
+
+/** As glibc's makedev takes a device's number apart. */
+function device(path: string): Program["devices"][number] {
+  const { rdev } = statSync(path);
+  const major = ((rdev >> 8) & 0xfff) | (Math.floor(rdev / 2 ** 32) & ~0xfff);
+  const minor = (rdev & 0xff) | ((rdev >> 12) & ~0xff);
+  return { path, type: "c", major, minor };
+}
+
+function devicesOf(domain: Domain, hasTap: boolean, accelerator: string) {
+  const wanted: [string, boolean, string][] = [
+    ["/dev/net/tun", hasTap, "interfaces"],
+    ["/dev/kvm", accelerator === "kvm", "KVM"],
+    ["/dev/vhost-vsock", domain.vsock, "autoattachVSOCK"],
+  ];
+  return wanted.flatMap(([path, isWanted, what]) => {
+    if (!isWanted) return [];
+    if (!existsSync(path)) throw new Error(`${what}: this node has no ${path}`);
+    return [device(path)];
+  });
+}
+
+/** Kerb's own notes about a VM, out of QEMU's reach. */
+function notesFolder(directory: string, podUid: string): string {
+  const folder = join(directory, podUid);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return folder;
+}
+
+async function prepare(bundle: string, directory: string) {
+  const file = join(bundle, "config.json");
+  const config = JSON.parse(readFileSync(file, "utf8")) as BundleConfig;
+  if (isSandbox(config)) return;
+  const text = config.annotations?.[domainAnnotation];
+  const podUid = sandboxUid(config);
+  if (!text || !podUid) throw new Error(`the pod has no annotation ${domainAnnotation}`);
+  const domain = JSON.parse(text) as Domain;
+  const hostPath = (path: string) => mountSource(config, path);
+  const give = (path: string) => chownSync(path, qemuUser, qemuUser);
+  const run = hostPath(launcherPaths.run);
+  const namespace = networkNamespace(config);
+  if (!run || !namespace) throw new Error(`nothing is mounted at ${launcherPaths.run}`);
+  chmodSync(run, 0o700);
+  give(run);
+  const [disks, network, files] = await Promise.all([
+    prepareDisks(domain, { hostPath, give }),
+    prepareNetwork(domain, { namespace, resolvConf: hostPath("/etc/resolv.conf") }),
+    qemuFiles(directory),
+  ]);
+  const { accelerator } = capabilitiesIn(directory);
+  const { taps, mtu, leases } = network;
+  const firmware = prepareFirmware(domain, { hostPath, give });
+  const launch = { accelerator, disks, taps, mtu, run: launcherPaths.run, ...firmware };
+  const notes = notesFolder(directory, podUid);
+  writeFileSync(join(notes, "network.json"), JSON.stringify({ namespace, leases }));
+  writeFileSync(join(notes, "disks.json"), JSON.stringify(disks));
+  const program = {
+    args: [qemuBinary, ...qemuArguments(domain, launch, { now: systemClock.now() })],
+    user: qemuUser,
+    files,
+    devices: devicesOf(domain, Object.keys(taps).length > 0, accelerator),
+  };
+  writeFileSync(file, JSON.stringify(qemuBundle(config, program)));
+}
+
+prepare(process.argv[2]!, process.argv[3]!).catch((error: Error) => {
+  // One line without quotes: it becomes part of a JSON text.
+  process.stderr.write(`${error.message.replace(/[\s"\\]+/g, " ").trim()}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,85 @@
+#!/bin/busybox sh
+# The first process of the tests' guest. It says what it sees on the console, applies cloud-init's user data
+# (a script) and network, serves its memory's word on port 80, and obeys the power button.
+/bin/busybox --install -s /bin
+export PATH=/bin
+mount -t proc none /proc
+mount -t sysfs none /sys
+mount -t devtmpfs none /dev
+mkdir -p /dev/pts /dev/virtio-ports
+for module in /m/*; do insmod "$module" 2>/dev/null; done
+echo "GUEST up"
+word() { for one in $(cat /proc/cmdline); do case $one in "$1="*) echo "${one#*=}" ;; esac; done; }
+
+for disk in /sys/block/*; do
+  name=${disk##*/}
+  case $name in
+    vd* | sd* | sr*) echo "GUEST disk $name $(cat "$disk/size") serial=$(cat "$disk/serial" 2>/dev/null)" ;;
+  esac
+done
+
+seed=
+for disk in /dev/vd? /dev/sr?; do
+  [ -b "$disk" ] || continue
+  label=$(dd if="$disk" bs=1 skip=32808 count=32 2>/dev/null | tr -d ' \0')
+  case $label in cidata | CIDATA | config-2) seed=$disk ;; esac
+done
+if [ -n "$seed" ] && mount -t iso9660 -o ro "$seed" /mnt; then
+  files=/mnt
+  [ -d /mnt/openstack/latest ] && files=/mnt/openstack/latest
+  echo "GUEST seed $(ls $files | tr '\n' ' ')"
+  for data in $files/user-data $files/user_data; do
+    [ -f "$data" ] && head -c 2 "$data" | grep -q '#!' && sh "$data"
+  done
+fi
+
+for port in /sys/class/virtio-ports/*; do
+  [ "$(cat "$port/name" 2>/dev/null)" = org.qemu.guest_agent.0 ] || continue
+  (sleep 0; exec qemu-ga -m virtio-serial -p "/dev/${port##*/}" -t /run >/dev/null 2>&1) &
+done
+
+ip link set lo up
+if [ -d /sys/class/net/eth0 ]; then
+  ip link set eth0 up
+  cat >/bin/lease <<'LEASE'
+#!/bin/sh
+[ "$1" = bound ] || exit 0
+ip address add "$ip/$mask" dev eth0
+[ -n "$mtu" ] && ip link set eth0 mtu "$mtu"
+[ -n "$router" ] && ip route add default via "$router"
+for one in $dns; do echo "nameserver $one"; done >/etc/resolv.conf
+echo "GUEST address $ip/$mask via $router mtu $mtu dns $dns"
+LEASE
+  chmod +x /bin/lease
+  (udhcpc -i eth0 -f -q -n -t 20 -T 1 -s /bin/lease >/dev/null 2>&1) &
+fi
+mkdir -p /tmp/www/cgi-bin
+hostname >/tmp/www/name
+date +%s%N | md5sum | cut -c1-16 >/tmp/www/boot
+(httpd -h /tmp/www -p 80) &
+(nc -ll -p 7 -e cat) &
+
+case $(word powerdown) in
+  ignore) ;;
+  *) (cat /dev/input/event0 2>/dev/null | head -c 1 >/dev/null && echo "GUEST powers off" && sync && poweroff -f) & ;;
+esac
+case $(word run) in
+  poweroff) poweroff -f ;;
+  reboot-once) ;;
+  count) (i=0; while :; do i=$((i + 1)); echo "GUEST count $i"; sleep 1; done) & ;;
+esac
+# A writer whose disk tells afterwards whether anything was lost: numbered blocks with their sums.
+if [ "$(word run)" = write ]; then
+  (
+    i=0
+    while :; do
+      line=$(printf '%08d' $i)
+      sum=$(printf %s "$line" | md5sum | cut -c1-8)
+      printf '%s %s' "$line" "$sum" | dd of=/dev/vda bs=512 seek=$((i % 1000)) conv=fsync,notrunc 2>/dev/null &&
+        echo "GUEST wrote $i"
+      i=$((i + 1))
+    done
+  ) &
+fi
+echo "GUEST ready"
+while :; do setsid cttyhack sh -i </dev/ttyS0 >/dev/ttyS0 2>&1; done

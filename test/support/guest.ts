@@ -1,0 +1,122 @@
+// A tiny guest for VMs: Debian's kernel, busybox and Debian's guest agent in an initramfs, as an image that a
+// containerDisk or kernelBoot names. What it does is in guest-init.sh.
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ociArchive } from "../../src/containers/oci-archive.ts";
+import { ociArchitecture } from "../../src/containers/pause.ts";
+import { cpio } from "./cpio.ts";
+import type { CpioEntry } from "./cpio.ts";
+import { root } from "./site.ts";
+import type { Site } from "./site.ts";
+
+const debian = join(root, ".cache/guest");
+
+const modules = [
+  "drivers/virtio/virtio_ring.ko",
+  "drivers/virtio/virtio.ko",
+  "drivers/virtio/virtio_pci_modern_dev.ko",
+  "drivers/virtio/virtio_pci_legacy_dev.ko",
+  "drivers/virtio/virtio_pci.ko",
+  "drivers/virtio/virtio_balloon.ko",
+  "drivers/block/virtio_blk.ko",
+  "net/core/failover.ko",
+  "drivers/net/net_failover.ko",
+  "drivers/net/virtio_net.ko",
+  "drivers/char/virtio_console.ko",
+  "drivers/input/evdev.ko",
+  "drivers/acpi/button.ko",
+  "drivers/cdrom/cdrom.ko",
+  "fs/isofs/isofs.ko",
+];
+
+const directory = (path: string): CpioEntry => ({ path, mode: 0o040755 });
+const program = (path: string, data: Buffer): CpioEntry => ({ path, data, mode: 0o100755 });
+
+const guestAgent = "usr/sbin/qemu-ga";
+
+/** What the dynamic loader would load. */
+function librariesOf(file: string): string[] {
+  const listed = execFileSync("ldd", [file], { encoding: "utf8" });
+  return [...listed.matchAll(/(\/\S+) \(0x/g)].map((match) => match[1]!);
+}
+
+function agentFiles(): CpioEntry[] {
+  const file = join(debian, guestAgent);
+  const libraries = librariesOf(file);
+  const folders = new Set(
+    libraries.flatMap((path) => {
+      const parts = path.split("/").slice(1, -1);
+      return parts.map((_, i) => parts.slice(0, i + 1).join("/"));
+    }),
+  );
+  return [
+    ...[...folders].map(directory),
+    ...libraries.map((path) => program(path.slice(1), readFileSync(path))),
+    program("bin/qemu-ga", readFileSync(file)),
+  ];
+}
+
+function busybox(): Buffer {
+  const file = ["/bin/busybox", "/usr/bin/busybox"].find((path) => existsSync(path));
+  if (!file) throw new Error("busybox-static is not installed");
+  return readFileSync(file);
+}
+
+const bootFolder = join(debian, "boot");
+
+export function guestKernel(): Buffer {
+  const name = readdirSync(bootFolder).find((file) => file.startsWith("vmlinuz-"));
+  return readFileSync(join(bootFolder, name!));
+}
+
+export function guestInitramfs(): Buffer {
+  const [release] = readdirSync(join(debian, "lib/modules"));
+  const kernel = join(debian, "lib/modules", release!, "kernel");
+  const folders = ["bin", "dev", "proc", "sys", "tmp", "run", "mnt", "etc", "var", "var/run", "m"];
+  return cpio([
+    ...folders.map(directory),
+    program("bin/busybox", busybox()),
+    ...agentFiles(),
+    ...modules.map((path, i) =>
+      program(
+        `m/${String(i).padStart(2, "0")}-${path.split("/").pop()}`,
+        readFileSync(join(kernel, path)),
+      ),
+    ),
+    program("init", readFileSync(join(import.meta.dirname, "guest-init.sh"))),
+  ]);
+}
+
+export const guestImage = "docker.io/kerb/guest:1";
+export const guestPaths = { kernel: "/boot/vmlinuz", initrd: "/boot/initramfs" };
+
+/** A disk image of 1 MiB that says who it is. */
+const labelled = (text: string) => Buffer.concat([Buffer.from(`${text}\n`)], 2 ** 20);
+
+export interface GuestImageOptions {
+  name?: string;
+  /** The file in /disk. */
+  disk?: Buffer;
+}
+
+export function guestArchive({ name = guestImage, disk }: GuestImageOptions = {}): Buffer {
+  return ociArchive({
+    name,
+    architecture: ociArchitecture(process.arch),
+    files: [
+      { path: "boot/", type: "directory" },
+      { path: "disk/", type: "directory" },
+      { path: guestPaths.kernel.slice(1), data: guestKernel() },
+      { path: guestPaths.initrd.slice(1), data: guestInitramfs() },
+      { path: "disk/disk.img", data: disk ?? labelled("a containerDisk") },
+    ],
+    command: ["/none"],
+  });
+}
+
+export async function importGuest(site: Site, options: GuestImageOptions = {}) {
+  const file = join(site.directory, "guest.tar");
+  writeFileSync(file, guestArchive(options));
+  await site.kerb("image", "import", file);
+}
