@@ -8,6 +8,7 @@ export interface AttachOptions {
   token?: string;
   caHash?: string;
   name?: string;
+  standby?: boolean;
 }
 
 /** `kerb attach`. */
@@ -19,7 +20,8 @@ export function attachCommand(
     .summary("make this site a member of a hub")
     .description(
       "Attaches the running site to a hub with the command that `kerb token create --site` printed\n" +
-        "there. The site opens every connection itself and goes on alone whenever the hub is away.",
+        "there. The site opens every connection itself and goes on alone whenever the hub is away.\n" +
+        "A site has one hub: one that has another already stays with that until the new one takes it.",
     )
     .argument("[hub]", "https://ADDRESS:PORT of the hub")
     .addOption(dataDirOption(directory))
@@ -34,6 +36,10 @@ export function attachCommand(
       "attach the cluster of this file instead, on which `kerb run --wings member` runs",
     )
     .option("--name <site>", "the site's name at the hub (default: its own)", parseSiteName)
+    .option(
+      "--standby",
+      "not now: go to this hub by itself once the site's own was not heard for ten minutes",
+    )
     .addHelpText(
       "after",
       "\nExamples:\n" +

@@ -8,6 +8,8 @@ export const workFinalizer = `${hubGroup}/manifest-work-cleanup`;
 /** Where the agent keeps what it needs, on the site. */
 export const agentNamespace = "open-cluster-management-agent";
 export const bootstrapSecret = "bootstrap-hub-kubeconfig";
+/** The hub to which the site goes when its own is gone. */
+export const standbySecret = "standby-hub-kubeconfig";
 export const hubSecret = "hub-kubeconfig-secret";
 
 /** Common group of all sites. */

@@ -3,6 +3,7 @@
 import { Command, CommanderError } from "commander";
 import { attachCommand } from "../cli/attach.ts";
 import { backupCommand } from "../cli/backup.ts";
+import { detachCommand } from "../cli/detach.ts";
 import { doctorCommand } from "../cli/doctor.ts";
 import { downCommand } from "../cli/down.ts";
 import { imageCommand } from "../cli/image.ts";
@@ -43,6 +44,7 @@ function program(): Command {
     joinCommand(directory, async (...args) => (await import("./join.ts")).joinSite(...args)),
     attachCommand(directory, async (...args) => (await import("./attach.ts")).attachSite(...args)),
     runCommand(wingSummaries, async (options) => (await import("./run.ts")).run(options)),
+    detachCommand(directory, async (options) => (await import("./detach.ts")).detachSite(options)),
     kubeconfigCommand(directory, async (options) =>
       (await import("./kubeconfig.ts")).kubeconfigText(options),
     ),

@@ -76,27 +76,19 @@ export function isDueForRenewal({ notBefore, notAfter }: Credentials, lifeMs: nu
   return now > notAfter - life * renewalShare;
 }
 
-async function put(site: Client, name: string, data: Record<string, string>) {
+/** Replaces the Secret's content. */
+export async function saveSecret(site: Client, name: string, texts: Record<string, string>) {
   const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: agentNamespace } };
   await apply(site, namespaces, namespace, { fieldManager: "kerb-agent" });
-  const encoded = Object.entries(data).map(([key, text]) => [
+  const encoded = Object.entries(texts).map(([key, text]) => [
     key,
     Buffer.from(text).toString("base64"),
   ]);
-  await apply(
-    site,
-    secrets,
-    {
-      apiVersion: "v1",
-      kind: "Secret",
-      metadata: { name, namespace: agentNamespace },
-      data: Object.fromEntries(encoded),
-    },
-    { fieldManager: "kerb-agent" },
-  );
+  const metadata = { name, namespace: agentNamespace };
+  const data = Object.fromEntries(encoded);
+  const secret = { apiVersion: "v1", kind: "Secret", metadata, data };
+  await apply(site, secrets, secret, { fieldManager: "kerb-agent" });
 }
-
-export const saveSecret = put;
 
 export interface Issued {
   /** PEM texts. */
@@ -111,7 +103,7 @@ export function saveCredentials(
 ) {
   const base64 = (text: string) => Buffer.from(text).toString("base64");
   const user = { "client-certificate-data": base64(cert), "client-key-data": base64(key) };
-  return put(site, hubSecret, {
+  return saveSecret(site, hubSecret, {
     kubeconfig: kubeconfigOf(connection, user),
     "tls.crt": cert,
     "tls.key": key,

@@ -15,7 +15,8 @@ import { isStatus } from "../../lib/status-error.ts";
 import { alarmController } from "../alarms/alarm-controller.ts";
 import { ensureRules } from "../alarms/built-in-rules.ts";
 import { managedClusters, memberDefinitions } from "../kinds/resources.ts";
-import { agentNamespace, bootstrapSecret, hubSecret } from "../names.ts";
+import { agentNamespace, bootstrapSecret, hubSecret, standbySecret } from "../names.ts";
+import { appliedWork } from "../work/applied-work.ts";
 import { askCertificate } from "./certificate.ts";
 import type { MakeRequest } from "./certificate.ts";
 import { ensureClaims } from "./claims.ts";
@@ -27,11 +28,14 @@ import {
   secrets,
 } from "./credentials.ts";
 import type { Credentials } from "./credentials.ts";
+import { movedTo, sayDeparted } from "./departure.ts";
+import { watchHub } from "./standby.ts";
 import { startSession } from "./session.ts";
 import type { MemberSite } from "./session.ts";
 
 const retryMs = 5000;
 const delays = { firstMs: 2000, maxMs: 60_000 };
+const farewellMsMax = 5000;
 const renewalEveryMs = 3_600_000;
 /** Certificates that say they live longer are renewed as if they lived so long. */
 const lifeMsMax = 365 * 86_400_000;
@@ -51,6 +55,14 @@ export interface MemberOptions {
 const isSameHub = (one: Connection, other: Connection) =>
   one.server === other.server && one.ca === other.ca;
 
+type Invitation = ReturnType<typeof bootstrapOf>;
+
+/** To the hub that the site is a member of, and to the one for when that is gone. */
+interface Invitations {
+  here?: Invitation | undefined;
+  elsewhere?: Invitation | undefined;
+}
+
 class Member {
   readonly #options: MemberOptions;
   #session: { scope: Scope; shown: string } | undefined;
@@ -68,7 +80,9 @@ class Member {
 
   /** What the Secrets say now, as text, so that a change is seen. */
   #shown = () =>
-    JSON.stringify([bootstrapSecret, hubSecret].map((name) => this.#secret(name)?.["data"]));
+    JSON.stringify(
+      [bootstrapSecret, standbySecret, hubSecret].map((name) => this.#secret(name)?.["data"]),
+    );
 
   look() {
     const { scope, log } = this.#options;
@@ -103,19 +117,27 @@ class Member {
 
   async #run(scope: Scope) {
     const { clock } = this.#options;
-    const bootstrap = this.#secret(bootstrapSecret);
+    const invitations = [bootstrapSecret, standbySecret].flatMap((name) => {
+      const secret = this.#secret(name);
+      return secret ? bootstrapOf(secret) : [];
+    });
     const known = this.#secret(hubSecret);
     const credentials = known && credentialsOf(known);
-    const invited = bootstrap && bootstrapOf(bootstrap);
-    const moved = credentials && invited && !isSameHub(credentials.connection, invited.connection);
-    if (credentials && !moved && credentials.notAfter > clock.now()) {
-      return this.#stay(credentials, scope, invited);
+    if (!credentials || credentials.notAfter <= clock.now()) {
+      if (invitations[0]) await this.#come(invitations[0], scope);
+      return;
     }
-    if (invited) await this.#come(invited, scope);
+    const isHere = ({ connection }: Invitation) => isSameHub(connection, credentials.connection);
+    const here = invitations.find(isHere);
+    const elsewhere = invitations.find((one) => !isHere(one));
+    if (here || !elsewhere) return this.#stay(credentials, scope, { here, elsewhere });
+    // Until the other hub takes it, the site belongs where it was.
+    this.#come(elsewhere, scope, credentials).catch(() => {});
+    await this.#stay(credentials, scope);
   }
 
   /** With the invitation: an object, a certificate. The Secret that holds it starts the next run. */
-  async #come({ connection, cluster }: ReturnType<typeof bootstrapOf>, scope: Scope) {
+  async #come({ connection, cluster }: Invitation, scope: Scope, former?: Credentials) {
     const { site, connect, makeRequest, clock, random, log } = this.#options;
     const hub = connect(connection);
     scope.defer(() => hub.close());
@@ -128,6 +150,7 @@ class Member {
         const { signal } = scope;
         const asking = { hub, cluster, agent, makeRequest, clock, signal, waiting };
         const issued = await askCertificate(asking);
+        if (former) await this.#leave(former, connection.server);
         return await saveCredentials(site.client, connection, { ...issued, cluster, agent });
       } catch (error) {
         scope.signal.throwIfAborted();
@@ -135,6 +158,15 @@ class Member {
         await sleep(clock, retryMs, scope.signal);
       }
     }
+  }
+
+  /** Tells the hub it had, if that still answers. */
+  async #leave({ connection, cluster }: Credentials, server: string) {
+    const { connect, clock } = this.#options;
+    const hub = connect(connection);
+    const told = sayDeparted(hub, cluster, { condition: movedTo(server), clock }).catch(() => {});
+    await Promise.race([told, sleep(clock, farewellMsMax)]);
+    hub.close();
   }
 
   async #introduce(hub: Client, name: string) {
@@ -149,7 +181,7 @@ class Member {
     });
   }
 
-  async #stay(credentials: Credentials, scope: Scope, invited?: ReturnType<typeof bootstrapOf>) {
+  async #stay(credentials: Credentials, scope: Scope, { here, elsewhere }: Invitations = {}) {
     const { site, connect, makeRequest, clock, random, log } = this.#options;
     const hub = connect(credentials.connection);
     scope.defer(() => hub.close());
@@ -157,9 +189,9 @@ class Member {
     let asked = false;
     const refused = (why: string) => {
       log.warn("the hub does not know this site's certificate", { why });
-      if (asked || !invited) return;
+      if (asked || !here) return;
       asked = true;
-      void this.#come(invited, scope).catch(() => {});
+      void this.#come(here, scope).catch(() => {});
     };
     const { signal } = scope;
     const renew = async () => {
@@ -174,8 +206,12 @@ class Member {
       );
     look();
     scope.defer(clock.every(renewalEveryMs, look));
+    const heard = watchHub({
+      silent: (during) => elsewhere && this.#come(elsewhere, during),
+      ...{ clock, log, scope },
+    });
     await ensureClaims(site);
-    await startSession({ site, hub, credentials, clock, random, log, scope, refused });
+    await startSession({ site, hub, credentials, clock, random, log, scope, refused, heard });
     log.info("attached to the hub", { hub: connection.server, cluster });
   }
 }
@@ -183,10 +219,12 @@ class Member {
 /** What a site has for itself once it may be somebody's member. */
 async function prepare({ site, alarms, clock, random, log, scope }: MemberOptions) {
   await ensureDefinitions(site.client, clock, memberDefinitions);
-  if (!alarms) return;
-  await ensureRules(site.client, "site");
-  const controller = alarmController(site.informers, scope);
-  await startControllers([controller], { ...site, clock, random, log, scope });
+  const controllers = [appliedWork];
+  if (alarms) {
+    await ensureRules(site.client, "site");
+    controllers.push(alarmController(site.informers, scope));
+  }
+  await startControllers(controllers, { ...site, clock, random, log, scope });
 }
 
 /** Follows the Secrets; resolves at once, since a hub may be far away. */

@@ -14,12 +14,14 @@ import type { Scope } from "../../lib/scope.ts";
 import { isStatus } from "../../lib/status-error.ts";
 import { alarmReport, takesAlarms } from "../alarms/report.ts";
 import { withConditions } from "../conditions.ts";
-import { clusterClaims, managedClusters } from "../kinds/resources.ts";
+import type { Condition } from "../conditions.ts";
+import { appliedManifestWorks, clusterClaims, managedClusters } from "../kinds/resources.ts";
 import { leaseName } from "../names.ts";
 import { workController } from "../work/work-controller.ts";
 import type { WorkSite } from "../work/work-controller.ts";
 import { clusterStatus, memberConditions } from "./cluster-status.ts";
 import type { Credentials } from "./credentials.ts";
+import { hasDeparted, returned } from "./departure.ts";
 import { startMemberReach } from "./reach.ts";
 import type { SiteApi } from "./reach.ts";
 
@@ -57,10 +59,14 @@ export interface SessionOptions {
   scope: Scope;
   /** The hub does not know this certificate (any more). */
   refused: (why: string) => void;
+  /** The hub answers; told every minute. */
+  heard: () => void;
 }
 
 class Session {
   readonly #options: SessionOptions;
+  /** Whether the status was told before: from then on the site may be on its way to another hub. */
+  #said = false;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -91,12 +97,16 @@ class Session {
   async tellStatus(): Promise<number> {
     const { hub, site, clock } = this.#options;
     const cluster = await hub.get(this.#target);
+    this.#options.heard();
     const seen = {
       version: await site.version(),
       nodes: site.informers.get({ resource: nodes }).list(),
       claims: site.informers.get({ resource: clusterClaims }).list(),
     };
-    const conditions = withConditions(cluster.status?.conditions, memberConditions, clock.now());
+    const told: Condition[] | undefined = cluster.status?.conditions;
+    const back = !this.#said && hasDeparted(told) ? [returned] : [];
+    const conditions = withConditions(told, [...memberConditions, ...back], clock.now());
+    this.#said = true;
     const status = { ...clusterStatus(seen), conditions };
     if (differs(status, cluster.status)) {
       const { resourceVersion } = cluster.metadata;
@@ -123,7 +133,9 @@ export async function startSession(options: SessionOptions): Promise<void> {
   const { site, hub, credentials, clock, random, log, scope } = options;
   const session = new Session(options);
   await Promise.all(
-    [nodes, clusterClaims].map((one) => site.informers.get({ resource: one }).synced()),
+    [nodes, clusterClaims, appliedManifestWorks].map((one) =>
+      site.informers.get({ resource: one }).synced(),
+    ),
   );
   void session.repeat("the lease", () => session.renewLease());
   void session.repeat("the status", () => session.tellStatus());
@@ -135,6 +147,7 @@ export async function startSession(options: SessionOptions): Promise<void> {
     hubUrl: credentials.connection.server,
     agentId: credentials.agent,
     loadRules: site.loadRules,
+    records: () => site.informers.get({ resource: appliedManifestWorks }).list(),
   });
   const discover = async () => [];
   const { cluster } = credentials;

@@ -9,6 +9,7 @@ import { differs } from "../../lib/differs.ts";
 import { isStatus } from "../../lib/status-error.ts";
 import { withConditions } from "../conditions.ts";
 import type { Condition } from "../conditions.ts";
+import { hasDeparted } from "../member/departure.ts";
 import { managedClusters, manifestWorks } from "../kinds/resources.ts";
 import { clusterFinalizer, clusterNameLabel, clusterSetLabel, leaseName } from "../names.ts";
 import {
@@ -86,9 +87,12 @@ async function remove(context: ControllerContext, cluster: KubeObject) {
   const { name, finalizers = [] } = cluster.metadata;
   if (!finalizers.includes(clusterFinalizer)) return;
   const works = informer(manifestWorks).list(name);
+  const departed = hasDeparted(cluster.status?.conditions);
   for (const { metadata } of works) {
-    if (metadata.deletionTimestamp) continue;
-    await client.delete({ ...manifestWorks, namespace: name, name: metadata.name }).catch(gone);
+    const target = { ...manifestWorks, namespace: name, name: metadata.name };
+    if (!metadata.deletionTimestamp) await client.delete(target).catch(gone);
+    // Nobody is there any more who would take anything back.
+    if (departed) await client.patch(target, "merge", { metadata: { finalizers: [] } }).catch(gone);
   }
   if (works.length > 0) {
     const message = `waiting for ${works.length} ManifestWorks in namespace ${name} to be taken back by the site`;

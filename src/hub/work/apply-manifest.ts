@@ -13,6 +13,8 @@ export interface Owner {
   kind: string;
   name: string;
   uid: string;
+  /** Uids of owners in whose place it comes. */
+  instead?: string[];
 }
 
 const update: UpdateStrategy = { type: "Update" };
@@ -44,8 +46,11 @@ export async function liveOf(site: Client, target: Target): Promise<KubeObject |
 function ownedBy(object: any, live: KubeObject | undefined, owner: Owner | undefined): Draft {
   const { status: _, ...wanted } = object;
   const { metadata } = wanted;
-  const references = (live?.metadata.ownerReferences ?? []).filter(({ uid }) => uid !== owner?.uid);
-  const ownerReferences = owner ? [...references, owner] : references;
+  const { instead = [], ...reference } = owner ?? {};
+  const references = (live?.metadata.ownerReferences ?? []).filter(
+    ({ uid }) => uid !== owner?.uid && !instead.includes(uid),
+  );
+  const ownerReferences = owner ? [...references, reference] : references;
   return {
     ...wanted,
     metadata: { ...metadata, ...(ownerReferences.length > 0 && { ownerReferences }) },

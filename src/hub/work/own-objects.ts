@@ -1,7 +1,7 @@
 // What a site's agent stands on. No work takes it away, not even the one that brought it, since nobody could put
 // it right again from the hub. Pure.
 import { memberDefinitions } from "../kinds/resources.ts";
-import { agentNamespace, bootstrapSecret, hubSecret } from "../names.ts";
+import { agentNamespace, bootstrapSecret, hubSecret, standbySecret } from "../names.ts";
 import type { Identifier } from "./manifest.ts";
 
 const workGroup = "work.open-cluster-management.io";
@@ -32,7 +32,7 @@ export function isKept({ group, resource, namespace, name }: Identifier): boolea
     (group === "" &&
       resource === "secrets" &&
       namespace === agentNamespace &&
-      [bootstrapSecret, hubSecret].includes(name)) ||
+      [bootstrapSecret, standbySecret, hubSecret].includes(name)) ||
     (resource === "customresourcedefinitions" && definitions.has(name)) ||
     (group === workGroup && resource === "appliedmanifestworks")
   );

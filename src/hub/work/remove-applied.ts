@@ -8,13 +8,13 @@ import type { AppliedResource } from "./manifest.ts";
 export async function removeApplied(
   site: Client,
   one: AppliedResource,
-  { ownerUid, orphan }: { ownerUid: string; orphan: boolean },
+  { ownerUids, orphan }: { ownerUids: string[]; orphan: boolean },
 ): Promise<boolean> {
   const target = targetOf(one);
   const live = await liveOf(site, target);
   if (!live || live.metadata.uid !== one.uid) return true;
   const owners = live.metadata.ownerReferences ?? [];
-  const others = owners.filter(({ uid }) => uid !== ownerUid);
+  const others = owners.filter(({ uid }) => !ownerUids.includes(uid));
   if (!orphan && others.length === owners.length) return true;
   if (orphan || others.length > 0) {
     if (others.length === owners.length) return true;

@@ -50,6 +50,7 @@ before(async () => {
   const works = workController({
     ...{ client: site, discover: cluster.discover, cluster: "farm" },
     ...{ hubUrl: "https://hub", agentId: "a1", loadRules: loadObjectRules },
+    records: () => [],
   });
   await startControllers([works, timeToLive], options);
 });

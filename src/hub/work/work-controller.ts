@@ -15,13 +15,21 @@ import { isStatus } from "../../lib/status-error.ts";
 import { isTrue } from "../conditions.ts";
 import { appliedManifestWorks, manifestWorks } from "../kinds/resources.ts";
 import { hubGroup, workFinalizer } from "../names.ts";
+import {
+  appliedOf,
+  forgetApplied,
+  formerOf,
+  isOurs,
+  keeperLabels,
+  otherKeeper,
+} from "./applied-work.ts";
 import { applyManifest, liveOf, targetOf } from "./apply-manifest.ts";
 import type { Owner } from "./apply-manifest.ts";
 import type { EvaluateRule } from "./condition-rules.ts";
 import { executorRefusal } from "./executor.ts";
 import { IgnoreRuleError } from "./ignore-fields.ts";
 import { applyOrder, configOf, isOrphaned, manifestOf, removedOf } from "./manifest.ts";
-import type { AppliedResource } from "./manifest.ts";
+import type { AppliedResource, Manifest, ManifestConfig } from "./manifest.ts";
 import { isKept, ownRefusal } from "./own-objects.ts";
 import { removeApplied } from "./remove-applied.ts";
 import { isComplete, workStatus } from "./status.ts";
@@ -41,6 +49,8 @@ export interface WorkSite {
   agentId: string;
   /** Makes expressions of rules work; asked for by the first work that has some. */
   loadRules: () => Promise<EvaluateRule>;
+  /** All AppliedManifestWorks of the site. */
+  records: () => KubeObject[];
 }
 
 const noRules: EvaluateRule = () => {
@@ -50,8 +60,10 @@ const noRules: EvaluateRule = () => {
 /** Names a hub: two hubs never take each other's works. */
 export const hubHashOf = (url: string) => createHash("sha256").update(url).digest("hex");
 
-function ownerOf({ apiVersion, kind, metadata: { name, uid } }: KubeObject): Owner {
-  return { apiVersion, kind, name, uid };
+function ownerOf(applied: KubeObject, former: KubeObject[]): Owner {
+  const { apiVersion, kind, metadata } = applied;
+  const instead = former.map((one) => one.metadata.uid);
+  return { apiVersion, kind, name: metadata.name, uid: metadata.uid, instead };
 }
 
 function failureOf(error: unknown): { reason: string; message: string } {
@@ -98,7 +110,7 @@ class Work {
       {
         apiVersion: "work.open-cluster-management.io/v1",
         kind: "AppliedManifestWork",
-        metadata: { name, finalizers: [appliedFinalizer] },
+        metadata: { name, labels: keeperLabels, finalizers: [appliedFinalizer] },
         spec: {
           agentID: agentId,
           hubHash: hubHashOf(hubUrl),
@@ -108,6 +120,9 @@ class Work {
       { fieldManager: "kerb-work" },
     );
   }
+
+  /** What hubs that the site had before wrote down for this work. */
+  #former = (applied: KubeObject) => formerOf(this.#site.records(), applied);
 
   async #one(ordinal: number, discovered: DiscoveredResource[], owner: Owner): Promise<Outcome> {
     const { manifestConfigs, executor, deleteOption, workload } = this.#work.spec;
@@ -125,6 +140,7 @@ class Work {
       if (own) throw new Error(own);
       const refused = await executorRefusal(this.#site.client, executor, manifest);
       if (refused) throw new Error(refused);
+      await this.#mustBeFree(manifest, config);
       const isOwned = !isOrphaned(deleteOption, manifest) && !isKept(manifest);
       outcome.live = await applyManifest(
         this.#site.client,
@@ -138,6 +154,18 @@ class Work {
     return outcome;
   }
 
+  /** Two hubs never take turns in changing one object. */
+  async #mustBeFree(manifest: Manifest, config: ManifestConfig | undefined) {
+    const records = this.#site.records();
+    if (records.every(isOurs) || config?.updateStrategy?.type === "ReadOnly") return;
+    const live = await liveOf(this.#site.client, targetOf(manifest));
+    const keeper = live && otherKeeper(live, records);
+    if (!keeper) return;
+    throw new Error(
+      `${manifest.resource}/${manifest.name} is kept by work ${keeper.spec?.manifestWorkName} of another hub's agent`,
+    );
+  }
+
   async #writeApplied(applied: KubeObject, appliedResources: AppliedResource[]) {
     if (jsonEqual(applied.status?.appliedResources ?? [], appliedResources)) return;
     const target = { ...appliedManifestWorks, name: applied.metadata.name };
@@ -147,11 +175,11 @@ class Work {
 
   /** Takes back what is no longer wanted; what resists stays on the list. */
   async #shrink(applied: KubeObject, unwanted: AppliedResource[]) {
-    const ownerUid = applied.metadata.uid;
+    const ownerUids = [applied, ...this.#former(applied)].map(({ metadata }) => metadata.uid);
     const left = [];
     for (const one of unwanted) {
       const orphan = isOrphaned(this.#work.spec.deleteOption, one) || isKept(one);
-      if (!(await removeApplied(this.#site.client, one, { ownerUid, orphan }))) left.push(one);
+      if (!(await removeApplied(this.#site.client, one, { ownerUids, orphan }))) left.push(one);
     }
     return left;
   }
@@ -162,13 +190,14 @@ class Work {
     if (!finalizers.includes(workFinalizer))
       return this.#finalizers([...finalizers, workFinalizer]);
     const applied = await this.#applied();
+    const former = this.#former(applied);
     const discovered = await this.#site.discover();
     const manifests: any[] = spec.workload?.manifests ?? [];
     const outcomes: Outcome[] = [];
     for (const ordinal of applyOrder(manifests)) {
-      outcomes.push(await this.#one(ordinal, discovered, ownerOf(applied)));
+      outcomes.push(await this.#one(ordinal, discovered, ownerOf(applied, former)));
     }
-    const before: AppliedResource[] = applied.status?.appliedResources ?? [];
+    const before = [applied, ...former].flatMap(appliedOf);
     const named = outcomes.flatMap(({ manifest }) => manifest ?? []);
     // A kind that is not served for the moment is still wanted.
     const unread = outcomes
@@ -189,6 +218,7 @@ class Work {
       ({ resource, namespace, name }) => !keys.has(`${resource}/${namespace}/${name}`),
     );
     await this.#writeApplied(applied, [...made, ...others, ...left]);
+    for (const one of former) await forgetApplied(this.#site.client, one);
     await this.#report(outcomes);
     const steady = left.length === 0 && outcomes.every(({ failure, live }) => !failure && live);
     return steady ? steadyMs : unsteadyMs;
@@ -212,13 +242,10 @@ class Work {
     const target = { ...appliedManifestWorks, name: this.#appliedName };
     const applied = await liveOf(this.#site.client, target);
     if (applied) {
-      const left = await this.#shrink(applied, applied.status?.appliedResources ?? []);
+      const left = await this.#shrink(applied, appliedOf(applied));
       await this.#writeApplied(applied, left);
       if (left.length > 0) return unsteadyMs;
-      await this.#site.client.patch(target, "merge", { metadata: { finalizers: [] } });
-      await this.#site.client.delete(target, { propagationPolicy: "Orphan" }).catch((error) => {
-        if (!isStatus(error, "NotFound")) throw error;
-      });
+      await forgetApplied(this.#site.client, applied);
     }
     await this.#finalizers(finalizers.filter((one) => one !== workFinalizer));
     return undefined;
