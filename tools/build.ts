@@ -1,6 +1,7 @@
 // Bundles the sources into dist/: a running site starts from few JavaScript files, so that the start
 // costs no type stripping and the compile cache holds everything. Each command is its own chunk.
 import { build } from "esbuild";
+import type { BuildOptions } from "esbuild";
 import { readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
@@ -8,18 +9,8 @@ const root = join(import.meta.dirname, "..");
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const staging = join(root, `dist.${process.pid}`);
 
-await build({
+const options: BuildOptions = {
   absWorkingDir: root,
-  entryPoints: {
-    kerb: "bin/kerb.ts",
-    testing: "src/main/test-server.ts",
-    "kube-apiserver": "bin/kube-apiserver.ts",
-    etcd: "bin/etcd.ts",
-    "wasm-prepare": "src/wasm/wasm-prepare.ts",
-    "vm-prepare": "src/vms/vm-prepare.ts",
-    "wasm-run": "src/wasm/wasm-run.ts",
-  },
-  outdir: staging,
   bundle: true,
   splitting: true,
   format: "esm",
@@ -29,13 +20,33 @@ await build({
   minifySyntax: true,
   minifyWhitespace: true,
   legalComments: "none",
+  logLevel: "warning",
+};
+
+await build({
+  ...options,
+  entryPoints: {
+    kerb: "bin/kerb.ts",
+    testing: "src/main/test-server.ts",
+    "kube-apiserver": "bin/kube-apiserver.ts",
+    etcd: "bin/etcd.ts",
+    "wasm-prepare": "src/wasm/wasm-prepare.ts",
+    "vm-prepare": "src/vms/vm-prepare.ts",
+  },
+  outdir: staging,
   // Native code stays where npm put it; the rest is bundled so that the start opens few files.
   external: ["lmdb"],
   define: { "process.env.KERB_VERSION": JSON.stringify(manifest.version) },
   banner: {
     js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);',
   },
-  logLevel: "warning",
+});
+// All that is mounted into the container of a WebAssembly module, and nothing else, in a folder of its own.
+await build({
+  ...options,
+  entryPoints: { "wasm-run": "src/wasm/wasm-run.ts" },
+  outdir: join(staging, "wasm"),
+  outExtension: { ".js": ".mjs" },
 });
 rmSync(join(root, "dist"), { recursive: true, force: true });
 renameSync(staging, join(root, "dist"));

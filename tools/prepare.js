@@ -26,6 +26,10 @@ const testPackages = {
   "docker-registry": ["/usr/bin/docker-registry"],
   "qemu-system-x86": ["/usr/bin/qemu-system-x86_64"],
   "qemu-utils": ["/usr/bin/qemu-img"],
+  clang: ["/usr/bin/clang"],
+  lld: ["/usr/bin/wasm-ld"],
+  "wasi-libc": ["/usr/include/wasm32-wasi/stdio.h"],
+  "libclang-rt-dev-wasm32": ["/usr/share/doc/libclang-rt-dev-wasm32"],
 };
 
 /** @param {string} command @param {string[]} args */

@@ -48,7 +48,8 @@ export function containerdConfig(paths: ContainerdPaths, restrictOomScore: boole
   const runtimes = Object.entries({ runc, ...paths.handlers }).map(
     ([name, program]) => `    [${section}.${name}]
       runtime_type = "io.containerd.runc.v2"
-      pod_annotations = ["vms.kerb.dev/*"]
+      pod_annotations = ["vms.kerb.dev/*", "kerb.dev/*", "alpha.wasi.krustlet.dev/*"]
+      container_annotations = ["kerb.dev/*"]
       [${section}.${name}.options]
         BinaryName = ${quote(program)}
         SystemdCgroup = false`,

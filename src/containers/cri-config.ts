@@ -178,7 +178,12 @@ export function containerMessage(config: ContainerConfig, sandbox: SandboxConfig
       [labelNames.podNamespace]: sandbox.namespace,
       [labelNames.podUid]: sandbox.podUid,
     },
-    annotations: { ...config.annotations, "kerb.dev/image": config.imageRef },
+    annotations: {
+      ...config.annotations,
+      "kerb.dev/image": config.imageRef,
+      // A runtime that has a user of its own must know whether the pod chose one.
+      ...(config.securityContext["runAsUser"] !== undefined && { "kerb.dev/run-as-user": "true" }),
+    },
     log_path: config.logPath,
     stdin: config.stdin,
     stdin_once: config.stdinOnce,

@@ -11,29 +11,39 @@ export interface Handler {
   /** The program, and what it is told after the bundle's folder. */
   prepare: string;
   args?: string[];
+  /** Containers in whose bundle this file lies take no further programs, and why. */
+  noExec?: { file: string; why: string };
 }
 
 /** runc's own error goes to its log, from where containerd reads it. */
-function runtimeScript(node: string, { prepare, args = [] }: Handler, runc: string): string {
+function runtimeScript(node: string, handler: Handler, runc: string): string {
+  const { prepare, args = [], noExec } = handler;
   const command = [node, prepare].map(quote).join(" ");
   const rest = args.map((word) => ` ${quote(word)}`).join("");
+  const exec = noExec
+    ? `[ ! -e "$(dirname "$log")"/${quote(noExec.file)} ] || refuse ${quote(noExec.why)}`
+    : ":";
   return `#!/bin/sh
-bundle= log= create= last=
+bundle= log= step= last=
+refuse() {
+  [ -z "$log" ] || printf '{"level":"error","msg":"%s"}\\n' "$1" >>"$log"
+  printf '%s\\n' "$1" >&2
+  exit 1
+}
 for word; do
   case $last in
     --bundle|-b) bundle=$word ;;
     --log) log=$word ;;
   esac
-  [ "$word" = create ] && create=1
+  case $word in
+    create|exec) step=$word ;;
+  esac
   last=$word
 done
-if [ -n "$create" ]; then
-  if ! problem=$(${command} "$bundle"${rest} 2>&1); then
-    [ -z "$log" ] || printf '{"level":"error","msg":"%s"}\\n' "$problem" >>"$log"
-    printf '%s\\n' "$problem" >&2
-    exit 1
-  fi
-fi
+case $step in
+  create) problem=$(${command} "$bundle"${rest} 2>&1) || refuse "$problem" ;;
+  exec) ${exec} ;;
+esac
 exec ${quote(runc)} "$@"
 `;
 }

@@ -10,6 +10,8 @@ import type { Runtime } from "../node/runtime.ts";
 import { runCommand } from "../lib/run-command.ts";
 
 const kubernetesNamespace = "k8s.io";
+/** Modules need no rights of a user. */
+const nobody = "65534:65534";
 
 /**
  * A reference in the full form that containerd files images under: `busybox` is
@@ -83,6 +85,7 @@ export function importModule(directory: string, file: string, name: string): Pro
     name: fullReference(name),
     files: [{ path: "module.wasm", data: readFileSync(file), mode: 0o644 }],
     entrypoint: ["/module.wasm"],
+    user: nobody,
   });
 }
 

@@ -13,6 +13,7 @@ export interface ImageContent {
   env?: string[];
   /** How containers are asked to end; absent: SIGTERM. */
   stopSignal?: string;
+  user?: string;
 }
 
 const digestOf = (data: Buffer) => createHash("sha256").update(data).digest("hex");
@@ -26,6 +27,7 @@ export function ociArchive(image: ImageContent): Buffer {
     config: {
       ...(image.entrypoint && { Entrypoint: image.entrypoint }),
       ...(image.command && { Cmd: image.command }),
+      ...(image.user && { User: image.user }),
       Env: image.env ?? ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
       WorkingDir: "/",
       ...(image.stopSignal && { StopSignal: image.stopSignal }),

@@ -5,6 +5,7 @@ import { resource } from "../client/client.ts";
 import type { Draft } from "../kinds/object.ts";
 import { localVolumes } from "../lib/local-volumes.ts";
 import { isStatus } from "../lib/status-error.ts";
+import { runnerMemoryBytes } from "../wasm/bundle.ts";
 import type { SiteAddresses } from "./site-settings.ts";
 
 const services = resource("v1", "services");
@@ -109,10 +110,16 @@ export async function ensureDnsObjects(client: Client, addresses: SiteAddresses,
   await ensure(client, slices, dnsSlice(addresses, port));
 }
 
-/** Made once; what its owners make of it afterwards is theirs. */
-export async function ensureStorageClass(client: Client) {
+/** What its owners make of it afterwards is theirs. */
+async function createOnce(client: Client, target: ReturnType<typeof resource>, draft: Draft) {
+  await client.create(target, draft, { fieldManager }).catch((error: unknown) => {
+    if (!isStatus(error, "AlreadyExists")) throw error;
+  });
+}
+
+export function ensureStorageClass(client: Client) {
   const isDefault = "storageclass.kubernetes.io/is-default-class";
-  const draft = {
+  return createOnce(client, resource("storage.k8s.io/v1", "storageclasses"), {
     apiVersion: "storage.k8s.io/v1",
     kind: "StorageClass",
     metadata: { name: "local-path", annotations: { [isDefault]: "true" } },
@@ -120,10 +127,16 @@ export async function ensureStorageClass(client: Client) {
     reclaimPolicy: "Delete",
     volumeBindingMode: "WaitForFirstConsumer",
     allowVolumeExpansion: true,
-  };
-  await client
-    .create(resource("storage.k8s.io/v1", "storageclasses"), draft, { fieldManager })
-    .catch((error: unknown) => {
-      if (!isStatus(error, "AlreadyExists")) throw error;
-    });
+  });
+}
+
+/** Pods of this class run WebAssembly. */
+export function ensureRuntimeClass(client: Client) {
+  return createOnce(client, resource("node.k8s.io/v1", "runtimeclasses"), {
+    apiVersion: "node.k8s.io/v1",
+    kind: "RuntimeClass",
+    metadata: { name: "wasm" },
+    handler: "wasm",
+    overhead: { podFixed: { memory: `${runnerMemoryBytes / 2 ** 20}Mi` } },
+  });
 }

@@ -12,6 +12,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Runtime } from "../node/runtime.ts";
 import { cniConflist, openNetwork } from "../node/network/site-network.ts";
+import { programFile } from "../wasm/bundle.ts";
 import { isRoot } from "./config.ts";
 import { cniFolders, findTool } from "./doctor.ts";
 import { replaceFile } from "./files.ts";
@@ -66,9 +67,14 @@ function program(wing: string, name: string): string {
   return join(folder, `${name}${extension}`);
 }
 
+const noExecInModules = {
+  file: programFile,
+  why: "exec is not supported in WebAssembly containers: there are no programs in them",
+};
+
 function handlersIn(directory: string, { site, runc }: { site: string; runc: string }) {
   const all = [
-    { name: "wasm", prepare: program("wasm", "wasm-prepare") },
+    { name: "wasm", prepare: program("wasm", "wasm-prepare"), noExec: noExecInModules },
     { name: "vm", prepare: program("vms", "vm-prepare"), args: [vmsDirectory(site)] },
   ];
   return Object.fromEntries(all.map((one) => [one.name, writeHandlerBinary(directory, one, runc)]));

@@ -21,6 +21,7 @@ import {
   ensureApiServerObjects,
   ensureClusterRanges,
   ensureDnsObjects,
+  ensureRuntimeClass,
   ensureStorageClass,
 } from "./cluster-objects.ts";
 import { clusterDomain, defaultPort, isRoot, kubernetesVersion, slotsDirectory } from "./config.ts";
@@ -79,6 +80,7 @@ async function startNetwork(parts: Parts): Promise<PodGate> {
   await ensureApiServerObjects(client, addresses, settings.port);
   await ensureClusterRanges(client, addresses);
   await ensureStorageClass(client);
+  await ensureRuntimeClass(client);
   const source = dnsSource(clusterDomain, {
     services: informers.get({ resource: servicesResource }),
     slices: informers.get({ resource: endpointSlicesResource }),

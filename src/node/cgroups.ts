@@ -48,10 +48,16 @@ function sumOfLimits(pod: Pod, resource: string): number | undefined {
   return sum;
 }
 
+/** With what the pod's runtime takes for itself, as its class says. */
+function withOverhead(pod: Pod, resource: string, limit: number | undefined): number | undefined {
+  if (limit === undefined) return undefined;
+  return limit + (amountIn(pod.spec["overhead"], resource) ?? 0);
+}
+
 /** Of a whole pod. Pure. */
 export function podLimits(pod: Pod): Limits {
-  const cpu = sumOfLimits(pod, "cpu");
-  const memoryBytes = sumOfLimits(pod, "memory");
+  const cpu = withOverhead(pod, "cpu", sumOfLimits(pod, "cpu"));
+  const memoryBytes = withOverhead(pod, "memory", sumOfLimits(pod, "memory"));
   return {
     cpuShares: cpuShares(podRequests(pod.spec).get("cpu") ?? 0),
     pidsMax: podPidsMax,

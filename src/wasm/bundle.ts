@@ -1,65 +1,248 @@
-// An OCI bundle whose program is a WebAssembly module, made to run that module under Node. Pure.
-import { basename, join, resolve } from "node:path";
+// An OCI bundle whose program is a WebAssembly module, made to run that module under Node: in a container
+// that holds nothing else, as nobody, with no privileges to gain and no calls of the kernel but Node's. Pure.
+import { basename, dirname, join, resolve } from "node:path";
+import type { Program } from "./program.ts";
+import { pageBytes } from "./module-sections.ts";
+import { seccompProfile } from "./seccomp.ts";
+import { descriptorsMax } from "./wasi-preview1/descriptors.ts";
+import type { Preopen } from "./wasi-preview1/host.ts";
+
+export interface BundleMount {
+  destination: string;
+  type?: string;
+  source?: string;
+  options?: string[];
+}
 
 export interface BundleConfig {
-  process: { args: string[]; env?: string[]; cwd: string; [field: string]: unknown };
-  mounts?: { destination: string; type?: string; source?: string; options?: string[] }[];
+  process: {
+    args: string[];
+    env?: string[];
+    cwd: string;
+    user?: { uid: number; gid: number; additionalGids?: number[] } | undefined;
+    [field: string]: unknown;
+  };
+  root?: { path: string; readonly?: boolean };
+  mounts?: BundleMount[];
+  linux?: {
+    namespaces?: { type: string; path?: string }[];
+    resources?: { memory?: { limit?: number; swap?: number; [field: string]: unknown } };
+    [field: string]: any;
+  };
   annotations?: Record<string, string>;
   [field: string]: unknown;
 }
 
-export interface NodeProgram {
+/** Where Node and the runner lie on the machine. */
+export interface Runner {
   /** Node's own executable. */
   executable: string;
   /** The shared objects it needs, the dynamic loader among them. */
   libraries: string[];
-  /** `wasm-run.ts`, or what the build made of it. */
-  runner: string;
+  /** Folder of the runner's code, and its file in there. */
+  folder: string;
+  file: string;
 }
 
-/** Where Node lies inside the container. */
-const folder = "/.kerb";
+/** In the bundle of every container that runs a module. */
+export const programFile = "program.json";
+/** Where Node and the runner lie inside the container. */
+const own = "/.kerb";
+/** The name by which the loader looks for a shared object: its file may carry more of its version. */
+const sonameOf = (file: string) => basename(file).replace(/(\.so\.\d+)[.\d]*$/, "$1");
+const nobody = 65_534;
+/** What Node itself takes, above what the module may. */
+export const runnerMemoryBytes = 48 * 2 ** 20;
+/** Descriptors that Node and a walk along a path hold besides the guest's. */
+const ownDescriptors = 512;
+
+/** Kerb's annotations of containers; containerd hands them on. */
+export const annotationNames = {
+  /** The container asked for a user of its own. */
+  runAsUser: "kerb.dev/run-as-user",
+  /** args are all of argv, as Krustlet has it. */
+  bareArguments: "kerb.dev/bare-arguments",
+} as const;
+
+const containerType = "io.kubernetes.cri.container-type";
 
 /** True for a pod's own sandbox, whose program is no module. */
 export const isSandbox = ({ annotations }: BundleConfig) =>
-  annotations?.["io.kubernetes.cri.container-type"] === "sandbox";
+  annotations?.[containerType] === "sandbox";
 
 /** The module's path inside the container. */
 export function modulePath({ process: { args, cwd } }: BundleConfig): string {
   return resolve("/", cwd, args[0] ?? "");
 }
 
-export function wasmBundle(config: BundleConfig, program: NodeProgram): BundleConfig {
-  const { executable, libraries, runner } = program;
-  const path = (file: string) => join(folder, basename(file));
-  // Read as a module wherever it lies: there is no package.json beside it.
-  const script = join(folder, runner.endsWith(".ts") ? "run.mts" : "run.mjs");
-  const node = join(folder, "node");
+/** Memory that the module may have; undefined: no limit. */
+export function memoryLimit({ linux }: BundleConfig): number | undefined {
+  const limit = linux?.resources?.memory?.limit ?? 0;
+  return limit > 0 ? limit : undefined;
+}
+
+/** Files that the runtime gives every container. */
+const runtimeFiles = new Set(["/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/dev/shm"]);
+const isTerminationLog = ({ source = "" }: BundleMount) => source.endsWith(".termination");
+
+/** Mounts of volumes. */
+export function volumesOf({ mounts = [] }: BundleConfig): BundleMount[] {
+  return mounts.filter(
+    (mount) =>
+      (mount.type === "bind" || mount.options?.some((one) => one === "bind" || one === "rbind")) &&
+      !runtimeFiles.has(mount.destination) &&
+      !isTerminationLog(mount),
+  );
+}
+
+/** What the guest gets: volumes, and of single files their folder with nothing else in it. */
+export function preopensOf(volumes: BundleMount[], isFolder: (path: string) => boolean): Preopen[] {
+  const files = new Map<string, Preopen>();
+  const folders: Preopen[] = [];
+  for (const { destination, source = "", options = [] } of volumes) {
+    const readOnly = options.includes("ro");
+    if (isFolder(source)) {
+      folders.push({ guest: destination, host: destination, readOnly });
+      continue;
+    }
+    const path = dirname(destination);
+    const before = files.get(path);
+    const only = [...(before?.only ?? []), basename(destination)];
+    files.set(path, {
+      guest: path,
+      host: path,
+      readOnly: readOnly && (before?.readOnly ?? true),
+      only,
+    });
+  }
+  return [...files.values(), ...folders];
+}
+
+/** The environment as the module has it; Node itself gets none, lest it be told what to do. */
+export function environmentOf({ process: { env = [] } }: BundleConfig): Record<string, string> {
+  return Object.fromEntries(
+    env.map((entry) => {
+      const at = entry.indexOf("=");
+      return at < 0 ? [entry, ""] : [entry.slice(0, at), entry.slice(at + 1)];
+    }),
+  );
+}
+
+export function programOf(config: BundleConfig, isFolder: (path: string) => boolean): Program {
+  const { process: started, annotations = {}, mounts = [] } = config;
+  const memoryBytes = memoryLimit(config);
+  const log = mounts.find(isTerminationLog)?.destination;
+  const isBare = annotations[annotationNames.bareArguments] === "true";
+  return {
+    module: modulePath(config),
+    args: isBare ? started.args.slice(1) : started.args,
+    env: environmentOf(config),
+    preopens: preopensOf(volumesOf(config), isFolder),
+    ...(log !== undefined && { terminationLog: log }),
+    ...(memoryBytes !== undefined && { memoryBytes }),
+  };
+}
+
+/** As the first process of its own namespace, Node would not end by a signal; the sandbox is that already. */
+function namespacesOf({ linux }: BundleConfig) {
+  const all = linux?.namespaces ?? [];
+  const sandbox = all.map(({ path }) => /^\/proc\/(\d+)\/ns\//.exec(path ?? "")?.[1]).find(Boolean);
+  return all.map((one) =>
+    one.type === "pid" && !one.path && sandbox ? { ...one, path: `/proc/${sandbox}/ns/pid` } : one,
+  );
+}
+
+function linuxOf(config: BundleConfig, network: boolean, arch: string) {
+  const limit = memoryLimit(config);
+  const { linux } = config;
+  const memory = { ...linux?.resources?.memory };
+  if (limit !== undefined) {
+    // What the module may have is kept by V8; the cgroup stands behind that.
+    memory.limit = limit + runnerMemoryBytes;
+    delete memory.swap;
+  }
+  return {
+    ...linux,
+    namespaces: namespacesOf(config),
+    resources: { ...linux?.resources, memory },
+    seccomp: seccompProfile({ network, arch }),
+  };
+}
+
+function userOf({ process: { user }, annotations = {} }: BundleConfig) {
+  const isAsked = annotations[annotationNames.runAsUser] === "true";
+  if (isAsked || (user && user.uid !== 0)) return user;
+  return { ...user, uid: nobody, gid: nobody };
+}
+
+export interface BundleOptions {
+  runner: Runner;
+  /** The program's file on the machine. */
+  program: string;
+  /** Folder of the transpiled component on the machine. */
+  component?: string;
+  memoryBytes?: number | undefined;
+  network: boolean;
+  arch: string;
+}
+
+function argumentsOf({ runner, memoryBytes }: BundleOptions): string[] {
+  const { libraries } = runner;
+  const node = join(own, "node");
+  const loader = libraries.find((file) => basename(file).startsWith("ld-"));
+  const start = loader ? [join(own, sonameOf(loader)), "--library-path", own, node] : [node];
+  const pages = memoryBytes && Math.floor(memoryBytes / pageBytes);
+  return [
+    ...start,
+    "--disable-warning=ExperimentalWarning",
+    "--no-addons",
+    ...(pages ? [`--wasm-max-mem-pages=${pages}`] : []),
+    join(own, "code", runner.file),
+    join(own, "program.json"),
+  ];
+}
+
+export const componentFolder = join(own, "component");
+
+function mountsOf(config: BundleConfig, { runner, program, component }: BundleOptions) {
   const mount = (source: string, destination: string) => ({
     destination,
     type: "bind",
     source,
-    options: ["bind", "ro", "nosuid", "nodev"],
+    options: ["rbind", "ro", "nosuid", "nodev"],
   });
-  const loader = libraries.find((file) => basename(file).startsWith("ld-"));
-  const start = loader ? [path(loader), "--library-path", folder, node] : [node];
+  const isKept = ({ destination }: BundleMount) =>
+    destination !== "/sys" && !destination.startsWith("/sys/");
+  return [
+    ...(config.mounts ?? []).filter(isKept),
+    mount(runner.executable, join(own, "node")),
+    mount(runner.folder, join(own, "code")),
+    mount(program, join(own, "program.json")),
+    ...(component === undefined ? [] : [mount(component, componentFolder)]),
+    ...runner.libraries.map((file) => mount(file, join(own, sonameOf(file)))),
+  ];
+}
+
+export function wasmBundle(config: BundleConfig, options: BundleOptions): BundleConfig {
+  const limit = descriptorsMax + ownDescriptors;
+  const none = { bounding: [], effective: [], inheritable: [], permitted: [], ambient: [] };
   return {
     ...config,
+    root: { path: "rootfs", ...config.root, readonly: true },
     process: {
       ...config.process,
-      args: [
-        ...start,
-        "--disable-warning=ExperimentalWarning",
-        script,
-        modulePath(config),
-        ...config.process.args.slice(1),
+      args: argumentsOf(options),
+      cwd: "/",
+      env: [],
+      user: userOf(config),
+      capabilities: none,
+      noNewPrivileges: true,
+      rlimits: [
+        { type: "RLIMIT_NOFILE", hard: limit, soft: limit },
+        { type: "RLIMIT_CORE", hard: 0, soft: 0 },
       ],
     },
-    mounts: [
-      ...(config.mounts ?? []),
-      mount(executable, node),
-      mount(runner, script),
-      ...libraries.map((file) => mount(file, path(file))),
-    ],
+    mounts: mountsOf(config, options),
+    linux: linuxOf(config, options.network, options.arch),
   };
 }

@@ -1,47 +1,99 @@
-// Called before runc creates a container of the handler `wasm`: rewrites the bundle's config.json.
-// Arguments: the folder of the bundle.
-import { openSync, readFileSync, readSync, realpathSync, writeFileSync } from "node:fs";
+// Called before runc creates a container of the handler `wasm`: looks at its module and rewrites the
+// bundle's config.json. What is no module stays the ordinary container that it is. Argument: the folder of the bundle.
+import { readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
 import { extname, join, resolve } from "node:path";
-import { isSandbox, modulePath, wasmBundle } from "./bundle.ts";
-import type { BundleConfig } from "./bundle.ts";
-import { moduleKind, preambleBytes } from "./module-kind.ts";
+import { httpModule, checkModule } from "./check-module.ts";
+import {
+  isSandbox,
+  memoryLimit,
+  modulePath,
+  programFile,
+  programOf,
+  wasmBundle,
+} from "./bundle.ts";
+import type { BundleConfig, Runner } from "./bundle.ts";
+import { moduleKind } from "./module-kind.ts";
 
-/** Refuses what Node cannot run, by name. */
-function checkModule(path: string, root: string) {
-  const file = realpathSync(join(root, path));
-  if (!file.startsWith(`${realpathSync(root)}/`)) throw new Error(`${path} leads out of the image`);
-  const start = Buffer.alloc(preambleBytes);
-  readSync(openSync(file, "r"), start, 0, preambleBytes, 0);
-  const kind = moduleKind(start);
-  if (kind === undefined) throw new Error(`${path} is no WebAssembly module`);
-  if (kind === "component") {
-    throw new Error(`${path} is a WebAssembly component; only core modules run`);
+function isThere(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
   }
+}
+
+const moduleBytesMax = 256 * 2 ** 20;
+const reasonCharactersMax = 400;
+
+/** The image's own file; links in the image must not lead to the machine's. Undefined where there is none. */
+function readModule(path: string, root: string): Buffer | undefined {
+  const file = isThere(join(root, path));
+  if (file === undefined) return undefined;
+  if (!file.startsWith(`${realpathSync(root)}/`)) throw new Error(`${path} leads out of the image`);
+  const stats = statSync(file);
+  if (!stats.isFile()) throw new Error(`${path} is no file`);
+  if (stats.size > moduleBytesMax)
+    throw new Error(`${path} is larger than ${moduleBytesMax} bytes`);
+  return readFileSync(file);
 }
 
 /** What the dynamic loader gave this very process. */
 function sharedObjects(): string[] {
-  // Unknown to the types so far; without it, a report asks the DNS for the names of its peers.
-  Object.assign(process.report, { excludeNetwork: true });
-  const { sharedObjects: files } = process.report.getReport() as { sharedObjects: string[] };
-  return files.filter((file) => file.startsWith("/") && file !== process.execPath);
+  const maps = readFileSync("/proc/self/maps", "utf8");
+  const found = [...maps.matchAll(/ (\/\S+\.so[.\d]*)$/gm)].map((match) => match[1]!);
+  return [...new Set(found)];
+}
+
+function runner(): Runner {
+  const isBuilt = extname(import.meta.filename) === ".js";
+  return {
+    executable: process.execPath,
+    libraries: sharedObjects(),
+    // Sources find each other by their folders; the build puts all of the runner into one.
+    folder: isBuilt ? join(import.meta.dirname, "wasm") : resolve(import.meta.dirname, ".."),
+    file: isBuilt ? "wasm-run.mjs" : "wasm/wasm-run.ts",
+  };
 }
 
 function prepare(bundle: string) {
   const file = join(bundle, "config.json");
-  const config = JSON.parse(readFileSync(file, "utf8")) as BundleConfig & {
-    root: { path: string };
-  };
+  const config = JSON.parse(readFileSync(file, "utf8")) as BundleConfig;
   if (isSandbox(config)) return;
-  checkModule(modulePath(config), resolve(bundle, config.root.path));
-  const runner = join(import.meta.dirname, `wasm-run${extname(import.meta.filename)}`);
-  const program = { executable: process.execPath, libraries: sharedObjects(), runner };
-  writeFileSync(file, JSON.stringify(wasmBundle(config, program)));
+  const path = modulePath(config);
+  const bytes = readModule(path, resolve(bundle, config.root?.path ?? "rootfs"));
+  const kind = bytes && moduleKind(bytes);
+  if (bytes === undefined || kind === undefined) {
+    if (path.endsWith(".wasm"))
+      throw new Error(`${path} is ${bytes ? "no WebAssembly module" : "not in the image"}`);
+    // A container of another kind beside the modules of its pod.
+    return;
+  }
+  const memoryBytes = memoryLimit(config);
+  if (kind === "component") {
+    throw new Error(`${path} is a WebAssembly component; only core modules run`);
+  }
+  const { imports } = named(path, () => checkModule(bytes, memoryBytes));
+  const program = join(bundle, programFile);
+  const isFolder = (source: string) => statSync(source).isDirectory();
+  writeFileSync(program, JSON.stringify(programOf(config, isFolder)), { mode: 0o644 });
+  const network = imports.some(({ module }) => module === httpModule);
+  const made = { runner: runner(), program, memoryBytes, network, arch: process.arch };
+  writeFileSync(file, JSON.stringify(wasmBundle(config, made)));
+}
+
+function named<T>(path: string, check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    throw new Error(`${path} ${(error as Error).message}`, { cause: error });
+  }
 }
 
 try {
   prepare(process.argv[2]!);
 } catch (error) {
-  process.stderr.write(`${(error as Error).message}\n`);
+  // It goes on inside a line of JSON; what a module names may hold anything.
+  const text = JSON.stringify((error as Error).message.slice(0, reasonCharactersMax));
+  process.stderr.write(text.slice(1, -1));
   process.exit(1);
 }

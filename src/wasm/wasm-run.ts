@@ -1,51 +1,56 @@
-// The program of a WebAssembly container, inside it: runs a WASI preview 1 module with the container's own
-// files, arguments and environment. A file of its own that imports nothing of Kerb, as it alone is mounted.
-import { readFileSync } from "node:fs";
-import { WASI } from "node:wasi";
-import { Worker, isMainThread, parentPort, workerData } from "node:worker_threads";
+// The program of a WebAssembly container, inside it. The module has this thread to its end: a signal that
+// nobody handles ends the process at once, whatever the module does. Argument: the program's file.
+import { randomFillSync } from "node:crypto";
+import { readFileSync, writeFileSync, writeSync } from "node:fs";
+import { systemClock } from "../lib/clock.ts";
+import { endOf, trapExitCode } from "./end.ts";
+import type { Program } from "./program.ts";
+import { WebAssembly } from "./web-assembly.ts";
+import { preview1 } from "./wasi-preview1/host.ts";
+import type { HostOptions } from "./wasi-preview1/host.ts";
 
-/** Not among the types of a program without a browser. */
-interface WebAssemblyNamespace {
-  compile(bytes: Uint8Array): Promise<object>;
-  instantiate(module: object, imports: object): Promise<object>;
+const stderr = 2;
+
+/** The module's last words go where pods' statuses take them from. */
+function giveUp({ terminationLog }: Program, message: string): never {
+  writeSync(stderr, `${message}\n`);
+  if (terminationLog !== undefined) {
+    try {
+      writeFileSync(terminationLog, message);
+    } catch {
+      // A full disk takes no last words.
+    }
+  }
+  process.exit(trapExitCode);
 }
-const { WebAssembly } = globalThis as unknown as { WebAssembly: WebAssemblyNamespace };
 
-/** As wasmtime: a trap is an abort. */
-const trapExitCode = 134;
-const terminatedExitCode = 143;
-
-async function runModule(args: string[]): Promise<number> {
-  const [path = ""] = args;
-  const wasi = new WASI({
-    version: "preview1",
+function hostOptions({ args, env, preopens }: Program): HostOptions {
+  return {
     args,
-    env: process.env,
-    preopens: { "/": "/" },
-    returnOnExit: true,
-  });
-  try {
-    const module = await WebAssembly.compile(readFileSync(path));
-    const instance = await WebAssembly.instantiate(module, wasi.getImportObject());
-    return wasi.start(instance);
-  } catch (error) {
-    process.stderr.write(`${path}: ${(error as Error).message}\n`);
-    return trapExitCode;
-  }
+    env,
+    preopens,
+    now: () => BigInt(systemClock.now()) * 1_000_000n,
+    monotonic: () => process.hrtime.bigint(),
+    random: (into) => void randomFillSync(into),
+    exit: (code) => process.exit(code),
+  };
 }
 
-if (isMainThread) {
-  // The module holds its thread to its end, so signals are heard on another one. The first process of a
-  // container ignores a signal that it does not handle.
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.on(signal, () => process.exit(terminatedExitCode));
+function runCore(program: Program) {
+  let memory: { buffer: ArrayBuffer } = { buffer: new ArrayBuffer(0) };
+  try {
+    const host = preview1(hostOptions(program));
+    const module = new WebAssembly.Module(readFileSync(program.module));
+    const imports = { wasi_snapshot_preview1: host.imports };
+    const instance = new WebAssembly.Instance(module, imports);
+    memory = instance.exports["memory"] ?? memory;
+    host.useMemory(memory);
+    instance.exports["_start"]();
+  } catch (error) {
+    const { module, memoryBytes } = program;
+    giveUp(program, endOf(error, { module, usedBytes: memory.buffer.byteLength, memoryBytes }));
   }
-  const worker = new Worker(import.meta.filename, { workerData: process.argv.slice(2) });
-  worker.on("message", (exitCode: number) => process.exit(exitCode));
-  worker.on("error", (error: Error) => {
-    process.stderr.write(`${error.message}\n`);
-    process.exit(trapExitCode);
-  });
-} else {
-  parentPort!.postMessage(await runModule(workerData));
+  process.exit(0);
 }
+
+runCore(JSON.parse(readFileSync(process.argv[2]!, "utf8")) as Program);

@@ -4,9 +4,15 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { modulePath, wasmBundle } from "./bundle.ts";
+import { modulePath, programOf, wasmBundle } from "./bundle.ts";
+import { checkModule } from "./check-module.ts";
+import { endOf } from "./end.ts";
 import { moduleKind } from "./module-kind.ts";
 import { writeHandlerBinary } from "../containers/handler-binary.ts";
+import { seccompProfile } from "./seccomp.ts";
+import { preview1 } from "./wasi-preview1/host.ts";
+import { preview1Names } from "./wasi-preview1/names.ts";
+import { WebAssembly } from "./web-assembly.ts";
 
 /** A WASI module that exits with 7. */
 const exitsWith7 = Buffer.from(
@@ -36,18 +42,140 @@ test("a module's path is found from the container's working directory", () => {
   assert.equal(of("/", "../../etc/x"), "/etc/x");
 });
 
-test("a bundle runs its module under Node, and keeps its arguments and mounts", () => {
-  const volume = { destination: "/data", source: "/volumes/data" };
-  const { process: started, mounts } = wasmBundle(
-    { process: { args: ["app.wasm", "-v"], cwd: "/srv" }, mounts: [volume] },
-    { executable: "/usr/bin/node", libraries: ["/lib64/ld-linux.so.2"], runner: "/k/run.js" },
+const runner = {
+  executable: "/usr/bin/node",
+  libraries: ["/lib64/ld-linux.so.2", "/usr/lib/libatomic.so.1.2.0"],
+  folder: "/k/wasm",
+  file: "wasm-run.mjs",
+};
+const options = { runner, program: "/b/program.json", network: false, arch: "x64" };
+
+test("a bundle runs its module under Node, as nobody, with nothing but its volumes", () => {
+  const mounts = [
+    { destination: "/sys", type: "sysfs", source: "sysfs" },
+    { destination: "/data", type: "bind", source: "/volumes/data", options: ["rbind", "rw"] },
+  ];
+  const bundle = wasmBundle(
+    {
+      process: { args: ["app.wasm", "-v"], cwd: "/srv", user: { uid: 0, gid: 0 } },
+      mounts,
+      linux: {
+        namespaces: [{ type: "pid" }, { type: "network", path: "/proc/42/ns/net" }],
+        resources: { memory: { limit: 2 ** 26, swap: 2 ** 26 } },
+      },
+    },
+    { ...options, memoryBytes: 2 ** 26 },
   );
-  assert.equal(started.args[0], "/.kerb/ld-linux.so.2");
-  assert.deepEqual(started.args.slice(-3), ["/.kerb/run.mjs", "/srv/app.wasm", "-v"]);
+  assert.equal(bundle.process.args[0], "/.kerb/ld-linux.so.2");
+  assert.ok(bundle.process.args.includes("--wasm-max-mem-pages=1024"));
+  assert.deepEqual(bundle.process.args.slice(-2), [
+    "/.kerb/code/wasm-run.mjs",
+    "/.kerb/program.json",
+  ]);
   assert.deepEqual(
-    mounts!.map(({ destination }) => destination),
-    ["/data", "/.kerb/node", "/.kerb/run.mjs", "/.kerb/ld-linux.so.2"],
+    bundle.mounts!.map(({ destination }) => destination),
+    ["/data", "/.kerb/node", "/.kerb/code", "/.kerb/program.json"].concat([
+      "/.kerb/ld-linux.so.2",
+      "/.kerb/libatomic.so.1",
+    ]),
   );
+  assert.deepEqual(bundle.process.user, { uid: 65_534, gid: 65_534 });
+  assert.equal(bundle.process["noNewPrivileges"], true);
+  assert.equal(bundle.root!.readonly, true);
+  assert.equal(bundle.linux!.namespaces![0]!.path, "/proc/42/ns/pid");
+  assert.deepEqual(bundle.linux!.resources!.memory, { limit: 2 ** 26 + 48 * 2 ** 20 });
+});
+
+test("a container that asks for a user has that one, be it root", () => {
+  const started = { args: ["app.wasm"], cwd: "/", user: { uid: 0, gid: 0 } };
+  const annotations = { "kerb.dev/run-as-user": "true" };
+  const bundle = wasmBundle({ process: started, annotations }, options);
+  assert.deepEqual(bundle.process.user, started.user);
+});
+
+test("without a network there are no sockets, and never a new process", () => {
+  const allowed = (network: boolean) =>
+    seccompProfile({ network, arch: "x64" }).syscalls.flatMap((one) =>
+      one.action === "SCMP_ACT_ALLOW" && !one.args ? one.names : [],
+    );
+  assert.ok(!allowed(false).includes("socket") && allowed(true).includes("socket"));
+  for (const name of ["fork", "vfork", "clone", "unshare", "mount", "ptrace", "bpf", "setns"]) {
+    assert.ok(!allowed(true).includes(name), name);
+  }
+});
+
+test("a module is told its arguments, its environment and its volumes, and of files no neighbours", () => {
+  const bind = (source: string, destination: string, ...more: string[]) => ({
+    destination,
+    type: "bind",
+    source,
+    options: ["rbind", ...more],
+  });
+  const program = programOf(
+    {
+      process: { args: ["app.wasm", "-v"], cwd: "/", env: ["A=b=c", "EMPTY="] },
+      annotations: { "kerb.dev/bare-arguments": "true" },
+      mounts: [
+        { destination: "/proc", type: "proc", source: "proc" },
+        bind("/pods/1/etc-hosts", "/etc/hosts", "rw"),
+        bind("/pods/1/0.termination", "/dev/termination-log", "rw"),
+        bind("/volumes/data", "/data", "rw"),
+        bind("/volumes/cm/app.conf", "/etc/app.conf", "ro"),
+      ],
+    },
+    (path) => !path.endsWith(".conf"),
+  );
+  assert.deepEqual(program, {
+    module: "/app.wasm",
+    args: ["-v"],
+    env: { A: "b=c", EMPTY: "" },
+    preopens: [
+      { guest: "/etc", host: "/etc", readOnly: true, only: ["app.conf"] },
+      { guest: "/data", host: "/data", readOnly: false },
+    ],
+    terminationLog: "/dev/termination-log",
+  });
+});
+
+const preamble = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+const text = (value: string) => [value.length, ...Buffer.from(value)];
+const section = (id: number, ...content: number[]) => [id, content.length, ...content];
+const start = section(7, 1, ...text("_start"), 0, 0);
+const memory = (...limits: number[]) => section(5, 1, ...limits);
+const imported = (module: string, name: string) =>
+  section(2, 1, ...text(module), ...text(name), 0, 0);
+
+test("what cannot run is refused by name, before it runs", () => {
+  const rows: [number[], RegExp][] = [
+    [[...exitsWith7.subarray(8, 30)], /is truncated: \d+ bytes are missing/],
+    [[...imported("env", "magic"), ...start], /imports env\.magic, which is not provided here/],
+    [
+      [...imported("wasi_snapshot_preview1", "fd_fly"), ...start],
+      /imports wasi_snapshot_preview1\.fd_fly, which is not provided/,
+    ],
+    [[...imported("wasi_unstable", "fd_read"), ...start], /came before WASI preview 1/],
+    [[...memory(4, 1), ...start], /memory64/],
+    [[...memory(0, 0x80, 0x20), ...start], /needs 256 MiB of memory.*its limit is 64 MiB/],
+    [memory(0, 1), /exports no function _start/],
+  ];
+  for (const [content, why] of rows) {
+    assert.throws(() => checkModule(Buffer.from([...preamble, ...content]), 2 ** 26), why);
+  }
+  checkModule(exitsWith7, 2 ** 26);
+});
+
+test("the calls that are known by name are those of the host", () => {
+  const world = { now: () => 0n, monotonic: () => 0n, random: () => {}, exit: process.exit };
+  const { imports } = preview1({ args: [], env: {}, preopens: [], ...world });
+  assert.deepEqual(new Set(Object.keys(imports)), preview1Names);
+});
+
+test("an end is told in words, with what the memory had to do with it", () => {
+  const trap = new WebAssembly.RuntimeError("unreachable");
+  const at = (usedBytes: number) => ({ module: "/a.wasm", usedBytes, memoryBytes: 2 ** 26 });
+  assert.equal(endOf(trap, at(0)), "/a.wasm trapped: unreachable");
+  assert.match(endOf(trap, at(2 ** 26)), /its memory had grown to 64 MiB, and 64 MiB is its limit/);
+  assert.match(endOf(new RangeError("Maximum call stack size exceeded"), at(0)), /call stack/);
 });
 
 function inFolder(use: (folder: string) => void) {
@@ -61,26 +189,34 @@ function inFolder(use: (folder: string) => void) {
 
 test("a container ends with the exit code of its module", () => {
   inFolder((folder) => {
-    const file = join(folder, "app.wasm");
-    writeFileSync(file, exitsWith7);
-    const runner = join(import.meta.dirname, "wasm-run.ts");
-    assert.equal(spawnSync(process.execPath, [runner, file]).status, 7);
+    const module = join(folder, "app.wasm");
+    const program = join(folder, "program.json");
+    writeFileSync(module, exitsWith7);
+    writeFileSync(program, JSON.stringify({ module, args: [], env: {}, preopens: [] }));
+    const file = join(import.meta.dirname, "wasm-run.ts");
+    assert.equal(spawnSync(process.execPath, [file, program]).status, 7);
   });
 });
 
-test("what is no core module is refused by name before runc sees it", () => {
+test("what is no module is refused by name before runc sees it", () => {
   const prepare = join(import.meta.dirname, "wasm-prepare.ts");
   inFolder((folder) => {
-    const runtime = writeHandlerBinary(folder, { name: "wasm", prepare }, "/bin/true");
-    const bundle = { process: { args: ["/app.wasm"], cwd: "/" }, root: { path: "." } };
-    const create = (bytes: Buffer) => {
+    const noExec = { file: "program.json", why: "no exec here" };
+    const runtime = writeHandlerBinary(folder, { name: "wasm", prepare, noExec }, "/bin/true");
+    const exec = () => spawnSync(runtime, ["--log", join(folder, "log.json"), "exec", "id"]);
+    assert.equal(exec().status, 0);
+    const create = (bytes: Buffer, program = "/app.wasm") => {
+      const bundle = { process: { args: [program], cwd: "/" }, root: { path: "." } };
       writeFileSync(join(folder, "config.json"), JSON.stringify(bundle));
       writeFileSync(join(folder, "app.wasm"), bytes);
       return spawnSync(runtime, ["create", "--bundle", folder, "id"], { encoding: "utf8" });
     };
-    assert.match(create(Buffer.from("0061736d0d000100", "hex")).stderr, /only core modules run/);
     assert.match(create(Buffer.from("#!/bin/sh -eu")).stderr, /is no WebAssembly module/);
+    assert.equal(create(Buffer.from("#!/bin/sh -eu"), "/bin/app").status, 0);
+    const quoted = Buffer.from([...preamble, ...imported("env", '"\n')]);
+    assert.match(create(quoted).stderr, /app.wasm imports env\.\\"\\n, which/);
     assert.equal(create(exitsWith7).status, 0);
-    assert.match(readFileSync(join(folder, "config.json"), "utf8"), /run\.mts/);
+    assert.match(readFileSync(join(folder, "config.json"), "utf8"), /wasm-run\.ts/);
+    assert.match(exec().stderr.toString(), /no exec here/);
   });
 });

@@ -1,0 +1,16 @@
+// What the runner is told, as a file: which module, with what. Written before the container is made.
+import type { Preopen } from "./wasi-preview1/host.ts";
+
+export interface Program {
+  module: string;
+  /** What came of the component at `module`; absent for core modules. */
+  component?: string;
+  args: string[];
+  env: Record<string, string>;
+  preopens: Preopen[];
+  /** Where the reason of an end goes. */
+  terminationLog?: string;
+  memoryBytes?: number;
+  /** For wasi_experimental_http: origins that may be asked, and how many at once. */
+  http?: { allowed: string[]; concurrent: number };
+}

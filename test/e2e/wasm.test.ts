@@ -1,0 +1,236 @@
+// WebAssembly pods as people run them: modules from C, `runtimeClassName: wasm`, kubectl.
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { ociArchive } from "../../src/containers/oci-archive.ts";
+import { ociArchitecture } from "../../src/containers/pause.ts";
+import { eventually } from "../support/eventually.ts";
+import { importBusybox } from "../support/image.ts";
+import { startSite } from "../support/site.ts";
+import type { Site } from "../support/site.ts";
+import { compileC } from "../support/wasm-module.ts";
+
+let site: Site;
+let probe: Buffer;
+
+/** An ordinary image that holds nothing but `app.wasm`. */
+async function importImage(name: string, bytes: Buffer) {
+  const file = join(site.directory, `${name}.tar`);
+  const archive = ociArchive({
+    name: `docker.io/library/${name}:1`,
+    architecture: ociArchitecture(process.arch),
+    files: [{ path: "app.wasm", data: bytes, mode: 0o644 }],
+    entrypoint: ["/app.wasm"],
+  });
+  writeFileSync(file, archive);
+  await site.kerb("image", "import", file);
+}
+
+before(async () => {
+  site = await startSite("--name", "wasm");
+  const folder = join(site.directory, "modules");
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, "probe.wasm");
+  await compileC("test/wasm/probe.c", file);
+  probe = readFileSync(file);
+  await site.kerb("image", "import", file, "--name", "probe:1");
+  await importBusybox(site);
+});
+after(() => site.remove());
+
+interface PodOptions {
+  image?: string;
+  /** Of the container, and of the pod. */
+  more?: object;
+  spec?: object;
+}
+
+function pod(name: string, args: string[], { image = "probe:1", more, spec }: PodOptions = {}) {
+  const container = { name: "main", image, args, ...more };
+  return JSON.stringify({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name },
+    spec: { runtimeClassName: "wasm", restartPolicy: "Never", containers: [container], ...spec },
+  });
+}
+
+const phase = (name: string, wanted: string) =>
+  site.kubectl([
+    "wait",
+    `--for=jsonpath={.status.phase}=${wanted}`,
+    `pod/${name}`,
+    "--timeout=30s",
+  ]);
+const logs = (name: string, ...args: string[]) => site.kubectl(["logs", name, ...args]);
+const stateOf = async (name: string) => (await site.get("pod", name)).status.containerStatuses[0];
+
+/** Runs a pod to its end; resolves with how it ended. */
+async function ended(name: string, args: string[], options?: PodOptions) {
+  await site.apply(pod(name, args, options));
+  await eventually(async () => (await stateOf(name)).state.terminated, `${name} ends`);
+  return (await stateOf(name)).state.terminated;
+}
+
+test("a module has its arguments, its environment, its volumes and its own exit code", async () => {
+  await site.kubectl(["create", "configmap", "settings", "--from-literal=color=blue"]);
+  const more = {
+    env: [
+      { name: "PLAIN", value: "text" },
+      { name: "POD", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
+      { name: "COLOR", valueFrom: { configMapKeyRef: { name: "settings", key: "color" } } },
+    ],
+    volumeMounts: [
+      { name: "data", mountPath: "/data" },
+      { name: "settings", mountPath: "/etc/settings" },
+      { name: "settings", mountPath: "/etc/one.conf", subPath: "color" },
+      { name: "data", mountPath: "/kept", readOnly: true },
+    ],
+  };
+  const volumes = [
+    { name: "data", emptyDir: {} },
+    { name: "settings", configMap: { name: "settings" } },
+  ];
+  const args = ["args", "env", "write", "/data/file", "written", "cat", "/kept/file"];
+  args.push("write", "/kept/file", "x", "cat", "/etc/settings/color", "cat", "/etc/one.conf");
+  args.push("cat", "/etc/passwd", "ls", "/", "warn", "to stderr", "exit", "7");
+  const end = await ended("all", args, { more, spec: { volumes } });
+  assert.deepEqual([end.exitCode, end.reason], [7, "Error"]);
+  const said = await logs("all");
+  for (const line of ["arg: /module.wasm", "arg: 7", "env: PLAIN=text", "env: POD=all"]) {
+    assert.ok(said.includes(`${line}\n`), line);
+  }
+  const results = said.slice(said.indexOf("write: "));
+  assert.deepEqual(results.trimEnd().split("\n"), [
+    "write: ok",
+    "cat: written",
+    "write: Read-only file system",
+    "cat: blue",
+    "cat: blue",
+    "cat: No such file or directory",
+    "ls: Capabilities insufficient",
+    "to stderr",
+  ]);
+});
+
+test("a ConfigMap's change reaches a running module", async () => {
+  const more = { volumeMounts: [{ name: "settings", mountPath: "/settings" }] };
+  const volumes = [{ name: "settings", configMap: { name: "settings" } }];
+  const args = Array.from({ length: 300 }, () => ["cat", "/settings/color", "sleep", "0.2"]).flat();
+  await site.apply(pod("live", args, { more, spec: { volumes } }));
+  await phase("live", "Running");
+  await site.kubectl(["patch", "configmap", "settings", "-p", '{"data":{"color":"green"}}']);
+  await eventually(async () => (await logs("live")).includes("cat: green"), "the new value");
+  await site.kubectl(["delete", "pod", "live", "--wait", "--timeout=20s"]);
+});
+
+test("it restarts as its policy says, with an init container before it", async () => {
+  const initContainers = [{ name: "init", image: "probe:1", args: ["say", "first"] }];
+  await site.apply(
+    pod("again", ["say", "second", "exit", "3"], {
+      spec: { restartPolicy: "OnFailure", initContainers },
+    }),
+  );
+  await eventually(async () => (await stateOf("again")).restartCount > 0, "a restart");
+  assert.equal((await logs("again", "-c", "init")).trim(), "first");
+  assert.equal((await logs("again", "--previous")).trim(), "second");
+  await site.kubectl(["delete", "pod", "again"]);
+});
+
+test("a module that waits is ended by SIGTERM, and attach reads and writes its streams", async () => {
+  const more = { stdin: true, stdinOnce: true };
+  await site.apply(pod("talk", ["stdin"], { more }));
+  await phase("talk", "Running");
+  const said = await site.kubectl(["attach", "-i", "talk"], { input: "one\ntwo\n" });
+  assert.match(said, /stdin: one\nstdin: two\n/);
+  await phase("talk", "Succeeded");
+  await site.apply(pod("sleeper", ["sleep", "1000"]));
+  await phase("sleeper", "Running");
+  await site.kubectl(["delete", "pod", "sleeper", "--grace-period=600", "--timeout=20s"]);
+});
+
+test("exec is refused by name, in kubectl and in probes", async () => {
+  const livenessProbe = { exec: { command: ["true"] }, periodSeconds: 1, failureThreshold: 99 };
+  await site.apply(pod("closed", ["sleep", "1000"], { more: { livenessProbe } }));
+  await phase("closed", "Running");
+  const asked = await site.tryKubectl(["exec", "closed", "--", "/.kerb/node", "-v"]);
+  assert.notEqual(asked.code, 0);
+  assert.match(asked.stderr, /exec is not supported in WebAssembly containers/);
+  await eventually(
+    async () => /Liveness probe.*exec is not supported/.test(await site.kubectl(["events"])),
+    "an event of the probe",
+  );
+  await site.kubectl(["delete", "pod", "closed", "--grace-period=0", "--force"]);
+});
+
+test("what cannot run says why in the pod's status", async () => {
+  const component = Buffer.from("0061736d0d00010000", "hex");
+  const images: [string, Buffer, RegExp][] = [
+    ["truncated", probe.subarray(0, -100), /app\.wasm is truncated/],
+    ["stranger", Buffer.from("#!/bin/sh\nexit 0\n"), /app\.wasm is no WebAssembly module/],
+    ["broken", component, /app\.wasm is a WebAssembly component|component/],
+  ];
+  for (const [name, bytes] of images) await importImage(name, bytes);
+  const spec = { restartPolicy: "Always" };
+  for (const [name] of images) await site.apply(pod(name, [], { image: `${name}:1`, spec }));
+  for (const [name, , why] of images) {
+    const waiting = await eventually(async () => {
+      const { state, lastState } = await stateOf(name);
+      const one = state.waiting ?? lastState.terminated;
+      return why.test(one?.message ?? "") && one;
+    }, `${name} says why`);
+    assert.match(waiting.message, why);
+    await site.kubectl(["delete", "pod", name, "--wait=false"]);
+  }
+});
+
+test("traps and full memories are told in the status, and the limit is the module's own", async () => {
+  const limits = { memory: "32Mi" };
+  const full = await ended("full", ["grow"], { more: { resources: { limits } } });
+  assert.equal(full.exitCode, 134);
+  assert.match(full.message, /trapped: unreachable; its memory had grown to 3\d MiB, and 32 MiB/);
+  assert.match(await logs("full"), /grow: (2|3)\d MiB/);
+  const deep = await ended("deep", ["recurse"]);
+  assert.match(deep.message, /module\.wasm trapped: /);
+});
+
+test("one that spins is ended, and one that floods its log leaves a log of bounded size", async () => {
+  const more = { resources: { limits: { cpu: "500m" } } };
+  await site.apply(pod("spinner", ["spin"], { more }));
+  await phase("spinner", "Running");
+  await site.kubectl(["delete", "pod", "spinner", "--grace-period=600", "--timeout=20s"]);
+  assert.equal((await ended("flood", ["flood", "20000"])).exitCode, 0);
+  assert.equal((await logs("flood", "--tail=-1")).trimEnd().split("\n").length, 20_000);
+});
+
+test("one that fills its volume hears that it is full", async () => {
+  const more = { volumeMounts: [{ name: "data", mountPath: "/data" }] };
+  const volumes = [{ name: "data", emptyDir: { medium: "Memory", sizeLimit: "1Mi" } }];
+  const end = await ended("filler", ["fill", "/data/file"], { more, spec: { volumes } });
+  assert.equal(end.exitCode, 0);
+  assert.match(await logs("filler"), /fill: 1048576 bytes, then No space left on device/);
+});
+
+test("modules and ordinary containers share a pod and its volume", async () => {
+  const volumeMounts = [{ name: "data", mountPath: "/data" }];
+  const writer = { name: "main", image: "probe:1", args: ["write", "/data/file", "from wasm"] };
+  const script = "until grep -s . /data/file; do sleep 0.1; done";
+  const reader = { name: "reader", image: "busybox:kerb", command: ["sh", "-c", script] };
+  const containers = [writer, reader].map((one) => ({ ...one, volumeMounts }));
+  const volumes = [{ name: "data", emptyDir: {} }];
+  await site.apply(pod("mixed", [], { spec: { containers, volumes } }));
+  await phase("mixed", "Succeeded");
+  assert.equal((await logs("mixed", "-c", "reader")).trim(), "from wasm");
+});
+
+test("modules outlive Kerb", async () => {
+  await site.apply(pod("keeps", ["serve", "tick", "0.2"], { spec: { restartPolicy: "Always" } }));
+  await phase("keeps", "Running");
+  const before = await stateOf("keeps");
+  process.kill(site.pid, "SIGKILL");
+  await site.up();
+  await site.kubectl(["wait", "--for=condition=Ready", "pod/keeps", "--timeout=30s"]);
+  const now = await stateOf("keeps");
+  assert.deepEqual([now.restartCount, now.containerID], [0, before.containerID]);
+});
