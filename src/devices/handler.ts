@@ -39,9 +39,11 @@ export interface HandlerWorld {
   log: Log;
   /** Below which debugEcho's switch lies. */
   directory: string;
-  /** Usually `/sys`, `/run/udev` and `/dev`. */
-  paths: { sys: string; udev: string; dev: string };
-  /** Where WS-Discovery asks; default: its multicast group. */
+  /** Usually `/sys`, `/run/udev` and `/dev`, and `/` above them. */
+  paths: { sys: string; udev: string; dev: string; root: string };
+  /** Runs a program to its end; resolves with what it printed. */
+  run(command: string, args: string[]): Promise<string>;
+  /** Where is asked what else goes to a multicast group. */
   probeTo?: { host: string; port: number };
 }
 

@@ -4,15 +4,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
-import { systemClock } from "../lib/clock.ts";
+import { handlerWorld } from "../../test/support/handlers.ts";
 import { GrpcConnection } from "../lib/grpc.ts";
 import { grpcError, listenGrpc } from "../lib/grpc-server.ts";
 import { silent } from "../lib/log.ts";
-import { seededRandom } from "../lib/random.ts";
 import { Scope } from "../lib/scope.ts";
 import { discovery, registration } from "./discovery-protocol.ts";
 import { DetailsError } from "./handler.ts";
-import type { HandlerWorld } from "./handler.ts";
 import { Handlers } from "./handlers.ts";
 import { startRegistration } from "./registration.ts";
 
@@ -29,14 +27,6 @@ afterEach(async () => {
   await scope.close();
   await rm(directory, { recursive: true });
 });
-
-const world: HandlerWorld = {
-  clock: systemClock,
-  random: seededRandom(1),
-  log: silent,
-  directory: "/none",
-  paths: { sys: "/sys", udev: "/run/udev", dev: "/dev" },
-};
 
 async function register(message: object) {
   const connection = new GrpcConnection(`unix://${join(directory, "agent-registration.sock")}`);
@@ -66,7 +56,7 @@ const ask = () => {
   scope.defer(() => stop.abort());
   const properties = new Map([["password", Buffer.from("secret")]]);
   const request = { details: "all", properties, signal: stop.signal };
-  return handler!.discover(request, world)[Symbol.asyncIterator]();
+  return handler!.discover(request, handlerWorld())[Symbol.asyncIterator]();
 };
 
 test("a handler that registers is asked, and its devices are understood", async () => {

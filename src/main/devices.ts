@@ -5,6 +5,7 @@ import type { Informers } from "../client/informers.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
+import { runCommand } from "../lib/run-command.ts";
 import type { Scope } from "../lib/scope.ts";
 import type { Configuration } from "../devices/kinds/configuration.ts";
 import { ownHandlers } from "../devices/own-handlers.ts";
@@ -53,13 +54,13 @@ export async function searchDevices(
   const own = join(directory, "devices");
   await mkdir(own, { recursive: true });
   const room = log.with({ room: "devices" });
-  const paths = { sys: "/sys", udev: "/run/udev", dev: "/dev" };
+  const paths = { sys: "/sys", udev: "/run/udev", dev: "/dev", root: "/" };
   await startDeviceSearch({
     client: plane.client("system:akri-agent"),
     informers,
     node,
     registry: plane.server.registry,
-    world: { clock, random, log: room, directory: own, paths },
+    world: { clock, random, log: room, directory: own, paths, run: runCommand },
     ...(kubeletDirectory && { kubeletDirectory }),
     akriDirectory: kubeletDirectory === usualKubelet ? "/var/lib/akri" : join(own, "akri"),
     scope,

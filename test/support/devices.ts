@@ -19,6 +19,7 @@ import type { DevicePluginHost } from "../../src/devices/device-plugin.ts";
 import { silent } from "../../src/lib/log.ts";
 import { crdAdmission } from "../../src/server/extensions/crd-admission.ts";
 import { startCrdController } from "../../src/server/extensions/crd-controller.ts";
+import { handlerWorld } from "./handlers.ts";
 import { startCluster } from "./cluster.ts";
 import type { Cluster } from "./cluster.ts";
 
@@ -65,8 +66,7 @@ export async function startDeviceCluster(): Promise<DeviceCluster> {
       scope.defer(() => rm(directory, { recursive: true, force: true }));
       const child = scope.child();
       const handlers = new Handlers(own);
-      const paths = { sys: "/sys", udev: "/run/udev", dev: "/dev" };
-      const world = { clock, random, log, directory, paths };
+      const world = handlerWorld({ clock, random, directory });
       const parts = { client, informers, node, handlers, world, scope: child };
       await new DeviceAgent({ ...parts, ...(host && { host }) }).start();
       return { handlers, directory, stop: () => child.close() };

@@ -1,5 +1,4 @@
 // Cameras on the network: WS-Discovery asks who is there, ONVIF's device service who that is.
-import { sleep } from "../../lib/clock.ts";
 import { readDetails } from "../details.ts";
 import { filterOf, passes } from "../filter.ts";
 import type { Filter } from "../filter.ts";
@@ -9,8 +8,10 @@ import { credentials } from "../onvif/credentials.ts";
 import { cameraAddress } from "../onvif/messages.ts";
 import type { CameraAddress, Credential, ProbeMatch } from "../onvif/messages.ts";
 import { askCamera, probeNetwork } from "../onvif/network.ts";
+import { poll } from "../poll.ts";
 
-const lookEveryMs = 10_000;
+/** Probes and their answers are datagrams. */
+const missesMax = 3;
 const timeoutSecondsMax = 60;
 const camerasMax = 4096;
 const asksAtOnce = 32;
@@ -123,7 +124,7 @@ class Looking {
       const answers = await Promise.all(some.map(([id, camera]) => this.#one(id, camera)));
       devices.push(...answers.filter((one) => one !== undefined));
     }
-    return devices.sort((a, b) => (a.id < b.id ? -1 : 1));
+    return devices;
   }
 
   /** Undefined for who does not answer, or may not pass. */
@@ -156,13 +157,6 @@ export const onvif: DiscoveryHandler = {
   async *discover({ details, properties, signal }, world) {
     const filters = filtersIn(details);
     const looking = new Looking(world, filters, { credentialOf: credentials(properties), signal });
-    let told: string | undefined;
-    while (!signal.aborted) {
-      const found = await looking.look();
-      const text = JSON.stringify(found);
-      if (text !== told && !signal.aborted) yield found;
-      told = text;
-      await sleep(world.clock, lookEveryMs, signal).catch(() => {});
-    }
+    yield* poll(() => looking.look(), { clock: world.clock, signal, missesMax });
   },
 };

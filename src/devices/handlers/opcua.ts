@@ -1,6 +1,5 @@
 // OPC UA servers, as given addresses or a discovery server there tell of them.
 import { lookup } from "node:dns/promises";
-import { sleep } from "../../lib/clock.ts";
 import { isObject } from "../../lib/json.ts";
 import { readDetails, textList } from "../details.ts";
 import { filterOf } from "../filter.ts";
@@ -9,8 +8,8 @@ import { DetailsError } from "../handler.ts";
 import type { Device, DiscoveryHandler } from "../handler.ts";
 import { findServers, uaAddress } from "../opcua/find-servers.ts";
 import type { UaServer } from "../opcua/find-servers.ts";
+import { poll } from "../poll.ts";
 
-const lookEveryMs = 10_000;
 const urlDefault = "opc.tcp://localhost:4840/";
 const serversMax = 4096;
 
@@ -87,19 +86,15 @@ export const opcua: DiscoveryHandler = {
   check: wishesIn,
   async *discover({ details, signal }, { clock, log }) {
     const { asked, filter } = wishesIn(details);
-    let told: string | undefined;
-    while (!signal.aborted) {
+    const look = async () => {
       const answers = asked.map((url) =>
         serversAt(url, filter, signal).catch((error: Error) => {
           log.debug("no OPC UA server", { url, error: error.message });
           return [];
         }),
       );
-      const urls = [...new Set((await Promise.all(answers)).flat())].sort();
-      const text = JSON.stringify(urls);
-      if (text !== told && !signal.aborted) yield urls.map(deviceOf);
-      told = text;
-      await sleep(clock, lookEveryMs, signal).catch(() => {});
-    }
+      return [...new Set((await Promise.all(answers)).flat())].map(deviceOf);
+    };
+    yield* poll(look, { clock, signal });
   },
 };

@@ -1,16 +1,12 @@
 // What ONVIF discovery does on the network: one Probe by multicast on each of the machine's networks, and SOAP
 // questions by HTTP.
-import { createSocket } from "node:dgram";
-import type { Socket } from "node:dgram";
-import { networkInterfaces } from "node:os";
-import { sleep } from "../../lib/clock.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { askUdp } from "../udp.ts";
 import { actionOf, ask, probe, probeMatches } from "./messages.ts";
 import type { Credential, ProbeMatch, Question, Salt } from "./messages.ts";
 
 export const probeGroup = "239.255.255.250";
 export const probePort = 3702;
-const answersMax = 1000;
 const answerMsMax = 1000;
 const answerBytesMax = 512 * 1024;
 
@@ -23,46 +19,17 @@ export interface Prober {
   to?: { host: string; port: number };
 }
 
-/** A machine's cameras are most often not on the network that its default route leads to. */
-async function probeEverywhere(socket: Socket, message: string) {
-  const faces = Object.values(networkInterfaces()).flatMap((face) => face ?? []);
-  for (const { address, family, internal } of faces) {
-    if (family !== "IPv4" || internal) continue;
-    try {
-      socket.setMulticastInterface(address);
-    } catch {
-      // It went a moment ago.
-      continue;
-    }
-    await new Promise((sent) => socket.send(message, probePort, probeGroup, sent));
-  }
-}
-
 /** Everyone who answers within the time; what is no answer is passed over. */
 export async function probeNetwork({ clock, uuid, waitMs, signal, to }: Prober) {
-  const socket = createSocket({ type: "udp4", reuseAddr: true });
   const found: ProbeMatch[] = [];
-  let answers = 0;
-  socket.on("message", (bytes) => {
-    if (++answers > answersMax) return;
-    try {
-      found.push(...probeMatches(bytes.toString()));
-    } catch {
-      // Whoever it was, it is no camera.
-    }
+  const group = { host: probeGroup, port: probePort };
+  await askUdp({
+    message: probe(uuid),
+    to: [to ?? group],
+    isGroup: to === undefined,
+    answer: (bytes) => void found.push(...probeMatches(bytes.toString())),
+    ...{ waitMs, clock, signal },
   });
-  try {
-    await new Promise<void>((resolve, reject) => {
-      socket.once("error", reject);
-      socket.bind(0, resolve);
-    });
-    socket.on("error", () => {});
-    if (to) socket.send(probe(uuid), to.port, to.host);
-    else await probeEverywhere(socket, probe(uuid));
-    await sleep(clock, waitMs, signal).catch(() => {});
-  } finally {
-    socket.close();
-  }
   return found;
 }
 

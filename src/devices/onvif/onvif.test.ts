@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
+import { handlerWorld } from "../../../test/support/handlers.ts";
 import { systemClock } from "../../lib/clock.ts";
-import { silent } from "../../lib/log.ts";
-import { seededRandom } from "../../lib/random.ts";
 import { Scope } from "../../lib/scope.ts";
 import { DetailsError } from "../handler.ts";
 import type { Device } from "../handler.ts";
@@ -24,18 +23,12 @@ async function look(
   properties: Record<string, string> = {},
 ): Promise<{ url: string; devices: Device[] }> {
   const { url, port } = await startFakeCamera({ uuid, scope, ...camera });
-  const world = {
-    // Who answers on the loopback has answered after a hundredth of the time.
-    clock: {
-      ...systemClock,
-      after: (ms: number, run: () => void) => systemClock.after(ms / 10, run),
-    },
-    random: seededRandom(1),
-    log: silent,
-    directory: "/none",
-    paths: { sys: "/sys", udev: "/run/udev", dev: "/dev" },
-    probeTo: { host: "127.0.0.1", port },
+  // Who answers on the loopback has answered after a hundredth of the time.
+  const clock = {
+    ...systemClock,
+    after: (ms: number, run: () => void) => systemClock.after(ms / 10, run),
   };
+  const world = handlerWorld({ clock, probeTo: { host: "127.0.0.1", port } });
   const stop = new AbortController();
   scope.defer(() => stop.abort());
   const given = Object.entries(properties).map(

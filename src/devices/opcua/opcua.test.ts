@@ -2,9 +2,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, test } from "node:test";
-import { systemClock } from "../../lib/clock.ts";
-import { silent } from "../../lib/log.ts";
-import { seededRandom } from "../../lib/random.ts";
+import { handlerWorld } from "../../../test/support/handlers.ts";
 import { Scope } from "../../lib/scope.ts";
 import { DetailsError } from "../handler.ts";
 import { opcua, reachable } from "../handlers/opcua.ts";
@@ -24,17 +22,10 @@ const server = (name: string, kind: UaServer["kind"], ...urls: string[]): UaServ
 
 async function look(servers: UaServer[], details: (url: string) => string, chunkBytes?: number) {
   const url = await startFakeUaServer({ servers, scope, ...(chunkBytes && { chunkBytes }) });
-  const world = {
-    clock: systemClock,
-    random: seededRandom(1),
-    log: silent,
-    directory: "/none",
-    paths: { sys: "/sys", udev: "/run/udev", dev: "/dev" },
-  };
   const stop = new AbortController();
   scope.defer(() => stop.abort());
   const request = { details: details(url), properties: new Map(), signal: stop.signal };
-  const { value } = await opcua.discover(request, world)[Symbol.asyncIterator]().next();
+  const { value } = await opcua.discover(request, handlerWorld())[Symbol.asyncIterator]().next();
   return value.map(({ id }: { id: string }) => id);
 }
 

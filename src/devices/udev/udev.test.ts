@@ -4,9 +4,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
-import { systemClock } from "../../lib/clock.ts";
-import { silent } from "../../lib/log.ts";
-import { seededRandom } from "../../lib/random.ts";
+import { handlerWorld } from "../../../test/support/handlers.ts";
 import { DetailsError } from "../handler.ts";
 import type { Device, HandlerWorld } from "../handler.ts";
 import { udev } from "../handlers/udev.ts";
@@ -19,7 +17,7 @@ let paths: HandlerWorld["paths"];
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), "udev-"));
   stop = new AbortController();
-  paths = { sys: join(root, "sys"), udev: join(root, "udev"), dev: join(root, "dev") };
+  paths = { sys: join(root, "sys"), udev: join(root, "udev"), dev: join(root, "dev"), root };
   for (const path of [paths.sys, join(paths.udev, "data"), paths.dev]) {
     await mkdir(path, { recursive: true });
   }
@@ -47,12 +45,12 @@ function discover(
   rules: string[],
   more: { details?: string; properties?: Record<string, string>; on?: typeof paths } = {},
 ) {
-  const world = { clock: systemClock, random: seededRandom(1), log: silent, directory: "/none" };
+  const world = handlerWorld({ paths: more.on ?? paths });
   const details = `udevRules:\n${rules.map((rule) => `- '${rule}'\n`).join("")}${more.details ?? ""}`;
   const given = Object.entries(more.properties ?? {});
   const properties = new Map(given.map(([key, value]) => [key, Buffer.from(value)]));
   const request = { details, properties, signal: stop.signal };
-  return udev.discover(request, { ...world, paths: more.on ?? paths })[Symbol.asyncIterator]();
+  return udev.discover(request, world)[Symbol.asyncIterator]();
 }
 
 async function found(...args: Parameters<typeof discover>): Promise<Device[]> {
@@ -80,7 +78,7 @@ async function cameras() {
 }
 
 test("this machine's own null device is found", async () => {
-  const on = { sys: "/sys", udev: "/run/udev", dev: "/dev" };
+  const on = handlerWorld().paths;
   const [device] = await found(['KERNEL=="null", SUBSYSTEM=="mem"'], { on });
   assert.deepEqual(device, {
     id: "/devices/virtual/mem/null",

@@ -1,0 +1,128 @@
+// Trees of files as machines with such cards have them.
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, test } from "node:test";
+import { handlerWorld, startSearch } from "../../../test/support/handlers.ts";
+import { Scope } from "../../lib/scope.ts";
+import type { HandlerWorld } from "../handler.ts";
+import { gpu } from "./gpu.ts";
+
+let root: string;
+let scope: Scope;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "gpu-"));
+  scope = new Scope();
+});
+afterEach(async () => {
+  await scope.close();
+  rmSync(root, { recursive: true });
+});
+
+function files(of: Record<string, string>) {
+  for (const [path, text] of Object.entries(of)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), text);
+  }
+}
+
+const look = (details: object = {}, run: HandlerWorld["run"] = handlerWorld().run) =>
+  startSearch(gpu, details, {
+    scope,
+    world: { paths: { ...handlerWorld().paths, root }, run },
+  })();
+
+const uuid = "GPU-5f5a69c2-e0ae-504f-829b-00fcdab169cc";
+
+const nvidia = () =>
+  files({
+    "proc/driver/nvidia/gpus/0000:17:00.0/information":
+      `Model: \t\t NVIDIA H200\nIRQ:   \t\t 16\nGPU UUID: \t ${uuid}\n` +
+      "Bus Location: \t 0000:17:00.0\nDevice Minor: \t 0\n",
+    "dev/nvidia0": "",
+    "dev/nvidiactl": "",
+    "dev/nvidia-uvm": "",
+    "usr/lib/x86_64-linux-gnu/libcuda.so.1": "",
+    "usr/lib/x86_64-linux-gnu/libother.so.1": "",
+    "usr/bin/nvidia-smi": "",
+  });
+
+test("an NVIDIA card has its model, its memory, its nodes and its driver's libraries", async () => {
+  nvidia();
+  const [card] = await look({}, async () => `${uuid}, 143771\n`);
+  assert.equal(card?.id, uuid);
+  assert.deepEqual(card?.properties, {
+    GPU_VENDOR: "nvidia",
+    GPU_MODEL: "NVIDIA H200",
+    GPU_UUID: uuid,
+    GPU_PCI_ADDRESS: "0000:17:00.0",
+    GPU_MEMORY_BYTES: String(143_771 * 2 ** 20),
+    NVIDIA_VISIBLE_DEVICES: uuid,
+  });
+  assert.deepEqual(
+    card?.nodes.map(({ containerPath }) => containerPath),
+    ["/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm"],
+  );
+  assert.deepEqual(
+    card?.mounts.map(({ containerPath }) => containerPath),
+    ["/usr/lib/x86_64-linux-gnu/libcuda.so.1", "/usr/bin/nvidia-smi"],
+  );
+});
+
+test("without nvidia-smi a card is found all the same, its memory unknown", async () => {
+  nvidia();
+  const [card] = await look();
+  assert.equal(card?.properties["GPU_MEMORY_BYTES"], undefined);
+  assert.deepEqual(await look({ memoryBytesMin: 1 }), []);
+});
+
+/** A card at a PCI address, as the kernel's class of drm lists it. */
+function drm(name: string, address: string, of: Record<string, string>) {
+  const device = `sys/devices/pci0000:00/${address}`;
+  const entries = Object.entries(of).map(([file, text]) => [`${device}/${file}`, text]);
+  files({ ...Object.fromEntries(entries), [`${device}/drm/${name}/dev`]: "226:0" });
+  mkdirSync(join(root, device, "drm/renderD128"), { recursive: true });
+  mkdirSync(join(root, "sys/class/drm", name), { recursive: true });
+  symlinkSync(join(root, device), join(root, "sys/class/drm", name, "device"));
+}
+
+test("an AMD card has its memory, its queue and its nodes", async () => {
+  files({ "dev/kfd": "" });
+  const of = { vendor: "0x1002\n", mem_info_vram_total: "17163091968\n", product_name: "MI210" };
+  drm("card0", "0000:03:00.0", of);
+  const [card] = await look();
+  assert.equal(card?.id, "pci-0000:03:00.0");
+  assert.equal(card?.properties["GPU_MEMORY_BYTES"], "17163091968");
+  assert.equal(card?.properties["GPU_MODEL"], "MI210");
+  assert.deepEqual(
+    card?.nodes.map(({ containerPath }) => containerPath),
+    ["/dev/dri/card0", "/dev/dri/renderD128", "/dev/kfd"],
+  );
+});
+
+test("an Intel card is found by its vendor, and left out where another is wanted", async () => {
+  drm("card1", "0000:00:02.0", { vendor: "0x8086\n", uevent: "PCI_ID=8086:56C0\n" });
+  const [card] = await look({ vendors: { items: ["intel"] } });
+  assert.equal(card?.properties["GPU_MODEL"], "8086:56C0");
+  assert.deepEqual(await look({ vendors: { items: ["nvidia"] } }), []);
+});
+
+test("an Edge TPU stick is found by its USB id, before and after its firmware", async () => {
+  const stick = (port: string, vendor: string, product: string) =>
+    files({
+      [`sys/bus/usb/devices/${port}/idVendor`]: vendor,
+      [`sys/bus/usb/devices/${port}/idProduct`]: product,
+      [`sys/bus/usb/devices/${port}/busnum`]: "2\n",
+      [`sys/bus/usb/devices/${port}/devnum`]: "3\n",
+    });
+  stick("2-1", "1a6e\n", "089a\n");
+  stick("2-2", "18d1\n", "9302\n");
+  stick("2-3", "046d\n", "0825\n");
+  const found = await look();
+  assert.deepEqual(
+    found.map(({ id }) => id),
+    ["usb-2-1", "usb-2-2"],
+  );
+  assert.equal(found[0]?.nodes[0]?.containerPath, "/dev/bus/usb/002/003");
+});

@@ -1,0 +1,105 @@
+// Services that announce themselves in the local network (DNS-SD over multicast DNS, RFC 6762 and 6763): one
+// device per instance of a service.
+import packet from "dns-packet";
+import type { Answer } from "dns-packet";
+import { readDetails, textList } from "../details.ts";
+import { filterOf, passes } from "../filter.ts";
+import { DetailsError } from "../handler.ts";
+import type { Device, DiscoveryHandler } from "../handler.ts";
+import { everyMsIn, poll } from "../poll.ts";
+import { askUdp } from "../udp.ts";
+
+const group = { host: "224.0.0.251", port: 5353 };
+const waitMs = 1000;
+const missesMax = 3;
+const servicesMax = 64;
+const devicesMax = 4096;
+const serviceType = /^_[A-Za-z0-9-]{1,15}\._(tcp|udp)(\.local)?$/;
+
+function wishesIn(text: string) {
+  const details = readDetails(text, ["services", "names", "intervalSeconds"]);
+  const services = textList(details, "services");
+  const odd = services.find((one) => !serviceType.test(one));
+  if (odd !== undefined || services.length === 0 || services.length > servicesMax) {
+    const said = odd === undefined ? "Required value" : `${JSON.stringify(odd)} is no _name._tcp`;
+    throw new DetailsError(`discoveryDetails.services: ${said}`);
+  }
+  const wanted = services.map((one) => one.replace(/(\.local)?$/, ".local").toLowerCase());
+  return {
+    services: [...new Set(wanted)],
+    names: filterOf(details, "names"),
+    everyMs: everyMsIn(details),
+  };
+}
+
+/** TXT entries as variables: `path=/x` is `MDNS_TXT_PATH`. */
+function texts(data: unknown): Record<string, string> {
+  const parts = (Array.isArray(data) ? data : [data]).map((one) => String(one ?? ""));
+  return Object.fromEntries(
+    parts.flatMap((part) => {
+      const [, key = "", value = ""] = /^([^=]+)=([\s\S]*)$/.exec(part) ?? [];
+      return key && !value.includes("\0")
+        ? [[`MDNS_TXT_${key.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")}`, value]]
+        : [];
+    }),
+  );
+}
+
+const same = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
+
+/** The instances of `service` that a message speaks of. Throws for what is no message. Pure. */
+export function instancesIn(bytes: Buffer, service: string, from: string): Device[] {
+  const message = packet.decode(bytes);
+  const records: Answer[] = [...(message.answers ?? []), ...(message.additionals ?? [])];
+  const named = (name: string, type: string): any =>
+    records.find((one) => one.type === type && same(one.name, name));
+  return records
+    .filter((one) => one.type === "PTR" && same(one.name, service))
+    .map((pointer) => {
+      const name = String((pointer as any).data);
+      const { target = "", port = 0 } = named(name, "SRV")?.data ?? {};
+      const address = named(target, "A")?.data ?? named(target, "AAAA")?.data ?? from;
+      return {
+        id: name,
+        properties: {
+          ...texts(named(name, "TXT")?.data),
+          MDNS_NAME: name.slice(0, -service.length - 1),
+          MDNS_SERVICE: service,
+          MDNS_HOST: target,
+          MDNS_PORT: String(port),
+          MDNS_ADDRESS: String(address),
+        },
+        mounts: [],
+        nodes: [],
+      };
+    });
+}
+
+export const mdns: DiscoveryHandler = {
+  name: "mdns",
+  shared: true,
+  check: wishesIn,
+  async *discover({ details, signal }, { clock, probeTo }) {
+    const { services, names, everyMs } = wishesIn(details);
+    const look = async () => {
+      const found = new Map<string, Device>();
+      const questions = services.map((name) => ({ type: "PTR" as const, name }));
+      await askUdp({
+        message: packet.encode({ type: "query", id: 0, questions }),
+        to: [probeTo ?? group],
+        isGroup: probeTo === undefined,
+        answer: (bytes, { address }) => {
+          for (const service of services) {
+            for (const device of instancesIn(bytes, service, address)) {
+              const isWanted = passes(names, [device.properties["MDNS_NAME"]!]);
+              if (isWanted && found.size < devicesMax) found.set(device.id, device);
+            }
+          }
+        },
+        ...{ waitMs, clock, signal },
+      });
+      return [...found.values()];
+    };
+    yield* poll(look, { clock, signal, everyMs, missesMax });
+  },
+};
