@@ -15,6 +15,7 @@ import type { Device, HandlerWorld } from "./handler.ts";
 import type { Handlers } from "./handlers.ts";
 import { configurations } from "./kinds/configuration.ts";
 import type { Configuration } from "./kinds/configuration.ts";
+import { allocationOf } from "./instance-plugin.ts";
 import { instances } from "./kinds/instance.ts";
 import type { Instance } from "./kinds/instance.ts";
 import { nameDevices, planInstances } from "./plan-instances.ts";
@@ -64,16 +65,17 @@ export class DeviceAgent {
   readonly #configurations: Informer;
   readonly #instances: Informer;
 
+  readonly claims: Claims;
+
   constructor(options: DeviceAgentOptions) {
     this.#options = options;
     const { informers, client, node, host, world } = options;
     this.#configurations = informers.get({ resource: configurations });
     this.#instances = informers.get({ resource: instances });
-    const deviceOf = (key: string, instance: string): Device | undefined =>
-      this.#watched.get(key)?.found.get(instance)?.device;
-    this.#plugins =
-      host &&
-      new Plugins({ host, node, clock: world.clock, claims: new Claims(client, node), deviceOf });
+    this.claims = new Claims(client, node);
+    const { clock } = world;
+    const deviceOf = this.#deviceOf;
+    this.#plugins = host && new Plugins({ host, node, clock, claims: this.claims, deviceOf });
     this.#queue = new WorkQueue({
       clock: world.clock,
       workers: 4,
@@ -104,6 +106,19 @@ export class DeviceAgent {
       this.#plugins?.stop();
     });
   }
+
+  #deviceOf = (key: string, instance: string): Device | undefined =>
+    this.#watched.get(key)?.found.get(instance)?.device;
+
+  /** The Instances of all nodes. */
+  known = () => this.#instances.list() as Instance[];
+
+  /** What a container gets with a device; undefined while this node does not see it. */
+  allocationOf = (instance: Instance) => {
+    const { metadata, spec } = instance;
+    const device = this.#deviceOf(`${metadata.namespace}/${spec.configurationName}`, metadata.name);
+    return device && allocationOf(instance, device);
+  };
 
   #existing = (key: string) => this.#instances.byIndex(byConfiguration, key) as Instance[];
 

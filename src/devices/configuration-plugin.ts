@@ -6,7 +6,7 @@ import type { PluginParts } from "./instance-plugin.ts";
 import type { Configuration } from "./kinds/configuration.ts";
 import type { Instance } from "./kinds/instance.ts";
 import { Listeners } from "./listeners.ts";
-import { parseUsage, slotsOf, usageText, virtualDevices } from "./slots.ts";
+import { isClaimed, parseUsage, slotsOf, usageText, virtualDevices } from "./slots.ts";
 import type { VirtualDevices } from "./slots.ts";
 
 export class ConfigurationPlugin implements DevicePlugin {
@@ -73,14 +73,15 @@ export class ConfigurationPlugin implements DevicePlugin {
     let later = false;
     const stays = ([, text]: [string, string]) => {
       const id = parseUsage(text)?.virtualDevice;
-      if (id === undefined || held.has(id)) return true;
+      if (id === undefined || isClaimed(id) || held.has(id)) return true;
       if (!fresh.has(id)) return false;
       return (later = true);
     };
     for (const { metadata, spec } of this.#instances) {
       const mine = Object.values(spec.deviceUsage ?? {}).map(parseUsage);
       const gone = mine.some((usage) => {
-        return usage?.node === node && usage.virtualDevice && !held.has(usage.virtualDevice);
+        const id = usage?.virtualDevice;
+        return usage?.node === node && id && !isClaimed(id) && !held.has(id);
       });
       if (!gone) continue;
       await claims.change(metadata.namespace!, metadata.name, (entries) => {

@@ -2,6 +2,12 @@
 import type { PluginDevice } from "./device-plugin.ts";
 import type { Instance } from "./kinds/instance.ts";
 
+/** Begins who holds a slot for a claim, where otherwise a virtual device is named. */
+export const claimPrefix = "dra.";
+
+export const isClaimed = (virtualDevice: string | undefined) =>
+  virtualDevice?.startsWith(claimPrefix) === true;
+
 export interface Usage {
   node: string;
   /** Set when the slot is held through the Configuration's resource. */
@@ -50,6 +56,7 @@ export function virtualDevices(
     const usages = slotsOf(instance).map((id) => parseUsage(instance.spec.deviceUsage?.[id]));
     for (const usage of usages) {
       if (usage?.node !== node || usage.virtualDevice === undefined) continue;
+      if (isClaimed(usage.virtualDevice)) continue;
       devices.set(usage.virtualDevice, { instance: instance.metadata.name, taken: true });
     }
     if (usages.some((usage) => !usage)) withFree.push(instance.metadata.name);

@@ -13,6 +13,9 @@ import { startRegistration } from "./registration.ts";
 import { DeviceAgent } from "./agent.ts";
 import { brokerController } from "./broker-controller.ts";
 import { ownedSelector } from "./brokers/names.ts";
+import { startDriver } from "./dra/driver.ts";
+import type { CdiFiles } from "./dra/driver.ts";
+import { deviceSlices } from "./slice-controller.ts";
 import { configurationStatus } from "./configuration-controller.ts";
 import { instanceStatus } from "./instance-controller.ts";
 import { instances } from "./kinds/instance.ts";
@@ -34,6 +37,7 @@ export async function startDeviceControllers(options: ControllersOptions) {
     configurationServices,
     configurationStatus,
     deviceNodes,
+    deviceSlices,
     instanceServices,
     instanceStatus,
   ];
@@ -49,6 +53,8 @@ export interface DeviceSearchOptions {
   kubeletDirectory?: string;
   /** `/var/lib/akri`: where handlers of others register. */
   akriDirectory: string;
+  /** Where containers find what claims gave them; absent where there are no claims. */
+  cdi?: CdiFiles;
   /** Where what there is to measure is told. */
   registry?: Registry;
   scope: Scope;
@@ -87,5 +93,11 @@ export async function startDeviceSearch(options: DeviceSearchOptions) {
   const host = hostOf(options);
   const metrics = metricsOf(options);
   const more = { ...(host && { host }), ...(metrics && { metrics }) };
-  await new DeviceAgent({ ...options, handlers, ...more }).start();
+  const agent = new DeviceAgent({ ...options, handlers, ...more });
+  await agent.start();
+  const { node, kubeletDirectory, cdi } = options;
+  if (!kubeletDirectory || !cdi) return;
+  const { claims, known, allocationOf } = agent;
+  const driver = { client, node, claims, known, allocationOf, cdi, kubeletDirectory, scope };
+  await startDriver({ ...driver, clock: world.clock, log: world.log });
 }

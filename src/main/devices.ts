@@ -1,4 +1,5 @@
 // `kerb up --devices`: leaf devices as Akri has them. Loaded only when asked for.
+import { rmSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Informers } from "../client/informers.ts";
@@ -7,13 +8,18 @@ import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import { runCommand } from "../lib/run-command.ts";
 import type { Scope } from "../lib/scope.ts";
+import type { CdiFiles } from "../devices/dra/driver.ts";
 import type { Configuration } from "../devices/kinds/configuration.ts";
 import { ownHandlers } from "../devices/own-handlers.ts";
 import { startDeviceControllers, startDeviceSearch } from "../devices/start.ts";
 import { configurationErrors } from "../devices/validate-configuration.ts";
 import { invalid } from "../lib/status-error.ts";
+import { replaceFile } from "./files.ts";
 import { usualKubelet } from "./kubelet-directory.ts";
 import type { ControlPlane } from "./control-plane.ts";
+
+/** What is there is about what runs now, and is gone after a reboot. */
+const cdiDirectory = "/var/run/cdi";
 
 export interface DevicesOptions {
   /** Of the site. */
@@ -26,6 +32,11 @@ export interface DevicesOptions {
   log: Log;
   scope: Scope;
 }
+
+const cdiFiles: CdiFiles = {
+  write: (name, text) => replaceFile(join(cdiDirectory, name), text),
+  remove: (name) => rmSync(join(cdiDirectory, name), { force: true }),
+};
 
 /** Judges Configurations as Akri's webhook does; in place from the first write on. */
 export function admitDevices({ plane }: Pick<DevicesOptions, "plane">) {
@@ -61,6 +72,7 @@ export async function searchDevices(
     node,
     registry: plane.server.registry,
     world: { clock, random, log: room, directory: own, paths, run: runCommand },
+    cdi: cdiFiles,
     ...(kubeletDirectory && { kubeletDirectory }),
     akriDirectory: kubeletDirectory === usualKubelet ? "/var/lib/akri" : join(own, "akri"),
     scope,

@@ -151,3 +151,47 @@ test("a Configuration that cannot be understood is refused, each fault by its fi
   assert.match(stderr, /spec.brokerSpec.brokerPodSpec.containers\[0\].imagee: .*unknown field/);
   assert.match(stderr, /discoveryDetails: .*permissions: expected one of r, w, m/);
 });
+
+test("a pod claims a device by its properties, and has its node and variables", async () => {
+  const rules = 'udevRules: [\'KERNEL=="loop[0-3]", SUBSYSTEM=="block"\']\npermissions: r';
+  const [top] = configuration("disks", "udev", rules).split("  brokerSpec:");
+  await site.apply(`${top}  capacity: 1\n`);
+  await site.apply(`
+apiVersion: resource.k8s.io/v1
+kind: ResourceClaimTemplate
+metadata: {name: disk}
+spec:
+  spec:
+    devices:
+      requests:
+      - name: disk
+        exactly:
+          deviceClassName: akri.sh
+          selectors:
+          - cel: {expression: 'device.attributes["akri.sh"].UDEV_DEVNODE == "/dev/loop2"'}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: claimer}
+spec:
+  terminationGracePeriodSeconds: 0
+  resourceClaims: [{name: disk, resourceClaimTemplateName: disk}]
+  containers:
+  - name: main
+    image: docker.io/library/busybox:kerb
+    command: [sleep, "1000"]
+    resources: {claims: [{name: disk}]}
+`);
+  await site.kubectl(["wait", "--for=condition=Ready", "pod/claimer", "--timeout=30s"]);
+  const look = "env | grep UDEV_DEVNODE=; ls /dev/loop*";
+  const said = await site.kubectl(["exec", "claimer", "--", "sh", "-c", look]);
+  assert.equal(said, "UDEV_DEVNODE=/dev/loop2\n/dev/loop2\n");
+  const held = async () =>
+    (await ofConfiguration("disks")).flatMap(({ spec }) => Object.values(spec.deviceUsage ?? {}));
+  assert.match(String((await held())[0]), /^C:dra\..*:leaf$/);
+  await site.kubectl(["delete", "pod", "claimer"]);
+  await eventually(async () => (await held()).length === 0, "a free slot");
+  await site.kubectl(["delete", "akric", "disks"]);
+  const slices = async () => (await site.get("resourceslices")).items.length === 0;
+  await eventually(slices, "no slices");
+});
