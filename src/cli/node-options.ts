@@ -9,6 +9,7 @@ export interface NodeOptions {
   imageGcHighThreshold?: number;
   imageGcLowThreshold?: number;
   podManifestPath?: string;
+  insecureRegistry?: string[];
   allowedUnsafeSysctls?: string[];
 }
 
@@ -27,6 +28,11 @@ function parsePercent(text: string): number {
   const percent = Number(text);
   if (Number.isInteger(percent) && percent > 0 && percent <= 100) return percent;
   throw new InvalidArgumentError("a whole number of percent from 1 to 100 is needed.");
+}
+
+function parseRegistry(text: string, before: string[] = []): string[] {
+  if (/^[\w.-]+(:\d+)?$/.test(text)) return [...before, text];
+  throw new InvalidArgumentError("a registry's name is needed, as HOST or HOST:PORT.");
 }
 
 export const addNodeOptions = (command: Command) =>
@@ -54,5 +60,10 @@ export const addNodeOptions = (command: Command) =>
       "--allowed-unsafe-sysctls <list>",
       "sysctls that pods may set beside the safe ones, such as kernel.msg*",
       (text: string) => text.split(","),
+    )
+    .option(
+      "--insecure-registry <host[:port]>",
+      "pull from this registry without TLS; repeatable",
+      parseRegistry,
     )
     .option("--pod-manifest-path <dir>", "static pods are read here (default: DIR/manifests)");

@@ -1,10 +1,10 @@
 // Images by file, for sites without network. containerd's own `ctr` reads OCI and docker archives.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pauseImage, socketOf } from "./containerd.ts";
-import { ociArchive } from "./oci-archive.ts";
-import type { ImageContent } from "./oci-archive.ts";
+import { layoutArchive, ociArchive } from "./oci-archive.ts";
+import type { ImageContent, ImageLayer } from "./oci-archive.ts";
 import { ociArchitecture, pauseProgram } from "./pause.ts";
 import type { Runtime } from "../node/runtime.ts";
 import { runCommand } from "../lib/run-command.ts";
@@ -67,26 +67,67 @@ export async function importArchive(
   return wanted;
 }
 
-/** Imports what `ociArchive` makes of the content. */
-async function importContent(directory: string, content: Omit<ImageContent, "architecture">) {
+async function importBytes(directory: string, archive: Buffer) {
   const folder = mkdtempSync(join(tmpdir(), "kerb-image-"));
   try {
     const file = join(folder, "image.tar");
-    writeFileSync(file, ociArchive({ ...content, architecture: ociArchitecture(process.arch) }));
+    writeFileSync(file, archive);
     return await importArchive(directory, file);
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-/** Imports a WebAssembly module as an image that holds nothing else. */
-export function importModule(directory: string, file: string, name: string): Promise<string[]> {
+/** Imports what `ociArchive` makes of the content. */
+function importContent(directory: string, content: Omit<ImageContent, "architecture">) {
+  const architecture = ociArchitecture(process.arch);
+  return importBytes(directory, ociArchive({ ...content, architecture }));
+}
+
+/** Two images with the same content are one for containerd; what they are made from keeps them apart. */
+const madeFrom = (origin: string) => ({ "kerb.dev/made-from": origin });
+
+/** Imports a WebAssembly module as an image that holds nothing else. `name` in full. */
+export function importModule(
+  directory: string,
+  module: Buffer,
+  name: string,
+  origin = name,
+): Promise<string[]> {
   return importContent(directory, {
-    name: fullReference(name),
-    files: [{ path: "module.wasm", data: readFileSync(file), mode: 0o644 }],
+    name,
+    files: [{ path: "module.wasm", data: module, mode: 0o644 }],
     entrypoint: ["/module.wasm"],
     user: nobody,
+    labels: madeFrom(origin),
   });
+}
+
+export interface ForeignImage {
+  config: { config?: { Labels?: object }; [field: string]: unknown };
+  layers: ImageLayer[];
+}
+
+/** Imports an image of another platform as one of this machine's: its files, with its configuration. */
+export function importForeign(
+  directory: string,
+  { config, layers }: ForeignImage,
+  name: string,
+  origin: string,
+): Promise<string[]> {
+  const labels = { ...config.config?.Labels, ...madeFrom(origin) };
+  const own = {
+    ...config,
+    os: "linux",
+    architecture: ociArchitecture(process.arch),
+    config: { ...config.config, Labels: labels },
+  };
+  return importBytes(directory, layoutArchive(name, own, layers));
+}
+
+/** Gives an image a second name. Both in full. */
+export async function tagImage(directory: string, name: string, second: string): Promise<void> {
+  await ctr(directory, "images", "tag", "--force", name, second);
 }
 
 /** Makes sure that an image of Kerb's own is there. */

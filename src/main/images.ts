@@ -1,5 +1,5 @@
 // `kerb image`: straight to the site's containerd, so it works while Kerb is stopped as well.
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { StoredImage } from "../cli/image.ts";
 import { containerdPid } from "../containers/containerd.ts";
@@ -8,6 +8,7 @@ import { connectContainerd } from "../containers/runtime.ts";
 import type { ContainerdRuntime } from "../containers/runtime.ts";
 import { silent } from "../lib/log.ts";
 import { notFound } from "../lib/status-error.ts";
+import { moduleKind } from "../wasm/module-kind.ts";
 import { containerdDirectory } from "./machine.ts";
 
 async function withRuntime<T>(dataDir: string, use: (runtime: ContainerdRuntime) => Promise<T>) {
@@ -37,7 +38,9 @@ export async function importImages(
     return withRuntime(dataDir, () => importArchive(folder, path, name));
   }
   if (name === undefined) throw new Error(`${file} carries no name; give it one with --name`);
-  return withRuntime(dataDir, () => importModule(folder, path, name));
+  const module = readFileSync(path);
+  if (moduleKind(module) === undefined) throw new Error(`${file} is no WebAssembly module`);
+  return withRuntime(dataDir, () => importModule(folder, module, fullReference(name)));
 }
 
 export function listImages(dataDir: string): Promise<StoredImage[]> {

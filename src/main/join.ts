@@ -169,7 +169,13 @@ async function startNode(parts: Parts) {
   const addresses = await addressesOnce(client, { directory, settings, scope, tell });
   tell("node", `${name}, pods in ${addresses.podCidr}`);
   const informers = new Informers({ client, clock, log, scope });
-  const opening = openMachine({ directory, addresses, clock, log });
+  const opening = openMachine({
+    directory,
+    addresses,
+    insecureRegistries: options.insecureRegistry,
+    clock,
+    log,
+  });
   const isNetworked = await opening.network;
   const net = isNetworked
     ? startNetwork({ client, informers, nodeName: name, addresses, clock, log, scope })

@@ -6,6 +6,7 @@ import { startContainerd } from "../containers/containerd.ts";
 import type { ContainerdPaths } from "../containers/containerd.ts";
 import { ensurePauseImage } from "../containers/images.ts";
 import { writeHandlerBinary } from "../containers/handler-binary.ts";
+import { writeInsecureRegistries } from "../containers/insecure-registries.ts";
 import { shareNamespaceFolder } from "../containers/network-namespace.ts";
 import { connectContainerd } from "../containers/runtime.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -16,6 +17,7 @@ import { programFile } from "../wasm/bundle.ts";
 import { isRoot } from "./config.ts";
 import { cniFolders, findTool } from "./doctor.ts";
 import { replaceFile } from "./files.ts";
+import { pullingModules } from "./wasm-images.ts";
 import type { SiteAddresses } from "./site-settings.ts";
 
 export const containerdDirectory = (directory: string) => join(directory, "containerd");
@@ -34,6 +36,8 @@ export interface Machine {
 interface MachineOptions {
   directory: string;
   addresses: SiteAddresses;
+  /** Registries that are spoken to without TLS. */
+  insecureRegistries?: string[] | undefined;
   clock: Clock;
   log: Log;
 }
@@ -83,9 +87,11 @@ function handlersIn(directory: string, { site, runc }: { site: string; runc: str
 async function startRuntime({
   directory,
   addresses,
+  insecureRegistries,
   clock,
   log,
 }: MachineOptions): Promise<Runtime> {
+  const insecure = new Set(insecureRegistries);
   const paths = containerdPaths(directory);
   const conflist = cniConflist({
     name: addresses.bridge,
@@ -94,10 +100,11 @@ async function startRuntime({
   });
   replaceFile(join(paths.directory, "net.d/10-kerb.conflist"), JSON.stringify(conflist));
   await shareNamespaceFolder();
+  writeInsecureRegistries(join(paths.directory, "certs.d"), insecure);
   await startContainerd(paths, clock);
   const runtime = await connectContainerd(paths.directory, log.with({ room: "containers" }));
   await ensurePauseImage(paths.directory, runtime);
-  return runtime;
+  return pullingModules(runtime, paths.directory, insecure);
 }
 
 /** Network first, since the server listens on its address; containerd meanwhile. */

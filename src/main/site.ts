@@ -242,7 +242,15 @@ async function assemble(
   progress: StartOptions["progress"],
 ): Promise<Site> {
   const isNode = options.node !== false;
-  const opening = isNode ? openMachine({ directory, addresses, clock, log }) : noMachine;
+  const opening = isNode
+    ? openMachine({
+        directory,
+        addresses,
+        insecureRegistries: options.insecureRegistry,
+        clock,
+        log,
+      })
+    : noMachine;
   const { listen = [] } = options;
   let agent: NodeConnection | undefined;
   const plane = await openControlPlane({

@@ -1,5 +1,6 @@
 // Debian's real image registry on loopback, open to one user only.
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,7 +19,67 @@ export interface Registry {
   host: string;
   /** Uploads an image that the site has, under a name of this registry. */
   push(site: Site, image: string, as: string): Promise<void>;
+  /** Uploads a manifest with its parts, of whatever kind; resolves with the manifest's digest. */
+  pushArtifact(as: string, artifact: Artifact): Promise<string>;
   stop(): void;
+}
+
+export interface Artifact {
+  config: { mediaType: string; data: Buffer };
+  layers: { mediaType: string; data: Buffer }[];
+  /** Of the manifest itself; absent: OCI's. */
+  mediaType?: string;
+  /** An index of one manifest, for this platform. */
+  platform?: object;
+}
+
+const authorization = `Basic ${Buffer.from(`${registryUser.username}:${registryUser.password}`).toString("base64")}`;
+
+async function put(url: string, data: Buffer, type: string, method = "PUT") {
+  const headers = { authorization, "content-type": type };
+  const answer = await fetch(url, { method, headers, body: new Uint8Array(data) });
+  if (!answer.ok) throw new Error(`${method} ${url}: ${answer.status} ${await answer.text()}`);
+  return answer.headers;
+}
+
+const digestOf = (data: Buffer) => `sha256:${createHash("sha256").update(data).digest("hex")}`;
+
+async function pushBlob(base: string, data: Buffer) {
+  const headers = await put(`${base}/blobs/uploads/`, Buffer.alloc(0), "text/plain", "POST");
+  const to = new URL(headers.get("location")!, base);
+  to.searchParams.set("digest", digestOf(data));
+  await put(to.href, data, "application/octet-stream");
+}
+
+async function pushManifest(base: string, tag: string, manifest: { mediaType: string }) {
+  const data = Buffer.from(JSON.stringify(manifest));
+  await put(`${base}/manifests/${tag}`, data, manifest.mediaType);
+  return { mediaType: manifest.mediaType, digest: digestOf(data), size: data.length };
+}
+
+async function pushArtifact(host: string, as: string, artifact: Artifact): Promise<string> {
+  const { config, layers, platform } = artifact;
+  const [repository = "", tag = "latest"] = as.split(":");
+  const base = `http://${host}/v2/${repository}`;
+  for (const { data } of [config, ...layers]) await pushBlob(base, data);
+  const describe = ({ mediaType, data }: { mediaType: string; data: Buffer }) => ({
+    mediaType,
+    digest: digestOf(data),
+    size: data.length,
+  });
+  const pushed = await pushManifest(base, platform ? "inner" : tag, {
+    schemaVersion: 2,
+    mediaType: artifact.mediaType ?? "application/vnd.oci.image.manifest.v1+json",
+    config: describe(config),
+    layers: layers.map(describe),
+  } as { mediaType: string });
+  if (!platform) return pushed.digest;
+  const index = {
+    schemaVersion: 2,
+    mediaType: "application/vnd.oci.image.index.v1+json",
+    manifests: [{ ...pushed, platform }],
+  };
+  return (await pushManifest(base, tag, index)).digest;
 }
 
 function configuration(port: number, directory: string) {
@@ -60,6 +121,7 @@ export async function startRegistry(): Promise<Registry> {
       const to = `${host}/${as}`;
       await run("ctr", [...ctr, "images", "push", "--plain-http", "--user", login, to, image]);
     },
+    pushArtifact: (as, artifact) => pushArtifact(host, as, artifact),
     stop() {
       child.kill();
       rmSync(directory, { recursive: true, force: true });
