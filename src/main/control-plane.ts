@@ -25,6 +25,7 @@ import type { Store } from "../store/store.ts";
 import { openApiServer } from "./api-server.ts";
 import { openAudit } from "./audit-log.ts";
 import type { AuditFiles } from "./audit-log.ts";
+import { plugAuthority, plugNoAuthority, SiteAuthority } from "./authority.ts";
 import { plugBackup, plugNoBackup } from "./backup/plug.ts";
 import { clusterDomain } from "./config.ts";
 import { pkiFiles, replaceFile } from "./files.ts";
@@ -56,6 +57,7 @@ export interface ControlPlane {
   server: ApiServer;
   kinds: Kinds;
   pki: Pki;
+  authority: SiteAuthority;
   kubeconfig: string;
   port: number;
   /** A client inside this process that acts as a part of the control plane. */
@@ -125,12 +127,15 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   startTypeChecking({ server, log, scope });
   plugMetrics(server);
 
+  const authority = new SiteAuthority({ pki, client: client("system:kerb"), node: options.name });
   if (options.store) {
     plugNoRotation(server.plugs);
     plugNoBackup(server.plugs);
+    plugNoAuthority(server.plugs);
   } else {
     plugSecrets(server.plugs, { keys, store, log: log.with({ room: "secrets" }), scope });
     plugBackup(server.plugs, { directory, store, kinds });
+    plugAuthority(server.plugs, authority);
   }
   const kubeconfig = join(directory, "kubeconfig");
   const writeKubeconfig = () => {
@@ -161,6 +166,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
     pki,
     kubeconfig,
     port,
+    authority,
     client,
     discover,
     listen: async (hosts) => {

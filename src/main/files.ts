@@ -9,7 +9,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import type { PkiStorage } from "../server/auth/pki.ts";
+import type { PkiStorage } from "../server/auth/authority.ts";
 
 /** Replaces a file as a whole, readable by its owner only, on disk when it returns. */
 export function replaceFile(path: string, text: string) {

@@ -2,6 +2,7 @@
 // needs is loaded when it runs, so `kerb version` costs nothing.
 import { Command, CommanderError } from "commander";
 import { attachCommand } from "../cli/attach.ts";
+import { authorityCommand } from "../cli/authority.ts";
 import { backupCommand } from "../cli/backup.ts";
 import { detachCommand } from "../cli/detach.ts";
 import { doctorCommand } from "../cli/doctor.ts";
@@ -64,6 +65,14 @@ function program(): Command {
     secretsCommand(directory, {
       state: async (dir) => (await import("./secrets.ts")).secretsState(dir),
       rotate: async (...args) => (await import("./secrets.ts")).rotateSecrets(...args),
+    }),
+    authorityCommand(directory, {
+      state: async (dir) => (await import("./authority-command.ts")).authorityState(dir),
+      advance: async (dir) => (await import("./authority-command.ts")).advanceAuthority(dir),
+      abandon: async (dir) => (await import("./authority-command.ts")).abandonAuthority(dir),
+      async *rotate(...args) {
+        yield* (await import("./authority-command.ts")).rotateAuthority(...args);
+      },
     }),
     versionCommand({
       kerb: kerbVersion,

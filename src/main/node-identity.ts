@@ -10,7 +10,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import type { Scope } from "../lib/scope.ts";
-import { needsRenewal } from "../server/auth/pki.ts";
+import { needsRenewal } from "../server/auth/authority.ts";
 import { requestCertificate } from "../server/auth/x509.ts";
 import { readIfThere, replaceFile } from "./files.ts";
 

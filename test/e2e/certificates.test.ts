@@ -1,12 +1,13 @@
 // A person gets a certificate from the site: asks, is approved, and comes in with it.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { eventually } from "../support/eventually.ts";
 import type { Site } from "../support/site.ts";
-import { startSite } from "../support/site.ts";
+import { root, startSite } from "../support/site.ts";
 
 let site: Site;
 const directory = mkdtempSync(join(tmpdir(), "kerb-csr-"));
@@ -71,4 +72,49 @@ test("a node's agent is approved by itself; one that asks for another's name is 
   const failed = ["wait", "csr/wrong", "--for=condition=Failed", "--timeout=20s"];
   await site.kubectl(failed);
   assert.match(await site.kubectl(["get", "csr", "wrong"]), /Approved,Failed/);
+});
+
+test("the site's authority is replaced under a kubectl that watches, and old files are of no use after", async () => {
+  const old = file("old-kubeconfig");
+  writeFileSync(old, readFileSync(site.kubeconfig));
+  const watched: string[] = [];
+  const watch = spawn(
+    join(root, ".cache/clients/kubectl"),
+    [
+      "--kubeconfig",
+      site.kubeconfig,
+      "get",
+      "configmaps",
+      "-n",
+      "default",
+      "--watch",
+      "-o",
+      "name",
+    ],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
+  watch.stdout.on("data", (text: Buffer) => watched.push(text.toString()));
+  const withOld = (...args: string[]) => site.tryKubectl(["--kubeconfig", old, ...args]);
+  const rootCa = async () =>
+    (await site.get("configmap", "kube-root-ca.crt", "-n", "default")).data["ca.crt"] as string;
+  const count = (pem: string) => pem.split("BEGIN CERTIFICATE").length - 1;
+  assert.match(await site.kerb("authority", "advance"), /^TrustBoth/);
+  assert.equal(count(await rootCa()), 2);
+  assert.equal((await withOld("get", "nodes")).code, 0);
+  const both = file("both-kubeconfig");
+  writeFileSync(both, readFileSync(site.kubeconfig));
+  assert.match(await site.kerb("authority", "advance"), /^IssueNew/);
+  assert.match((await withOld("get", "nodes")).stderr, /certificate signed by unknown authority/);
+  assert.equal((await site.tryKubectl(["--kubeconfig", both, "get", "nodes"])).code, 0);
+  assert.match(await site.kerb("authority", "advance"), /^Settled/);
+  assert.equal(count(await rootCa()), 1);
+  const refused = await site.tryKubectl(["--kubeconfig", both, "get", "nodes"]);
+  assert.match(refused.stderr, /Unauthorized|logged in/);
+  await site.kubectl(["create", "configmap", "after"]);
+  await eventually(async () => watched.join("").includes("configmap/after"), "the watch");
+  watch.kill();
+  await site.kubectl(["wait", "node", "--all", "--for=condition=Ready", "--timeout=20s"]);
+  await site.down("--keep-workloads");
+  await site.up();
+  assert.match(await site.kubectl(["get", "configmap", "after"]), /after/);
 });

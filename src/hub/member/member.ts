@@ -24,11 +24,14 @@ import {
   bootstrapOf,
   credentialsOf,
   isDueForRenewal,
+  kubeconfigOf,
   saveCredentials,
+  saveSecret,
   secrets,
 } from "./credentials.ts";
 import type { Credentials } from "./credentials.ts";
 import { movedTo, sayDeparted } from "./departure.ts";
+import { isOfPrevious, shareAuthority } from "./trust.ts";
 import { watchHub } from "./standby.ts";
 import { startSession } from "./session.ts";
 import type { MemberSite } from "./session.ts";
@@ -53,7 +56,7 @@ export interface MemberOptions {
 }
 
 const isSameHub = (one: Connection, other: Connection) =>
-  one.server === other.server && one.ca === other.ca;
+  one.server === other.server && shareAuthority(one.ca, other.ca);
 
 type Invitation = ReturnType<typeof bootstrapOf>;
 
@@ -169,6 +172,27 @@ class Member {
     hub.close();
   }
 
+  /** The same hub by its other authorities; what is written starts the next run. */
+  async #trust(
+    { connection, cluster, agent }: Credentials,
+    here: Invitation | undefined,
+    ca: string,
+  ) {
+    const { client } = this.#options.site;
+    const { server, cert, key } = connection;
+    const bootstrap = here && this.#secret(bootstrapSecret);
+    if (bootstrap && isSameHub(bootstrapOf(bootstrap).connection, connection)) {
+      const { token, cert: ownCert, key: ownKey } = here.connection;
+      const base64 = (pem = "") => Buffer.from(pem).toString("base64");
+      const user = token
+        ? { token: token() }
+        : { "client-certificate-data": base64(ownCert), "client-key-data": base64(ownKey) };
+      const kubeconfig = kubeconfigOf({ server, ca }, user);
+      await saveSecret(client, bootstrapSecret, { kubeconfig, "cluster-name": here.cluster });
+    }
+    await saveCredentials(client, { server, ca }, { cert: cert!, key: key!, cluster, agent });
+  }
+
   async #introduce(hub: Client, name: string) {
     const cluster = {
       apiVersion: "cluster.open-cluster-management.io/v1",
@@ -195,7 +219,8 @@ class Member {
     };
     const { signal } = scope;
     const renew = async () => {
-      if (!isDueForRenewal(credentials, lifeMsMax, clock.now())) return;
+      const isOutlived = isOfPrevious(connection.cert!, connection.ca);
+      if (!isOutlived && !isDueForRenewal(credentials, lifeMsMax, clock.now())) return;
       const asking = { hub, cluster, agent, makeRequest, clock, signal, waiting: () => {} };
       const issued = await askCertificate(asking);
       await saveCredentials(site.client, connection, { ...issued, cluster, agent });
@@ -211,7 +236,9 @@ class Member {
       ...{ clock, log, scope },
     });
     await ensureClaims(site);
-    await startSession({ site, hub, credentials, clock, random, log, scope, refused, heard });
+    const trust = (ca: string) => void this.#trust(credentials, here, ca).catch(() => {});
+    const told = { refused, heard, trust };
+    await startSession({ site, hub, credentials, clock, random, log, scope, ...told });
     log.info("attached to the hub", { hub: connection.server, cluster });
   }
 }

@@ -22,6 +22,7 @@ import type { WorkSite } from "../work/work-controller.ts";
 import { clusterStatus, memberConditions } from "./cluster-status.ts";
 import type { Credentials } from "./credentials.ts";
 import { hasDeparted, returned } from "./departure.ts";
+import { newAuthorities } from "./trust.ts";
 import { startMemberReach } from "./reach.ts";
 import type { SiteApi } from "./reach.ts";
 
@@ -59,6 +60,8 @@ export interface SessionOptions {
   scope: Scope;
   /** The hub does not know this certificate (any more). */
   refused: (why: string) => void;
+  /** The hub's authorities, while they change. */
+  trust: (ca: string) => void;
   /** The hub answers; told every minute. */
   heard: () => void;
 }
@@ -116,6 +119,14 @@ class Session {
     return statusEveryMs;
   }
 
+  async followAuthority(): Promise<number> {
+    const { hub, credentials, trust } = this.#options;
+    const { connection, cluster } = credentials;
+    const ca = await newAuthorities(hub, cluster, connection.ca);
+    if (ca) trust(ca);
+    return statusEveryMs;
+  }
+
   async renewLease(): Promise<number> {
     const { hub, clock, random, credentials } = this.#options;
     const { spec } = await hub.get(this.#target);
@@ -138,6 +149,7 @@ export async function startSession(options: SessionOptions): Promise<void> {
     ),
   );
   void session.repeat("the lease", () => session.renewLease());
+  void session.repeat("the authority", () => session.followAuthority());
   void session.repeat("the status", () => session.tellStatus());
   const informers = new Informers({ client: hub, clock, log, scope });
   const works = workController({

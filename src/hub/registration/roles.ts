@@ -24,6 +24,12 @@ const shared = (of: string) => `open-cluster-management:managedcluster:${of}`;
 export const sharedRoles: Named[] = [
   role(shared("registration"), [
     {
+      apiGroups: [""],
+      resources: ["configmaps"],
+      resourceNames: ["kube-root-ca.crt"],
+      verbs: ["get"],
+    },
+    {
       apiGroups: ["coordination.k8s.io"],
       resources: ["leases"],
       verbs: [...readAndWatch, "update"],

@@ -2,6 +2,7 @@
 import { createPrivateKey } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Clock } from "../../lib/clock.ts";
+import { StatusError } from "../../lib/status-error.ts";
 import { openPki } from "../../server/auth/pki.ts";
 import type { Pki } from "../../server/auth/pki.ts";
 
@@ -27,6 +28,11 @@ export async function openFilePki(files: PkiFiles, clock: Clock): Promise<Pki> {
   const clientCa = files.clientCa ? read(files.clientCa) : own.ca();
   return {
     ca: () => clientCa,
+    phase: () => "Settled",
+    advance: async () => {
+      throw new StatusError("NotImplemented", "these certificates are somebody else's to replace");
+    },
+    abandon: async () => {},
     serviceAccountKey: files.serviceAccountKey
       ? createPrivateKey(read(files.serviceAccountKey))
       : own.serviceAccountKey,

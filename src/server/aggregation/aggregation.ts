@@ -10,7 +10,7 @@ import { isStatus, StatusError } from "../../lib/status-error.ts";
 import { WorkQueue } from "../../lib/work-queue.ts";
 import type { Draft } from "../../kinds/object.ts";
 import type { StoreEvent } from "../../store/store.ts";
-import type { KeyPair } from "../auth/pki.ts";
+import type { KeyPair } from "../auth/authority.ts";
 import { loopback } from "../bootstrap.ts";
 import type { UpgradeSocket } from "../upgrade-socket.ts";
 import { passOn, passOnUpgrade } from "../proxy/pass-on.ts";

@@ -5,7 +5,7 @@ import type { ConnectionOptions } from "node:tls";
 import type { KubeObject } from "../../kinds/object.ts";
 import { dialTcp } from "../../lib/dial-tcp.ts";
 import { parseShared } from "../../lib/parse-shared.ts";
-import type { KeyPair } from "../auth/pki.ts";
+import type { KeyPair } from "../auth/authority.ts";
 import type { ServerHandle } from "../policy.ts";
 import { chooseEndpoint } from "../proxy/choose-endpoint.ts";
 import type { ForwardTarget } from "../../lib/proxy/forward.ts";

@@ -105,7 +105,7 @@ export async function openAuth(options: AuthOptions, scope: Scope): Promise<Auth
   };
   return {
     authenticate: createAuthenticator({
-      ca: pki.ca(),
+      ca: () => pki.ca(),
       clock,
       tokens: bearers,
       authorize,

@@ -33,7 +33,7 @@ async function setUp(authorize: Authorize = async () => ({ allowed: false, reaso
     random: seededRandom(1),
     read: async (key) => objects.get(key),
   });
-  const authenticate = createAuthenticator({ ca: pki.ca(), clock, tokens, authorize });
+  const authenticate = createAuthenticator({ ca: () => pki.ca(), clock, tokens, authorize });
   return { clock, files, pki, objects, tokens, authenticate };
 }
 
@@ -155,7 +155,7 @@ test("impersonation asks for each part and then becomes the other", async () => 
 test("those who show nothing may be kept to some paths", async () => {
   const { clock, pki, tokens } = await setUp();
   const authenticate = createAuthenticator({
-    ca: pki.ca(),
+    ca: () => pki.ca(),
     clock,
     tokens,
     authorize: async () => ({ allowed: false, reason: "" }),

@@ -13,8 +13,8 @@ import type { ServiceAccountTokens } from "./service-account-tokens.ts";
 import { subjectOf } from "./x509.ts";
 
 export interface AuthenticatorOptions {
-  /** The CA's certificate in PEM; when it renews, its key stays the same. */
-  ca: string;
+  /** Authorities of client certificates, in PEM. */
+  ca: () => string;
   clock: Clock;
   tokens: Pick<ServiceAccountTokens, "verify">;
   authorize: Authorize;
@@ -37,10 +37,11 @@ interface Known {
   notAfterMs: number;
 }
 
-function read(certificate: X509Certificate, caKey: KeyObject): Known {
+function read(certificate: X509Certificate, caKeys: KeyObject[]): Known {
   const notBeforeMs = Date.parse(certificate.validFrom);
   const notAfterMs = Date.parse(certificate.validTo);
-  const ours = certificate.verify(caKey) && certificate.keyUsage?.includes(clientAuth);
+  const isSigned = caKeys.some((key) => certificate.verify(key));
+  const ours = isSigned && certificate.keyUsage?.includes(clientAuth);
   const { commonName, organizations } = subjectOf(certificate);
   if (!ours || !commonName) return { notBeforeMs, notAfterMs };
   const extra = {
@@ -54,12 +55,23 @@ function read(certificate: X509Certificate, caKey: KeyObject): Known {
 
 export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
   const { clock, tokens, authorize, admitsAnonymous = () => true } = options;
-  const known = new LimitedCache<Known>(certificatesCachedMax);
-  const caKey = new X509Certificate(options.ca).publicKey;
+  let known = new LimitedCache<Known>(certificatesCachedMax);
+  let authorities = { pem: "", keys: [] as KeyObject[] };
+
+  /** Who was known by an authority that is gone is known no more. */
+  function caKeys() {
+    const pem = options.ca();
+    if (pem === authorities.pem) return authorities.keys;
+    known = new LimitedCache(certificatesCachedMax);
+    const all = pem.match(/-----BEGIN CERTIFICATE-----[^]+?-----END CERTIFICATE-----/g) ?? [];
+    authorities = { pem, keys: all.map((one) => new X509Certificate(one).publicKey) };
+    return authorities.keys;
+  }
 
   function byCertificate({ raw, fingerprint256 }: { raw: Buffer; fingerprint256: string }) {
+    const keys = caKeys();
     let found = known.get(fingerprint256);
-    if (!found) known.set(fingerprint256, (found = read(new X509Certificate(raw), caKey)));
+    if (!found) known.set(fingerprint256, (found = read(new X509Certificate(raw), keys)));
     const now = clock.now();
     return found.notBeforeMs <= now && now <= found.notAfterMs ? found.user : undefined;
   }

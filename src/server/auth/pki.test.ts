@@ -5,7 +5,8 @@ import { once } from "node:events";
 import { test } from "node:test";
 import { FakeClock } from "../../lib/fake-clock.ts";
 import { Scope } from "../../lib/scope.ts";
-import { openPki, type PkiStorage } from "./pki.ts";
+import { openPki } from "./pki.ts";
+import { type PkiStorage } from "./authority.ts";
 import { subjectOf } from "./x509.ts";
 
 const dayMs = 86_400_000;
@@ -119,4 +120,75 @@ test("a clock in the far future renews the CA with the same key", async () => {
   const old = new X509Certificate(first.ca());
   assert.ok(new X509Certificate(second.serving().cert).verify(old.publicKey));
   assert.ok(Date.parse(new X509Certificate(second.serving().cert).validTo) > clock.now());
+});
+
+const parsed = (pem: string) =>
+  (pem.match(/-----BEGIN[^]+?-----END CERTIFICATE-----/g) ?? []).map(
+    (one) => new X509Certificate(one),
+  );
+
+test("an authority is replaced in three phases, and who knows the first alone is at home in two", async () => {
+  const { storage } = memoryStorage();
+  const clock = new FakeClock();
+  await using scope = new Scope();
+  const pki = await openPki(storage, { clock, names: [] });
+  const changed: string[] = [];
+  pki.startRenewal(scope, (name) => changed.push(name));
+  const [first] = parsed(pki.ca());
+  const old = pki.admin().cert;
+  assert.equal(await pki.advance(), "TrustBoth");
+  assert.deepEqual(changed.splice(0), ["ca"]);
+  const [signing, next] = parsed(pki.ca());
+  assert.equal(signing!.raw.compare(first!.raw), 0);
+  assert.notEqual(next!.subject, first!.subject);
+  assert.equal(pki.admin().cert, old);
+  assert.equal(await pki.advance(), "IssueNew");
+  assert.deepEqual(changed.splice(0).sort(), ["admin", "ca", "serving"]);
+  assert.ok(new X509Certificate(pki.admin().cert).verify(next!.publicKey));
+  assert.deepEqual(
+    parsed(pki.ca()).map(({ subject }) => subject),
+    [next!.subject, first!.subject],
+  );
+  assert.equal(await pki.advance(), "Settled");
+  assert.deepEqual(
+    parsed(pki.ca()).map(({ subject }) => subject),
+    [next!.subject],
+  );
+  const again = await openPki(storage, { clock, names: [] });
+  assert.deepEqual(again.admin(), pki.admin());
+});
+
+test("a replacement that is cut short anywhere goes on at the next start", async () => {
+  for (const writesLeft of [0, 1, 2, 3, 4]) {
+    const { storage } = memoryStorage();
+    const clock = new FakeClock();
+    const pki = await openPki(storage, { clock, names: [] });
+    await pki.advance();
+    const [first, next] = parsed(pki.ca());
+    let left = writesLeft;
+    const failing: PkiStorage = {
+      ...storage,
+      write: async (name, data) => {
+        if (left-- <= 0) throw new Error("the power went");
+        await storage.write(name, data);
+      },
+    };
+    const other = await openPki(failing, { clock, names: [] });
+    await other.advance().catch(() => {});
+    const after = await openPki(storage, { clock, names: [] });
+    const subjects = parsed(after.ca()).map(({ subject }) => subject);
+    assert.deepEqual(subjects.toSorted(), [first!.subject, next!.subject].toSorted());
+    const signer = parsed(after.ca())[0]!;
+    assert.ok(new X509Certificate(after.serving().cert).verify(signer.publicKey));
+  }
+});
+
+test("a replacement is given up while nothing is signed by the new authority", async () => {
+  const { storage } = memoryStorage();
+  const pki = await openPki(storage, { clock: new FakeClock(), names: [] });
+  const before = pki.ca();
+  await pki.advance();
+  await pki.abandon();
+  assert.equal(pki.ca(), before);
+  assert.equal(pki.phase(), "Settled");
 });

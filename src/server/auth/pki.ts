@@ -7,29 +7,23 @@
 // release is taken to show the release's: no certificate of ours is ever "not yet valid", and none
 // expires because it was made by a clock that stood still. A clock far in the future renews leafs up to
 // the CA's end and no further, and the CA renews with the same key, so every holder of the older CA
-// certificate goes on trusting and being trusted.
-import {
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  X509Certificate,
-} from "node:crypto";
+// certificate goes on trusting and being trusted. Another key is another authority: see authority.ts.
+import { createPrivateKey, createPublicKey, X509Certificate } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import type { Clock } from "../../lib/clock.ts";
 import type { Scope } from "../../lib/scope.ts";
-import { issueCertificate, subjectOf, type CertificateRequest } from "./x509.ts";
-
-/** Where certificates are kept. `write` must replace the file as a whole, readable by its owner only. */
-export interface PkiStorage {
-  read(name: string): Promise<string | undefined>;
-  write(name: string, data: string): Promise<void>;
-}
-
-/** PEM texts. */
-export interface KeyPair {
-  cert: string;
-  key: string;
-}
+import {
+  Authority,
+  dayMs,
+  endOf,
+  keyPem,
+  leafLifeMs,
+  needsRenewal,
+  newKey,
+  splitPair,
+} from "./authority.ts";
+import type { AuthorityName, KeyPair, PkiStorage, RotationPhase } from "./authority.ts";
+import { subjectOf, type CertificateRequest } from "./x509.ts";
 
 export interface PkiOptions {
   clock: Clock;
@@ -43,8 +37,14 @@ export type SigningRequest = Omit<CertificateRequest, "notBeforeMs" | "notAfterM
 };
 
 export interface Pki {
-  /** The CA's certificate; changes when it renews, its key never does. */
+  /** The authorities that are trusted, in PEM: the one that signs first, and while it is replaced one more. */
   ca(): string;
+  /** How far the replacement of the authority has come. */
+  phase(): RotationPhase;
+  /** Takes the replacement one phase further; what changed with it was told when it resolves. */
+  advance(): Promise<RotationPhase>;
+  /** Gives up a replacement in its first phase. */
+  abandon(): Promise<void>;
   /** Signs service-account tokens. */
   serviceAccountKey: KeyObject;
   serving(): KeyPair;
@@ -56,15 +56,10 @@ export interface Pki {
   frontProxy(): { ca: string; pair: KeyPair };
   /** Signs what others ask for, for a year or `lifeMs`, and never beyond the authority's own end. */
   sign(request: SigningRequest): string;
-  /** Renews what needs it, now and every few hours; `renewed` is told which of the leafs changed. */
+  /** Renews what needs it, now and every few hours; `renewed` is told which of the leafs changed, or "ca". */
   startRenewal(scope: Scope, renewed: (name: string) => void): void;
 }
 
-/** No true clock shows less. */
-const releaseMs = Date.UTC(2026, 0, 1);
-const dayMs = 86_400_000;
-const caLifeMs = 3650 * dayMs;
-const leafLifeMs = 365 * dayMs;
 const renewalEveryMs = dayMs / 4;
 
 interface Leaf {
@@ -76,79 +71,46 @@ interface Leaf {
 /** The one name that other servers let speak for others. */
 export const frontProxyName = "front-proxy-client";
 
-const newKey = () => generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
-const keyPem = (key: KeyObject) => key.export({ type: "pkcs8", format: "pem" }).toString();
-
-interface Authority {
-  file: string;
-  subject: { commonName: string; organizations: string[] };
-}
-
-const clusterAuthority: Authority = {
+const clusterAuthority: AuthorityName = {
   file: "ca.pem",
   subject: { commonName: "kerb-ca", organizations: ["kerb"] },
 };
 
 /** Of its own: whoever holds one of its certificates may claim to be anybody. */
-const frontProxyAuthority: Authority = {
+const frontProxyAuthority: AuthorityName = {
   file: "front-proxy-ca.pem",
   subject: { commonName: "kerb-front-proxy-ca", organizations: ["kerb"] },
 };
-
-function splitPair(text: string | undefined): KeyPair | undefined {
-  const [key] = text?.match(/-----BEGIN PRIVATE KEY-----[^]+?-----END PRIVATE KEY-----\n/) ?? [];
-  const [cert] = text?.match(/-----BEGIN CERTIFICATE-----[^]+?-----END CERTIFICATE-----\n/) ?? [];
-  return key && cert ? { key, cert } : undefined;
-}
-
-const endOf = (cert: string) => Date.parse(new X509Certificate(cert).validTo);
-
-/** True when less than a third of its life is left and a new one would live longer. */
-export function needsRenewal(endMs: number, nowMs: number, lifeMs: number, limitMs: number) {
-  return endMs - nowMs < lifeMs / 3 && Math.min(nowMs + lifeMs, limitMs) - endMs > dayMs / 24;
-}
 
 /** True when `cert` is what `request` asks for: same subject, no name missing, signed by this CA. */
 function fits(cert: string, request: Leaf["request"], caKey: KeyObject): boolean {
   const parsed = new X509Certificate(cert);
   const subject = subjectOf(parsed);
   return (
-    parsed.verify(createPublicKey(caKey)) &&
+    parsed.verify(caKey) &&
     subject.commonName === request.subject.commonName &&
     subject.organizations.join() === (request.subject.organizations ?? []).join() &&
     (request.names ?? []).every((name) => parsed.checkHost(name) ?? parsed.checkIP(name))
   );
 }
 
-class CertificateAuthority implements Pki {
+class Certificates implements Pki {
   serviceAccountKey!: KeyObject;
   readonly #storage: PkiStorage;
   readonly #clock: Clock;
   readonly #leafs = new Map<string, Leaf>();
   readonly #authority: Authority;
-  #frontProxy: CertificateAuthority | undefined;
-  #caKey!: KeyObject;
-  #caCert!: string;
+  #frontProxy: Certificates | undefined;
+  #renewed: (name: string) => void = () => {};
 
-  constructor(storage: PkiStorage, clock: Clock, authority: Authority) {
+  constructor(storage: PkiStorage, clock: Clock, name: AuthorityName) {
     this.#storage = storage;
     this.#clock = clock;
-    this.#authority = authority;
-  }
-
-  get #now() {
-    return Math.max(this.#clock.now(), releaseMs);
-  }
-
-  async #openCa() {
-    const stored = splitPair(await this.#storage.read(this.#authority.file));
-    this.#caKey = stored ? createPrivateKey(stored.key) : newKey();
-    if (stored) this.#caCert = stored.cert;
-    await this.#renewCa();
+    this.#authority = new Authority(storage, clock, name);
   }
 
   async open(options: PkiOptions) {
-    await this.#openCa();
+    await this.#authority.open();
     const tokens = await this.#storage.read("service-account.pem");
     this.serviceAccountKey = tokens ? createPrivateKey(tokens) : newKey();
     if (!tokens) {
@@ -166,8 +128,8 @@ class CertificateAuthority implements Pki {
       subject: { commonName: "kubernetes-admin", organizations: ["system:masters"] },
       usage: "client",
     });
-    this.#frontProxy = new CertificateAuthority(this.#storage, this.#clock, frontProxyAuthority);
-    await this.#frontProxy.#openCa();
+    this.#frontProxy = new Certificates(this.#storage, this.#clock, frontProxyAuthority);
+    await this.#frontProxy.#authority.open();
     await this.#frontProxy.#leaf(frontProxyName, {
       subject: { commonName: frontProxyName },
       usage: "client",
@@ -175,7 +137,23 @@ class CertificateAuthority implements Pki {
   }
 
   ca() {
-    return this.#caCert;
+    return this.#authority.ca();
+  }
+
+  phase() {
+    return this.#authority.phase;
+  }
+
+  async advance() {
+    const phase = await this.#authority.advance();
+    this.#renewed("ca");
+    await this.#reissue();
+    return phase;
+  }
+
+  async abandon() {
+    await this.#authority.abandon();
+    this.#renewed("ca");
   }
 
   serving() {
@@ -200,8 +178,9 @@ class CertificateAuthority implements Pki {
 
   startRenewal(scope: Scope, renewed: (name: string) => void) {
     this.#frontProxy?.startRenewal(scope, renewed);
+    this.#renewed = renewed;
     const check = async () => {
-      await this.#renewCa();
+      await this.#authority.renew();
       for (const [name, leaf] of this.#leafs) if (await this.#renewLeaf(leaf)) renewed(name);
     };
     // A disk that refuses the write is asked again at the next turn; the old certificate serves on.
@@ -214,7 +193,7 @@ class CertificateAuthority implements Pki {
     if (known) return known.pair;
     const file = `${name}.pem`;
     const stored = splitPair(await this.#storage.read(file));
-    const usable = stored && fits(stored.cert, request, this.#caKey);
+    const usable = stored && fits(stored.cert, request, this.#authority.publicKey);
     const leaf: Leaf = { file, request, pair: usable ? stored : await this.#issue(file, request) };
     this.#leafs.set(name, leaf);
     await this.#renewLeaf(leaf);
@@ -223,17 +202,15 @@ class CertificateAuthority implements Pki {
 
   async #renewLeaf(leaf: Leaf): Promise<boolean> {
     const end = endOf(leaf.pair.cert);
-    if (!needsRenewal(end, this.#now, leafLifeMs, endOf(this.#caCert))) return false;
+    if (!needsRenewal(end, this.#authority.now, leafLifeMs, endOf(this.#authority.cert)))
+      return false;
     leaf.pair = await this.#issue(leaf.file, leaf.request);
     return true;
   }
 
   sign({ lifeMs = leafLifeMs, ...request }: SigningRequest): string {
-    const notAfterMs = Math.min(this.#now + lifeMs, endOf(this.#caCert));
-    return issueCertificate(
-      { ...request, notBeforeMs: 0, notAfterMs },
-      { subject: this.#authority.subject, privateKey: this.#caKey },
-    );
+    const notAfterMs = Math.min(this.#authority.now + lifeMs, endOf(this.#authority.cert));
+    return this.#authority.sign({ ...request, notBeforeMs: 0, notAfterMs });
   }
 
   async #issue(file: string, request: Leaf["request"]): Promise<KeyPair> {
@@ -244,22 +221,19 @@ class CertificateAuthority implements Pki {
     return pair;
   }
 
-  async #renewCa() {
-    const end = this.#caCert ? endOf(this.#caCert) : 0;
-    if (!needsRenewal(end, this.#now, caLifeMs, Number.POSITIVE_INFINITY)) return;
-    const publicKey = createPublicKey(this.#caKey);
-    const notAfterMs = this.#now + caLifeMs;
-    this.#caCert = issueCertificate(
-      { subject: this.#authority.subject, publicKey, notBeforeMs: 0, notAfterMs, usage: "ca" },
-      { subject: this.#authority.subject, privateKey: this.#caKey },
-    );
-    await this.#storage.write(this.#authority.file, keyPem(this.#caKey) + this.#caCert);
+  /** Leafs of an authority that signs no more are made anew. */
+  async #reissue() {
+    for (const [name, leaf] of this.#leafs) {
+      if (fits(leaf.pair.cert, leaf.request, this.#authority.publicKey)) continue;
+      leaf.pair = await this.#issue(leaf.file, leaf.request);
+      this.#renewed(name);
+    }
   }
 }
 
 /** Reads the cluster's certificates, and makes those that are missing, outlived or do not fit. */
 export async function openPki(storage: PkiStorage, options: PkiOptions): Promise<Pki> {
-  const authority = new CertificateAuthority(storage, options.clock, clusterAuthority);
-  await authority.open(options);
-  return authority;
+  const certificates = new Certificates(storage, options.clock, clusterAuthority);
+  await certificates.open(options);
+  return certificates;
 }

@@ -1,0 +1,64 @@
+import { Command, InvalidArgumentError } from "commander";
+import { dataDirOption } from "./up.ts";
+
+export interface AuthorityReport {
+  phase: "Settled" | "TrustBoth" | "IssueNew";
+  /** The first signs. */
+  authorities: string[];
+}
+
+export interface AuthorityActions {
+  state(directory: string): Promise<AuthorityReport>;
+  advance(directory: string): Promise<AuthorityReport>;
+  abandon(directory: string): Promise<AuthorityReport>;
+  rotate(directory: string, restSeconds: number): AsyncGenerator<AuthorityReport>;
+}
+
+const meaning = {
+  Settled: "one authority, which signs and is trusted",
+  TrustBoth: "the next one is trusted already; the first still signs",
+  IssueNew: "the new one signs; the previous one is still trusted",
+};
+
+function print({ phase, authorities }: AuthorityReport) {
+  console.log(`${phase}: ${meaning[phase]}`);
+  for (const hash of authorities) console.log(`  ${hash}`);
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (Number.isInteger(seconds) && seconds >= 0) return seconds;
+  throw new InvalidArgumentError("a whole number of seconds is needed.");
+}
+
+interface Where {
+  dataDir: string;
+}
+
+/** `kerb authority status | rotate | advance | abandon`. */
+export function authorityCommand(directory: string, actions: AuthorityActions) {
+  const authority = new Command("authority").summary(
+    "replace the authority of a site's certificates",
+  );
+  const add = (name: string, description: string) =>
+    authority.command(name).description(description).addOption(dataDirOption(directory));
+  add("status", "Shows which authorities are trusted and which one signs.").action(
+    async ({ dataDir }: Where) => print(await actions.state(dataDir)),
+  );
+  add(
+    "rotate",
+    "Replaces the authority in three phases: trust the new one too, let it sign, trust it alone. Copies of\n" +
+      "DIR/kubeconfig made before are of no use afterwards; take new ones while both are trusted.",
+  )
+    .option("--rest <seconds>", "between phases, for those who must learn of it", parseSeconds, 120)
+    .action(async ({ dataDir, rest }: Where & { rest: number }) => {
+      for await (const report of actions.rotate(dataDir, rest)) print(report);
+    });
+  add("advance", "Does the next phase alone.").action(async ({ dataDir }: Where) =>
+    print(await actions.advance(dataDir)),
+  );
+  add("abandon", "Gives up a replacement whose new authority signs nothing yet.").action(
+    async ({ dataDir }: Where) => print(await actions.abandon(dataDir)),
+  );
+  return authority;
+}
