@@ -5,7 +5,7 @@ import type { DiscoveredResource } from "../controllers/runtime.ts";
 import type { Kinds } from "../kinds/kinds.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
-import type { NodeConnection } from "../lib/node-connection.ts";
+import type { NodeConnection, NodeConnector } from "../lib/node-connection.ts";
 import type { Random } from "../lib/random.ts";
 import type { Scope } from "../lib/scope.ts";
 import { startTypeChecking } from "../server/admission/policies/type-checking.ts";
@@ -63,6 +63,8 @@ export interface ControlPlane {
   /** A client inside this process that acts as a part of the control plane. */
   client(name: string): Client;
   discover(): Promise<DiscoveredResource[]>;
+  /** Throws StatusError when the node is not reachable. */
+  connect: NodeConnector;
   /** Opens the port on `hosts`. */
   listen(hosts: string[]): Promise<void>;
 }
@@ -97,6 +99,8 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   const { directory, addresses, port, clock, random, log, scope } = options;
   const keys = openSecretKeys(directory, clock);
   const tunnels = new Tunnels({ clock, log: log.with({ room: "tunnels" }) });
+  const connect: NodeConnector = async (name) =>
+    options.ownNode(name) ?? tunnels.connectionTo(name);
   const [store, pki] = await Promise.all([
     openStore(options, keys),
     openPki(pkiFiles(join(directory, "pki")), {
@@ -113,7 +117,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
     serviceCidr: addresses.serviceCidr,
     apiAddress: addresses.apiServiceIp,
     securePort: port,
-    nodeConnector: async (name) => options.ownNode(name) ?? tunnels.connectionTo(name),
+    nodeConnector: connect,
     ...(options.authentication && { authentication: options.authentication }),
     ...(options.audit && { audit: openAudit(options.audit, { log, scope }) }),
     clock,
@@ -169,6 +173,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
     authority,
     client,
     discover,
+    connect,
     listen: async (hosts) => {
       for (const host of hosts) {
         const open = (at: string) =>

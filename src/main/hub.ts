@@ -1,5 +1,4 @@
 // The hub wing, of `kerb up --hub` and `kerb run --wings hub`: the centre of many sites. Loaded only when asked for.
-import { generateKeyPairSync } from "node:crypto";
 import type { Informers } from "../client/informers.ts";
 import { Misconfigured } from "../hub/placement/model.ts";
 import type { CelMatch } from "../hub/placement/model.ts";
@@ -11,10 +10,8 @@ import type { Random } from "../lib/random.ts";
 import type { Scope } from "../lib/scope.ts";
 import { readCertificateRequest } from "../server/auth/certificate-request.ts";
 import { loadCel } from "../server/cel/load.ts";
-import { issueCertificate } from "../server/auth/x509.ts";
 import type { ControlPlane } from "./control-plane.ts";
-
-const dayMs = 86_400_000;
+import { makeServing } from "./serving.ts";
 
 export interface HubParts {
   plane: Pick<ControlPlane, "client" | "discover">;
@@ -49,25 +46,6 @@ async function loadCelMatch(): Promise<CelMatch> {
       // A cluster that lacks what is asked for is not asked for.
       return false;
     }
-  };
-}
-
-/** Made at each start, with an authority that signs nothing else. */
-function makeServing(clock: Clock, random: Random) {
-  return (name: string) => {
-    const make = () => generateKeyPairSync("ec", { namedCurve: "P-256" });
-    const authority = make();
-    const own = make();
-    const subject = { commonName: `${name}-${random.suffix(5)}` };
-    const issuer = { subject, privateKey: authority.privateKey };
-    const life = { notBeforeMs: clock.now() - dayMs, notAfterMs: clock.now() + 3650 * dayMs };
-    const ca = issueCertificate(
-      { subject, publicKey: authority.publicKey, usage: "ca", ...life },
-      issuer,
-    );
-    const asked = { subject: { commonName: name }, publicKey: own.publicKey, names: [name] };
-    const cert = issueCertificate({ ...asked, usage: "server", ...life }, issuer);
-    return { ca, cert, key: own.privateKey.export({ type: "pkcs8", format: "pem" }).toString() };
   };
 }
 

@@ -4,16 +4,18 @@ import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import type { Scope } from "../lib/scope.ts";
+import { startVmApi } from "../vms/api/publish.ts";
 import { startVmControllers } from "../vms/start.ts";
 import { ensureOwnImage } from "../containers/images.ts";
 import { launcherImage } from "../vms/domain.ts";
 import { probe } from "../vms/node/probe.ts";
 import type { Runtime } from "../node/runtime.ts";
 import type { ControlPlane } from "./control-plane.ts";
+import { makeServing } from "./serving.ts";
 import { containerdDirectory, vmsDirectory } from "./machine.ts";
 
 export interface VmsOptions {
-  plane: Pick<ControlPlane, "client" | "discover">;
+  plane: Pick<ControlPlane, "client" | "connect" | "discover">;
   informers: Informers;
   clock: Clock;
   random: Random;
@@ -21,11 +23,18 @@ export interface VmsOptions {
   scope: Scope;
 }
 
-export function controlVms({ plane, informers, clock, random, log, scope }: VmsOptions) {
+/** Resolves once the cluster's API has machines. */
+export async function controlVms({ plane, informers, clock, random, log, scope }: VmsOptions) {
+  const { discover, connect } = plane;
   const client = plane.client("system:kubevirt-controller");
-  const room = log.with({ room: "vms" });
-  const { discover } = plane;
-  return startVmControllers({ client, discover, informers, clock, random, log: room, scope });
+  const acting = { client, clock, log: log.with({ room: "vms" }), scope };
+  await startVmControllers({ ...acting, discover, informers, random });
+  await startVmApi({
+    ...acting,
+    connect,
+    makeServing: makeServing(clock, random),
+    host: "127.0.0.1",
+  });
 }
 
 export interface VmNodeOptions {

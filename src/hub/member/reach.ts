@@ -9,6 +9,7 @@ import { resource } from "../../client/client.ts";
 import type { Client } from "../../client/client.ts";
 import type { Connection } from "../../client/kubeconfig.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { answerStatus, endWithStatus } from "../../lib/front-proxy.ts";
 import type { Log } from "../../lib/log.ts";
 import type { ForwardTarget } from "../../lib/proxy/forward.ts";
 import type { Scope } from "../../lib/scope.ts";
@@ -16,7 +17,7 @@ import { isStatus, StatusError } from "../../lib/status-error.ts";
 import { keepTunnel } from "../../lib/tunnel/keep.ts";
 import { impersonation } from "../reach/identity.ts";
 import { connectPath, hubPrefix, tunnelPath } from "../reach/protocol.ts";
-import { answerStatus, endWithStatus, relayRequest, relayUpgrade } from "../reach/relay.ts";
+import { relayRequest, relayUpgrade } from "../reach/relay.ts";
 import type { Relay } from "../reach/relay.ts";
 
 /** The site's own API server, with an identity that may impersonate. */

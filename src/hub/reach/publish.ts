@@ -1,31 +1,18 @@
-// Makes the way to sites part of the hub's API: a Service that leads to this process, and the APIService that
-// sends its group version there.
-import { apply } from "../../client/apply.ts";
-import { resource } from "../../client/client.ts";
+// Makes the way to sites part of the hub's API.
 import type { Client } from "../../client/client.ts";
+import { frontProxyOf, publishApi, servedName } from "../../client/extension-api.ts";
+import type { ExtensionApi } from "../../client/extension-api.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Scope } from "../../lib/scope.ts";
 import { reachGroup, reachVersion } from "./protocol.ts";
 import { startReachServer } from "./reach-server.ts";
-import type { FrontProxy } from "./reach-server.ts";
 
-const namespace = "kube-system";
-const serviceName = "kerb-reach";
-const services = resource("v1", "services");
-const apiServices = resource("apiregistration.k8s.io/v1", "apiservices");
-const manager = { fieldManager: "kerb-hub" };
-const configMaps = resource("v1", "configmaps");
-
-/** The name that the API server looks for in the certificate. */
-export const reachServerName = `${serviceName}.${namespace}.svc`;
-
-interface Place {
-  host: string;
-  port: number;
-  /** PEM. */
-  ca: string;
-}
+const api: ExtensionApi = {
+  name: "kerb-reach",
+  groupVersions: [`${reachGroup}/${reachVersion}`],
+  fieldManager: "kerb-hub",
+};
 
 export interface ReachOptions {
   client: Client;
@@ -38,52 +25,13 @@ export interface ReachOptions {
   scope: Scope;
 }
 
-async function frontProxyOf(client: Client): Promise<FrontProxy | undefined> {
-  const name = "extension-apiserver-authentication";
-  const { data = {} } = await client.get<any>({ ...configMaps, namespace, name });
-  const ca = data["requestheader-client-ca-file"];
-  return ca && { ca, names: JSON.parse(data["requestheader-allowed-names"] ?? "[]") };
-}
-
-async function publish(client: Client, { host, port, ca }: Place) {
-  await apply(
-    client,
-    services,
-    {
-      apiVersion: "v1",
-      kind: "Service",
-      metadata: { name: serviceName, namespace },
-      spec: { type: "ExternalName", externalName: host },
-    },
-    manager,
-  );
-  await apply(
-    client,
-    apiServices,
-    {
-      apiVersion: "apiregistration.k8s.io/v1",
-      kind: "APIService",
-      metadata: { name: `${reachVersion}.${reachGroup}` },
-      spec: {
-        group: reachGroup,
-        version: reachVersion,
-        groupPriorityMinimum: 1000,
-        versionPriority: 10,
-        service: { namespace, name: serviceName, port },
-        caBundle: Buffer.from(ca).toString("base64"),
-      },
-    },
-    manager,
-  );
-}
-
 export async function startReach({ client, makeServing, host, clock, log, scope }: ReachOptions) {
   const frontProxy = await frontProxyOf(client);
   if (!frontProxy) {
     const why = "its API server has no front proxy (--requestheader-client-ca-file)";
     return log.warn("nobody reaches sites through this cluster", { why });
   }
-  const { ca, ...tls } = makeServing(reachServerName);
+  const { ca, ...tls } = makeServing(servedName(api));
   const port = await startReachServer({ tls, frontProxy, host, clock, log, scope });
-  await publish(client, { host, port, ca });
+  await publishApi(client, api, { host, port, ca });
 }

@@ -8,6 +8,8 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { Clock } from "../../lib/clock.ts";
+import { answerStatus, endWithStatus, requireFrontProxy } from "../../lib/front-proxy.ts";
+import type { FrontProxy } from "../../lib/front-proxy.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Scope } from "../../lib/scope.ts";
 import { badRequest, StatusError } from "../../lib/status-error.ts";
@@ -16,16 +18,8 @@ import { TunnelSessions } from "../../lib/tunnel/sessions.ts";
 import { callerHeaders } from "./identity.ts";
 import { connectPath, isDiscovery, parseReach, resourceList } from "./protocol.ts";
 import type { Reach } from "./protocol.ts";
-import { answerStatus, endWithStatus, relayRequest, relayUpgrade } from "./relay.ts";
+import { relayRequest, relayUpgrade } from "./relay.ts";
 import type { Relay } from "./relay.ts";
-
-/** Who may say who a caller is. */
-export interface FrontProxy {
-  /** PEM. */
-  ca: string;
-  /** Common names; none means any that `ca` signed. */
-  names: string[];
-}
 
 export interface ReachServerOptions {
   /** PEM texts of the certificate it shows. */
@@ -37,13 +31,6 @@ export interface ReachServerOptions {
   log: Log;
   scope: Scope;
 }
-
-const unauthorized = () =>
-  new StatusError("Unauthorized", "only the API server's front proxy asks here");
-
-const isFrontProxy = (socket: TLSSocket, { names }: FrontProxy) =>
-  socket.authorized &&
-  (names.length === 0 || names.includes(String(socket.getPeerCertificate().subject?.CN)));
 
 /** A connection to the site's agent. */
 async function dial(session: ClientHttp2Session | undefined, cluster: string): Promise<Duplex> {
@@ -66,7 +53,7 @@ class ReachServer {
   }
 
   #asked(request: IncomingMessage): Reach {
-    if (!isFrontProxy(request.socket as TLSSocket, this.#options.frontProxy)) throw unauthorized();
+    requireFrontProxy(request.socket as TLSSocket, this.#options.frontProxy);
     const asked = parseReach(request.url ?? "/");
     if (!asked)
       throw new StatusError("NotFound", "the server could not find the requested resource");

@@ -7,7 +7,6 @@ import { forward, forwardUpgrade } from "../../lib/proxy/forward.ts";
 import type { Forwarded, ForwardTarget } from "../../lib/proxy/forward.ts";
 import { endToEnd, requestHeaders } from "../../lib/proxy/headers.ts";
 import { headOf, passUpgrade } from "../../lib/proxy/upgrade.ts";
-import { StatusError } from "../../lib/status-error.ts";
 
 export interface Relay extends ForwardTarget {
   host: string;
@@ -15,27 +14,6 @@ export interface Relay extends ForwardTarget {
   path: string;
   /** Besides the caller's own. */
   headers: OutgoingHttpHeaders;
-}
-
-const asStatus = (error: unknown) =>
-  error instanceof StatusError
-    ? error
-    : new StatusError("InternalError", error instanceof Error ? error.message : String(error));
-
-export function answerStatus(response: ServerResponse, error: unknown) {
-  if (response.headersSent) return response.destroy();
-  const status = asStatus(error);
-  response.writeHead(status.code, { "content-type": "application/json" });
-  response.end(JSON.stringify(status.toStatus()));
-}
-
-export function endWithStatus(socket: Duplex, error: unknown) {
-  const status = asStatus(error);
-  const body = JSON.stringify(status.toStatus());
-  socket.end(
-    `HTTP/1.1 ${status.code} ${status.reason}\r\nContent-Type: application/json\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
 }
 
 const hasBody = ({ headers }: IncomingMessage) =>

@@ -8,6 +8,7 @@ const instancetype = "instancetype.kubevirt.io/v1beta1";
 export const virtualMachines = resource(kubevirt, "virtualmachines");
 /** Its status is no subresource: whoever writes it writes the object, with its resourceVersion. */
 export const instances = resource(kubevirt, "virtualmachineinstances");
+export const migrations = resource(kubevirt, "virtualmachineinstancemigrations");
 export const kubeVirts = resource(kubevirt, "kubevirts");
 export const instancetypes = resource(instancetype, "virtualmachineinstancetypes");
 export const clusterInstancetypes = resource(instancetype, "virtualmachineclusterinstancetypes");

@@ -1,0 +1,123 @@
+// Admission reviews of the wing's kinds: what the API server asks before it stores one.
+import type { Client } from "../../client/client.ts";
+import { instanceFinalizer } from "../machine/instance-of.ts";
+import { forbiddenValue } from "../../kinds/field-checks.ts";
+import { jsonEqual } from "../../lib/json.ts";
+import { forbidden, invalid, isStatus, StatusError } from "../../lib/status-error.ts";
+import type { FieldError } from "../../lib/status-error.ts";
+import { kubeVirts } from "../kinds/resources.ts";
+import { dataVolumeErrors } from "./data-volume-rules.ts";
+import { withDefaults } from "./defaults.ts";
+import { instanceErrors } from "./instance-rules.ts";
+import type { RuleContext } from "./instance-rules.ts";
+import { machineErrors } from "./machine-rules.ts";
+
+interface Asked {
+  object: any;
+  old: any;
+  user: string;
+  context: RuleContext;
+}
+
+async function contextOf(client: Client): Promise<RuleContext> {
+  const target = { ...kubeVirts, namespace: "kubevirt", name: "kubevirt" };
+  const found = await client.get(target).catch((error: unknown) => {
+    if (!isStatus(error, "NotFound")) throw error;
+  });
+  return { gates: new Set(found?.spec?.configuration?.developerConfiguration?.featureGates) };
+}
+
+/** Parts of Kerb, which alone change an instance's spec. */
+const isOurs = (user: string) => /^system:(kubevirt|node:|kube-|apiserver|kerb)/.test(user);
+
+const judgeInstance = ({ object, old, user, context }: Asked): FieldError[] => {
+  if (!old) return instanceErrors(object.spec, "spec", context);
+  if (isOurs(user) || jsonEqual(object.spec, old.spec)) return [];
+  throw forbidden(
+    { group: "kubevirt.io", resource: "virtualmachineinstances" },
+    object.metadata.name,
+    "update of VMI object is restricted",
+  );
+};
+
+const judgeMachine = ({ object, old, context }: Asked) =>
+  // What was taken once is not refused while it goes away.
+  object.metadata.deletionTimestamp || (old && jsonEqual(object.spec, old.spec))
+    ? []
+    : machineErrors(object, context);
+
+const judgeReplicas =
+  (templateOf: (object: any) => any, path: string) =>
+  ({ object, context }: Asked) =>
+    instanceErrors(templateOf(object), path, context);
+
+const judgeDataVolume = ({ object, old }: Asked): FieldError[] => {
+  if (!old) return dataVolumeErrors(object.spec, "spec");
+  return jsonEqual(object.spec, old.spec)
+    ? []
+    : [forbiddenValue("spec", "Cannot update DataVolume Spec")];
+};
+
+const judges: Record<string, (asked: Asked) => FieldError[]> = {
+  VirtualMachine: judgeMachine,
+  VirtualMachineInstance: judgeInstance,
+  VirtualMachineInstanceReplicaSet: judgeReplicas(
+    ({ spec }) => spec.template.spec,
+    "spec.template.spec",
+  ),
+  VirtualMachinePool: judgeReplicas(
+    ({ spec }) => spec.virtualMachineTemplate.spec.template.spec,
+    "spec.virtualMachineTemplate.spec.template.spec",
+  ),
+  DataVolume: judgeDataVolume,
+};
+
+const respond = (review: any, response: object) => ({
+  apiVersion: "admission.k8s.io/v1",
+  kind: "AdmissionReview",
+  response: { uid: review.request.uid, ...response },
+});
+
+const refusal = (error: StatusError) => ({
+  allowed: false,
+  status: {
+    message: error.message,
+    reason: error.reason,
+    code: error.code,
+    ...(error.details && { details: error.details }),
+  },
+});
+
+export const validatePath = "/admission/validate";
+export const mutatePath = "/admission/mutate";
+
+export function reviewsOf(client: Client) {
+  async function validate(review: any) {
+    const { object, oldObject: old, userInfo, kind } = review.request;
+    const judge = judges[kind.kind];
+    if (!judge || !object) return respond(review, { allowed: true });
+    try {
+      const user = userInfo?.username ?? "";
+      const errors = judge({ object, old, user, context: await contextOf(client) });
+      if (errors.length === 0) return respond(review, { allowed: true });
+      const name = object.metadata.name ?? object.metadata.generateName ?? "";
+      throw invalid(kind.kind, kind.group, name, errors);
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error;
+      return respond(review, refusal(error));
+    }
+  }
+  async function mutate(review: any) {
+    const { object } = review.request;
+    if (!object.spec?.domain) return respond(review, { allowed: true });
+    const { finalizers = [] } = object.metadata;
+    const wanted = [...new Set([...finalizers, instanceFinalizer])];
+    const patch = [
+      { op: "add", path: "/spec", value: withDefaults(object.spec) },
+      { op: "add", path: "/metadata/finalizers", value: wanted },
+    ];
+    const encoded = Buffer.from(JSON.stringify(patch)).toString("base64");
+    return respond(review, { allowed: true, patchType: "JSONPatch", patch: encoded });
+  }
+  return { [validatePath]: validate, [mutatePath]: mutate };
+}

@@ -1,0 +1,54 @@
+// Which handler answers for which action, by method.
+import { kubevirtVersion } from "../version.ts";
+import type { Handler, StreamHandler } from "./handler.ts";
+import { expandSpec, expandVmSpec } from "./handlers/expand.ts";
+import { filesystemlist, guestosinfo, screenshot, userlist } from "./handlers/guest.ts";
+import { migrate } from "./handlers/migrate.ts";
+import { freeze, pause, reset, softreboot, unfreeze, unpause } from "./handlers/pause.ts";
+import { restart, start, stop } from "./handlers/run.ts";
+import { console, portforward, vnc } from "./handlers/streams.ts";
+
+const version: Handler = async () => {
+  const [major, minor] = kubevirtVersion.slice(1).split(".");
+  return {
+    code: 200,
+    json: {
+      ...{ gitVersion: kubevirtVersion, gitCommit: "", gitTreeState: "clean", buildDate: "" },
+      ...{ goVersion: "", compiler: "", platform: "linux/amd64", major, minor },
+    },
+  };
+};
+
+const healthz: Handler = async () => ({
+  code: 200,
+  json: { apiserver: { connectivity: "ok", version: kubevirtVersion } },
+});
+
+/** By `METHOD resource/action`; without a resource, `METHOD action`. */
+export const handlers: Record<string, Handler> = {
+  "GET version": version,
+  "GET healthz": healthz,
+  "PUT expand-vm-spec": expandVmSpec,
+  "GET virtualmachines/expand-spec": expandSpec,
+  "PUT virtualmachines/start": start,
+  "PUT virtualmachines/stop": stop,
+  "PUT virtualmachines/restart": restart,
+  "PUT virtualmachines/migrate": migrate,
+  "PUT virtualmachineinstances/pause": pause,
+  "PUT virtualmachineinstances/unpause": unpause,
+  "PUT virtualmachineinstances/softreboot": softreboot,
+  "PUT virtualmachineinstances/reset": reset,
+  "PUT virtualmachineinstances/freeze": freeze,
+  "PUT virtualmachineinstances/unfreeze": unfreeze,
+  "GET virtualmachineinstances/guestosinfo": guestosinfo,
+  "GET virtualmachineinstances/userlist": userlist,
+  "GET virtualmachineinstances/filesystemlist": filesystemlist,
+  "GET virtualmachineinstances/vnc/screenshot": screenshot,
+};
+
+export const streamHandlers: Record<string, StreamHandler> = {
+  "virtualmachineinstances/console": console,
+  "virtualmachineinstances/vnc": vnc,
+  "virtualmachineinstances/portforward": portforward,
+  "virtualmachines/portforward": portforward,
+};

@@ -1,0 +1,93 @@
+// Makes the wing part of the cluster's API: its subresources, and its word in admission.
+import { apply } from "../../client/apply.ts";
+import { resource } from "../../client/client.ts";
+import type { Client } from "../../client/client.ts";
+import { frontProxyOf, publishApi, servedName } from "../../client/extension-api.ts";
+import type { ExtensionApi } from "../../client/extension-api.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Log } from "../../lib/log.ts";
+import type { NodeConnector } from "../../lib/node-connection.ts";
+import type { Scope } from "../../lib/scope.ts";
+import { mutatePath, reviewsOf, validatePath } from "../admission/reviews.ts";
+import { groupVersions } from "./protocol.ts";
+import { startApiServer } from "./server.ts";
+
+const api: ExtensionApi = { name: "kerb-vms", groupVersions, fieldManager: "kerb-vms" };
+const configuration = (kind: string) =>
+  resource("admissionregistration.k8s.io/v1", `${kind.toLowerCase()}webhookconfigurations`);
+
+export interface VmApiOptions {
+  client: Client;
+  connect: NodeConnector;
+  /** A certificate for `name` with the authority that signed it: PEM texts. */
+  makeServing: (name: string) => { ca: string; cert: string; key: string };
+  /** Where the API server reaches this process. */
+  host: string;
+  clock: Clock;
+  log: Log;
+  scope: Scope;
+}
+
+interface Rule {
+  group: string;
+  resources: string[];
+  operations: string[];
+}
+
+const onWrites = ["CREATE", "UPDATE"];
+const validated: Rule[] = [
+  {
+    group: "kubevirt.io",
+    resources: ["virtualmachines", "virtualmachineinstances", "virtualmachineinstancereplicasets"],
+    operations: onWrites,
+  },
+  { group: "pool.kubevirt.io", resources: ["virtualmachinepools"], operations: onWrites },
+  { group: "cdi.kubevirt.io", resources: ["datavolumes"], operations: onWrites },
+];
+const mutated: Rule[] = [
+  { group: "kubevirt.io", resources: ["virtualmachineinstances"], operations: ["CREATE"] },
+];
+
+async function register(
+  client: Client,
+  { kind, path, rules }: { kind: "Validating" | "Mutating"; path: string; rules: Rule[] },
+  { port, ca }: { port: number; ca: string },
+) {
+  const webhook = {
+    name: `${kind.toLowerCase()}.vms.kerb.dev`,
+    admissionReviewVersions: ["v1"],
+    sideEffects: "None",
+    failurePolicy: "Fail",
+    matchPolicy: "Equivalent",
+    clientConfig: {
+      service: { name: api.name, namespace: "kube-system", path, port },
+      caBundle: Buffer.from(ca).toString("base64"),
+    },
+    rules: rules.map(({ group, resources, operations }) => ({
+      ...{ apiGroups: [group], apiVersions: ["*"], resources, operations },
+    })),
+  };
+  const object = {
+    apiVersion: "admissionregistration.k8s.io/v1",
+    kind: `${kind}WebhookConfiguration`,
+    metadata: { name: "kerb-vms" },
+    webhooks: [webhook],
+  };
+  await apply(client, configuration(kind), object, { fieldManager: api.fieldManager });
+}
+
+export async function startVmApi(options: VmApiOptions) {
+  const { client, host, log } = options;
+  const frontProxy = await frontProxyOf(client);
+  if (!frontProxy) {
+    const why = "its API server has no front proxy (--requestheader-client-ca-file)";
+    return log.warn("virtual machines have no subresources in this cluster", { why });
+  }
+  const { ca, ...tls } = options.makeServing(servedName(api));
+  const reviews = reviewsOf(client);
+  const port = await startApiServer({ ...options, tls, frontProxy, reviews });
+  await publishApi(client, api, { host, port, ca });
+  const place = { port, ca };
+  await register(client, { kind: "Mutating", path: mutatePath, rules: mutated }, place);
+  await register(client, { kind: "Validating", path: validatePath, rules: validated }, place);
+}

@@ -1,0 +1,123 @@
+// The extension API server of machines. The cluster's own API server has judged every request and says, with its
+// front proxy's certificate, who asks.
+import { once } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
+import { answerStatus, endWithStatus, requireFrontProxy } from "../../lib/front-proxy.ts";
+import type { FrontProxy } from "../../lib/front-proxy.ts";
+import type { Scope } from "../../lib/scope.ts";
+import { badRequest, StatusError } from "../../lib/status-error.ts";
+import { Access } from "./access.ts";
+import type { AccessOptions } from "./access.ts";
+import type { Answer, Call } from "./handler.ts";
+import { handlers, streamHandlers } from "./handlers.ts";
+import { discoveryOf, parsePath } from "./protocol.ts";
+import { joinSocket } from "./stream-socket.ts";
+
+export interface ApiServerOptions extends AccessOptions {
+  /** PEM texts of the certificate it shows. */
+  tls: { cert: string; key: string };
+  frontProxy: FrontProxy;
+  /** The address that it listens on. */
+  host: string;
+  /** Admission reviews, by path; they are asked for without the front proxy. */
+  reviews: Record<string, (review: any) => Promise<object>>;
+  scope: Scope;
+}
+
+const bodyBytesMax = 3 * 1024 * 1024;
+
+async function readBody(request: IncomingMessage): Promise<any> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > bodyBytesMax) {
+      throw new StatusError("RequestEntityTooLarge", `the body is over ${bodyBytesMax} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  if (bytes === 0) return {};
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString()) ?? {};
+  } catch {
+    throw badRequest("Can not unmarshal Request body to struct");
+  }
+}
+
+function answer(response: ServerResponse, { code, json, bytes }: Answer) {
+  const type = bytes?.type ?? (json && "application/json");
+  response.writeHead(code, type ? { "content-type": type } : {});
+  response.end(bytes?.data ?? (json && JSON.stringify(json)));
+}
+
+const nowhere = () =>
+  new StatusError("NotFound", "the server could not find the requested resource");
+
+class MachineApi {
+  readonly #options: ApiServerOptions;
+  readonly #access: Access;
+
+  constructor(options: ApiServerOptions) {
+    this.#options = options;
+    this.#access = new Access(options);
+  }
+
+  async #call(request: IncomingMessage, upgrade: boolean): Promise<Call> {
+    requireFrontProxy(request.socket as TLSSocket, this.#options.frontProxy);
+    const asked = parsePath(request.url ?? "/");
+    if (!asked) throw nowhere();
+    const body = upgrade ? {} : await readBody(request);
+    const dryRun = [body.dryRun, asked.query.getAll("dryRun")].flat().includes("All");
+    return { ...asked, access: this.#access, body, dryRun };
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse) {
+    const review = this.#options.reviews[(request.url ?? "/").split("?")[0]!];
+    if (review) {
+      return answer(response, { code: 200, json: await review(await readBody(request)) });
+    }
+    const call = await this.#call(request, false);
+    const name = call.resource ? `${call.resource}/${call.action}` : call.action;
+    const handler = handlers[`${request.method} ${name}`];
+    if (!handler) throw streamHandlers[name] ? badRequest("Upgrade request required") : nowhere();
+    answer(response, await handler(call));
+  }
+
+  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer) {
+    const call = await this.#call(request, true);
+    const handler = streamHandlers[`${call.resource}/${call.action}`];
+    if (!handler) throw nowhere();
+    joinSocket(request, { socket, head }, await handler(call), this.#options.clock);
+  }
+
+  /** Resolves with the port. */
+  async listen(): Promise<number> {
+    const { tls, frontProxy, scope, host } = this.#options;
+    const server = createServer(
+      { ...tls, ca: frontProxy.ca, requestCert: true, rejectUnauthorized: false },
+      (request, response) => {
+        const discovery = discoveryOf(request.url ?? "/");
+        if (discovery) return answer(response, { code: 200, json: discovery });
+        this.#answer(request, response).catch((error: unknown) => answerStatus(response, error));
+      },
+    );
+    server.on("upgrade", (request, socket, head) => {
+      socket.on("error", () => {});
+      this.#upgrade(request, socket, head).catch((error: unknown) => endWithStatus(socket, error));
+    });
+    server.listen(0, host);
+    await once(server, "listening");
+    scope.defer(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    return (server.address() as AddressInfo).port;
+  }
+}
+
+/** Listens until the scope ends; resolves with the port. */
+export const startApiServer = (options: ApiServerOptions) => new MachineApi(options).listen();
