@@ -8,6 +8,7 @@ export interface JoinOptions extends NodeOptions {
   token?: string;
   caHash?: string;
   name?: string;
+  devices?: boolean;
 }
 
 /** `kerb join`. `start` resolves with the exit code. */
@@ -25,6 +26,7 @@ export function joinCommand(
     .addOption(dataDirOption(directory))
     .option("--token <token>", "lets this machine in; needed the first time")
     .option("--ca-hash <hash>", "by which the site's authority is known; needed the first time")
+    .option("--devices", "look for leaf devices here too; the site runs with --devices")
     .option("--name <node>", "name of the node (default: the host's)", parseSiteName)
     .action(async (server: string | undefined, options: JoinOptions) => {
       process.exitCode = await start(server, options);

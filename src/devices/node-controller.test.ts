@@ -7,8 +7,9 @@ import { instances } from "./kinds/instance.ts";
 import { deviceNodes } from "./node-controller.ts";
 
 const nodes = resource("v1", "nodes");
+const pods = resource("v1", "pods");
 
-test("a node that is not heard of leaves its devices, and its slots are free", async () => {
+test("a node that is not heard of leaves its devices, and its slots are free once its pods are gone", async () => {
   const cluster = await startDeviceCluster();
   const { client } = cluster;
   for (const [name, status] of [
@@ -39,6 +40,18 @@ test("a node that is not heard of leaves its devices, and its slots are free", a
       },
     },
   );
+  await client.create(
+    { ...pods, namespace: "default" },
+    {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "reader" },
+      spec: {
+        nodeName: "b",
+        containers: [{ name: "a", image: "b", resources: { limits: { "akri.sh/cam": "1" } } }],
+      },
+    },
+  );
   const nodesAre = (wanted: string) =>
     cluster.until(instances, (all) => all[0]?.spec.nodes.join() === wanted && all[0]);
   // There never was a node d.
@@ -47,6 +60,12 @@ test("a node that is not heard of leaves its devices, and its slots are free", a
   const target = { ...nodes, name: "b", subresource: "status" };
   await client.patch(target, "merge", { status: { conditions } });
   const left = await nodesAre("a,c");
-  assert.deepEqual(left.spec.deviceUsage, { "cam-1-2": "a", "cam-1-3": "c" });
+  assert.deepEqual(left.spec.deviceUsage, deviceUsage, "its pod may still run");
+  await client.delete({ ...pods, namespace: "default", name: "reader" }, { gracePeriodSeconds: 0 });
+  const freed = { "cam-1-2": "a", "cam-1-3": "c" };
+  await cluster.until(
+    instances,
+    (all) => JSON.stringify(all[0]?.spec.deviceUsage) === JSON.stringify(freed),
+  );
   await cluster.scope.close();
 });

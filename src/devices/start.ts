@@ -10,6 +10,7 @@ import { resource } from "../client/client.ts";
 import { KubeletHost } from "./kubelet-host.ts";
 import { deviceNodes } from "./node-controller.ts";
 import { startRegistration } from "./registration.ts";
+import { ensureAgentRole } from "./agent-role.ts";
 import { DeviceAgent } from "./agent.ts";
 import { brokerController } from "./broker-controller.ts";
 import { ownedSelector } from "./brokers/names.ts";
@@ -28,9 +29,18 @@ import { ownHandlers } from "./own-handlers.ts";
 import { Handlers } from "./handlers.ts";
 import { configurationServices, instanceServices } from "./service-controller.ts";
 
+/** What the search and the controllers need of a cluster. */
+export async function prepareDevices({
+  client,
+  clock,
+}: Pick<ControllersOptions, "client" | "clock">) {
+  await ensureDefinitions(client, clock, definitions);
+  await ensureAgentRole(client);
+}
+
 /** Brokers and Services; one of several servers runs these. */
 export async function startDeviceControllers(options: ControllersOptions) {
-  await ensureDefinitions(options.client, options.clock, definitions);
+  await prepareDevices(options);
   const all = [
     brokerController(),
     brokerWorkloads,
@@ -87,7 +97,6 @@ function metricsOf({ registry, informers }: DeviceSearchOptions) {
 /** Looks for devices on this machine. */
 export async function startDeviceSearch(options: DeviceSearchOptions) {
   const { client, world, scope, akriDirectory } = options;
-  await ensureDefinitions(client, world.clock, definitions);
   const handlers = new Handlers(ownHandlers);
   await startRegistration({ directory: akriDirectory, handlers, log: world.log, scope });
   const host = hostOf(options);

@@ -2,6 +2,8 @@
 import { rmSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { Registry } from "prom-client";
+import type { Client } from "../client/client.ts";
 import type { Informers } from "../client/informers.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
@@ -22,11 +24,8 @@ import type { ControlPlane } from "./control-plane.ts";
 const cdiDirectory = "/var/run/cdi";
 
 export interface DevicesOptions {
-  /** Of the site. */
-  directory: string;
   plane: ControlPlane;
   informers: Informers;
-  kubeletDirectory?: string;
   clock: Clock;
   random: Random;
   log: Log;
@@ -58,23 +57,30 @@ export function controlDevices({ plane, ...parts }: DevicesOptions) {
   return startDeviceControllers({ ...parts, client, discover: plane.discover });
 }
 
-export async function searchDevices(
-  { plane, informers, kubeletDirectory, directory, clock, random, log, scope }: DevicesOptions,
-  { node }: { node: string },
-) {
+export interface SearchPlace {
+  client: Client;
+  informers: Informers;
+  node: string;
+  /** Of the site. */
+  directory: string;
+  kubeletDirectory?: string;
+  registry?: Registry;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  scope: Scope;
+}
+
+/** Looks on this machine, for a cluster that has the kinds. */
+export async function searchDevices({ directory, log, clock, random, ...place }: SearchPlace) {
   const own = join(directory, "devices");
   await mkdir(own, { recursive: true });
   const room = log.with({ room: "devices" });
   const paths = { sys: "/sys", udev: "/run/udev", dev: "/dev", root: "/" };
   await startDeviceSearch({
-    client: plane.client("system:akri-agent"),
-    informers,
-    node,
-    registry: plane.server.registry,
+    ...place,
     world: { clock, random, log: room, directory: own, paths, run: runCommand },
     cdi: cdiFiles,
-    ...(kubeletDirectory && { kubeletDirectory }),
-    akriDirectory: kubeletDirectory === usualKubelet ? "/var/lib/akri" : join(own, "akri"),
-    scope,
+    akriDirectory: place.kubeletDirectory === usualKubelet ? "/var/lib/akri" : join(own, "akri"),
   });
 }

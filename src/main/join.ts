@@ -36,6 +36,7 @@ import {
 } from "./config.ts";
 import { readIfThere, replaceFile } from "./files.ts";
 import { dnsSource, machineNameServers } from "./dns-source.ts";
+import { kubeletDirectoryOf } from "./kubelet-directory.ts";
 import { openMachine } from "./machine.ts";
 import { nodeSettingsOf } from "./node-settings.ts";
 import { keepIdentity, openIdentity } from "./node-identity.ts";
@@ -187,8 +188,10 @@ async function startNode(parts: Parts) {
     scope.defer(() => runtime.close());
     tell("containerd", runtime.version);
   }
+  const kubeletDirectory = await kubeletDirectoryOf(directory, log);
   const agent = await startAgent({
     client,
+    kubeletDirectory,
     informers,
     objects: await referencedObjects({ client, informers, clock, log, scope }),
     runtime,
@@ -215,6 +218,11 @@ async function startNode(parts: Parts) {
   const serve = (socket: Duplex) => serveTunnel(socket, agent);
   keepTunnel({ url, identity: () => identity, serve, clock, log: room, scope });
   if (machine.shortcoming) tell("!", machine.shortcoming);
+  if (!options.devices) return;
+  const { searchDevices } = await import("./devices.ts");
+  const place = { client, informers, directory, kubeletDirectory, clock, random, log, scope };
+  await searchDevices({ ...place, node: name });
+  tell("devices", "akri.sh/v0");
 }
 
 export async function joinSite(asked: string | undefined, options: JoinOptions): Promise<number> {

@@ -308,8 +308,9 @@ async function assemble(
   }
   if (isNode && options.devices) {
     const { searchDevices } = await import("./devices.ts");
-    const where = { ...parts, clock, random };
-    await searchDevices(where, { node: settings.name });
+    const client = plane.client("system:akri-agent");
+    const { registry } = plane.server;
+    await searchDevices({ ...parts, client, registry, clock, random, node: settings.name });
     progress("devices", "akri.sh/v0");
   }
   return {
