@@ -1,6 +1,6 @@
 // What `kerb up` and `kerb join` both let people say of the node, by kubelet's names.
 import type { Command } from "commander";
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 
 export interface NodeOptions {
   evictionHard?: string;
@@ -11,6 +11,8 @@ export interface NodeOptions {
   podManifestPath?: string;
   insecureRegistry?: string[];
   allowedUnsafeSysctls?: string[];
+  cpuManagerPolicy?: "none" | "static";
+  reservedCpus?: string;
 }
 
 const unitMs: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
@@ -55,6 +57,16 @@ export const addNodeOptions = (command: Command) =>
       "--image-gc-low-threshold <percent>",
       "until it is this full (default: 80)",
       parsePercent,
+    )
+    .addOption(
+      new Option(
+        "--cpu-manager-policy <policy>",
+        "static: whole cpus of guaranteed pods are theirs alone",
+      ).choices(["none", "static"]),
+    )
+    .option(
+      "--reserved-cpus <list>",
+      "cpus that no pod has alone, and that are not lent out, as 0,4-5",
     )
     .option(
       "--allowed-unsafe-sysctls <list>",

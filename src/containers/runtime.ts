@@ -308,6 +308,7 @@ export class ContainerdRuntime implements Runtime {
       cpuNanoseconds: one["cpu"]?.usage_core_nano_seconds?.value ?? 0,
       memoryBytes: one["memory"]?.usage_bytes?.value ?? 0,
       workingSetBytes: one["memory"]?.working_set_bytes?.value ?? 0,
+      rssBytes: one["memory"]?.rss_bytes?.value ?? 0,
       writtenBytes: one["writable_layer"]?.used_bytes?.value ?? 0,
       writtenInodes: one["writable_layer"]?.inodes_used?.value ?? 0,
     }));

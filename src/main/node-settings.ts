@@ -1,6 +1,7 @@
 // From the command line to what the agent is told.
 import { resolve } from "node:path";
 import type { NodeOptions } from "../cli/node-options.ts";
+import { parseCpus } from "../node/cpus/cpu-set.ts";
 import { parseThresholds } from "../node/eviction/thresholds.ts";
 import type { NodeSettings } from "../node/node-settings.ts";
 
@@ -8,6 +9,11 @@ import type { NodeSettings } from "../node/node-settings.ts";
 export function nodeSettingsOf(options: NodeOptions): NodeSettings {
   const { evictionHard, evictionPressureTransitionPeriod, podManifestPath } = options;
   const { imageGcHighThreshold, imageGcLowThreshold } = options;
+  const { cpuManagerPolicy, reservedCpus } = options;
+  const reserved = parseCpus(reservedCpus ?? "");
+  if (cpuManagerPolicy === "static" && reserved.length === 0) {
+    throw new Error("--cpu-manager-policy static needs --reserved-cpus, as 0: what all share");
+  }
   if (evictionHard !== undefined) parseThresholds(evictionHard);
   return {
     ...(evictionHard !== undefined && { evictionHard }),
@@ -16,6 +22,8 @@ export function nodeSettingsOf(options: NodeOptions): NodeSettings {
     }),
     ...(imageGcHighThreshold !== undefined && { imageGcHighThreshold }),
     ...(imageGcLowThreshold !== undefined && { imageGcLowThreshold }),
+    ...(cpuManagerPolicy !== undefined && { cpuManagerPolicy }),
+    ...(reservedCpus !== undefined && { reservedCpus }),
     ...(options.allowedUnsafeSysctls && { allowedUnsafeSysctls: options.allowedUnsafeSysctls }),
     ...(podManifestPath !== undefined && { podManifestPath: resolve(podManifestPath) }),
   };

@@ -9,7 +9,6 @@ import type { Client } from "../client/client.ts";
 import { eventRecorder } from "../client/events.ts";
 import type { Informer } from "../client/informer.ts";
 import type { Informers } from "../client/informers.ts";
-import type { KubeObject } from "../kinds/object.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { NodeConnection, NodeParts } from "../lib/node-connection.ts";
@@ -19,28 +18,28 @@ import { noCgroups, systemCgroups } from "./cgroups.ts";
 import type { PressureWatch } from "./eviction/manager.ts";
 import { pressureWatch, startHousekeeping } from "./housekeeping.ts";
 import type { NodeSettings } from "./node-settings.ts";
-import { isNew, refusalOf } from "./admit-pod.ts";
 import { nodeConnection, noConnection } from "./connection.ts";
 import type { AgentContext } from "./context.ts";
 import { openDevices } from "./devices/devices.ts";
+import { parseCpus } from "./cpus/cpu-set.ts";
+import { anyCpus, openCpus } from "./cpus/cpus.ts";
+import type { Cpus } from "./cpus/cpus.ts";
 import type { Devices } from "./devices/devices.ts";
 import { localVolumesDirectory, directoriesIn } from "./directories.ts";
-import { machineFacts } from "./machine.ts";
+import { machineFacts, podsMax } from "./machine.ts";
+import { kubeletConfig } from "./pages/kubelet-config.ts";
+import { openPages } from "./pages/pages.ts";
 import type { PodGate } from "./network/policy.ts";
 import { noMounts, systemMounts } from "./mounts.ts";
 import type { Mounts } from "./mounts.ts";
+import { startProblemWatch } from "./problems/problem-watch.ts";
 import { registerNode } from "./node-registration.ts";
 import type { NodeRegistration } from "./node-registration.ts";
 import { informerObjects } from "./objects.ts";
 import type { Objects } from "./objects.ts";
 import { stopOrphans } from "./orphans.ts";
-import { podText } from "./pod.ts";
-import type { Pod } from "./pod.ts";
-import type { Ending } from "./pod-state.ts";
-import { PodWorker } from "./pod-worker.ts";
-import { isMirror } from "./static-pods/identity.ts";
 import { startStaticPods } from "./static-pods/static-pods.ts";
-import { resizeRefusal } from "./resize/verdict.ts";
+import { Workers } from "./workers.ts";
 import type { Runtime } from "./runtime.ts";
 import { parseResolvConf } from "./sandbox-config.ts";
 
@@ -86,120 +85,6 @@ const openGate: PodGate = { admit: async () => {} };
 /** Every worker looks again this often, should a hint have been lost. */
 const relistMs = 10_000;
 
-const hasEnded = ({ status }: Pod) => status?.phase === "Succeeded" || status?.phase === "Failed";
-
-class Workers {
-  readonly byUid = new Map<string, PodWorker>();
-  readonly #context: AgentContext;
-  readonly #node: () => KubeObject | undefined;
-  readonly #watch: PressureWatch;
-
-  constructor(context: AgentContext, node: () => KubeObject | undefined, watch: PressureWatch) {
-    this.#context = context;
-    this.#node = node;
-    this.#watch = watch;
-  }
-
-  seen(object: KubeObject) {
-    const pod = object as Pod;
-    const { uid } = pod.metadata;
-    if (isMirror(pod)) return;
-    const known = this.byUid.get(uid);
-    if (known) return known.update(pod);
-    const worker = new PodWorker(this.#context, pod, this.#fits);
-    if (isNew(pod)) this.#admit(worker);
-    this.byUid.set(uid, worker);
-    worker.wake();
-  }
-
-  /** The pods whose containers may run still. */
-  holders(): Pod[] {
-    const all = [...this.byUid.values()];
-    return all.filter(({ state, pod }) => !state.finished && !hasEnded(pod)).map(({ pod }) => pod);
-  }
-
-  /** What else the node has promised room to. */
-  #others({ metadata }: Pod): Pod[] {
-    return [...this.byUid.values()]
-      .filter(({ state: { ending, gone }, pod }) => !ending && !gone && !hasEnded(pod))
-      .filter(({ pod }) => pod.metadata.uid !== metadata.uid)
-      .map((one) => one.allocated);
-  }
-
-  #allocatable = () => this.#node()?.status?.allocatable ?? this.#context.facts.allocatable;
-
-  #fits = (asked: Pod) => resizeRefusal(asked, this.#others(asked), this.#allocatable());
-
-  #admit(worker: PodWorker) {
-    const { pod, state } = worker;
-    const { facts, devices } = this.#context;
-    const node = this.#node();
-    const refusal = refusalOf(pod, this.#others(pod), {
-      name: facts.nodeName,
-      labels: node && (node.metadata.labels ?? {}),
-      allocatable: this.#allocatable(),
-      pressure: this.#watch.pressure(),
-      abilities: this.#context.abilities,
-    });
-    if (refusal) return this.#refuse(worker, refusal);
-    if (!devices?.isAskedBy(pod)) return;
-    state.admitting = true;
-    void devices.admit(pod).then((late) => {
-      state.admitting = false;
-      if (late) this.#refuse(worker, late);
-      worker.wake();
-    });
-  }
-
-  /** Ends a pod that the node cannot keep. */
-  evict(worker: PodWorker, why: Ending) {
-    const { pod, state } = worker;
-    this.#context.log.info("a pod is evicted", { pod: podText(pod), why: why.message });
-    state.ending = why;
-    this.#context.event(pod, "Warning", why.reason, why.message);
-    worker.wake();
-  }
-
-  #refuse({ pod, state }: PodWorker, refusal: Ending) {
-    state.ending = refusal;
-    const message = refusal.message.replace("Pod was rejected: ", "");
-    this.#context.event(pod, "Warning", refusal.reason, message);
-  }
-
-  all = () => this.byUid.values();
-
-  /** By its uid, or that of its mirror. */
-  find(uid: string): PodWorker | undefined {
-    const mirrored = ({ mirror }: PodWorker) => mirror?.metadata.uid === uid;
-    return this.byUid.get(uid) ?? [...this.byUid.values()].find(mirrored);
-  }
-
-  deleted(object: KubeObject) {
-    const worker = this.byUid.get(object.metadata.uid);
-    if (!worker) return;
-    worker.deleted();
-    this.prune();
-  }
-
-  /** Forgets the workers that have nothing left to do. */
-  prune() {
-    for (const [uid, { state }] of this.byUid) {
-      if (!state.finished) continue;
-      this.byUid.delete(uid);
-      this.#context.objects.forget(uid);
-    }
-  }
-
-  wakeAll() {
-    this.prune();
-    for (const worker of this.byUid.values()) worker.wake();
-  }
-
-  async stop() {
-    await Promise.all([...this.byUid.values()].map((worker) => worker.stop()));
-  }
-}
-
 interface Parts {
   runtime: Runtime;
   devices: Devices | undefined;
@@ -208,9 +93,9 @@ interface Parts {
 
 async function contextOf(
   options: AgentOptions,
-  parts: Pick<Parts, "runtime" | "devices">,
+  parts: Pick<Parts, "runtime" | "devices"> & { cpus: Cpus },
 ): Promise<AgentContext> {
-  const { client, informers, clock, random, log, scope, nodeName, address, directory } = options;
+  const { client, informers, clock, log, scope, nodeName, address, directory } = options;
   const directories = directoriesIn(directory);
   const isRoot = process.getuid?.() === 0;
   const mounts = options.mounts ?? (isRoot ? systemMounts : noMounts);
@@ -223,14 +108,7 @@ async function contextOf(
     mounts.share(join(directory, "pods")),
   ]);
   const { clusterDomain, dnsServiceIp, cgroupRoot } = options;
-  const event = eventRecorder({
-    client,
-    clock,
-    random,
-    log,
-    component: "kubelet",
-    host: nodeName,
-  });
+  const event = eventsOf(options);
   return {
     ...parts,
     client,
@@ -245,6 +123,7 @@ async function contextOf(
     facts: { nodeName, hostIps: [address], allocatable: facts.allocatable },
     dns: { clusterDomain, dnsServiceIp, host: parseResolvConf(resolvConf) },
     cgroupRoot,
+    cpus: parts.cpus,
     abilities: {
       allowedUnsafeSysctls: options.settings?.allowedUnsafeSysctls ?? [],
       appArmor: facts.appArmor,
@@ -255,8 +134,16 @@ async function contextOf(
   };
 }
 
-const factsOf = ({ directory, runtime, version }: AgentOptions) =>
-  machineFacts({ directory, version, runtimeVersion: runtime?.version ?? "" });
+const eventsOf = ({ client, clock, random, log, nodeName }: AgentOptions) =>
+  eventRecorder({ client, clock, random, log, component: "kubelet", host: nodeName });
+
+const factsOf = ({ directory, runtime, version, settings }: AgentOptions) =>
+  machineFacts({
+    directory,
+    version,
+    runtimeVersion: runtime?.version ?? "",
+    reservedCpus: parseCpus(settings?.reservedCpus ?? "").length,
+  });
 
 interface Followed {
   informer: Informer;
@@ -302,13 +189,17 @@ async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
     resource: resource("v1", "nodes"),
     fieldSelector: `metadata.name=${nodeName}`,
   });
+  let onCpus = () => {};
+  const cpus = await openOwnCpus(options, () => onCpus());
   const [context, running] = await Promise.all([
-    contextOf(options, { runtime, devices }),
+    contextOf(options, { runtime, devices, cpus }),
     runtime.pods(),
     informer.synced(),
     nodes.synced(),
   ]);
   const workers = follow(context, { informer, nodes, watch }, scope);
+  onCpus = () => void workers.spreadCpus();
+  await cpus.keep(new Set(workers.byUid.keys()));
   await devices?.follow({
     holders: () => workers.holders(),
     onDriver: () => {
@@ -336,8 +227,25 @@ async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
     settings: options.settings ?? {},
     scope,
   });
-  const found = { find: (uid: string) => workers.find(uid), all: workers.all };
+  const { clusterDomain, dnsServiceIp, settings = {} } = options;
+  const config = kubeletConfig(settings, {
+    clusterDomain,
+    dnsServiceIp,
+    podManifestPath,
+    maxPods: podsMax,
+  });
+  const pages = openPages({ context, workers: workers.all, config, scope });
+  const found = { find: (uid: string) => workers.find(uid), all: workers.all, pages };
   return nodeConnection(context, found, options.parts ?? new Map());
+}
+
+function openOwnCpus(
+  { settings = {}, directory, log }: AgentOptions,
+  onChange: () => void,
+): Cpus | Promise<Cpus> {
+  const { cpuManagerPolicy, reservedCpus = "" } = settings;
+  if (cpuManagerPolicy !== "static") return anyCpus;
+  return openCpus({ directory, reserved: reservedCpus, log, onChange });
 }
 
 function openOwnDevices(
@@ -372,6 +280,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         await watch.look();
         return watch.pressure();
       },
+      problems: startProblemWatch({ ...options, event: eventsOf(options) }),
       shortcoming: () => (runtime ? "" : why),
       ...(devices && { devices: () => devices.amounts() }),
     }).then((registered) => (node = registered)),

@@ -1,5 +1,6 @@
 // What the API server asks of this node: logs, exec, attach, port-forward. Errors in kubelet's words.
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import type { NodeConnection, NodeParts, NodeUsage, PodAddress } from "../lib/node-connection.ts";
 import { badRequest, notFound, StatusError } from "../lib/status-error.ts";
 import { dialTcp } from "../lib/dial-tcp.ts";
@@ -8,12 +9,15 @@ import { logDirectory, logPath } from "./directories.ts";
 import { isRunning } from "./instances.ts";
 import { readLog } from "./logs.ts";
 import { machineUsage } from "./machine-usage.ts";
+import { kubeletPort } from "./pages/pages.ts";
 import { allContainers } from "./pod.ts";
 import type { PodWorker } from "./pod-worker.ts";
 
 type Find = (uid: string) => PodWorker | undefined;
 
 export interface Workers {
+  /** A connection to the node's own pages. */
+  pages: () => Duplex;
   find: Find;
   all: () => Iterable<PodWorker>;
 }
@@ -88,10 +92,10 @@ function partsOf(parts: NodeParts): Pick<NodeConnection, "ask" | "open"> {
 
 export function nodeConnection(
   context: AgentContext,
-  { find, all }: Workers,
+  { find, all, pages }: Workers,
   parts: NodeParts,
 ): NodeConnection {
-  const { runtime, clock, directories } = context;
+  const { runtime, clock, directories, facts } = context;
   return {
     async logs(address, container, options, signal) {
       const worker = workerOf(find, address);
@@ -119,7 +123,8 @@ export function nodeConnection(
       }
       return runtime.portForward(sandbox.id, port);
     },
-    dial: dialTcp,
+    dial: async (host, port) =>
+      port === kubeletPort && facts.hostIps.includes(host) ? pages() : dialTcp(host, port),
     usage: () => usageOf(runtime, all()),
     ...partsOf(parts),
   };

@@ -5,6 +5,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { SecurityAbilities } from "./admit-security.ts";
 import type { Cgroups } from "./cgroups.ts";
+import type { Cpus } from "./cpus/cpus.ts";
 import type { Devices } from "./devices/devices.ts";
 import type { Directories } from "./directories.ts";
 import type { NodeFacts } from "./field-ref.ts";
@@ -27,6 +28,7 @@ export interface AgentContext {
   mounts: Mounts;
   cgroups: Cgroups;
   devices: Devices | undefined;
+  cpus: Cpus;
   facts: NodeFacts;
   dns: DnsSettings;
   cgroupRoot: string;

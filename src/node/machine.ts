@@ -4,7 +4,7 @@ import { arch, availableParallelism, release, type as systemName } from "node:os
 
 import { hugePageAmounts, hugePagesOf } from "./huge-pages.ts";
 
-const podsMax = 110;
+export const podsMax = 110;
 /** Kept for the system when pods are placed. */
 const reservedBytes = 100 * 2 ** 20;
 
@@ -62,8 +62,9 @@ export async function machineFacts(options: {
   directory: string;
   runtimeVersion: string;
   version: string;
+  reservedCpus?: number;
 }): Promise<MachineFacts> {
-  const { directory, runtimeVersion, version } = options;
+  const { directory, runtimeVersion, version, reservedCpus = 0 } = options;
   const [meminfo, disk, hugePages, appArmor, info] = await Promise.all([
     read("/proc/meminfo"),
     statfs(directory),
@@ -88,6 +89,7 @@ export async function machineFacts(options: {
     },
     allocatable: {
       ...shared,
+      cpu: String(Math.max(availableParallelism() - reservedCpus, 0)),
       memory: kib(Math.max(memoryBytes - reservedBytes - pinnedBytes, 0)),
       "ephemeral-storage": String(Math.floor(diskBytes * 0.9)),
       ...pages,

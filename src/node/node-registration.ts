@@ -13,6 +13,8 @@ import { localVolumesDirectory } from "./directories.ts";
 import type { Pressure } from "./eviction/plan.ts";
 import { goArch } from "./machine.ts";
 import type { MachineFacts } from "./machine.ts";
+import type { Condition } from "./problems/problems.ts";
+import { kubeletPort } from "./pages/pages.ts";
 
 const nodes = resource("v1", "nodes");
 const leases = { ...resource("coordination.k8s.io/v1", "leases"), namespace: "kube-node-lease" };
@@ -34,15 +36,10 @@ export interface NodeOptions {
   devices?: () => Pick<MachineFacts, "capacity" | "allocatable">;
   /** What the machine is short of. */
   pressure: () => Promise<Pressure>;
+  /** What else ails it. */
+  problems?: () => Promise<Condition[]>;
   /** Why no containers run here; "" when they do. */
   shortcoming: () => string;
-}
-
-interface Condition {
-  type: string;
-  status: "True" | "False";
-  reason: string;
-  message: string;
 }
 
 /** Conditions in upstream's words. Pure. */
@@ -116,7 +113,7 @@ async function ensureNode(options: NodeOptions): Promise<KubeObject> {
   }
 }
 
-function statusOf(options: NodeOptions, found: Pressure) {
+function statusOf(options: NodeOptions, found: Pressure, problems: Condition[]) {
   const { facts, address, nodeName, devices } = options;
   const brought = devices?.();
   return {
@@ -127,8 +124,8 @@ function statusOf(options: NodeOptions, found: Pressure) {
       { type: "InternalIP", address },
       { type: "Hostname", address: nodeName },
     ],
-    daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
-    conditions: nodeConditions(found, options.shortcoming()),
+    daemonEndpoints: { kubeletEndpoint: { Port: kubeletPort } },
+    conditions: [...problems, ...nodeConditions(found, options.shortcoming())],
   };
 }
 
@@ -169,7 +166,8 @@ export async function registerNode(options: NodeOptions): Promise<NodeRegistrati
   let written = "";
   let writtenAt = -Infinity;
   const refresh = async () => {
-    const status = statusOf(options, await options.pressure());
+    const [found, problems] = await Promise.all([options.pressure(), options.problems?.()]);
+    const status = statusOf(options, found, problems ?? []);
     const text = JSON.stringify(status);
     const due = clock.monotonic() - writtenAt >= statusEveryMs;
     if (text === written && !due) return;

@@ -6,6 +6,10 @@ export interface NodeSettings {
   /** Percent of the disk. */
   imageGcHighThreshold?: number;
   imageGcLowThreshold?: number;
+  /** `static`: containers of whole cpus in guaranteed pods have theirs alone. */
+  cpuManagerPolicy?: "none" | "static";
+  /** Cpus that no container has alone, `0` or `0-1,4`. */
+  reservedCpus?: string;
   /** Sysctls beyond the safe ones, `kernel.msg*`. */
   allowedUnsafeSysctls?: string[];
   /** Where static pods are read; default: `manifests` in the site's directory. */

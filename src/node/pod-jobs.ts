@@ -251,7 +251,7 @@ export class PodJobs {
   }
 
   async #stop({ ids }: Of<"stop">) {
-    const { runtime, devices, cgroups } = this.#context;
+    const { runtime, devices, cgroups, cpus } = this.#context;
     for (const id of ids) await runtime.stopSandbox(id);
     const { pod, instances, state } = this.#worker;
     // One that has ended may stay for long, and holds nothing meanwhile.
@@ -259,6 +259,7 @@ export class PodJobs {
     const ended = state.ending !== undefined || phase === "Succeeded" || phase === "Failed";
     if (!ended || pod.metadata.deletionTimestamp) return;
     await devices?.release(pod.metadata.uid);
+    await cpus.release(pod.metadata.uid);
     await cgroups.remove(pod);
     state.volumesReady = false;
     await removePodVolumes(this.#context, pod.metadata.uid);
@@ -272,11 +273,12 @@ export class PodJobs {
   }
 
   async #finish() {
-    const { client, runtime, directories, cgroups, devices } = this.#context;
+    const { client, runtime, directories, cgroups, devices, cpus } = this.#context;
     const worker = this.#worker;
     const { uid, namespace, name } = worker.pod.metadata;
     // Before the pod goes: whoever takes its place may need them.
     await devices?.release(uid);
+    await cpus.release(uid);
     await worker.writeStatus();
     if (!worker.state.gone && !isStatic(worker.pod)) {
       const options = { gracePeriodSeconds: 0, preconditions: { uid } };

@@ -130,6 +130,8 @@ export interface Stats {
   cpuNanoseconds: number;
   memoryBytes: number;
   workingSetBytes: number;
+  /** Memory that is no cache. */
+  rssBytes?: number;
   /** Of its own layer: what it wrote beside its volumes. */
   writtenBytes?: number;
   writtenInodes?: number;

@@ -51,6 +51,7 @@ async function configOf(context: AgentContext, input: StartInput) {
   const { objects, facts, runtime, directories, memoryBytes, dns, devices } = context;
   const podIps = sandbox.ips.length > 0 ? sandbox.ips : facts.hostIps;
   const directory = podDirectory(directories, pod.metadata.uid);
+  const cpusetCpus = context.cpus.cpusetOf(pod, container);
   const hostsPath = join(directory, "etc-hosts");
   const terminationPath = terminationPathIn(directory, container.name, attempt);
   const runAsNonRoot =
@@ -68,7 +69,7 @@ async function configOf(context: AgentContext, input: StartInput) {
     image,
     environment: environment({ pod, container, objects, facts, podIps }),
     volumes,
-    resources: resourcesOf(pod, container, memoryBytes),
+    resources: { ...resourcesOf(pod, container, memoryBytes), ...(cpusetCpus && { cpusetCpus }) },
     hostsPath,
     terminationPath,
     targetId,

@@ -93,11 +93,25 @@ const webServer = script(
 
 const e2e = (name: string) => `registry.k8s.io/e2e-test-images/${name}`;
 
+/** What the suite's update demo asks its pods for. */
+const demo = script(
+  "serve-demo",
+  `${untilStopped}\nmkdir -p /www\necho '{"image": "nautilus.jpg"}' >/www/data.json\nhttpd -f -p 80 -h /www &\nwait`,
+);
+
+/** busybox's own shell drops variables whose names have a dash; Debian's static bash keeps them. */
+function withBash(files: TarEntry[]): TarEntry[] {
+  const bash = "/bin/bash-static";
+  if (!existsSync(bash)) return files;
+  return [...files.filter(({ path }) => path !== "bin/sh"), program("bin/sh", bash)];
+}
+
 /** The images; those whose programs `folder` lacks are left out. */
 export async function suiteImages(folder: string): Promise<Content[]> {
   const base = await system();
   const images: Content[] = [
-    { name: e2e("busybox:1.37.0-1"), files: base, command: ["sh"] },
+    { name: e2e("busybox:1.37.0-1"), files: withBash(base), command: ["sh"] },
+    { name: e2e("nautilus:1.8"), files: [...base, demo], command: ["/serve-demo"] },
     { name: "registry.k8s.io/pause:3.10.2", files: [...base, sleeper], entrypoint: ["/pause"] },
   ];
   for (const version of ["1.15-4", "1.27-0"]) {

@@ -150,3 +150,21 @@ test("a container starts again when its own rules say so, whatever the pod's pol
     assert.equal(main.state.terminated.exitCode, 3);
   });
 });
+
+test("the node shows what a kubelet shows, through the API server", async () => {
+  const page = (path: string) => site.kubectl(["get", "--raw", `/api/v1/nodes/pods/proxy/${path}`]);
+  assert.equal(await page("healthz"), "ok");
+  const summary = JSON.parse(await page("stats/summary"));
+  const seen = summary.pods.find((one: any) => one.podRef.name === "sized");
+  assert.deepEqual(
+    seen.containers.map((one: any) => one.name),
+    ["kept", "again"],
+  );
+  assert.ok(seen.memory.workingSetBytes > 0 && seen.network.rxBytes >= 0);
+  assert.match(await page("metrics/resource"), /pod_cpu_usage_seconds_total\{.*pod="sized"\}/);
+  assert.match(await page("metrics/cadvisor"), /container_memory_rss\{container="kept"/);
+  assert.equal(JSON.parse(await page("configz")).kubeletconfig.maxPods, 110);
+  const { status } = await site.get("node", "pods");
+  const types = status.conditions.map((one: any) => one.type);
+  assert.ok(types.includes("KernelDeadlock") && types.includes("ReadonlyFilesystem"));
+});

@@ -31,6 +31,11 @@ export const newResizeState = (): ResizeState => ({
   error: "",
 });
 
+const exclusive: Refusal = {
+  reason: "Infeasible",
+  message: "Resize is infeasible for Guaranteed Pods alongside CPU Manager static policy",
+};
+
 interface Remembered {
   given: Allocation;
   sizes: Record<string, ResourceLists>;
@@ -75,7 +80,7 @@ export class Resizer {
       state.refusal = undefined;
       return;
     }
-    const refusal = this.#fits(pod);
+    const refusal = this.#context.cpus.holds(pod.metadata.uid) ? exclusive : this.#fits(pod);
     if (refusal) {
       const { reason, message } = refusal;
       const told = state.refusal?.reason === reason;

@@ -9,6 +9,7 @@ import {
   X509Certificate,
 } from "node:crypto";
 import type { KeyObject } from "node:crypto";
+import { releaseMs } from "../../lib/release.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { issueCertificate, subjectOf, type CertificateRequest } from "./x509.ts";
 
@@ -27,8 +28,6 @@ export interface KeyPair {
 /** How far the replacement of an authority has come. */
 export type RotationPhase = "Settled" | "TrustBoth" | "IssueNew";
 
-/** No true clock shows less. */
-const releaseMs = Date.UTC(2026, 0, 1);
 export const dayMs = 86_400_000;
 const caLifeMs = 3650 * dayMs;
 export const leafLifeMs = 365 * dayMs;

@@ -147,7 +147,9 @@ async function nodeTarget({ server, info }: HandlerContext): Promise<ProxyTarget
   const toKubelet = port === kubelet;
   if (!toKubelet && !isGlobalUnicast(host)) throw badRequest("address not allowed");
   return {
-    scheme: asked.scheme || (toKubelet ? "https" : "http"),
+    // The way there is the node's own connection, which needs no further protection.
+    scheme:
+      toKubelet && server.nodeConnector ? "http" : asked.scheme || (toKubelet ? "https" : "http"),
     host: withPort(host, port),
     dial: () => dialThrough(server, asked.name, { host, port }),
   };

@@ -1,0 +1,24 @@
+// Sets of processors as the kernel writes them, `0-3,8`. Pure.
+
+/** Ascending; throws for what is no list. */
+export function parseCpus(text: string): number[] {
+  const found = new Set<number>();
+  for (const part of text.trim().split(",").filter(Boolean)) {
+    const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(part.trim()) ?? [];
+    if (first === undefined) throw new Error(`${JSON.stringify(text)} is no list of cpus`);
+    for (let cpu = Number(first); cpu <= Number(last); cpu++) found.add(cpu);
+  }
+  return [...found].sort((a, b) => a - b);
+}
+
+export function cpusText(cpus: readonly number[]): string {
+  const parts: string[] = [];
+  const sorted = [...new Set(cpus)].sort((a, b) => a - b);
+  for (let i = 0; i < sorted.length;) {
+    let end = i;
+    while (sorted[end + 1] === sorted[end]! + 1) end++;
+    parts.push(end > i ? `${sorted[i]}-${sorted[end]}` : String(sorted[i]));
+    i = end + 1;
+  }
+  return parts.join(",");
+}
