@@ -8,6 +8,9 @@ export const kerbVersion = process.env.KERB_VERSION ?? "dev";
 /** The Kubernetes level of the API that Kerb serves. */
 export const kubernetesVersion = "v1.36.0";
 
+/** Whether a service manager starts it again when it ends. */
+export const hasManager = process.env["INVOCATION_ID"] !== undefined;
+
 export const isRoot = process.getuid?.() === 0;
 
 /** Where a site lives when nobody says: DIR of the manual. */

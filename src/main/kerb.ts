@@ -15,6 +15,7 @@ import { runCommand } from "../cli/run.ts";
 import { secretsCommand } from "../cli/secrets.ts";
 import { statusCommand } from "../cli/status.ts";
 import { tokenCommand } from "../cli/token.ts";
+import { updateCommand, watchReleaseCommand } from "../cli/update.ts";
 import { upCommand } from "../cli/up.ts";
 import { versionCommand } from "../cli/version.ts";
 import { holdOpen } from "../lib/clock.ts";
@@ -74,13 +75,23 @@ function program(): Command {
         yield* (await import("./authority-command.ts")).rotateAuthority(...args);
       },
     }),
+    updateCommand(directory, async (...args) =>
+      (await import("./releases/update.ts")).updateSite(...args),
+    ),
+    watchReleaseCommand(directory, async (...args) =>
+      (await import("./releases/watch.ts")).watchRelease(...args),
+    ),
     versionCommand({
       kerb: kerbVersion,
       kubernetes: kubernetesVersion,
       node: process.version,
     }),
   ];
-  for (const command of commands) kerb.addCommand(command.copyInheritedSettings(kerb));
+  for (const command of commands) {
+    kerb.addCommand(command.copyInheritedSettings(kerb), {
+      hidden: command.name() === "watch-release",
+    });
+  }
   return kerb;
 }
 

@@ -57,6 +57,18 @@ export function findRunning(directory: string): RunningSite | undefined {
   return runs(site) ? site : undefined;
 }
 
+/** A process that runs now, to be told from later ones with its number. */
+export function processOf(
+  pid: number,
+): Pick<RunningSite, "pid" | "startTicks" | "boot"> | undefined {
+  const ticks = startTicks(pid);
+  return ticks === undefined ? undefined : { pid, startTicks: ticks, boot: bootId() };
+}
+
 /** True until its process has ended. */
-export const runs = ({ boot, pid, startTicks: ticks }: RunningSite) =>
+export const runs = ({
+  boot,
+  pid,
+  startTicks: ticks,
+}: Pick<RunningSite, "pid" | "startTicks" | "boot">) =>
   boot === bootId() && startTicks(pid) === ticks;

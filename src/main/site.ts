@@ -35,6 +35,9 @@ import { followHub, ownSite } from "./member.ts";
 import { nodeSettingsOf } from "./node-settings.ts";
 import type { Machine } from "./machine.ts";
 import { startPodNetwork } from "./pod-network.ts";
+import { stagedRelease } from "./releases/update.ts";
+import { plugReleases } from "./releases/switch.ts";
+import type { ReleaseSwitch } from "./releases/switch.ts";
 import { removeRunFile, writeRunFile } from "./run-file.ts";
 import { addressesOf, settle } from "./site-settings.ts";
 import type { SiteAddresses, SiteSettings } from "./site-settings.ts";
@@ -50,11 +53,13 @@ export interface Site {
 }
 
 interface StartOptions {
+  releases: ReleaseSwitch;
   log: Log;
   progress: (what: string, detail: string) => void;
 }
 
 interface Parts {
+  releases: ReleaseSwitch;
   audit?: AuditFiles;
   options: UpOptions;
   directory: string;
@@ -202,7 +207,7 @@ const noMachine = {
 
 export async function startSite(
   options: UpOptions,
-  { log, progress }: StartOptions,
+  { log, releases, progress }: StartOptions,
 ): Promise<Site> {
   const directory = options.dataDir;
   const { settings } = settle(directory, {
@@ -220,7 +225,7 @@ export async function startSite(
     const audit = auditFilesOf(options);
     const addresses = await addressesIn(options, settings);
     return await assemble(
-      { directory, options, settings, addresses, log, scope, ...(audit && { audit }) },
+      { directory, options, releases, settings, addresses, log, scope, ...(audit && { audit }) },
       progress,
     );
   } catch (error) {
@@ -233,6 +238,7 @@ async function assemble(
   {
     directory,
     options,
+    releases,
     settings,
     addresses,
     log,
@@ -270,6 +276,8 @@ async function assemble(
     log,
     scope,
   });
+  const staged = (version: string) => stagedRelease(directory, version);
+  plugReleases(plane.server.plugs, { releases, staged });
   progress("store", settings.store ?? join(directory, "store"));
   if (settings.store) progress("cluster", "further servers need this one's server-token");
   const network = await opening.network;
@@ -279,7 +287,17 @@ async function assemble(
   progress("api server", `https://127.0.0.1:${settings.port}`);
 
   const informers = new Informers({ client: plane.client("system:apiserver"), clock, log, scope });
-  const parts: Parts = { directory, options, settings, addresses, plane, informers, log, scope };
+  const parts: Parts = {
+    directory,
+    options,
+    releases,
+    settings,
+    addresses,
+    plane,
+    informers,
+    log,
+    scope,
+  };
   if (options.devices) (await import("./devices.ts")).admitDevices(parts);
   const control = startControlOf(parts).then(() => progress("controllers", "and the scheduler"));
   const net = network

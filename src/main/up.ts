@@ -1,12 +1,17 @@
 // `kerb up`, in the foreground or detached. Detached, it starts itself again in a session of its own and
 // repeats what that one says until the site is Ready.
 import { spawn } from "node:child_process";
-import { mkdirSync, openSync } from "node:fs";
+import { mkdirSync, openSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { UpOptions } from "../cli/up.ts";
 import { systemClock } from "../lib/clock.ts";
-import { kerbVersion, kubernetesVersion, logLevel } from "./config.ts";
+import { parseKubeconfig } from "../client/kubeconfig.ts";
+import { askSite } from "./ask-site.ts";
+import { hasManager, kerbVersion, kubernetesVersion, logLevel } from "./config.ts";
 import { pinoLog } from "./pino-log.ts";
+import { become, handOver, ownRelease } from "./releases/handover.ts";
+import { proveRelease, readState, writeState } from "./releases/state.ts";
+import { ReleaseSwitch, spawnWatcher } from "./releases/switch.ts";
 import { findRunning } from "./run-file.ts";
 import { startSite } from "./site.ts";
 import type { Site } from "./site.ts";
@@ -18,6 +23,7 @@ const readyMsMax = 120_000;
 
 export async function up(asked: UpOptions): Promise<number> {
   const options = { ...asked, dataDir: resolve(asked.dataDir) };
+  handOver(options.dataDir, process.argv.slice(2));
   const running = findRunning(options.dataDir);
   if (running) {
     throw new Error(
@@ -38,10 +44,13 @@ async function foreground(options: UpOptions): Promise<number> {
   tell({
     line: `Kerb ${kerbVersion} (Kubernetes ${kubernetesVersion}), data in ${options.dataDir}`,
   });
+  const releases = new ReleaseSwitch(options.dataDir);
+  const isService = hasManager && !process.send;
   let site: Site;
   try {
     site = await startSite(options, {
       log: pinoLog(logLevel),
+      releases,
       progress: (what, detail) =>
         tell({ line: `  ${what.padEnd(12)} ${String(sinceStart()).padStart(6)} ms  ${detail}` }),
     });
@@ -56,11 +65,29 @@ async function foreground(options: UpOptions): Promise<number> {
   tell({ line: `  try         kubectl --kubeconfig ${site.kubeconfig} get nodes` });
   tell({ ready: true });
   process.disconnect?.();
-  await untilStopped(site);
+  await proved(options.dataDir, site);
+  const args = process.argv.slice(2).filter((one) => one !== "--detach");
+  const release = await Promise.race([untilStopped(), releases.requested]);
+  if (release) spawnWatcher(options.dataDir, args, isService);
+  await site.stop();
+  if (release) become(release, args);
   return 0;
 }
 
-async function untilStopped(site: Site) {
+/** A release that is tried has done what is asked of it: the site is Ready and its API server says so. */
+async function proved(directory: string, site: Site) {
+  const state = proveRelease(readState(directory), ownRelease);
+  if (!state) return;
+  const answer = await askSite(
+    parseKubeconfig(readFileSync(site.kubeconfig, "utf8")),
+    "GET",
+    "/readyz",
+  );
+  answer.resume();
+  writeState(directory, state);
+}
+
+async function untilStopped(): Promise<undefined> {
   const signal = await new Promise<string>((resolve) => {
     for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
       process.once(name, () => resolve(name));
@@ -68,7 +95,6 @@ async function untilStopped(site: Site) {
   if (signal === "SIGINT") {
     console.log(`\nStopping Kerb; containers keep running (kerb down stops them too).`);
   }
-  await site.stop();
 }
 
 /** Starts the same command in the background; resolves once the site is Ready. */

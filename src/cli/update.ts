@@ -1,0 +1,53 @@
+import { Command, InvalidArgumentError } from "commander";
+import { dataDirOption } from "./up.ts";
+
+export interface UpdateOptions {
+  dataDir: string;
+  sha256?: string;
+}
+
+function parseDigest(text: string): string {
+  const digest = text.replace(/^sha256:/, "").toLowerCase();
+  if (/^[0-9a-f]{64}$/.test(digest)) return digest;
+  throw new InvalidArgumentError("64 hexadecimal digits are needed.");
+}
+
+/** `kerb update`. */
+export function updateCommand(
+  directory: string,
+  update: (file: string, options: UpdateOptions) => Promise<string>,
+) {
+  return new Command("update")
+    .summary("give the running site another release of Kerb")
+    .description(
+      "Stages the release beside the one that runs, restarts the site with it and leaves workloads alone.\n" +
+        "A release that ends, or is not ready in time, gives way to the one before by itself.",
+    )
+    .argument("<file>", "the release, as `npm pack` writes it")
+    .addOption(dataDirOption(directory))
+    .option("--sha256 <digest>", "refuse a file that is another", parseDigest)
+    .action(async (file: string, options: UpdateOptions) => {
+      console.log(`Kerb ${await update(file, options)} runs the site.`);
+    });
+}
+
+export interface WatchReleaseOptions {
+  dataDir: string;
+  pid: string;
+  service?: boolean;
+}
+
+/** `kerb watch-release`, which a site starts itself while it tries a release. */
+export function watchReleaseCommand(
+  directory: string,
+  watch: (args: string[], options: WatchReleaseOptions) => Promise<number>,
+) {
+  return new Command("watch-release")
+    .argument("[args...]", "of `kerb up`")
+    .addOption(dataDirOption(directory))
+    .requiredOption("--pid <n>", "the process that tries it")
+    .option("--service", "a service manager starts it again")
+    .action(async (args: string[], options: WatchReleaseOptions) => {
+      process.exitCode = await watch(args, options);
+    });
+}

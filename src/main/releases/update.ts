@@ -1,0 +1,51 @@
+// `kerb update FILE`: stages a release for the running site and watches the site become it.
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { json } from "node:stream/consumers";
+import type { UpdateOptions } from "../../cli/update.ts";
+import { parseKubeconfig } from "../../client/kubeconfig.ts";
+import { sleep, systemClock } from "../../lib/clock.ts";
+import { askSite } from "../ask-site.ts";
+import { findRunning } from "../run-file.ts";
+import { sha256Of, stageRelease } from "./stage.ts";
+import { releasesFolder } from "./state.ts";
+import type { Release } from "./state.ts";
+import { releasePath, switchPath } from "./switch.ts";
+import type { ReleaseReport } from "./switch.ts";
+
+const doneMsMax = 200_000;
+const lookEveryMs = 500;
+
+/** Of a release that was staged before. */
+export function stagedRelease(directory: string, version: string): Release | undefined {
+  const root = join(releasesFolder(directory), version, "package");
+  return /^[0-9A-Za-z.-]+$/.test(version) && existsSync(root) ? { version, root } : undefined;
+}
+
+export async function updateSite(file: string, options: UpdateOptions): Promise<string> {
+  const directory = resolve(options.dataDir);
+  if (!findRunning(directory)) {
+    throw new Error(`no site runs on ${directory}; install the release with npm and start that`);
+  }
+  const digest = await sha256Of(file);
+  if (options.sha256 && options.sha256 !== digest) {
+    throw new Error(`${file} is sha256 ${digest}, not ${options.sha256}`);
+  }
+  const ask = async (method: string, path: string) => {
+    const kubeconfig = parseKubeconfig(readFileSync(join(directory, "kubeconfig"), "utf8"));
+    return (await json(await askSite(kubeconfig, method, path))) as ReleaseReport;
+  };
+  const { version } = await stageRelease(directory, resolve(file));
+  await ask("POST", `${switchPath}?version=${version}`);
+  const deadline = systemClock.monotonic() + doneMsMax;
+  while (systemClock.monotonic() < deadline) {
+    await sleep(systemClock, lookEveryMs);
+    const report = await ask("GET", releasePath).catch(() => undefined);
+    if (!report || report.trying) continue;
+    if (report.failed?.version === version) {
+      throw new Error(`${report.failed.message}; ${report.version} runs again`);
+    }
+    return version;
+  }
+  throw new Error(`the site does not answer; see ${directory}/kerb.log`);
+}
