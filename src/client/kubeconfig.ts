@@ -32,31 +32,49 @@ function named(config: any, list: string, name: string | undefined): any {
   return body;
 }
 
-/** `directory` is what file names in it are relative to. Throws a plain Error that says what is wrong. */
-export function parseKubeconfig(yaml: string, directory = "."): Connection {
+const reader = (directory: string) => (file: string) =>
+  readFileSync(resolve(directory, file), "utf8");
+
+const pemReader =
+  (directory: string) =>
+  (of: any, field: string): string | undefined => {
+    const data = of[`${field}-data`];
+    if (data) return Buffer.from(data, "base64").toString();
+    return of[field] && reader(directory)(of[field]);
+  };
+
+function currentContext(yaml: string) {
   const config = parse(yaml) ?? {};
   const current = config["current-context"];
   if (!current) throw new Error("kubeconfig: current-context is not set");
-  const context = named(config, "contexts", current);
-  const cluster = named(config, "clusters", context.cluster);
-  const user = named(config, "users", context.user);
-  if (!cluster.server) throw new Error("kubeconfig: clusters[].cluster.server is not set");
+  return { config, context: named(config, "contexts", current) };
+}
 
-  const read = (file: string) => readFileSync(resolve(directory, file), "utf8");
-  const pem = (of: any, field: string): string | undefined => {
-    const data = of[`${field}-data`];
-    return data ? Buffer.from(data, "base64").toString() : of[field] && read(of[field]);
+/** Where the cluster is, whoever the user may be. Throws a plain Error that says what is wrong. */
+export function parseCluster(yaml: string, directory = "."): Connection {
+  const { config, context } = currentContext(yaml);
+  const cluster = named(config, "clusters", context.cluster);
+  if (!cluster.server) throw new Error("kubeconfig: clusters[].cluster.server is not set");
+  const ca = pemReader(directory)(cluster, "certificate-authority");
+  return {
+    server: cluster.server,
+    ...(ca && { ca }),
+    ...(cluster["tls-server-name"] && { serverName: cluster["tls-server-name"] }),
   };
-  const ca = pem(cluster, "certificate-authority");
+}
+
+/** `directory` is what file names in it are relative to. Throws a plain Error that says what is wrong. */
+export function parseKubeconfig(yaml: string, directory = "."): Connection {
+  const { config, context } = currentContext(yaml);
+  const user = named(config, "users", context.user);
+  const [read, pem] = [reader(directory), pemReader(directory)];
   const cert = pem(user, "client-certificate");
   const key = pem(user, "client-key");
   const { token, tokenFile } = user;
   return {
-    server: cluster.server,
-    ...(ca && { ca }),
+    ...parseCluster(yaml, directory),
     ...(cert && { cert }),
     ...(key && { key }),
     ...(token ? { token: () => token } : tokenFile && { token: () => read(tokenFile).trim() }),
-    ...(cluster["tls-server-name"] && { serverName: cluster["tls-server-name"] }),
   };
 }

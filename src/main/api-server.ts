@@ -17,7 +17,7 @@ import { dialService } from "../server/aggregation/route.ts";
 import { Auditor } from "../server/audit/auditor.ts";
 import type { AuditOptions } from "../server/audit/auditor.ts";
 import { openAuth } from "../server/auth/auth.ts";
-import type { Auth } from "../server/auth/auth.ts";
+import type { Auth, AuthOptions } from "../server/auth/auth.ts";
 import type { AuthenticationConfiguration } from "../server/auth/oidc/configuration.ts";
 import { bootstrapPolicy } from "../server/auth/bootstrap.ts";
 import type { Pki } from "../server/auth/pki.ts";
@@ -76,6 +76,8 @@ export interface ApiServerOptions {
   /** Who signs service-account tokens; by default the Service `kubernetes`. */
   issuer?: string;
   authentication?: AuthenticationConfiguration;
+  /** What the holder of an expired certificate still is; by default nobody. */
+  returning?: NonNullable<AuthOptions["returning"]>;
   /** Everybody may do everything. */
   allowAll?: boolean;
   /** Names of admission plugins that are left out. */
@@ -113,6 +115,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<OpenApiS
       log: log.with({ room: "auth" }),
       ...(options.issuer && { issuer: options.issuer }),
       ...(options.authentication && { authentication: options.authentication }),
+      ...(options.returning && { returning: options.returning }),
     },
     scope,
   );

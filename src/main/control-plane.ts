@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { Client } from "../client/client.ts";
 import type { DiscoveredResource } from "../controllers/runtime.ts";
+import { returningSite } from "../hub/registration/returning.ts";
 import type { Kinds } from "../kinds/kinds.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
@@ -43,6 +44,8 @@ export interface ControlPlaneOptions {
   ownNode: (name: string) => NodeConnection | undefined;
   audit?: AuditFiles;
   authentication?: AuthenticationConfiguration;
+  /** Whether sites come back to it with expired certificates. */
+  hub?: boolean;
   /** `etcd://…` when the objects are there. */
   store?: string;
   /** Further addresses that its certificate names. */
@@ -119,6 +122,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
     securePort: port,
     nodeConnector: connect,
     ...(options.authentication && { authentication: options.authentication }),
+    ...(options.hub && { returning: returningSite }),
     ...(options.audit && { audit: openAudit(options.audit, { log, scope }) }),
     clock,
     random,

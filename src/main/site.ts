@@ -271,6 +271,7 @@ async function assemble(
       authentication: authenticationIn(options.authenticationConfig),
     }),
     listen,
+    hub: options.hub ?? false,
     clock,
     random,
     log,

@@ -218,6 +218,9 @@ test("a site that is removed at the hub is clean on both sides", async () => {
   await hub.kubectl(["delete", "managedcluster", "farm", "--timeout=30s"], { timeoutMs: 60_000 });
   await assert.rejects(settings(farm), /not found/);
   assert.equal((await farm.get("appliedmanifestworks")).items.length, 0);
+  const agent = ["-n", "open-cluster-management-agent"];
+  await eventually(async () => (await farm.get("secrets", ...agent)).items.length === 0, "no hub");
+  await assert.rejects(farm.get("clusterrolebinding", "kerb:hub-admins"), /not found/);
   await eventually(async () => {
     const { stderr } = await hub.tryKubectl(["get", "namespace", "farm"]);
     return stderr.includes("NotFound");

@@ -6,6 +6,8 @@ import type { Connection } from "../../src/client/kubeconfig.ts";
 import { localClient } from "../../src/client/local.ts";
 import { managedClusters } from "../../src/hub/kinds/resources.ts";
 import { anySiteGroup, siteGroup } from "../../src/hub/names.ts";
+import { fingerprintOf } from "../../src/hub/registration/lineage.ts";
+import { returningSite } from "../../src/hub/registration/returning.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import { silent } from "../../src/lib/log.ts";
 import { StatusError } from "../../src/lib/status-error.ts";
@@ -34,7 +36,11 @@ function readCertificate(pem: string) {
   const certificate = new X509Certificate(pem);
   const { commonName, organizations } = subjectOf(certificate);
   return {
-    user: { name: commonName, groups: [...organizations] },
+    user: {
+      name: commonName,
+      groups: [...organizations],
+      extra: { "authentication.kubernetes.io/credential-id": [fingerprintOf(pem)] },
+    },
     from: Date.parse(certificate.validFrom),
     to: Date.parse(certificate.validTo),
   };
@@ -42,6 +48,8 @@ function readCertificate(pem: string) {
 
 export class Hub {
   readonly machine: Machine;
+  /** Whether invitations are still good. */
+  tokensHold = true;
   readonly #clock: Clock;
   readonly #certificates = new Map<string, ReturnType<typeof readCertificate>>();
 
@@ -60,9 +68,14 @@ export class Hub {
   as({ cert, token }: Connection): Client {
     const running = this.machine.running;
     if (!running) throw new StatusError("ServiceUnavailable", "the hub is down");
-    const user = cert ? this.#userOf(cert) : userOfToken(token!());
+    const user = cert ? this.#userOf(cert) : this.#userOfToken(token!());
     const groups = [...user.groups, "system:authenticated"];
     return localClient(running.server, { ...user, groups }, "kerb-agent");
+  }
+
+  #userOfToken(token: string) {
+    if (this.tokensHold) return userOfToken(token);
+    throw new StatusError("Unauthorized", "the token is over");
   }
 
   #userOf(pem: string) {
@@ -70,6 +83,8 @@ export class Hub {
     this.#certificates.set(pem, known);
     const now = this.#clock.now();
     if (known.from <= now && now <= known.to) return known.user;
+    const returning = now > known.to && returningSite(known.user);
+    if (returning) return returning;
     throw new StatusError("Unauthorized", "the certificate is not valid now");
   }
 

@@ -9,6 +9,7 @@ const of = (plural: string) => resource(`${fleetGroup}/${version}`, plural);
 
 export const overrides = of("overrides");
 export const maintenanceWindows = of("maintenancewindows");
+export const autoAcceptRules = of("autoacceptrules");
 export const alarms = of("alarms");
 export const alarmRules = of("alarmrules");
 

@@ -3,6 +3,7 @@ import { resource } from "../../client/client.ts";
 import type { Definition } from "../../client/definitions.ts";
 import { alarmRuleDefinition } from "./alarm-rule.ts";
 import { alarmDefinition } from "./alarm.ts";
+import { autoAcceptRuleDefinition } from "./auto-accept-rule.ts";
 import { maintenanceWindowDefinition } from "./maintenance-window.ts";
 import { overrideDefinition } from "./override.ts";
 import all from "./data/definitions.json" with { type: "json" };
@@ -38,6 +39,7 @@ export const hubDefinitions = [
     "manifestworks",
     "manifestworkreplicasets",
   ),
+  autoAcceptRuleDefinition,
   overrideDefinition,
   maintenanceWindowDefinition,
   alarmDefinition,

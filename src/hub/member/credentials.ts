@@ -4,10 +4,11 @@ import { X509Certificate } from "node:crypto";
 import { apply } from "../../client/apply.ts";
 import { resource } from "../../client/client.ts";
 import type { Client } from "../../client/client.ts";
-import { parseKubeconfig } from "../../client/kubeconfig.ts";
+import { parseCluster, parseKubeconfig } from "../../client/kubeconfig.ts";
 import type { Connection } from "../../client/kubeconfig.ts";
 import type { KubeObject } from "../../kinds/object.ts";
-import { agentNamespace, hubSecret } from "../names.ts";
+import { isStatus } from "../../lib/status-error.ts";
+import { agentNamespace, bootstrapSecret, hubSecret } from "../names.ts";
 
 export const secrets = resource("v1", "secrets");
 const namespaces = resource("v1", "namespaces");
@@ -62,7 +63,8 @@ export function credentialsOf(secret: KubeObject): Credentials | undefined {
   const [cert, key] = [textOf(secret, "tls.crt"), textOf(secret, "tls.key")];
   const [cluster, agent] = [textOf(secret, "cluster-name"), textOf(secret, "agent-name")];
   if (!cert || !key || !cluster || !agent) return undefined;
-  const connection = { ...parseKubeconfig(textOf(secret, "kubeconfig")), cert, key };
+  // Agents of Open Cluster Management name the files of a pod there.
+  const connection = { ...parseCluster(textOf(secret, "kubeconfig")), cert, key };
   const { validFrom, validTo } = new X509Certificate(cert);
   return {
     ...{ connection, cluster, agent },
@@ -88,6 +90,15 @@ export async function saveSecret(site: Client, name: string, texts: Record<strin
   const data = Object.fromEntries(encoded);
   const secret = { apiVersion: "v1", kind: "Secret", metadata, data };
   await apply(site, secrets, secret, { fieldManager: "kerb-agent" });
+}
+
+/** The site knows of no hub any more. */
+export async function forgetHub(site: Client) {
+  for (const name of [bootstrapSecret, hubSecret]) {
+    await site.delete({ ...secrets, namespace: agentNamespace, name }).catch((error: unknown) => {
+      if (!isStatus(error, "NotFound")) throw error;
+    });
+  }
 }
 
 export interface Issued {

@@ -23,6 +23,7 @@ import { ensureClaims } from "./claims.ts";
 import {
   bootstrapOf,
   credentialsOf,
+  forgetHub,
   isDueForRenewal,
   kubeconfigOf,
   saveCredentials,
@@ -33,6 +34,7 @@ import type { Credentials } from "./credentials.ts";
 import { movedTo, sayDeparted } from "./departure.ts";
 import { isOfPrevious, shareAuthority } from "./trust.ts";
 import { watchHub } from "./standby.ts";
+import { dropAdministrators } from "./reach.ts";
 import { startSession } from "./session.ts";
 import type { MemberSite } from "./session.ts";
 
@@ -40,6 +42,8 @@ const retryMs = 5000;
 const delays = { firstMs: 2000, maxMs: 60_000 };
 const farewellMsMax = 5000;
 const renewalEveryMs = 3_600_000;
+const renewalMsMin = 12 * renewalEveryMs;
+const renewalDelays = { firstMs: 5000, maxMs: renewalEveryMs };
 /** Certificates that say they live longer are renewed as if they lived so long. */
 const lifeMsMax = 365 * 86_400_000;
 
@@ -69,6 +73,7 @@ interface Invitations {
 class Member {
   readonly #options: MemberOptions;
   #session: { scope: Scope; shown: string } | undefined;
+  #renewedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: MemberOptions) {
     this.#options = options;
@@ -119,14 +124,14 @@ class Member {
   }
 
   async #run(scope: Scope) {
-    const { clock } = this.#options;
     const invitations = [bootstrapSecret, standbySecret].flatMap((name) => {
       const secret = this.#secret(name);
       return secret ? bootstrapOf(secret) : [];
     });
     const known = this.#secret(hubSecret);
     const credentials = known && credentialsOf(known);
-    if (!credentials || credentials.notAfter <= clock.now()) {
+    // Whether they ran out is the hub's to say: this clock may be wrong.
+    if (!credentials) {
       if (invitations[0]) await this.#come(invitations[0], scope);
       return;
     }
@@ -205,6 +210,29 @@ class Member {
     });
   }
 
+  /** Until the scope ends, which a new certificate in its Secret does. */
+  async #keepRenewed(credentials: Credentials, renew: () => Promise<void>, scope: Scope) {
+    const { clock, log } = this.#options;
+    let failures = 0;
+    while (!scope.closed) {
+      const { cert, ca } = credentials.connection;
+      // By a clock that is years ahead every certificate is old: that is no reason to ask again and again.
+      const isFresh = clock.monotonic() - this.#renewedMs < renewalMsMin;
+      const isOld = !isFresh && isDueForRenewal(credentials, lifeMsMax, clock.now());
+      try {
+        if (isOld || isOfPrevious(cert!, ca)) await renew();
+        failures = 0;
+      } catch (error) {
+        if (scope.closed) return;
+        failures++;
+        const { message } = error as Error;
+        log.warn("the certificate for the hub is not renewed", { error: message });
+      }
+      const restMs = failures > 0 ? backoffMs(failures, renewalDelays) : renewalEveryMs;
+      await sleep(clock, restMs, scope.signal).catch(() => {});
+    }
+  }
+
   async #stay(credentials: Credentials, scope: Scope, { here, elsewhere }: Invitations = {}) {
     const { site, connect, makeRequest, clock, random, log } = this.#options;
     const hub = connect(credentials.connection);
@@ -219,25 +247,24 @@ class Member {
     };
     const { signal } = scope;
     const renew = async () => {
-      const isOutlived = isOfPrevious(connection.cert!, connection.ca);
-      if (!isOutlived && !isDueForRenewal(credentials, lifeMsMax, clock.now())) return;
       const asking = { hub, cluster, agent, makeRequest, clock, signal, waiting: () => {} };
       const issued = await askCertificate(asking);
+      this.#renewedMs = clock.monotonic();
       await saveCredentials(site.client, connection, { ...issued, cluster, agent });
     };
-    const look = () =>
-      void renew().catch((error) =>
-        log.warn("the certificate for the hub is not renewed", { error: (error as Error).message }),
-      );
-    look();
-    scope.defer(clock.every(renewalEveryMs, look));
+    void this.#keepRenewed(credentials, renew, scope);
     const heard = watchHub({
       silent: (during) => elsewhere && this.#come(elsewhere, during),
       ...{ clock, log, scope },
     });
     await ensureClaims(site);
     const trust = (ca: string) => void this.#trust(credentials, here, ca).catch(() => {});
-    const told = { refused, heard, trust };
+    const released = async () => {
+      log.info("the hub let this site go", { hub: connection.server, cluster });
+      await dropAdministrators(site.client);
+      await forgetHub(site.client);
+    };
+    const told = { refused, heard, trust, released };
     await startSession({ site, hub, credentials, clock, random, log, scope, ...told });
     log.info("attached to the hub", { hub: connection.server, cluster });
   }
@@ -266,7 +293,12 @@ export async function startMember(options: MemberOptions): Promise<void> {
     ready ??= prepare(options);
     ready.then(
       () => member.look(),
-      () => (ready = undefined),
+      (error: Error) => {
+        if (scope.closed) return;
+        options.log.warn("the site is not ready for a hub", { error: error.message });
+        ready = undefined;
+        options.clock.after(retryMs, look);
+      },
     );
   };
   scope.defer(informer.subscribe({ onAdd: look, onUpdate: look, onDelete: look }));

@@ -16,7 +16,7 @@ import type { Scope } from "../../lib/scope.ts";
 import { isStatus, StatusError } from "../../lib/status-error.ts";
 import { keepTunnel } from "../../lib/tunnel/keep.ts";
 import { impersonation } from "../reach/identity.ts";
-import { connectPath, hubPrefix, tunnelPath } from "../reach/protocol.ts";
+import { connectPath, hubPrefix, reachGroup, reachVersion, tunnelPath } from "../reach/protocol.ts";
 import { relayRequest, relayUpgrade } from "../reach/relay.ts";
 import type { Relay } from "../reach/relay.ts";
 
@@ -27,6 +27,28 @@ export type SiteApi = () => ForwardTarget & {
   /** What its URL holds before `/api`. */
   base?: string;
 };
+
+/** Whether a hub has ways to its sites: Open Cluster Management's own has none. */
+export async function offersReach(hub: Client, cluster: string): Promise<boolean> {
+  const group = { group: reachGroup, version: reachVersion, resource: "managedclusters" };
+  try {
+    await hub.get({ ...group, name: cluster, subresource: "tunnel" });
+    return true;
+  } catch (error) {
+    // It is there for those who upgrade the connection.
+    if (isStatus(error, "BadRequest")) return true;
+    if (isStatus(error, "NotFound", "Forbidden", "ServiceUnavailable")) return false;
+    throw error;
+  }
+}
+
+/** Nobody comes from a hub that let the site go. */
+export async function dropAdministrators(site: Client) {
+  const { name } = administrators.metadata;
+  await site.delete({ ...bindings, name }).catch((error: unknown) => {
+    if (!isStatus(error, "NotFound")) throw error;
+  });
+}
 
 const bindings = resource("rbac.authorization.k8s.io/v1", "clusterrolebindings");
 

@@ -2,20 +2,28 @@
 // its certificate. All of it goes on by itself when the link is back.
 import { resource } from "../../client/client.ts";
 import type { Client } from "../../client/client.ts";
+import type { Informer } from "../../client/informer.ts";
 import { Informers } from "../../client/informers.ts";
 import { startControllers } from "../../controllers/runtime.ts";
 import type { DiscoveredResource } from "../../controllers/runtime.ts";
+import type { KubeObject } from "../../kinds/object.ts";
+import { backoffMs } from "../../lib/backoff.ts";
 import { microTimestamp, sleep } from "../../lib/clock.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { differs } from "../../lib/differs.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Random } from "../../lib/random.ts";
 import type { Scope } from "../../lib/scope.ts";
-import { isStatus } from "../../lib/status-error.ts";
+import { isStatus, StatusError } from "../../lib/status-error.ts";
 import { alarmReport, takesAlarms } from "../alarms/report.ts";
 import { withConditions } from "../conditions.ts";
 import type { Condition } from "../conditions.ts";
-import { appliedManifestWorks, clusterClaims, managedClusters } from "../kinds/resources.ts";
+import {
+  appliedManifestWorks,
+  clusterClaims,
+  managedClusters,
+  manifestWorks,
+} from "../kinds/resources.ts";
 import { leaseName } from "../names.ts";
 import { workController } from "../work/work-controller.ts";
 import type { WorkSite } from "../work/work-controller.ts";
@@ -23,15 +31,18 @@ import { clusterStatus, memberConditions } from "./cluster-status.ts";
 import type { Credentials } from "./credentials.ts";
 import { hasDeparted, returned } from "./departure.ts";
 import { newAuthorities } from "./trust.ts";
-import { startMemberReach } from "./reach.ts";
+import { offersReach, startMemberReach } from "./reach.ts";
 import type { SiteApi } from "./reach.ts";
 
 const nodes = resource("v1", "nodes");
 const leases = resource("coordination.k8s.io/v1", "leases");
 const statusEveryMs = 60_000;
+const authorityEveryMs = 600_000;
 const retryMs = 2000;
-/** A hub may come to have alarms. */
-const takesAlarmsEveryMs = 3_600_000;
+/** Whether a hub takes alarms and opens ways to sites is asked again: it may not have accepted the site yet. */
+const askDelays = { firstMs: 5000, maxMs: 3_600_000 };
+/** Ends what repeats. */
+const never = Number.POSITIVE_INFINITY;
 const defaultLeaseSeconds = 60;
 
 export interface MemberSite {
@@ -64,19 +75,38 @@ export interface SessionOptions {
   trust: (ca: string) => void;
   /** The hub answers; told every minute. */
   heard: () => void;
+  /** The hub let the site go, and has back all that it gave. */
+  released: () => Promise<void>;
 }
 
 class Session {
   readonly #options: SessionOptions;
+  readonly #informers: Informers;
+  readonly #cluster: Informer;
+  readonly #works: Informer;
+  #lease: KubeObject | undefined;
   /** Whether the status was told before: from then on the site may be on its way to another hub. */
   #said = false;
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    const { hub, clock, log, scope, credentials } = options;
+    this.#informers = new Informers({ client: hub, clock, log, scope });
+    const fieldSelector = `metadata.name=${credentials.cluster}`;
+    this.#cluster = this.#informers.get({ resource: managedClusters, fieldSelector });
+    const works = { resource: manifestWorks, namespace: credentials.cluster };
+    this.#works = this.#informers.get(works);
   }
 
-  get #target() {
-    return { ...managedClusters, name: this.#options.credentials.cluster };
+  get #name() {
+    return this.#options.credentials.cluster;
+  }
+
+  /** Controllers that act at the hub. */
+  get #atHub() {
+    const { hub, clock, random, log, scope } = this.#options;
+    const discover = async () => [];
+    return { client: hub, informers: this.#informers, discover, clock, random, log, scope };
   }
 
   /** Does `step` again and again until the scope ends; it says how long to rest. */
@@ -93,14 +123,21 @@ class Session {
         if (!failing) log.warn(`${what} waits for the hub`, { error: (error as Error).message });
         failing = true;
       }
+      if (restMs === never) return;
       await sleep(clock, restMs, scope.signal).catch(() => {});
     }
   }
 
+  /** The site as its hub has it, which is watched and not asked for. */
+  #known(): KubeObject {
+    const cluster = this.#cluster.get(this.#name);
+    if (cluster) return cluster;
+    throw new StatusError("NotFound", `the hub shows no site ${this.#name}`);
+  }
+
   async tellStatus(): Promise<number> {
     const { hub, site, clock } = this.#options;
-    const cluster = await hub.get(this.#target);
-    this.#options.heard();
+    const cluster = this.#known();
     const seen = {
       version: await site.version(),
       nodes: site.informers.get({ resource: nodes }).list(),
@@ -113,7 +150,7 @@ class Session {
     const status = { ...clusterStatus(seen), conditions };
     if (differs(status, cluster.status)) {
       const { resourceVersion } = cluster.metadata;
-      const target = { ...this.#target, subresource: "status" };
+      const target = { ...managedClusters, name: this.#name, subresource: "status" };
       await hub.patch(target, "merge", { metadata: { resourceVersion }, status });
     }
     return statusEveryMs;
@@ -121,27 +158,93 @@ class Session {
 
   async followAuthority(): Promise<number> {
     const { hub, credentials, trust } = this.#options;
-    const { connection, cluster } = credentials;
-    const ca = await newAuthorities(hub, cluster, connection.ca);
+    const ca = await newAuthorities(hub, this.#name, credentials.connection.ca);
     if (ca) trust(ca);
-    return statusEveryMs;
+    return authorityEveryMs;
   }
 
+  /** One small request, since a fleet makes a thousand a minute and links are thin. */
   async renewLease(): Promise<number> {
-    const { hub, clock, random, credentials } = this.#options;
-    const { spec } = await hub.get(this.#target);
-    const seconds = spec?.leaseDurationSeconds ?? defaultLeaseSeconds;
-    const target = { ...leases, namespace: credentials.cluster, name: leaseName };
-    const lease = await hub.get(target);
-    const renewTime = microTimestamp(clock.now());
-    await hub.update(target, { ...lease, spec: { ...lease.spec, renewTime } });
+    const { hub, clock, random } = this.#options;
+    const seconds = this.#known().spec?.leaseDurationSeconds ?? defaultLeaseSeconds;
+    const target = { ...leases, namespace: this.#name, name: leaseName };
+    const lease = (this.#lease ??= await hub.get(target));
+    const { managedFields: _, ...metadata } = lease.metadata;
+    const spec = { ...lease.spec, renewTime: microTimestamp(clock.now()) };
+    try {
+      this.#lease = await hub.update(target, { ...lease, metadata, spec });
+    } catch (error) {
+      this.#lease = undefined;
+      throw error;
+    }
+    this.#options.heard();
     return seconds * 1000 * (0.9 + 0.1 * random.float());
+  }
+
+  /** Asks until the hub says yes, less and less often. */
+  #once(what: string, isOffered: () => Promise<boolean>, start: () => Promise<void>) {
+    let asked = 0;
+    void this.repeat(what, async () => {
+      if (!(await isOffered())) return backoffMs(++asked, askDelays);
+      await start();
+      return never;
+    });
+  }
+
+  tellAlarms() {
+    const { hub, site } = this.#options;
+    this.#once(
+      "the alarms",
+      () => takesAlarms(hub, this.#name),
+      () => startControllers([alarmReport(site.informers, this.#name)], this.#atHub),
+    );
+  }
+
+  openWay() {
+    const { hub, site, credentials, clock, log, scope } = this.#options;
+    const { api, client } = site;
+    if (!api) return;
+    const { connection, cluster } = credentials;
+    this.#once(
+      "the way from the hub",
+      () => offersReach(hub, cluster),
+      () => startMemberReach({ site: client, api, connection, cluster, clock, log, scope }),
+    );
+  }
+
+  /** A hub that deletes a site says so before it forgets it; silence, or a hub that lost its memory, never does. */
+  followRelease() {
+    const { scope, released, log } = this.#options;
+    let leaving = false;
+    const look = () => {
+      leaving ||= this.#cluster.get(this.#name)?.metadata.deletionTimestamp !== undefined;
+      if (!leaving || this.#works.list().length > 0) return;
+      released().catch((error: Error) =>
+        log.warn("what the site knows of its hub stays", { error: error.message }),
+      );
+    };
+    const events = { onAdd: look, onUpdate: look, onDelete: look };
+    for (const informer of [this.#cluster, this.#works]) scope.defer(informer.subscribe(events));
+  }
+
+  doWorks() {
+    const { site, credentials } = this.#options;
+    const works = workController({
+      client: site.client,
+      discover: site.discover,
+      cluster: this.#name,
+      hubUrl: credentials.connection.server,
+      agentId: credentials.agent,
+      loadRules: site.loadRules,
+      records: () => site.informers.get({ resource: appliedManifestWorks }).list(),
+    });
+    return startControllers([works], this.#atHub);
   }
 }
 
 /** Resolves once the hub's works are followed; everything else is retried by itself. */
 export async function startSession(options: SessionOptions): Promise<void> {
-  const { site, hub, credentials, clock, random, log, scope } = options;
+  const { site } = options;
   const session = new Session(options);
   await Promise.all(
     [nodes, clusterClaims, appliedManifestWorks].map((one) =>
@@ -151,45 +254,8 @@ export async function startSession(options: SessionOptions): Promise<void> {
   void session.repeat("the lease", () => session.renewLease());
   void session.repeat("the authority", () => session.followAuthority());
   void session.repeat("the status", () => session.tellStatus());
-  const informers = new Informers({ client: hub, clock, log, scope });
-  const works = workController({
-    client: site.client,
-    discover: site.discover,
-    cluster: credentials.cluster,
-    hubUrl: credentials.connection.server,
-    agentId: credentials.agent,
-    loadRules: site.loadRules,
-    records: () => site.informers.get({ resource: appliedManifestWorks }).list(),
-  });
-  const discover = async () => [];
-  const { cluster } = credentials;
-  let tells = false;
-  void session.repeat("the alarms", async () => {
-    if (tells || !(await takesAlarms(hub, cluster))) return takesAlarmsEveryMs;
-    tells = true;
-    const report = alarmReport(site.informers, cluster);
-    await startControllers([report], {
-      client: hub,
-      informers,
-      discover,
-      clock,
-      random,
-      log,
-      scope,
-    });
-    return takesAlarmsEveryMs;
-  });
-  await startControllers([works], {
-    client: hub,
-    informers,
-    discover,
-    clock,
-    random,
-    log,
-    scope,
-  });
-  if (!site.api) return;
-  const { connection } = credentials;
-  const where = { site: site.client, api: site.api, connection, cluster };
-  await startMemberReach({ ...where, clock, log, scope });
+  session.tellAlarms();
+  session.openWay();
+  await session.doWorks();
+  session.followRelease();
 }

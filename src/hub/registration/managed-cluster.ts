@@ -16,6 +16,8 @@ import {
   clusterBinding,
   clusterRole,
   namespaceBindings,
+  returningBinding,
+  returningRole,
   roleNameOf,
   sharedRoles,
 } from "./roles.ts";
@@ -141,6 +143,10 @@ export const managedCluster: Controller = {
     { resource: managedClusters },
     { resource: manifestWorks, keys: ({ metadata }) => [metadata.namespace!] },
   ],
+  async start({ client }) {
+    await put(client, clusterRoles, returningRole);
+    await put(client, clusterRoleBindings, returningBinding);
+  },
   outputs: [managedClusters, namespaces, leases, clusterRoles, clusterRoleBindings, roleBindings],
   async reconcile(name, context) {
     const cluster = context.informer(managedClusters).get(name);

@@ -4,7 +4,8 @@
 import { apply } from "../../client/apply.ts";
 import { resource } from "../../client/client.ts";
 import type { Client } from "../../client/client.ts";
-import { clusterSetLabel, hubGroup } from "../names.ts";
+import { fleetGroup } from "../kinds/fleet.ts";
+import { clusterSetLabel, hubGroup, managedClustersGroup } from "../names.ts";
 
 const group = "admissionregistration.k8s.io/v1";
 const policies = resource(group, "validatingadmissionpolicies");
@@ -40,6 +41,11 @@ const mayAccept = may("update", "accept", [
 const mayJoin = may("create", "join", [hubGroup, "managedclustersets", setOf("object")]);
 const mayBind = may("create", "bind", [hubGroup, "managedclustersets", "object.spec.clusterSet"]);
 
+/** Of a site's own writes: what the hub's people and rules decide about it stays. */
+const isSite = `request.userInfo.groups.exists(g, g == "${managedClustersGroup}")`;
+const same = (path: string) =>
+  `(has(object.${path}) ? dyn(object.${path}) : dyn([])) == (has(oldObject.${path}) ? dyn(oldObject.${path}) : dyn([]))`;
+
 const all: [name: string, plural: string, validations: Validation[]][] = [
   [
     "kerb-managed-cluster",
@@ -54,6 +60,26 @@ const all: [name: string, plural: string, validations: Validation[]][] = [
       {
         expression: `${setOf("object")} in [${before(setOf, '""')}, "", "default"] || ${mayJoin}`,
         message: `the label ${clusterSetLabel} may be set by those who may create managedclustersets/join`,
+        reason: "Forbidden",
+      },
+      {
+        expression: `oldObject == null || !${isSite} || (${same("metadata.labels")} && ${same("spec.taints")})`,
+        message: "a site cannot change its own labels and taints: they decide what it is given",
+        reason: "Forbidden",
+      },
+    ],
+  ],
+  [
+    "kerb-auto-accept-rule",
+    "autoacceptrules",
+    [
+      {
+        expression: may("update", "accept", [
+          "register.open-cluster-management.io",
+          "managedclusters",
+          '"*"',
+        ]),
+        message: "who may not accept any site may not make rules that do",
         reason: "Forbidden",
       },
     ],
@@ -80,7 +106,7 @@ export async function ensurePolicies(client: Client) {
   const manager = { fieldManager: "kerb-hub" };
   for (const [name, plural, validations] of all) {
     const rule = {
-      apiGroups: [hubGroup],
+      apiGroups: [hubGroup, fleetGroup],
       apiVersions: ["*"],
       operations: ["CREATE", "UPDATE"],
       resources: [plural],

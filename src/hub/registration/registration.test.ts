@@ -4,7 +4,10 @@ import type { KubeObject } from "../../kinds/object.ts";
 import { agentUser, clusterGroup, clusterNameLabel, managedClustersGroup } from "../names.ts";
 import { clusterOf, decisionOf } from "./cluster-csr.ts";
 import { clockCondition, taintsOf } from "./cluster-lease.ts";
+import { acceptingRule } from "./auto-accept.ts";
+import { nextLineage } from "./lineage.ts";
 import { acceptance } from "./managed-cluster.ts";
+import { returningSite } from "./returning.ts";
 
 const subject = {
   commonName: agentUser("farm", "a1"),
@@ -34,10 +37,19 @@ for (const [what, asked, who] of [
 }
 
 for (const [what, spec, decision] of [
-  ["a token of that site", { groups: ["system:bootstrappers:kerb:sites:farm"] }, "first"],
+  ["a token of that site", { groups: ["system:bootstrappers:kerb:sites:farm"] }, "invited"],
   ["a token of another site", { groups: ["system:bootstrappers:kerb:sites:shop"] }, "wait"],
   ["a token of no site", { groups: ["system:bootstrappers:kerb:sites"] }, "wait"],
   ["its own certificate", { username: subject.commonName }, "renewal"],
+  [
+    "its expired certificate",
+    {
+      username: `returning:${subject.commonName}`,
+      groups: ["system:bootstrappers:kerb:returning-sites"],
+    },
+    "return",
+  ],
+  ["a name that only looks so", { username: `returning:${subject.commonName}` }, "wait"],
   ["another agent's", { username: agentUser("farm", "a2") }, "wait"],
 ] as const) {
   test(`a request with ${what}: ${decision}`, () => {
@@ -81,4 +93,43 @@ test("a site is denied only after it was accepted or looked at", () => {
   assert.equal(acceptance(named({ hubAcceptsClient: true }))!.status, "True");
   const was = { type: "HubAcceptedManagedCluster", status: "True" };
   assert.equal(acceptance(named({}, [was]))!.reason, "HubClusterAdminDenied");
+});
+
+const rule = (name: string, spec: object) =>
+  ({ metadata: { name }, spec }) as unknown as Parameters<typeof acceptingRule>[0][number];
+const shops = { groups: ["system:bootstrappers:kerb:sites"], names: ["shop-*"] };
+
+for (const [what, spec, cluster, accepted] of [
+  ["its group and name", shops, "shop-7", true],
+  ["its group, and another name", shops, "farm", false],
+  ["its group, and any name", { groups: shops.groups }, "farm", true],
+  ["its user", { users: ["ann"] }, "farm", true],
+  ["nobody", { names: ["*"] }, "farm", false],
+  ["a name that is no pattern of letters", { ...shops, names: ["sh.p-7"] }, "shop-7", false],
+] as const) {
+  test(`a rule of ${what} ${accepted ? "accepts" : "does not accept"} ${cluster}`, () => {
+    const who = { cluster, username: "ann", groups: ["system:bootstrappers:kerb:sites"] };
+    assert.equal(acceptingRule([rule("r", spec)], who) !== undefined, accepted);
+  });
+}
+
+test("a certificate may be followed by the next one until that is shown", () => {
+  assert.deepEqual(nextLineage([], undefined, "a"), ["a"]);
+  assert.deepEqual(nextLineage(["a"], "a", "b"), ["a", "b"]);
+  // What it got was lost on the way, and it asks again.
+  assert.deepEqual(nextLineage(["a", "b"], "a", "c"), ["a", "c"]);
+  assert.deepEqual(nextLineage(["a", "c"], "c", "d"), ["c", "d"]);
+  assert.deepEqual(nextLineage(["c", "d"], undefined, "e"), ["e"]);
+  const same = ["c", "d"];
+  assert.equal(nextLineage(same, "c", "d"), same);
+});
+
+test("only a site's expired certificate is still good for something", () => {
+  const groups = [...subject.organizations, "system:authenticated"];
+  const back = returningSite({ name: subject.commonName, groups });
+  assert.equal(back!.name, `returning:${subject.commonName}`);
+  assert.equal(back!.groups.includes(clusterGroup("farm")), false);
+  assert.equal(returningSite({ name: "system:node:a", groups: ["system:nodes"] }), undefined);
+  assert.equal(returningSite({ name: "admin", groups: ["system:masters"] }), undefined);
+  assert.equal(returningSite({ name: subject.commonName, groups: ["system:masters"] }), undefined);
 });

@@ -3,6 +3,7 @@ import type { Draft } from "../../kinds/object.ts";
 import { fleetGroup } from "../kinds/fleet.ts";
 import { clusterGroup } from "../names.ts";
 import { reachGroup } from "../reach/protocol.ts";
+import { returningGroup } from "./returning.ts";
 
 const rbac = "rbac.authorization.k8s.io";
 const ocm = "open-cluster-management.io";
@@ -102,6 +103,24 @@ export const clusterRole = (cluster: string): Named =>
       verbs: ["get"],
     },
   ]);
+
+const returning = "kerb:returning-site";
+
+/** Whoever shows an expired certificate asks for a new one, and sees what becomes of that. */
+export const returningRole = role(returning, [
+  {
+    apiGroups: ["certificates.k8s.io"],
+    resources: ["certificatesigningrequests"],
+    verbs: ["create", "get"],
+  },
+]);
+export const returningBinding: Named = {
+  apiVersion: `${rbac}/v1`,
+  kind: "ClusterRoleBinding",
+  metadata: { name: returning },
+  roleRef: { apiGroup: rbac, kind: "ClusterRole", name: returning },
+  subjects: [{ apiGroup: rbac, kind: "Group", name: returningGroup }],
+};
 
 const bindingOf = (kind: string, name: string, roleName: string, cluster: string): Named => ({
   apiVersion: `${rbac}/v1`,

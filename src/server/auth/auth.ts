@@ -7,6 +7,7 @@ import { parseShared } from "../../lib/parse-shared.ts";
 import type { Random } from "../../lib/random.ts";
 import type { Scope } from "../../lib/scope.ts";
 import type { Store } from "../../store/store.ts";
+import type { User } from "../request.ts";
 import type { Admission, Authenticate, Authorize, Plugs } from "../policy.ts";
 import { createAuthenticator } from "./authenticate.ts";
 import { bootstrapTokens } from "./bootstrap-tokens.ts";
@@ -46,6 +47,8 @@ export interface AuthOptions {
   issuer?: string;
   /** Who else may name users, and who may stay unnamed. */
   authentication?: AuthenticationConfiguration;
+  /** What the holder of an expired certificate still is; by default nobody. */
+  returning?: (user: User) => User | undefined;
   log: Log;
 }
 
@@ -109,6 +112,7 @@ export async function openAuth(options: AuthOptions, scope: Scope): Promise<Auth
       clock,
       tokens: bearers,
       authorize,
+      returning: options.returning,
       admitsAnonymous: anonymousRule(options.authentication ?? {}),
     }),
     authorize,

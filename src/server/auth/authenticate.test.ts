@@ -53,7 +53,7 @@ test("a client certificate names its user and groups", async () => {
 });
 
 test("expired, foreign, early and serving certificates are Unauthorized", async () => {
-  const { clock, files, pki, authenticate } = await setUp();
+  const { clock, files, pki, tokens, authenticate } = await setUp();
   const issue = (caKey: string, notBeforeMs: number, notAfterMs: number) => {
     const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
     const subject = { commonName: "eve", organizations: ["system:masters"] };
@@ -76,6 +76,20 @@ test("expired, foreign, early and serving certificates are Unauthorized", async 
   for (const [name, cert] of Object.entries(bad)) {
     await assert.rejects(authenticate({ headers: {}, certificate: shown(cert) }), refused, name);
   }
+  const returning = createAuthenticator({
+    ...{
+      ca: () => pki.ca(),
+      clock,
+      tokens,
+      authorize: async () => ({ allowed: false, reason: "" }),
+    },
+    returning: ({ name }) => ({ name: `once ${name}`, groups: [] }),
+  });
+  const back = (cert: string) => returning({ headers: {}, certificate: shown(cert) });
+  assert.equal((await back(bad.expired)).name, "once eve");
+  assert.equal((await back(good)).name, "eve");
+  await assert.rejects(back(bad.early), refused);
+  await assert.rejects(back(bad.foreign), refused);
 });
 
 test("showing nothing makes one anonymous, showing nonsense is Unauthorized", async () => {

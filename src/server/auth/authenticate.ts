@@ -18,6 +18,8 @@ export interface AuthenticatorOptions {
   clock: Clock;
   tokens: Pick<ServiceAccountTokens, "verify">;
   authorize: Authorize;
+  /** What the holder of an expired certificate of our CA still is; by default nobody. */
+  returning?: ((user: User) => User | undefined) | undefined;
   /** May those who show nothing ask for `path`? By default always. */
   admitsAnonymous?: (path: string) => boolean;
 }
@@ -73,7 +75,8 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     let found = known.get(fingerprint256);
     if (!found) known.set(fingerprint256, (found = read(new X509Certificate(raw), keys)));
     const now = clock.now();
-    return found.notBeforeMs <= now && now <= found.notAfterMs ? found.user : undefined;
+    if (found.notBeforeMs <= now && now <= found.notAfterMs) return found.user;
+    return found.user && found.notAfterMs < now ? options.returning?.(found.user) : undefined;
   }
 
   async function identify({ headers, certificate, path = "" }: Credentials): Promise<User> {
