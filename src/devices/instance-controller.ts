@@ -1,4 +1,5 @@
 // Says in an Instance's conditions whether its device is seen, may be used, and how much of it is.
+import type { Client } from "../client/client.ts";
 import { resource } from "../client/client.ts";
 import type { Controller, ControllerContext } from "../controllers/runtime.ts";
 import { timestamp } from "../lib/clock.ts";
@@ -12,6 +13,7 @@ import { configurations } from "./kinds/configuration.ts";
 import type { Configuration } from "./kinds/configuration.ts";
 import { digestOf, instances } from "./kinds/instance.ts";
 import type { Instance } from "./kinds/instance.ts";
+import { isInUse } from "./plan-instances.ts";
 import { parseUsage } from "./slots.ts";
 
 type Said = Omit<Condition, "lastTransitionTime">;
@@ -52,10 +54,22 @@ export function conditionsOf(instance: Instance, configuration: Configuration): 
   ];
 }
 
+/** Nobody reaches it and nobody has it any more. */
+async function remove({ metadata }: Instance, client: Client) {
+  const { name, namespace, uid, resourceVersion } = metadata;
+  const preconditions = { uid, resourceVersion };
+  await client
+    .delete({ ...instances, namespace, name }, { preconditions })
+    .catch((error: unknown) => {
+      if (!isStatus(error, "NotFound", "Conflict")) throw error;
+    });
+}
+
 async function reconcile(key: string, { client, clock, informer }: ControllerContext) {
   const [namespace, name] = key.split("/") as [string, string];
   const instance = informer(instances).get(name, namespace) as Instance | undefined;
   if (!instance || instance.metadata.deletionTimestamp) return;
+  if (!instance.spec.nodes?.length && !isInUse(instance)) return remove(instance, client);
   const configuration = informer(configurations).get(instance.spec.configurationName, namespace);
   if (!configuration) return;
   const { status = {}, metadata } = instance;
@@ -78,6 +92,6 @@ async function reconcile(key: string, { client, clock, informer }: ControllerCon
 export const instanceStatus: Controller = {
   name: "akri-instance",
   inputs: [{ resource: instances }, { resource: configurations, keys: instancesOf }],
-  outputs: [resource("akri.sh/v0", "instances/status")],
+  outputs: [instances, resource("akri.sh/v0", "instances/status")],
   reconcile,
 };

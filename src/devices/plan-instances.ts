@@ -9,6 +9,7 @@ import { deviceHash } from "./hash.ts";
 import { capacityOf } from "./kinds/configuration.ts";
 import type { Configuration } from "./kinds/configuration.ts";
 import type { Instance } from "./kinds/instance.ts";
+import { parseUsage } from "./slots.ts";
 
 export interface Seen {
   device: Device;
@@ -89,7 +90,7 @@ export function instanceOf(
 
 export interface InstancePlan {
   apply: NamedDraft[];
-  /** Others still see these; this node does not. */
+  /** Others still see these, or pods still hold their slots; this node does not see them. */
   leave: Instance[];
   /** Nobody else sees these. */
   remove: Instance[];
@@ -104,6 +105,10 @@ const isAsWished = ({ metadata, spec }: Instance, wished: NamedDraft, node: stri
     Object.entries(want).every(([field, value]) => jsonEqual((spec as any)[field], value))
   );
 };
+
+/** What pods hold of a device that is gone they hold when it comes back: until then it is not forgotten. */
+export const isInUse = ({ spec }: Instance) =>
+  Object.values(spec.deviceUsage ?? {}).some((text) => parseUsage(text));
 
 /** `existing` are the Configuration's; those whose names are `kept` are left alone. */
 export function planInstances(
@@ -123,7 +128,7 @@ export function planInstances(
     const { nodes = [] } = instance.spec;
     const { name, deletionTimestamp } = instance.metadata;
     if (found.has(name) || kept?.has(name) || deletionTimestamp) continue;
-    if (nodes.every((one) => one === node)) plan.remove.push(instance);
+    if (nodes.every((one) => one === node) && !isInUse(instance)) plan.remove.push(instance);
     else if (nodes.includes(node)) plan.leave.push(instance);
   }
   return plan;

@@ -32,7 +32,7 @@ interface OfConfiguration {
   fresh: Fresh;
 }
 
-/** One that lost its approval offers nothing more, but what pods still hold is given back through it. */
+/** One that is gone or lost its approval offers nothing more, but what pods still hold is given back through it. */
 const heldBy = ({ spec }: Instance, node: string) =>
   Object.values(spec.deviceUsage ?? {}).some((text) => parseUsage(text)?.node === node);
 
@@ -47,12 +47,10 @@ export class Plugins {
   /** `instances` are the Configuration's; those of other nodes, and not approved ones, are left out here. */
   follow(key: string, configuration: Configuration, instances: Instance[]) {
     const { node, host, clock } = this.#options;
-    const mine = instances
-      .filter(({ spec }) => spec.nodes?.includes(node))
-      .flatMap((one) => {
-        if (isApproved(configuration, one)) return [one];
-        return heldBy(one, node) ? [{ ...one, spec: { ...one.spec, capacity: 0 } }] : [];
-      });
+    const mine = instances.flatMap((one) => {
+      if (one.spec.nodes?.includes(node) && isApproved(configuration, one)) return [one];
+      return heldBy(one, node) ? [{ ...one, spec: { ...one.spec, capacity: 0 } }] : [];
+    });
     // Its resources have no names yet, or nothing to offer.
     if (mine.length === 0 || !configuration.status?.resourceName) return this.forget(key);
     const parts = {

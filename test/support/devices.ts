@@ -16,6 +16,7 @@ import type { DiscoveryHandler } from "../../src/devices/handler.ts";
 import { Handlers } from "../../src/devices/handlers.ts";
 import { configurationServices, instanceServices } from "../../src/devices/service-controller.ts";
 import type { DevicePluginHost } from "../../src/devices/device-plugin.ts";
+import type { Clock } from "../../src/lib/clock.ts";
 import { silent } from "../../src/lib/log.ts";
 import { crdAdmission } from "../../src/server/extensions/crd-admission.ts";
 import { startCrdController } from "../../src/server/extensions/crd-controller.ts";
@@ -31,8 +32,8 @@ export interface DeviceCluster extends Cluster {
   ): Promise<{ handlers: Handlers; directory: string; stop: () => Promise<void> }>;
 }
 
-export async function startDeviceCluster(): Promise<DeviceCluster> {
-  const cluster = startCluster({ admission: () => [crdAdmission] });
+export async function startDeviceCluster(given: { clock?: Clock } = {}): Promise<DeviceCluster> {
+  const cluster = startCluster({ ...given, admission: () => [crdAdmission] });
   const { client, clock, random, log, scope, informers, server } = cluster;
   await startCrdController({
     store: server.store,
