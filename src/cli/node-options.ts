@@ -10,6 +10,8 @@ export interface NodeOptions {
   imageGcLowThreshold?: number;
   podManifestPath?: string;
   insecureRegistry?: string[];
+  /** Registry and URL. */
+  registryMirror?: [string, string][];
   allowedUnsafeSysctls?: string[];
   cpuManagerPolicy?: "none" | "static";
   reservedCpus?: string;
@@ -35,6 +37,14 @@ function parsePercent(text: string): number {
 function parseRegistry(text: string, before: string[] = []): string[] {
   if (/^[\w.-]+(:\d+)?$/.test(text)) return [...before, text];
   throw new InvalidArgumentError("a registry's name is needed, as HOST or HOST:PORT.");
+}
+
+function parseMirror(text: string, before: [string, string][] = []): [string, string][] {
+  const [, host, url] = /^([\w.-]+(?::\d+)?)=(https?:\/\/[\w.-]+(?::\d+)?)\/?$/.exec(text) ?? [];
+  if (host && url) return [...before, [host, url]];
+  throw new InvalidArgumentError(
+    "a registry and its mirror are needed, as HOST=http[s]://HOST:PORT.",
+  );
 }
 
 export const addNodeOptions = (command: Command) =>
@@ -77,5 +87,10 @@ export const addNodeOptions = (command: Command) =>
       "--insecure-registry <host[:port]>",
       "pull from this registry without TLS; repeatable",
       parseRegistry,
+    )
+    .option(
+      "--registry-mirror <host=url>",
+      "ask this first for the images of a registry; repeatable",
+      parseMirror,
     )
     .option("--pod-manifest-path <dir>", "static pods are read here (default: DIR/manifests)");

@@ -20,6 +20,7 @@ export interface UpOptions extends NodeOptions {
   authenticationConfig?: string;
   devices?: boolean;
   hub?: boolean;
+  krustlet?: boolean;
   vms?: boolean;
 }
 
@@ -88,6 +89,7 @@ export function upCommand(directory: string, start: (options: UpOptions) => Prom
       "let OpenID issuers name users, by an AuthenticationConfiguration (apiserver.config.k8s.io/v1)",
     )
     .option("--devices", "look for leaf devices by Akri's Configurations (akri.sh/v0)")
+    .option("--krustlet", "a second node of this machine, NAME-wasm, for pods written for Krustlet")
     .option("--hub", "be the centre of other sites, as Open Cluster Management's hub is")
     .option("--vms", "run virtual machines, as KubeVirt's API has them")
     .option("--detach", "return when the site is Ready and leave it running")

@@ -15,6 +15,7 @@ import { policyTableOf } from "../node/network/policy.ts";
 import { closeNetwork } from "../node/network/site-network.ts";
 import type { Runtime, RuntimePod } from "../node/runtime.ts";
 import { isRoot } from "./config.ts";
+import { krustletCgroup } from "./krustlet.ts";
 import { containerdDirectory } from "./machine.ts";
 import { findRunning, removeRunFile, runs } from "./run-file.ts";
 import { addressesOf, readSettings } from "./site-settings.ts";
@@ -112,7 +113,8 @@ export async function down(options: DownOptions): Promise<number> {
     await removeRules(table).catch(() => {});
   }
   await closeNetwork(bridge).catch(() => {});
-  await (await systemCgroups(cgroup)).removeRoot();
+  for (const root of [cgroup, krustletCgroup(cgroup)])
+    await (await systemCgroups(root)).removeRoot();
   unmountBelow(directory);
   await detachLoops(directory).catch(() => {});
   rmSync(join(containerdDirectory(directory), "state"), { recursive: true, force: true });

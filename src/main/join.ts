@@ -34,11 +34,12 @@ import {
   logLevel,
   slotsDirectory,
 } from "./config.ts";
+import { asKrustlet } from "../wasm/krustlet.ts";
 import { readIfThere, replaceFile } from "./files.ts";
 import { dnsSource, machineNameServers } from "./dns-source.ts";
 import { kubeletDirectoryOf } from "./kubelet-directory.ts";
 import { openMachine } from "./machine.ts";
-import { nodeSettingsOf } from "./node-settings.ts";
+import { nodeSettingsOf, registriesOf } from "./node-settings.ts";
 import { keepIdentity, openIdentity } from "./node-identity.ts";
 import type { NodeIdentity } from "./node-identity.ts";
 import { pinoLog } from "./pino-log.ts";
@@ -173,7 +174,7 @@ async function startNode(parts: Parts) {
   const opening = openMachine({
     directory,
     addresses,
-    insecureRegistries: options.insecureRegistry,
+    registries: registriesOf(options),
     clock,
     log,
   });
@@ -208,6 +209,7 @@ async function startNode(parts: Parts) {
     version: kubernetesVersion,
     cgroupRoot: addresses.cgroup,
     settings: nodeSettingsOf(options),
+    alter: asKrustlet,
     ...(net && { gate: { admit: async (pod, ips) => (await net).admit(pod, ips) } }),
     ...(machine.shortcoming && { shortcoming: machine.shortcoming }),
   });

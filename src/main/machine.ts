@@ -6,10 +6,11 @@ import { startContainerd } from "../containers/containerd.ts";
 import type { ContainerdPaths } from "../containers/containerd.ts";
 import { ensurePauseImage } from "../containers/images.ts";
 import { writeHandlerBinary } from "../containers/handler-binary.ts";
-import { writeInsecureRegistries } from "../containers/insecure-registries.ts";
+import { writeRegistryHosts } from "../containers/registry-hosts.ts";
 import { shareNamespaceFolder } from "../containers/network-namespace.ts";
 import { connectContainerd } from "../containers/runtime.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { Registries } from "../lib/registries.ts";
 import type { Log } from "../lib/log.ts";
 import type { Runtime } from "../node/runtime.ts";
 import { cniConflist, openNetwork } from "../node/network/site-network.ts";
@@ -36,8 +37,7 @@ export interface Machine {
 interface MachineOptions {
   directory: string;
   addresses: SiteAddresses;
-  /** Registries that are spoken to without TLS. */
-  insecureRegistries?: string[] | undefined;
+  registries: Registries;
   clock: Clock;
   log: Log;
 }
@@ -87,11 +87,10 @@ function handlersIn(directory: string, { site, runc }: { site: string; runc: str
 async function startRuntime({
   directory,
   addresses,
-  insecureRegistries,
+  registries,
   clock,
   log,
 }: MachineOptions): Promise<Runtime> {
-  const insecure = new Set(insecureRegistries);
   const paths = containerdPaths(directory);
   const conflist = cniConflist({
     name: addresses.bridge,
@@ -100,11 +99,11 @@ async function startRuntime({
   });
   replaceFile(join(paths.directory, "net.d/10-kerb.conflist"), JSON.stringify(conflist));
   await shareNamespaceFolder();
-  writeInsecureRegistries(join(paths.directory, "certs.d"), insecure);
+  writeRegistryHosts(join(paths.directory, "certs.d"), registries);
   await startContainerd(paths, clock);
   const runtime = await connectContainerd(paths.directory, log.with({ room: "containers" }));
   await ensurePauseImage(paths.directory, runtime);
-  return pullingModules(runtime, paths.directory, insecure);
+  return pullingModules(runtime, paths.directory, registries);
 }
 
 /** Network first, since the server listens on its address; containerd meanwhile. */

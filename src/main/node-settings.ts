@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import type { NodeOptions } from "../cli/node-options.ts";
 import { parseCpus } from "../node/cpus/cpu-set.ts";
+import type { Registries } from "../lib/registries.ts";
 import { parseThresholds } from "../node/eviction/thresholds.ts";
 import type { NodeSettings } from "../node/node-settings.ts";
 
@@ -28,3 +29,8 @@ export function nodeSettingsOf(options: NodeOptions): NodeSettings {
     ...(podManifestPath !== undefined && { podManifestPath: resolve(podManifestPath) }),
   };
 }
+
+export const registriesOf = ({ insecureRegistry, registryMirror }: NodeOptions): Registries => ({
+  insecure: new Set(insecureRegistry),
+  mirrors: new Map(registryMirror),
+});

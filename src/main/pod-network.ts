@@ -26,6 +26,8 @@ export interface PodNetworkOptions {
   client: Client;
   informers: Informers;
   nodeName: string;
+  /** Further nodes on this machine. */
+  beside?: string[];
   addresses: SiteAddresses;
   /** Where a DNS server of this machine answers behind its Service. */
   dns?: { address: string; port: number };
@@ -40,7 +42,8 @@ export async function startPodNetwork(options: PodNetworkOptions): Promise<PodGa
   const { nftTable: table, podCidr, clusterCidr } = addresses;
   const pods = informers.get({ resource: resource("v1", "pods") });
   const all = informers.get({ resource: nodes });
-  const common = { pods, nodeName, table, clock, scope };
+  const nodeNames = [nodeName, ...(options.beside ?? [])];
+  const common = { pods, nodeNames, table, clock, scope };
   const [gate] = await Promise.all([
     startPolicies({
       ...common,

@@ -11,9 +11,11 @@ import type { NodeConnection } from "../lib/node-connection.ts";
 import { systemRandom } from "../lib/random.ts";
 import { Scope } from "../lib/scope.ts";
 import { startAgent } from "../node/agent.ts";
+import type { AgentOptions } from "../node/agent.ts";
 import type { PodGate } from "../node/network/policy.ts";
 import { startDnsServer } from "../node/network/dns-server.ts";
 import { endpointSlicesResource, servicesResource } from "../node/network/service-proxy.ts";
+import { asKrustlet } from "../wasm/krustlet.ts";
 import { authenticationIn } from "./authentication-file.ts";
 import { auditFilesOf } from "./audit-log.ts";
 import type { AuditFiles } from "./audit-log.ts";
@@ -30,9 +32,10 @@ import { openControlPlane } from "./control-plane.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { dnsSource, machineNameServers } from "./dns-source.ts";
 import { kubeletDirectoryOf } from "./kubelet-directory.ts";
+import { besideKrustlet, krustletName, startKrustlet } from "./krustlet.ts";
 import { openMachine } from "./machine.ts";
 import { followHub, ownSite } from "./member.ts";
-import { nodeSettingsOf } from "./node-settings.ts";
+import { nodeSettingsOf, registriesOf } from "./node-settings.ts";
 import type { Machine } from "./machine.ts";
 import { startPodNetwork } from "./pod-network.ts";
 import { stagedRelease } from "./releases/update.ts";
@@ -101,7 +104,17 @@ async function startNetwork(parts: Parts): Promise<PodGate> {
     scope,
   });
   const dns = { address: addresses.gateway, port };
-  const network = { client, informers, nodeName: settings.name, addresses, dns, clock, log, scope };
+  const network = {
+    client,
+    informers,
+    nodeName: settings.name,
+    ...(parts.options.krustlet && { beside: [krustletName(settings.name)] }),
+    addresses,
+    dns,
+    clock,
+    log,
+    scope,
+  };
   const [gate] = await Promise.all([
     startPodNetwork(network),
     ensureDnsObjects(client, addresses, port),
@@ -109,9 +122,13 @@ async function startNetwork(parts: Parts): Promise<PodGate> {
   return gate;
 }
 
-async function startNode(parts: Parts, machine: Machine, net: Promise<PodGate> | undefined) {
+function agentOptions(
+  parts: Parts,
+  machine: Machine,
+  net: Promise<PodGate> | undefined,
+): AgentOptions {
   const { directory, settings, addresses, plane, informers, log, scope } = parts;
-  return startAgent({
+  return {
     client: plane.client(`system:node:${settings.name}`),
     informers,
     runtime: machine.runtime,
@@ -130,9 +147,28 @@ async function startNode(parts: Parts, machine: Machine, net: Promise<PodGate> |
     version: kubernetesVersion,
     cgroupRoot: addresses.cgroup,
     settings: nodeSettingsOf(parts.options),
+    alter: asKrustlet,
     ...(net && { gate: { admit: async (pod, ips) => (await net).admit(pod, ips) } }),
     ...(machine.shortcoming && { shortcoming: machine.shortcoming }),
-  });
+  };
+}
+
+type Agents = Map<string, NodeConnection>;
+
+/** The machine's node, and the one beside it where there is to be one. */
+async function startNodes(options: AgentOptions, parts: Parts): Promise<Agents> {
+  const { nodeName } = options;
+  if (!parts.options.krustlet) return new Map([[nodeName, await startAgent(options)]]);
+  const name = krustletName(nodeName);
+  const client = parts.plane.client(`system:node:${name}`);
+  const [first, second] = await Promise.all([
+    startAgent(besideKrustlet(options)),
+    startKrustlet(options, client),
+  ]);
+  return new Map([
+    [nodeName, first],
+    [name, second],
+  ]);
 }
 
 /** Resolves once the node's Ready condition says True, or at once when it cannot. */
@@ -252,19 +288,19 @@ async function assemble(
     ? openMachine({
         directory,
         addresses,
-        insecureRegistries: options.insecureRegistry,
+        registries: registriesOf(options),
         clock,
         log,
       })
     : noMachine;
   const { listen = [] } = options;
-  let agent: NodeConnection | undefined;
+  let agents: Agents = new Map();
   const plane = await openControlPlane({
     directory,
     name: settings.name,
     port: settings.port,
     addresses,
-    ownNode: (name) => (name === settings.name ? agent : undefined),
+    ownNode: (name) => agents.get(name),
     ...(audit && { audit }),
     ...(settings.store && { store: settings.store }),
     ...(options.authenticationConfig && {
@@ -317,7 +353,7 @@ async function assemble(
   }
   if (isNode) {
     parts.kubeletDirectory = await kubeletDirectoryOf(directory, log);
-    agent = await startNode(parts, machine, net);
+    agents = await startNodes(agentOptions(parts, machine, net), parts);
   }
   await Promise.all([control, net, untilReady(parts, machine)]);
   if (isNode && options.vms && machine.runtime) {

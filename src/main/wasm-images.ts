@@ -1,5 +1,6 @@
 // WebAssembly among images: what is pulled or imported as a module becomes an image of the site's containerd.
 import { fullReference, importForeign, importModule, tagImage } from "../containers/images.ts";
+import type { Registries } from "../lib/registries.ts";
 import type { Runtime } from "../node/runtime.ts";
 import { pullingArtifacts } from "../wasm/registry/pull-artifact.ts";
 import type { Artifact } from "../wasm/registry/pull-artifact.ts";
@@ -8,7 +9,7 @@ import type { Artifact } from "../wasm/registry/pull-artifact.ts";
 export function pullingModules(
   runtime: Runtime,
   directory: string,
-  insecure: ReadonlySet<string>,
+  registries: Registries,
 ): Runtime {
   const store = async (artifact: Artifact, names: { name: string; byDigest: string }) => {
     const { name, byDigest } = names;
@@ -22,5 +23,5 @@ export function pullingModules(
     if (!stored) throw new Error(`${byDigest} was imported and is not there`);
     return stored.id;
   };
-  return pullingArtifacts(runtime, { insecure, fetch, fullReference, store });
+  return pullingArtifacts(runtime, { registries, fetch, fullReference, store });
 }

@@ -34,8 +34,9 @@ import { noMounts, systemMounts } from "./mounts.ts";
 import type { Mounts } from "./mounts.ts";
 import { startProblemWatch } from "./problems/problem-watch.ts";
 import { registerNode } from "./node-registration.ts";
-import type { NodeRegistration } from "./node-registration.ts";
+import type { NodeIdentity, NodeRegistration } from "./node-registration.ts";
 import { informerObjects } from "./objects.ts";
+import type { Pod } from "./pod.ts";
 import type { Objects } from "./objects.ts";
 import { stopOrphans } from "./orphans.ts";
 import { startStaticPods } from "./static-pods/static-pods.ts";
@@ -72,6 +73,10 @@ export interface AgentOptions {
   /** Where device plugins look for the kubelet, `/var/lib/kubelet`; absent: there are none. */
   kubeletDirectory?: string;
   settings?: NodeSettings;
+  /** Of a node that is not simply this machine. */
+  identity?: NodeIdentity;
+  /** The pod as it is to be run. */
+  alter?: (pod: Pod) => Pod;
   /** What wings answer for at this node. */
   parts?: NodeParts;
   /** Default: the machine's own, and its cgroups, when there is a runtime and root. */
@@ -149,12 +154,17 @@ interface Followed {
   informer: Informer;
   nodes: Informer;
   watch: PressureWatch;
+  alter: AgentOptions["alter"];
 }
 
 function follow(context: AgentContext, followed: Followed, scope: Scope): Workers {
   const { runtime, objects, clock } = context;
   const { informer, nodes, watch } = followed;
-  const workers = new Workers(context, () => nodes.get(context.facts.nodeName), watch);
+  const workers = new Workers(context, {
+    node: () => nodes.get(context.facts.nodeName),
+    watch,
+    alter: followed.alter ?? ((pod) => pod),
+  });
   scope.defer(() => workers.stop());
   scope.defer(
     informer.subscribe({
@@ -197,7 +207,7 @@ async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
     informer.synced(),
     nodes.synced(),
   ]);
-  const workers = follow(context, { informer, nodes, watch }, scope);
+  const workers = follow(context, { informer, nodes, watch, alter: options.alter }, scope);
   onCpus = () => void workers.spreadCpus();
   await cpus.keep(new Set(workers.byUid.keys()));
   await devices?.follow({

@@ -22,6 +22,13 @@ const leaseEveryMs = 10_000;
 const leaseSeconds = 40;
 const statusEveryMs = 300_000;
 
+/** What a Node says of itself in place of what this machine is. */
+export interface NodeIdentity {
+  labels: Record<string, string>;
+  taints: { key: string; value: string; effect: string }[];
+  architecture: string;
+}
+
 export interface NodeOptions {
   client: Client;
   clock: Clock;
@@ -38,6 +45,7 @@ export interface NodeOptions {
   pressure: () => Promise<Pressure>;
   /** What else ails it. */
   problems?: () => Promise<Condition[]>;
+  identity?: NodeIdentity;
   /** Why no containers run here; "" when they do. */
   shortcoming: () => string;
 }
@@ -89,7 +97,7 @@ const holds = (map: Record<string, string> = {}, wanted: Record<string, string>)
   Object.entries(wanted).every(([key, value]) => map[key] === value);
 
 async function ensureNode(options: NodeOptions): Promise<KubeObject> {
-  const { client, nodeName, podCidr, directory } = options;
+  const { client, nodeName, podCidr, directory, identity } = options;
   const annotations = { [localVolumes.directoryAnnotation]: localVolumesDirectory(directory) };
   const labels = {
     "kubernetes.io/hostname": nodeName,
@@ -97,6 +105,7 @@ async function ensureNode(options: NodeOptions): Promise<KubeObject> {
     "kubernetes.io/arch": goArch(),
     "beta.kubernetes.io/os": "linux",
     "beta.kubernetes.io/arch": goArch(),
+    ...identity?.labels,
   };
   const spec = podCidr ? { podCIDR: podCidr, podCIDRs: [podCidr] } : {};
   try {
@@ -109,17 +118,18 @@ async function ensureNode(options: NodeOptions): Promise<KubeObject> {
   } catch (error) {
     if (!isStatus(error, "NotFound")) throw error;
     const metadata = { name: nodeName, labels, annotations };
-    return client.create(nodes, { apiVersion: "v1", kind: "Node", metadata, spec });
+    const tainted = { ...spec, ...(identity && { taints: identity.taints }) };
+    return client.create(nodes, { apiVersion: "v1", kind: "Node", metadata, spec: tainted });
   }
 }
 
 function statusOf(options: NodeOptions, found: Pressure, problems: Condition[]) {
-  const { facts, address, nodeName, devices } = options;
+  const { facts, address, nodeName, devices, identity } = options;
   const brought = devices?.();
   return {
     capacity: { ...facts.capacity, ...brought?.capacity },
     allocatable: { ...facts.allocatable, ...brought?.allocatable },
-    nodeInfo: facts.nodeInfo,
+    nodeInfo: { ...facts.nodeInfo, ...(identity && { architecture: identity.architecture }) },
     addresses: [
       { type: "InternalIP", address },
       { type: "Hostname", address: nodeName },

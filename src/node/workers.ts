@@ -13,23 +13,31 @@ import { isMirror } from "./static-pods/identity.ts";
 
 const hasEnded = ({ status }: Pod) => status?.phase === "Succeeded" || status?.phase === "Failed";
 
+interface WorkersOptions {
+  node: () => KubeObject | undefined;
+  watch: PressureWatch;
+  /** The pod as it is to be run. */
+  alter: (pod: Pod) => Pod;
+}
+
 export class Workers {
   readonly byUid = new Map<string, PodWorker>();
   readonly #context: AgentContext;
   readonly #node: () => KubeObject | undefined;
   readonly #watch: PressureWatch;
-
+  readonly #alter: (pod: Pod) => Pod;
   /** By container id, as far as it was told. */
   readonly #cpusets = new Map<string, string>();
 
-  constructor(context: AgentContext, node: () => KubeObject | undefined, watch: PressureWatch) {
+  constructor(context: AgentContext, { node, watch, alter }: WorkersOptions) {
     this.#context = context;
     this.#node = node;
     this.#watch = watch;
+    this.#alter = alter;
   }
 
   seen(object: KubeObject) {
-    const pod = object as Pod;
+    const pod = this.#alter(object as Pod);
     const { uid } = pod.metadata;
     if (isMirror(pod)) return;
     const known = this.byUid.get(uid);

@@ -82,12 +82,13 @@ async function pushArtifact(host: string, as: string, artifact: Artifact): Promi
   return (await pushManifest(base, tag, index)).digest;
 }
 
-function configuration(port: number, directory: string) {
+function configuration(port: number, directory: string, isOpen: boolean) {
+  const users = `auth: {htpasswd: {realm: kerb, path: ${directory}/users}}`;
   return `version: 0.1
 log: {level: error}
 storage: {filesystem: {rootdirectory: ${directory}/data}}
 http: {addr: "127.0.0.1:${port}"}
-auth: {htpasswd: {realm: kerb, path: ${directory}/users}}
+${isOpen ? "" : users}
 `;
 }
 
@@ -103,12 +104,13 @@ async function answers(host: string) {
   }
 }
 
-export async function startRegistry(): Promise<Registry> {
+/** With `isOpen`, to everybody. */
+export async function startRegistry({ isOpen = false } = {}): Promise<Registry> {
   const directory = mkdtempSync(join(tmpdir(), "kerb-registry-"));
   const port = await freePort();
   const host = `127.0.0.1:${port}`;
   writeFileSync(join(directory, "users"), `${registryUser.username}:${passwordHash}\n`);
-  writeFileSync(join(directory, "config.yml"), configuration(port, directory));
+  writeFileSync(join(directory, "config.yml"), configuration(port, directory, isOpen));
   const child = spawn("docker-registry", ["serve", join(directory, "config.yml")], {
     stdio: "ignore",
   });

@@ -11,12 +11,15 @@ const lookAgainMs = 30_000;
 /** What the kernel must know, by range of pods. Pure. */
 export function routesOf(nodes: KubeObject[], ownName: string): Map<string, string> {
   const routes = new Map<string, string>();
+  // Nodes that share a machine share its range.
+  const own = nodes.find(({ metadata }) => metadata.name === ownName)?.spec?.podCIDR;
   for (const { metadata, spec, status } of nodes) {
     const address = status?.addresses?.find((one: any) => one.type === "InternalIP")?.address;
     const cidr: string | undefined = spec?.podCIDR;
     // A node that can be reached from its own machine alone has its address within its own pods.
     const isInside = address && cidr?.startsWith(address.replace(/\d+$/, ""));
-    if (metadata.name !== ownName && cidr && address && !isInside) routes.set(cidr, address);
+    if (metadata.name === ownName || cidr === own) continue;
+    if (cidr && address && !isInside) routes.set(cidr, address);
   }
   return routes;
 }

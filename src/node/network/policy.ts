@@ -22,7 +22,8 @@ export interface PoliciesOptions {
   policies: Informer;
   pods: Informer;
   namespaces: Informer;
-  nodeName: string;
+  /** Of the nodes on this machine. */
+  nodeNames: readonly string[];
   /** nftables table of the site. */
   table: string;
   clock: Clock;
@@ -145,7 +146,7 @@ class Policies implements PodGate {
       labels: metadata.labels ?? {},
       ip,
       ports: portsOf(pod),
-      isLocal: spec.nodeName === this.#options.nodeName,
+      isLocal: this.#options.nodeNames.includes(spec.nodeName),
     };
   }
 

@@ -30,7 +30,8 @@ export interface ServiceProxyOptions extends RulesetOptions {
   services: Informer;
   slices: Informer;
   pods: Informer;
-  nodeName: string;
+  /** Of the nodes on this machine. */
+  nodeNames: readonly string[];
   /** EndpointSlices that stand here for those of a Service, by `namespace/name`: what this node serves itself. */
   local?: ReadonlyMap<string, KubeObject[]>;
   /** The zone that this node is in now, if it says. */
@@ -45,7 +46,7 @@ const serviceOf = (slice: KubeObject) =>
 
 /** Resolves once the first rules stand. */
 export async function startServiceProxy(options: ServiceProxyOptions): Promise<void> {
-  const { services, slices, pods, nodeName, zone, clock, log, scope, table } = options;
+  const { services, slices, pods, nodeNames, zone, clock, log, scope, table } = options;
   slices.addIndex("service", (slice) => [serviceOf(slice)]);
   let applied: { ruleset: ReturnType<typeof rulesetOf>; refused: string[] } | undefined;
   let pending: Cancel | undefined;
@@ -57,8 +58,8 @@ export async function startServiceProxy(options: ServiceProxyOptions): Promise<v
       return options.local?.get(key) ?? slices.byIndex("service", key);
     };
     const rules = [
-      ...serviceRules(services.list(), slicesOf, { node: nodeName, zone: zone() }),
-      ...hostPortRules(pods.list(), nodeName),
+      ...serviceRules(services.list(), slicesOf, { nodes: nodeNames, zone: zone() }),
+      ...hostPortRules(pods.list(), nodeNames),
     ];
     const next = { ruleset: rulesetOf(rules), refused: refusedElements(rules) };
     const before = applied ?? { ruleset: emptyRuleset(), refused: [] };

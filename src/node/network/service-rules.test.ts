@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { changeCommands, emptyRuleset, refusedElements, rulesetOf } from "./ruleset.ts";
 import { hostPortRules, serviceRules } from "./service-rules.ts";
 
-const here = { node: "a", zone: "east" };
+const here = { nodes: ["a"], zone: "east" };
 
 const service = (spec: object, name = "web") =>
   ({
@@ -91,7 +91,10 @@ test("a hostPort of this node leads to its pod", () => {
       },
       status: { podIP: "10.0.0.7" },
     }) as any;
-  const [rule, ...rest] = hostPortRules([pod("a"), pod("b"), pod("a", { hostNetwork: true })], "a");
+  const [rule, ...rest] = hostPortRules(
+    [pod("a"), pod("b"), pod("a", { hostNetwork: true })],
+    ["a"],
+  );
   assert.deepEqual(rest, []);
   assert.deepEqual(rule?.frontends, [{ protocol: "tcp", port: 8080 }]);
   assert.deepEqual(rule?.backends, [{ address: "10.0.0.7", port: 80 }]);

@@ -33,7 +33,7 @@ interface Endpoint {
 
 /** Where the rules are for. */
 export interface Here {
-  node: string;
+  nodes: readonly string[];
   zone?: string | undefined;
 }
 
@@ -41,12 +41,13 @@ export interface Here {
  * Endpoints that are meant for clients here (KEP-2433, KEP-3015): those for this node, or else for this zone.
  * All, when one of them says nothing or none is for here.
  */
-function near(endpoints: Endpoint[], { node, zone }: Here): Endpoint[] {
-  const meant = (kind: "forNodes" | "forZones", name: string | undefined) => {
-    if (name === undefined || endpoints.some(({ hints }) => !hints?.[kind]?.length)) return [];
-    return endpoints.filter(({ hints }) => hints![kind]!.some((one) => one.name === name));
+function near(endpoints: Endpoint[], { nodes, zone }: Here): Endpoint[] {
+  const meant = (kind: "forNodes" | "forZones", names: readonly string[]) => {
+    if (endpoints.some(({ hints }) => !hints?.[kind]?.length)) return [];
+    return endpoints.filter(({ hints }) => hints![kind]!.some(({ name }) => names.includes(name)));
   };
-  const [forNode, forZone] = [meant("forNodes", node), meant("forZones", zone)];
+  const forNode = meant("forNodes", nodes);
+  const forZone = meant("forZones", zone === undefined ? [] : [zone]);
   return forNode.length > 0 ? forNode : forZone.length > 0 ? forZone : endpoints;
 }
 
@@ -72,7 +73,7 @@ function backendsOf(port: any, slices: KubeObject[], here: Here, isLocal: boolea
       candidates.push({ endpoint, port: match.port });
   }
   const asked = isLocal
-    ? candidates.filter(({ endpoint }) => endpoint.nodeName === here.node)
+    ? candidates.filter(({ endpoint }) => here.nodes.includes(endpoint.nodeName ?? ""))
     : candidates;
   const able = usable(asked.map(({ endpoint }) => endpoint));
   const chosen = new Set(isLocal ? able : near(able, here));
@@ -147,9 +148,11 @@ export function serviceRules(
 }
 
 /** Ports of this node that lead to one pod of its own (`hostPort`), pods on the host's network apart. */
-export function hostPortRules(pods: KubeObject[], nodeName: string): ServicePort[] {
+export function hostPortRules(pods: KubeObject[], nodeNames: readonly string[]): ServicePort[] {
   return pods
-    .filter(({ spec, status }) => spec.nodeName === nodeName && !spec.hostNetwork && status?.podIP)
+    .filter(
+      ({ spec, status }) => nodeNames.includes(spec.nodeName) && !spec.hostNetwork && status?.podIP,
+    )
     .flatMap(({ metadata, spec, status }) =>
       spec.containers.flatMap((container: any) =>
         (container.ports ?? [])

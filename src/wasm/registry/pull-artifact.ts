@@ -2,6 +2,7 @@
 // a module or as an image for the platform wasi/wasm. Either becomes an ordinary image of this machine, so
 // that everything after the pull (names, digests, policies, garbage collection) is that of images.
 import type { PullAuth, Runtime } from "../../node/runtime.ts";
+import type { Registries } from "../../lib/registries.ts";
 import { ArtifactError, isImage, moduleLayerOf, wasmManifestOf } from "./media-types.ts";
 import type { Manifest } from "./media-types.ts";
 import { RegistryClient, parseName } from "./registry-client.ts";
@@ -18,7 +19,7 @@ export type Artifact =
   | { config: any; layers: ImportedLayer[] };
 
 export interface ArtifactOptions {
-  insecure: ReadonlySet<string>;
+  registries: Registries;
   fetch: typeof fetch;
   /** A reference in its full form. */
   fullReference: (ref: string) => string;
@@ -46,11 +47,11 @@ async function contentOf(
 export async function pullArtifact(
   ref: string,
   auth: PullAuth | undefined,
-  { insecure, fetch, fullReference, store }: ArtifactOptions,
+  { registries, fetch, fullReference, store }: ArtifactOptions,
 ): Promise<string | undefined> {
   const name = fullReference(ref);
   const parsed = parseName(name);
-  const client = new RegistryClient(parsed, { insecure, auth, fetch });
+  const client = new RegistryClient(parsed, { registries, auth, fetch });
   const { manifest: top, digest } = await client.manifest();
   const chosen = top.manifests ? wasmManifestOf(top) : undefined;
   if (top.manifests && !chosen) return undefined;

@@ -1,6 +1,7 @@
 // A registry's distribution API, as far as pulling goes: for artifacts that containerd does not take.
 import { createHash } from "node:crypto";
 import type { PullAuth } from "../../node/runtime.ts";
+import type { Registries } from "../../lib/registries.ts";
 import { ArtifactError, manifestTypes } from "./media-types.ts";
 import type { Descriptor, Manifest } from "./media-types.ts";
 
@@ -57,8 +58,8 @@ async function bodyOf(response: Response, bytesMax: number): Promise<Buffer> {
 const digestOf = (bytes: Buffer) => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 
 export interface RegistryOptions {
-  /** Names of registries that are spoken to without TLS; loopback is anyway. */
-  insecure: ReadonlySet<string>;
+  /** What is known of registries; the loopback needs no TLS in any case. */
+  registries: Registries;
   auth?: PullAuth | undefined;
   fetch: typeof fetch;
 }
@@ -73,18 +74,18 @@ export class RegistryClient {
     this.#options = options;
   }
 
-  get #isPlain() {
-    return isLoopback(this.#name.host) || this.#options.insecure.has(this.#name.host);
-  }
-
-  #url(path: string): string {
-    const { host, repository } = this.#name;
-    const server = host === "docker.io" ? dockerHub : host;
-    return `http${this.#isPlain ? "" : "s"}://${server}/v2/${repository}/${path}`;
+  /** Where it is asked for, first things first. */
+  get #servers(): string[] {
+    const { host } = this.#name;
+    const { insecure, mirrors } = this.#options.registries;
+    const isPlain = isLoopback(host) || insecure.has(host);
+    const own = `http${isPlain ? "" : "s"}://${host === "docker.io" ? dockerHub : host}`;
+    const mirror = mirrors.get(host);
+    return mirror === undefined ? [own] : [mirror, own];
   }
 
   /** Answers a challenge; false when there is nothing to answer with. */
-  async #authorize(header: string): Promise<boolean> {
+  async #authorize(header: string, server: string): Promise<boolean> {
     const { scheme, realm = "", service, scope } = parseChallenge(header);
     const { auth } = this.#options;
     if (scheme === "basic" && auth) {
@@ -93,7 +94,7 @@ export class RegistryClient {
     }
     if (scheme !== "bearer") return false;
     const url = new URL(realm);
-    if (url.protocol !== "https:" && !this.#isPlain) {
+    if (url.protocol !== "https:" && server.startsWith("https:")) {
       throw new ArtifactError(`is guarded by ${url.origin}, which speaks without TLS`);
     }
     if (service) url.searchParams.set("service", service);
@@ -107,8 +108,21 @@ export class RegistryClient {
   }
 
   async #get(path: string, accept: string, bytesMax: number): Promise<Buffer> {
+    const servers = this.#servers;
+    for (const server of servers.slice(0, -1)) {
+      const found = await this.#getFrom(server, path, { accept, bytesMax }).catch(() => undefined);
+      if (found) return found;
+    }
+    return this.#getFrom(servers.at(-1)!, path, { accept, bytesMax });
+  }
+
+  async #getFrom(
+    server: string,
+    path: string,
+    { accept, bytesMax }: { accept: string; bytesMax: number },
+  ): Promise<Buffer> {
     const ask = () =>
-      this.#options.fetch(this.#url(path), {
+      this.#options.fetch(`${server}/v2/${this.#name.repository}/${path}`, {
         headers: {
           accept,
           ...(this.#authorization && { authorization: this.#authorization }),
@@ -117,7 +131,7 @@ export class RegistryClient {
       });
     let response = await ask();
     const challenge = response.headers.get("www-authenticate");
-    if (response.status === 401 && challenge && (await this.#authorize(challenge))) {
+    if (response.status === 401 && challenge && (await this.#authorize(challenge, server))) {
       await response.body?.cancel();
       response = await ask();
     }

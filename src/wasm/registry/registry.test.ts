@@ -47,6 +47,24 @@ test("an ordinary image has no module's layer", () => {
   assert.equal(moduleLayerOf({ layers: [{ mediaType, digest: "", size: 1 }] }), undefined);
 });
 
+const registries = { insecure: new Set<string>(), mirrors: new Map<string, string>() };
+
+test("a mirror is asked first, and the registry itself for what is not there", async () => {
+  const asked: string[] = [];
+  const answer = (async (input: any) => {
+    asked.push(new URL(String(input)).origin);
+    const status = asked.length === 2 ? 404 : 200;
+    return new Response(new Uint8Array(manifest), { status });
+  }) as typeof fetch;
+  const mirrors = new Map([["r.example", "http://mirror.example"]]);
+  const options = { registries: { ...registries, mirrors }, fetch: answer };
+  const client = new RegistryClient(parseName("r.example/a:1"), options);
+  await client.manifest();
+  await client.manifest();
+  const mirror = "http://mirror.example";
+  assert.deepEqual(asked, [mirror, mirror, "https://r.example"]);
+});
+
 const manifest = Buffer.from('{"schemaVersion":2,"layers":[]}');
 const digest = `sha256:${createHash("sha256").update(manifest).digest("hex")}`;
 
@@ -71,7 +89,7 @@ for (const field of ["token", "access_token"]) {
   test(`a token server that answers with ${field} is understood, and told who asks`, async () => {
     const { asked, fetch } = registry(field);
     const auth = { username: "a", password: "b" };
-    const options = { insecure: new Set<string>(), auth, fetch };
+    const options = { registries, auth, fetch };
     const client = new RegistryClient(parseName("r.example/a:1"), options);
     assert.equal((await client.manifest()).digest, digest);
     assert.equal(asked[0]!.url, "https://r.example/v2/a/manifests/1");
@@ -87,7 +105,8 @@ test("only registries that somebody named, and those on the loopback, are asked 
     return new Response(new Uint8Array(manifest));
   }) as typeof fetch;
   for (const name of ["r.example/a:1", "lab.example:5000/a:1", "localhost:5000/a:1"]) {
-    const options = { insecure: new Set(["lab.example:5000"]), fetch: answer };
+    const lab = { ...registries, insecure: new Set(["lab.example:5000"]) };
+    const options = { registries: lab, fetch: answer };
     await new RegistryClient(parseName(name), options).manifest();
   }
   assert.deepEqual(
@@ -98,7 +117,7 @@ test("only registries that somebody named, and those on the loopback, are asked 
 
 test("what is not what its digest says is refused, and so is what is too large", async () => {
   const answer = (async () => new Response(new Uint8Array(manifest))) as typeof fetch;
-  const options = { insecure: new Set<string>(), fetch: answer };
+  const options = { registries, fetch: answer };
   const wrong = `sha256:${"0".repeat(64)}`;
   const client = new RegistryClient(parseName(`r.example/a@${wrong}`), options);
   await assert.rejects(client.manifest(), /is not what the registry gives/);
