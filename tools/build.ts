@@ -32,6 +32,7 @@ await build({
     etcd: "bin/etcd.ts",
     "wasm-prepare": "src/wasm/wasm-prepare.ts",
     "vm-prepare": "src/vms/vm-prepare.ts",
+    "vm-dhcp-socket": "src/vms/vm-dhcp-socket.ts",
   },
   outdir: staging,
   // Native code stays where npm put it; the rest is bundled so that the start opens few files.

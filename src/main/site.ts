@@ -7,7 +7,7 @@ import { Informers } from "../client/informers.ts";
 import { startElection } from "../client/leader-election.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
-import type { NodeConnection } from "../lib/node-connection.ts";
+import type { NodeConnection, NodeParts } from "../lib/node-connection.ts";
 import { systemRandom } from "../lib/random.ts";
 import { Scope } from "../lib/scope.ts";
 import { startAgent } from "../node/agent.ts";
@@ -70,6 +70,8 @@ interface Parts {
   addresses: SiteAddresses;
   plane: ControlPlane;
   informers: Informers;
+  /** What wings answer for at the node. */
+  nodeParts: NodeParts;
   /** Where plugins look for the node; absent without one. */
   kubeletDirectory?: string;
   log: Log;
@@ -132,6 +134,7 @@ function agentOptions(
     client: plane.client(`system:node:${settings.name}`),
     informers,
     runtime: machine.runtime,
+    parts: parts.nodeParts,
     ...(parts.kubeletDirectory && { kubeletDirectory: parts.kubeletDirectory }),
     nodeName: settings.name,
     directory,
@@ -270,6 +273,21 @@ export async function startSite(
   }
 }
 
+async function startVms(
+  parts: Parts,
+  { runtime }: Machine,
+  progress: StartOptions["progress"],
+): Promise<void> {
+  if (!runtime) return;
+  const { runVms } = await import("./vms.ts");
+  const client = parts.plane.client("system:kubevirt-handler");
+  const { nodeParts, settings } = parts;
+  const told = await runVms({
+    ...{ ...parts, runtime, client, node: settings.name, parts: nodeParts, clock, random },
+  });
+  progress("vms", told ?? "not on this node: qemu-system-x86 is not installed");
+}
+
 async function assemble(
   {
     directory,
@@ -280,7 +298,7 @@ async function assemble(
     log,
     scope,
     audit,
-  }: Omit<Parts, "plane" | "informers">,
+  }: Omit<Parts, "plane" | "informers" | "nodeParts">,
   progress: StartOptions["progress"],
 ): Promise<Site> {
   const isNode = options.node !== false;
@@ -325,6 +343,7 @@ async function assemble(
 
   const informers = new Informers({ client: plane.client("system:apiserver"), clock, log, scope });
   const parts: Parts = {
+    nodeParts: new Map(),
     directory,
     options,
     releases,
@@ -356,11 +375,7 @@ async function assemble(
     agents = await startNodes(agentOptions(parts, machine, net), parts);
   }
   await Promise.all([control, net, untilReady(parts, machine)]);
-  if (isNode && options.vms && machine.runtime) {
-    const { runVms } = await import("./vms.ts");
-    const told = await runVms({ directory, runtime: machine.runtime, clock });
-    progress("vms", told ?? "not on this node: qemu-system-x86 is not installed");
-  }
+  if (isNode && options.vms) await startVms(parts, machine, progress);
   if (isNode && options.devices) {
     const { searchDevices } = await import("./devices.ts");
     const client = plane.client("system:akri-agent");

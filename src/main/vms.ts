@@ -1,4 +1,7 @@
 // `kerb up --vms`: virtual machines as KubeVirt has them. Loaded only when asked for.
+import { join } from "node:path";
+import { resource } from "../client/client.ts";
+import type { Client } from "../client/client.ts";
 import type { Informers } from "../client/informers.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
@@ -7,9 +10,15 @@ import type { Scope } from "../lib/scope.ts";
 import { startVmApi } from "../vms/api/publish.ts";
 import { startVmControllers } from "../vms/start.ts";
 import { ensureOwnImage } from "../containers/images.ts";
-import { launcherImage } from "../vms/domain.ts";
-import { probe } from "../vms/node/probe.ts";
+import { mountSourceOf } from "../containers/mount-source.ts";
+import type { NodeParts } from "../lib/node-connection.ts";
+import { StatusError } from "../lib/status-error.ts";
+import { directoriesIn, podDirectory } from "../node/directories.ts";
 import type { Runtime } from "../node/runtime.ts";
+import { launcherImage, runVolume } from "../vms/domain.ts";
+import type { HolderVolumes } from "../vms/node/hotplug.ts";
+import { probe } from "../vms/node/probe.ts";
+import { startVmNode } from "../vms/node/start.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { makeServing } from "./serving.ts";
 import { containerdDirectory, vmsDirectory } from "./machine.ts";
@@ -37,14 +46,7 @@ export async function controlVms({ plane, informers, clock, random, log, scope }
   });
 }
 
-export interface VmNodeOptions {
-  /** Of the site. */
-  directory: string;
-  runtime: Runtime;
-  clock: Clock;
-}
-
-/** An image of nothing: what the container runs is put there by the handler, and no signal but the last ends it. */
+/** An image of nothing: the handler puts there what its container runs, and no signal but the last ends it. */
 const launcher = {
   name: launcherImage,
   files: [{ path: "vm/", type: "directory" as const }],
@@ -52,10 +54,58 @@ const launcher = {
   stopSignal: "SIGURG",
 };
 
+export interface VmNodeOptions {
+  /** Of the site or node. */
+  directory: string;
+  node: string;
+  client: Client;
+  informers: Informers;
+  runtime: Runtime;
+  parts: NodeParts;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  scope: Scope;
+}
+
+const pods = resource("v1", "pods");
+
+/** Where the volumes of this node's pods lie, by what the runtime was told of their containers. */
+function volumesOf({ directory, node, informers }: VmNodeOptions): HolderVolumes {
+  const own = informers.get({ resource: pods, fieldSelector: `spec.nodeName=${node}` });
+  return {
+    async folder(podUid, volume) {
+      const pod = own.list().find(({ metadata }) => metadata.uid === podUid);
+      for (const { name, volumeMounts = [] } of pod?.spec.containers ?? []) {
+        const mount = volumeMounts.find((one: any) => one.name === volume);
+        const status = pod!.status?.containerStatuses?.find((one: any) => one.name === name);
+        const id = /containerd:\/\/(\w+)$/.exec(status?.containerID ?? "")?.[1];
+        if (!mount || !id) continue;
+        const source = await mountSourceOf(containerdDirectory(directory), id, mount.mountPath);
+        if (source) return source;
+      }
+      throw new StatusError("NotFound", `no pod of this node has volume ${volume} mounted`);
+    },
+  };
+}
+
 /** Resolves with what VMs have here, in words; undefined where there is no QEMU. */
-export async function runVms({ directory, runtime, clock }: VmNodeOptions) {
-  const found = await probe(vmsDirectory(directory), clock);
-  if (!found) return undefined;
+export async function runVms(options: VmNodeOptions) {
+  const { directory, runtime, clock, log, informers } = options;
+  const capabilities = await probe(vmsDirectory(directory), clock);
+  if (!capabilities) return undefined;
   await ensureOwnImage(containerdDirectory(directory), runtime, launcher);
-  return `QEMU ${found.version}, ${found.why ? `emulated: ${found.why}` : "KVM"}`;
+  const directories = directoriesIn(directory);
+  await startVmNode({
+    ...options,
+    log: log.with({ room: "vms" }),
+    capabilities,
+    directory: vmsDirectory(directory),
+    discover: async () => [],
+    run: (uid) => join(podDirectory(directories, uid), "volumes", runVolume),
+    volumes: volumesOf(options),
+    informers,
+  });
+  const { version, why } = capabilities;
+  return `QEMU ${version}, ${why ? `emulated: ${why}` : "KVM"}`;
 }

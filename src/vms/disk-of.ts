@@ -16,12 +16,16 @@ function cloudInitOf(
 
 export interface DiskContext {
   isBlock: (claim: string) => boolean;
+  isShared?: (claim: string) => boolean;
 }
 
 const claimFile = "disk.img";
 
-function claim(name: string, { isBlock }: DiskContext): DiskSource {
-  return isBlock(name) ? { kind: "block" } : { kind: "file", file: claimFile };
+function claim(name: string, { isBlock, isShared }: DiskContext): DiskSource {
+  const shared = isShared?.(name) && { shared: true };
+  return isBlock(name)
+    ? { kind: "block", ...shared }
+    : { kind: "file", file: claimFile, ...shared };
 }
 
 const base = (path: string) => path.slice(path.lastIndexOf("/") + 1);

@@ -10,6 +10,8 @@ import { isOn } from "./unsupported.ts";
 export interface DomainContext {
   /** Claims (and DataVolumes, by their claim) whose volumeMode is Block. */
   isBlock: (claim: string) => boolean;
+  /** Claims that are there on every node (ReadWriteMany); default: none. */
+  isShared?: (claim: string) => boolean;
   /** Of a live migration's target. */
   incoming?: boolean;
 }
@@ -160,7 +162,6 @@ function devicesOf(devices: any) {
 
 export function domainOf({ metadata, spec }: KubeObject, context: DomainContext): Domain {
   const { domain } = spec;
-  const { pageSize } = domain.memory?.hugepages ?? {};
   const offset = clockOffset(domain);
   return {
     namespace: metadata.namespace ?? "",
@@ -171,7 +172,6 @@ export function domainOf({ metadata, spec }: KubeObject, context: DomainContext)
     acpi: isOn(domain.features?.acpi) ?? true,
     cpu: cpuOf(domain),
     memoryBytes: memoryOf(domain),
-    ...(pageSize && { hugepages: pageSize }),
     firmware: firmwareOf(domain, metadata),
     disks: disksOf(spec, context),
     interfaces: interfacesOf(spec, metadata),

@@ -32,9 +32,10 @@ export const runVolume = "vm-run";
 export type DiskSource =
   /** An image volume: raw or qcow2 at `path`, by default the only file in its folder /disk. */
   | { kind: "containerDisk"; path?: string }
-  /** A raw disk.img on a claim's file system; `size`: made of this size where there is none. */
-  | { kind: "file"; file: string; createBytes?: number }
-  | { kind: "block" }
+  /** A raw disk.img on a claim's file system, or a host's; made of `createBytes` where there is none. */
+  | { kind: "file"; file: string; createBytes?: number; shared?: boolean }
+  /** `shared`: the claim is there on every node. */
+  | { kind: "block"; shared?: boolean }
   /** What lies on a claim, with an overlay that ends with the pod. */
   | { kind: "ephemeral"; block: boolean }
   | { kind: "emptyDisk"; capacityBytes: number }
@@ -103,7 +104,6 @@ export interface Domain {
   acpi: boolean;
   cpu: DomainCpu;
   memoryBytes: number;
-  hugepages?: string;
   firmware: DomainFirmware;
   disks: DomainDisk[];
   interfaces: DomainInterface[];

@@ -16,7 +16,10 @@ const forbidden = [
   "cpu.isolateEmulatorThread",
   "cpu.numa",
   "cpu.realtime",
+  "memory.hugepages",
   "launchSecurity",
+  "devices.filesystems",
+  "devices.tpm",
   "devices.gpus",
   "devices.hostDevices",
   "devices.sound",
@@ -28,6 +31,7 @@ const forbidden = [
   "features.hypervPassthrough",
   "features.pvspinlock",
   "firmware.acpi",
+  "firmware.bootloader.efi.persistent",
   "ioThreadsPolicy",
 ];
 

@@ -1,12 +1,18 @@
 #!/bin/busybox sh
 # The first process of the tests' guest. It says what it sees on the console, applies cloud-init's user data
 # (a script) and network, serves its memory's word on port 80, and obeys the power button.
-/bin/busybox --install -s /bin
 export PATH=/bin
 mount -t proc none /proc
 mount -t sysfs none /sys
 mount -t devtmpfs none /dev
 mkdir -p /dev/pts /dev/virtio-ports
+mkdir -p /sbin
+cat >/sbin/shutdown <<'SHUTDOWN'
+#!/bin/sh
+sync
+case $* in *-r*) reboot -f ;; *) poweroff -f ;; esac
+SHUTDOWN
+chmod +x /sbin/shutdown
 for module in /m/*; do insmod "$module" 2>/dev/null; done
 echo "GUEST up"
 word() { for one in $(cat /proc/cmdline); do case $one in "$1="*) echo "${one#*=}" ;; esac; done; }
@@ -21,7 +27,7 @@ done
 seed=
 for disk in /dev/vd? /dev/sr?; do
   [ -b "$disk" ] || continue
-  label=$(dd if="$disk" bs=1 skip=32808 count=32 2>/dev/null | tr -d ' \0')
+  label=$(dd if="$disk" bs=8 skip=4101 count=2 2>/dev/null | tr -d ' \0')
   case $label in cidata | CIDATA | config-2) seed=$disk ;; esac
 done
 if [ -n "$seed" ] && mount -t iso9660 -o ro "$seed" /mnt; then
@@ -61,7 +67,12 @@ date +%s%N | md5sum | cut -c1-16 >/tmp/www/boot
 
 case $(word powerdown) in
   ignore) ;;
-  *) (cat /dev/input/event0 2>/dev/null | head -c 1 >/dev/null && echo "GUEST powers off" && sync && poweroff -f) & ;;
+  *)
+    for input in /sys/class/input/event*; do
+      [ "$(cat "$input/device/name")" = "Power Button" ] || continue
+      (head -c 1 "/dev/input/${input##*/}" >/dev/null && echo "GUEST powers off" && sync && poweroff -f) &
+    done
+    ;;
 esac
 case $(word run) in
   poweroff) poweroff -f ;;

@@ -57,6 +57,15 @@ function agentFiles(): CpioEntry[] {
   ];
 }
 
+/** Every applet by its name, as making the links takes an emulated guest a while. */
+function applets(): CpioEntry[] {
+  const file = "/bin/busybox";
+  const names = execFileSync(file, ["--list"], { encoding: "utf8" }).split("\n").filter(Boolean);
+  return names
+    .filter((name) => name !== "busybox")
+    .map((name) => ({ path: `bin/${name}`, data: Buffer.from("busybox"), mode: 0o120777 }));
+}
+
 function busybox(): Buffer {
   const file = ["/bin/busybox", "/usr/bin/busybox"].find((path) => existsSync(path));
   if (!file) throw new Error("busybox-static is not installed");
@@ -77,6 +86,7 @@ export function guestInitramfs(): Buffer {
   return cpio([
     ...folders.map(directory),
     program("bin/busybox", busybox()),
+    ...applets(),
     ...agentFiles(),
     ...modules.map((path, i) =>
       program(

@@ -3,10 +3,12 @@
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Duplex } from "node:stream";
 import type { Clock } from "../../lib/clock.ts";
 import { runCommand } from "../../lib/run-command.ts";
 import { qemuBinary } from "../prepare/host-qemu.ts";
 import type { Capabilities } from "../prepare/host-qemu.ts";
+import { Qmp } from "./qmp.ts";
 import { bootSector, probeArguments, probeExitCode, whyNoKvm } from "./boot-probe.ts";
 
 const bootMsMax = 5000;
@@ -44,6 +46,28 @@ function boot(directory: string, clock: Clock): Promise<string | undefined> {
 
 export interface NodeCapabilities extends Capabilities {
   version: string;
+  /** Processors that guests may have here. */
+  models: string[];
+}
+
+/** Asks a QEMU without a machine what it could emulate or virtualize. */
+async function processors(accelerator: "kvm" | "tcg"): Promise<string[]> {
+  const args = ["-machine", "none", "-accel", accelerator, "-nodefaults", "-display", "none"];
+  const child = spawn(qemuBinary, [...args, "-qmp", "stdio"], {
+    stdio: ["pipe", "pipe", "ignore"],
+  });
+  try {
+    const ends = { readable: child.stdout, writable: child.stdin };
+    // A pair of streams is taken, too, which the types do not say.
+    const qmp = await Qmp.open(Duplex.from(ends as unknown as NodeJS.ReadableStream));
+    const definitions: any[] = await qmp.execute("query-cpu-definitions");
+    const usable = definitions.filter(
+      (one) => (one["unavailable-features"] ?? []).length === 0 && !one.deprecated,
+    );
+    return usable.map(({ name }) => String(name)).sort();
+  } finally {
+    child.kill("SIGKILL");
+  }
 }
 
 /** Undefined where there is no QEMU. */
@@ -61,8 +85,9 @@ export async function probe(
     architecture: process.arch,
   };
   const why = whyNoKvm(hardware) ?? (await boot(directory, clock));
-  const found: NodeCapabilities =
-    why === undefined ? { accelerator: "kvm", version } : { accelerator: "tcg", why, version };
+  const accelerator = why === undefined ? "kvm" : "tcg";
+  const models = await processors(accelerator);
+  const found: NodeCapabilities = { accelerator, ...(why && { why }), version, models };
   writeFileSync(join(directory, "capabilities.json"), JSON.stringify(found));
   return found;
 }

@@ -1,0 +1,73 @@
+// Copies of disks as they were at one moment, while the guest goes on writing: QEMU copies what is about to be
+// overwritten first.
+import { chown, rm } from "node:fs/promises";
+import { writeFileSync, truncateSync } from "node:fs";
+import { join } from "node:path";
+import { qemuUser } from "../domain.ts";
+import { blockNode } from "../qemu/disk-arguments.ts";
+import { show } from "./hotplug.ts";
+import type { HolderVolumes } from "./hotplug.ts";
+import { untilJob } from "./jobs.ts";
+import type { Vm } from "./vm.ts";
+import { runCommand } from "../../lib/run-command.ts";
+
+export interface BackupOptions {
+  volumes: HolderVolumes;
+  to: { holder: string; volume: string };
+}
+
+const targetNode = (volume: string) => blockNode(`backup of ${volume}`);
+const jobOf = (volume: string) => `backup-${blockNode(volume)}`;
+
+async function sizeOf(vm: Vm, volume: string): Promise<number> {
+  const nodes: any[] = await vm.qmp.execute("query-named-block-nodes", { flat: true });
+  return nodes.find((one) => one["node-name"] === blockNode(volume)).image["virtual-size"];
+}
+
+export async function backupDisks(vm: Vm, names: string[], { volumes, to }: BackupOptions) {
+  const folder = await volumes.folder(to.holder, to.volume);
+  const shown = `backup-${to.volume}`;
+  await show(vm, shown, folder);
+  try {
+    for (const name of names) {
+      const file = join(folder, `${name}.img`);
+      writeFileSync(file, "");
+      truncateSync(file, await sizeOf(vm, name));
+      await chown(file, qemuUser, qemuUser);
+      const filename = join(vm.options.inside, "hotplug", shown, `${name}.img`);
+      await vm.qmp.execute("blockdev-add", {
+        driver: "raw",
+        "node-name": targetNode(name),
+        file: { driver: "file", filename },
+      });
+    }
+    await copyAtOnce(vm, names);
+  } finally {
+    for (const name of names) {
+      await vm.qmp.execute("blockdev-del", { "node-name": targetNode(name) }).catch(() => {});
+    }
+    const target = join(vm.options.run, "hotplug", shown);
+    await runCommand("umount", ["-l", target]).catch(() => {});
+    await rm(target, { recursive: true, force: true });
+  }
+}
+
+/** All disks are copied as of the same moment, as one transaction begins the copies. */
+async function copyAtOnce(vm: Vm, names: string[]) {
+  const actions = names.map((name) => ({
+    type: "blockdev-backup",
+    data: {
+      "job-id": jobOf(name),
+      device: blockNode(name),
+      target: targetNode(name),
+      sync: "full",
+      "auto-dismiss": false,
+      "auto-finalize": true,
+    },
+  }));
+  await vm.qmp.execute("transaction", { actions });
+  for (const name of names) {
+    await untilJob(vm, jobOf(name), ["concluded"]);
+    await vm.qmp.execute("job-dismiss", { id: jobOf(name) });
+  }
+}

@@ -1,0 +1,224 @@
+// The node's controller of VMs, as KubeVirt's virt-handler: follows the launcher pods of this node, keeps a `Vm` for
+// each whose QEMU runs, presses the power button of those that are to end, and writes what it sees to their VMIs.
+import { rm } from "node:fs/promises";
+import type { Controller, ControllerContext, Key } from "../../controllers/runtime.ts";
+import type { KubeObject } from "../../kinds/object.ts";
+import { jsonEqual } from "../../lib/json.ts";
+import { Scope } from "../../lib/scope.ts";
+import { isStatus } from "../../lib/status-error.ts";
+import type { Domain } from "../domain.ts";
+import { computeContainer, domainAnnotation, launcherPaths } from "../domain.ts";
+import { instances, pods } from "../kinds/resources.ts";
+import { serveDhcp } from "./dhcp-server.ts";
+import { guestInterfaces, guestOsInfo } from "./guest-facts.ts";
+import type { GuestInterface } from "./guest-facts.ts";
+import { nodeStatus } from "./status.ts";
+import { Vm } from "./vm.ts";
+
+/** Before the pod's own end, QEMU is told to write down what it holds. */
+const quitMarginMs = 2000;
+/** A guest that was still booting did not see the button. */
+const pressMs = 5000;
+/** The guest's agent is asked again this often. */
+const askMs = 10_000;
+
+interface Machine {
+  vm: Vm;
+  scope: Scope;
+  podIps: string[];
+  askedAt: number;
+  guestInterfaces: GuestInterface[];
+  guestOs: Record<string, string> | undefined;
+  seenRunning: boolean;
+  pressedAt: number;
+}
+
+export interface HandlerOptions {
+  node: string;
+  /** The host's folder of a pod's sockets, and Kerb's notes about it. */
+  run: (podUid: string) => string;
+  notes: (podUid: string) => string;
+  accelerator: "kvm" | "tcg";
+  scope: Scope;
+}
+
+const runs = (pod: KubeObject) =>
+  pod.status?.phase === "Running" &&
+  (pod.status.containerStatuses ?? []).some(
+    ({ name, state }: any) => name === computeContainer && state?.running,
+  );
+
+const ended = ({ status }: KubeObject) => ["Succeeded", "Failed"].includes(status?.phase);
+
+/** The VMI of a launcher pod. */
+const keyOfPod = (pod: KubeObject): Key[] => {
+  const name = pod.metadata.annotations?.["kubevirt.io/domain"];
+  return name && pod.metadata.annotations?.[domainAnnotation]
+    ? [`${pod.metadata.namespace}/${name}`]
+    : [];
+};
+
+export class VmHandler {
+  readonly #options: HandlerOptions;
+  readonly #machines = new Map<string, Machine>();
+  #context: ControllerContext | undefined;
+
+  constructor(options: HandlerOptions) {
+    this.#options = options;
+  }
+
+  /** The VM of a launcher pod. */
+  find(podUid: string): Vm | undefined {
+    return this.#machines.get(podUid)?.vm;
+  }
+
+  get controller(): Controller {
+    const { node } = this.#options;
+    return {
+      name: "virt-handler",
+      inputs: [
+        { resource: pods, fieldSelector: `spec.nodeName=${node}`, keys: keyOfPod },
+        { resource: instances, labelSelector: `kubevirt.io/nodeName=${node}` },
+      ],
+      outputs: [instances],
+      resyncMs: askMs,
+      start: (context) => void (this.#context = context),
+      reconcile: (key, context) => this.#reconcile(key, context),
+    };
+  }
+
+  async #reconcile(key: Key, context: ControllerContext) {
+    const [namespace = "", name = ""] = key.split("/");
+    const own = context
+      .informer(pods)
+      .list(namespace)
+      .filter((pod) => keyOfPod(pod)[0] === key);
+    for (const pod of own) await this.#follow(pod, key, context);
+    await this.#forget(key, own);
+    const vmi = context.informer(instances).get(name, namespace);
+    if (!vmi) return;
+    const current = own.find(({ metadata }) => this.#isCurrent(vmi, metadata.uid));
+    const machine = current && this.#machines.get(current.metadata.uid);
+    if (machine) await this.#tell(vmi, machine, context);
+  }
+
+  /** During a live migration two pods may be here; the VMI is where the source is until it says otherwise. */
+  #isCurrent(vmi: KubeObject, podUid: string): boolean {
+    const machine = this.#machines.get(podUid);
+    if (!machine || vmi.status?.nodeName !== this.#options.node) return false;
+    return machine.vm.status !== "" && machine.vm.status !== "inmigrate";
+  }
+
+  async #follow(pod: KubeObject, key: Key, context: ControllerContext) {
+    const { uid, deletionTimestamp } = pod.metadata;
+    let machine = this.#machines.get(uid);
+    if (runs(pod) && !machine) machine = this.#adopt(pod, key, context);
+    if (!machine) return;
+    machine.podIps = (pod.status?.podIPs ?? []).map(({ ip }: any) => ip);
+    if (ended(pod)) return this.#end(uid);
+    if (deletionTimestamp) this.#powerDown(pod, machine, key, context);
+  }
+
+  #adopt(pod: KubeObject, key: Key, context: ControllerContext): Machine {
+    const { uid, namespace = "", name, annotations } = pod.metadata;
+    const { run, notes, scope: whole } = this.#options;
+    const scope = whole.child();
+    const domain = JSON.parse(annotations![domainAnnotation]!) as Domain;
+    const vm = new Vm({
+      ...{ podUid: uid, namespace, podName: name, domain, run: run(uid), notes: notes(uid) },
+      inside: launcherPaths.run,
+      ...{ clock: context.clock, scope, changed: () => this.#context?.wakeAfter(key, 0) },
+    });
+    const machine: Machine = {
+      ...{ vm, scope, podIps: [], askedAt: Number.NEGATIVE_INFINITY, guestInterfaces: [] },
+      ...{ guestOs: undefined, seenRunning: false, pressedAt: Number.NEGATIVE_INFINITY },
+    };
+    this.#machines.set(uid, machine);
+    void this.#serve(vm, scope).catch((error: Error) =>
+      context.log.warn("a guest gets no address", { pod: name, error: error.message }),
+    );
+    return machine;
+  }
+
+  async #serve(vm: Vm, scope: Scope) {
+    const { namespace, leases } = await vm.network();
+    for (const lease of leases) await serveDhcp(namespace, lease, scope);
+  }
+
+  #powerDown(pod: KubeObject, machine: Machine, key: Key, context: ControllerContext) {
+    const { vm } = machine;
+    if (vm.status === "" || vm.migratedAway) return;
+    const { clock, log } = context;
+    const leftMs = Date.parse(pod.metadata.deletionTimestamp!) - quitMarginMs - clock.now();
+    if (leftMs <= 0) return void vm.qmp.execute("quit").catch(() => {});
+    const now = clock.monotonic();
+    context.wakeAfter(key, Math.min(leftMs, pressMs));
+    if (now - machine.pressedAt < pressMs) return;
+    machine.pressedAt = now;
+    const press = async () => {
+      if (vm.status === "paused") await vm.qmp.execute("cont");
+      await vm.qmp.execute("system_powerdown");
+    };
+    press().catch((error: Error) => {
+      log.warn("a power button was not pressed", { error: error.message });
+    });
+  }
+
+  async #end(podUid: string) {
+    const machine = this.#machines.get(podUid);
+    this.#machines.delete(podUid);
+    await machine?.scope.close();
+    await rm(this.#options.notes(podUid), { recursive: true, force: true });
+  }
+
+  /** Pods that are gone without having been seen to end. */
+  async #forget(key: Key, own: KubeObject[]) {
+    const there = new Set(own.map(({ metadata }) => metadata.uid));
+    for (const [uid, { vm }] of this.#machines) {
+      const { namespace, domain } = vm.options;
+      if (`${namespace}/${domain.name}` === key && !there.has(uid)) await this.#end(uid);
+    }
+  }
+
+  async #ask(machine: Machine, context: ControllerContext) {
+    const { vm } = machine;
+    const now = context.clock.monotonic();
+    if (!vm.agentConnected || now - machine.askedAt < askMs - 1000) return;
+    machine.askedAt = now;
+    try {
+      const agent = await vm.agent();
+      machine.guestInterfaces = guestInterfaces(
+        await agent.execute("guest-network-get-interfaces"),
+      );
+      machine.guestOs ??= guestOsInfo(await agent.execute("guest-get-osinfo"));
+    } catch {
+      // An agent that does not know the question, or answers too late.
+    }
+  }
+
+  async #tell(vmi: KubeObject, machine: Machine, context: ControllerContext) {
+    const { client, clock, event } = context;
+    await this.#ask(machine, context);
+    const { vm, podIps } = machine;
+    const { accelerator } = this.#options;
+    const facts = {
+      ...{ domain: vm.domain, status: vm.status, stopReason: vm.stopReason, frozen: vm.frozen },
+      ...{ agentConnected: vm.agentConnected, accelerator, podIps, plugged: [] },
+      ...{ guestInterfaces: machine.guestInterfaces, guestOs: machine.guestOs },
+    };
+    const status = nodeStatus(vmi, facts, clock.now());
+    if (jsonEqual(status, vmi.status)) return;
+    if (status.phase === "Running" && !machine.seenRunning) {
+      machine.seenRunning = true;
+      if (vmi.status?.phase !== "Running") {
+        event(vmi, "Normal", "Started", "VirtualMachineInstance started.");
+      }
+    }
+    const { namespace, name } = vmi.metadata;
+    await client
+      .update({ ...instances, namespace, name }, { ...vmi, status })
+      .catch((error: unknown) => {
+        if (!isStatus(error, "NotFound")) throw error;
+      });
+  }
+}

@@ -1,0 +1,32 @@
+// QEMU's background jobs over blocks: begun, followed to their end by asking, and dismissed.
+import { sleep } from "../../lib/clock.ts";
+import { StatusError } from "../../lib/status-error.ts";
+import type { Vm } from "./vm.ts";
+
+const pollMs = 50;
+
+interface Job {
+  id: string;
+  status: string;
+  error?: string;
+  "current-progress": number;
+  "total-progress": number;
+}
+
+export async function jobs(vm: Vm): Promise<Job[]> {
+  return vm.qmp.execute("query-jobs");
+}
+
+/** Resolves once the job is in one of the states; rejects with its own words when it failed. */
+export async function untilJob(vm: Vm, id: string, states: string[]): Promise<void> {
+  for (;;) {
+    const job = (await jobs(vm)).find((one) => one.id === id);
+    if (!job) throw new StatusError("InternalError", `the copy ${id} is gone`);
+    if (job.error) {
+      await vm.qmp.execute("job-dismiss", { id }).catch(() => {});
+      throw new StatusError("BadRequest", job.error);
+    }
+    if (states.includes(job.status)) return;
+    await sleep(vm.options.clock, pollMs, vm.options.scope.signal);
+  }
+}

@@ -1,0 +1,216 @@
+// Live migration, both ends: memory over one connection of QEMU's own, disks that are not shared mirrored before
+// it over another (NBD), both by TLS with a key that this migration alone has.
+import { randomBytes } from "node:crypto";
+import { chown, mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { StatusError } from "../../lib/status-error.ts";
+import type { MigrationOptions, MigrationProgress, MigrationTarget } from "../control.ts";
+import { qemuUser } from "../domain.ts";
+import { migrationPorts } from "../prepare/network-plan.ts";
+import { blockNode } from "../qemu/disk-arguments.ts";
+import { jobs, untilJob } from "./jobs.ts";
+import type { Vm } from "./vm.ts";
+
+const keyUser = "kerb";
+const bandwidthDefault = 64 * 2 ** 20;
+const downtimeMsMax = 300;
+const mirrorJob = (volume: string) => `mirror-${blockNode(volume)}`;
+
+/** What is remembered of a migration that leaves from here, beside what QEMU knows. */
+interface Leaving {
+  phase: MigrationProgress["phase"];
+  error?: string;
+  copy: string[];
+}
+
+const leaving = new WeakMap<Vm, Leaving>();
+
+/** QEMU reads the key from a file of its own folder. */
+async function useKey(vm: Vm, key: string, endpoint: "client" | "server") {
+  const name = `tls-${endpoint}`;
+  const folder = join(vm.options.run, name);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const file = join(folder, "keys.psk");
+  await writeFile(file, `${keyUser}:${key}\n`, { mode: 0o600 });
+  for (const path of [folder, file]) await chown(path, qemuUser, qemuUser);
+  await vm.qmp.execute("object-del", { id: name }).catch(() => {});
+  await vm.qmp.execute("object-add", {
+    "qom-type": "tls-creds-psk",
+    id: name,
+    dir: join(vm.options.inside, name),
+    endpoint,
+    ...(endpoint === "client" && { username: keyUser }),
+  });
+  return name;
+}
+
+const capabilities = (names: Record<string, boolean>) => ({
+  capabilities: Object.entries(names).map(([capability, state]) => ({ capability, state })),
+});
+
+export async function prepare(vm: Vm, copy: string[]): Promise<MigrationTarget> {
+  if (vm.status !== "inmigrate") {
+    throw new StatusError("Conflict", `VMI ${vm.domain.name} does not wait for a migration`);
+  }
+  const { namespace } = await vm.network();
+  const key = randomBytes(32).toString("hex");
+  const tls = await useKey(vm, key, "server");
+  const { memory, disks } = migrationPorts;
+  if (copy.length > 0) {
+    await vm.qmp.execute("nbd-server-start", {
+      addr: { type: "inet", data: { host: "0.0.0.0", port: String(disks) } },
+      "tls-creds": tls,
+    });
+    for (const name of copy) {
+      await vm.qmp.execute("block-export-add", {
+        type: "nbd",
+        id: `export-${blockNode(name)}`,
+        "node-name": blockNode(name),
+        name: blockNode(name),
+        writable: true,
+      });
+    }
+  }
+  await vm.qmp.execute("migrate-set-capabilities", capabilities({ "postcopy-ram": false }));
+  await vm.qmp.execute("migrate-set-parameters", { "tls-creds": tls });
+  await vm.qmp.execute("migrate-incoming", { uri: `tcp:0.0.0.0:${memory}` });
+  void namespace;
+  return { host: "", port: memory, ...(copy.length > 0 && { nbdPort: disks }), key };
+}
+
+async function mirrorDisks(vm: Vm, { host, nbdPort }: MigrationTarget, options: Mirroring) {
+  for (const name of options.copy) {
+    const target = blockNode(`mirror of ${name}`);
+    await vm.qmp.execute("blockdev-add", {
+      driver: "raw",
+      "node-name": target,
+      file: {
+        driver: "nbd",
+        server: { type: "inet", host, port: String(nbdPort) },
+        export: blockNode(name),
+        "tls-creds": options.tls,
+        "tls-hostname": "",
+      },
+    });
+    await vm.qmp.execute("blockdev-mirror", {
+      "job-id": mirrorJob(name),
+      device: blockNode(name),
+      target,
+      sync: "full",
+      "copy-mode": "write-blocking",
+      "auto-dismiss": false,
+      speed: options.speed,
+    });
+  }
+  for (const name of options.copy) await untilJob(vm, mirrorJob(name), ["ready"]);
+}
+
+interface Mirroring {
+  copy: string[];
+  tls: string;
+  speed: number;
+}
+
+/** Lets the mirrors go without the last word: the target has all that was written before the guest stopped. */
+async function endMirrors(vm: Vm, copy: string[], force: boolean) {
+  for (const name of copy) {
+    await vm.qmp.execute("block-job-cancel", { device: mirrorJob(name), force }).catch(() => {});
+    await untilJob(vm, mirrorJob(name), ["concluded"]).catch(() => {});
+    await vm.qmp.execute("job-dismiss", { id: mirrorJob(name) }).catch(() => {});
+    const node = { "node-name": blockNode(`mirror of ${name}`) };
+    await vm.qmp.execute("blockdev-del", node).catch(() => {});
+  }
+}
+
+/** Follows the memory's way until it is there or not. */
+function untilMoved(vm: Vm, copy: string[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = vm.onEvent(({ event, data }) => {
+      if (event === "MIGRATION" && data.status === "pre-switchover") {
+        void endMirrors(vm, copy, false)
+          .then(() => vm.qmp.execute("migrate-continue", { state: "pre-switchover" }))
+          .catch(() => vm.qmp.execute("migrate_cancel"));
+      }
+      if (event !== "MIGRATION" || !["completed", "failed", "cancelled"].includes(data.status)) {
+        return;
+      }
+      stop();
+      if (data.status === "completed") resolve();
+      else reject(new StatusError("InternalError", `the migration ${data.status}`));
+    });
+  });
+}
+
+/** Resolves once it has begun; `progress` tells the rest. */
+export async function migrate(vm: Vm, target: MigrationTarget, options: MigrationOptions) {
+  const { copy, postCopy, autoConverge } = options;
+  const speed = options.bandwidthBytesPerSecond ?? bandwidthDefault;
+  const state: Leaving = { phase: copy.length > 0 ? "copying disks" : "running", copy };
+  if (leaving.get(vm) && ["copying disks", "running"].includes(leaving.get(vm)!.phase)) {
+    throw new StatusError("Conflict", `VMI ${vm.domain.name} is migrating already`);
+  }
+  const tls = await useKey(vm, target.key, "client");
+  leaving.set(vm, state);
+  const run = async () => {
+    await mirrorDisks(vm, target, { copy, tls, speed });
+    state.phase = "running";
+    await vm.qmp.execute(
+      "migrate-set-capabilities",
+      capabilities({
+        "pause-before-switchover": copy.length > 0,
+        "postcopy-ram": postCopy,
+        "auto-converge": autoConverge,
+        events: true,
+      }),
+    );
+    await vm.qmp.execute("migrate-set-parameters", {
+      "tls-creds": tls,
+      "tls-hostname": "",
+      "max-bandwidth": speed,
+      "downtime-limit": downtimeMsMax,
+    });
+    vm.migratedAway = true;
+    const moved = untilMoved(vm, copy);
+    moved.catch(() => {});
+    await vm.qmp.execute("migrate", { uri: `tcp:${target.host}:${target.port}` });
+    await moved;
+    state.phase = "completed";
+  };
+  run().catch(async (error: Error) => {
+    vm.migratedAway = false;
+    if (state.phase !== "cancelled") state.phase = "failed";
+    state.error = error.message;
+    await endMirrors(vm, copy, true).catch(() => {});
+    if (vm.status !== "running") await vm.qmp.execute("cont").catch(() => {});
+    vm.options.changed();
+  });
+}
+
+export async function progress(vm: Vm): Promise<MigrationProgress> {
+  const state = leaving.get(vm);
+  const info = await vm.qmp.execute("query-migrate").catch(() => ({}));
+  const mirrors = state?.phase === "copying disks" ? await jobs(vm).catch(() => []) : [];
+  const sum = (read: (job: any) => number) => mirrors.reduce((all, job) => all + read(job), 0);
+  const disks = sum((job) => job["total-progress"]);
+  const done = sum((job) => job["current-progress"]);
+  const isPostCopy = info.status === "postcopy-active";
+  return {
+    phase: isPostCopy ? "postcopy" : (state?.phase ?? "none"),
+    transferredBytes: (info.ram?.transferred ?? 0) + done,
+    remainingBytes: (info.ram?.remaining ?? 0) + disks - done,
+    totalBytes: (info.ram?.total ?? 0) + disks,
+    ...(info.downtime !== undefined && { downtimeMs: info.downtime }),
+    ...(info["total-time"] !== undefined && { totalMs: info["total-time"] }),
+    ...((state?.error ?? info["error-desc"]) && { error: state?.error ?? info["error-desc"] }),
+  };
+}
+
+export async function cancel(vm: Vm) {
+  const state = leaving.get(vm);
+  if (!state || !["copying disks", "running"].includes(state.phase)) {
+    throw new StatusError("Conflict", `VMI ${vm.domain.name} is not migrating`);
+  }
+  state.phase = "cancelled";
+  await vm.qmp.execute("migrate_cancel");
+  await endMirrors(vm, state.copy, true);
+}

@@ -1,0 +1,32 @@
+// The node's part that answers for VMs (`vmControl` asks it).
+import type { NodePart } from "../../lib/node-connection.ts";
+import { StatusError } from "../../lib/status-error.ts";
+import type { Vm } from "./vm.ts";
+import { openStream, vmAnswers } from "./vm-control.ts";
+import type { ControlOptions } from "./vm-control.ts";
+
+interface Question {
+  podUid: string;
+  method: string;
+  args?: unknown[];
+}
+
+export function vmPart(
+  find: (podUid: string) => Vm | undefined,
+  options: ControlOptions,
+): NodePart {
+  const vmOf = (podUid: string) => {
+    const vm = find(podUid);
+    if (vm) return vm;
+    throw new StatusError("NotFound", "this virtual machine does not run on this node");
+  };
+  return {
+    async ask({ podUid, method, args = [] }: Question) {
+      const answers = vmAnswers(vmOf(podUid), options);
+      if (!Object.hasOwn(answers, method)) throw new StatusError("NotFound", `no ${method}`);
+      const answer = answers[method as keyof typeof answers] as (...all: any[]) => Promise<unknown>;
+      return answer(...args);
+    },
+    open: async ({ podUid, method }: Question) => openStream(vmOf(podUid), method, options),
+  };
+}

@@ -1,0 +1,53 @@
+// The wing at a node: what of VMs runs here is followed, told of and answered for.
+import { join } from "node:path";
+import type { Client } from "../../client/client.ts";
+import { resource } from "../../client/client.ts";
+import type { ControllersOptions } from "../../controllers/runtime.ts";
+import { startControllers } from "../../controllers/runtime.ts";
+import { timestamp } from "../../lib/clock.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { NodeParts } from "../../lib/node-connection.ts";
+import { vmsPart } from "../control.ts";
+import { VmHandler } from "./handler.ts";
+import type { HolderVolumes } from "./hotplug.ts";
+import { nodeLabels } from "./labels.ts";
+import { vmPart } from "./part.ts";
+import type { NodeCapabilities } from "./probe.ts";
+import { Streams } from "./streams.ts";
+
+export interface VmNodeOptions extends ControllersOptions {
+  node: string;
+  parts: NodeParts;
+  /** Kerb's own folder about VMs. */
+  directory: string;
+  capabilities: NodeCapabilities;
+  /** The host's folder of a pod's sockets. */
+  run: (podUid: string) => string;
+  volumes: HolderVolumes;
+}
+
+const nodes = resource("v1", "nodes");
+
+async function label(client: Client, node: string, capabilities: NodeCapabilities, clock: Clock) {
+  const target = { ...nodes, name: node };
+  const { metadata } = await client.get(target);
+  const labels = nodeLabels(capabilities, metadata.labels ?? {});
+  const annotations = { "kubevirt.io/heartbeat": timestamp(clock.now()) };
+  await client.patch(target, "merge", { metadata: { labels, annotations } });
+}
+
+export async function startVmNode(options: VmNodeOptions) {
+  const { client, node, parts, directory, capabilities, run, volumes, scope, clock } = options;
+  const notes = (podUid: string) => join(directory, podUid);
+  const handler = new VmHandler({
+    ...{ node, run, notes, scope },
+    accelerator: capabilities.accelerator,
+  });
+  parts.set(
+    vmsPart,
+    vmPart((uid) => handler.find(uid), { streams: new Streams(), volumes }),
+  );
+  scope.defer(() => void parts.delete(vmsPart));
+  await startControllers([handler.controller], options);
+  await label(client, node, capabilities, clock);
+}

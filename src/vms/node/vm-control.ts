@@ -1,0 +1,187 @@
+// Answers what `VmControl` asks of one VM, by QMP and the guest's agent.
+import { chown, mkdtemp, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import { sleep } from "../../lib/clock.ts";
+import { badRequest, StatusError } from "../../lib/status-error.ts";
+import type { VmControl } from "../control.ts";
+import { qemuUser } from "../domain.ts";
+import { socketNames } from "../qemu/launch.ts";
+import { guestAgentInfo, guestFilesystems, guestUsers } from "./guest-facts.ts";
+import { hotplug, hotunplug, resizeDisk } from "./hotplug.ts";
+import type { HolderVolumes } from "./hotplug.ts";
+import { backupDisks } from "./backup.ts";
+import { dialIn } from "./sockets.ts";
+import type { Streams } from "./streams.ts";
+import type { Vm } from "./vm.ts";
+import * as migration from "./migration.ts";
+
+const execMsMax = 30_000;
+const execPollMs = 100;
+
+export interface ControlOptions {
+  streams: Streams;
+  volumes: HolderVolumes;
+}
+
+async function screenshot(vm: Vm): Promise<string> {
+  if (!vm.domain.graphics) throw badRequest("No graphics device is attached");
+  const { run } = vm.options;
+  const folder = await mkdtemp(join(run, "screen-"));
+  try {
+    const name = folder.slice(run.length + 1);
+    await chown(folder, qemuUser, qemuUser);
+    const filename = join(vm.options.inside, name, "screen.png");
+    await vm.qmp.execute("screendump", { filename, format: "png" });
+    return (await readFile(join(folder, "screen.png"))).toString("base64");
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function guestExec(vm: Vm, command: string[]) {
+  const agent = await vm.agent();
+  const { clock } = vm.options;
+  const [path, ...arg] = command;
+  const { pid } = await agent.execute("guest-exec", { path, arg, "capture-output": true });
+  const giveUpAt = clock.monotonic() + execMsMax;
+  for (;;) {
+    const status = await agent.execute("guest-exec-status", { pid });
+    if (status.exited) {
+      const decoded = (data?: string) => Buffer.from(data ?? "", "base64").toString();
+      return {
+        exitCode: status.exitcode ?? 128 + (status.signal ?? 0),
+        stdout: decoded(status["out-data"]),
+        stderr: decoded(status["err-data"]),
+      };
+    }
+    if (clock.monotonic() > giveUpAt) {
+      throw new StatusError("Timeout", `a command in the guest took over ${execMsMax} ms`);
+    }
+    await sleep(clock, execPollMs);
+  }
+}
+
+async function guestInfo(vm: Vm) {
+  const agent = await vm.agent();
+  const ask = (command: string) => agent.execute(command).catch(() => undefined);
+  return guestAgentInfo({
+    info: await agent.execute("guest-info"),
+    os: await ask("guest-get-osinfo"),
+    hostname: await ask("guest-get-host-name"),
+    timezone: await ask("guest-get-timezone"),
+    users: await ask("guest-get-users"),
+    filesystems: await ask("guest-get-fsinfo"),
+  });
+}
+
+async function freeze(vm: Vm, seconds: number) {
+  const agent = await vm.agent();
+  await agent.execute("guest-fsfreeze-freeze", undefined, 30_000);
+  vm.frozen = true;
+  vm.options.changed();
+  vm.options.clock.after(seconds * 1000, () => {
+    if (vm.frozen) void thaw(vm).catch(() => {});
+  });
+}
+
+async function thaw(vm: Vm) {
+  const agent = await vm.agent();
+  await agent.execute("guest-fsfreeze-thaw", undefined, 30_000);
+  vm.frozen = false;
+  vm.options.changed();
+}
+
+async function softReboot(vm: Vm) {
+  if (vm.status !== "running") throw new StatusError("Conflict", "VMI is paused");
+  if (vm.agentConnected) return (await vm.agent()).tell("guest-shutdown", { mode: "reboot" });
+  if (!vm.domain.acpi) {
+    throw new StatusError(
+      "Conflict",
+      "VMI neither have the agent connected nor the ACPI feature enabled",
+    );
+  }
+  // A guest that obeys the power button ends; it is begun again where it stands.
+  await vm.qmp.execute("set-action", { shutdown: "pause" });
+  const stop = vm.onEvent(({ event }) => {
+    if (event !== "SHUTDOWN") return;
+    stop();
+    void (async () => {
+      await vm.qmp.execute("set-action", { shutdown: "poweroff" });
+      await vm.qmp.execute("system_reset");
+      await vm.qmp.execute("cont");
+    })().catch(() => {});
+  });
+  await vm.qmp.execute("system_powerdown");
+}
+
+async function powerDown(vm: Vm) {
+  if (vm.status === "paused" || vm.status === "prelaunch") await vm.qmp.execute("cont");
+  if (vm.domain.acpi) return vm.qmp.execute("system_powerdown");
+  if (vm.agentConnected) return (await vm.agent()).tell("guest-shutdown", { mode: "powerdown" });
+}
+
+/** Resolves once the monitor has said that it is so. */
+async function pause(vm: Vm) {
+  if (vm.status === "paused") throw new StatusError("Conflict", "VMI is already paused");
+  await vm.qmp.execute("stop");
+  vm.status = "paused";
+}
+
+async function unpause(vm: Vm) {
+  if (vm.status === "running") throw new StatusError("Conflict", "VMI is not paused");
+  await vm.qmp.execute("cont");
+  vm.status = "running";
+}
+
+const ask = async <T>(vm: Vm, command: string, shape: (answer: any) => T): Promise<T> =>
+  shape(await (await vm.agent()).execute(command));
+
+type Asked = Omit<VmControl, "openConsole" | "openVnc" | "screenshot"> & {
+  screenshot: () => Promise<string>;
+};
+
+/** Every method answers in JSON. */
+export function vmAnswers(vm: Vm, { volumes }: ControlOptions): Asked {
+  return {
+    state: async () => ({
+      status: vm.status,
+      paused: vm.status === "paused",
+      agent: vm.agentConnected,
+    }),
+    pause: () => pause(vm),
+    unpause: () => unpause(vm),
+    softReboot: () => softReboot(vm),
+    reset: () => vm.qmp.execute("system_reset"),
+    powerDown: () => powerDown(vm),
+    screenshot: () => screenshot(vm),
+    addVolume: (disk, holder) => hotplug(vm, disk, { volumes, holder }),
+    removeVolume: (volume) => hotunplug(vm, volume, volumes),
+    resizeVolume: (volume, bytes) => resizeDisk(vm, volume, bytes),
+    guestInfo: () => guestInfo(vm),
+    users: () => ask(vm, "guest-get-users", guestUsers),
+    filesystems: () => ask(vm, "guest-get-fsinfo", guestFilesystems),
+    guestExec: (command) => guestExec(vm, command),
+    guestPing: () => ask(vm, "guest-ping", () => {}),
+    freeze: (seconds) => freeze(vm, seconds),
+    thaw: () => thaw(vm),
+    backup: (names, to) => backupDisks(vm, names, { volumes, to }),
+    prepareMigration: (copy) => migration.prepare(vm, copy),
+    migrate: (target, options) => migration.migrate(vm, target, options),
+    migration: () => migration.progress(vm),
+    cancelMigration: () => migration.cancel(vm),
+  };
+}
+
+export function openStream(vm: Vm, method: string, { streams }: ControlOptions): Promise<Duplex> {
+  const open = (name: string) => streams.open(vm, name, () => dialIn(vm.options.run, name));
+  if (method === "openConsole") {
+    if (!vm.domain.serialConsole) throw badRequest("No serial consoles are present.");
+    return open(socketNames.console);
+  }
+  if (method === "openVnc") {
+    if (!vm.domain.graphics) throw badRequest("No graphics devices are present.");
+    return open(socketNames.vnc);
+  }
+  throw new StatusError("NotFound", `no stream ${method}`);
+}

@@ -1,0 +1,121 @@
+// A guest under QEMU as the node runs it, without a site: what VmControl asks, the guest does.
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { eventually } from "../support/eventually.ts";
+import { guestFiles, QemuVm } from "../support/qemu.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "kerb-qemu-test-"));
+const volume = (name: string, text: string) => {
+  const path = join(folder, name);
+  mkdirSync(path);
+  writeFileSync(join(path, "disk.img"), Buffer.concat([Buffer.from(text)], 2 ** 20));
+  return path;
+};
+const folders = { data: volume("data", "what the guest keeps") };
+const holders = { extra: volume("extra", "plugged in later"), copies: join(folder, "copies") };
+
+let one: QemuVm;
+let kernel: ReturnType<typeof guestFiles>;
+before(async () => {
+  kernel = guestFiles(folder);
+  mkdirSync(holders.copies);
+  one = await QemuVm.start(kernel, {
+    devices: {
+      disks: [{ name: "data", disk: { bus: "virtio" } }],
+      rng: {},
+      watchdog: { i6300esb: { action: "reset" } },
+    },
+    volumes: [{ name: "data", persistentVolumeClaim: { claimName: "data" } }],
+    folders,
+  });
+  await eventually(async () => one.vm.agentConnected, "the guest's agent").catch((error) => {
+    throw new Error(`${error.message}; it said: ${one.said}`);
+  });
+});
+after(async () => {
+  await one.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const answers = () => one.answers(holders);
+const sh = async (script: string) => {
+  const { stdout } = await answers().guestExec(["/bin/sh", "-c", script]);
+  return stdout.trim();
+};
+
+test("the guest's agent tells what it is, and runs commands", async () => {
+  const info = await answers().guestInfo();
+  assert.match(info["os"].kernelRelease, /cloud-amd64/);
+  assert.equal(await sh("head -c 4 /dev/vda"), "what");
+  const failed = await answers().guestExec(["/bin/sh", "-c", "echo no >&2; exit 3"]);
+  assert.deepEqual(failed, { exitCode: 3, stdout: "", stderr: "no\n" });
+  await answers().guestPing();
+});
+
+test("a guest is paused and goes on, and says so only once", async () => {
+  await answers().pause();
+  assert.equal((await answers().state()).paused, true);
+  await assert.rejects(answers().pause(), { reason: "Conflict" });
+  await answers().unpause();
+  assert.equal((await answers().state()).status, "running");
+  await assert.rejects(answers().unpause(), { reason: "Conflict" });
+});
+
+test("its screen is a picture", async () => {
+  const png = Buffer.from(await answers().screenshot(), "base64");
+  assert.equal(png.toString("latin1", 1, 4), "PNG");
+  assert.ok(png.length > 500, `${png.length} bytes`);
+});
+
+test("a disk comes and goes while it runs", async () => {
+  const disk = {
+    ...({
+      name: "extra",
+      device: "disk",
+      bus: "virtio",
+      readOnly: false,
+      serial: "EXTRA",
+    } as const),
+    source: { kind: "file", file: "disk.img" } as const,
+  };
+  await answers().addVolume(disk, "holder");
+  await eventually(async () => (await sh("head -c 7 /dev/vdb")) === "plugged", "the disk");
+  assert.equal(await sh("cat /sys/block/vdb/serial"), "EXTRA");
+  await answers().addVolume(disk, "holder");
+  await sh("printf written | dd of=/dev/vdb conv=fsync");
+  await answers().removeVolume("extra");
+  assert.equal(await sh("ls /sys/block | grep vdb || echo gone"), "gone");
+  assert.match(readFileSync(join(holders.extra, "disk.img"), "latin1"), /^written/);
+});
+
+test("disks are copied as of one moment while the guest writes", async () => {
+  await sh("printf before | dd of=/dev/vda conv=fsync");
+  await answers().freeze(30);
+  await answers().backup(["data"], { holder: "h", volume: "copies" });
+  await answers().thaw();
+  await sh("printf after- | dd of=/dev/vda conv=fsync");
+  assert.match(readFileSync(join(holders.copies, "data.img"), "latin1"), /^before/);
+  assert.match(readFileSync(join(folders.data, "disk.img"), "latin1"), /^after-/);
+});
+
+test("a disk grows under a running guest", async () => {
+  writeFileSync(join(folders.data, "disk.img"), Buffer.alloc(2 ** 20), { flag: "a" });
+  await answers().resizeVolume("data", 2 ** 21);
+  await eventually(async () => (await sh("cat /sys/block/vda/size")) === "4096", "its size");
+});
+
+test("a reboot by its agent begins it anew in the same machine", async () => {
+  const boots = () => one.said.split("GUEST ready").length - 1;
+  const before = boots();
+  await answers().softReboot();
+  await eventually(async () => boots() > before && one.vm.agentConnected, "the next boot");
+});
+
+test("a power button ends a guest that obeys it, and its QEMU with it", async () => {
+  await answers().powerDown();
+  await eventually(async () => one.child.exitCode === 0, "the end");
+  assert.match(one.said, /GUEST powers off/);
+});

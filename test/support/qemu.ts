@@ -1,0 +1,124 @@
+// A VM without a site: QEMU as a launcher pod would run it, with the node's own view of it.
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { systemClock } from "../../src/lib/clock.ts";
+import { Scope } from "../../src/lib/scope.ts";
+import type { KubeObject } from "../../src/kinds/object.ts";
+import { domainOf } from "../../src/vms/domain-of.ts";
+import { Vm } from "../../src/vms/node/vm.ts";
+import { vmAnswers } from "../../src/vms/node/vm-control.ts";
+import { Streams } from "../../src/vms/node/streams.ts";
+import { prepareDisks } from "../../src/vms/prepare/prepare-disks.ts";
+import { qemuArguments } from "../../src/vms/qemu/arguments.ts";
+import { guestInitramfs, guestKernel } from "./guest.ts";
+
+export interface QemuOptions {
+  /** Words for the guest's kernel. */
+  guest?: string;
+  /** Parts of the VMI's spec. */
+  devices?: object;
+  volumes?: object[];
+  /** Folders of the volumes, by name. */
+  folders?: Record<string, string>;
+  incoming?: boolean;
+}
+
+/** The kernel and initramfs as files, once for a test. */
+export function guestFiles(folder: string) {
+  const files = { path: join(folder, "vmlinuz"), initrd: join(folder, "initramfs") };
+  writeFileSync(files.path, guestKernel());
+  writeFileSync(files.initrd, guestInitramfs());
+  return files;
+}
+
+export class QemuVm {
+  readonly folder: string;
+  readonly scope: Scope;
+  readonly child: ChildProcess;
+  readonly vm: Vm;
+
+  private constructor(child: ChildProcess, folder: string, vm: Vm, scope: Scope) {
+    this.child = child;
+    this.folder = folder;
+    this.vm = vm;
+    this.scope = scope;
+  }
+
+  /** On its console, and QEMU itself. */
+  get said() {
+    return readFileSync(join(this.folder, "said"), "utf8");
+  }
+
+  static async start(
+    kernel: { path: string; initrd: string },
+    { guest = "", devices = {}, volumes = [], folders = {}, incoming }: QemuOptions = {},
+  ) {
+    const folder = mkdtempSync(join(tmpdir(), "kerb-qemu-"));
+    const [run, notes] = [join(folder, "run"), join(folder, "notes")];
+    for (const path of [run, notes]) mkdirSync(path);
+    const spec = {
+      domain: {
+        memory: { guest: "128Mi" },
+        devices,
+        firmware: {
+          kernelBoot: { container: {}, kernelArgs: `console=ttyS0 quiet ${guest}` },
+        },
+      },
+      volumes,
+    };
+    const metadata = { namespace: "test", name: "guest", uid: "1", resourceVersion: "1" };
+    const vmi = { metadata: { ...metadata, creationTimestamp: "" }, spec } as KubeObject;
+    const domain = domainOf(vmi, { isBlock: () => false, ...(incoming && { incoming }) });
+    for (const one of domain.interfaces) one.binding = "user";
+    const hostPath = (path: string) =>
+      path === "/vm/run" ? run : folders[path.slice("/vm/disks/".length)];
+    const disks = await prepareDisks(domain, { hostPath, give: () => {} });
+    // QEMU runs here without a container, so it sees what the host sees.
+    const text = JSON.stringify(disks).replaceAll("/vm/run", run);
+    const seen = text.replaceAll(/\/vm\/disks\/([\w-]+)/g, (_, name) => folders[name]!);
+    writeFileSync(join(notes, "disks.json"), seen);
+    writeFileSync(join(notes, "network.json"), JSON.stringify({ namespace: "", leases: [] }));
+    const launch = {
+      ...({ accelerator: "tcg", taps: {}, mtu: 1500, run, kernel } as const),
+      disks: JSON.parse(seen),
+    };
+    const args = qemuArguments(domain, launch, { now: systemClock.now() });
+    const output = openSync(join(folder, "said"), "a");
+    const child = spawn("qemu-system-x86_64", args, { stdio: ["ignore", output, output] });
+    closeSync(output);
+    const scope = new Scope();
+    const vm = new Vm({
+      ...{ podUid: "1", namespace: "test", podName: "guest", domain, run, inside: run, notes },
+      ...{ clock: systemClock, scope, changed: () => {} },
+    });
+    return new QemuVm(child, folder, vm, scope);
+  }
+
+  /** What the node answers, where `holders` are the folders of other pods' volumes. */
+  answers(holders: Record<string, string> = {}) {
+    const volumes = { folder: async (_pod: string, volume: string) => holders[volume]! };
+    return vmAnswers(this.vm, { streams: new Streams(), volumes });
+  }
+
+  async stop() {
+    await this.scope.close();
+    if (this.child.exitCode === null && this.child.signalCode === null) {
+      const ended = once(this.child, "exit");
+      this.child.kill("SIGKILL");
+      await ended;
+    }
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
