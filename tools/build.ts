@@ -49,5 +49,12 @@ await build({
   outdir: join(staging, "wasm"),
   outExtension: { ".js": ".mjs" },
 });
+// Likewise for the pods of disks.
+await build({
+  ...options,
+  entryPoints: { "vm-disk": "src/vms/vm-disk.ts" },
+  outdir: join(staging, "vms"),
+  outExtension: { ".js": ".mjs" },
+});
 rmSync(join(root, "dist"), { recursive: true, force: true });
 renameSync(staging, join(root, "dist"));

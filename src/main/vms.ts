@@ -37,7 +37,7 @@ export async function controlVms({ plane, informers, clock, random, log, scope }
   const { discover, connect } = plane;
   const client = plane.client("system:kubevirt-controller");
   const acting = { client, clock, log: log.with({ room: "vms" }), scope };
-  await startVmControllers({ ...acting, discover, informers, random });
+  await startVmControllers({ ...acting, discover, informers, random, connect });
   await startVmApi({
     ...acting,
     connect,

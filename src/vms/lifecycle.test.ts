@@ -49,11 +49,11 @@ before(async () => {
   client = server.client();
   const world = { clock: systemClock, random: systemRandom, log: silent, scope };
   const informers = new Informers({ client, ...world });
-  await startVmControllers({ client, informers, ...world, discover: async () => [] });
   const connect = async (): Promise<any> => ({
     ask: async (_part: string, { method }: any) => void asked.push(method),
     dial: async () => new PassThrough(),
   });
+  await startVmControllers({ client, informers, ...world, connect, discover: async () => [] });
   const makeAll = makeServing(systemClock, systemRandom);
   await startVmApi({ client, connect, makeServing: makeAll, host: "127.0.0.1", ...world });
   await until(() =>

@@ -2,15 +2,20 @@
 import { ensureDefinitions } from "../client/definitions.ts";
 import { machineController } from "./machine/machine-controller.ts";
 import { startControllers } from "../controllers/runtime.ts";
-import type { Controller, ControllersOptions } from "../controllers/runtime.ts";
+import type { ControllersOptions } from "../controllers/runtime.ts";
+import type { NodeConnector } from "../lib/node-connection.ts";
+import { dataVolumeController } from "./disks/data-volume-controller.ts";
 import { install } from "./installation.ts";
 import { instanceController } from "./instance/instance-controller.ts";
 import { vmDefinitions } from "./kinds/definitions.ts";
 
-const controllers: Controller[] = [machineController, instanceController];
+export interface VmControllersOptions extends ControllersOptions {
+  connect: NodeConnector;
+}
 
-export async function startVmControllers(options: ControllersOptions) {
+export async function startVmControllers({ connect, ...options }: VmControllersOptions) {
   await ensureDefinitions(options.client, options.clock, vmDefinitions);
   await install(options.client, options.clock);
-  await startControllers(controllers, options);
+  const all = [machineController, instanceController, dataVolumeController(connect)];
+  await startControllers(all, options);
 }

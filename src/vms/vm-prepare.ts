@@ -24,6 +24,8 @@ import type { BundleConfig, Program } from "./prepare/bundle.ts";
 import { capabilitiesIn, qemuBinary, qemuFiles } from "./prepare/host-qemu.ts";
 import { prepareDisks } from "./prepare/prepare-disks.ts";
 import { prepareFirmware } from "./prepare/prepare-firmware.ts";
+import { taskAnnotation } from "./disks/task.ts";
+import { taskBundle } from "./prepare/prepare-task.ts";
 import { prepareNetwork } from "./prepare/prepare-network.ts";
 import { qemuArguments } from "./qemu/arguments.ts";
 
@@ -59,6 +61,8 @@ async function prepare(bundle: string, directory: string) {
   const file = join(bundle, "config.json");
   const config = JSON.parse(readFileSync(file, "utf8")) as BundleConfig;
   if (isSandbox(config)) return;
+  const task = config.annotations?.[taskAnnotation];
+  if (task) return writeFileSync(file, JSON.stringify(await taskBundle(config, task)));
   const text = config.annotations?.[domainAnnotation];
   const podUid = sandboxUid(config);
   if (!text || !podUid) throw new Error(`the pod has no annotation ${domainAnnotation}`);

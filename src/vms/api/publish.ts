@@ -1,4 +1,5 @@
 // Makes the wing part of the cluster's API: its subresources, and its word in admission.
+import { randomBytes } from "node:crypto";
 import { apply } from "../../client/apply.ts";
 import { resource } from "../../client/client.ts";
 import type { Client } from "../../client/client.ts";
@@ -8,11 +9,18 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import type { NodeConnector } from "../../lib/node-connection.ts";
 import type { Scope } from "../../lib/scope.ts";
+import { cdiConfigs } from "../kinds/resources.ts";
+import { UploadTokens } from "../disks/upload-token.ts";
 import { mutatePath, reviewsOf, validatePath } from "../admission/reviews.ts";
 import { groupVersions } from "./protocol.ts";
 import { startApiServer } from "./server.ts";
+import { uploadGroupVersion } from "./upload.ts";
 
-const api: ExtensionApi = { name: "kerb-vms", groupVersions, fieldManager: "kerb-vms" };
+const api: ExtensionApi = {
+  name: "kerb-vms",
+  groupVersions: [...groupVersions, uploadGroupVersion],
+  fieldManager: "kerb-vms",
+};
 const configuration = (kind: string) =>
   resource("admissionregistration.k8s.io/v1", `${kind.toLowerCase()}webhookconfigurations`);
 
@@ -85,9 +93,12 @@ export async function startVmApi(options: VmApiOptions) {
   }
   const { ca, ...tls } = options.makeServing(servedName(api));
   const reviews = reviewsOf(client);
-  const port = await startApiServer({ ...options, tls, frontProxy, reviews });
+  const tokens = new UploadTokens(randomBytes(32));
+  const port = await startApiServer({ ...options, tls, frontProxy, reviews, tokens });
   await publishApi(client, api, { host, port, ca });
   const place = { port, ca };
   await register(client, { kind: "Mutating", path: mutatePath, rules: mutated }, place);
   await register(client, { kind: "Validating", path: validatePath, rules: validated }, place);
+  const status = { uploadProxyURL: `https://${host}:${port}`, uploadProxyCA: ca };
+  await client.patch({ ...cdiConfigs, name: "config", subresource: "status" }, "merge", { status });
 }

@@ -10,12 +10,20 @@ import { answerStatus, endWithStatus, requireFrontProxy } from "../../lib/front-
 import type { FrontProxy } from "../../lib/front-proxy.ts";
 import type { Scope } from "../../lib/scope.ts";
 import { badRequest, StatusError } from "../../lib/status-error.ts";
+import type { UploadTokens } from "../disks/upload-token.ts";
 import { Access } from "./access.ts";
 import type { AccessOptions } from "./access.ts";
 import type { Answer, Call } from "./handler.ts";
 import { handlers, streamHandlers } from "./handlers.ts";
 import { discoveryOf, parsePath } from "./protocol.ts";
 import { joinSocket } from "./stream-socket.ts";
+import {
+  isTokenRequest,
+  isUpload,
+  uploadDiscovery,
+  uploadGroupVersion,
+  Uploads,
+} from "./upload.ts";
 
 export interface ApiServerOptions extends AccessOptions {
   /** PEM texts of the certificate it shows. */
@@ -23,6 +31,7 @@ export interface ApiServerOptions extends AccessOptions {
   frontProxy: FrontProxy;
   /** The address that it listens on. */
   host: string;
+  tokens: UploadTokens;
   /** Admission reviews, by path; they are asked for without the front proxy. */
   reviews: Record<string, (review: any) => Promise<object>>;
   scope: Scope;
@@ -60,10 +69,12 @@ const nowhere = () =>
 class MachineApi {
   readonly #options: ApiServerOptions;
   readonly #access: Access;
+  readonly #uploads: Uploads;
 
   constructor(options: ApiServerOptions) {
     this.#options = options;
     this.#access = new Access(options);
+    this.#uploads = new Uploads(this.#access, options.tokens);
   }
 
   async #call(request: IncomingMessage, upgrade: boolean): Promise<Call> {
@@ -79,6 +90,12 @@ class MachineApi {
     const review = this.#options.reviews[(request.url ?? "/").split("?")[0]!];
     if (review) {
       return answer(response, { code: 200, json: await review(await readBody(request)) });
+    }
+    // Whoever has a token needs no other name.
+    if (isUpload(request)) return this.#uploads.take(request, response);
+    if (isTokenRequest(request)) {
+      requireFrontProxy(request.socket as TLSSocket, this.#options.frontProxy);
+      return answer(response, this.#uploads.issue(request, await readBody(request)));
     }
     const call = await this.#call(request, false);
     const name = call.resource ? `${call.resource}/${call.action}` : call.action;
@@ -100,7 +117,8 @@ class MachineApi {
     const server = createServer(
       { ...tls, ca: frontProxy.ca, requestCert: true, rejectUnauthorized: false },
       (request, response) => {
-        const discovery = discoveryOf(request.url ?? "/");
+        const isUploadApi = request.url?.split("?")[0] === `/apis/${uploadGroupVersion}`;
+        const discovery = isUploadApi ? uploadDiscovery : discoveryOf(request.url ?? "/");
         if (discovery) return answer(response, { code: 200, json: discovery });
         this.#answer(request, response).catch((error: unknown) => answerStatus(response, error));
       },
@@ -109,6 +127,7 @@ class MachineApi {
       socket.on("error", () => {});
       this.#upgrade(request, socket, head).catch((error: unknown) => endWithStatus(socket, error));
     });
+    server.requestTimeout = 0;
     server.listen(0, host);
     await once(server, "listening");
     scope.defer(() => {

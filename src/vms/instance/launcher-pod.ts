@@ -14,7 +14,7 @@ import type { Domain } from "../domain.ts";
 import { isHotplugged, launcherVolumes } from "./launcher-volumes.ts";
 import type { VolumeContext } from "./launcher-volumes.ts";
 
-const schedulableLabel = "kubevirt.io/schedulable";
+export const schedulableLabel = "kubevirt.io/schedulable";
 const createdBy = "kubevirt.io/created-by";
 /** Readiness gate: whether the guest is not paused. */
 export const unpaused = "kubevirt.io/virtual-machine-unpaused";

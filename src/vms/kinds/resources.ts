@@ -15,6 +15,7 @@ export const clusterInstancetypes = resource(instancetype, "virtualmachinecluste
 export const preferences = resource(instancetype, "virtualmachinepreferences");
 export const clusterPreferences = resource(instancetype, "virtualmachineclusterpreferences");
 export const dataVolumes = resource(cdi, "datavolumes");
+export const dataSources = resource(cdi, "datasources");
 export const cdiConfigs = resource(cdi, "cdiconfigs");
 
 export const pods = resource("v1", "pods");

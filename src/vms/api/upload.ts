@@ -1,0 +1,88 @@
+// CDI's upload API: tokens for whoever may ask for them, and the proxy that takes a disk in with one.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { badRequest, StatusError } from "../../lib/status-error.ts";
+import { askTask } from "../disks/ask-task.ts";
+import type { UploadTokens } from "../disks/upload-token.ts";
+import { dataVolumes, pods } from "../kinds/resources.ts";
+import { taskPodName } from "../disks/source-task.ts";
+import type { Access } from "./access.ts";
+
+export const uploadGroupVersion = "upload.cdi.kubevirt.io/v1beta1";
+const requests = new RegExp(
+  `^/apis/${uploadGroupVersion}/namespaces/([^/?]+)/uploadtokenrequests$`,
+);
+const proxied = /^\/v1(?:beta1|alpha1)\/upload(-async)?$/;
+
+const pathOf = ({ url = "/" }: IncomingMessage) => url.split("?")[0]!;
+
+export const uploadDiscovery = {
+  kind: "APIResourceList",
+  apiVersion: "v1",
+  groupVersion: uploadGroupVersion,
+  resources: [
+    {
+      ...{ name: "uploadtokenrequests", singularName: "uploadtokenrequest", namespaced: true },
+      ...{ kind: "UploadTokenRequest", verbs: ["create"] },
+    },
+  ],
+};
+
+export const isTokenRequest = (request: IncomingMessage) => requests.test(pathOf(request));
+export const isUpload = (request: IncomingMessage) => proxied.test(pathOf(request));
+
+export class Uploads {
+  readonly #access: Access;
+  readonly #tokens: UploadTokens;
+
+  constructor(access: Access, tokens: UploadTokens) {
+    this.#access = access;
+    this.#tokens = tokens;
+  }
+
+  /** The UploadTokenRequest with its token. */
+  issue(request: IncomingMessage, body: any) {
+    const [, namespace] = requests.exec(pathOf(request))!;
+    const name: string | undefined = body.spec?.pvcName;
+    if (!name) throw badRequest("spec.pvcName: Required value");
+    const claim = { namespace: decodeURIComponent(namespace!), name };
+    const token = this.#tokens.issue(claim, this.#access.clock.now());
+    const metadata = { ...body.metadata, namespace: claim.namespace };
+    return {
+      code: 201,
+      json: {
+        ...body,
+        apiVersion: uploadGroupVersion,
+        kind: "UploadTokenRequest",
+        metadata,
+        status: { token },
+      },
+    };
+  }
+
+  async #podOf(request: IncomingMessage) {
+    const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1] ?? "";
+    const claim = this.#tokens.read(token, this.#access.clock.now());
+    if (!claim)
+      throw new StatusError("Unauthorized", "the upload token is not valid, or not any more");
+    const { namespace, name } = claim;
+    const dv = await this.#access.client.get({ ...dataVolumes, namespace, name });
+    return this.#access.client.get({ ...pods, namespace, name: taskPodName(dv, "upload") });
+  }
+
+  /** The body goes on as it comes. */
+  async take(request: IncomingMessage, response: ServerResponse) {
+    if (request.method === "HEAD") return response.writeHead(200).end();
+    if (request.method !== "POST")
+      throw new StatusError("MethodNotAllowed", "disks are sent with POST");
+    const pod = await this.#podOf(request);
+    const gone = new AbortController();
+    response.once("close", () => gone.abort(new Error("the caller went away")));
+    const length = request.headers["content-length"];
+    const answer = await askTask(this.#access.connect, pod, {
+      ...{ path: "/upload", method: "POST", body: request, signal: gone.signal },
+      ...(length !== undefined && { length }),
+    });
+    response.writeHead(answer.statusCode ?? 502, { "content-type": "text/plain" });
+    answer.pipe(response);
+  }
+}

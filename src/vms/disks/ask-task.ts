@@ -1,0 +1,56 @@
+// Asks the program in a disk's pod.
+import type { IncomingMessage } from "node:http";
+import { text } from "node:stream/consumers";
+import type { Readable } from "node:stream";
+import type { KubeObject } from "../../kinds/object.ts";
+import type { NodeConnector } from "../../lib/node-connection.ts";
+import { forward } from "../../lib/proxy/forward.ts";
+import { StatusError } from "../../lib/status-error.ts";
+import { taskAnnotation, taskPort } from "./task.ts";
+import type { DiskTask, Progress } from "./task.ts";
+
+export const taskOf = (pod: KubeObject): DiskTask | undefined => {
+  const json = pod.metadata.annotations?.[taskAnnotation];
+  return json === undefined ? undefined : (JSON.parse(json) as DiskTask);
+};
+
+export interface TaskRequest {
+  path: string;
+  method?: string;
+  body?: Readable;
+  length?: string;
+  signal: AbortSignal;
+}
+
+export async function askTask(
+  connect: NodeConnector,
+  pod: KubeObject,
+  { path, method = "GET", body, length, signal }: TaskRequest,
+): Promise<IncomingMessage> {
+  const { podIP } = pod.status ?? {};
+  const task = taskOf(pod);
+  if (!podIP || !task) throw new StatusError("ServiceUnavailable", "the disk's pod is not up");
+  const node = await connect(pod.spec.nodeName);
+  const headers = {
+    ...{ host: podIP, authorization: `Bearer ${task.key}` },
+    ...(length !== undefined && { "content-length": length }),
+  };
+  const target = { dial: () => node.dial(podIP, taskPort) };
+  return forward(target, { method, path, headers, body, signal });
+}
+
+const answerMsMax = 3000;
+
+/** Undefined while it does not say. */
+export async function progressOf(
+  connect: NodeConnector,
+  pod: KubeObject,
+): Promise<Progress | undefined> {
+  try {
+    const signal = AbortSignal.timeout(answerMsMax);
+    const answer = await askTask(connect, pod, { path: "/progress", signal });
+    return JSON.parse(await text(answer)) as Progress;
+  } catch {
+    return undefined;
+  }
+}

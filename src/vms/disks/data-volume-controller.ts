@@ -1,0 +1,197 @@
+// DataVolume: makes a claim and has it filled by a pod.
+import { randomBytes } from "node:crypto";
+import { controllerReference } from "../../controllers/pod-template.ts";
+import type { Controller, ControllerContext, Key } from "../../controllers/runtime.ts";
+import { controllerOf } from "../../kinds/object.ts";
+import type { KubeObject } from "../../kinds/object.ts";
+import { jsonEqual } from "../../lib/json.ts";
+import type { NodeConnector } from "../../lib/node-connection.ts";
+import { parseQuantity } from "../../lib/quantity.ts";
+import { isStatus } from "../../lib/status-error.ts";
+import { claims, dataSources, dataVolumes, pods } from "../kinds/resources.ts";
+import { progressOf } from "./ask-task.ts";
+import { isDone, planFill } from "./plan.ts";
+import type { FillPlan } from "./plan.ts";
+import { claimOf, sourceKind, sourceTask, taskPodName } from "./source-task.ts";
+import { taskPod } from "./task-pod.ts";
+
+const podPhase = "cdi.kubevirt.io/storage.pod.phase";
+const podReady = "cdi.kubevirt.io/storage.pod.ready";
+const waitMs = 5000;
+const keyBytes = 24;
+
+class Filling {
+  readonly #dv: KubeObject;
+  readonly #context: ControllerContext;
+  readonly #connect: NodeConnector;
+  readonly #namespace: string;
+
+  constructor(dv: KubeObject, context: ControllerContext, connect: NodeConnector) {
+    this.#dv = dv;
+    this.#context = context;
+    this.#connect = connect;
+    this.#namespace = dv.metadata.namespace!;
+  }
+
+  async run(key: Key) {
+    const { informer, clock, event } = this.#context;
+    const dv = this.#dv;
+    const { name } = dv.metadata;
+    const source = this.#source();
+    const sourceClaim = source?.pvc && informer(claims).get(source.pvc.name, this.#namespace);
+    let waitsFor = this.#waitsFor(source, sourceClaim);
+    let claim = informer(claims).get(name, this.#namespace);
+    if (claim && controllerOf(claim)?.uid !== dv.metadata.uid) {
+      waitsFor = `Resource "${name}" already exists and is not managed by DataVolume`;
+      claim = undefined;
+    } else if (!claim && !waitsFor && !isDone(dv)) claim = await this.#createClaim(sourceClaim);
+    const kind = sourceKind(source);
+    const pod = informer(pods).get(taskPodName(dv, kind), this.#namespace);
+    const own = pod && controllerOf(pod)?.uid === dv.metadata.uid ? pod : undefined;
+    const progress =
+      own?.status?.phase === "Running" ? await progressOf(this.#connect, own) : undefined;
+    const plan = planFill({
+      ...{ dv, kind, claim, pod: own, progress, now: clock.now() },
+      ...(waitsFor && { waitsFor }),
+    });
+    if (plan.createPod) await this.#createPod(source, claim!, sourceClaim);
+    await this.#tellClaim(claim, plan);
+    await this.#write(plan);
+    if (plan.failure) event(dv, "Warning", "Error", `Unable to process data: ${plan.failure}`);
+    if (plan.deletePod) await this.#deletePod(own!);
+    const wakeMs = plan.wakeAfterMs ?? (waitsFor ? waitMs : undefined);
+    if (wakeMs !== undefined) this.#context.wakeAfter(key, wakeMs);
+  }
+
+  /** The DataVolume's own, or what its DataSource leads to. */
+  #source(): any {
+    const { source, sourceRef } = this.#dv.spec;
+    if (!sourceRef) return source;
+    const namespace = sourceRef.namespace ?? this.#namespace;
+    const found = this.#context.informer(dataSources).get(sourceRef.name, namespace);
+    return found?.spec.source;
+  }
+
+  #waitsFor(source: any, sourceClaim: KubeObject | undefined): string | undefined {
+    const { sourceRef } = this.#dv.spec;
+    if (!source && sourceRef) return `DataSource ${sourceRef.name} does not exist`;
+    if (!source?.pvc) return undefined;
+    const { name, namespace = this.#namespace } = source.pvc;
+    if (namespace !== this.#namespace) {
+      return `source PVC ${namespace}/${name} is in another namespace, from which nothing is cloned here`;
+    }
+    if (!sourceClaim) return `Source pvc ${namespace}/${name} not found`;
+    const filled = sourceClaim.metadata.annotations?.[podPhase];
+    if (filled !== undefined && filled !== "Succeeded") return `source PVC ${name} is being filled`;
+    const used = this.#users(name)[0];
+    return used && `pod ${used} is using the source PVC ${name}`;
+  }
+
+  /** Pods other than ours that have a claim mounted. */
+  #users(claimName: string): string[] {
+    const ended = ["Succeeded", "Failed"];
+    return this.#context
+      .informer(pods)
+      .list(this.#namespace)
+      .filter(({ spec, status, metadata }) => {
+        const uses = spec.volumes?.some(
+          (one: any) => one.persistentVolumeClaim?.claimName === claimName,
+        );
+        const isTask = metadata.labels?.["app"] === "containerized-data-importer";
+        return uses && !isTask && !ended.includes(status?.phase);
+      })
+      .map(({ metadata }) => metadata.name);
+  }
+
+  async #createClaim(sourceClaim: KubeObject | undefined) {
+    const { client, event } = this.#context;
+    const { name, labels, annotations = {} } = this.#dv.metadata;
+    const kept = Object.entries(annotations).filter(([key]) => !key.startsWith("kubectl."));
+    const claim = {
+      apiVersion: "v1",
+      kind: "PersistentVolumeClaim",
+      metadata: {
+        name,
+        labels: { ...labels, app: "containerized-data-importer" },
+        annotations: Object.fromEntries(kept),
+        ownerReferences: [controllerReference(this.#dv)],
+      },
+      spec: claimOf(this.#dv, sourceClaim),
+    };
+    try {
+      return await client.create({ ...claims, namespace: this.#namespace }, claim);
+    } catch (error) {
+      if (isStatus(error, "AlreadyExists")) return undefined;
+      event(this.#dv, "Warning", "ErrClaimNotValid", (error as Error).message);
+      throw error;
+    }
+  }
+
+  async #createPod(source: any, claim: KubeObject, sourceClaim: KubeObject | undefined) {
+    const bytes = parseQuantity(claim.spec.resources.requests.storage);
+    const key = randomBytes(keyBytes).toString("hex");
+    const pod = taskPod(sourceTask(source, { dv: this.#dv, claim, sourceClaim, bytes, key }));
+    await this.#context.client
+      .create({ ...pods, namespace: this.#namespace }, pod)
+      .catch((error: unknown) => {
+        if (!isStatus(error, "AlreadyExists")) throw error;
+      });
+  }
+
+  async #deletePod({ metadata: { name, uid } }: KubeObject) {
+    const target = { ...pods, namespace: this.#namespace, name };
+    await this.#context.client
+      .delete(target, { preconditions: { uid } })
+      .catch((error: unknown) => {
+        if (!isStatus(error, "NotFound", "Conflict")) throw error;
+      });
+  }
+
+  /** Uploading clients read the claim. */
+  async #tellClaim(claim: KubeObject | undefined, { status }: FillPlan) {
+    if (!claim || claim.metadata.deletionTimestamp) return;
+    const phases: Record<string, string> = { Succeeded: "Succeeded", Failed: "Failed" };
+    const running = ["UploadReady", "ImportInProgress", "CloneInProgress"].includes(status.phase);
+    const wanted = {
+      [podPhase]: phases[status.phase] ?? (running ? "Running" : "Pending"),
+      [podReady]: String(status.phase === "UploadReady"),
+    };
+    const have = claim.metadata.annotations ?? {};
+    if (Object.entries(wanted).every(([key, value]) => have[key] === value)) return;
+    const target = { ...claims, namespace: this.#namespace, name: claim.metadata.name };
+    await this.#context.client.patch(target, "merge", { metadata: { annotations: wanted } });
+  }
+
+  async #write({ status }: FillPlan) {
+    if (jsonEqual(status, this.#dv.status)) return;
+    const { client, event } = this.#context;
+    const { name } = this.#dv.metadata;
+    const target = { ...dataVolumes, namespace: this.#namespace, name, subresource: "status" };
+    await client.update(target, { ...this.#dv, status });
+    if (status.phase === this.#dv.status?.phase) return;
+    const type = status.phase === "Failed" ? "Warning" : "Normal";
+    event(this.#dv, type, status.phase, `DataVolume ${name} is ${status.phase}`);
+  }
+}
+
+const owner = (object: KubeObject): Key[] => {
+  const reference = controllerOf(object);
+  if (reference?.kind !== "DataVolume") return [];
+  return [`${object.metadata.namespace}/${reference.name}`];
+};
+
+export const dataVolumeController = (connect: NodeConnector): Controller => ({
+  name: "data-volume",
+  inputs: [
+    { resource: dataVolumes },
+    { resource: claims, keys: owner },
+    { resource: pods, keys: owner },
+    { resource: dataSources, keys: () => [] },
+  ],
+  outputs: [claims, pods, dataVolumes, { ...dataVolumes, resource: "datavolumes/status" }],
+  async reconcile(key, context) {
+    const [namespace, name] = key.split("/") as [string, string];
+    const dv = context.informer(dataVolumes).get(name, namespace);
+    if (dv && !dv.metadata.deletionTimestamp) await new Filling(dv, context, connect).run(key);
+  },
+});

@@ -1,0 +1,91 @@
+// What a disk's pod answers in its network, to whoever knows its key: how far it is, and for uploads the way in.
+import { createReadStream, createWriteStream, statSync } from "node:fs";
+import { createServer } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { timingSafeEqual } from "node:crypto";
+import { pipeline } from "node:stream/promises";
+import { createGzip } from "node:zlib";
+import { badRequest } from "../../lib/status-error.ts";
+import { taskPort } from "./task.ts";
+import type { Progress } from "./task.ts";
+
+export interface Served {
+  key: string;
+  progress: () => Progress;
+  /** Of uploads: takes the body, and resolves when the disk is made. */
+  upload?: (body: IncomingMessage) => Promise<void>;
+  /** Files by name, for whoever takes them away. */
+  files?: Record<string, string>;
+}
+
+function isKnown({ headers }: IncomingMessage, key: string): boolean {
+  const given = Buffer.from(headers.authorization ?? "");
+  const wanted = Buffer.from(`Bearer ${key}`);
+  return given.length === wanted.length && timingSafeEqual(given, wanted);
+}
+
+function end(response: ServerResponse, code: number, text: string) {
+  response.writeHead(code, { "content-type": "text/plain" });
+  response.end(text);
+}
+
+/** `/NAME/disk.img` and `/NAME/disk.img.gz`. */
+async function send(url: string, files: Record<string, string>, response: ServerResponse) {
+  const [, name = "", kind] = /^\/([^/]+)\/disk\.img(\.gz)?$/.exec(url) ?? [];
+  const file = files[name];
+  if (!file) return end(response, 404, "no such disk");
+  const stream = createReadStream(file);
+  if (kind) {
+    response.writeHead(200, { "content-type": "application/gzip" });
+    return pipeline(stream, createGzip({ level: 1 }), response);
+  }
+  const { size } = statSync(file);
+  const length = size > 0 ? { "content-length": size } : {};
+  response.writeHead(200, { "content-type": "application/octet-stream", ...length });
+  await pipeline(stream, response);
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, served: Served) {
+  if (!isKnown(request, served.key)) return end(response, 401, "who asks?");
+  const url = request.url ?? "/";
+  if (url === "/progress") return end(response, 200, JSON.stringify(served.progress()));
+  if (url === "/upload" && request.method === "POST" && served.upload) {
+    await served.upload(request);
+    return end(response, 200, "");
+  }
+  if (served.files && request.method === "GET") return send(url, served.files, response);
+  end(response, 404, "nothing is here");
+}
+
+export function serveTask(served: Served): Promise<Server> {
+  const server = createServer((request, response) => {
+    answer(request, response, served).catch((error: Error) => {
+      if (response.headersSent) response.destroy();
+      else
+        end(
+          response,
+          (error as { reason?: string }).reason === "BadRequest" ? 400 : 500,
+          error.message,
+        );
+    });
+  });
+  server.requestTimeout = 0;
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(taskPort, () => resolve(server));
+  });
+}
+
+/** Writes a body to a file; a longer one than there is room for is refused. */
+export async function receive(
+  body: IncomingMessage,
+  { file, bytesMax, told }: { file: string; bytesMax: number; told: (doneBytes: number) => void },
+) {
+  let bytes = 0;
+  body.on("data", (chunk: Buffer) => {
+    bytes += chunk.length;
+    told(bytes);
+    if (bytes > bytesMax) body.destroy(badRequest(`more than ${bytesMax} bytes were sent`));
+  });
+  await pipeline(body, createWriteStream(file));
+}

@@ -1,0 +1,178 @@
+// From a file that came from somewhere to the disk on a claim: unpacked, judged, raw, and as large as the claim.
+// Nothing that it says of itself is believed beyond what the claim has room for.
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  closeSync,
+  createReadStream,
+  createWriteStream,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from "node:fs";
+import { pipeline } from "node:stream/promises";
+import { Transform } from "node:stream";
+import type { Readable } from "node:stream";
+import { createGunzip, createZstdDecompress } from "node:zlib";
+import { runCommand } from "../../lib/run-command.ts";
+import { badRequest } from "../../lib/status-error.ts";
+import { imageFacts, imageHeaderBytes } from "../images/image-format.ts";
+
+export interface SettleOptions {
+  /** What came; it is gone afterwards. */
+  part: string;
+  /** The disk's file, or a device. */
+  target: string;
+  block: boolean;
+  bytes: number;
+  checksum?: string;
+  told: (doneBytes: number, totalBytes?: number) => void;
+}
+
+/** The program in the pod that judges and converts. */
+export const qemuImg = "/usr/bin/qemu-img";
+export const xz = "/usr/bin/xz";
+
+/** So much of a file as tells what it is. */
+export function headerOf(file: string): Buffer {
+  const header = Buffer.alloc(imageHeaderBytes);
+  const fd = openSync(file, "r");
+  try {
+    return header.subarray(0, readSync(fd, header, 0, imageHeaderBytes, 0));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+async function check(file: string, checksum: string) {
+  const [algorithm, wanted] = checksum.toLowerCase().split(":") as [string, string];
+  const hash = createHash(algorithm);
+  await pipeline(createReadStream(file), hash);
+  const found = hash.digest("hex");
+  if (found !== wanted) throw badRequest(`the checksum is ${algorithm}:${found}, not ${checksum}`);
+}
+
+function unpackerOf(header: Buffer): ((file: string) => Readable[]) | undefined {
+  const starts = (...bytes: number[]) =>
+    header.subarray(0, bytes.length).equals(Buffer.from(bytes));
+  const through = (make: () => Transform) => (file: string) => [createReadStream(file), make()];
+  if (starts(0x1f, 0x8b)) return through(createGunzip);
+  if (starts(0x28, 0xb5, 0x2f, 0xfd)) return through(createZstdDecompress);
+  if (!starts(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0)) return undefined;
+  return (file) => {
+    const child = spawn(xz, ["-dc", "-M", "256MiB", file], { stdio: ["ignore", "pipe", "pipe"] });
+    const out = child.stdout;
+    child.once("error", (error) => out.destroy(error));
+    child.once("close", (code) => {
+      if (code !== 0) out.destroy(badRequest("the image is no good xz file"));
+    });
+    return [out];
+  };
+}
+
+class Limit extends Transform {
+  #left: number;
+
+  constructor(bytesMax: number) {
+    super();
+    this.#left = bytesMax;
+  }
+
+  override _transform(
+    chunk: Buffer,
+    _: string,
+    done: (error?: Error | null, data?: Buffer) => void,
+  ) {
+    this.#left -= chunk.length;
+    if (this.#left < 0) return done(badRequest("unpacked, the image is larger than the claim"));
+    done(null, chunk);
+  }
+}
+
+async function unpack(part: string, bytes: number) {
+  const unpacker = unpackerOf(headerOf(part));
+  if (!unpacker) return;
+  const raw = `${part}.raw`;
+  try {
+    const streams = [...unpacker(part), new Limit(bytes), createWriteStream(raw)];
+    await pipeline(streams as any);
+  } catch (error) {
+    rmSync(raw, { force: true });
+    const code = (error as NodeJS.ErrnoException).code ?? "";
+    throw /^Z_|^ZSTD/.test(code) ? badRequest(`the image does not unpack: ${code}`) : error;
+  }
+  renameSync(raw, part);
+}
+
+const tooLarge = (size: number, bytes: number) =>
+  badRequest(`the image's virtual size of ${size} bytes is larger than the claim's ${bytes}`);
+
+/** What QEMU itself reads in it; run in the pod, where there is nothing else to read. */
+async function judge(part: string, bytes: number) {
+  const facts = imageFacts(headerOf(part));
+  if (facts.format === "raw") {
+    const { size } = statSync(part);
+    if (size > bytes) throw tooLarge(size, bytes);
+    if (size === 0) throw badRequest("the image is empty");
+    return facts.format;
+  }
+  if (facts.virtualBytes! > bytes) throw tooLarge(facts.virtualBytes!, bytes);
+  const told = await runCommand(qemuImg, ["info", "--output=json", "-f", "qcow2", part]).catch(
+    (error: Error) => {
+      throw badRequest(`the image is broken: ${error.message}`);
+    },
+  );
+  const info = JSON.parse(told);
+  if (info["backing-filename"] || info["format-specific"]?.data?.["data-file"]) {
+    throw badRequest("images may not name other files");
+  }
+  if (info["virtual-size"] > bytes) throw tooLarge(info["virtual-size"], bytes);
+  return facts.format;
+}
+
+export async function settleImage({ part, target, block, bytes, checksum, told }: SettleOptions) {
+  if (checksum) await check(part, checksum);
+  await unpack(part, bytes);
+  const format = await judge(part, bytes);
+  if (format === "raw" && !block) renameSync(part, target);
+  else await convert({ from: part, format, target, block }, told);
+  rmSync(part, { force: true });
+  if (!block) truncateSync(target, bytes);
+  told(bytes, bytes);
+}
+
+interface Conversion {
+  from: string;
+  format: "raw" | "qcow2";
+  target: string;
+  block: boolean;
+}
+
+/** A disk that is half made does not look like one. */
+export async function convert(
+  { from, format, target, block }: Conversion,
+  told: SettleOptions["told"],
+) {
+  const made = block ? target : `${target}.new`;
+  const args = ["convert", "-p", "-f", format, "-O", "raw", ...(block ? ["-n"] : []), from, made];
+  const child = spawn(qemuImg, args, { stdio: ["ignore", "pipe", "pipe"] });
+  let errors = "";
+  child.stderr.on("data", (text: Buffer) => (errors += text));
+  child.stdout.on("data", (text: Buffer) => {
+    const percent = /\((\d+\.\d+)\/100%\)\s*$/.exec(String(text))?.[1];
+    if (percent) told(Number(percent), 100);
+  });
+  const code = await new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", resolve);
+  });
+  if (code !== 0) {
+    if (!block) rmSync(made, { force: true });
+    const full = /No space left/.test(errors);
+    throw Object.assign(new Error(`qemu-img: ${errors.trim()}`), full && { code: "ENOSPC" });
+  }
+  if (!block) renameSync(made, target);
+}

@@ -1,0 +1,53 @@
+// What a disk's pod is told to do, between the DataVolume controller (and those of snapshots and exports) and the
+// program that runs in the pod (`vm-disk.ts`), under the same handler as QEMU.
+
+/** Of the pod: the JSON of a `DiskTask`. */
+export const taskAnnotation = "vms.kerb.dev/task";
+/** Where the program answers in the pod's network; see `serve.ts`. */
+export const taskPort = 8443;
+
+export const taskPaths = {
+  /** The disk that is filled: a folder, or a device for block claims. */
+  target: "/vm/disks/target",
+  /** What it is filled from: a folder or device of a claim, or an image. */
+  source: "/vm/disks/source",
+  /** Room for what is not a disk yet, where the target is a device. */
+  scratch: "/vm/run",
+} as const;
+
+/** Names of the files on a claim. */
+export const diskFile = "disk.img";
+export const partFile = ".import.part";
+
+export interface DiskTask {
+  kind: "blank" | "http" | "s3" | "image" | "upload" | "copy" | "serve";
+  /** Of `http` and `s3`. */
+  url?: string;
+  /** `sha256:HEX`. */
+  checksum?: string;
+  /** `Name: value`. */
+  headers?: string[];
+  /** PEM texts that are trusted besides the usual. */
+  ca?: string;
+  /** What the claim has room for; a larger disk is refused. */
+  bytes: number;
+  /** The target is a device. */
+  block: boolean;
+  /** So is the source. */
+  sourceBlock?: boolean;
+  /** File of the source that is copied; the only one of /disk in images. */
+  sourceFile?: string;
+  /** Of `serve`: volumes by name, each a folder with a disk, or a device. */
+  volumes?: { name: string; block: boolean }[];
+  /** Whoever knows it may ask: hexadecimal. */
+  key: string;
+}
+
+export interface Progress {
+  phase: "waiting" | "transferring" | "converting" | "done";
+  doneBytes: number;
+  totalBytes?: number;
+}
+
+/** Exit codes: `hopeless` is not tried again. */
+export const exitCodes = { failed: 1, hopeless: 3 } as const;

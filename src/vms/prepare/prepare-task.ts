@@ -1,0 +1,34 @@
+// The bundle of a disk's pod: its process is the program `vm-disk`, in the same narrow place as QEMU.
+import { chownSync, existsSync, statSync } from "node:fs";
+import { extname, join, resolve } from "node:path";
+import { runCommand } from "../../lib/run-command.ts";
+import { taskPaths } from "../disks/task.ts";
+import { qemuImg, xz } from "../disks/settle-image.ts";
+import { qemuUser } from "../domain.ts";
+import { mountSource, qemuBundle } from "./bundle.ts";
+import type { BundleConfig } from "./bundle.ts";
+import { loadedFiles } from "./host-qemu.ts";
+
+/** Sources find each other by their folders; the build puts all of the program into one file. */
+function code() {
+  const isBuilt = extname(import.meta.filename) === ".js";
+  const folder = isBuilt ? join(import.meta.dirname, "vms") : resolve(import.meta.dirname, "../..");
+  return { folder, file: join(folder, isBuilt ? "vm-disk.mjs" : "vms/vm-disk.ts") };
+}
+
+export async function taskBundle(config: BundleConfig, task: string): Promise<BundleConfig> {
+  const tools = [process.execPath, qemuImg, xz].filter((path) => existsSync(path));
+  if (!tools.includes(qemuImg)) throw new Error("qemu-utils is not installed on this node");
+  const libraries = loadedFiles(await runCommand("ldd", tools));
+  const { folder, file } = code();
+  for (const path of [taskPaths.target, taskPaths.scratch]) {
+    const source = mountSource(config, path);
+    if (source && statSync(source).isDirectory()) chownSync(source, qemuUser, qemuUser);
+  }
+  return qemuBundle(config, {
+    args: [process.execPath, "--disable-warning=ExperimentalWarning", file, task],
+    user: qemuUser,
+    files: [...tools, ...libraries, folder],
+    devices: [],
+  });
+}

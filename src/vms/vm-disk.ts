@@ -1,0 +1,187 @@
+// The program of a disk's pod: fills the disk on a claim from somewhere, or gives disks away. It runs as nobody in
+// particular, with nothing of the host but this program, qemu-img and what they load. Argument: the task.
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import type { IncomingMessage } from "node:http";
+import { join } from "node:path";
+import { systemClock } from "../lib/clock.ts";
+import { badRequest } from "../lib/status-error.ts";
+import { fetchFile } from "./disks/fetch.ts";
+import { receive, serveTask } from "./disks/serve.ts";
+import { convert, headerOf, settleImage } from "./disks/settle-image.ts";
+import { signS3 } from "./disks/sign-s3.ts";
+import { imageFacts } from "./images/image-format.ts";
+import { diskFile, exitCodes, partFile, taskPaths } from "./disks/task.ts";
+import type { DiskTask, Progress } from "./disks/task.ts";
+
+const task = JSON.parse(process.argv[2]!) as DiskTask;
+const { block, bytes } = task;
+const target = block ? taskPaths.target : join(taskPaths.target, diskFile);
+const part = join(block ? taskPaths.scratch : taskPaths.target, partFile);
+/** A packed image is never larger than what is in it by more than this. */
+const partBytesMax = bytes + 64 * 2 ** 20;
+
+let progress: Progress = { phase: "waiting", doneBytes: 0 };
+const tell = (phase: Progress["phase"]) => (doneBytes: number, totalBytes?: number) => {
+  progress = { phase, doneBytes, ...(totalBytes !== undefined && { totalBytes }) };
+};
+
+const settle = () =>
+  settleImage({
+    ...{ part, target, block, bytes, told: tell("converting") },
+    ...(task.checksum && { checksum: task.checksum }),
+  });
+
+function headersOf(): Record<string, string> {
+  const given = (task.headers ?? []).map((line) => {
+    const at = line.indexOf(":");
+    return [line.slice(0, at).trim(), line.slice(at + 1).trim()];
+  });
+  const { ACCESS_KEY_ID: accessKeyId, SECRET_KEY: secretKey } = readKeys();
+  const keys =
+    accessKeyId === undefined || secretKey === undefined
+      ? {}
+      : task.kind === "s3"
+        ? signS3(task.url!, { accessKeyId, secretKey }, systemClock.now())
+        : {
+            authorization: `Basic ${Buffer.from(`${accessKeyId}:${secretKey}`).toString("base64")}`,
+          };
+  return { ...Object.fromEntries(given), ...keys };
+}
+
+/** Of a Secret that is mounted beside the disks. */
+function readKeys(): Record<string, string> {
+  const read = (name: string) => {
+    const file = join("/vm/keys", name);
+    return existsSync(file) ? readFileSync(file, "utf8").trim() : undefined;
+  };
+  const [accessKeyId, secretKey] = [read("accessKeyId"), read("secretKey")];
+  return {
+    ...(accessKeyId !== undefined && { ACCESS_KEY_ID: accessKeyId }),
+    ...(secretKey !== undefined && { SECRET_KEY: secretKey }),
+  };
+}
+
+async function download() {
+  const ca = existsSync("/vm/ca")
+    ? readdirSync("/vm/ca").filter((name) => !name.startsWith("."))
+    : [];
+  const pem = ca.map((name) => readFileSync(join("/vm/ca", name), "utf8")).join("\n");
+  await fetchFile({
+    ...{ url: task.url!, headers: headersOf(), file: part, bytesMax: partBytesMax },
+    ...{ told: tell("transferring"), clock: systemClock },
+    ...(pem && { ca: pem }),
+  });
+  await settle();
+}
+
+/** The file in an image: named, or the only one in its folder /disk. */
+function imageFile(): string {
+  const root = taskPaths.source;
+  const folder = join(root, "disk");
+  const files = existsSync(folder) ? readdirSync(folder) : [];
+  if (files.length !== 1)
+    throw badRequest(`the image has ${files.length} files in /disk; a disk is one`);
+  const file = realpathSync(join(folder, files[0]!));
+  if (!file.startsWith(`${root}/`) || !statSync(file).isFile())
+    throw badRequest("the image's disk is no file of it");
+  return file;
+}
+
+async function copyImage() {
+  const from = imageFile();
+  const header = headerOf(from);
+  const { format, virtualBytes = statSync(from).size } = imageFacts(header);
+  if (virtualBytes > bytes) {
+    throw badRequest(
+      `the image's virtual size of ${virtualBytes} bytes is larger than the claim's ${bytes}`,
+    );
+  }
+  await convert({ from, format, target, block }, tell("converting"));
+  if (!block) truncateSync(target, bytes);
+}
+
+async function copyClaim() {
+  const file = join(taskPaths.source, task.sourceFile ?? diskFile);
+  const from = task.sourceBlock ? taskPaths.source : file;
+  if (!existsSync(from)) throw badRequest("there is no disk on the source");
+  if (!task.sourceBlock && statSync(from).size > bytes) {
+    throw badRequest(`the source has ${statSync(from).size} bytes, the target room for ${bytes}`);
+  }
+  // Always raw: what a guest wrote to its disk is never read as an image's header.
+  await convert({ from, format: "raw", target, block }, tell("converting"));
+  if (!block) truncateSync(target, Math.max(bytes, statSync(target).size));
+}
+
+function makeBlank() {
+  if (block || existsSync(target)) return;
+  writeFileSync(target, "", { mode: 0o660 });
+  truncateSync(target, bytes);
+}
+
+function upload() {
+  return new Promise<void>((resolve, reject) => {
+    let busy = false;
+    const take = async (body: IncomingMessage) => {
+      if (busy) throw badRequest("an upload is on its way already");
+      busy = true;
+      try {
+        await receive(body, { file: part, bytesMax: partBytesMax, told: tell("transferring") });
+        await settle();
+        resolve();
+      } catch (error) {
+        busy = false;
+        rmSync(part, { force: true });
+        if ((error as NodeJS.ErrnoException).code === "ENOSPC") reject(error as Error);
+        throw error;
+      }
+    };
+    serveTask({ key: task.key, progress: () => progress, upload: take }).catch(reject);
+  });
+}
+
+const deviceOrFile = ({ name, block: isBlock }: { name: string; block: boolean }) => {
+  const folder = `/vm/disks/${name}`;
+  return isBlock ? folder : join(folder, diskFile);
+};
+
+function serve() {
+  const files = Object.fromEntries(
+    (task.volumes ?? []).map((one) => [one.name, deviceOrFile(one)]),
+  );
+  return new Promise<void>((_, reject) => {
+    serveTask({ key: task.key, progress: () => progress, files }).catch(reject);
+  });
+}
+
+const kinds: Record<DiskTask["kind"], () => Promise<void> | void> = {
+  ...{ blank: makeBlank, http: download, s3: download, image: copyImage },
+  ...{ upload, copy: copyClaim, serve },
+};
+
+async function run() {
+  const reports = !["upload", "serve"].includes(task.kind);
+  if (reports) await serveTask({ key: task.key, progress: () => progress });
+  await kinds[task.kind]();
+}
+
+process.on("SIGTERM", () => process.exit(exitCodes.failed));
+run().then(
+  () => process.exit(0),
+  (error: Error & { reason?: string; code?: string }) => {
+    if (error.code === "ENOSPC") {
+      rmSync(part, { force: true });
+      if (!block) rmSync(`${target}.new`, { force: true });
+    }
+    process.stderr.write(`${error.message}\n`);
+    process.exit(error.reason === "BadRequest" ? exitCodes.hopeless : exitCodes.failed);
+  },
+);
