@@ -4,6 +4,7 @@ import type { Definition } from "../../client/definitions.ts";
 import { alarmRuleDefinition } from "./alarm-rule.ts";
 import { alarmDefinition } from "./alarm.ts";
 import { autoAcceptRuleDefinition } from "./auto-accept-rule.ts";
+import { managedClusterAddOnDefinition } from "./managed-cluster-add-on.ts";
 import { maintenanceWindowDefinition } from "./maintenance-window.ts";
 import { overrideDefinition } from "./override.ts";
 import all from "./data/definitions.json" with { type: "json" };
@@ -39,6 +40,7 @@ export const hubDefinitions = [
     "manifestworks",
     "manifestworkreplicasets",
   ),
+  managedClusterAddOnDefinition,
   autoAcceptRuleDefinition,
   overrideDefinition,
   maintenanceWindowDefinition,

@@ -124,7 +124,7 @@ async function approvalOf(
   }
   const shown = credentialOf(request.spec.extra);
   // Hubs that do not say by which certificate somebody came cannot tell an older one.
-  if (lineage && shown && !lineage.includes(shown)) return undefined;
+  if (lineage && shown && !lineage.certificates.includes(shown)) return undefined;
   if (decision === "return") {
     if (!known.spec?.hubAcceptsClient || !lineage || !shown) return undefined;
     return `the site ${cluster} is back, with its last certificate`;
@@ -140,9 +140,12 @@ async function acceptBy(client: Client, cluster: string, labels: Record<string, 
 
 /** What is remembered of a certificate once it is given. */
 async function remember(client: Client, request: KubeObject, cluster: string) {
-  const given = fingerprintOf(Buffer.from(request.status!.certificate, "base64").toString());
-  const known = (await lineageOf(client, cluster)) ?? [];
-  const next = nextLineage(known, credentialOf(request.spec.extra), given);
+  const known = await lineageOf(client, cluster);
+  const next = nextLineage(known, {
+    shown: credentialOf(request.spec.extra),
+    certificate: fingerprintOf(Buffer.from(request.status!.certificate, "base64").toString()),
+    askedAt: request.metadata.creationTimestamp!,
+  });
   if (next !== known) await writeLineage(client, cluster, next);
 }
 
@@ -182,8 +185,11 @@ export const clusterCsr = (subjectOf: (pem: string) => Subject | undefined): Con
     if (!subject || !cluster) return;
     if (request.status?.certificate) {
       const at = informer(managedClusters).get(cluster);
-      // Its namespace comes with its acceptance, which wakes this again.
-      if (at?.spec?.hubAcceptsClient) await remember(client, request, cluster).catch(unlessNew);
+      // Its namespace comes with its acceptance, which wakes this again; what an earlier site of the name had is over.
+      const isOfThisSite =
+        at && request.metadata.creationTimestamp! >= at.metadata.creationTimestamp!;
+      if (isOfThisSite && at.spec?.hubAcceptsClient)
+        await remember(client, request, cluster).catch(unlessNew);
       return;
     }
     if (isDecided(request)) return;

@@ -9,7 +9,6 @@ import { isStatus } from "../../lib/status-error.ts";
 
 const configMaps = resource("v1", "configmaps");
 const name = "site-certificates";
-const key = "certificates";
 
 /** Of a PEM text, as an API server names it to those who ask who somebody is. */
 export function fingerprintOf(pem: string): string {
@@ -17,20 +16,37 @@ export function fingerprintOf(pem: string): string {
   return `X509SHA256=${createHash("sha256").update(raw).digest("hex")}`;
 }
 
-/** What is known after a certificate was given to whoever showed `shown`. Pure. */
-export function nextLineage(known: string[], shown: string | undefined, given: string): string[] {
-  if (known.includes(given)) return known;
-  const before = shown !== undefined && known.includes(shown) ? [shown] : [];
-  return [...before, given];
+export interface Lineage {
+  certificates: string[];
+  /** RFC 3339: when the last of them was asked for, by the hub's clock. */
+  askedAt: string;
+}
+
+export interface Given {
+  /** The certificate by which it was asked for; undefined: by none, or one of another hub. */
+  shown: string | undefined;
+  certificate: string;
+  askedAt: string;
+}
+
+/** What is known after a certificate was given. Requests are looked at again and again, so older ones change nothing. Pure. */
+export function nextLineage(
+  known: Lineage | undefined,
+  { shown, certificate, askedAt }: Given,
+): Lineage {
+  if (known && (known.certificates.includes(certificate) || askedAt < known.askedAt)) return known;
+  const isFollowed = shown !== undefined && known?.certificates.includes(shown);
+  return { certificates: isFollowed ? [shown, certificate] : [certificate], askedAt };
 }
 
 /** Undefined when no certificate was given yet, as far as this hub remembers. */
-export async function lineageOf(client: Client, cluster: string): Promise<string[] | undefined> {
+export async function lineageOf(client: Client, cluster: string): Promise<Lineage | undefined> {
   try {
-    const found = await client.get<any>({ ...configMaps, namespace: cluster, name });
-    return String(found.data?.[key] ?? "")
+    const { data } = await client.get<any>({ ...configMaps, namespace: cluster, name });
+    const certificates = String(data?.certificates ?? "")
       .split(" ")
       .filter(Boolean);
+    return { certificates, askedAt: String(data?.askedAt ?? "") };
   } catch (error) {
     if (isStatus(error, "NotFound")) return undefined;
     throw error;
@@ -38,9 +54,9 @@ export async function lineageOf(client: Client, cluster: string): Promise<string
 }
 
 /** Throws NotFound while the site has no namespace. */
-export async function writeLineage(client: Client, cluster: string, lineage: string[]) {
+export async function writeLineage(client: Client, cluster: string, lineage: Lineage) {
   const metadata = { name, namespace: cluster };
-  const data = { [key]: lineage.join(" ") };
+  const data = { certificates: lineage.certificates.join(" "), askedAt: lineage.askedAt };
   const object = { apiVersion: "v1", kind: "ConfigMap", metadata, data };
   await apply(client, configMaps, object, { fieldManager: "kerb-hub" });
 }

@@ -114,14 +114,22 @@ for (const [what, spec, cluster, accepted] of [
 }
 
 test("a certificate may be followed by the next one until that is shown", () => {
-  assert.deepEqual(nextLineage([], undefined, "a"), ["a"]);
-  assert.deepEqual(nextLineage(["a"], "a", "b"), ["a", "b"]);
+  const given = (certificate: string, minute: number, shown?: string) => ({
+    ...{ certificate, shown, askedAt: `2026-01-01T00:0${minute}:00Z` },
+  });
+  const first = nextLineage(undefined, given("a", 1));
+  assert.deepEqual(first.certificates, ["a"]);
+  const second = nextLineage(first, given("b", 2, "a"));
+  assert.deepEqual(second.certificates, ["a", "b"]);
   // What it got was lost on the way, and it asks again.
-  assert.deepEqual(nextLineage(["a", "b"], "a", "c"), ["a", "c"]);
-  assert.deepEqual(nextLineage(["a", "c"], "c", "d"), ["c", "d"]);
-  assert.deepEqual(nextLineage(["c", "d"], undefined, "e"), ["e"]);
-  const same = ["c", "d"];
-  assert.equal(nextLineage(same, "c", "d"), same);
+  const third = nextLineage(second, given("c", 3, "a"));
+  assert.deepEqual(third.certificates, ["a", "c"]);
+  const fourth = nextLineage(third, given("d", 4, "c"));
+  assert.deepEqual(fourth.certificates, ["c", "d"]);
+  // Old requests are seen again.
+  assert.equal(nextLineage(fourth, given("a", 1)), fourth);
+  assert.equal(nextLineage(fourth, given("d", 4, "c")), fourth);
+  assert.deepEqual(nextLineage(fourth, given("e", 5)).certificates, ["e"]);
 });
 
 test("only a site's expired certificate is still good for something", () => {

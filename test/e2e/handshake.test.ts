@@ -1,0 +1,217 @@
+// How an agent of Open Cluster Management comes to a hub, as client-go said it once against a hub (streaming lists,
+// server-side names, merge patches with uid and resourceVersion): said again, word for word, to this one. The
+// invitation is made as clusteradm makes it, and a person at the hub does what `clusteradm accept` does.
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import type { IncomingMessage } from "node:http";
+import { request } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { after, before, test } from "node:test";
+import { resource } from "../../src/client/client.ts";
+import { managedClusters, manifestWorks } from "../../src/hub/kinds/resources.ts";
+import { agentUser, clusterGroup, managedClustersGroup } from "../../src/hub/names.ts";
+import { silent } from "../../src/lib/log.ts";
+import { makeRequest } from "../../src/main/member.ts";
+import { startWings } from "../../src/main/run.ts";
+import type { Running } from "../../src/main/run.ts";
+import { startServer } from "../../src/main/test-server.ts";
+import type { TestServer } from "../../src/main/test-server.ts";
+import { eventually } from "../support/eventually.ts";
+
+interface Line {
+  as: "bootstrap" | "agent";
+  method: string;
+  path: string;
+  type?: string;
+  body?: object;
+  code: number;
+}
+
+const cluster = "barn";
+const lines: Line[] = JSON.parse(
+  readFileSync(join(import.meta.dirname, "data/handshake.json"), "utf8"),
+);
+const token = "abcdef.0123456789abcdef";
+const rbac = resource("rbac.authorization.k8s.io/v1", "clusterroles");
+const requests = resource("certificates.k8s.io/v1", "certificatesigningrequests");
+
+let folder: string;
+let hub: TestServer;
+let running: Running;
+
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), "kerb-handshake-"));
+  hub = await startServer({ controllers: true });
+  const kubeconfig = join(folder, "kubeconfig");
+  writeFileSync(kubeconfig, hub.kubeconfig, { mode: 0o600 });
+  await new Promise<void>((resolve, reject) => {
+    startWings({ kubeconfig, wings: ["hub"] }, { log: silent, started: () => resolve() }).then(
+      (started) => (running = started),
+      reject,
+    );
+  });
+  await invite();
+});
+after(async () => {
+  await running?.stop();
+  await hub?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** A bootstrap token, and what its group may do. */
+async function invite() {
+  const client = hub.client();
+  const name = "open-cluster-management:bootstrap";
+  const apiVersion = "rbac.authorization.k8s.io/v1";
+  const rule = (group: string, plural: string, verbs: string[]) => ({
+    ...{ apiGroups: [group], resources: [plural], verbs },
+  });
+  await client.create(rbac, {
+    ...{ apiVersion, kind: "ClusterRole", metadata: { name } },
+    rules: [
+      rule("certificates.k8s.io", "certificatesigningrequests", ["create", "get", "list", "watch"]),
+      rule("cluster.open-cluster-management.io", "managedclusters", ["get", "create", "update"]),
+    ],
+  });
+  await client.create(resource(apiVersion, "clusterrolebindings"), {
+    ...{ apiVersion, kind: "ClusterRoleBinding", metadata: { name } },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name },
+    subjects: [{ kind: "Group", name: "system:bootstrappers:managedcluster" }],
+  } as any);
+  await client.create({ ...resource("v1", "secrets"), namespace: "kube-system" }, {
+    ...{ apiVersion: "v1", kind: "Secret", metadata: { name: "bootstrap-token-abcdef" } },
+    type: "bootstrap.kubernetes.io/token",
+    stringData: {
+      "token-id": "abcdef",
+      "token-secret": "0123456789abcdef",
+      "usage-bootstrap-authentication": "true",
+      "auth-extra-groups": "system:bootstrappers:managedcluster",
+    },
+  } as any);
+}
+
+/** As `clusteradm accept` does. */
+async function accept(name: string) {
+  const client = hub.client();
+  const conditions = [{ type: "Approved", status: "True", reason: "ByClusteradm" }];
+  const approval = { ...requests, name, subresource: "approval" };
+  await client.patch(approval, "merge", { status: { conditions } });
+  await client.patch({ ...managedClusters, name: cluster }, "merge", {
+    spec: { hubAcceptsClient: true },
+  });
+  const manifest = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "paint" } };
+  const work = {
+    ...{ apiVersion: "work.open-cluster-management.io/v1", kind: "ManifestWork" },
+    ...{ metadata: { name: "paint" }, spec: { workload: { manifests: [manifest] } } },
+  };
+  await eventually(
+    () => client.create({ ...manifestWorks, namespace: cluster }, work),
+    "the site's namespace",
+  );
+}
+
+/** Says one line; a watch is read until its first list is complete. */
+async function say(line: Line, identity: object, filled: (text: string) => string) {
+  const { server, ca } = hub.config!;
+  const { method, type, body } = line;
+  const { authorization, ...tls } = identity as { authorization?: string };
+  const headers = {
+    ...(authorization && { authorization }),
+    ...(type && { "content-type": type }),
+  };
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    const asked = request(`${server}${filled(line.path)}`, {
+      ...tls,
+      ca,
+      method,
+      headers,
+      agent: false,
+    });
+    asked.once("response", resolve).once("error", reject);
+    asked.end(body && filled(JSON.stringify(body)));
+  });
+  if (!line.path.includes("watch=true") || answer.statusCode !== 200) {
+    return { code: answer.statusCode, object: JSON.parse(await text(answer)) };
+  }
+  let seen = "";
+  for await (const chunk of answer.setEncoding("utf8")) {
+    seen += chunk;
+    if (seen.includes('"k8s.io/initial-events-end":"true"')) break;
+  }
+  answer.destroy();
+  return { code: 200, object: undefined };
+}
+
+test("an agent's whole handshake is answered as it was before", async () => {
+  const user = agentUser(cluster, "agent1");
+  const organizations = [clusterGroup(cluster), managedClustersGroup];
+  const known: Record<string, string> = {};
+  let identity: object = { authorization: `Bearer ${token}` };
+  const filled = (from: string) =>
+    Object.entries(known).reduce(
+      (whole, [name, value]) => whole.replaceAll(`$${name}`, value),
+      from,
+    );
+  let asked = "";
+  for (const line of lines) {
+    const isRequest = line.method === "POST" && line.path.endsWith("certificatesigningrequests");
+    const made = makeRequest({ commonName: user, organizations });
+    known["csr"] = Buffer.from(made.request).toString("base64");
+    if (line.as === "agent" && "authorization" in identity) {
+      const { status } = await hub.client().get({ ...requests, name: asked });
+      const cert = Buffer.from(status.certificate, "base64").toString();
+      identity = { cert, key: known["key"] };
+    }
+    const { code, object } = await said(line, identity, filled);
+    assert.equal(code, line.code, `${line.method} ${line.path}: ${JSON.stringify(object)}`);
+    if (isRequest) {
+      known["request"] = asked = object.metadata.name;
+      if (line.as === "bootstrap") {
+        known["key"] = made.key;
+        await accept(asked);
+        await eventually(
+          async () => (await hub.client().get({ ...requests, name: asked })).status?.certificate,
+          "the certificate",
+        );
+      }
+    }
+    for (const field of ["uid", "resourceVersion"]) {
+      const value = object?.metadata?.[field];
+      if (value) known[field] = value;
+    }
+  }
+  const renewed = await eventually(
+    async () => (await hub.client().get({ ...requests, name: asked })).status?.certificate,
+    "the renewed certificate",
+  );
+  assert.ok(renewed);
+  const { status } = await hub.client().get({ ...managedClusters, name: cluster });
+  const state = (type: string) => status.conditions.find((one: any) => one.type === type)?.status;
+  for (const type of ["HubAcceptedManagedCluster", "ManagedClusterJoined", available]) {
+    assert.equal(state(type), "True", type);
+  }
+});
+
+const available = "ManagedClusterConditionAvailable";
+
+/** Rights are given a moment after the site is accepted, and works are read before they are changed. */
+async function said(line: Line, identity: object, filled: (text: string) => string) {
+  const isChange = line.method === "PATCH" && line.path.includes("manifestworks/paint");
+  if (isChange) {
+    const { metadata } = await hub
+      .client()
+      .get({ ...manifestWorks, namespace: cluster, name: "paint" });
+    const { uid, resourceVersion } = metadata;
+    const before = filled;
+    filled = (from) =>
+      before(from.replaceAll("$uid", uid!).replaceAll("$resourceVersion", resourceVersion!));
+  }
+  let last = await say(line, identity, filled);
+  for (let tries = 0; last.code === 403 && line.code !== 403 && tries < 50; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    last = await say(line, identity, filled);
+  }
+  return last;
+}
