@@ -18,9 +18,10 @@ const rule = (group: string, resources: string[], verbs: string[]) => ({
 
 const rules = [
   rule("akri.sh", ["configurations"], reading),
-  rule("akri.sh", ["configurations/status", "instances/status", "devicetwins/status"], ["patch"]),
+  rule("akri.sh", ["configurations/status", "instances/status"], ["patch"]),
   rule("akri.sh", ["instances"], [...reading, "create", "patch", "delete"]),
-  rule("akri.sh", ["devicetwins"], reading),
+  rule("devices.kerb.dev", ["devicetwins"], reading),
+  rule("devices.kerb.dev", ["devicetwins/status"], ["patch"]),
   rule("coordination.k8s.io", ["leases"], ["get", "create", "update"]),
 ];
 

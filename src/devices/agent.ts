@@ -23,6 +23,8 @@ import type { Found, Refused } from "./plan-instances.ts";
 import { Plugins } from "./plugins.ts";
 import type { DeviceMetrics } from "./metrics.ts";
 import { startOneNode } from "./one-node.ts";
+import { resolveProperties } from "./properties.ts";
+import type { Reached } from "./twins/twins.ts";
 import { Presence } from "./presence.ts";
 import type { Present } from "./presence.ts";
 import { reportNode, reportPresence } from "./report.ts";
@@ -120,6 +122,19 @@ export class DeviceAgent {
     return device && allocationOf(instance, device);
   };
 
+  /** How a device is asked for its values; undefined while this node does not see it. */
+  reach = (instance: Instance): Reached | undefined => {
+    const { metadata, spec } = instance;
+    const { client, handlers } = this.#options;
+    const device = this.#deviceOf(`${metadata.namespace}/${spec.configurationName}`, metadata.name);
+    const configuration = this.#configurations.get(spec.configurationName, metadata.namespace);
+    if (!device || !configuration) return undefined;
+    const { name: handlerName, discoveryProperties } = configuration.spec?.discoveryHandler ?? {};
+    const handler = handlers.named(handlerName).find((one) => one.openTwin);
+    const properties = () => resolveProperties(client, discoveryProperties);
+    return { device, handler, handlerName, properties };
+  };
+
   #existing = (key: string) => this.#instances.byIndex(byConfiguration, key) as Instance[];
 
   async #reconcile(key: string) {
@@ -146,12 +161,28 @@ export class DeviceAgent {
       const names = new Set(mine.map(({ metadata }) => metadata.name));
       const present = watched.presence.look(named.found, configuration, names);
       if (present.wakeAfterMs !== undefined) this.#queue.addAfter(key, present.wakeAfterMs);
+      const before = watched.found;
       watched.found = present.found;
       await this.#write(key, configuration, present);
+      this.#tellChanged(namespace, before, present.found);
     }
     this.#plugins?.follow(key, configuration, this.#existing(key));
     const count = seen && watched.found.size;
     await reportNode(client, configuration, { node, count, refused: refusedHere, trouble, now });
+  }
+
+  /** For those who speak with the devices. */
+  onDevice: (namespace: string, instance: string) => void = () => {};
+
+  #tellChanged(
+    namespace: string,
+    before: ReadonlyMap<string, Found>,
+    now: ReadonlyMap<string, Found>,
+  ) {
+    for (const name of new Set([...before.keys(), ...now.keys()])) {
+      const [was, is] = [before.get(name), now.get(name)];
+      if (!jsonEqual(was?.device, is?.device)) this.onDevice(namespace, name);
+    }
   }
 
   /** The Instances that only this node lists: they wait for the node that looks now. */

@@ -3,6 +3,7 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
+import type { TwinChannel } from "./twins/channel.ts";
 
 export interface DeviceMount {
   containerPath: string;
@@ -56,6 +57,12 @@ export interface DiscoveryHandler {
   check?(details: string): unknown;
   /** Yields everything that is there, at first and after every change. Throws DetailsError. */
   discover(request: DiscoverRequest, world: HandlerWorld): AsyncIterable<Device[]>;
+  /** Of handlers that read and write values. Throws when the device does not answer. */
+  openTwin?(
+    device: Device,
+    request: Pick<DiscoverRequest, "properties" | "signal">,
+    world: HandlerWorld,
+  ): Promise<TwinChannel> | TwinChannel;
 }
 
 /** The Configuration asks for something that the handler does not understand; asking again is no use. */

@@ -25,7 +25,7 @@ export interface KubeletHostOptions {
 const answerMsMax = 10_000;
 const retryMs = 2000;
 /** A pod that goes holds its devices until its containers have ended. */
-const looksMs = [0, 500, 2000, 10_000];
+const looksMs = [0, 100, 300, 700, 1500, 3000, 10_000];
 const lookEveryMs = 30_000;
 /** Socket paths have at most 107 characters. */
 const endpointCharsMax = 60;

@@ -20,6 +20,8 @@ import { deviceSlices } from "./slice-controller.ts";
 import { configurationStatus } from "./configuration-controller.ts";
 import { instanceStatus } from "./instance-controller.ts";
 import { instances } from "./kinds/instance.ts";
+import { deviceTwinsOfInstances } from "./twin-controller.ts";
+import { startTwins } from "./twins/twins.ts";
 import { DeviceMetrics } from "./metrics.ts";
 import { brokerWorkloads } from "./workload-controller.ts";
 import { ensureDefinitions } from "../client/definitions.ts";
@@ -48,6 +50,7 @@ export async function startDeviceControllers(options: ControllersOptions) {
     configurationStatus,
     deviceNodes,
     deviceSlices,
+    deviceTwinsOfInstances,
     instanceServices,
     instanceStatus,
   ];
@@ -104,6 +107,7 @@ export async function startDeviceSearch(options: DeviceSearchOptions) {
   const more = { ...(host && { host }), ...(metrics && { metrics }) };
   const agent = new DeviceAgent({ ...options, handlers, ...more });
   await agent.start();
+  await startTwins(options, agent);
   const { node, kubeletDirectory, cdi } = options;
   if (!kubeletDirectory || !cdi) return;
   const { claims, known, allocationOf } = agent;

@@ -15,6 +15,8 @@ import { definitions } from "../../src/devices/definitions.ts";
 import type { DiscoveryHandler } from "../../src/devices/handler.ts";
 import { Handlers } from "../../src/devices/handlers.ts";
 import { configurationServices, instanceServices } from "../../src/devices/service-controller.ts";
+import { startTwins } from "../../src/devices/twins/twins.ts";
+import { deviceTwinsOfInstances } from "../../src/devices/twin-controller.ts";
 import type { DevicePluginHost } from "../../src/devices/device-plugin.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import { silent } from "../../src/lib/log.ts";
@@ -55,6 +57,7 @@ export async function startDeviceCluster(given: { clock?: Clock } = {}): Promise
     brokerWorkloads,
     configurationServices,
     configurationStatus,
+    deviceTwinsOfInstances,
     instanceServices,
     instanceStatus,
   ];
@@ -69,7 +72,9 @@ export async function startDeviceCluster(given: { clock?: Clock } = {}): Promise
       const handlers = new Handlers(own);
       const world = handlerWorld({ clock, random, directory });
       const parts = { client, informers, node, handlers, world, scope: child };
-      await new DeviceAgent({ ...parts, ...(host && { host }) }).start();
+      const agent = new DeviceAgent({ ...parts, ...(host && { host }) });
+      await agent.start();
+      await startTwins(parts, agent);
       return { handlers, directory, stop: () => child.close() };
     },
   };

@@ -6,6 +6,7 @@ import { readDetails } from "../details.ts";
 import { DetailsError } from "../handler.ts";
 import type { Device, DiscoveryHandler } from "../handler.ts";
 import { identify, ModbusClient, ModbusException, readValues } from "../modbus/client.ts";
+import { openModbusTwin } from "../modbus/twin.ts";
 import { everyMsIn, poll } from "../poll.ts";
 
 const portDefault = 502;
@@ -74,4 +75,5 @@ export const modbus: DiscoveryHandler = {
       (await atOnce(endpoints, (endpoint) => unitsAt(endpoint, units, signal))).flat();
     yield* poll(look, { clock, signal, everyMs });
   },
+  openTwin: (device, { signal }) => openModbusTwin(device, signal),
 };

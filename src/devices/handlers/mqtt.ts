@@ -4,6 +4,7 @@ import { readDetails, textList } from "../details.ts";
 import { DetailsError } from "../handler.ts";
 import type { Device, DiscoverRequest, DiscoveryHandler, HandlerWorld } from "../handler.ts";
 import { brokerUrl, MqttClient } from "../mqtt/client.ts";
+import { openMqttTwin } from "../mqtt/twin.ts";
 import { matchTopic } from "../mqtt/packets.ts";
 import { Signal } from "../signal.ts";
 
@@ -98,7 +99,7 @@ class Topics {
   }
 }
 
-const loginOf = ({ properties }: DiscoverRequest) => {
+const loginOf = ({ properties }: Pick<DiscoverRequest, "properties">) => {
   const text = (name: string) => {
     const bytes = properties.get(name);
     return bytes ? { [name]: Buffer.from(bytes).toString() } : {};
@@ -138,5 +139,14 @@ export const mqtt: DiscoveryHandler = {
       stop();
       client.close();
     }
+  },
+  openTwin: (device, request, { clock, random }) => {
+    const clientId = `kerb-${random.uuid().slice(0, 13)}`;
+    return openMqttTwin(device, {
+      login: loginOf(request),
+      clientId,
+      clock,
+      signal: request.signal,
+    });
   },
 };

@@ -6,6 +6,7 @@ import { readDetails } from "../details.ts";
 import { DetailsError } from "../handler.ts";
 import type { Device, DiscoveryHandler } from "../handler.ts";
 import { isObject } from "../../lib/json.ts";
+import { openHttpTwin } from "../http/twin.ts";
 import { everyMsIn, poll } from "../poll.ts";
 import { openTcp } from "../tcp.ts";
 
@@ -89,4 +90,5 @@ export const scan: DiscoveryHandler = {
       atOnce(endpoints, (one) => (page ? byHttp(one, page, signal) : byTcp(one, signal)));
     yield* poll(look, { clock, signal, everyMs });
   },
+  openTwin: openHttpTwin,
 };

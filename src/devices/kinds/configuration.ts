@@ -5,6 +5,8 @@ import type { Condition } from "../condition.ts";
 import type { Draft, KubeObject } from "../../kinds/object.ts";
 import type { Schema } from "../../kinds/schema.ts";
 import { conditions } from "../../kinds/condition-schema.ts";
+import { twinProperties } from "./device-twin.ts";
+import type { TwinProperty } from "./device-twin.ts";
 
 export const configurations = resource("akri.sh/v0", "configurations");
 
@@ -47,6 +49,8 @@ export interface ConfigurationSpec {
   searchBy?: "EveryNode" | "OneNode";
   /** What people know of single devices. */
   devices?: KnownDevice[];
+  /** A DeviceTwin for each device, with these values. */
+  twin?: { properties: TwinProperty[] };
 }
 
 export interface BrokerMetadata {
@@ -187,6 +191,11 @@ const spec: Schema = {
       "x-kubernetes-list-type": "map",
       "x-kubernetes-list-map-keys": ["device"],
       items: knownDevice,
+    },
+    twin: {
+      type: "object",
+      required: ["properties"],
+      properties: { properties: twinProperties },
     },
   },
 };
