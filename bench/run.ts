@@ -8,6 +8,7 @@ import { benchList, benchWatch } from "./reads.bench.ts";
 import { printRows } from "./row.ts";
 import type { Row } from "./row.ts";
 import { benchScheduler } from "./scheduler.bench.ts";
+import { benchServices } from "./services.bench.ts";
 import { benchWrites } from "./writes.bench.ts";
 
 const tiny = process.argv.includes("--tiny");
@@ -22,6 +23,7 @@ const benches: Record<string, (site: Site) => Promise<Row[]>> = {
   watch: (site) => benchWatch(site, tiny ? 20 : 1000),
   writes: (site) => benchWrites(site, tiny ? 0.02 : 1),
   list: (site) => benchList(site, tiny ? 100 : 10_000),
+  services: () => benchServices(tiny ? 10 : 1000),
   scheduler: () => benchScheduler(tiny ? { nodes: 20, pods: 50 } : { nodes: 1000, pods: 5000 }),
 };
 

@@ -12,6 +12,7 @@ const sitePackages = {
   runc: ["/usr/sbin/runc", "/usr/bin/runc"],
   "containernetworking-plugins": ["/usr/lib/cni/bridge", "/opt/cni/bin/bridge"],
   nftables: ["/usr/sbin/nft"],
+  conntrack: ["/usr/sbin/conntrack"],
   iproute2: ["/usr/sbin/ip", "/bin/ip", "/sbin/ip"],
 };
 

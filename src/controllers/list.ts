@@ -35,6 +35,7 @@ import type { Controller } from "./runtime.ts";
 import { serviceAccountController } from "./service-account.ts";
 import { serviceAccountToken } from "./service-account-token.ts";
 import type { TokenMaker } from "./service-account-token.ts";
+import { serviceLoadBalancer } from "./service-load-balancer.ts";
 import { serviceCidr } from "./service-cidr.ts";
 import { statefulSet } from "./stateful-set.ts";
 import { tokenCleaner } from "./token-cleaner.ts";
@@ -45,6 +46,8 @@ import { claimProtection, volumeProtection } from "./volume-protection.ts";
 export interface Authority extends Signing, TokenMaker {
   /** All addresses of pods. */
   clusterCidr: string;
+  /** Ports of nodes on which the site itself answers. */
+  reservedPorts: ReadonlySet<number>;
   /** Its certificate of now, as PEM. */
   ca(): string;
 }
@@ -86,6 +89,7 @@ export const controllers = (authority: Authority): Controller[] => [
   serviceAccountController,
   serviceAccountToken(authority),
   serviceCidr,
+  serviceLoadBalancer(authority.reservedPorts),
   statefulSet,
   tokenCleaner,
   ttlAfterFinished,

@@ -20,6 +20,8 @@ export interface ControlOptions {
   plane: Pick<ControlPlane, "client" | "discover" | "pki">;
   informers: Informers;
   addresses: Pick<SiteAddresses, "clusterCidr">;
+  /** Absent where no site answers. */
+  settings?: { port: number };
   clock: Clock;
   random: Random;
   log: Log;
@@ -32,6 +34,7 @@ export async function startControl(parts: ControlOptions) {
   const options = { client, clock, random, log, scope, informers, discover: plane.discover };
   const authority = {
     clusterCidr: parts.addresses.clusterCidr,
+    reservedPorts: new Set(parts.settings && [parts.settings.port]),
     ca: () => plane.pki.ca(),
     isOwn: isOwnSigner,
     nodeOf,

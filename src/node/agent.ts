@@ -39,6 +39,7 @@ import { informerObjects } from "./objects.ts";
 import type { Pod } from "./pod.ts";
 import type { Objects } from "./objects.ts";
 import { stopOrphans } from "./orphans.ts";
+import { outsideAddress } from "./outside-address.ts";
 import { startStaticPods } from "./static-pods/static-pods.ts";
 import { Workers } from "./workers.ts";
 import type { Runtime } from "./runtime.ts";
@@ -291,6 +292,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         return watch.pressure();
       },
       problems: startProblemWatch({ ...options, event: eventsOf(options) }),
+      outside: outsideAddress,
       shortcoming: () => (runtime ? "" : why),
       ...(devices && { devices: () => devices.amounts() }),
     }).then((registered) => (node = registered)),

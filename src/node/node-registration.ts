@@ -37,6 +37,8 @@ export interface NodeOptions {
   nodeName: string;
   directory: string;
   address: string;
+  /** Where machines elsewhere reach it, if that is another. */
+  outside?: () => Promise<string | undefined>;
   podCidr: string;
   facts: MachineFacts;
   /** What plugins add to what the machine has. */
@@ -123,7 +125,13 @@ async function ensureNode(options: NodeOptions): Promise<KubeObject> {
   }
 }
 
-function statusOf(options: NodeOptions, found: Pressure, problems: Condition[]) {
+interface Seen {
+  found: Pressure;
+  problems: Condition[];
+  outside: string | undefined;
+}
+
+function statusOf(options: NodeOptions, { found, problems, outside }: Seen) {
   const { facts, address, nodeName, devices, identity } = options;
   const brought = devices?.();
   return {
@@ -133,6 +141,7 @@ function statusOf(options: NodeOptions, found: Pressure, problems: Condition[]) 
     addresses: [
       { type: "InternalIP", address },
       { type: "Hostname", address: nodeName },
+      ...(outside && outside !== address ? [{ type: "ExternalIP", address: outside }] : []),
     ],
     daemonEndpoints: { kubeletEndpoint: { Port: kubeletPort } },
     conditions: [...problems, ...nodeConditions(found, options.shortcoming())],
@@ -176,8 +185,12 @@ export async function registerNode(options: NodeOptions): Promise<NodeRegistrati
   let written = "";
   let writtenAt = -Infinity;
   const refresh = async () => {
-    const [found, problems] = await Promise.all([options.pressure(), options.problems?.()]);
-    const status = statusOf(options, found, problems ?? []);
+    const [found, problems = [], outside] = await Promise.all([
+      options.pressure(),
+      options.problems?.(),
+      options.outside?.(),
+    ]);
+    const status = statusOf(options, { found, problems, outside });
     const text = JSON.stringify(status);
     const due = clock.monotonic() - writtenAt >= statusEveryMs;
     if (text === written && !due) return;

@@ -26,7 +26,8 @@ export class Machine {
     const id = (process.pid % 1000) * 10 + machines++;
     this.name = `kerbm${id}`;
     this.#cable = `kbm${id}`;
-    this.hostAddress = `192.168.${200 + (machines % 50)}.1`;
+    // Tests of several checkouts share a machine.
+    this.hostAddress = `192.168.${180 + ((process.pid * 3 + machines) % 75)}.1`;
     this.address = this.hostAddress.replace(/1$/, "2");
   }
 

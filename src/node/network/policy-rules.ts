@@ -39,11 +39,14 @@ export function policyTableCommands(table: string): string[] {
 const selvesOf = ({ ingress, egress }: PolicyTable) =>
   [...new Set([...ingress.keys(), ...egress.keys()])].map((ip) => `${ip} . ${ip}`);
 
+const verdicts = (chains: Map<string, string>) =>
+  new Map([...chains].map(([address, chain]) => [address, `goto ${chain}`]));
+
 /** Commands that lead from `was` to `now` within one transaction. Pure. */
 export function policyChanges(table: string, now: PolicyTable, was: PolicyTable): string[] {
   const t = `ip ${table}`;
-  const ingress = mapChanges(`${t} ingress`, now.ingress, was.ingress);
-  const egress = mapChanges(`${t} egress`, now.egress, was.egress);
+  const ingress = mapChanges(`${t} ingress`, verdicts(now.ingress), verdicts(was.ingress));
+  const egress = mapChanges(`${t} egress`, verdicts(now.egress), verdicts(was.egress));
   const isNewSet = (name: string) => was.sets.get(name)?.type !== now.sets.get(name)!.type;
   const newSets = [...now.sets.keys()].filter(isNewSet);
   const changed = [...now.chains].filter(

@@ -1,9 +1,10 @@
 // Prints service rules as nftables commands. One map leads from address, protocol and port to a chain per
 // service port, so the cost of a connection does not grow with the number of Services; a chain picks its
-// endpoint by `numgen random`. A change is one transaction that touches only the chains that differ.
+// endpoint from a map of its own. A change is one transaction that touches only what differs.
 import { createHash } from "node:crypto";
+import { covers } from "../../lib/ip-range.ts";
 import { mapChanges, sameRules, setChanges } from "./nft-changes.ts";
-import type { Frontend, ServicePort } from "./service-rules.ts";
+import type { Backend, Frontend, ServicePort } from "./service-rules.ts";
 
 export interface RulesetOptions {
   table: string;
@@ -11,130 +12,272 @@ export interface RulesetOptions {
   clusterCidr: string;
 }
 
-/** What stands in the kernel: chains by name with their rules, and map elements. */
+/** What stands in the kernel. */
 export interface Ruleset {
   /** Chain name to its rules, one a line. */
   chains: Map<string, string[]>;
-  /** `address . protocol . port` to chain, as elements of the map `services`. */
+  /** Maps that remember which endpoint a client has, with their seconds. */
+  affinities: Map<string, number>;
+  /** `address . protocol . port` to a verdict. */
   services: Map<string, string>;
-  /** `protocol . port` to chain, as elements of the map `nodeports`. */
+  /** `protocol . port` to a verdict. */
   nodeports: Map<string, string>;
+  /** Ways in that only some may use: to the chain that knows them. */
+  guards: Map<string, string>;
+  /** Ways in without an endpoint: connections are refused or dropped, not left to time out. */
+  unserved: Map<string, string>;
+  "unserved-ports": Map<string, string>;
   /** Pod addresses that may reach themselves through a Service. */
   hairpins: Set<string>;
+  /** Endpoints that are no pods of the cluster. */
+  outsiders: Set<string>;
+  /** UDP flows that end when they are no more: frontend to backend. */
+  flows: Set<string>;
 }
 
-const chainName = (id: string) =>
-  `svc-${createHash("sha256").update(id).digest("base64url").slice(0, 16).replaceAll("-", ".")}`;
+const verdictMaps = ["services", "nodeports", "guards", "unserved", "unserved-ports"] as const;
 
-function chainRules({ backends, affinitySeconds }: ServicePort, protocol: string): string[] {
-  const target = (b: { address: string; port: number }) => `${b.address} . ${b.port}`;
+export const emptyRuleset = (): Ruleset => ({
+  chains: new Map(),
+  affinities: new Map(),
+  services: new Map(),
+  nodeports: new Map(),
+  guards: new Map(),
+  unserved: new Map(),
+  "unserved-ports": new Map(),
+  hairpins: new Set(),
+  outsiders: new Set(),
+  flows: new Set(),
+});
+
+const hash = (text: string) => createHash("sha256").update(text);
+const short = (text: string) => hash(text).digest("base64url").slice(0, 16).replaceAll("-", ".");
+const chainName = (id: string) => `svc-${short(id)}`;
+
+const targetOf = ({ address, port }: Backend) => `${address} . ${port}`;
+
+/** A number for each endpoint that stays the same whatever comes and goes beside it; never 0. */
+function marksOf(backends: Backend[]): number[] {
+  const taken = new Set<number>();
+  return backends.map((backend) => {
+    let mark = hash(targetOf(backend)).digest().readUInt32BE(0) >>> 1 || 1;
+    while (taken.has(mark)) mark++;
+    taken.add(mark);
+    return mark;
+  });
+}
+
+/**
+ * A client stays with the endpoint whose mark is remembered for it, as long as there is such an endpoint. The
+ * packet carries the mark from rule to rule.
+ */
+function affinityRules(backends: Backend[], remembered: string, protocol: string): string[] {
+  const marks = marksOf(backends);
+  const unknown = `meta mark != { ${marks.join(", ")} }`;
+  const picks = marks.map((mark, i) => `${i} : ${mark}`).join(", ");
+  const targets = backends.map((b, i) => `${marks[i]} : ${targetOf(b)}`).join(", ");
+  return [
+    "meta mark set 0",
+    `meta mark set ip saddr map @${remembered}`,
+    `${unknown} delete @${remembered} { ip saddr : meta mark }`,
+    `${unknown} meta mark set numgen random mod ${marks.length} map { ${picks} }`,
+    `update @${remembered} { ip saddr : meta mark }`,
+    `meta l4proto ${protocol} dnat ip to meta mark map { ${targets} }`,
+  ];
+}
+
+function pickRules(backends: Backend[], remembered: string | undefined, protocol: string) {
+  if (backends.length === 0) return [];
   if (backends.length === 1) {
     const [only] = backends;
     return [`meta l4proto ${protocol} dnat ip to ${only!.address}:${only!.port}`];
   }
-  const map = backends.map((b, i) => `${i} : ${target(b)}`).join(", ");
-  // With affinity the client's address decides, so that no state can be lost or has to be kept.
-  const pick = affinitySeconds > 0 ? "jhash ip saddr" : "numgen random";
-  return [`meta l4proto ${protocol} dnat ip to ${pick} mod ${backends.length} map { ${map} }`];
+  if (remembered) return affinityRules(backends, remembered, protocol);
+  const map = backends.map((b, i) => `${i} : ${targetOf(b)}`).join(", ");
+  const pick = `numgen random mod ${backends.length}`;
+  return [`meta l4proto ${protocol} dnat ip to ${pick} map { ${map} }`];
+}
+
+const keyOf = ({ address, protocol, port }: Frontend) =>
+  address === undefined ? `${protocol} . ${port}` : `${address} . ${protocol} . ${port}`;
+
+function addChains(ruleset: Ruleset, rule: ServicePort, clusterCidr: string): string {
+  const { protocol } = rule.frontends[0]!;
+  const chain = chainName(`${rule.id}/${protocol}`);
+  const remembered = rule.affinity && `aff-${short(rule.affinity.of)}-${rule.affinity.seconds}`;
+  if (remembered) ruleset.affinities.set(remembered, rule.affinity!.seconds);
+  const rules = pickRules(rule.backends, remembered, protocol);
+  if (rule.inside?.length) {
+    const within = `${chain}-in`;
+    ruleset.chains.set(within, pickRules(rule.inside, remembered, protocol));
+    rules.unshift(`ip saddr ${clusterCidr} goto ${within}`, `fib saddr type local goto ${within}`);
+  }
+  ruleset.chains.set(chain, rules);
+  return chain;
+}
+
+function addGuard(ruleset: Ruleset, rule: ServicePort, sources: string[]) {
+  const chain = `guard-${short(rule.id)}`;
+  ruleset.chains.set(chain, [`ip saddr != { ${sources.join(", ")} } drop`]);
+  for (const frontend of rule.frontends) ruleset.guards.set(keyOf(frontend), `goto ${chain}`);
+}
+
+function addRule(ruleset: Ruleset, rule: ServicePort, clusterCidr: string) {
+  const all = [...rule.backends, ...(rule.inside ?? [])];
+  const chain = all.length > 0 && addChains(ruleset, rule, clusterCidr);
+  for (const frontend of rule.frontends) {
+    const key = keyOf(frontend);
+    const isPort = frontend.address === undefined;
+    if (chain) ruleset[isPort ? "nodeports" : "services"].set(key, `goto ${chain}`);
+    if (rule.backends.length === 0) {
+      const verdict = rule.otherwise === "drop" ? "drop" : "goto refuse";
+      ruleset[isPort ? "unserved-ports" : "unserved"].set(key, verdict);
+    }
+    if (frontend.protocol !== "udp") continue;
+    for (const { address } of all)
+      ruleset.flows.add(`${frontend.address ?? ""} ${frontend.port} ${address}`);
+  }
+  for (const { address } of all) {
+    ruleset.hairpins.add(`${address} . ${address}`);
+    if (!covers(clusterCidr, address)) ruleset.outsiders.add(address);
+  }
+  const sources = (rule.sources ?? []).filter((range) => !range.includes(":"));
+  if (rule.sources) addGuard(ruleset, rule, sources.length > 0 ? sources : ["255.255.255.255"]);
 }
 
 /** Service rules as chains and map elements. Pure. */
-export function rulesetOf(rules: ServicePort[]): Ruleset {
-  const ruleset: Ruleset = {
-    chains: new Map(),
-    services: new Map(),
-    nodeports: new Map(),
-    hairpins: new Set(),
-  };
-  const place = (frontend: Frontend, chain: string) => {
-    const end = `${frontend.protocol} . ${frontend.port}`;
-    if (frontend.address === undefined) ruleset.nodeports.set(end, chain);
-    else ruleset.services.set(`${frontend.address} . ${end}`, chain);
-  };
-  for (const rule of rules) {
-    const protocol = rule.frontends[0]!.protocol;
-    // A nat hook cannot reject; what has no endpoint is refused in the filter chains instead.
-    if (rule.backends.length === 0) continue;
-    const chain = chainName(`${rule.id}/${protocol}`);
-    ruleset.chains.set(chain, chainRules(rule, protocol));
-    for (const frontend of rule.frontends) place(frontend, chain);
-    for (const backend of rule.backends) ruleset.hairpins.add(backend.address);
-  }
+export function rulesetOf(rules: ServicePort[], clusterCidr: string): Ruleset {
+  const ruleset = emptyRuleset();
+  for (const rule of rules) addRule(ruleset, rule, clusterCidr);
   return ruleset;
 }
 
-/** Frontends without any endpoint: connections are refused at once, not left to time out. Pure. */
-export function refusedElements(rules: ServicePort[]): string[] {
-  return rules
-    .filter((rule) => rule.backends.length === 0)
-    .flatMap((rule) => rule.frontends)
-    .filter((frontend) => frontend.address !== undefined)
-    .map(({ address, protocol, port }) => `${address} . ${protocol} . ${port}`);
+/** All of them together; of two that want the same way in, the first has it. Pure. */
+export function mergeRulesets(parts: Iterable<Ruleset>): Ruleset {
+  const all = emptyRuleset();
+  for (const part of parts) {
+    for (const [name, rules] of part.chains) all.chains.set(name, rules);
+    for (const [name, seconds] of part.affinities) all.affinities.set(name, seconds);
+    for (const map of verdictMaps) {
+      for (const [key, verdict] of part[map]) {
+        if (!all[map].has(key)) all[map].set(key, verdict);
+      }
+    }
+    for (const pair of part.hairpins) all.hairpins.add(pair);
+    for (const address of part.outsiders) all.outsiders.add(address);
+    for (const flow of part.flows) all.flows.add(flow);
+  }
+  return all;
 }
+
+const byAddress = "type ipv4_addr . inet_proto . inet_service : verdict;";
+const byPort = "type inet_proto . inet_service : verdict;";
+const toAddress = "ip daddr . meta l4proto . th dport";
+const toPort = "meta l4proto . th dport";
+const isNodePort = "fib daddr type local ip daddr != 127.0.0.0/8";
 
 /** The table's fixed part, emptied first. */
 export function tableCommands({ table, podCidr, clusterCidr }: RulesetOptions): string[] {
   const t = `ip ${table}`;
+  const rule = (chain: string, text: string) => `add rule ${t} ${chain} ${text}`;
+  const hook = (chain: string, at: string) => `add chain ${t} ${chain} { type ${at}; }`;
   return [
     `add table ${t}`,
     `delete table ${t}`,
     `add table ${t}`,
-    `add map ${t} services { type ipv4_addr . inet_proto . inet_service : verdict; }`,
-    `add map ${t} nodeports { type inet_proto . inet_service : verdict; }`,
+    ...verdictMaps.map(
+      (name) => `add map ${t} ${name} { ${name.endsWith("ports") ? byPort : byAddress} }`,
+    ),
     `add set ${t} hairpins { type ipv4_addr . ipv4_addr; }`,
-    `add set ${t} refused { type ipv4_addr . inet_proto . inet_service; }`,
+    `add set ${t} outsiders { type ipv4_addr; }`,
     `add chain ${t} dispatch`,
-    `add rule ${t} dispatch ip daddr . meta l4proto . th dport vmap @services`,
-    `add rule ${t} dispatch fib daddr type local ip daddr != 127.0.0.0/8 meta l4proto . th dport vmap @nodeports`,
-    `add chain ${t} prerouting { type nat hook prerouting priority -100; }`,
-    `add rule ${t} prerouting jump dispatch`,
-    `add chain ${t} output { type nat hook output priority -100; }`,
-    `add rule ${t} output jump dispatch`,
-    `add chain ${t} postrouting { type nat hook postrouting priority 100; }`,
+    rule("dispatch", `${toAddress} vmap @services`),
+    rule("dispatch", `${isNodePort} ${toPort} vmap @nodeports`),
+    hook("prerouting", "nat hook prerouting priority -100"),
+    rule("prerouting", "jump dispatch"),
+    hook("output", "nat hook output priority -100"),
+    rule("output", "jump dispatch"),
+    hook("postrouting", "nat hook postrouting priority 100"),
     // A pod that reaches itself through a Service must see its answer come back through translation.
-    `add rule ${t} postrouting ct status dnat ip saddr . ip daddr @hairpins masquerade`,
-    // Outside traffic that entered by a NodePort and leaves to a pod elsewhere must return this way.
-    `add rule ${t} postrouting ct status dnat ip daddr ${clusterCidr} ip saddr != ${clusterCidr} ip daddr != ${podCidr} masquerade`,
-    `add rule ${t} postrouting ip saddr ${podCidr} ip daddr != ${clusterCidr} fib daddr type != local masquerade`,
-    `add chain ${t} refuse-in { type filter hook forward priority 0; }`,
-    `add rule ${t} refuse-in ip daddr . meta l4proto . th dport @refused reject`,
-    `add chain ${t} refuse-out { type filter hook output priority 0; }`,
-    `add rule ${t} refuse-out ip daddr . meta l4proto . th dport @refused reject`,
+    rule("postrouting", "ct status dnat ip saddr . ip daddr @hairpins masquerade"),
+    // A port of the host's loopback that leads to a pod, which must answer to somebody.
+    rule("postrouting", "ct status dnat ip saddr 127.0.0.0/8 masquerade"),
+    // Outside traffic that leaves for another machine must return this way. What other sites of this machine
+    // translate is theirs.
+    rule(
+      "postrouting",
+      `ct status dnat ip daddr ${clusterCidr} ip saddr != ${clusterCidr} ip daddr != ${podCidr} masquerade`,
+    ),
+    rule(
+      "postrouting",
+      `ct status dnat ip daddr @outsiders ip saddr != ${clusterCidr} fib daddr type != local masquerade`,
+    ),
+    rule(
+      "postrouting",
+      `ip saddr ${podCidr} ip daddr != ${clusterCidr} fib daddr type != local masquerade`,
+    ),
+    hook("guard", "filter hook prerouting priority -110"),
+    // Loopback is not for others, also where it is routed for the sake of a port.
+    rule("guard", 'iif != "lo" ip daddr 127.0.0.0/8 drop'),
+    rule("guard", `ct state new ${toAddress} vmap @guards`),
+    `add chain ${t} refuse`,
+    rule("refuse", "reject"),
+    `add chain ${t} without-endpoint`,
+    rule("without-endpoint", "ct status dnat return"),
+    rule("without-endpoint", `${toAddress} vmap @unserved`),
+    rule("without-endpoint", `${isNodePort} ${toPort} vmap @unserved-ports`),
+    ...["forward", "input", "output"].flatMap((name) => [
+      hook(`refuse-${name}`, `filter hook ${name} priority 0`),
+      rule(`refuse-${name}`, "ct state new jump without-endpoint"),
+    ]),
   ];
 }
+
+function chainChanges(t: string, now: Ruleset["chains"], was: Ruleset["chains"]) {
+  const changed = [...now].filter(([name, rules]) => !sameRules(rules, was.get(name)));
+  const dead = [...was.keys()].filter((name) => !now.has(name));
+  return {
+    // All chains first, since rules lead from one to another.
+    write: [
+      ...changed.map(([name]) => `${was.has(name) ? "flush" : "add"} chain ${t} ${name}`),
+      ...changed.flatMap(([name, rules]) => rules.map((rule) => `add rule ${t} ${name} ${rule}`)),
+    ],
+    remove: [
+      ...dead.map((name) => `flush chain ${t} ${name}`),
+      ...dead.map((name) => `delete chain ${t} ${name}`),
+    ],
+  };
+}
+
+const affinityMap = (seconds: number) =>
+  `{ type ipv4_addr : mark; flags dynamic,timeout; timeout ${seconds}s; size 65536; }`;
 
 /** Commands that lead from `was` to `now` within one transaction. Pure. */
-export function changeCommands(
-  table: string,
-  now: { ruleset: Ruleset; refused: string[] },
-  was: { ruleset: Ruleset; refused: string[] },
-): string[] {
+export function changeCommands(table: string, now: Ruleset, was: Ruleset): string[] {
   const t = `ip ${table}`;
-  const services = mapChanges(`${t} services`, now.ruleset.services, was.ruleset.services);
-  const nodeports = mapChanges(`${t} nodeports`, now.ruleset.nodeports, was.ruleset.nodeports);
-  const chains = [...now.ruleset.chains].flatMap(([name, rules]) => {
-    const old = was.ruleset.chains.get(name);
-    if (sameRules(rules, old)) return [];
-    const head = old ? `flush chain ${t} ${name}` : `add chain ${t} ${name}`;
-    return [head, ...rules.map((rule) => `add rule ${t} ${name} ${rule}`)];
-  });
-  const dead = [...was.ruleset.chains.keys()].filter((name) => !now.ruleset.chains.has(name));
-  const pairs = (addresses: Set<string>) => [...addresses].map((a) => `${a} . ${a}`);
+  const maps = verdictMaps.map((name) => mapChanges(`${t} ${name}`, now[name], was[name]));
+  const chains = chainChanges(t, now.chains, was.chains);
+  const fresh = [...now.affinities].filter(([name]) => !was.affinities.has(name));
+  const forgotten = [...was.affinities.keys()].filter((name) => !now.affinities.has(name));
   return [
-    ...services.remove,
-    ...nodeports.remove,
-    ...chains,
-    ...services.add,
-    ...nodeports.add,
-    ...dead.flatMap((name) => [`flush chain ${t} ${name}`, `delete chain ${t} ${name}`]),
-    ...setChanges(`${t} hairpins`, pairs(now.ruleset.hairpins), pairs(was.ruleset.hairpins)),
-    ...setChanges(`${t} refused`, now.refused, was.refused),
+    ...maps.flatMap(({ remove }) => remove),
+    ...fresh.map(([name, seconds]) => `add map ${t} ${name} ${affinityMap(seconds)}`),
+    ...chains.write,
+    ...maps.flatMap(({ add }) => add),
+    ...chains.remove,
+    ...forgotten.map((name) => `delete map ${t} ${name}`),
+    ...setChanges(`${t} hairpins`, now.hairpins, was.hairpins),
+    ...setChanges(`${t} outsiders`, now.outsiders, was.outsiders),
   ];
 }
 
-export const emptyRuleset = (): Ruleset => ({
-  chains: new Map(),
-  services: new Map(),
-  nodeports: new Map(),
-  hairpins: new Set(),
-});
+/** How conntrack is told to forget flows to endpoints that are gone. Pure. */
+export function endedFlows(now: Ruleset, was: Ruleset): string[][] {
+  return [...was.flows]
+    .filter((flow) => !now.flows.has(flow))
+    .map((flow) => {
+      const [address, port, backend] = flow.split(" ");
+      const to = address ? ["--orig-dst", address] : [];
+      return ["-D", "-p", "udp", ...to, "--orig-port-dst", port!, "--dst-nat", backend!];
+    });
+}

@@ -1,5 +1,6 @@
 // Keeps the kernel's rules true to Services and EndpointSlices. At start the table is written whole, in one
 // transaction, so traffic of a running site is never without it; afterwards only what changed is sent.
+import { writeFile } from "node:fs/promises";
 import type { Client } from "../../client/client.ts";
 import { resource } from "../../client/client.ts";
 import type { Informer } from "../../client/informer.ts";
@@ -7,22 +8,25 @@ import type { KubeObject } from "../../kinds/object.ts";
 import type { Cancel, Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Scope } from "../../lib/scope.ts";
+import { HealthChecks, healthChecksOf } from "./health-checks.ts";
 import {
   changeCommands,
   emptyRuleset,
-  refusedElements,
+  endedFlows,
+  mergeRulesets,
   rulesetOf,
   tableCommands,
 } from "./ruleset.ts";
-import type { RulesetOptions } from "./ruleset.ts";
+import type { Ruleset, RulesetOptions } from "./ruleset.ts";
 import { runCommand } from "../../lib/run-command.ts";
 import { hostPortRules, serviceRules } from "./service-rules.ts";
+import type { Here } from "./service-rules.ts";
 
 export const servicesResource = resource("v1", "services");
 export const endpointSlicesResource = resource("discovery.k8s.io/v1", "endpointslices");
 
 /** Changes that come within this time share one transaction. */
-const gatherMs = 20;
+const gatherMs = 10;
 const retryMs = 2000;
 
 export interface ServiceProxyOptions extends RulesetOptions {
@@ -44,61 +48,131 @@ export interface ServiceProxyOptions extends RulesetOptions {
 const serviceOf = (slice: KubeObject) =>
   `${slice.metadata.namespace}/${slice.metadata.labels?.["kubernetes.io/service-name"] ?? ""}`;
 
-/** Resolves once the first rules stand. */
-export async function startServiceProxy(options: ServiceProxyOptions): Promise<void> {
-  const { services, slices, pods, nodeNames, zone, clock, log, scope, table } = options;
-  slices.addIndex("service", (slice) => [serviceOf(slice)]);
-  let applied: { ruleset: ReturnType<typeof rulesetOf>; refused: string[] } | undefined;
-  let pending: Cancel | undefined;
-  let running = Promise.resolve();
+const loopback = /^127\./;
 
-  const sync = async () => {
-    const slicesOf = ({ metadata }: KubeObject) => {
-      const key = `${metadata.namespace}/${metadata.name}`;
-      return options.local?.get(key) ?? slices.byIndex("service", key);
+/** What was made of a Service, and of what. */
+interface Made {
+  from: unknown[];
+  ruleset: Ruleset;
+}
+
+class ServiceProxy {
+  readonly #options: ServiceProxyOptions;
+  readonly #health: HealthChecks;
+  readonly #made = new Map<string, Made>();
+  #applied: Ruleset | undefined;
+  #pending: Cancel | undefined;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(options: ServiceProxyOptions) {
+    this.#options = options;
+    this.#health = new HealthChecks(options.log, options.scope);
+  }
+
+  async start() {
+    const { services, slices, pods, scope } = this.#options;
+    await Promise.all([services.synced(), slices.synced(), pods.synced()]);
+    await this.#sync();
+    const wakeUp = () => this.#syncSoon(gatherMs);
+    const wake = { onAdd: wakeUp, onUpdate: wakeUp, onDelete: wakeUp };
+    for (const informer of [services, slices]) scope.defer(informer.subscribe(wake));
+    const wakeForHostPorts = (pod: KubeObject) => {
+      const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
+      const ports = containers.flatMap((container: any) => container.ports ?? []);
+      if (ports.some((port: any) => port.hostPort)) wakeUp();
     };
-    const rules = [
-      ...serviceRules(services.list(), slicesOf, { nodes: nodeNames, zone: zone() }),
-      ...hostPortRules(pods.list(), nodeNames),
-    ];
-    const next = { ruleset: rulesetOf(rules), refused: refusedElements(rules) };
-    const before = applied ?? { ruleset: emptyRuleset(), refused: [] };
-    const commands = changeCommands(table, next, before);
-    if (!applied) commands.unshift(...tableCommands(options));
+    const podEvents = {
+      onAdd: wakeForHostPorts,
+      onUpdate: wakeForHostPorts,
+      onDelete: wakeForHostPorts,
+    };
+    scope.defer(pods.subscribe(podEvents));
+    scope.defer(() => {
+      this.#pending?.();
+      return this.#running;
+    });
+  }
+
+  #slicesOf({ metadata: { namespace, name } }: KubeObject): KubeObject[] {
+    const key = `${namespace}/${name}`;
+    return this.#options.local?.get(key) ?? this.#options.slices.byIndex("service", key);
+  }
+
+  /** Made anew only for a Service of which something changed. */
+  #rulesetOf(service: KubeObject, here: Here): Ruleset {
+    const { clusterCidr } = this.#options;
+    const { namespace, name } = service.metadata;
+    const key = `${namespace}/${name}`;
+    const own = this.#slicesOf(service);
+    const from = [service, here.zone, ...own];
+    const known = this.#made.get(key);
+    const isSame =
+      known?.from.length === from.length && from.every((one, i) => one === known.from[i]);
+    if (isSame) return known!.ruleset;
+    const ruleset = rulesetOf(serviceRules(service, own, here), clusterCidr);
+    this.#made.set(key, { from, ruleset });
+    return ruleset;
+  }
+
+  #ruleset() {
+    const { services, pods, nodeNames, zone, clusterCidr } = this.#options;
+    const here = { nodes: nodeNames, zone: zone() };
+    const all = services.list();
+    const parts = all.map((service) => this.#rulesetOf(service, here));
+    if (this.#made.size > all.length) {
+      const there = new Set(all.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`));
+      for (const key of this.#made.keys()) if (!there.has(key)) this.#made.delete(key);
+    }
+    const hostPorts = hostPortRules(pods.list(), nodeNames);
+    return { ruleset: mergeRulesets([...parts, rulesetOf(hostPorts, clusterCidr)]), hostPorts };
+  }
+
+  async #sync() {
+    const { table } = this.#options;
+    const { ruleset, hostPorts } = this.#ruleset();
+    const before = this.#applied ?? emptyRuleset();
+    const commands = changeCommands(table, ruleset, before);
+    if (!this.#applied) commands.unshift(...tableCommands(this.#options));
     if (commands.length > 0) await runCommand("nft", ["-f", "-"], `${commands.join("\n")}\n`);
-    applied = next;
-  };
-  const syncSoon = (ms: number) => {
-    pending ??= clock.after(ms, () => {
-      pending = undefined;
-      running = running.then(sync).catch((error: Error) => {
+    this.#applied = ruleset;
+    const { services, nodeNames } = this.#options;
+    this.#health.follow(healthChecksOf(services.list(), (one) => this.#slicesOf(one), nodeNames));
+    await this.#endFlows(endedFlows(ruleset, before));
+    for (const { frontends, backends } of hostPorts) {
+      if (loopback.test(frontends[0]!.address ?? "")) await routeLoopback(backends[0]!.address);
+    }
+  }
+
+  /** Without the tool, a client that goes on sending is not heard until it rests. */
+  async #endFlows(all: string[][]) {
+    for (const args of all) await runCommand("conntrack", args).catch(() => {});
+  }
+
+  #syncSoon(ms: number) {
+    const { clock, log, scope } = this.#options;
+    this.#pending ??= clock.after(ms, () => {
+      this.#pending = undefined;
+      const synced = this.#running.then(() => this.#sync());
+      this.#running = synced.catch((error: Error) => {
         // What stands in the kernel is now unknown: write the table whole next time.
-        applied = undefined;
+        this.#applied = undefined;
         log.warn("service rules were not applied", { error: error.message });
-        if (!scope.closed) syncSoon(retryMs);
+        if (!scope.closed) this.#syncSoon(retryMs);
       });
     });
-  };
-  await Promise.all([services.synced(), slices.synced(), pods.synced()]);
-  await sync();
-  const wake = { onAdd: wakeUp, onUpdate: wakeUp, onDelete: wakeUp };
-  function wakeUp() {
-    syncSoon(gatherMs);
   }
-  scope.defer(services.subscribe(wake));
-  scope.defer(slices.subscribe(wake));
-  const wakeForHostPorts = (pod: KubeObject) => {
-    const ports = pod.spec.containers.flatMap((container: any) => container.ports ?? []);
-    if (ports.some((port: any) => port.hostPort)) wakeUp();
-  };
-  const podEvents = {
-    onAdd: wakeForHostPorts,
-    onUpdate: wakeForHostPorts,
-    onDelete: wakeForHostPorts,
-  };
-  scope.defer(pods.subscribe(podEvents));
-  scope.defer(() => {
-    pending?.();
-    return running;
-  });
+}
+
+/** Lets packets with an address of the loopback leave towards a pod. Others' are dropped by the table. */
+async function routeLoopback(address: string) {
+  const route = await runCommand("ip", ["route", "get", address]).catch(() => "");
+  const device = /\bdev (\S+)/.exec(route)?.[1];
+  if (device)
+    await writeFile(`/proc/sys/net/ipv4/conf/${device}/route_localnet`, "1").catch(() => {});
+}
+
+/** Resolves once the first rules stand. */
+export async function startServiceProxy(options: ServiceProxyOptions): Promise<void> {
+  options.slices.addIndex("service", (slice) => [serviceOf(slice)]);
+  await new ServiceProxy(options).start();
 }

@@ -16,13 +16,22 @@ export interface Backend {
 }
 
 export interface ServicePort {
-  /** `namespace/name:port`, for comments and for stable names. */
+  /** `namespace/name:port`, for stable names. */
   id: string;
   frontends: Frontend[];
   backends: Backend[];
-  /** Seconds a client stays with its endpoint; 0 is no affinity. */
-  affinitySeconds: number;
+  /** Where clients within the cluster go when `backends` are for those outside alone. */
+  inside?: Backend[];
+  /** Clients that stay with their endpoint this long, remembered under a name that ways in may share. */
+  affinity?: { of: string; seconds: number };
+  /** The only ranges from which the frontends may be used; absent: any. */
+  sources?: string[];
+  /** What a client meets when there is no backend for it. */
+  otherwise: "reject" | "drop";
 }
+
+/** Kubernetes' default: three hours. */
+const affinitySecondsDefault = 10_800;
 
 interface Endpoint {
   addresses: string[];
@@ -86,8 +95,35 @@ function backendsOf(port: any, slices: KubeObject[], here: Here, isLocal: boolea
   return [...found.values()].sort((a, b) => (a.address + a.port < b.address + b.port ? -1 : 1));
 }
 
+/** How many ready endpoints of a Service these nodes have. */
+export function localEndpoints(slices: KubeObject[], nodes: readonly string[]): number {
+  const endpoints: Endpoint[] = slices.flatMap((slice) => slice["endpoints"] ?? []);
+  const ready = endpoints.filter(({ nodeName, conditions }) => {
+    return nodes.includes(nodeName ?? "") && conditions?.ready !== false;
+  });
+  return new Set(ready.flatMap(({ addresses }) => addresses)).size;
+}
+
 const isAddress = (address: string | undefined): address is string =>
   address !== undefined && /^\d+\.\d+\.\d+\.\d+$/.test(address);
+
+const isBalanced = ({ ip, ipMode }: { ip?: string; ipMode?: string }) =>
+  isAddress(ip) && ipMode !== "Proxy";
+
+function affinityOf({ spec }: KubeObject, of: string): Pick<ServicePort, "affinity"> {
+  if (spec.sessionAffinity !== "ClientIP") return {};
+  const seconds = spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? affinitySecondsDefault;
+  return { affinity: { of, seconds } };
+}
+
+/** The ways in from outside: external addresses and node ports, and the addresses of load balancers. */
+function outside({ spec, status }: KubeObject, port: any, protocol: Frontend["protocol"]) {
+  const at = (address: string): Frontend => ({ address, protocol, port: port.port });
+  const external: Frontend[] = (spec.externalIPs ?? []).filter(isAddress).map(at);
+  if (port.nodePort) external.push({ protocol, port: port.nodePort });
+  const ingress: any[] = spec.type === "LoadBalancer" ? (status?.loadBalancer?.ingress ?? []) : [];
+  return { external, balanced: ingress.filter(isBalanced).map(({ ip }) => at(ip)) };
+}
 
 function portRules(
   service: KubeObject,
@@ -98,75 +134,64 @@ function portRules(
   const { metadata, spec } = service;
   const protocol = (port.protocol ?? "TCP").toLowerCase() as Frontend["protocol"];
   const id = `${metadata.namespace}/${metadata.name}:${port.name ?? port.port}`;
-  const affinitySeconds =
-    spec.sessionAffinity === "ClientIP"
-      ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10800)
-      : 0;
   const inside: Frontend[] = (spec.clusterIPs ?? [spec.clusterIP])
     .filter(isAddress)
     .map((address: string) => ({ address, protocol, port: port.port }));
-  const outside: Frontend[] = [
-    ...(spec.externalIPs ?? []),
-    ...(service.status?.loadBalancer?.ingress ?? []).map((ingress: any) => ingress.ip),
-  ]
-    .filter(isAddress)
-    .map((address: string) => ({ address, protocol, port: port.port }));
-  if (port.nodePort) outside.push({ protocol, port: port.nodePort });
+  const { external, balanced } = outside(service, port, protocol);
   const all = backendsOf(port, slices, here, false);
   const local = () => backendsOf(port, slices, here, true);
-  return [
-    {
-      id,
-      affinitySeconds,
-      frontends: inside,
-      backends: spec.internalTrafficPolicy === "Local" ? local() : all,
-    },
-    {
-      id: `${id}:external`,
-      affinitySeconds,
-      frontends: outside,
-      backends: spec.externalTrafficPolicy === "Local" ? local() : all,
-    },
-  ].filter((rule) => rule.frontends.length > 0);
+  // Without any endpoint a client is told; that another node has some is not for it to know.
+  const policy = (isLocal: boolean) => ({
+    backends: isLocal ? local() : all,
+    otherwise: isLocal && all.length > 0 ? ("drop" as const) : ("reject" as const),
+  });
+  const isLocal = spec.externalTrafficPolicy === "Local";
+  const shared = affinityOf(service, `${id}/${protocol}`);
+  const away = { ...shared, ...policy(isLocal), ...(isLocal && { inside: all }) };
+  const sources: string[] | undefined = spec.loadBalancerSourceRanges;
+  const rules: ServicePort[] = [
+    { id, frontends: inside, ...shared, ...policy(spec.internalTrafficPolicy === "Local") },
+    { id: `${id}:external`, frontends: external, ...away },
+    { id: `${id}:balanced`, frontends: balanced, ...away, ...(sources?.length && { sources }) },
+  ];
+  return rules.filter((rule) => rule.frontends.length > 0);
 }
 
-/** What this node must do for `services`. Headless and ExternalName Services need nothing. */
-export function serviceRules(
-  services: KubeObject[],
-  slicesOf: (service: KubeObject) => KubeObject[],
-  here: Here,
-): ServicePort[] {
-  return services
-    .filter((service) => service.spec.type !== "ExternalName" && service.spec.clusterIP !== "None")
-    .flatMap((service) => {
-      const slices = slicesOf(service);
-      return (service.spec.ports ?? []).flatMap((port: any) =>
-        portRules(service, port, slices, here),
-      );
-    })
-    .sort((a, b) => (a.id < b.id ? -1 : 1));
+/** What this node must do for a Service. A headless or ExternalName Service needs nothing. */
+export function serviceRules(service: KubeObject, slices: KubeObject[], here: Here): ServicePort[] {
+  const { type, clusterIP, ports = [] } = service.spec;
+  if (type === "ExternalName" || clusterIP === "None") return [];
+  return ports.flatMap((port: any) => portRules(service, port, slices, here));
 }
+
+const everywhere = ["", "0.0.0.0", "::"];
+
+function hostPortsOf({ metadata, spec, status }: KubeObject): ServicePort[] {
+  const containers = [...(spec.initContainers ?? []), ...spec.containers];
+  const ports = containers.flatMap((container: any) => container.ports ?? []);
+  return ports
+    .filter((port: any) => port.hostPort)
+    .map((port: any): ServicePort => {
+      const { hostPort, hostIP = "", containerPort } = port;
+      const protocol = (port.protocol ?? "TCP").toLowerCase() as Frontend["protocol"];
+      const at = everywhere.includes(hostIP) ? {} : { address: hostIP };
+      return {
+        id: `${metadata.namespace}/${metadata.name}:host-${hostIP}-${hostPort}`,
+        frontends: [{ ...at, protocol, port: hostPort }],
+        backends: [{ address: status.podIP, port: containerPort }],
+        otherwise: "reject",
+      };
+    });
+}
+
+const hasEnded = ({ status }: KubeObject) =>
+  status?.phase === "Succeeded" || status?.phase === "Failed";
 
 /** Ports of this node that lead to one pod of its own (`hostPort`), pods on the host's network apart. */
 export function hostPortRules(pods: KubeObject[], nodeNames: readonly string[]): ServicePort[] {
   return pods
-    .filter(
-      ({ spec, status }) => nodeNames.includes(spec.nodeName) && !spec.hostNetwork && status?.podIP,
-    )
-    .flatMap(({ metadata, spec, status }) =>
-      spec.containers.flatMap((container: any) =>
-        (container.ports ?? [])
-          .filter((port: any) => port.hostPort)
-          .map((port: any): ServicePort => {
-            const protocol = (port.protocol ?? "TCP").toLowerCase() as Frontend["protocol"];
-            const at = port.hostIP && port.hostIP !== "0.0.0.0" ? { address: port.hostIP } : {};
-            return {
-              id: `${metadata.namespace}/${metadata.name}:host-${port.hostPort}`,
-              frontends: [{ ...at, protocol, port: port.hostPort }],
-              backends: [{ address: status.podIP, port: port.containerPort }],
-              affinitySeconds: 0,
-            };
-          }),
-      ),
-    );
+    .filter(({ spec }) => nodeNames.includes(spec.nodeName) && !spec.hostNetwork)
+    .filter(({ status }) => status?.podIP)
+    .filter((pod) => !hasEnded(pod))
+    .flatMap(hostPortsOf);
 }

@@ -142,6 +142,7 @@ class ServiceAllocator implements Allocator {
       this.#families(service);
       await this.#address(service, old, taking);
       await this.#nodePortsOf(service, old, taking);
+      await this.#healthCheckPort(service, old, taking);
       fillFamilies(service);
     } catch (error) {
       await taking.undo();
@@ -291,13 +292,30 @@ class ServiceAllocator implements Allocator {
     }
   }
 
+  /** The port on which nodes tell load balancers of their own endpoints. */
+  async #healthCheckPort(service: Service, old: KubeObject | undefined, taking: Taking) {
+    const spec = service["spec"];
+    if (spec.type !== "LoadBalancer" || spec.externalTrafficPolicy !== "Local") {
+      delete spec.healthCheckNodePort;
+      return;
+    }
+    const before = old?.spec.healthCheckNodePort;
+    const port = (spec.healthCheckNodePort ||= before);
+    if (port && port === before) return;
+    if (!port) {
+      spec.healthCheckNodePort = await this.#freePort(service, "spec.healthCheckNodePort", taking);
+    } else if (this.#ports.has(port) || !(await taking.take(this.#ports, port, { port }, true))) {
+      const why = "provided port is already allocated";
+      throw invalidValue(service, "spec.healthCheckNodePort", port, why);
+    }
+  }
+
   async #nodePortsOf(service: Service, old: KubeObject | undefined, taking: Taking) {
     const spec = service["spec"];
     const had = new Set(nodePortsOf(old));
     if (!wantsNodePorts(service)) {
       // Ports chosen by hand are refused by validation; those left over from another type are dropped.
       for (const port of spec.ports ?? []) if (had.has(port.nodePort)) delete port.nodePort;
-      delete spec.healthCheckNodePort;
       return;
     }
     const used = new Map<number, string>();
@@ -308,7 +326,7 @@ class ServiceAllocator implements Allocator {
       );
       if (!port.nodePort && before?.nodePort) port.nodePort = before.nodePort;
       if (port.nodePort) await this.#chosenPort(service, i, { had, used, taking });
-      else port.nodePort = await this.#freePort(service, i, taking);
+      else port.nodePort = await this.#freePort(service, `spec.ports[${i}].nodePort`, taking);
       used.set(port.nodePort, port.protocol ?? "TCP");
     }
   }
@@ -338,19 +356,14 @@ class ServiceAllocator implements Allocator {
     }
   }
 
-  async #freePort(service: Service, i: number, taking: Taking): Promise<number> {
+  async #freePort(service: Service, field: string, taking: Taking): Promise<number> {
     const { nodePorts } = this.#options;
     for (let tries = nodePorts.last - nodePorts.first; tries >= 0; tries--) {
       const port = this.#ports.next(nodePorts);
       if (port === undefined) break;
       if (await taking.take(this.#ports, port, { port }, false)) return port;
     }
-    throw invalidValue(
-      service,
-      `spec.ports[${i}].nodePort`,
-      0,
-      "failed to allocate a nodePort: range is full",
-    );
+    throw invalidValue(service, field, 0, "failed to allocate a nodePort: range is full");
   }
 }
 

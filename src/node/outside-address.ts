@@ -1,0 +1,18 @@
+// Where other machines of this one's network reach it: the address on the link of its default route.
+import { readFile } from "node:fs/promises";
+import { networkInterfaces } from "node:os";
+
+/** The link of the default route with the lowest metric, in `/proc/net/route`. Pure. */
+export function defaultLink(table: string): string | undefined {
+  const rows = table.split("\n").map((line) => line.trim().split(/\s+/));
+  const [first] = rows
+    .filter(([, destination, , , , , , mask]) => destination === "00000000" && mask === "00000000")
+    .sort((a, b) => Number(a[6]) - Number(b[6]));
+  return first?.[0];
+}
+
+export async function outsideAddress(): Promise<string | undefined> {
+  const link = defaultLink(await readFile("/proc/net/route", "utf8").catch(() => ""));
+  const addresses = link === undefined ? [] : (networkInterfaces()[link] ?? []);
+  return addresses.find(({ family }) => family === "IPv4")?.address;
+}

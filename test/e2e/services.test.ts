@@ -1,0 +1,135 @@
+// Services as clients outside the cluster meet them: a machine at the end of a cable asks.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { run } from "../support/command.ts";
+import { eventually } from "../support/eventually.ts";
+import { importBusybox } from "../support/image.ts";
+import { Machine } from "../support/machine.ts";
+import { startSite } from "../support/site.ts";
+import type { Site } from "../support/site.ts";
+
+let site: Site;
+const outside = new Machine();
+
+const script =
+  "mkdir -p /tmp/cgi-bin; " +
+  "printf '#!/bin/sh\\necho; echo $(hostname) $REMOTE_ADDR\\n' > /tmp/cgi-bin/who; " +
+  "chmod 755 /tmp/cgi-bin/who; exec httpd -f -p 8080 -h /tmp";
+
+const container = (ports = "") =>
+  `{name: main, image: "busybox:kerb", command: [sh, -c, ${JSON.stringify(script)}], ports: [${ports}]}`;
+
+const web = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {terminationGracePeriodSeconds: 0, containers: [${container()}]}
+`;
+
+const balancer = (name: string, port: number, more: string) => `---
+apiVersion: v1
+kind: Service
+metadata: {name: ${name}}
+spec: {type: LoadBalancer, selector: {app: web}, ports: [{port: ${port}, targetPort: 8080}], ${more}}
+`;
+
+const hostPort = (name: string, hostIP: string) => `---
+apiVersion: v1
+kind: Pod
+metadata: {name: ${name}}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers: [${container(`{containerPort: 8080, hostPort: 18099, hostIP: "${hostIP}"}`)}]
+`;
+
+before(async () => {
+  await outside.start();
+  site = await startSite("--name", "market");
+  await importBusybox(site);
+  await site.apply(
+    web +
+      balancer("near", 18081, "externalTrafficPolicy: Local") +
+      balancer("guarded", 18082, "loadBalancerSourceRanges: [203.0.113.0/24]") +
+      balancer("faithful", 18083, "sessionAffinity: ClientIP") +
+      balancer("late", 18083, "loadBalancerClass: kerb.dev/node-addresses") +
+      balancer("foreign", 18084, "loadBalancerClass: example.com/other"),
+  );
+  await site.kubectl(["rollout", "status", "deployment/web", "--timeout=60s"]);
+});
+after(async () => {
+  await outside.remove();
+  await site.remove();
+});
+
+const ingress = async (name: string): Promise<string | undefined> =>
+  (await site.get("service", name)).status?.loadBalancer?.ingress?.[0]?.ip;
+const ask = (address: string, port: number) =>
+  outside.run("curl", "-s", "-m", "2", `http://${address}:${port}/cgi-bin/who`);
+
+test("a balanced Service has a node's address, and pods see who asks", async () => {
+  const address = (await eventually(() => ingress("near"), "an address"))!;
+  const answers = new Set<string>();
+  for (let i = 0; i < 12; i++) {
+    const [pod, client] = (await ask(address, 18081)).trim().split(" ");
+    assert.ok(client!.includes(outside.address), client!);
+    answers.add(pod!);
+  }
+  assert.ok(answers.size > 1, "several pods");
+  const { healthCheckNodePort } = (await site.get("service", "near")).spec;
+  const health = await outside.run("curl", "-s", `http://${address}:${healthCheckNodePort}/`);
+  assert.equal(JSON.parse(health).localEndpoints, 3);
+});
+
+test("a client outside the source ranges is not let in", async () => {
+  const address = (await eventually(() => ingress("guarded"), "an address"))!;
+  await assert.rejects(ask(address, 18082));
+  const { clusterIP } = (await site.get("service", "guarded")).spec;
+  const pod = (await site.get("pods", "-l", "app=web")).items[0].metadata.name;
+  const inside = ["exec", pod, "--", "wget", "-qO-", `http://${clusterIP}:18082/cgi-bin/who`];
+  assert.match(await site.kubectl(inside), /^web-/);
+});
+
+test("a client stays with its pod while that is there", async () => {
+  const address = (await eventually(() => ingress("faithful"), "an address"))!;
+  const pods = async () => {
+    const names = new Set<string>();
+    for (let i = 0; i < 8; i++) names.add((await ask(address, 18083)).split(" ")[0]!);
+    return [...names];
+  };
+  const [first, ...others] = await pods();
+  assert.deepEqual(others, []);
+  await site.kubectl(["delete", "pod", first!, "--now"]);
+  const next = await eventually(async () => {
+    const [one, ...rest] = await pods();
+    return one !== first && rest.length === 0 ? one : undefined;
+  }, "another pod to stay with");
+  assert.match(next!, /^web-/);
+});
+
+test("two Services do not share a port of the nodes, and another class is left alone", async () => {
+  await eventually(async () => {
+    const events = await site.get("events", "--field-selector", "involvedObject.name=late");
+    return events.items.some(({ message }: any) =>
+      /taken by Service default\/faithful/.test(message),
+    );
+  }, "the reason");
+  assert.equal(await ingress("late"), undefined);
+  assert.equal(await ingress("foreign"), undefined);
+});
+
+test("one host port leads to two pods, by the address that was asked", async () => {
+  await site.apply(hostPort("lan", outside.hostAddress) + hostPort("own", "127.0.0.1"));
+  const names = ["pod/lan", "pod/own"];
+  await site.kubectl(["wait", ...names, "--for=condition=Ready", "--timeout=30s"]);
+  await eventually(
+    async () => (await ask(outside.hostAddress, 18099)).startsWith("lan"),
+    "the pod",
+  );
+  const own = () => run("curl", ["-s", "-m", "2", "http://127.0.0.1:18099/cgi-bin/who"]);
+  await eventually(async () => (await own()).startsWith("own"), "the pod behind the loopback");
+});
