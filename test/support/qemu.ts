@@ -101,6 +101,7 @@ export class QemuVm {
     const scope = new Scope();
     const vm = new Vm({
       ...{ podUid: "1", namespace: "test", podName: "guest", domain, run, inside: run, notes },
+      listen: "127.0.0.1",
       ...{ clock: systemClock, scope, changed: () => {} },
     });
     return new QemuVm(child, folder, vm, scope);

@@ -25,7 +25,6 @@ const askMs = 10_000;
 interface Machine {
   vm: Vm;
   scope: Scope;
-  podIps: string[];
   askedAt: number;
   guestInterfaces: GuestInterface[];
   guestOs: Record<string, string> | undefined;
@@ -114,7 +113,7 @@ export class VmHandler {
     let machine = this.#machines.get(uid);
     if (runs(pod) && !machine) machine = this.#adopt(pod, key, context);
     if (!machine) return;
-    machine.podIps = (pod.status?.podIPs ?? []).map(({ ip }: any) => ip);
+    machine.vm.addresses = (pod.status?.podIPs ?? []).map(({ ip }: any) => ip);
     if (ended(pod)) return this.#end(uid);
     if (deletionTimestamp) this.#powerDown(pod, machine, key, context);
   }
@@ -130,7 +129,7 @@ export class VmHandler {
       ...{ clock: context.clock, scope, changed: () => this.#context?.wakeAfter(key, 0) },
     });
     const machine: Machine = {
-      ...{ vm, scope, podIps: [], askedAt: Number.NEGATIVE_INFINITY, guestInterfaces: [] },
+      ...{ vm, scope, askedAt: Number.NEGATIVE_INFINITY, guestInterfaces: [] },
       ...{ guestOs: undefined, seenRunning: false, pressedAt: Number.NEGATIVE_INFINITY },
     };
     this.#machines.set(uid, machine);
@@ -199,11 +198,11 @@ export class VmHandler {
   async #tell(vmi: KubeObject, machine: Machine, context: ControllerContext) {
     const { client, clock, event } = context;
     await this.#ask(machine, context);
-    const { vm, podIps } = machine;
+    const { vm } = machine;
     const { accelerator } = this.#options;
     const facts = {
       ...{ domain: vm.domain, status: vm.status, stopReason: vm.stopReason, frozen: vm.frozen },
-      ...{ agentConnected: vm.agentConnected, accelerator, podIps, plugged: [] },
+      ...{ agentConnected: vm.agentConnected, accelerator, podIps: vm.addresses, plugged: [] },
       ...{ guestInterfaces: machine.guestInterfaces, guestOs: machine.guestOs },
     };
     const status = nodeStatus(vmi, facts, clock.now());

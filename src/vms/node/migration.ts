@@ -52,13 +52,13 @@ export async function prepare(vm: Vm, copy: string[]): Promise<MigrationTarget> 
   if (vm.status !== "inmigrate") {
     throw new StatusError("Conflict", `VMI ${vm.domain.name} does not wait for a migration`);
   }
-  const { namespace } = await vm.network();
+  const { listen = "0.0.0.0" } = vm.options;
   const key = randomBytes(32).toString("hex");
   const tls = await useKey(vm, key, "server");
   const { memory, disks } = migrationPorts;
   if (copy.length > 0) {
     await vm.qmp.execute("nbd-server-start", {
-      addr: { type: "inet", data: { host: "0.0.0.0", port: String(disks) } },
+      addr: { type: "inet", data: { host: listen, port: String(disks) } },
       "tls-creds": tls,
     });
     for (const name of copy) {
@@ -73,9 +73,9 @@ export async function prepare(vm: Vm, copy: string[]): Promise<MigrationTarget> 
   }
   await vm.qmp.execute("migrate-set-capabilities", capabilities({ "postcopy-ram": false }));
   await vm.qmp.execute("migrate-set-parameters", { "tls-creds": tls });
-  await vm.qmp.execute("migrate-incoming", { uri: `tcp:0.0.0.0:${memory}` });
-  void namespace;
-  return { host: "", port: memory, ...(copy.length > 0 && { nbdPort: disks }), key };
+  await vm.qmp.execute("migrate-incoming", { uri: `tcp:${listen}:${memory}` });
+  const host = vm.addresses[0] ?? listen;
+  return { host, port: memory, ...(copy.length > 0 && { nbdPort: disks }), key };
 }
 
 async function mirrorDisks(vm: Vm, { host, nbdPort }: MigrationTarget, options: Mirroring) {
@@ -89,7 +89,6 @@ async function mirrorDisks(vm: Vm, { host, nbdPort }: MigrationTarget, options: 
         server: { type: "inet", host, port: String(nbdPort) },
         export: blockNode(name),
         "tls-creds": options.tls,
-        "tls-hostname": "",
       },
     });
     await vm.qmp.execute("blockdev-mirror", {

@@ -30,6 +30,8 @@ export interface VmOptions {
   inside: string;
   /** Kerb's own notes about the VM. */
   notes: string;
+  /** Where a live migration that arrives is waited for; default: every address of the pod. */
+  listen?: string;
   clock: Clock;
   scope: Scope;
   /** Told of every event and of coming and going. */
@@ -50,6 +52,8 @@ export class Vm {
   /** As QEMU says it: running, paused, inmigrate ...; "" before it answers. */
   status = "";
   agentConnected = false;
+  /** Of the pod. */
+  addresses: string[] = [];
   /** Why the guest stopped by itself. */
   stopReason = "";
   /** Set while a live migration leaves from here, so that its end is no end of the guest. */

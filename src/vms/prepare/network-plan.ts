@@ -33,13 +33,13 @@ export interface Lease {
 }
 
 export interface NetworkPlan {
-  tap: string;
+  tap?: string;
   /** Lines for `ip -batch`. */
   ip: string[];
   /** Files below /proc/sys, and what they are to hold. */
   settings: Record<string, string>;
   nft: string;
-  lease: Pick<Lease, "device" | "server" | "address" | "prefix" | "router" | "mtu">;
+  lease?: Pick<Lease, "device" | "server" | "address" | "prefix" | "router" | "mtu">;
 }
 
 const number = (address: string) =>
@@ -142,14 +142,16 @@ function bridge(pod: PodInterface, user: number): NetworkPlan {
   };
 }
 
-/** Undefined for `user`, which needs nothing. */
-export function networkPlan(
-  one: DomainInterface,
-  pod: PodInterface,
-  user: number,
-): NetworkPlan | undefined {
-  if (one.binding === "user") return undefined;
-  return one.binding === "bridge" ? bridge(pod, user) : masquerade(one, pod, user);
+/** QEMU's own network takes the guest's ports as any program of the pod would, low ones too. */
+const user: NetworkPlan = {
+  ip: [],
+  settings: { "net/ipv4/ip_unprivileged_port_start": "0" },
+  nft: "",
+};
+
+export function networkPlan(one: DomainInterface, pod: PodInterface, owner: number): NetworkPlan {
+  if (one.binding === "user") return user;
+  return one.binding === "bridge" ? bridge(pod, owner) : masquerade(one, pod, owner);
 }
 
 /** From `ip -json address` and `ip -json route`. Throws when the pod has no address. */

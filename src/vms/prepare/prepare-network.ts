@@ -46,16 +46,13 @@ export async function prepareNetwork(
   prepared.mtu = pod.mtu;
   for (const one of domain.interfaces) {
     const plan = networkPlan(one, pod, qemuUser);
-    if (!plan) continue;
-    prepared.taps[one.name] = plan.tap;
-    prepared.leases.push({
-      ...plan.lease,
-      mac: one.mac,
-      hostname: domain.hostname,
-      ...resolvers(resolvConf),
-      ...one.dhcp,
-    });
-    await inside(["ip", "-batch", "-"], plan.ip.join("\n"));
+    if (plan.tap) prepared.taps[one.name] = plan.tap;
+    if (plan.lease) {
+      const { mac, dhcp } = one;
+      const names = { mac, hostname: domain.hostname, ...resolvers(resolvConf) };
+      prepared.leases.push({ ...plan.lease, ...names, ...dhcp });
+    }
+    if (plan.ip.length > 0) await inside(["ip", "-batch", "-"], plan.ip.join("\n"));
     const settings = Object.entries(plan.settings);
     if (settings.length > 0) {
       const script = settings.map(([file, value]) => `echo ${value} >/proc/sys/${file}`);

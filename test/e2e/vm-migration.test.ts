@@ -1,0 +1,92 @@
+// Live migration between two QEMUs of this machine, as two nodes do it: by TLS, with disks copied.
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { eventually } from "../support/eventually.ts";
+import { guestFiles, QemuVm } from "../support/qemu.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "kerb-move-test-"));
+const mebibyte = 2 ** 20;
+
+function volume(name: string) {
+  const path = join(folder, name);
+  mkdirSync(path);
+  writeFileSync(join(path, "disk.img"), Buffer.alloc(8 * mebibyte));
+  return path;
+}
+const [here, there] = [volume("here"), volume("there")];
+
+let kernel: ReturnType<typeof guestFiles>;
+let source: QemuVm;
+let target: QemuVm;
+
+const options = (data: string) => ({
+  guest: "run=count",
+  devices: { disks: [{ name: "data", disk: { bus: "virtio" } }] },
+  volumes: [{ name: "data", persistentVolumeClaim: { claimName: "data" } }],
+  folders: { data },
+});
+
+before(async () => {
+  kernel = guestFiles(folder);
+  [source, target] = await Promise.all([
+    QemuVm.start(kernel, options(here)),
+    QemuVm.start(kernel, { ...options(there), incoming: true }),
+  ]);
+  await eventually(async () => source.said.includes("GUEST count 1"), "the guest");
+});
+after(async () => {
+  await Promise.all([source.stop(), target.stop()]);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const slowly = {
+  copy: ["data"],
+  postCopy: false,
+  autoConverge: false,
+  bandwidthBytesPerSecond: mebibyte,
+};
+
+test("what does not wait for a migration refuses one", async () => {
+  await assert.rejects(source.answers().prepareMigration([]), { reason: "Conflict" });
+  await assert.rejects(source.answers().cancelMigration(), { reason: "Conflict" });
+});
+
+test("a migration that is cancelled leaves the guest where it was", async () => {
+  await eventually(async () => target.vm.status === "inmigrate", "the target");
+  const way = await target.answers().prepareMigration(["data"]);
+  assert.match(way.key, /^[0-9a-f]{64}$/);
+  await source.answers().migrate(way, slowly);
+  const isUnderWay = async () => (await source.answers().migration()).phase !== "none";
+  await eventually(isUnderWay, "its progress");
+  await source.answers().cancelMigration();
+  await eventually(
+    async () => (await source.answers().migration()).phase === "cancelled",
+    "its end",
+  );
+  assert.equal((await source.answers().state()).status, "running");
+});
+
+test("a guest goes on elsewhere at its next word, with its disk", async () => {
+  await target.stop();
+  target = await QemuVm.start(kernel, { ...options(there), incoming: true });
+  await eventually(async () => target.vm.status === "inmigrate", "the target");
+  const { guestExec } = source.answers();
+  await eventually(async () => source.vm.agentConnected, "the guest's agent");
+  await guestExec(["/bin/sh", "-c", "printf moved | dd of=/dev/vda conv=fsync"]);
+  const way = await target.answers().prepareMigration(["data"]);
+  await source.answers().migrate(way, { copy: ["data"], postCopy: false, autoConverge: true });
+  const done = await eventually(async () => {
+    const progress = await source.answers().migration();
+    assert.notEqual(progress.phase, "failed", progress.error);
+    return progress.phase === "completed" && progress;
+  }, "the migration");
+  assert.ok(done.transferredBytes > mebibyte && done.downtimeMs !== undefined);
+  const counted = () => [...target.said.matchAll(/GUEST count (\d+)/g)].map(([, n]) => Number(n));
+  await eventually(async () => counted().length >= 2, "its count");
+  const last = Number(/GUEST count (\d+)\s*$/.exec(source.said.trim())?.[1]);
+  assert.ok(counted()[0]! <= last + 2 && counted()[0]! > 1, `${last} then ${counted()[0]}`);
+  assert.match(readFileSync(join(there, "disk.img"), "latin1"), /^moved/);
+});
