@@ -9,6 +9,7 @@ export interface JoinOptions extends NodeOptions {
   caHash?: string;
   name?: string;
   devices?: boolean;
+  vms?: boolean;
 }
 
 /** `kerb join`. `start` resolves with the exit code. */
@@ -27,6 +28,7 @@ export function joinCommand(
     .option("--token <token>", "lets this machine in; needed the first time")
     .option("--ca-hash <hash>", "by which the site's authority is known; needed the first time")
     .option("--devices", "look for leaf devices here too; the site runs with --devices")
+    .option("--vms", "run virtual machines here too; the site runs with --vms")
     .option("--name <node>", "name of the node (default: the host's)", parseSiteName)
     .action(async (server: string | undefined, options: JoinOptions) => {
       process.exitCode = await start(server, options);

@@ -15,6 +15,7 @@ import { waitFor } from "../client/wait.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import { sleep, systemClock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
+import type { NodeParts } from "../lib/node-connection.ts";
 import { systemRandom } from "../lib/random.ts";
 import { Scope } from "../lib/scope.ts";
 import { isStatus } from "../lib/status-error.ts";
@@ -190,8 +191,10 @@ async function startNode(parts: Parts) {
     tell("containerd", runtime.version);
   }
   const kubeletDirectory = await kubeletDirectoryOf(directory, log);
+  const nodeParts: NodeParts = new Map();
   const agent = await startAgent({
     client,
+    parts: nodeParts,
     kubeletDirectory,
     informers,
     objects: await referencedObjects({ client, informers, clock, log, scope }),
@@ -220,10 +223,15 @@ async function startNode(parts: Parts) {
   const serve = (socket: Duplex) => serveTunnel(socket, agent);
   keepTunnel({ url, identity: () => identity, serve, clock, log: room, scope });
   if (machine.shortcoming) tell("!", machine.shortcoming);
+  const own = { client, informers, directory, clock, random, log, scope, node: name };
+  if (options.vms && runtime) {
+    const { runVms } = await import("./vms.ts");
+    const told = await runVms({ ...own, runtime, parts: nodeParts });
+    tell("vms", told ?? "not on this node: qemu-system-x86 is not installed");
+  }
   if (!options.devices) return;
   const { searchDevices } = await import("./devices.ts");
-  const place = { client, informers, directory, kubeletDirectory, clock, random, log, scope };
-  await searchDevices({ ...place, node: name });
+  await searchDevices({ ...own, kubeletDirectory });
   tell("devices", "akri.sh/v0");
 }
 

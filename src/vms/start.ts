@@ -7,6 +7,7 @@ import type { NodeConnector } from "../lib/node-connection.ts";
 import { dataVolumeController } from "./disks/data-volume-controller.ts";
 import { install } from "./installation.ts";
 import { instanceController } from "./instance/instance-controller.ts";
+import { ensureNodeRights } from "./node-rights.ts";
 import { vmDefinitions } from "./kinds/definitions.ts";
 
 export interface VmControllersOptions extends ControllersOptions {
@@ -16,6 +17,7 @@ export interface VmControllersOptions extends ControllersOptions {
 export async function startVmControllers({ connect, ...options }: VmControllersOptions) {
   await ensureDefinitions(options.client, options.clock, vmDefinitions);
   await install(options.client, options.clock);
+  await ensureNodeRights(options.client);
   const all = [machineController, instanceController, dataVolumeController(connect)];
   await startControllers(all, options);
 }

@@ -80,7 +80,7 @@ test("a guest goes on elsewhere at its next word, with its disk", async () => {
   await source.answers().migrate(way, { copy: ["data"], postCopy: false, autoConverge: true });
   const done = await eventually(async () => {
     const progress = await source.answers().migration();
-    assert.notEqual(progress.phase, "failed", progress.error);
+    assert.notEqual(progress.phase, "failed", progress.error ?? "");
     return progress.phase === "completed" && progress;
   }, "the migration");
   assert.ok(done.transferredBytes > mebibyte && done.downtimeMs !== undefined);
