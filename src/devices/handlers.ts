@@ -22,6 +22,11 @@ export class Handlers {
     };
   }
 
+  /** Those of this name say that they are there. */
+  retry(name: string) {
+    this.#tell(name);
+  }
+
   onChange(listener: (name: string) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);

@@ -20,6 +20,13 @@ export interface RegistrationOptions {
   scope: Scope;
 }
 
+interface Entry {
+  shared: boolean;
+  /** How often it registered. */
+  times: number;
+  remove: () => void;
+}
+
 function refuseWrong({ name, endpoint, endpointType }: Registered) {
   if (!name) throw grpcError("INVALID_ARGUMENT", "a discovery handler needs a name");
   if (endpointType === "UDS" ? !endpoint.includes("/") : !/:\d+\/?$/.test(endpoint)) {
@@ -29,21 +36,31 @@ function refuseWrong({ name, endpoint, endpointType }: Registered) {
 
 /** Resolves once handlers can register. */
 export async function startRegistration({ directory, handlers, log, scope }: RegistrationOptions) {
-  const known = new Map<string, () => void>();
+  const known = new Map<string, Entry>();
   const register = (one: Registered) => {
     const key = `${one.name}@${one.endpoint}`;
-    known.get(key)?.();
-    if (!known.has(key) && known.size >= handlersMax) {
+    const before = known.get(key);
+    if (before?.shared === one.shared) {
+      // Handlers register again whenever one of their streams ended; the others go on.
+      before.times += 1;
+      return handlers.retry(one.name);
+    }
+    before?.remove();
+    if (!before && known.size >= handlersMax) {
       throw grpcError("INVALID_ARGUMENT", `more than ${handlersMax} discovery handlers`);
     }
-    // What it registered before is no more: its searches begin anew.
+    const entry: Entry = { shared: one.shared, times: 1, remove: () => {} };
     const handler = remoteHandler(one, () => {
-      if (known.get(key) !== remove) return;
-      known.delete(key);
-      remove();
+      const { times } = entry;
+      return () => {
+        // It may have come back before its death was seen.
+        if (known.get(key) !== entry || entry.times !== times) return;
+        known.delete(key);
+        entry.remove();
+      };
     });
-    const remove = handlers.add(handler);
-    known.set(key, remove);
+    entry.remove = handlers.add(handler);
+    known.set(key, entry);
     log.info("a discovery handler registered", { handler: one.name, endpoint: one.endpoint });
   };
   const path = join(directory, registrationSocket);

@@ -31,13 +31,14 @@ const targetOf = ({ endpoint, endpointType }: Registered) =>
     ? `unix://${endpoint.replace(/^unix:(\/\/)?/, "")}`
     : endpoint.replace(/^https?:\/\//, "").replace(/\/$/, "");
 
-/** `closed` is told when its endpoint is found dead: it must register again. */
-export function remoteHandler(registered: Registered, closed: () => void): DiscoveryHandler {
+/** `begin` is told of every stream; what it gives is called when its endpoint is found dead. */
+export function remoteHandler(registered: Registered, begin: () => () => void): DiscoveryHandler {
   return {
     name: registered.name,
     shared: registered.shared,
     async *discover({ details, properties, signal }) {
       const connection = new GrpcConnection(targetOf(registered));
+      const closed = begin();
       const sent = Object.fromEntries(
         [...properties].map(([name, vec]) => [name, vec === undefined ? {} : { vec }]),
       );

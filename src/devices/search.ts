@@ -17,6 +17,8 @@ const retryMsMax = 60_000;
 
 interface Stream {
   stop: AbortController;
+  /** Ends the wait before it is asked again. */
+  retry: AbortController;
   seen: Seen[] | undefined;
   refused: Refused[];
   trouble: { reason: string; message: string } | undefined;
@@ -90,9 +92,12 @@ export class Search {
       this.#keep(stream.seen);
     }
     for (const one of now) {
-      if (this.#streams.has(one)) continue;
+      const known = this.#streams.get(one);
+      known?.retry.abort();
+      if (known) continue;
       const stream: Stream = {
         stop: new AbortController(),
+        retry: new AbortController(),
         seen: undefined,
         refused: [],
         trouble: undefined,
@@ -133,7 +138,9 @@ export class Search {
       }
       changed();
       const waitMs = backoffMs(++failures, { firstMs: 1000, maxMs: retryMsMax });
-      await sleep(world.clock, waitMs, signal).catch(() => {});
+      stream.retry = new AbortController();
+      const until = AbortSignal.any([signal, stream.retry.signal]);
+      await sleep(world.clock, waitMs, until).catch(() => {});
     }
   }
 

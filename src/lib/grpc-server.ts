@@ -1,4 +1,4 @@
-// Answers gRPC calls on a unix socket, with messages described by plain data, as `grpc.ts` asks them.
+// Answers gRPC calls on a unix socket or a port, with messages described by plain data, as `grpc.ts` asks them.
 import { Server, ServerCredentials, status } from "@grpc/grpc-js";
 import type { ServerUnaryCall, ServerWritableStream, sendUnaryData } from "@grpc/grpc-js";
 import protobuf from "protobufjs";
@@ -10,8 +10,12 @@ export interface GrpcMethod {
   response: string;
   /** Answers once. */
   answer?: (request: any) => Promise<Message> | Message;
-  /** Writes answers until `signal` aborts: the caller has gone. */
-  stream?: (request: any, write: (answer: Message) => void, signal: AbortSignal) => void;
+  /** Writes answers until `signal` aborts: the caller has gone. A promise that settles ends them. */
+  stream?: (
+    request: any,
+    write: (answer: Message) => void,
+    signal: AbortSignal,
+  ) => void | Promise<void>;
 }
 
 export interface GrpcServiceAnswers {
@@ -54,7 +58,11 @@ function handlerOf({ answer, stream }: GrpcMethod) {
     call.on("cancelled", () => gone.abort());
     call.on("close", () => gone.abort());
     call.on("error", () => gone.abort());
-    stream!(call.request, (message) => call.write(message), gone.signal);
+    const streaming = stream!(call.request, (message) => call.write(message), gone.signal);
+    streaming?.then(
+      () => call.end(),
+      (error: unknown) => call.emit("error", failureOf(error)),
+    );
   };
 }
 
@@ -81,17 +89,18 @@ function add(server: Server, { path, types, methods }: GrpcServiceAnswers) {
   );
 }
 
-/** Nothing may be at `socketPath`. */
-export function listenGrpc(
-  socketPath: string,
-  services: GrpcServiceAnswers[],
-): Promise<GrpcListener> {
+/** `at` is the path of a socket where nothing is yet, or `host:port`. */
+export function listenGrpc(at: string, services: GrpcServiceAnswers[]): Promise<GrpcListener> {
   const server = new Server();
   for (const service of services) add(server, service);
   return new Promise((resolve, reject) => {
-    server.bindAsync(`unix://${socketPath}`, ServerCredentials.createInsecure(), (error) => {
-      if (error) reject(error);
-      else resolve({ close: () => server.forceShutdown() });
-    });
+    server.bindAsync(
+      at.startsWith("/") ? `unix://${at}` : at,
+      ServerCredentials.createInsecure(),
+      (error) => {
+        if (error) reject(error);
+        else resolve({ close: () => server.forceShutdown() });
+      },
+    );
   });
 }

@@ -23,6 +23,8 @@ import type { ControlPlane } from "./control-plane.ts";
 /** What is there is about what runs now, and is gone after a reboot. */
 const cdiDirectory = "/var/run/cdi";
 
+export const machinePaths = { sys: "/sys", udev: "/run/udev", dev: "/dev", root: "/" };
+
 export interface DevicesOptions {
   plane: ControlPlane;
   informers: Informers;
@@ -76,10 +78,9 @@ export async function searchDevices({ directory, log, clock, random, ...place }:
   const own = join(directory, "devices");
   await mkdir(own, { recursive: true });
   const room = log.with({ room: "devices" });
-  const paths = { sys: "/sys", udev: "/run/udev", dev: "/dev", root: "/" };
   await startDeviceSearch({
     ...place,
-    world: { clock, random, log: room, directory: own, paths, run: runCommand },
+    world: { clock, random, log: room, directory: own, paths: machinePaths, run: runCommand },
     cdi: cdiFiles,
     akriDirectory: place.kubeletDirectory === usualKubelet ? "/var/lib/akri" : join(own, "akri"),
   });

@@ -7,6 +7,7 @@ import { backupCommand } from "../cli/backup.ts";
 import { detachCommand } from "../cli/detach.ts";
 import { doctorCommand } from "../cli/doctor.ts";
 import { downCommand } from "../cli/down.ts";
+import { handlerCommand } from "../cli/handler.ts";
 import { imageCommand } from "../cli/image.ts";
 import { joinCommand } from "../cli/join.ts";
 import { kubeconfigCommand } from "../cli/kubeconfig.ts";
@@ -46,6 +47,7 @@ function program(): Command {
     joinCommand(directory, async (...args) => (await import("./join.ts")).joinSite(...args)),
     attachCommand(directory, async (...args) => (await import("./attach.ts")).attachSite(...args)),
     runCommand(wingSummaries, async (options) => (await import("./run.ts")).run(options)),
+    handlerCommand(async (...args) => (await import("./handler.ts")).serveOne(...args)),
     detachCommand(directory, async (options) => (await import("./detach.ts")).detachSite(options)),
     kubeconfigCommand(directory, async (options) =>
       (await import("./kubeconfig.ts")).kubeconfigText(options),
