@@ -29,14 +29,21 @@ const added = (name: string, revision: string): WatchEvent => ({
   object: object(name, revision),
 });
 
+interface StageOptions {
+  streams?: boolean;
+  ends?: boolean;
+  /** The error of a server that does not stream. */
+  why?: "Invalid" | "InternalError";
+}
+
 /** A server whose watches are played by the test. */
-function stage({ streams = true, ends = false } = {}) {
+function stage({ streams = true, ends = false, why = "Invalid" }: StageOptions = {}) {
   const watches: { options: WatchOptions; events: Mailbox<WatchEvent> }[] = [];
   const lists: KubeObject[][] = [];
   const client = {
     watch(_target: unknown, options: WatchOptions) {
       if (options.sendInitialEvents && !streams) {
-        throw new StatusError("Invalid", "sendInitialEvents is forbidden");
+        throw new StatusError(why, "no streams");
       }
       const events = new Mailbox<WatchEvent>();
       if (ends) events.end();
@@ -118,15 +125,17 @@ test("a watch that is too old starts over, and what went missing is told as dele
   await scope.close();
 });
 
-test("a server that cannot stream lists is listed and watched", async () => {
-  const { watches, lists, clock, told, isSynced, scope } = stage({ streams: false });
-  lists.push([object("a", "3")]);
-  await clock.advance(200);
-  assert.equal(isSynced(), true);
-  assert.deepEqual(told, ["+a@3"]);
-  assert.equal(watches[0]!.options.resourceVersion, "10");
-  await scope.close();
-});
+for (const why of ["Invalid", "InternalError"] as const) {
+  test(`a server that cannot stream lists (${why}) is listed and watched`, async () => {
+    const { watches, lists, clock, told, isSynced, scope } = stage({ streams: false, why });
+    lists.push([object("a", "3")]);
+    await clock.advance(200);
+    assert.equal(isSynced(), true);
+    assert.deepEqual(told, ["+a@3"]);
+    assert.equal(watches[0]!.options.resourceVersion, "10");
+    await scope.close();
+  });
+}
 
 test("a server that ends every watch at once is asked less and less often", async () => {
   const { watches, clock, scope } = stage({ ends: true });

@@ -35,6 +35,9 @@ const pageItems = 500;
 const watchMsMin = 1000;
 const quietFailures = 3;
 
+/** How servers say that they do not stream lists; kube-apiserver over an etcd before 3.4.25 by an internal error. */
+const cannotStream = ["BadRequest", "Invalid", "Forbidden", "InternalError"] as const;
+
 interface State {
   /** What the cache is true at; absent when it has to start over. */
   revision: string | undefined;
@@ -56,9 +59,7 @@ export async function listAndWatch(options: ListWatchOptions): Promise<void> {
       state.failures += 1;
     } catch (error) {
       if (signal.aborted) return;
-      if (state.revision === undefined && isStatus(error, "BadRequest", "Invalid", "Forbidden")) {
-        state.streams = false;
-      }
+      if (state.revision === undefined && isStatus(error, ...cannotStream)) state.streams = false;
       if (isStatus(error, "Expired", "Gone")) state.revision = undefined;
       state.failures += 1;
       const fields = { resource: target.resource, error: String(error) };

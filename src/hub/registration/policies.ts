@@ -58,7 +58,9 @@ const all: [name: string, plural: string, validations: Validation[]][] = [
         reason: "Forbidden",
       },
       {
-        expression: `${setOf("object")} in [${before(setOf, '""')}, "", "default"] || ${mayJoin}`,
+        expression:
+          `${setOf("object")} in ["", "default"] || ` +
+          `${setOf("object")} == ${before(setOf, '""')} || ${mayJoin}`,
         message: `the label ${clusterSetLabel} may be set by those who may create managedclustersets/join`,
         reason: "Forbidden",
       },
