@@ -1,6 +1,7 @@
 // What `kerb up` and `kerb join` both let people say of the node, by kubelet's names.
 import type { Command } from "commander";
 import { InvalidArgumentError, Option } from "commander";
+import { durationMs } from "../lib/parse-duration.ts";
 
 export interface NodeOptions {
   evictionHard?: string;
@@ -15,17 +16,21 @@ export interface NodeOptions {
   allowedUnsafeSysctls?: string[];
   cpuManagerPolicy?: "none" | "static";
   reservedCpus?: string;
+  /** `24h` or `forever`. */
+  autonomyDuration?: string;
 }
-
-const unitMs: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** `90s` or `1h30m`, as Go writes durations; milliseconds. */
 export function parseDuration(text: string): number {
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
-  if (text === "" || parts.map(([part]) => part).join("") !== text) {
-    throw new InvalidArgumentError("a duration such as 30s, 5m or 1h30m is needed.");
-  }
-  return parts.reduce((sum, [, count, unit]) => sum + Number(count) * unitMs[unit!]!, 0);
+  const ms = durationMs(text);
+  if (ms !== undefined) return ms;
+  throw new InvalidArgumentError("a duration such as 30s, 5m or 1h30m is needed.");
+}
+
+/** How long a node's pods are waited for; `forever` too. */
+function parseAutonomy(text: string): string {
+  if (text !== "forever") parseDuration(text);
+  return text;
 }
 
 function parsePercent(text: string): number {
@@ -67,6 +72,11 @@ export const addNodeOptions = (command: Command) =>
       "--image-gc-low-threshold <percent>",
       "until it is this full (default: 80)",
       parsePercent,
+    )
+    .option(
+      "--autonomy-duration <duration>",
+      "pods of a node that is cut off stay so long, or forever; at a site: of nodes that do not say",
+      parseAutonomy,
     )
     .addOption(
       new Option(

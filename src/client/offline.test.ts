@@ -8,6 +8,7 @@ import { Scope } from "../lib/scope.ts";
 import { isStatus, StatusError } from "../lib/status-error.ts";
 import { resource } from "./client.ts";
 import type { Client } from "./client.ts";
+import type { Absence } from "./kept-events.ts";
 import { createInformer } from "./informer.ts";
 import { offlineClient } from "./offline.ts";
 
@@ -128,4 +129,55 @@ test("a token is remembered, other writes fail", async () => {
   const offline = offlineClient(away("refused"), { files, clock });
   assert.deepEqual(await offline.create(token, asked), given);
   await assert.rejects(put(offline, "x"), (error) => isStatus(error, "ServiceUnavailable"));
+});
+
+test("events of a time without a server are told when it is back, after a restart too", async () => {
+  const { clock, client, files, stop, scope } = await remembered();
+  await stop();
+  const events = { ...resource("v1", "events"), namespace: "default" };
+  const event = (name: string) => ({
+    apiVersion: "v1",
+    kind: "Event",
+    metadata: { name },
+    involvedObject: { kind: "Pod", namespace: "default", name: "web" },
+  });
+  const cut = offlineClient(away("refused"), { files, clock });
+  for (const name of ["first", "second"]) await cut.create(events, event(name) as never);
+  cut.flush();
+  const returns: Absence[] = [];
+  const back = offlineClient(client, { files, clock, onReturn: (one) => returns.push(one) });
+  const { informer, stop: end } = follow(back, clock);
+  await informer.synced();
+  await turns();
+  const { items } = await client.list(events);
+  assert.deepEqual(items.map(({ metadata }) => metadata.name).toSorted(), ["first", "second"]);
+  assert.deepEqual(returns, [{ awayMs: 0, events: 2, dropped: 0 }]);
+  await clock.advance(10_000);
+  assert.equal(files.texts.get("events"), "[]");
+  await end();
+  await scope.close();
+});
+
+test("how long the server was away is known by the clock that never jumps", async () => {
+  const { clock, client, files, stop, scope } = await remembered();
+  await stop();
+  let isCut = true;
+  const link = new Proxy(client, {
+    get: (target, name) => Reflect.get(isCut ? away("refused") : target, name),
+  });
+  const returns: Absence[] = [];
+  const onReturn = (one: Absence) => void returns.push(one);
+  const { informer, stop: end } = follow(offlineClient(link, { files, clock, onReturn }), clock);
+  await informer.synced();
+  clock.jumpTo(Date.UTC(2100, 0, 1));
+  await clock.advance(600_000);
+  isCut = false;
+  for (let i = 0; i < 20; i++) {
+    await clock.advance(5000);
+    await turns();
+  }
+  assert.equal(returns.length, 1);
+  assert.ok(returns[0]!.awayMs >= 600_000 && returns[0]!.awayMs < 700_000);
+  await end();
+  await scope.close();
 });

@@ -5,6 +5,8 @@ import { createHash } from "node:crypto";
 import type { KubeObject } from "../kinds/object.ts";
 import type { Cancel, Clock } from "../lib/clock.ts";
 import { isStatus, StatusError } from "../lib/status-error.ts";
+import { KeptEvents } from "./kept-events.ts";
+import type { Absence } from "./kept-events.ts";
 import { keyOf } from "./cache.ts";
 import type { Client, Target, WatchEvent, WatchOptions } from "./client.ts";
 
@@ -106,11 +108,19 @@ export interface OfflineClient extends Client {
   flush(): void;
 }
 
+export interface OfflineOptions {
+  files: MemoryFiles;
+  clock: Clock;
+  /** The server is back. */
+  onReturn?: (absence: Absence) => void;
+}
+
 export function offlineClient(
   client: Client,
-  { files, clock }: { files: MemoryFiles; clock: Clock },
+  { files, clock, onReturn }: OfflineOptions,
 ): OfflineClient {
   const memories = new Map<string, Memory>();
+  const kept = new KeptEvents({ client, files, clock, onReturn });
 
   function memoryOf(target: Target, { labelSelector, fieldSelector }: WatchOptions): Memory {
     const file = `watch-${hashOf([...targetParts(target), labelSelector, fieldSelector])}`;
@@ -130,12 +140,18 @@ export function offlineClient(
       const signal = AbortSignal.any(signals);
       for await (const event of client.watch(target, { ...options, signal })) {
         cancel();
+        kept.back();
         yield event;
       }
+    } catch (error) {
+      if (isAway(error)) kept.away();
+      throw error;
     } finally {
       cancel();
     }
-    if (late.signal.aborted) throw new StatusError("ServiceUnavailable", "the server is away");
+    if (!late.signal.aborted) return;
+    kept.away();
+    throw new StatusError("ServiceUnavailable", "the server is away");
   }
 
   async function* watch(
@@ -160,6 +176,15 @@ export function offlineClient(
   }
 
   const create: Client["create"] = async (target, object, options) => {
+    if (target.resource === "events") {
+      try {
+        return await client.create(target, object, options);
+      } catch (error) {
+        if (!isAway(error)) throw error;
+        kept.keep(target, object as KubeObject);
+        return object as never;
+      }
+    }
     if (target.subresource !== "token") return client.create(target, object, options);
     const file = `token-${hashOf([...targetParts(target), object])}`;
     try {
@@ -182,6 +207,9 @@ export function offlineClient(
     deleteCollection: (...args) => client.deleteCollection(...args),
     create,
     watch,
-    flush: () => memories.forEach((memory) => memory.flush()),
+    flush: () => {
+      memories.forEach((memory) => memory.flush());
+      kept.flush();
+    },
   };
 }

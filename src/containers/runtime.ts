@@ -27,6 +27,7 @@ import type { GrpcService, Message } from "../lib/grpc.ts";
 import { ImageViews } from "./image-views.ts";
 import { fullReference } from "./images.ts";
 import { busyNamespace, freeNamespace } from "./network-namespace.ts";
+import { OrphanShims } from "./orphan-shims.ts";
 import { dialInNamespace } from "./port-forward.ts";
 import { containerOf, groupByPod, imageOf, sandboxOf } from "./runtime-status.ts";
 import { signalNumber } from "./signal-number.ts";
@@ -62,6 +63,7 @@ export class ContainerdRuntime implements Runtime {
   readonly #views: ImageViews;
   readonly #exec: ExecServices;
   readonly #events: AbortController;
+  readonly #shims: OrphanShims;
   readonly #listeners = new Set<(podUid: string) => void>();
   /** Container and sandbox ids to pod uids, so that an event can name its pod. */
   readonly #podOf = new Map<string, string>();
@@ -90,6 +92,7 @@ export class ContainerdRuntime implements Runtime {
       directory: join(directory, "exec"),
       newId: randomUUID,
     };
+    this.#shims = new OrphanShims(directory);
     this.#events = new AbortController();
     void followEvents(connection, log, this.#events.signal, (event) => {
       void this.#changed(event).catch(() => {});
@@ -295,6 +298,11 @@ export class ContainerdRuntime implements Runtime {
     const request = { pod_sandbox_id: sandboxId, verbose: true };
     const { info } = await this.#runtime.call("PodSandboxStatus", request);
     return dialInNamespace(JSON.parse(info.info).pid, port);
+  }
+
+  async endOrphans() {
+    const { items } = await this.#runtime.call("ListPodSandbox", {});
+    return this.#shims.end(new Set(items.map(({ id }: Message) => id)));
   }
 
   async reopenLog(id: string) {

@@ -48,6 +48,8 @@ export interface Authority extends Signing, TokenMaker {
   clusterCidr: string;
   /** Ports of nodes on which the site itself answers. */
   reservedPorts: ReadonlySet<number>;
+  /** How long nodes that do not say may be away before their pods are replaced. */
+  autonomy?: string | undefined;
   /** Its certificate of now, as PEM. */
   ca(): string;
 }
@@ -76,7 +78,7 @@ export const controllers = (authority: Authority): Controller[] => [
   localPathResize,
   namespaceController,
   nodeIpam(authority.clusterCidr),
-  nodeLifecycle,
+  nodeLifecycle(authority.autonomy),
   claimProtection,
   persistentVolumeController,
   podGarbageCollector,

@@ -22,7 +22,7 @@ beforeEach(async () => {
   clock = new FakeClock();
   cluster = startCluster({ clock });
   const discover = () => Promise.resolve([]);
-  await startControllers([nodeLifecycle, podGarbageCollector], { ...cluster, discover });
+  await startControllers([nodeLifecycle(), podGarbageCollector], { ...cluster, discover });
 });
 afterEach(() => cluster.scope.close());
 
@@ -95,6 +95,26 @@ test("a node that falls silent is Unknown, and its pods leave when they tolerate
   await pass(320, "well");
   assert.ok(!(await exists("patient")), "it tolerated 300 seconds");
   assert.ok(await exists("daemon"));
+});
+
+test("pods of a node that is cut off stay for its autonomy time, and leave after it", async () => {
+  await addNode("well");
+  for (const name of ["hour", "ever", "none"]) {
+    await addNode(name);
+    await addPod(`on-${name}`, name);
+  }
+  const say = (name: string, annotations: object) =>
+    cluster.client.patch({ ...nodes, name }, "merge", { metadata: { annotations } });
+  await say("hour", { "kerb.dev/autonomy-duration": "1h" });
+  await say("ever", { "kerb.dev/autonomy-duration": "forever" });
+  for (const name of ["more", "most", "last"]) await addNode(name);
+  await pass(300, "well", "more", "most", "last");
+  assert.deepEqual(await taintsOf("hour"), ["unreachable:NoSchedule"]);
+  assert.ok(!(await exists("on-none")), "a node that says nothing is upstream's");
+  assert.ok((await exists("on-hour")) && (await exists("on-ever")));
+  await pass(3600, "well", "more", "most", "last");
+  assert.ok(!(await exists("on-hour")));
+  assert.ok(await exists("on-ever"));
 });
 
 test("when the only node falls silent nobody is evicted, whatever the wall clock says", async () => {

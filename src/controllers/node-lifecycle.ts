@@ -10,6 +10,7 @@ import { timestamp } from "../lib/clock.ts";
 import { isStatus } from "../lib/status-error.ts";
 import type { Taint } from "../lib/taint.ts";
 import {
+  autonomyMs,
   evictionDelayMs,
   evictionPaceMs,
   planTaints,
@@ -162,7 +163,7 @@ async function evict(pod: KubeObject, context: ControllerContext) {
   }
 }
 
-async function reconcile(name: string, context: ControllerContext) {
+async function reconcile(name: string, context: ControllerContext, autonomy: string | undefined) {
   const node = context.informer(nodes).get(name);
   if (!node) return void memoryOf(context).nodes.delete(name);
   const entry = watch(node, context);
@@ -170,7 +171,9 @@ async function reconcile(name: string, context: ControllerContext) {
   const ready = conditionOf(node, "Ready")?.status;
   if (silentMs > graceMs && ready !== "Unknown") return markUnknown(node, context);
   const time = timestamp(context.clock.now());
-  const taints = planTaints(node, { time, evict: mayEvict(node, context) });
+  const leftMs = ready === "Unknown" ? autonomyMs(node, autonomy) - silentMs : 0;
+  if (leftMs > 0 && Number.isFinite(leftMs)) context.wakeAfter(name, leftMs);
+  const taints = planTaints(node, { time, evict: leftMs <= 0 && mayEvict(node, context) });
   if (taints) {
     const { resourceVersion } = node.metadata;
     await context.client.patch({ ...nodes, name }, "merge", {
@@ -191,7 +194,8 @@ function podKeys(pod: KubeObject, context: ControllerContext, previous?: KubeObj
   return taints.some(({ effect }) => effect === "NoExecute") ? [name] : [];
 }
 
-export const nodeLifecycle: Controller = {
+/** `autonomy`: of nodes that do not say themselves how long they may be away. */
+export const nodeLifecycle = (autonomy?: string): Controller => ({
   name: "node-lifecycle",
   inputs: [
     { resource: nodes },
@@ -206,5 +210,5 @@ export const nodeLifecycle: Controller = {
   start(context) {
     context.informer(pods).addIndex("node", (pod) => [pod.spec?.nodeName ?? ""]);
   },
-  reconcile,
-};
+  reconcile: (name, context) => reconcile(name, context, autonomy),
+});

@@ -22,6 +22,7 @@ export interface ControlOptions {
   addresses: Pick<SiteAddresses, "clusterCidr">;
   /** Absent where no site answers. */
   settings?: { port: number };
+  autonomy?: string | undefined;
   clock: Clock;
   random: Random;
   log: Log;
@@ -35,6 +36,7 @@ export async function startControl(parts: ControlOptions) {
   const authority = {
     clusterCidr: parts.addresses.clusterCidr,
     reservedPorts: new Set(parts.settings && [parts.settings.port]),
+    autonomy: parts.autonomy,
     ca: () => plane.pki.ca(),
     isOwn: isOwnSigner,
     nodeOf,

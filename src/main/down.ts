@@ -1,9 +1,9 @@
 // `kerb down`: ends Kerb, then the workloads it left running, then what the site had of the machine.
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { DownOptions } from "../cli/down.ts";
-import { containerdPid, stopContainerd } from "../containers/containerd.ts";
+import { containerdPid, startContainerd, stopContainerd } from "../containers/containerd.ts";
 import { connectContainerd } from "../containers/runtime.ts";
 import { systemClock } from "../lib/clock.ts";
 import { runCommand } from "../lib/run-command.ts";
@@ -16,7 +16,7 @@ import { closeNetwork } from "../node/network/site-network.ts";
 import type { Runtime, RuntimePod } from "../node/runtime.ts";
 import { isRoot } from "./config.ts";
 import { krustletCgroup } from "./krustlet.ts";
-import { containerdDirectory } from "./machine.ts";
+import { containerdDirectory, containerdPaths } from "./machine.ts";
 import { findRunning, removeRunFile, runs } from "./run-file.ts";
 import { addressesOf, readSettings } from "./site-settings.ts";
 
@@ -51,10 +51,20 @@ async function stopPod(runtime: Runtime, pod: RuntimePod, gracePeriod: number | 
   }
 }
 
+/** True when containerd left containers that may run still. */
+function hasTasks(folder: string): boolean {
+  const tasks = join(folder, "state/io.containerd.runtime.v2.task/k8s.io");
+  return existsSync(tasks) && readdirSync(tasks).length > 0;
+}
+
 /** Stops every pod; what they leave in the API comes back with the next `up`. */
 async function stopWorkloads(directory: string, gracePeriod: number | undefined) {
   const folder = containerdDirectory(directory);
-  if (containerdPid(folder) === undefined) return 0;
+  if (containerdPid(folder) === undefined) {
+    if (!hasTasks(folder)) return 0;
+    // It was killed, and what it ran lives on.
+    await startContainerd(containerdPaths(directory), systemClock);
+  }
   const runtime = await connectContainerd(folder, silent);
   const pods = [...(await runtime.pods()).values()];
   const running = pods.filter(({ sandboxes }) => sandboxes.length > 0).length;

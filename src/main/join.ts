@@ -7,13 +7,17 @@ import type { Duplex } from "node:stream";
 import type { JoinOptions } from "../cli/join.ts";
 import { resource } from "../client/client.ts";
 import type { Client } from "../client/client.ts";
+import { eventRecorder } from "../client/events.ts";
 import { httpsClient } from "../client/https.ts";
 import { Informers } from "../client/informers.ts";
+import type { Absence } from "../client/kept-events.ts";
 import { offlineClient } from "../client/offline.ts";
-import type { MemoryFiles } from "../client/offline.ts";
+import type { MemoryFiles, OfflineClient } from "../client/offline.ts";
 import { waitFor } from "../client/wait.ts";
+import type { KubeObject } from "../kinds/object.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import { sleep, systemClock } from "../lib/clock.ts";
+import { humanDuration } from "../lib/human-duration.ts";
 import type { Log } from "../lib/log.ts";
 import type { NodeParts } from "../lib/node-connection.ts";
 import { systemRandom } from "../lib/random.ts";
@@ -109,6 +113,20 @@ async function untilThere<T>(ask: () => Promise<T>, signal: AbortSignal, tell: P
   }
 }
 
+/** A blink is not worth telling. */
+const absenceToldMs = 40_000;
+
+function tellOfReturn(client: Client, name: string, absence: Absence, log: Log) {
+  const { awayMs, events, dropped } = absence;
+  if (awayMs < absenceToldMs && events === 0) return;
+  const lost = dropped > 0 ? `, and ${dropped} older ones are lost` : "";
+  const message = `The server was out of reach for ${humanDuration(awayMs)}; ${events} events of that time follow${lost}`;
+  log.info(message);
+  const node = { apiVersion: "v1", kind: "Node", metadata: { name, uid: name } };
+  const options = { client, clock, random, log, component: "kubelet", host: name };
+  eventRecorder(options)(node as KubeObject, "Normal", "ServerReachable", message);
+}
+
 /** Asked for once in a node's life, so that it starts without its server afterwards. */
 async function addressesOnce(
   client: Client,
@@ -164,7 +182,11 @@ async function startNode(parts: Parts) {
   let identity = first;
   const link = httpsClient({ server, ...identity }, { agent: "kerb" });
   scope.defer(() => link.close());
-  const client = offlineClient(link, { files: memoryFiles(directory), clock });
+  const client: OfflineClient = offlineClient(link, {
+    files: memoryFiles(directory),
+    clock,
+    onReturn: (absence) => tellOfReturn(client, name, absence, log),
+  });
   scope.defer(() => client.flush());
   const keep = { client, directory, name, clock, random, log, scope };
   // The connection that stands goes on with the older certificate; the next start takes the new one.
@@ -178,6 +200,7 @@ async function startNode(parts: Parts) {
     registries: registriesOf(options),
     clock,
     log,
+    scope,
   });
   const isNetworked = await opening.network;
   const net = isNetworked
@@ -211,8 +234,11 @@ async function startNode(parts: Parts) {
     dnsServiceIp: addresses.dnsServiceIp,
     version: kubernetesVersion,
     cgroupRoot: addresses.cgroup,
-    settings: nodeSettingsOf(options),
     alter: asKrustlet,
+    settings: {
+      ...nodeSettingsOf(options),
+      ...(options.autonomyDuration && { autonomyDuration: options.autonomyDuration }),
+    },
     ...(net && { gate: { admit: async (pod, ips) => (await net).admit(pod, ips) } }),
     ...(machine.shortcoming && { shortcoming: machine.shortcoming }),
   });

@@ -8,10 +8,12 @@ import { ensurePauseImage } from "../containers/images.ts";
 import { writeHandlerBinary } from "../containers/handler-binary.ts";
 import { writeRegistryHosts } from "../containers/registry-hosts.ts";
 import { shareNamespaceFolder } from "../containers/network-namespace.ts";
+import { superviseContainerd } from "../containers/supervise.ts";
 import { connectContainerd } from "../containers/runtime.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Registries } from "../lib/registries.ts";
 import type { Log } from "../lib/log.ts";
+import type { Scope } from "../lib/scope.ts";
 import type { Runtime } from "../node/runtime.ts";
 import { cniConflist, openNetwork } from "../node/network/site-network.ts";
 import { programFile } from "../wasm/bundle.ts";
@@ -40,6 +42,7 @@ interface MachineOptions {
   registries: Registries;
   clock: Clock;
   log: Log;
+  scope: Scope;
 }
 
 /** What containers need that this machine lacks; undefined when nothing is missing. */
@@ -51,7 +54,7 @@ function missing(): string | undefined {
   return `not installed: ${tools.join(", ")}; containers do not run (kerb doctor tells what to do)`;
 }
 
-function containerdPaths(site: string): ContainerdPaths {
+export function containerdPaths(site: string): ContainerdPaths {
   const directory = containerdDirectory(site);
   const runc = findTool("runc")!;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -90,6 +93,7 @@ async function startRuntime({
   registries,
   clock,
   log,
+  scope,
 }: MachineOptions): Promise<Runtime> {
   const paths = containerdPaths(directory);
   const conflist = cniConflist({
@@ -102,6 +106,7 @@ async function startRuntime({
   writeRegistryHosts(join(paths.directory, "certs.d"), registries);
   await startContainerd(paths, clock);
   const runtime = await connectContainerd(paths.directory, log.with({ room: "containers" }));
+  superviseContainerd(paths, { clock, log: log.with({ room: "containers" }), scope });
   await ensurePauseImage(paths.directory, runtime);
   return pullingModules(runtime, paths.directory, registries);
 }

@@ -215,7 +215,7 @@ async function startControlOf(parts: Parts) {
   const { settings, plane, scope, log } = parts;
   const lead = async (term: Scope) => {
     const acting = { ...parts, clock, random, scope: term };
-    await startControl(acting);
+    await startControl({ ...acting, autonomy: parts.options.autonomyDuration });
     if (parts.options.devices) await (await import("./devices.ts")).controlDevices(acting);
     if (parts.options.vms) await (await import("./vms.ts")).controlVms(acting);
     if (parts.options.hub) {
@@ -309,6 +309,7 @@ async function assemble(
         registries: registriesOf(options),
         clock,
         log,
+        scope,
       })
     : noMachine;
   const { listen = [] } = options;

@@ -13,6 +13,14 @@ import type { PodWorker } from "./pod-worker.ts";
 import type { Clock } from "../lib/clock.ts";
 
 const imagesEveryMs = 300_000;
+const leftoversEveryMs = 30_000;
+
+/** What broken-off starts left behind. */
+async function removeLeftovers({ runtime, cgroups, log }: AgentContext, isKnown: IsKnown) {
+  const ended = (await runtime.endOrphans?.()) ?? 0;
+  if (ended > 0) log.warn("processes that held no pod any more were ended", { ended });
+  await cgroups.removeOthers(isKnown);
+}
 
 export function pressureWatch(
   directory: string,
@@ -25,6 +33,8 @@ export function pressureWatch(
     read: () => readSignals(directory),
   });
 }
+
+type IsKnown = (podUid: string) => boolean;
 
 interface Parts {
   context: AgentContext;
@@ -65,6 +75,14 @@ export function startHousekeeping({ context, watch, workers, evict, settings, sc
   scope.defer(
     clock.every(imagesEveryMs, () => {
       collect().catch((error) => log.warn("images were not collected", { error: String(error) }));
+    }),
+  );
+  const isKnown: IsKnown = (uid) => [...workers()].some(({ pod }) => pod.metadata.uid === uid);
+  scope.defer(
+    clock.every(leftoversEveryMs, () => {
+      removeLeftovers(context, isKnown).catch((error) =>
+        log.warn("leftovers were not removed", { error: String(error) }),
+      );
     }),
   );
   const reclaim = async () => {

@@ -14,8 +14,11 @@ import type { Pressure } from "./eviction/plan.ts";
 import { goArch } from "./machine.ts";
 import type { MachineFacts } from "./machine.ts";
 import type { Condition } from "./problems/problems.ts";
+import type { NodeSettings } from "./node-settings.ts";
 import { kubeletPort } from "./pages/pages.ts";
 
+/** Read by the controller that watches over nodes. */
+const autonomyAnnotation = "kerb.dev/autonomy-duration";
 const nodes = resource("v1", "nodes");
 const leases = { ...resource("coordination.k8s.io/v1", "leases"), namespace: "kube-node-lease" };
 const leaseEveryMs = 10_000;
@@ -40,6 +43,7 @@ export interface NodeOptions {
   /** Where machines elsewhere reach it, if that is another. */
   outside?: () => Promise<string | undefined>;
   podCidr: string;
+  settings?: NodeSettings;
   facts: MachineFacts;
   /** What plugins add to what the machine has. */
   devices?: () => Pick<MachineFacts, "capacity" | "allocatable">;
@@ -100,7 +104,11 @@ const holds = (map: Record<string, string> = {}, wanted: Record<string, string>)
 
 async function ensureNode(options: NodeOptions): Promise<KubeObject> {
   const { client, nodeName, podCidr, directory, identity } = options;
-  const annotations = { [localVolumes.directoryAnnotation]: localVolumesDirectory(directory) };
+  const { autonomyDuration } = options.settings ?? {};
+  const annotations = {
+    [localVolumes.directoryAnnotation]: localVolumesDirectory(directory),
+    ...(autonomyDuration && { [autonomyAnnotation]: autonomyDuration }),
+  };
   const labels = {
     "kubernetes.io/hostname": nodeName,
     "kubernetes.io/os": "linux",

@@ -10,6 +10,8 @@ export interface NodeSettings {
   cpuManagerPolicy?: "none" | "static";
   /** Cpus that no container has alone, `0` or `0-1,4`. */
   reservedCpus?: string;
+  /** Told to the site: how long this node may be away. */
+  autonomyDuration?: string;
   /** Sysctls beyond the safe ones, `kernel.msg*`. */
   allowedUnsafeSysctls?: string[];
   /** Where static pods are read; default: `manifests` in the site's directory. */

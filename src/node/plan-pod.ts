@@ -94,7 +94,9 @@ function stopAll(plan: Planner, graceMs: number): boolean {
 function planTermination(plan: Planner) {
   const { pod, instances, state, now } = plan.view;
   const { deletionTimestamp } = pod.metadata;
-  const starting = [...state.busy].some((key) => key === "sandbox" || key.startsWith("start/"));
+  const starting = [...state.busy].some(
+    (key) => key === "sandbox" || key === "volumes" || key.startsWith("start/"),
+  );
   const ownGraceMs = state.ending?.graceMs ?? graceMsOf(pod);
   const due = deletionTimestamp ? Date.parse(deletionTimestamp) : now + ownGraceMs;
   const graceMs = state.gone ? 0 : Math.max(due - now, 0);

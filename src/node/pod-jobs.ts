@@ -261,7 +261,7 @@ export class PodJobs {
     await devices?.release(pod.metadata.uid);
     await cpus.release(pod.metadata.uid);
     await cgroups.remove(pod);
-    state.volumesReady = false;
+    await this.#worker.volumesAtRest();
     await removePodVolumes(this.#context, pod.metadata.uid);
   }
 
@@ -291,6 +291,7 @@ export class PodJobs {
     }
     for (const { id } of (await runtime.pod(uid))?.sandboxes ?? []) await runtime.removeSandbox(id);
     await cgroups.remove(worker.pod);
+    await worker.volumesAtRest();
     await removePodFiles(this.#context, uid);
     await rm(logDirectory(directories, worker.pod), { recursive: true, force: true });
     worker.state.finished = true;

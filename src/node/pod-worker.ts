@@ -41,6 +41,7 @@ export class PodWorker {
   readonly #crashesTold = new Set<string>();
   #dirty = false;
   #looking: Promise<void> | undefined;
+  #refreshing: Promise<void> = Promise.resolve();
   #stopped = false;
   #timer: Cancel = () => {};
   #refreshTimer: Cancel = () => {};
@@ -118,13 +119,22 @@ export class PodWorker {
   refreshVolumes() {
     if (!this.state.volumesReady || this.state.finished || this.#stopped) return;
     const podIps = this.instances.sandbox?.ips ?? [];
-    prepareVolumes(this.#context, this.pod, { liveOnly: true, podIps }).then(
-      (volumes) => this.#jobs.volumesMade(volumes),
-      (error: Error) => {
-        this.#context.event(this.pod, "Warning", "FailedMount", error.message);
+    this.#refreshing = this.#refreshing.then(async () => {
+      if (!this.state.volumesReady) return;
+      try {
+        const options = { liveOnly: true, podIps };
+        this.#jobs.volumesMade(await prepareVolumes(this.#context, this.pod, options));
+      } catch (error) {
+        this.#context.event(this.pod, "Warning", "FailedMount", (error as Error).message);
         this.refreshAt(this.#context.clock.now() + 60_000);
-      },
-    );
+      }
+    });
+  }
+
+  /** Nothing writes into the pod's volumes from here on. */
+  async volumesAtRest() {
+    this.state.volumesReady = false;
+    await this.#refreshing;
   }
 
   /** Refreshes live volumes at a time of the wall clock. */

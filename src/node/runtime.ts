@@ -218,5 +218,7 @@ export interface Runtime {
   /** Tells the runtime that a container's log file was moved. */
   reopenLog(id: string): Promise<void>;
   stats(): Promise<Stats[]>;
+  /** Ends what runs of it that it does not know itself any more; resolves with how many there were. */
+  endOrphans?(): Promise<number>;
   close(): Promise<void>;
 }

@@ -176,6 +176,11 @@ test("a node that reboots while its link is cut brings its pods back, and nothin
   const answers = () => site.kubectl(["exec", there.metadata.name, "--", "hostname"]);
   assert.equal(await eventually(answers, "an answer"), `${there.metadata.name}\n`);
   assert.deepEqual(await uids(), before, "the same pods");
+  const told = async () => {
+    const list = ["get", "events", "-A", "--field-selector", "reason=ServerReachable"];
+    return /events of that time follow/.test(await site.kubectl(list));
+  };
+  assert.ok(await eventually(told, "what happened meanwhile"));
   await site.kubectl(["rollout", "status", "deployment/web", "--timeout=60s"]);
 });
 

@@ -1,6 +1,7 @@
 // Node lifecycle, decided: which taints a node has, how long its pods may stay, and when the doubt is
 // about the whole site rather than about its nodes.
 import type { KubeObject } from "../../kinds/object.ts";
+import { durationMs } from "../../lib/parse-duration.ts";
 import { tolerates, type Taint } from "../../lib/taint.ts";
 import { conditionOf, isTrue, type Condition } from "../pod-state.ts";
 
@@ -53,6 +54,17 @@ export function evictionDelayMs(pod: KubeObject, taints: readonly Taint[]): numb
     delay = Math.min(delay ?? Number.POSITIVE_INFINITY, Math.max(0, seconds) * 1000);
   }
   return delay;
+}
+
+/** How long a node that is cut off may take care of its pods alone: `24h`, `forever`. */
+export const autonomyAnnotation = "kerb.dev/autonomy-duration";
+
+/** Milliseconds; what does not parse counts as nothing said. */
+export function autonomyMs(node: KubeObject, otherwise: string | undefined): number {
+  const [own, site] = [node.metadata.annotations?.[autonomyAnnotation], otherwise].map((text) =>
+    text === "forever" ? Number.POSITIVE_INFINITY : durationMs(text ?? ""),
+  );
+  return own ?? site ?? 0;
 }
 
 const zoneLabel = "topology.kubernetes.io/zone";

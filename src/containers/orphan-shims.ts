@@ -1,0 +1,71 @@
+// Shims that containerd has lost. It starts one for each pod and forgets it when the start is broken off at the
+// wrong moment: by a full disk, or because Kerb was killed while it asked. Nobody would ever end them.
+import { readdir, readFile } from "node:fs/promises";
+import { socketOf } from "./containerd.ts";
+
+export interface Shim {
+  pid: number;
+  /** Of its sandbox. */
+  id: string;
+}
+
+/** A shim of the containerd with this socket, from its command line. Pure. */
+export function shimOf(pid: number, command: string, socket: string): Shim | undefined {
+  const words = command.split("\0");
+  const after = (flag: string) => words[words.indexOf(flag) + 1];
+  if (!/containerd-shim[^/]*$/.test(words[0] ?? "") || after("-address") !== socket)
+    return undefined;
+  const id = words.includes("-id") ? after("-id") : undefined;
+  return id ? { pid, id } : undefined;
+}
+
+async function shimsIn(directory: string): Promise<Shim[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+      return shimOf(pid, command, socketOf(directory));
+    }),
+  );
+  return found.filter((one) => one !== undefined);
+}
+
+const childrenOf = async (pid: number) => {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => "");
+  return text.split(" ").filter(Boolean).map(Number);
+};
+
+function kill(pid: number) {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has just ended.
+  }
+}
+
+/** A pod that starts has a shim before it has a name, and on a busy machine that takes its time. */
+const looksMax = 4;
+
+/** Ends those that were unknown at several looks on end. */
+export class OrphanShims {
+  readonly #directory: string;
+  /** How often each was unknown. */
+  #suspects = new Map<number, number>();
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** Resolves with how many were ended. */
+  async end(knownIds: ReadonlySet<string>): Promise<number> {
+    const unknown = (await shimsIn(this.#directory)).filter(({ id }) => !knownIds.has(id));
+    const looks = ({ pid }: Shim) => (this.#suspects.get(pid) ?? 0) + 1;
+    const doomed = unknown.filter((one) => looks(one) >= looksMax);
+    for (const { pid } of doomed) {
+      for (const child of await childrenOf(pid)) kill(child);
+      kill(pid);
+    }
+    this.#suspects = new Map(unknown.map((one) => [one.pid, looks(one)]));
+    return doomed.length;
+  }
+}

@@ -1,0 +1,124 @@
+// `npm run soak -- --minutes N [--seed N]`: a site on a small disk of its own lives through one trial after the other;
+// what it has of the machine is counted before and after each.
+import { mkdtempSync, readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { setTimeout } from "node:timers/promises";
+import { runToEnd } from "../support/command.ts";
+import { importBusybox } from "../support/image.ts";
+import { freePort, Site } from "../support/site.ts";
+import { count, grown } from "./census.ts";
+import type { Counts } from "./census.ts";
+import { deployment, smallDisk, trials, upOptions } from "./trials.ts";
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: "string", default: "10" },
+    seed: { type: "string", default: "1" },
+    only: { type: "string" },
+  },
+});
+
+/** Small and known, so that a run can be had again (Park and Miller). */
+function randomFrom(seed: number) {
+  let state = (seed * 48_271) % 2_147_483_647 || 1;
+  return () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
+}
+
+function shuffled<T>(list: T[], random: () => number): T[] {
+  return list
+    .map((one) => ({ one, at: random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ one }) => one);
+}
+
+const home = mkdtempSync(join(tmpdir(), "kerb-soak-"));
+const site = new Site(join(home, "site"), await freePort());
+const disk = join(home, "disk");
+await smallDisk(site.directory, disk);
+
+const settings = () => JSON.parse(readFileSync(join(site.directory, "site.json"), "utf8"));
+const census = () =>
+  count({ directory: site.directory, name: `kerb${settings().slot}`, pid: site.pid });
+
+/** What is on its way out may take a moment. */
+async function settled(before: Counts): Promise<{ now: Counts; more: string[] }> {
+  for (let tries = 0; ; tries++) {
+    const now = await census();
+    const more = grown(before, now);
+    if (more.length === 0 || tries === 150) return { now, more };
+    await setTimeout(1000);
+  }
+}
+
+/** One that was restarted keeps what its last instance left. */
+async function freshCanary() {
+  const { items } = await site.get("pods", "-l", "app=canary");
+  const restarted = items.some(
+    ({ status }: any) => status.containerStatuses?.[0]?.restartCount > 0,
+  );
+  if (!restarted) return;
+  await site.kubectl(["delete", "pod", "-l", "app=canary", "--timeout=60s"], { timeoutMs: 90_000 });
+  await site.kubectl(["rollout", "status", "deployment/canary", "--timeout=120s"], {
+    timeoutMs: 130_000,
+  });
+}
+
+const memory = () =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${site.pid}/status`, "utf8"))?.[1]) / 1024;
+
+const failures: string[] = [];
+let rounds = 0;
+try {
+  await site.up(...upOptions);
+  await importBusybox(site);
+  // Once, so that what is made at the first use is there.
+  await trials[0]!.run(site);
+  await site.apply(deployment("canary", 1));
+  await site.kubectl(["rollout", "status", "deployment/canary", "--timeout=120s"]);
+  await setTimeout(5000);
+  const before = await census();
+  console.log(`before   ${JSON.stringify(before)} ${memory().toFixed(0)} MiB`);
+  const random = randomFrom(Number(values.seed));
+  const endsAt = performance.now() + Number(values.minutes) * 60_000;
+  const chosen = trials.filter(({ name }) => name.includes(values.only ?? ""));
+  while (performance.now() < endsAt) {
+    for (const trial of shuffled(chosen, random)) {
+      if (performance.now() >= endsAt) break;
+      const began = performance.now();
+      let outcome = "ok";
+      try {
+        await trial.run(site);
+      } catch (error) {
+        outcome = `FAILED: ${String(error).slice(0, 600)}`;
+        failures.push(`${trial.name}: ${outcome}`);
+        await site.up(...upOptions).catch(() => {});
+        await site.tryKubectl(["delete", "pod,deployment", "-l", "soak=yes"]).catch(() => {});
+      }
+      await site
+        .kubectl(["rollout", "status", "deployment/canary", "--timeout=120s"], {
+          timeoutMs: 130_000,
+        })
+        .catch((error) =>
+          failures.push(`canary after ${trial.name}: ${String(error).slice(0, 300)}`),
+        );
+      await freshCanary();
+      const { now, more } = await settled(before);
+      if (more.length > 0) failures.push(`after ${trial.name}: ${more.join("; ")}`);
+      const seconds = ((performance.now() - began) / 1000).toFixed(0);
+      const notes = more.length > 0 ? ` GREW ${more.join("; ")}` : "";
+      console.log(`${seconds.padStart(4)} s  ${trial.name}: ${outcome}${notes}`);
+      console.log(`        ${JSON.stringify(now)} ${memory().toFixed(0)} MiB`);
+    }
+    rounds++;
+  }
+} finally {
+  await site.down("--grace-period=0").catch((error) => failures.push(String(error)));
+  await runToEnd("umount", [site.directory]);
+  await rm(home, { recursive: true, force: true }).catch((error) => failures.push(String(error)));
+}
+for (const failure of failures) console.error(`FAILED  ${failure}`);
+console.log(`${rounds} rounds, ${failures.length} failures`);
+process.exit(failures.length > 0 ? 1 : 0);
