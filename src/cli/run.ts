@@ -4,6 +4,8 @@ export interface RunOptions {
   kubeconfig: string;
   wings: string[];
   advertise?: string;
+  node?: string;
+  kubeletDirectory?: string;
 }
 
 /** `a,b` as a list of names among `known`. */
@@ -36,9 +38,11 @@ export function runCommand(
       "--advertise <ip>",
       "address of this machine where the cluster's API server reaches it, for `kubectl --cluster SITE`",
     )
+    .option("--node <name>", "the node that this machine is (default: the host's name)")
+    .option("--kubelet-directory <dir>", "of this machine's kubelet (default: /var/lib/kubelet)")
     .addHelpText(
       "after",
-      `\nWings:\n${lines.join("")}\nExample:\n  kerb run --kubeconfig ~/.kube/config --wings hub`,
+      `\nWings:\n${lines.join("")}\nExample:\n  kerb run --kubeconfig ~/.kube/config --wings hub\n  kerb run --kubeconfig k3s.yaml --wings devices,device-node --node edge-1`,
     )
     .action(async (options: RunOptions) => {
       process.exitCode = await start(options);

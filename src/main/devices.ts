@@ -23,10 +23,13 @@ import type { ControlPlane } from "./control-plane.ts";
 /** What is there is about what runs now, and is gone after a reboot. */
 const cdiDirectory = "/var/run/cdi";
 
+/** Where Akri's chart has it. */
+export const akriDirectory = "/var/lib/akri";
+
 export const machinePaths = { sys: "/sys", udev: "/run/udev", dev: "/dev", root: "/" };
 
 export interface DevicesOptions {
-  plane: ControlPlane;
+  plane: Pick<ControlPlane, "client" | "discover">;
   informers: Informers;
   clock: Clock;
   random: Random;
@@ -40,7 +43,7 @@ const cdiFiles: CdiFiles = {
 };
 
 /** Judges Configurations as Akri's webhook does; in place from the first write on. */
-export function admitDevices({ plane }: Pick<DevicesOptions, "plane">) {
+export function admitDevices({ plane }: { plane: ControlPlane }) {
   plane.server.admission.push({
     name: "AkriConfiguration",
     async validate({ kind, object, subresource }) {
@@ -82,6 +85,6 @@ export async function searchDevices({ directory, log, clock, random, ...place }:
     ...place,
     world: { clock, random, log: room, directory: own, paths: machinePaths, run: runCommand },
     cdi: cdiFiles,
-    akriDirectory: place.kubeletDirectory === usualKubelet ? "/var/lib/akri" : join(own, "akri"),
+    akriDirectory: place.kubeletDirectory === usualKubelet ? akriDirectory : join(own, "akri"),
   });
 }

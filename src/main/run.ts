@@ -1,5 +1,6 @@
 // `kerb run`: wings on a cluster that is there already, whose kubeconfig says who they act as.
 import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { dirname } from "node:path";
 import type { RunOptions } from "../cli/run.ts";
 import { Informers } from "../client/informers.ts";
@@ -10,6 +11,7 @@ import type { Log } from "../lib/log.ts";
 import { systemRandom } from "../lib/random.ts";
 import { Scope } from "../lib/scope.ts";
 import { kerbVersion, logLevel } from "./config.ts";
+import { usualKubelet } from "./kubelet-directory.ts";
 import { pinoLog } from "./pino-log.ts";
 import { openRemoteCluster } from "./remote-cluster.ts";
 import { wings } from "./wings.ts";
@@ -28,7 +30,7 @@ export interface Running {
 
 /** Resolves when the cluster answers; each wing starts when it is this process' turn. */
 export async function startWings(
-  { kubeconfig, wings: names, advertise }: RunOptions,
+  { kubeconfig, wings: names, advertise, ...options }: RunOptions,
   { log, started }: { log: Log; started: (wing: string) => void },
 ): Promise<Running> {
   const connection = parseKubeconfig(readFileSync(kubeconfig, "utf8"), dirname(kubeconfig));
@@ -37,17 +39,20 @@ export async function startWings(
   try {
     const version = await cluster.version();
     await cluster.discover();
+    const { node = hostname(), kubeletDirectory = usualKubelet } = options;
     const here = isLoopback(new URL(connection.server).hostname) ? loopback : undefined;
     const host = advertise ?? here;
     for (const name of names) {
       const room = log.with({ wing: name });
       const client = cluster.client(`kerb-${name}`);
+      const lease = wings[name]!.onEachNode ? `kerb-wing-${name}-${node}` : `kerb-wing-${name}`;
       startElection({
-        ...{ client, namespace: "kube-system", name: `kerb-wing-${name}` },
+        ...{ client, namespace: "kube-system", name: lease },
         identity: random.uuid(),
         async lead(term) {
           const informers = new Informers({ client, clock, log: room, scope: term });
-          const parts = { cluster, informers, host, wings: names, clock, random };
+          const place = { node, kubeletDirectory };
+          const parts = { cluster, informers, host, wings: names, ...place, clock, random };
           await wings[name]!.start({ ...parts, log: room, scope: term });
           started(name);
         },

@@ -13,6 +13,10 @@ export interface WingParts {
   host: string | undefined;
   /** All wings of this process. */
   wings: string[];
+  /** The node that this machine is, for wings that act on each. */
+  node: string;
+  /** Where its kubelet has its sockets. */
+  kubeletDirectory: string;
   clock: Clock;
   random: Random;
   log: Log;
@@ -22,6 +26,8 @@ export interface WingParts {
 export interface Wing {
   /** For `kerb run --help`. */
   summary: string;
+  /** Acts on every node, not once in the cluster. */
+  onEachNode?: boolean;
   /** Acts until the scope ends; called again when it is this process' turn again. */
   start(parts: WingParts): Promise<void>;
 }
@@ -53,4 +59,23 @@ const member: Wing = {
   },
 };
 
-export const wings: Record<string, Wing> = { hub, member };
+const devices: Wing = {
+  summary: "brokers, Services, claims and twins of leaf devices, by Akri's Configurations",
+  async start({ cluster, ...parts }) {
+    const { controlDevices } = await import("./devices.ts");
+    await controlDevices({ plane: cluster, ...parts });
+  },
+};
+
+const deviceNode: Wing = {
+  summary: "looks for leaf devices on this machine, which is the node --node",
+  onEachNode: true,
+  async start({ cluster, node, kubeletDirectory, informers, clock, random, log, scope }) {
+    const { akriDirectory, searchDevices } = await import("./devices.ts");
+    const client = cluster.client("kerb-device-node");
+    const place = { node, kubeletDirectory, directory: akriDirectory };
+    await searchDevices({ client, informers, ...place, clock, random, log, scope });
+  },
+};
+
+export const wings: Record<string, Wing> = { hub, member, devices, "device-node": deviceNode };
