@@ -4,7 +4,7 @@ import { apply } from "../client/apply.ts";
 import type { Client } from "../client/client.ts";
 import { resource } from "../client/client.ts";
 
-const name = "kerb:vms-node";
+const name = "kerb-vms-node";
 const rbac = "rbac.authorization.k8s.io/v1";
 const admission = "admissionregistration.k8s.io/v1";
 const manager = { fieldManager: "kerb-vms" };
