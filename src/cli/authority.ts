@@ -50,7 +50,12 @@ export function authorityCommand(directory: string, actions: AuthorityActions) {
     "Replaces the authority in three phases: trust the new one too, let it sign, trust it alone. Copies of\n" +
       "DIR/kubeconfig made before are of no use afterwards; take new ones while both are trusted.",
   )
-    .option("--rest <seconds>", "between phases, for those who must learn of it", parseSeconds, 120)
+    .option(
+      "--rest <seconds>",
+      "between phases, for those who must learn of it",
+      parseSeconds,
+      1200,
+    )
     .action(async ({ dataDir, rest }: Where & { rest: number }) => {
       for await (const report of actions.rotate(dataDir, rest)) print(report);
     });

@@ -4,6 +4,7 @@ import { dataDirOption } from "./up.ts";
 export interface UpdateOptions {
   dataDir: string;
   sha256?: string;
+  offer?: boolean;
 }
 
 function parseDigest(text: string): string {
@@ -26,9 +27,10 @@ export function updateCommand(
     .argument("<file>", "the release, as `npm pack` writes it")
     .addOption(dataDirOption(directory))
     .option("--sha256 <digest>", "refuse a file that is another", parseDigest)
-    .action(async (file: string, options: UpdateOptions) => {
-      console.log(`Kerb ${await update(file, options)} runs the site.`);
-    });
+    .option("--offer", "at a hub: do not run it, but keep it for sites, and say how they get it")
+    .action(async (file: string, options: UpdateOptions) =>
+      console.log(await update(file, options)),
+    );
 }
 
 export interface WatchReleaseOptions {

@@ -5,6 +5,8 @@ export const clusterSetLabel = `${hubGroup}/clusterset`;
 export const leaseName = "managed-cluster-lease";
 export const clusterFinalizer = `${hubGroup}/api-resource-cleanup`;
 export const workFinalizer = `${hubGroup}/manifest-work-cleanup`;
+/** At a hub that is a Kerb: releases for its sites, by `?sha256=`. */
+export const releaseArchivePath = "/kerb/release/archive";
 /** Where the agent keeps what it needs, on the site. */
 export const agentNamespace = "open-cluster-management-agent";
 export const bootstrapSecret = "bootstrap-hub-kubeconfig";
@@ -21,6 +23,9 @@ export const agentUser = (cluster: string, agent: string) => `${clusterGroup(clu
 export const anySiteGroup = "system:bootstrappers:kerb:sites";
 /** Of bootstrap tokens that were made for one site, and are its acceptance. */
 export const siteGroup = (cluster: string) => `${anySiteGroup}:${cluster}`;
+
+/** ClusterClaim: which release of Kerb the site is. */
+export const versionClaim = "version.kerb.dev";
 
 /** ClusterClaim: the IANA name of the site's time zone. */
 export const timeZoneClaim = "timezone.kerb.dev";

@@ -7,6 +7,8 @@ import { ensureRules } from "./alarms/built-in-rules.ts";
 import { hubDefinitions } from "./kinds/resources.ts";
 import { clusterSetBinding } from "./placement/cluster-set-binding.ts";
 import type { CelMatch } from "./placement/model.ts";
+import { site } from "./operations/site.ts";
+import { updateStrategy } from "./operations/update-strategy.ts";
 import { placement } from "./placement/placement.ts";
 import { ensurePolicies } from "./registration/policies.ts";
 import { clusterCsr } from "./registration/cluster-csr.ts";
@@ -37,6 +39,8 @@ export async function startHub({ subjectOf, cel, ...options }: HubOptions) {
     placement(cel),
     replicaSet,
     maintenanceWindow,
+    site,
+    updateStrategy,
     timeToLive,
     alarmController(options.informers, options.scope),
   ];

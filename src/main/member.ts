@@ -2,6 +2,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { resource } from "../client/client.ts";
 import { httpsClient } from "../client/https.ts";
+import type { KerbHost } from "../hub/member/operations/host.ts";
 import type { SiteApi } from "../hub/member/reach.ts";
 import { agentNamespace } from "../hub/names.ts";
 import { dialTcp } from "../lib/dial-tcp.ts";
@@ -27,6 +28,8 @@ export interface MemberParts extends HubParts {
   isKerb: boolean;
   /** Absent: nobody reaches it through its hub. */
   api?: SiteApi;
+  /** What it can do to itself. */
+  kerb?: KerbHost;
   /** Whether it is a hub too, which keeps its alarms itself. */
   isHub: boolean;
 }
@@ -44,7 +47,7 @@ export function ownSite({ port, pki }: Pick<ControlPlane, "port" | "pki">) {
 let rules: EvaluateRule | undefined;
 
 async function start(parts: MemberParts) {
-  const { plane, informers, version, isKerb, api, isHub, clock, random, log, scope } = parts;
+  const { plane, informers, version, isKerb, api, kerb, isHub, clock, random, log, scope } = parts;
   const { startMember } = await import("../hub/member/member.ts");
   const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
   await startMember({
@@ -57,6 +60,7 @@ async function start(parts: MemberParts) {
       timeZone,
       loadRules: async () => (rules ??= await loadObjectRules()),
       ...(api && { api }),
+      ...(kerb && { kerb }),
     },
     connect: (connection) => httpsClient(connection, { agent: "kerb-agent" }),
     makeRequest,

@@ -33,11 +33,13 @@ import type { ControlPlane } from "./control-plane.ts";
 import { dnsSource, machineNameServers } from "./dns-source.ts";
 import { kubeletDirectoryOf } from "./kubelet-directory.ts";
 import { besideKrustlet, krustletName, startKrustlet } from "./krustlet.ts";
+import { kerbHost } from "./kerb-host.ts";
 import { openMachine } from "./machine.ts";
 import { followHub, ownSite } from "./member.ts";
 import { nodeSettingsOf, registriesOf } from "./node-settings.ts";
 import type { Machine } from "./machine.ts";
 import { startPodNetwork } from "./pod-network.ts";
+import { plugArchives } from "./releases/archives.ts";
 import { stagedRelease } from "./releases/update.ts";
 import { plugReleases } from "./releases/switch.ts";
 import type { ReleaseSwitch } from "./releases/switch.ts";
@@ -220,10 +222,12 @@ async function startControlOf(parts: Parts) {
     if (parts.options.vms) await (await import("./vms.ts")).controlVms(acting);
     if (parts.options.hub) {
       const { controlHub, openReach } = await import("./hub.ts");
+      plugArchives(plane.server.plugs, parts.directory);
       await controlHub(acting);
       await openReach(acting, loopback);
     }
-    followHub({ ...acting, ...ownSite(plane), isHub: parts.options.hub ?? false });
+    const kerb = kerbHost({ ...parts, authority: plane.authority });
+    followHub({ ...acting, ...ownSite(plane), kerb, isHub: parts.options.hub ?? false });
   };
   if (!settings.store) return lead(scope);
   startElection({

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { mkdirSync, openSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { UpOptions } from "../cli/up.ts";
-import { systemClock } from "../lib/clock.ts";
+import { sleep, systemClock } from "../lib/clock.ts";
 import { parseKubeconfig } from "../client/kubeconfig.ts";
 import { askSite } from "./ask-site.ts";
 import { hasManager, kerbVersion, kubernetesVersion, logLevel } from "./config.ts";
@@ -19,6 +19,7 @@ import type { Site } from "./site.ts";
 /** What a detached site tells the command that started it. */
 type Message = { line: string } | { ready: true } | { failed: string };
 
+const stopMsMax = 10_000;
 const readyMsMax = 120_000;
 
 export async function up(asked: UpOptions): Promise<number> {
@@ -68,10 +69,16 @@ async function foreground(options: UpOptions): Promise<number> {
   await proved(options.dataDir, site);
   const args = process.argv.slice(2).filter((one) => one !== "--detach");
   const release = await Promise.race([untilStopped(), releases.requested]);
-  if (release) spawnWatcher(options.dataDir, args, isService);
-  await site.stop();
-  if (release) become(release, args);
-  return 0;
+  if (!release) {
+    await site.stop();
+    return 0;
+  }
+  spawnWatcher(options.dataDir, args, isService);
+  // What does not end in time ends with the code that runs it; all that is acknowledged is on disk.
+  const stopped = site.stop().then(() => true);
+  const isStopped = await Promise.race([stopped, sleep(systemClock, stopMsMax)]);
+  if (!isStopped) console.log(`the site was not stopped after ${stopMsMax} ms`);
+  return become(release, args);
 }
 
 /** A release that is tried has done what is asked of it: the site is Ready and its API server says so. */

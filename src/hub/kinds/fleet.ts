@@ -12,6 +12,10 @@ export const maintenanceWindows = of("maintenancewindows");
 export const autoAcceptRules = of("autoacceptrules");
 export const alarms = of("alarms");
 export const alarmRules = of("alarmrules");
+export const sites = of("sites");
+export const siteGroups = of("sitegroups");
+export const siteOperations = of("siteoperations");
+export const updateStrategies = of("updatestrategies");
 
 export interface Column {
   name: string;

@@ -7,6 +7,10 @@ import { autoAcceptRuleDefinition } from "./auto-accept-rule.ts";
 import { managedClusterAddOnDefinition } from "./managed-cluster-add-on.ts";
 import { maintenanceWindowDefinition } from "./maintenance-window.ts";
 import { overrideDefinition } from "./override.ts";
+import { siteDefinition } from "./site.ts";
+import { siteGroupDefinition } from "./site-group.ts";
+import { siteOperationDefinition } from "./site-operation.ts";
+import { updateStrategyDefinition } from "./update-strategy.ts";
 import all from "./data/definitions.json" with { type: "json" };
 
 const cluster = "cluster.open-cluster-management.io";
@@ -46,6 +50,10 @@ export const hubDefinitions = [
   maintenanceWindowDefinition,
   alarmDefinition,
   alarmRuleDefinition,
+  siteDefinition,
+  siteGroupDefinition,
+  siteOperationDefinition,
+  updateStrategyDefinition,
 ];
 
 /** What a site serves for itself. */

@@ -2,7 +2,7 @@
 import { apply } from "../../client/apply.ts";
 import { resource } from "../../client/client.ts";
 import { clusterClaims } from "../kinds/resources.ts";
-import { timeZoneClaim } from "../names.ts";
+import { timeZoneClaim, versionClaim } from "../names.ts";
 import type { MemberSite } from "./session.ts";
 
 const namespaces = resource("v1", "namespaces");
@@ -19,7 +19,7 @@ const products: [mark: RegExp, product: string][] = [
 export const productOf = (version: string, isKerb: boolean) =>
   isKerb ? "Kerb" : (products.find(([mark]) => mark.test(version))?.[1] ?? "Other");
 
-export async function ensureClaims({ client, version: ask, isKerb, timeZone }: MemberSite) {
+export async function ensureClaims({ client, version: ask, isKerb, kerb, timeZone }: MemberSite) {
   const version = await ask();
   // The namespace's uid is the same for as long as the site is.
   const { metadata } = await client.get({ ...namespaces, name: "kube-system" });
@@ -27,6 +27,7 @@ export async function ensureClaims({ client, version: ask, isKerb, timeZone }: M
     "id.k8s.io": metadata.uid,
     "kubeversion.open-cluster-management.io": version,
     [timeZoneClaim]: timeZone,
+    ...(kerb && { [versionClaim]: kerb.releases.report().version }),
     "product.open-cluster-management.io": productOf(version, isKerb),
   };
   for (const [name, value] of Object.entries(claims)) {

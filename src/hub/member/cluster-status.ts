@@ -1,7 +1,7 @@
 // What a site tells its hub about itself. Pure.
 import type { KubeObject } from "../../kinds/object.ts";
 import { parseQuantity } from "../../lib/quantity.ts";
-import { timeZoneClaim } from "../names.ts";
+import { timeZoneClaim, versionClaim } from "../names.ts";
 import type { Condition } from "../conditions.ts";
 
 /** Claims that others make about a site; more are not told. */
@@ -11,6 +11,7 @@ const ownClaims = [
   "kubeversion.open-cluster-management.io",
   "product.open-cluster-management.io",
   timeZoneClaim,
+  versionClaim,
 ];
 
 function added(lists: Record<string, string>[]): Record<string, string> {

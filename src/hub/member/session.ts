@@ -30,6 +30,8 @@ import type { WorkSite } from "../work/work-controller.ts";
 import { clusterStatus, memberConditions } from "./cluster-status.ts";
 import type { Credentials } from "./credentials.ts";
 import { hasDeparted, returned } from "./departure.ts";
+import type { KerbHost } from "./operations/host.ts";
+import { operationController, takesOperations } from "./operations/operation-controller.ts";
 import { newAuthorities } from "./trust.ts";
 import { offersReach, startMemberReach } from "./reach.ts";
 import type { SiteApi } from "./reach.ts";
@@ -59,6 +61,8 @@ export interface MemberSite {
   loadRules: WorkSite["loadRules"];
   /** Absent: nobody reaches it through its hub. */
   api?: SiteApi;
+  /** What it can do to itself; absent for clusters of others. */
+  kerb?: KerbHost;
 }
 
 export interface SessionOptions {
@@ -73,8 +77,8 @@ export interface SessionOptions {
   refused: (why: string) => void;
   /** The hub's authorities, while they change. */
   trust: (ca: string) => void;
-  /** The hub answers; told every minute. */
-  heard: () => void;
+  /** The hub answers, and should again within this time. */
+  heard: (withinMs: number) => void;
   /** The hub let the site go, and has back all that it gave. */
   released: () => Promise<void>;
 }
@@ -177,7 +181,7 @@ class Session {
       this.#lease = undefined;
       throw error;
     }
-    this.#options.heard();
+    this.#options.heard(seconds * 1000);
     return seconds * 1000 * (0.9 + 0.1 * random.float());
   }
 
@@ -197,6 +201,17 @@ class Session {
       "the alarms",
       () => takesAlarms(hub, this.#name),
       () => startControllers([alarmReport(site.informers, this.#name)], this.#atHub),
+    );
+  }
+
+  takeOperations() {
+    const { hub, site, credentials, clock } = this.#options;
+    const { client, kerb } = site;
+    const own = { client, hub: credentials.connection, clock, ...(kerb && { kerb }) };
+    this.#once(
+      "the operations",
+      () => takesOperations(hub, this.#name),
+      () => startControllers([operationController(own, this.#name)], this.#atHub),
     );
   }
 
@@ -256,6 +271,7 @@ export async function startSession(options: SessionOptions): Promise<void> {
   void session.repeat("the status", () => session.tellStatus());
   session.tellAlarms();
   session.openWay();
+  session.takeOperations();
   await session.doWorks();
   session.followRelease();
 }

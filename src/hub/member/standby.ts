@@ -6,6 +6,8 @@ import type { Log } from "../../lib/log.ts";
 import type { Scope } from "../../lib/scope.ts";
 
 export const silenceMsMax = 10 * 60_000;
+/** Of a hub whose sites are to be heard seldom. */
+const leasesMissedMax = 3;
 const lookEveryMs = 30_000;
 
 export interface WatchOptions {
@@ -16,12 +18,13 @@ export interface WatchOptions {
   scope: Scope;
 }
 
-/** Returns what is to be called whenever the hub has heard the site. */
-export function watchHub({ silent, clock, log, scope }: WatchOptions): () => void {
+/** Returns what is to be called whenever the hub has heard the site, with the time within which it should again. */
+export function watchHub({ silent, clock, log, scope }: WatchOptions) {
   let heardAt = clock.monotonic();
+  let patienceMs = silenceMsMax;
   let elsewhere: Scope | undefined;
   const look = () => {
-    if (elsewhere || clock.monotonic() - heardAt < silenceMsMax) return;
+    if (elsewhere || clock.monotonic() - heardAt < patienceMs) return;
     const during = scope.child();
     const going = silent(during);
     if (!going) return;
@@ -34,7 +37,8 @@ export function watchHub({ silent, clock, log, scope }: WatchOptions): () => voi
     });
   };
   scope.defer(clock.every(lookEveryMs, look));
-  return () => {
+  return (withinMs: number) => {
+    patienceMs = Math.max(silenceMsMax, leasesMissedMax * withinMs);
     heardAt = clock.monotonic();
     void elsewhere?.close();
     elsewhere = undefined;

@@ -1,7 +1,7 @@
 // What the hub lets an accepted site do: speak of itself, and in its own namespace. Pure.
 import type { Draft } from "../../kinds/object.ts";
 import { fleetGroup } from "../kinds/fleet.ts";
-import { clusterGroup } from "../names.ts";
+import { clusterGroup, releaseArchivePath } from "../names.ts";
 import { reachGroup } from "../reach/protocol.ts";
 import { returningGroup } from "./returning.ts";
 
@@ -62,6 +62,8 @@ export const sharedRoles: Named[] = [
       resources: ["alarms", "alarms/status"],
       verbs: [...readAndWatch, "create", "patch", "update", "delete"],
     },
+    { apiGroups: [fleetGroup], resources: ["siteoperations"], verbs: readAndWatch },
+    { apiGroups: [fleetGroup], resources: ["siteoperations/status"], verbs: ["patch", "update"] },
     {
       apiGroups: ["", "events.k8s.io"],
       resources: ["events"],
@@ -96,6 +98,7 @@ export const clusterRole = (cluster: string): Named =>
       resourceNames: [cluster],
       verbs: ["patch", "update"],
     },
+    { nonResourceURLs: [releaseArchivePath], verbs: ["get"] },
     {
       apiGroups: [reachGroup],
       resources: ["managedclusters/tunnel"],

@@ -5,8 +5,10 @@ import { json } from "node:stream/consumers";
 import type { UpdateOptions } from "../../cli/update.ts";
 import { parseKubeconfig } from "../../client/kubeconfig.ts";
 import { sleep, systemClock } from "../../lib/clock.ts";
+import { releaseArchivePath } from "../../hub/names.ts";
 import { askSite } from "../ask-site.ts";
 import { findRunning } from "../run-file.ts";
+import { offerArchive } from "./archives.ts";
 import { sha256Of, stageRelease } from "./stage.ts";
 import { releasesFolder } from "./state.ts";
 import type { Release } from "./state.ts";
@@ -24,6 +26,10 @@ export function stagedRelease(directory: string, version: string): Release | und
 
 export async function updateSite(file: string, options: UpdateOptions): Promise<string> {
   const directory = resolve(options.dataDir);
+  if (options.offer) {
+    const sha256 = await offerArchive(directory, resolve(file));
+    return `url: ${releaseArchivePath}?sha256=${sha256}\nsha256: ${sha256}`;
+  }
   if (!findRunning(directory)) {
     throw new Error(`no site runs on ${directory}; install the release with npm and start that`);
   }
@@ -45,7 +51,7 @@ export async function updateSite(file: string, options: UpdateOptions): Promise<
     if (report.failed?.version === version) {
       throw new Error(`${report.failed.message}; ${report.version} runs again`);
     }
-    return version;
+    return `Kerb ${version} runs the site.`;
   }
   throw new Error(`the site does not answer; see ${directory}/kerb.log`);
 }

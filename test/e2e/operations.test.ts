@@ -1,0 +1,178 @@
+// Strategies over a fleet: a backup everywhere, images before a window, a new authority under a site's feet, and
+// another release of Kerb that stops at the first site where it fails.
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { after, before, test } from "node:test";
+import { run } from "../support/command.ts";
+import { eventually } from "../support/eventually.ts";
+import { importBusybox } from "../support/image.ts";
+import { makeRelease } from "../support/release.ts";
+import { kerb, startSite } from "../support/site.ts";
+import type { Site } from "../support/site.ts";
+
+let hub: Site;
+let farm: Site;
+let shop: Site;
+const files: string[] = [];
+
+before(async () => {
+  [hub, farm, shop] = await Promise.all([
+    startSite("--name", "centre", "--hub", "--no-node"),
+    startSite("--name", "farm"),
+    startSite("--name", "shop", "--no-node"),
+  ]);
+  await importBusybox(farm);
+  for (const site of [farm, shop]) {
+    const name = site === farm ? "farm" : "shop";
+    const said = await hub.kerb("token", "create", "--site", name);
+    const [, args] = /kerb (attach .*)/.exec(said)!;
+    await run(kerb, [
+      ...args!.replace("ADDRESS", "127.0.0.1").split(" "),
+      "--data-dir",
+      site.directory,
+    ]);
+    await hub.kubectl(["label", "managedcluster", name, `place=${name}`]);
+  }
+  await eventually(
+    async () =>
+      (await hub.get("sites")).items.filter((one: any) => one.status?.availability === "Online")
+        .length === 2,
+    "both sites",
+  );
+});
+after(async () => {
+  await Promise.all([hub, farm, shop].map((site) => site?.remove()));
+  for (const file of files) rmSync(dirname(file), { recursive: true });
+});
+
+const strategy = (name: string, operation: object, more: object = {}) =>
+  hub.kubectl(["create", "-f", "-"], {
+    input: JSON.stringify({
+      apiVersion: "fleet.kerb.dev/v1alpha1",
+      kind: "UpdateStrategy",
+      metadata: { name },
+      spec: { operation, ...more },
+    }),
+  });
+
+const over = (name: string) =>
+  eventually(async () => {
+    const { status } = await hub.get("updatestrategy", name);
+    return ["Complete", "Failed", "Aborted"].includes(status?.state) && status;
+  }, `the end of ${name}`);
+
+const steady = `
+apiVersion: v1
+kind: Pod
+metadata: {name: steady}
+spec:
+  containers: [{name: steady, image: "busybox:kerb", command: [sleep, "3600"]}]
+`;
+
+const container = async () => {
+  const { metadata, status } = await farm.get("pod", "steady");
+  const [{ containerID, restartCount }] = status.containerStatuses;
+  return { uid: metadata.uid, containerID, restartCount };
+};
+
+const choose = (place: string) => ({ siteSelector: { matchLabels: { place } } });
+
+test("every site of a group backs itself up, and the fleet reads at a glance", async () => {
+  await hub.apply(`
+apiVersion: fleet.kerb.dev/v1alpha1
+kind: SiteGroup
+metadata: {name: all}
+spec: {maxParallel: 1}
+`);
+  await strategy("nightly", { type: "Backup", backup: { keep: 1 } }, { group: "all" });
+  const { state, sites } = await over("nightly");
+  assert.equal(state, "Complete");
+  assert.match(sites[0].message, /objects in backups/);
+  const folder = join(shop.directory, "backups");
+  const [file] = readdirSync(folder);
+  assert.equal(statSync(join(folder, file!)).mode & 0o777, 0o600);
+  const table = await hub.kubectl(["get", "sites"]);
+  assert.match(table, /farm +Managed +Online +InSync +0\.1\.0/);
+  assert.match(await hub.kubectl(["get", "sitegroups"]), /all +1 +2/);
+});
+
+test("what does not belong to an operation is refused by name, and an operation is decided once", async () => {
+  await assert.rejects(
+    strategy("odd", { type: "Backup", images: ["a"] }),
+    /images belong to PrestageImages/,
+  );
+  await assert.rejects(strategy("odd", { type: "Reboot" }), /Unsupported value: "Reboot"/);
+  const change = ["--type", "merge", "-p", '{"spec":{"operation":{"backup":{"keep":2}}}}'];
+  await assert.rejects(
+    hub.kubectl(["patch", "updatestrategy", "nightly", ...change]),
+    /decided once/,
+  );
+});
+
+test("images are there before a window opens, and a site without nodes says so", async () => {
+  await hub.apply(`
+apiVersion: fleet.kerb.dev/v1alpha1
+kind: MaintenanceWindow
+metadata: {name: never}
+spec: {schedule: "0 0 30 2 *", duration: 1h}
+`);
+  await strategy("images", { type: "PrestageImages", images: ["busybox:kerb"] }, choose("farm"));
+  const done = await over("images");
+  assert.equal(done.state, "Complete", done.message);
+  assert.match(done.sites[0].message, /1 images on 1 nodes/);
+  await strategy("nowhere", { type: "PrestageImages", images: ["busybox:kerb"] }, choose("shop"));
+  assert.match((await over("nowhere")).sites[0].message, /has no nodes/);
+});
+
+test("a new authority waits for the window; without one it is there in three phases", async () => {
+  const authority = { restSeconds: 1 };
+  await strategy("authority", { type: "RotateAuthority", authority }, choose("shop"));
+  await eventually(async () => {
+    const { status } = await hub.get("updatestrategy", "authority");
+    return /waits for its maintenance window/.test(status?.sites?.[0]?.message ?? "");
+  }, "the wait");
+  const before = readFileSync(shop.kubeconfig, "utf8");
+  await hub.kubectl(["delete", "maintenancewindow", "never"]);
+  assert.equal((await over("authority")).state, "Complete");
+  assert.notEqual(readFileSync(shop.kubeconfig, "utf8"), before);
+  assert.match(await shop.kerb("authority", "status"), /^Settled/);
+  assert.match(await shop.kubectl(["get", "namespaces"]), /kube-system/);
+});
+
+test("another release stops where it fails, and is everywhere when it does not, over a hub that crashes", async () => {
+  await farm.apply(steady);
+  await farm.kubectl(["wait", "pod/steady", "--for=condition=Ready", "--timeout=60s"]);
+  const [before, pid] = [await container(), farm.pid];
+  const release = async (...what: Parameters<typeof makeRelease>) => {
+    const file = await makeRelease(...what);
+    files.push(file);
+    const said = await hub.kerb("update", "--offer", file);
+    const [, url, sha256] = /url: (\S+)\nsha256: (\S+)/.exec(said)!;
+    return { type: "UpdateKerb", release: { version: what[0], url, sha256 } };
+  };
+  await strategy("broken", await release("0.9.7", "ends"), { maxParallel: 1 });
+  const stopped = await over("broken");
+  assert.equal(stopped.state, "Failed");
+  assert.match(stopped.message, /since farm failed; 1 of 2 were not begun/);
+  assert.match(readFileSync(join(farm.directory, "kerb.log"), "utf8"), /this release is broken/);
+  assert.match(stopped.sites[0].message, /0\.9\.7 ended before it was ready; .* 0\.1\.0 runs/);
+  // The broken one was started from this process; the old release runs in another.
+  assert.notEqual(farm.pid, pid);
+  const own = farm.pid;
+  await strategy("better", await release("0.9.8"), { maxParallel: 1 });
+  await eventually(
+    async () =>
+      (await hub.get("updatestrategy", "better")).status?.sites?.[0]?.state === "Applying",
+    "the first site",
+  );
+  process.kill(hub.pid, "SIGKILL");
+  await hub.up("--hub", "--no-node");
+  assert.equal((await over("better")).state, "Complete");
+  await eventually(
+    async () => (await hub.get("sites")).items.every((one: any) => one.status.version === "0.9.8"),
+    "their versions",
+  );
+  assert.equal(farm.pid, own);
+  assert.deepEqual(await container(), before);
+});
