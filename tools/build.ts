@@ -31,6 +31,7 @@ await build({
     "kube-apiserver": "bin/kube-apiserver.ts",
     etcd: "bin/etcd.ts",
     "wasm-prepare": "src/wasm/wasm-prepare.ts",
+    "wasm-transpile": "src/wasm/wasm-transpile.ts",
     "vm-prepare": "src/vms/vm-prepare.ts",
     "vm-dhcp-socket": "src/vms/vm-dhcp-socket.ts",
   },
@@ -45,7 +46,10 @@ await build({
 // All that is mounted into the container of a WebAssembly module, and nothing else, in a folder of its own.
 await build({
   ...options,
-  entryPoints: { "wasm-run": "src/wasm/wasm-run.ts" },
+  entryPoints: {
+    "wasm-run": "src/wasm/wasm-run.ts",
+    "wasm-bridge": "src/wasm/wasi-preview2/bridge-worker.ts",
+  },
   outdir: join(staging, "wasm"),
   outExtension: { ".js": ".mjs" },
 });

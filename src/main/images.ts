@@ -9,7 +9,8 @@ import type { ContainerdRuntime } from "../containers/runtime.ts";
 import { silent } from "../lib/log.ts";
 import { notFound } from "../lib/status-error.ts";
 import { moduleKind } from "../wasm/module-kind.ts";
-import { containerdDirectory } from "./machine.ts";
+import { componentsDirectory, containerdDirectory } from "./machine.ts";
+import { transpileAhead } from "./wasm-images.ts";
 
 async function withRuntime<T>(dataDir: string, use: (runtime: ContainerdRuntime) => Promise<T>) {
   const folder = containerdDirectory(resolve(dataDir));
@@ -40,7 +41,14 @@ export async function importImages(
   if (name === undefined) throw new Error(`${file} carries no name; give it one with --name`);
   const module = readFileSync(path);
   if (moduleKind(module) === undefined) throw new Error(`${file} is no WebAssembly module`);
-  return withRuntime(dataDir, () => importModule(folder, module, fullReference(name)));
+  return withRuntime(dataDir, async () => {
+    try {
+      await transpileAhead(componentsDirectory(resolve(dataDir)), module);
+    } catch (error) {
+      throw new Error(`${file} ${(error as Error).message}`, { cause: error });
+    }
+    return importModule(folder, module, fullReference(name));
+  });
 }
 
 export function listImages(dataDir: string): Promise<StoredImage[]> {

@@ -25,6 +25,9 @@ import type { SiteAddresses } from "./site-settings.ts";
 
 export const containerdDirectory = (directory: string) => join(directory, "containerd");
 
+/** Transpiled components of WebAssembly. */
+export const componentsDirectory = (directory: string) => join(directory, "wasm/components");
+
 /** Kerb's notes about the machine's QEMU and about each VM. */
 export const vmsDirectory = (directory: string) => join(directory, "vms");
 
@@ -81,7 +84,12 @@ const noExecInModules = {
 
 function handlersIn(directory: string, { site, runc }: { site: string; runc: string }) {
   const all = [
-    { name: "wasm", prepare: program("wasm", "wasm-prepare"), noExec: noExecInModules },
+    {
+      name: "wasm",
+      prepare: program("wasm", "wasm-prepare"),
+      args: [componentsDirectory(site)],
+      noExec: noExecInModules,
+    },
     { name: "vm", prepare: program("vms", "vm-prepare"), args: [vmsDirectory(site)] },
   ];
   return Object.fromEntries(all.map((one) => [one.name, writeHandlerBinary(directory, one, runc)]));
@@ -108,7 +116,8 @@ async function startRuntime({
   const runtime = await connectContainerd(paths.directory, log.with({ room: "containers" }));
   superviseContainerd(paths, { clock, log: log.with({ room: "containers" }), scope });
   await ensurePauseImage(paths.directory, runtime);
-  return pullingModules(runtime, paths.directory, registries);
+  const folders = { containerd: paths.directory, components: componentsDirectory(directory) };
+  return pullingModules(runtime, folders, registries);
 }
 
 /** Network first, since the server listens on its address; containerd meanwhile. */

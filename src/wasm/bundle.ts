@@ -62,6 +62,8 @@ export const annotationNames = {
   runAsUser: "kerb.dev/run-as-user",
   /** args are all of argv, as Krustlet has it. */
   bareArguments: "kerb.dev/bare-arguments",
+  /** `fresh`: every request has an instance of its own. */
+  instance: "kerb.dev/wasm-instance",
 } as const;
 
 const containerType = "io.kubernetes.cri.container-type";
@@ -140,6 +142,7 @@ export function programOf(config: BundleConfig, isFolder: (path: string) => bool
     preopens: preopensOf(volumesOf(config), isFolder),
     ...(log !== undefined && { terminationLog: log }),
     ...(memoryBytes !== undefined && { memoryBytes }),
+    ...(annotations[annotationNames.instance] === "fresh" && { isFresh: true }),
   };
 }
 

@@ -39,6 +39,11 @@ function checkMemories({ memories }: ModuleSections, memoryBytes: number | undef
   }
 }
 
+/** Of a component's own modules only their memories can be wrong: the rest is the transpiler's. */
+export function checkCoreMemory(bytes: Uint8Array, memoryBytes: number | undefined) {
+  checkMemories(sectionsOf(bytes), memoryBytes);
+}
+
 /** Throws a ModuleError, whose text goes on after the module's name. */
 export function checkModule(bytes: Uint8Array, memoryBytes?: number): ModuleSections {
   const sections = sectionsOf(bytes);

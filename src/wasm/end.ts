@@ -31,5 +31,5 @@ export function endOf(error: unknown, { module, usedBytes, memoryBytes }: Circum
   const why = isFull
     ? `; its memory had grown to ${mebibytes(usedBytes)}, and ${mebibytes(memoryBytes)} is its limit`
     : "";
-  return `${module} trapped: ${message}${why}`;
+  return `${module} trapped: ${message.replace(/^wasm trap: (wasm )?/, "")}${why}`;
 }

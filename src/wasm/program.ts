@@ -10,6 +10,8 @@ export interface Program {
   preopens: Preopen[];
   /** Where the reason of an end goes. */
   terminationLog?: string;
+  /** Of a handler of requests: a new instance for each. */
+  isFresh?: boolean;
   memoryBytes?: number;
   /** For wasi_experimental_http: origins that may be asked, and how many at once. */
   http?: { allowed: string[]; concurrent: number };

@@ -1,9 +1,11 @@
 // Called before runc creates a container of the handler `wasm`: looks at its module and rewrites the
-// bundle's config.json. What is no module stays the ordinary container that it is. Argument: the folder of the bundle.
-import { readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
+// bundle's config.json. What is no module stays the ordinary container that it is. Arguments: the folder of the bundle, and that of transpiled
+// components.
+import { readFileSync, readdirSync, realpathSync, statSync, writeFileSync } from "node:fs";
 import { extname, join, resolve } from "node:path";
-import { httpModule, checkModule } from "./check-module.ts";
+import { systemClock } from "../lib/clock.ts";
 import {
+  componentFolder,
   isSandbox,
   memoryLimit,
   modulePath,
@@ -11,6 +13,10 @@ import {
   programOf,
   wasmBundle,
 } from "./bundle.ts";
+import { checkComponent } from "./check-component.ts";
+import { checkCoreMemory, checkModule, httpModule } from "./check-module.ts";
+import { readFacts } from "./component.ts";
+import { transpiled } from "./transpile.ts";
 import type { BundleConfig, Runner } from "./bundle.ts";
 import { moduleKind } from "./module-kind.ts";
 
@@ -55,7 +61,7 @@ function runner(): Runner {
   };
 }
 
-function prepare(bundle: string) {
+async function prepare(bundle: string, cache: string) {
   const file = join(bundle, "config.json");
   const config = JSON.parse(readFileSync(file, "utf8")) as BundleConfig;
   if (isSandbox(config)) return;
@@ -69,16 +75,47 @@ function prepare(bundle: string) {
     return;
   }
   const memoryBytes = memoryLimit(config);
-  if (kind === "component") {
-    throw new Error(`${path} is a WebAssembly component; only core modules run`);
-  }
-  const { imports } = named(path, () => checkModule(bytes, memoryBytes));
+  const { network, component } =
+    kind === "component"
+      ? await examineComponent(path, bytes, { cache, memoryBytes })
+      : named(path, () => examineModule(bytes, memoryBytes));
   const program = join(bundle, programFile);
   const isFolder = (source: string) => statSync(source).isDirectory();
-  writeFileSync(program, JSON.stringify(programOf(config, isFolder)), { mode: 0o644 });
-  const network = imports.some(({ module }) => module === httpModule);
+  const told = { ...programOf(config, isFolder), ...(component && { component: componentFolder }) };
+  writeFileSync(program, JSON.stringify(told), { mode: 0o644 });
   const made = { runner: runner(), program, memoryBytes, network, arch: process.arch };
-  writeFileSync(file, JSON.stringify(wasmBundle(config, made)));
+  writeFileSync(
+    file,
+    JSON.stringify(wasmBundle(config, { ...made, ...(component && { component }) })),
+  );
+}
+
+interface Examined {
+  network: boolean;
+  /** Folder of what was made of a component. */
+  component?: string;
+}
+
+function examineModule(bytes: Uint8Array, memoryBytes: number | undefined): Examined {
+  const { imports } = checkModule(bytes, memoryBytes);
+  return { network: imports.some(({ module }) => module === httpModule) };
+}
+
+async function examineComponent(
+  path: string,
+  bytes: Uint8Array,
+  { cache, memoryBytes }: { cache: string; memoryBytes: number | undefined },
+): Promise<Examined> {
+  try {
+    const component = await transpiled(cache, bytes, systemClock.now() / 1000);
+    for (const name of readdirSync(component)) {
+      if (!name.endsWith(".wasm")) continue;
+      checkCoreMemory(readFileSync(join(component, name)), memoryBytes);
+    }
+    return { component, ...checkComponent(readFacts(component)) };
+  } catch (error) {
+    throw new Error(`${path} ${(error as Error).message}`, { cause: error });
+  }
 }
 
 function named<T>(path: string, check: () => T): T {
@@ -90,7 +127,7 @@ function named<T>(path: string, check: () => T): T {
 }
 
 try {
-  prepare(process.argv[2]!);
+  await prepare(process.argv[2]!, process.argv[3]!);
 } catch (error) {
   // It goes on inside a line of JSON; what a module names may hold anything.
   const text = JSON.stringify((error as Error).message.slice(0, reasonCharactersMax));

@@ -53,4 +53,22 @@ function runCore(program: Program) {
   process.exit(0);
 }
 
-runCore(JSON.parse(readFileSync(process.argv[2]!, "utf8")) as Program);
+/** What trapped while it served is told and replaced. */
+const tellTrap =
+  ({ module }: Program) =>
+  (error: unknown) =>
+    writeSync(stderr, `${endOf(error, { module, usedBytes: 0 })}\n`);
+
+async function run(program: Program) {
+  if (program.component === undefined) return runCore(program);
+  // Half of the runner is for components only.
+  const { runComponent } = await import("./run-component.ts");
+  const { module } = program;
+  try {
+    await runComponent(program, hostOptions(program), tellTrap(program));
+  } catch (error) {
+    giveUp(program, endOf(error, { module, usedBytes: 0 }));
+  }
+}
+
+await run(JSON.parse(readFileSync(process.argv[2]!, "utf8")) as Program);

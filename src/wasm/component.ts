@@ -1,0 +1,50 @@
+// A component as jco made it into JavaScript and core modules: what it is, and an instance of it.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Preview2Options } from "./wasi-preview2/host.ts";
+import { preview2 } from "./wasi-preview2/host.ts";
+import { WebAssembly } from "./web-assembly.ts";
+
+/** Beside the JavaScript, from when it was made. */
+export interface ComponentFacts {
+  /** By interface, without versions. */
+  imports: string[];
+  exports: string[];
+}
+
+export const factsFile = "facts.json";
+export const scriptFile = "component.mjs";
+
+/** `wasi:cli/run@0.2.0` without its version. */
+export const withoutVersion = (name: string) => name.split("@")[0]!;
+
+export const readFacts = (folder: string): ComponentFacts =>
+  JSON.parse(readFileSync(join(folder, factsFile), "utf8"));
+
+type Exports = Record<string, any>;
+export type Instantiate = () => Exports;
+
+/** Compiles each core module once; what it gives makes a fresh instance at every call. */
+export async function loadComponent(
+  folder: string,
+  options: Preview2Options,
+): Promise<Instantiate> {
+  const script = await import(pathToFileURL(join(folder, scriptFile)).href);
+  const modules = new Map<string, object>();
+  const coreModule = (name: string) => {
+    const known = modules.get(name);
+    if (known) return known;
+    const module = new WebAssembly.Module(readFileSync(join(folder, name)));
+    modules.set(name, module);
+    return module;
+  };
+  const imports = preview2(options);
+  return () => script.instantiate(coreModule, imports);
+}
+
+/** The export of an interface, whatever its version. */
+export function exported(exports: Exports, interfaceName: string): any {
+  const name = Object.keys(exports).find((one) => withoutVersion(one) === interfaceName);
+  return name === undefined ? undefined : exports[name];
+}
