@@ -16,6 +16,9 @@ const pod = (requests: object, spec: object = {}, status: object = {}) =>
     status,
   }) as unknown as Pod;
 
+const port = (hostIP?: string) =>
+  pod({}, { containers: [{ name: "c", ports: [{ containerPort: 80, hostPort: 80, hostIP }] }] });
+
 const affinity = (values: string[]) => ({
   nodeAffinity: {
     requiredDuringSchedulingIgnoredDuringExecution: {
@@ -29,6 +32,8 @@ test("a pod that does not fit is refused by what is short", () => {
   const short = "Pod was rejected: Node didn't have enough resource: ";
   const elsewhere =
     "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector";
+  const taken =
+    "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports";
   const rows: [string, Pod, Pod[], string[] | undefined][] = [
     ["fits", small, [small, small], undefined],
     [
@@ -53,6 +58,8 @@ test("a pod that does not fit is refused by what is short", () => {
     ["its labels", pod({}, { nodeSelector: { disk: "ssd" } }), [], undefined],
     ["other labels", pod({}, { nodeSelector: { disk: "hdd" } }), [], ["NodeAffinity", elsewhere]],
     ["its name", pod({}, { affinity: affinity(["edge"]) }), [], undefined],
+    ["a port that is taken", port(), [port()], ["NodePorts", taken]],
+    ["a port on another address", port("10.0.0.1"), [port("10.0.0.2")], undefined],
     ["other name", pod({}, { affinity: affinity(["far"]) }), [], ["NodeAffinity", elsewhere]],
   ];
   for (const [title, one, others, expected] of rows) {

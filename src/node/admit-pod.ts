@@ -1,5 +1,6 @@
 // The node's own look at a pod before it begins: whoever bound it may have bound it past the scheduler, or
 // not have known of a pod beside it. What does not fit fails at once, in kubelet's words. Pure.
+import { hostPorts, portsConflict } from "../lib/host-ports.ts";
 import { matchesTerms } from "../lib/node-selector.ts";
 import { amountOf, podRequests } from "../lib/pod-requests.ts";
 import { qosClassOf } from "../lib/qos-class.ts";
@@ -44,6 +45,13 @@ function pressing(pod: Pod, pressure: Pressure): string[] {
   return found.map((one) => conditions[one]);
 }
 
+function portsTaken(pod: Pod, others: Pod[]): boolean {
+  const wanted = hostPorts(pod.spec);
+  if (wanted.length === 0) return false;
+  const taken = others.flatMap(({ spec }) => hostPorts(spec));
+  return wanted.some((one) => taken.some((other) => portsConflict(one, other)));
+}
+
 /** Why `pod` cannot run beside `others`; undefined when it can. */
 export function refusalOf(pod: Pod, others: Pod[], node: AdmittingNode): Ending | undefined {
   if (!selects(pod, node)) {
@@ -55,6 +63,10 @@ export function refusalOf(pod: Pod, others: Pod[], node: AdmittingNode): Ending 
   const pressed = node.pressure ? pressing(pod, node.pressure) : [];
   if (pressed.length > 0) {
     return rejected("Evicted", `The node had condition: [${pressed.join(", ")}]. `);
+  }
+  if (portsTaken(pod, others)) {
+    const why = "node(s) didn't have free ports for the requested pod ports";
+    return rejected("NodePorts", `Predicate NodePorts failed: ${why}`);
   }
   const asked = podRequests(pod.spec).set("pods", 1);
   const used = new Map<string, number>([["pods", others.length]]);

@@ -4,9 +4,9 @@ import type { KubeObject } from "../kinds/object.ts";
 import type { Labels } from "../lib/label-selector.ts";
 import { amountOf } from "../lib/pod-requests.ts";
 import type { Taint } from "../lib/taint.ts";
-import type { HostPort, PodInfo } from "./pod-info.ts";
-
-export const anyAddress = "0.0.0.0";
+import { anyAddress } from "../lib/host-ports.ts";
+import type { HostPort } from "../lib/host-ports.ts";
+import type { PodInfo } from "./pod-info.ts";
 
 export class NodeInfo {
   readonly name: string;

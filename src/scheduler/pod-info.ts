@@ -1,17 +1,13 @@
 // Everything the scheduler wants to know of a pod, worked out once when the pod is first seen, so
 // that judging a node is reading numbers.
 import { controllerOf, type KubeObject } from "../kinds/object.ts";
+import { hostPorts } from "../lib/host-ports.ts";
+import type { HostPort } from "../lib/host-ports.ts";
 import type { Labels } from "../lib/label-selector.ts";
 import { podRequests, type Amounts } from "../lib/pod-requests.ts";
 import type { Toleration } from "../lib/taint.ts";
 import { affinityTerm, type AffinityTerm, type RawAffinityTerm } from "./affinity-term.ts";
 import type { NodeInfo } from "./node-info.ts";
-
-export interface HostPort {
-  /** `TCP/8080`. */
-  key: string;
-  ip: string;
-}
 
 export interface PodInfo {
   pod: KubeObject;
@@ -52,20 +48,6 @@ const flat = new Set(["cpu", "memory", "ephemeral-storage"]);
 function assume(own: Amounts) {
   if (!own.has("cpu")) own.set("cpu", assumedMilliCpu);
   if (!own.has("memory")) own.set("memory", assumedMemoryBytes);
-}
-
-/** A restartable init container's ports count; an ordinary one's do not. */
-function hostPorts(spec: any): HostPort[] {
-  const ports: HostPort[] = [];
-  const sidecars = spec.initContainers?.filter((c: any) => c.restartPolicy === "Always") ?? [];
-  for (const container of [...(spec.containers ?? []), ...sidecars]) {
-    for (const port of container.ports ?? []) {
-      const number = port.hostPort || (spec.hostNetwork ? port.containerPort : 0);
-      if (!number) continue;
-      ports.push({ key: `${port.protocol ?? "TCP"}/${number}`, ip: port.hostIP || "0.0.0.0" });
-    }
-  }
-  return ports;
 }
 
 function affinities(spec: any, owner: { namespace: string; labels: Labels }) {

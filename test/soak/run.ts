@@ -11,7 +11,7 @@ import { importBusybox } from "../support/image.ts";
 import { freePort, Site } from "../support/site.ts";
 import { count, grown } from "./census.ts";
 import type { Counts } from "./census.ts";
-import { deployment, smallDisk, trials, upOptions } from "./trials.ts";
+import { deployment, smallDisk, trials, upOptions, warmUp } from "./trials.ts";
 
 const { values } = parseArgs({
   options: {
@@ -75,7 +75,7 @@ try {
   await site.up(...upOptions);
   await importBusybox(site);
   // Once, so that what is made at the first use is there.
-  await trials[0]!.run(site);
+  for (const trial of warmUp) await trial.run(site);
   await site.apply(deployment("canary", 1));
   await site.kubectl(["rollout", "status", "deployment/canary", "--timeout=120s"]);
   await setTimeout(5000);

@@ -273,6 +273,9 @@ export const trials: Trial[] = [
   noInodes,
 ];
 
+/** Between them they use every class of service. */
+export const warmUp = [churn, outOfMemory];
+
 export const upOptions = [
   ...["--name", "soak", "--eviction-pressure-transition-period", "5s"],
   ...["--eviction-hard", "memory.available<50Mi,nodefs.available<5%,nodefs.inodesFree<3%"],

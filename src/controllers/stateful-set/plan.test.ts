@@ -92,6 +92,18 @@ const table: [string, KubeObject, KubeObject[], string[], string?][] = [
     [],
   ],
   [
+    "does not scale down while one below is ill as well",
+    set({ replicas: 0 }),
+    [0, 1, 2].map((i) => pod(i, "pending")),
+    [],
+  ],
+  [
+    "scales one down that alone is ill",
+    set({ replicas: 0 }),
+    [pod(0), pod(1), pod(2, "pending")],
+    ["-db-2"],
+  ],
+  [
     "scales down at once in parallel",
     set({ ...parallel, replicas: 1 }),
     [0, 1, 2].map((i) => pod(i)),

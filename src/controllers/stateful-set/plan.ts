@@ -112,8 +112,15 @@ class Planner {
     }
     const [next] = condemned;
     if (!next) return true;
-    if (!isTerminating(next)) this.#delete(next, "scale");
+    // One that is not well may go only when it is the lowest of those: whoever is ill may need the others.
+    const ill = next !== this.#lowestIll() && !this.#settled(next);
+    if (!isTerminating(next) && !ill) this.#delete(next, "scale");
     return false;
+  }
+
+  #lowestIll(): KubeObject | undefined {
+    const ordinals = [...this.#byOrdinal].sort(([a], [b]) => a - b);
+    return ordinals.find(([, pod]) => isTerminating(pod) || !isReady(pod))?.[1];
   }
 
   #roll() {
