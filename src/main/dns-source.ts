@@ -1,13 +1,24 @@
-// What cluster DNS looks things up in: informers of Services, EndpointSlices and Namespaces.
+// What cluster DNS looks things up in: informers of Services, EndpointSlices, Namespaces and pods.
 import { readFileSync } from "node:fs";
+import { resource } from "../client/client.ts";
 import type { Informer } from "../client/informer.ts";
+import type { Informers } from "../client/informers.ts";
+import type { KubeObject } from "../kinds/object.ts";
+import { startDnsServer } from "../node/network/dns-server.ts";
+import type { DnsServerOptions } from "../node/network/dns-server.ts";
+import type { Upstreams } from "../node/network/dns-upstream.ts";
+import { endpointSlicesResource, servicesResource } from "../node/network/service-proxy.ts";
+import { clusterDomain } from "./config.ts";
 import type { DnsSource } from "../node/network/dns-zone.ts";
 
-export function dnsSource(
+function dnsSource(
   domain: string,
-  informers: { services: Informer; slices: Informer; namespaces: Informer },
+  informers: { services: Informer; slices: Informer; namespaces: Informer; pods: Informer },
 ): DnsSource {
-  const { services, slices, namespaces } = informers;
+  const { services, slices, namespaces, pods } = informers;
+  pods.addIndex("address", ({ spec, status }) =>
+    spec.hostNetwork || !status?.podIP ? [] : [status.podIP],
+  );
   services.addIndex("address", (service) => service.spec.clusterIPs ?? []);
   slices.addIndex("address", (slice) =>
     (slice["endpoints"] ?? []).flatMap((endpoint: any) => endpoint.addresses ?? []),
@@ -17,6 +28,7 @@ export function dnsSource(
     namespaceExists: (name) => namespaces.get(name) !== undefined,
     service: (namespace, name) => services.get(name, namespace),
     slices: (namespace, name) => slices.byIndex("service", `${namespace}/${name}`),
+    namespaceOf: (address) => pods.byIndex("address", address)[0]?.metadata.namespace,
     byAddress: (address) =>
       services.byIndex("address", address)[0] ??
       slices
@@ -29,10 +41,61 @@ export function dnsSource(
 export const nameServers = (resolvConf: string) =>
   [...resolvConf.matchAll(/^\s*nameserver\s+(\d+\.\d+\.\d+\.\d+)/gm)].map((match) => match[1]!);
 
-export function machineNameServers(): string[] {
+function machineNameServers(): string[] {
   try {
     return nameServers(readFileSync("/etc/resolv.conf", "utf8"));
   } catch {
     return [];
   }
+}
+
+const isServer = (text: unknown): text is string =>
+  typeof text === "string" && /^\d+\.\d+\.\d+\.\d+(:\d+)?$/.test(text);
+
+/** JSON of a ConfigMap's value; what is not understood is as if it were not there. */
+function parsed(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? "");
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The ConfigMap `kube-dns` of kube-system, as kube-dns took it: `stubDomains`, JSON of servers by domain, and
+ * `upstreamNameservers`, JSON of servers in the place of the machine's. Pure.
+ */
+export function upstreamsOf(config: KubeObject | undefined, ofMachine: string[]): Upstreams {
+  const data: Record<string, string> = config?.["data"] ?? {};
+  const given = parsed(data["upstreamNameservers"]);
+  const own = Array.isArray(given) ? given.filter(isServer) : [];
+  const stubs = Object.entries(parsed(data["stubDomains"]) ?? {}).map(
+    ([domain, servers]): [string, string[]] => [
+      domain.toLowerCase().replace(/\.$/, ""),
+      Array.isArray(servers) ? servers.filter(isServer) : [],
+    ],
+  );
+  return { servers: own.length > 0 ? own : ofMachine, stubs: new Map(stubs) };
+}
+
+/** Starts the DNS server of this machine's pods; resolves with its port. */
+export function startDns(
+  options: Omit<DnsServerOptions, "port" | "source" | "upstreams"> & { informers: Informers },
+) {
+  const { informers } = options;
+  const pods = informers.get({ resource: resource("v1", "pods") });
+  const source = dnsSource(clusterDomain, {
+    services: informers.get({ resource: servicesResource }),
+    slices: informers.get({ resource: endpointSlicesResource }),
+    namespaces: informers.get({ resource: resource("v1", "namespaces") }),
+    pods,
+  });
+  const config = informers.get({
+    resource: resource("v1", "configmaps"),
+    namespace: "kube-system",
+    fieldSelector: "metadata.name=kube-dns",
+  });
+  const ofMachine = machineNameServers();
+  const upstreams = () => upstreamsOf(config.get("kube-dns", "kube-system"), ofMachine);
+  return startDnsServer({ ...options, port: 0, source, upstreams });
 }

@@ -25,8 +25,6 @@ import { Scope } from "../lib/scope.ts";
 import { isStatus } from "../lib/status-error.ts";
 import { keepTunnel } from "../lib/tunnel/keep.ts";
 import { startAgent } from "../node/agent.ts";
-import { startDnsServer } from "../node/network/dns-server.ts";
-import { endpointSlicesResource, servicesResource } from "../node/network/service-proxy.ts";
 import { referencedObjects } from "../node/referenced-objects.ts";
 import { serveTunnel } from "../node/tunnel.ts";
 import { clusterRangesName } from "./cluster-objects.ts";
@@ -41,7 +39,7 @@ import {
 } from "./config.ts";
 import { asKrustlet } from "../wasm/krustlet.ts";
 import { readIfThere, replaceFile } from "./files.ts";
-import { dnsSource, machineNameServers } from "./dns-source.ts";
+import { startDns } from "./dns-source.ts";
 import { kubeletDirectoryOf } from "./kubelet-directory.ts";
 import { openMachine } from "./machine.ts";
 import { nodeSettingsOf, registriesOf } from "./node-settings.ts";
@@ -159,16 +157,9 @@ interface Parts {
 /** Like any node's, with a DNS server that answers from what this node knows. */
 async function startNetwork(options: Omit<PodNetworkOptions, "dns">) {
   const { informers, addresses, log, scope } = options;
-  const source = dnsSource(clusterDomain, {
-    services: informers.get({ resource: servicesResource }),
-    slices: informers.get({ resource: endpointSlicesResource }),
-    namespaces: informers.get({ resource: resource("v1", "namespaces") }),
-  });
-  const port = await startDnsServer({
+  const port = await startDns({
+    informers,
     address: addresses.gateway,
-    port: 0,
-    source,
-    upstreams: machineNameServers(),
     clock,
     log: log.with({ room: "dns" }),
     scope,

@@ -6,6 +6,7 @@ import type { KubeObject } from "../kinds/object.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Scope } from "../lib/scope.ts";
+import { limitBandwidth } from "../node/network/bandwidth.ts";
 import { startNodeRoutes } from "../node/network/node-routes.ts";
 import { startPolicies } from "../node/network/policy.ts";
 import type { PodGate } from "../node/network/policy.ts";
@@ -66,5 +67,10 @@ export async function startPodNetwork(options: PodNetworkOptions): Promise<PodGa
     }),
     startNodeRoutes({ nodes: all, nodeName, clock, log: log.with({ room: "routes" }), scope }),
   ]);
-  return gate;
+  return {
+    admit: async (pod, ips) => {
+      await gate.admit(pod, ips);
+      if (ips[0] && !pod.spec.hostNetwork) await limitBandwidth(pod, ips[0]);
+    },
+  };
 }

@@ -13,8 +13,6 @@ import { Scope } from "../lib/scope.ts";
 import { startAgent } from "../node/agent.ts";
 import type { AgentOptions } from "../node/agent.ts";
 import type { PodGate } from "../node/network/policy.ts";
-import { startDnsServer } from "../node/network/dns-server.ts";
-import { endpointSlicesResource, servicesResource } from "../node/network/service-proxy.ts";
 import { asKrustlet } from "../wasm/krustlet.ts";
 import { authenticationIn } from "./authentication-file.ts";
 import { auditFilesOf } from "./audit-log.ts";
@@ -30,7 +28,7 @@ import { clusterDomain, defaultPort, isRoot, kubernetesVersion, slotsDirectory }
 import { startControl } from "./control.ts";
 import { openControlPlane } from "./control-plane.ts";
 import type { ControlPlane } from "./control-plane.ts";
-import { dnsSource, machineNameServers } from "./dns-source.ts";
+import { startDns } from "./dns-source.ts";
 import { kubeletDirectoryOf } from "./kubelet-directory.ts";
 import { besideKrustlet, krustletName, startKrustlet } from "./krustlet.ts";
 import { kerbHost } from "./kerb-host.ts";
@@ -93,16 +91,9 @@ async function startNetwork(parts: Parts): Promise<PodGate> {
   await ensureClusterRanges(client, addresses);
   await ensureStorageClass(client);
   await ensureRuntimeClass(client);
-  const source = dnsSource(clusterDomain, {
-    services: informers.get({ resource: servicesResource }),
-    slices: informers.get({ resource: endpointSlicesResource }),
-    namespaces: informers.get({ resource: resource("v1", "namespaces") }),
-  });
-  const port = await startDnsServer({
+  const port = await startDns({
+    informers,
     address: addresses.gateway,
-    port: 0,
-    source,
-    upstreams: machineNameServers(),
     clock,
     log: log.with({ room: "dns" }),
     scope,

@@ -31,8 +31,8 @@ const networkRole: Draft = {
     {
       apiGroups: [""],
       resources: ["configmaps"],
-      resourceNames: ["kerb-cluster"],
-      verbs: ["get"],
+      resourceNames: ["kerb-cluster", "kube-dns"],
+      verbs: ["get", "list", "watch"],
     },
   ],
 };

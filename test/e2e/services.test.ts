@@ -1,6 +1,9 @@
 // Services as clients outside the cluster meet them: a machine at the end of a cable asks.
 import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { after, before, test } from "node:test";
+import packet from "dns-packet";
 import { run } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { importBusybox } from "../support/image.ts";
@@ -132,4 +135,41 @@ test("one host port leads to two pods, by the address that was asked", async () 
   );
   const own = () => run("curl", ["-s", "-m", "2", "http://127.0.0.1:18099/cgi-bin/who"]);
   await eventually(async () => (await own()).startsWith("own"), "the pod behind the loopback");
+});
+
+test("a pod's bandwidth is limited both ways, as its annotations say", async () => {
+  const name = "narrow";
+  const annotations =
+    "annotations: {kubernetes.io/ingress-bandwidth: 8M, kubernetes.io/egress-bandwidth: 4M}";
+  const spec = `{terminationGracePeriodSeconds: 0, containers: [${container()}]}`;
+  const metadata = `{name: ${name}, ${annotations}}`;
+  await site.apply(`{apiVersion: v1, kind: Pod, metadata: ${metadata}, spec: ${spec}}`);
+  await site.kubectl(["wait", `pod/${name}`, "--for=condition=Ready", "--timeout=30s"]);
+  const { podIP } = (await site.get("pod", name)).status;
+  const device = /dev (\S+)/.exec(await run("ip", ["route", "get", podIP]))![1]!;
+  assert.match(await run("tc", ["qdisc", "show", "dev", device]), /tbf .* rate 8Mbit/);
+  const [{ link_netnsid: id }] = JSON.parse(await run("ip", ["-j", "link", "show", "dev", device]));
+  const names = await run("ip", ["netns", "list-id"]);
+  const netns = new RegExp(`^nsid ${id} .*name: ([^\\s)]+)`, "m").exec(names)![1]!;
+  const inside = await run("tc", ["-netns", netns, "qdisc", "show", "dev", "eth0"]);
+  assert.match(inside, /tbf .* rate 4Mbit/);
+});
+
+test("names of a stub domain are asked of its own servers", async () => {
+  const udp = createSocket("udp4").on("message", (message, client) => {
+    const { id, questions = [] } = packet.decode(message);
+    const { name } = questions[0]!;
+    const answers = [{ type: "A" as const, name, ttl: 5, data: "192.0.2.77" }];
+    const answer = packet.encode({ type: "response", id: id!, questions, answers });
+    udp.send(answer, client.port, client.address);
+  });
+  udp.bind(0, "127.0.0.1");
+  await once(udp, "listening");
+  const stubs = JSON.stringify({ "corp.example": [`127.0.0.1:${udp.address().port}`] });
+  const config = ["create", "configmap", "kube-dns", "-n", "kube-system"];
+  await site.kubectl([...config, `--from-literal=stubDomains=${stubs}`]);
+  const pod = (await site.get("pods", "-l", "app=web")).items[0].metadata.name;
+  const lookUp = () => site.kubectl(["exec", pod, "--", "nslookup", "files.corp.example"]);
+  await eventually(async () => /192\.0\.2\.77/.test(await lookUp()), "the answer");
+  udp.close();
 });

@@ -29,6 +29,7 @@ const source: DnsSource = {
   namespaceExists: (name) => name === "shop",
   service: (namespace, name) => (namespace === "shop" ? services[name] : undefined),
   slices: (_, name) => (name === "db" ? [slice] : []),
+  namespaceOf: (address) => (address === "10.100.0.9" ? "shop" : undefined),
   byAddress: (address) =>
     address === "10.150.0.5" ? services["web"] : address === "10.100.0.7" ? slice : undefined,
 };

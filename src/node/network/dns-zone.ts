@@ -23,6 +23,8 @@ export interface DnsSource {
   slices(namespace: string, service: string): KubeObject[];
   /** The Service or pod endpoint that has this address, for PTR. */
   byAddress(address: string): KubeObject | undefined;
+  /** The namespace of the pod that has this address. */
+  namespaceOf(address: string): string | undefined;
 }
 
 const ttlSeconds = 5;
