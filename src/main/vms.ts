@@ -8,7 +8,7 @@ import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import type { Scope } from "../lib/scope.ts";
 import { startVmApi } from "../vms/api/publish.ts";
-import { startVmControllers } from "../vms/start.ts";
+import { ensureVms, startVmControllers } from "../vms/start.ts";
 import { ensureOwnImage } from "../containers/images.ts";
 import { mountSourceOf } from "../containers/mount-source.ts";
 import type { NodeParts } from "../lib/node-connection.ts";
@@ -37,13 +37,14 @@ export async function controlVms({ plane, informers, clock, random, log, scope }
   const { discover, connect } = plane;
   const client = plane.client("system:kubevirt-controller");
   const acting = { client, clock, log: log.with({ room: "vms" }), scope };
-  await startVmControllers({ ...acting, discover, informers, random, connect });
+  await ensureVms(client, clock);
   await startVmApi({
     ...acting,
     connect,
     makeServing: makeServing(clock, random),
     host: "127.0.0.1",
   });
+  await startVmControllers({ ...acting, discover, informers, random, connect });
 }
 
 /** An image of nothing: the handler puts there what its container runs, and no signal but the last ends it. */

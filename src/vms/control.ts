@@ -73,7 +73,10 @@ export interface VmControl {
    * A copy of the disks as they are at one moment, while the guest runs: raw files NAME.img in the folder `to` of
    * the launcher's run volume or of the volume that pod `holder` has mounted.
    */
-  backup(volumes: string[], to: { holder: string; volume: string }): Promise<void>;
+  backup(
+    volumes: string[],
+    to: { holder: string; volume: string },
+  ): Promise<{ /** The guest's file systems stood still when it began. */ quiesced: boolean }>;
   /** Of the target: waits for the other side from now on. */
   prepareMigration(copy: string[]): Promise<MigrationTarget>;
   migrate(target: MigrationTarget, options: MigrationOptions): Promise<void>;

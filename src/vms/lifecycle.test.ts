@@ -21,7 +21,7 @@ import {
 } from "./kinds/resources.ts";
 import { makeServing } from "../main/serving.ts";
 import { startVmApi } from "./api/publish.ts";
-import { startVmControllers } from "./start.ts";
+import { ensureVms, startVmControllers } from "./start.ts";
 
 const namespace = "default";
 
@@ -53,9 +53,10 @@ before(async () => {
     ask: async (_part: string, { method }: any) => void asked.push(method),
     dial: async () => new PassThrough(),
   });
-  await startVmControllers({ client, informers, ...world, connect, discover: async () => [] });
   const makeAll = makeServing(systemClock, systemRandom);
+  await ensureVms(client, systemClock);
   await startVmApi({ client, connect, makeServing: makeAll, host: "127.0.0.1", ...world });
+  await startVmControllers({ client, informers, ...world, connect, discover: async () => [] });
   await until(() =>
     client.get({ ...resource("v1", "serviceaccounts"), namespace, name: "default" }),
   );

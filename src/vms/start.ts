@@ -1,9 +1,14 @@
 // The wing where the control plane acts: its kinds, what else clients expect, and its controllers.
+import type { Client } from "../client/client.ts";
 import { ensureDefinitions } from "../client/definitions.ts";
 import { machineController } from "./machine/machine-controller.ts";
 import { startControllers } from "../controllers/runtime.ts";
 import type { ControllersOptions } from "../controllers/runtime.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { NodeConnector } from "../lib/node-connection.ts";
+import { cloneController } from "./copies/clone-controller.ts";
+import { restoreController } from "./copies/restore-controller.ts";
+import { snapshotController } from "./copies/snapshot-controller.ts";
 import { dataVolumeController } from "./disks/data-volume-controller.ts";
 import { install } from "./installation.ts";
 import { instanceController } from "./instance/instance-controller.ts";
@@ -14,10 +19,21 @@ export interface VmControllersOptions extends ControllersOptions {
   connect: NodeConnector;
 }
 
+/** What must be there before anything acts. */
+export async function ensureVms(client: Client, clock: Clock) {
+  await ensureDefinitions(client, clock, vmDefinitions);
+  await install(client, clock);
+  await ensureNodeRights(client);
+}
+
 export async function startVmControllers({ connect, ...options }: VmControllersOptions) {
-  await ensureDefinitions(options.client, options.clock, vmDefinitions);
-  await install(options.client, options.clock);
-  await ensureNodeRights(options.client);
-  const all = [machineController, instanceController, dataVolumeController(connect)];
+  const all = [
+    machineController,
+    instanceController,
+    dataVolumeController(connect),
+    snapshotController(connect),
+    restoreController,
+    cloneController,
+  ];
   await startControllers(all, options);
 }

@@ -116,9 +116,11 @@ async function copyClaim() {
   if (!task.sourceBlock && statSync(from).size > bytes) {
     throw badRequest(`the source has ${statSync(from).size} bytes, the target room for ${bytes}`);
   }
+  const { targetFile } = task;
+  const to = targetFile ? join(taskPaths.target, targetFile) : target;
   // Always raw: what a guest wrote to its disk is never read as an image's header.
-  await convert({ from, format: "raw", target, block }, tell("converting"));
-  if (!block) truncateSync(target, Math.max(bytes, statSync(target).size));
+  await convert({ from, format: "raw", target: to, block }, tell("converting"));
+  if (!block && !targetFile) truncateSync(target, Math.max(bytes, statSync(target).size));
 }
 
 function makeBlank() {

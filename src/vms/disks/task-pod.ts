@@ -26,6 +26,8 @@ export interface TaskPod {
   ca?: string;
   priorityClassName?: string;
   labels?: Record<string, string>;
+  /** Where another pod is that it stands by. */
+  nodeName?: string;
 }
 
 const resources = {
@@ -53,8 +55,18 @@ function volumesOf({ volumes, image, keys, ca }: TaskPod) {
   return { all, mounts, devices };
 }
 
+const onNode = (nodeName: string) => ({
+  nodeAffinity: {
+    requiredDuringSchedulingIgnoredDuringExecution: {
+      nodeSelectorTerms: [
+        { matchFields: [{ key: "metadata.name", operator: "In", values: [nodeName] }] },
+      ],
+    },
+  },
+});
+
 export function taskPod(options: TaskPod): Draft {
-  const { owner, name, task, image, priorityClassName, labels } = options;
+  const { owner, name, task, image, priorityClassName, labels, nodeName } = options;
   const { all, mounts, devices } = volumesOf(options);
   return {
     apiVersion: "v1",
@@ -71,6 +83,7 @@ export function taskPod(options: TaskPod): Draft {
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       nodeSelector: { [schedulableLabel]: "true" },
+      ...(nodeName && { affinity: onNode(nodeName) }),
       ...(priorityClassName && { priorityClassName }),
       ...(image?.pullSecret && { imagePullSecrets: [{ name: image.pullSecret }] }),
       securityContext: {

@@ -37,6 +37,8 @@ export interface DiskTask {
   sourceBlock?: boolean;
   /** File of the source that is copied; the only one of /disk in images. */
   sourceFile?: string;
+  /** File that a copy is made to; `disk.img` when absent. It stays as long as its source. */
+  targetFile?: string;
   /** Of `serve`: volumes by name, each a folder with a disk, or a device. */
   volumes?: { name: string; block: boolean }[];
   /** Whoever knows it may ask: hexadecimal. */

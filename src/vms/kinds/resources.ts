@@ -3,6 +3,7 @@ import { resource } from "../../client/client.ts";
 
 const kubevirt = "kubevirt.io/v1";
 const cdi = "cdi.kubevirt.io/v1beta1";
+const snapshot = "snapshot.kubevirt.io/v1beta1";
 const instancetype = "instancetype.kubevirt.io/v1beta1";
 
 export const virtualMachines = resource(kubevirt, "virtualmachines");
@@ -14,6 +15,10 @@ export const instancetypes = resource(instancetype, "virtualmachineinstancetypes
 export const clusterInstancetypes = resource(instancetype, "virtualmachineclusterinstancetypes");
 export const preferences = resource(instancetype, "virtualmachinepreferences");
 export const clusterPreferences = resource(instancetype, "virtualmachineclusterpreferences");
+export const snapshots = resource(snapshot, "virtualmachinesnapshots");
+export const snapshotContents = resource(snapshot, "virtualmachinesnapshotcontents");
+export const restores = resource(snapshot, "virtualmachinerestores");
+export const clones = resource("clone.kubevirt.io/v1beta1", "virtualmachineclones");
 export const dataVolumes = resource(cdi, "datavolumes");
 export const dataSources = resource(cdi, "datasources");
 export const cdiConfigs = resource(cdi, "cdiconfigs");

@@ -61,7 +61,12 @@ class Reconciliation {
   async #plan(own: KubeObject | undefined, volumes: KubeObject[]) {
     const made = new Set(volumes.map(({ metadata }) => metadata.name));
     const missing = templateNames(this.#vm).some((name) => !made.has(name));
-    const disksReady = !missing && volumes.every(({ status }) => status?.phase === "Succeeded");
+    const { snapshotInProgress, restoreInProgress } = this.#vm.status ?? {};
+    const disksReady =
+      !missing &&
+      !snapshotInProgress &&
+      !restoreInProgress &&
+      volumes.every(({ status }) => status?.phase === "Succeeded");
     const plan = planMachine(this.#vm, own, { now: this.#context.clock.now(), disksReady });
     const refs = this.#vm.metadata.deletionTimestamp
       ? {}

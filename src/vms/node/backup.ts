@@ -14,6 +14,8 @@ import { runCommand } from "../../lib/run-command.ts";
 export interface BackupOptions {
   volumes: HolderVolumes;
   to: { holder: string; volume: string };
+  /** The guest's own file systems stand still while the copy begins. */
+  quiesce?: { freeze: () => Promise<void>; thaw: () => Promise<void> };
 }
 
 const targetNode = (volume: string) => blockNode(`backup of ${volume}`);
@@ -24,7 +26,11 @@ async function sizeOf(vm: Vm, volume: string): Promise<number> {
   return nodes.find((one) => one["node-name"] === blockNode(volume)).image["virtual-size"];
 }
 
-export async function backupDisks(vm: Vm, names: string[], { volumes, to }: BackupOptions) {
+export async function backupDisks(
+  vm: Vm,
+  names: string[],
+  { volumes, to, quiesce }: BackupOptions,
+) {
   const folder = await volumes.folder(to.holder, to.volume);
   const shown = `backup-${to.volume}`;
   await show(vm, shown, folder);
@@ -41,7 +47,7 @@ export async function backupDisks(vm: Vm, names: string[], { volumes, to }: Back
         file: { driver: "file", filename },
       });
     }
-    await copyAtOnce(vm, names);
+    return await copyAtOnce(vm, names, quiesce);
   } finally {
     for (const name of names) {
       await vm.qmp.execute("blockdev-del", { "node-name": targetNode(name) }).catch(() => {});
@@ -52,8 +58,11 @@ export async function backupDisks(vm: Vm, names: string[], { volumes, to }: Back
   }
 }
 
+const isSo = () => true;
+const isNotSo = () => false;
+
 /** All disks are copied as of the same moment, as one transaction begins the copies. */
-async function copyAtOnce(vm: Vm, names: string[]) {
+async function copyAtOnce(vm: Vm, names: string[], quiesce: BackupOptions["quiesce"]) {
   const actions = names.map((name) => ({
     type: "blockdev-backup",
     data: {
@@ -65,9 +74,15 @@ async function copyAtOnce(vm: Vm, names: string[]) {
       "auto-finalize": true,
     },
   }));
-  await vm.qmp.execute("transaction", { actions });
+  const quiesced = quiesce !== undefined && (await quiesce.freeze().then(isSo, isNotSo));
+  try {
+    await vm.qmp.execute("transaction", { actions });
+  } finally {
+    if (quiesced) await quiesce.thaw();
+  }
   for (const name of names) {
     await untilJob(vm, jobOf(name), ["concluded"]);
     await vm.qmp.execute("job-dismiss", { id: jobOf(name) });
   }
+  return { quiesced };
 }

@@ -18,6 +18,8 @@ import * as migration from "./migration.ts";
 
 const execMsMax = 30_000;
 const execPollMs = 100;
+/** While a copy begins. */
+const frozenSecondsMax = 30;
 
 export interface ControlOptions {
   streams: Streams;
@@ -165,7 +167,11 @@ export function vmAnswers(vm: Vm, { volumes }: ControlOptions): Asked {
     guestPing: () => ask(vm, "guest-ping", () => {}),
     freeze: (seconds) => freeze(vm, seconds),
     thaw: () => thaw(vm),
-    backup: (names, to) => backupDisks(vm, names, { volumes, to }),
+    backup: (names, to) => {
+      const quiesce = { freeze: () => freeze(vm, frozenSecondsMax), thaw: () => thaw(vm) };
+      const still = vm.agentConnected && !vm.frozen && { quiesce };
+      return backupDisks(vm, names, { volumes, to, ...still });
+    },
     prepareMigration: (copy) => migration.prepare(vm, copy),
     migrate: (target, options) => migration.migrate(vm, target, options),
     migration: () => migration.progress(vm),

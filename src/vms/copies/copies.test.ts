@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { clonePatches, planClone } from "./clone-plan.ts";
+import { restoredMachine, restoredSpec } from "./restored-machine.ts";
+import { contentOf, copiesClaim, durationMs } from "./snapshot-content.ts";
+
+const meta = (name: string) => ({
+  name,
+  uid: `uid-${name}`,
+  namespace: "shop",
+  resourceVersion: "1",
+  creationTimestamp: "",
+});
+const vm = (spec: object = {}): any => ({
+  apiVersion: "kubevirt.io/v1",
+  kind: "VirtualMachine",
+  metadata: {
+    ...meta("till"),
+    labels: { app: "till", tier: "one" },
+    annotations: { "kubectl.kubernetes.io/x": "y" },
+  },
+  spec: {
+    runStrategy: "Always",
+    dataVolumeTemplates: [{ metadata: { name: "root-dv" } }, { metadata: { name: "other" } }],
+    template: {
+      spec: {
+        domain: {
+          firmware: { uuid: "u" },
+          devices: { interfaces: [{ name: "net", macAddress: "02:00:00:00:00:01" }] },
+        },
+        volumes: [
+          { name: "root", dataVolume: { name: "root-dv" } },
+          { name: "seed", cloudInitNoCloud: { userData: "x" } },
+        ],
+      },
+    },
+    ...spec,
+  },
+});
+const claim = (name: string, storage: string): any => ({
+  metadata: meta(name),
+  spec: { storageClassName: "local-path", volumeName: "pv", resources: { requests: { storage } } },
+});
+const snapshot: any = {
+  apiVersion: "snapshot.kubevirt.io/v1beta1",
+  kind: "VirtualMachineSnapshot",
+  metadata: meta("snap"),
+  spec: { source: {} },
+};
+const disks = [{ volume: "root", claim: claim("root-dv", "1Gi") }];
+
+test("a snapshot keeps the machine and has room for its disks", () => {
+  const content = contentOf(snapshot, vm(), disks);
+  const { source, volumeBackups } = content["spec"];
+  assert.equal(source.virtualMachine.metadata.name, "till");
+  assert.equal(volumeBackups[0].volumeSnapshotName, "vmsnapshot-uid-snap/root.img");
+  assert.equal("volumeName" in volumeBackups[0].persistentVolumeClaim.spec, false);
+  const claims = copiesClaim(content as any, "copies", disks);
+  assert.ok(Number(claims["spec"].resources.requests.storage) > 2 ** 30);
+  assert.equal(content.metadata?.ownerReferences?.length, 1);
+  const kept = { ...snapshot, spec: { source: {}, deletionPolicy: "Retain" } };
+  assert.equal(contentOf(kept, vm(), disks).metadata?.ownerReferences, undefined);
+  assert.deepEqual(
+    [durationMs("5m0s", 1), durationMs("1h", 1), durationMs(undefined, 7)],
+    [300_000, 3_600_000, 7],
+  );
+});
+
+const content = { spec: { source: { virtualMachine: vm() } } } as any;
+const restored = { content, claims: { root: "restored-root" }, patches: [] };
+
+test("a restored machine has the restored claims, and runs when it did", () => {
+  const target = vm({ runStrategy: undefined, running: false });
+  const spec = restoredSpec(target, restored);
+  assert.deepEqual(spec.template.spec.volumes[0], {
+    name: "root",
+    persistentVolumeClaim: { claimName: "restored-root" },
+  });
+  assert.deepEqual(spec.dataVolumeTemplates, [{ metadata: { name: "other" } }]);
+  assert.deepEqual([spec.running, spec.runStrategy], [false, undefined]);
+});
+
+test("a machine of another name is another machine", () => {
+  const patches = [JSON.stringify({ op: "add", path: "/metadata/labels/new", value: "yes" })];
+  const twin = restoredMachine("twin", { ...restored, patches });
+  assert.deepEqual(twin.metadata, {
+    name: "twin",
+    labels: { app: "till", tier: "one", new: "yes" },
+    annotations: {},
+  });
+  assert.equal(twin["spec"].runStrategy, "Halted");
+  const { domain } = twin["spec"].template.spec;
+  assert.deepEqual(domain, { firmware: {}, devices: { interfaces: [{ name: "net" }] } });
+  assert.throws(() => restoredMachine("twin", { ...restored, patches: ["{"] }), /spec.patches/);
+});
+
+test("a clone goes from snapshot to restore to machine, and says what stops it", () => {
+  const clone = (spec: object = {}): any => ({
+    metadata: meta("c"),
+    spec: { source: { kind: "VirtualMachine", name: "till" }, ...spec },
+  });
+  const seen = {
+    clone: clone(),
+    source: vm(),
+    snapshot: undefined,
+    restore: undefined,
+    target: undefined,
+  };
+  const ready: any = { metadata: meta("s"), status: { readyToUse: true, phase: "Succeeded" } };
+  const restore = (status: object): any => ({ metadata: meta("r"), status });
+  const cases: [string, object, string, string | undefined][] = [
+    ["at first", {}, "SnapshotInProgress", "snapshot"],
+    [
+      "meanwhile",
+      { snapshot: { metadata: meta("s"), status: {} } },
+      "SnapshotInProgress",
+      undefined,
+    ],
+    ["copied", { snapshot: ready }, "RestoreInProgress", "restore"],
+    ["restoring", { snapshot: ready, restore: restore({}) }, "RestoreInProgress", undefined],
+    [
+      "done",
+      { snapshot: ready, restore: restore({ complete: true }), target: vm() },
+      "Succeeded",
+      undefined,
+    ],
+    ["no source", { source: undefined }, "Failed", undefined],
+    ["a target that is there", { target: vm() }, "Failed", undefined],
+    [
+      "a failed snapshot",
+      { snapshot: { metadata: meta("s"), status: { phase: "Failed" } } },
+      "Failed",
+      undefined,
+    ],
+    ["another kind", { clone: clone({ source: { kind: "Pod", name: "x" } }) }, "Failed", undefined],
+    [
+      "names that we do not make",
+      { clone: clone({ volumeNamePolicy: "PrefixTargetName" }) },
+      "Failed",
+      undefined,
+    ],
+  ];
+  for (const [name, change, phase, make] of cases) {
+    const plan = planClone({ ...seen, ...change });
+    assert.deepEqual([plan.phase, plan.make], [phase, make], name);
+  }
+  const patches = clonePatches(
+    clone({
+      newMacAddresses: { net: "02:00:00:00:00:02" },
+      newSMBiosSerial: "s",
+      labelFilters: ["*", "!tier"],
+    }),
+    vm(),
+  ).map((text) => JSON.parse(text));
+  assert.deepEqual(patches, [
+    { op: "add", path: "/metadata/labels", value: { app: "till" } },
+    {
+      op: "add",
+      path: "/spec/template/spec/domain/devices/interfaces/0/macAddress",
+      value: "02:00:00:00:00:02",
+    },
+    { op: "add", path: "/spec/template/spec/domain/firmware", value: { serial: "s" } },
+  ]);
+});
