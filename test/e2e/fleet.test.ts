@@ -251,6 +251,31 @@ test("a condition at a site becomes an alarm at the hub, which blocks that site 
   assert.match(listed, /SEVERITY +ID +ENTITY +REASON +RAISED +CLEARED/);
 });
 
+test("a placement that matches nothing says so, and so does what was to follow it", async () => {
+  const nowhere = replicaSet("grey")
+    .replaceAll("paint", "lost")
+    .replace("name: small", "name: none");
+  await hub.apply(`
+apiVersion: cluster.open-cluster-management.io/v1beta1
+kind: Placement
+metadata: {name: none, namespace: team}
+spec:
+  predicates: [{requiredClusterSelector: {labelSelector: {matchLabels: {size: none}}}}]
+---${nowhere}`);
+  const reasonOf = (kind: string, name: string, type: string) =>
+    eventually(async () => {
+      const { status } = await hub.get(kind, name, "-n", "team");
+      return status?.conditions?.find((one: any) => one.type === type)?.reason as string;
+    }, `${type} of ${name}`);
+  assert.equal(
+    await reasonOf("placement", "none", "PlacementSatisfied"),
+    "NoManagedClusterMatched",
+  );
+  const verified = await reasonOf("manifestworkreplicaset", "lost", "PlacementVerified");
+  assert.equal(verified, "PlacementDecisionEmpty");
+  await hub.kubectl(["delete", "manifestworkreplicaset/lost", "placement/none", "-n", "team"]);
+});
+
 test("a replica set that is deleted takes its works along", async () => {
   await hub.kubectl(["delete", "manifestworkreplicaset", "paint", "-n", "team"]);
   await eventually(async () => (await colours()).join("") === "", "the end of all");

@@ -10,8 +10,10 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 import { resource } from "../../src/client/client.ts";
+import { httpsClient } from "../../src/client/https.ts";
 import { managedClusters, manifestWorks } from "../../src/hub/kinds/resources.ts";
 import { agentUser, clusterGroup, managedClustersGroup } from "../../src/hub/names.ts";
+import type { StatusError } from "../../src/lib/status-error.ts";
 import { silent } from "../../src/lib/log.ts";
 import { makeRequest } from "../../src/main/member.ts";
 import { startWings } from "../../src/main/run.ts";
@@ -40,6 +42,7 @@ const requests = resource("certificates.k8s.io/v1", "certificatesigningrequests"
 let folder: string;
 let hub: TestServer;
 let running: Running;
+let identity: object = { authorization: `Bearer ${token}` };
 
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), "kerb-handshake-"));
@@ -148,7 +151,6 @@ test("an agent's whole handshake is answered as it was before", async () => {
   const user = agentUser(cluster, "agent1");
   const organizations = [clusterGroup(cluster), managedClustersGroup];
   const known: Record<string, string> = {};
-  let identity: object = { authorization: `Bearer ${token}` };
   const filled = (from: string) =>
     Object.entries(known).reduce(
       (whole, [name, value]) => whole.replaceAll(`$${name}`, value),
@@ -215,3 +217,67 @@ async function said(line: Line, identity: object, filled: (text: string) => stri
   }
   return last;
 }
+
+const itself = `/apis/cluster.open-cluster-management.io/v1/managedclusters/${cluster}`;
+const telling = (status: object): Line => ({
+  ...{ as: "agent", method: "PATCH", path: `${itself}/status`, code: 200 },
+  ...{ type: "application/merge-patch+json", body: { status } },
+});
+const asItIs = (from: string) => from;
+
+test("a status of ten megabytes is refused for its size, and the one before stands", async () => {
+  const kubernetes = "v".repeat(10 * 2 ** 20);
+  const { code, object } = await say(telling({ version: { kubernetes } }), identity, asItIs);
+  assert.equal(code, 413);
+  assert.equal(object.reason, "RequestEntityTooLarge");
+  const { status } = await hub.client().get({ ...managedClusters, name: cluster });
+  assert.equal(status.version.kubernetes, "v1.34.1");
+});
+
+test("a site that floods the hub waits for itself: others are answered meanwhile", async () => {
+  const { server, ca } = hub.config!;
+  const target = { ...managedClusters, name: cluster };
+  const others = httpsClient({ server, ca, token: () => token });
+  const site = httpsClient({ server, ca, ...identity });
+  try {
+    await Promise.all([others.get(target), site.get(target)]);
+    let open = 0;
+    const flood = Array.from({ length: 500 }, async (_, i) => {
+      open++;
+      const status = { capacity: { cpu: String(i) } };
+      const failed = await site
+        .patch({ ...target, subresource: "status" }, "merge", { status })
+        .then(() => undefined)
+        .catch((error: StatusError) => error.reason);
+      open--;
+      return failed;
+    });
+    await others.get(target);
+    assert.ok(open > 250, `${open} of the flood wait`);
+    const reasons = new Set<string | undefined>(await Promise.all(flood));
+    for (const fine of [undefined, "Conflict", "TooManyRequests"]) reasons.delete(fine);
+    assert.deepEqual([...reasons], []);
+  } finally {
+    others.close();
+    site.close();
+  }
+});
+
+test("a clock that is years off is told as such, and the site counts as alive", async () => {
+  const leases = { ...resource("coordination.k8s.io/v1", "leases"), namespace: cluster };
+  const target = { ...leases, name: "managed-cluster-lease" };
+  const client = hub.client();
+  for (const renewTime of ["1999-01-01T00:00:00.000000Z", "2091-01-01T00:00:00.000000Z"]) {
+    await client.patch(target, "merge", { spec: { renewTime } });
+    const synced = await eventually(async () => {
+      const { status } = await client.get({ ...managedClusters, name: cluster });
+      const type = "ManagedClusterConditionClockSynced";
+      const found = status.conditions.find((one: any) => one.type === type);
+      return found?.status === "False" && found;
+    }, "what the hub says of the clock");
+    assert.match(synced.message, /s apart/);
+    const { status, spec } = await client.get({ ...managedClusters, name: cluster });
+    assert.equal(status.conditions.find((one: any) => one.type === available).status, "True");
+    assert.equal(spec.taints, undefined);
+  }
+});
