@@ -12,6 +12,7 @@ import { snapshotController } from "./copies/snapshot-controller.ts";
 import { dataVolumeController } from "./disks/data-volume-controller.ts";
 import { install } from "./installation.ts";
 import { instanceController } from "./instance/instance-controller.ts";
+import { migrationController } from "./migration/migration-controller.ts";
 import { ensureNodeRights } from "./node-rights.ts";
 import { vmDefinitions } from "./kinds/definitions.ts";
 
@@ -34,6 +35,7 @@ export async function startVmControllers({ connect, ...options }: VmControllersO
     snapshotController(connect),
     restoreController,
     cloneController,
+    migrationController(connect),
   ];
   await startControllers(all, options);
 }

@@ -55,8 +55,12 @@ export function guestNetwork(cidr: string) {
   return { gateway: dotted(first + 1), guest: dotted(first + 2), prefix: Number(prefix) };
 }
 
+/** The gateway's, the same on every node: a guest that moved knows it. */
+const gatewayMac = "02:00:00:00:00:01";
+
 const makeTap = (tap: string, user: number, mtu: number) => [
   `tuntap add dev ${tap} mode tap user ${user} group ${user}`,
+  `link set dev ${tap} address ${gatewayMac}`,
   `link set dev ${tap} mtu ${mtu} up`,
 ];
 

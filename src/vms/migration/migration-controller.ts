@@ -1,0 +1,269 @@
+// VirtualMachineInstanceMigration: makes a second launcher pod elsewhere, has the source's QEMU send the guest to the
+// target's, and then says that the VMI is there. The key that both ends share is passed on and never stored.
+import { createHash } from "node:crypto";
+import type { Controller, ControllerContext, Key } from "../../controllers/runtime.ts";
+import { byAge } from "../../controllers/pod-state.ts";
+import type { KubeObject } from "../../kinds/object.ts";
+import { controllerOf } from "../../kinds/object.ts";
+import { timestamp } from "../../lib/clock.ts";
+import type { NodeConnector } from "../../lib/node-connection.ts";
+import { isStatus } from "../../lib/status-error.ts";
+import { vmControl } from "../control.ts";
+import type { VmControl } from "../control.ts";
+import { currentPod } from "../instance/plan.ts";
+import { launcherPod } from "../instance/launcher-pod.ts";
+import { claims, instances, kubeVirts, migrations, pods } from "../kinds/resources.ts";
+import { isMoving, isOver, migrationOptions, planMigration, volumesToCopy } from "./plan.ts";
+import type { MigrationPhase, MigrationState } from "./plan.ts";
+
+const finalizer = "kubevirt.io/migrationJobFinalize";
+const vmiLabel = "kubevirt.io/vmi-name";
+const nodeLabel = "kubevirt.io/nodeName";
+const jobLabel = "kubevirt.io/migrationJobUID";
+const pollMs = 500;
+
+const suffixOf = ({ uid }: KubeObject["metadata"]) =>
+  createHash("sha256").update(uid).digest("hex").slice(0, 5);
+
+class Migration {
+  readonly #context: ControllerContext;
+  readonly #connect: NodeConnector;
+  readonly #migration: KubeObject;
+  readonly #namespace: string;
+
+  constructor(migration: KubeObject, context: ControllerContext, connect: NodeConnector) {
+    this.#migration = migration;
+    this.#context = context;
+    this.#connect = connect;
+    this.#namespace = migration.metadata.namespace!;
+  }
+
+  #state(): MigrationState {
+    const { informer } = this.#context;
+    const { spec, metadata } = this.#migration;
+    const vmi = informer(instances).get(spec.vmiName, this.#namespace);
+    const own = informer(pods)
+      .list(this.#namespace)
+      .filter((pod) => vmi && controllerOf(pod)?.uid === vmi.metadata.uid)
+      .sort(byAge);
+    const target = own.find((pod) => pod.metadata.labels?.[jobLabel] === metadata.uid);
+    const others = own.filter((pod) => pod !== target);
+    const ahead = informer(migrations)
+      .list(this.#namespace)
+      .filter((one) => one.spec.vmiName === spec.vmiName && !isOver(one))
+      .sort(byAge);
+    return {
+      migration: this.#migration,
+      vmi,
+      target,
+      source: vmi && currentPod(vmi, others),
+      isBehind: ahead[0] !== undefined && ahead[0].metadata.uid !== metadata.uid,
+    };
+  }
+
+  async run(key: Key) {
+    const state = this.#state();
+    const step = planMigration(state);
+    switch (step.do) {
+      case "wait":
+        return this.#context.wakeAfter(key, 1000);
+      case "fail":
+        return this.#fail(state, step.reason);
+      case "phase":
+        return this.#write(step.phase);
+      case "create target":
+        return this.#createTarget(state.vmi!, state.source!);
+      case "begin":
+        return this.#begin(state, key);
+      case "follow":
+        return this.#follow(state, key);
+      case "cancel":
+        await this.#controlOf(state.source!).then((control) => control.cancelMigration());
+        return this.#fail(state, "it was cancelled", "Succeeded");
+      case "release":
+        return this.#release();
+    }
+  }
+
+  async #controlOf(pod: KubeObject): Promise<VmControl> {
+    return vmControl(await this.#connect(pod.spec.nodeName), pod.metadata.uid);
+  }
+
+  async #write(phase: MigrationPhase, migrationState?: object) {
+    const { client, clock } = this.#context;
+    const { metadata, status = {}, spec } = this.#migration;
+    const at = { ...migrations, namespace: this.#namespace, name: metadata.name };
+    const labels = { [vmiLabel]: spec.vmiName };
+    if (!metadata.finalizers?.includes(finalizer) && !metadata.deletionTimestamp) {
+      const finalizers = [...(metadata.finalizers ?? []), finalizer];
+      await client.patch(at, "merge", { metadata: { finalizers, labels } });
+    }
+    const phaseTransitionTimestamps = [
+      ...(status.phaseTransitionTimestamps ?? []),
+      { phase, phaseTransitionTimestamp: timestamp(clock.now()) },
+    ];
+    const next = { phase, phaseTransitionTimestamps, ...(migrationState && { migrationState }) };
+    await client.patch({ ...at, subresource: "status" }, "merge", { status: next });
+  }
+
+  /** Written as a whole: whoever else writes at the same time makes this begin again. */
+  async #writeVmi(vmi: KubeObject, change: { status: object; labels?: object }) {
+    const { namespace, name, labels } = vmi.metadata;
+    await this.#context.client.update(
+      { ...instances, namespace, name },
+      {
+        ...vmi,
+        metadata: { ...vmi.metadata, labels: { ...labels, ...change.labels } as any },
+        status: { ...vmi.status, ...change.status },
+      },
+    );
+  }
+
+  async #createTarget(vmi: KubeObject, source: KubeObject) {
+    const { client, informer, event } = this.#context;
+    const claim = (name: string) => informer(claims).get(name, this.#namespace);
+    const { uid } = this.#migration.metadata;
+    const nodeSelector = this.#migration.spec.addedNodeSelector;
+    const draft = launcherPod(vmi, {
+      isBlock: (name) => claim(name)?.spec.volumeMode === "Block",
+      migration: { uid, avoidNode: source.spec.nodeName, ...(nodeSelector && { nodeSelector }) },
+    });
+    const { generateName, ...metadata } = draft.metadata!;
+    const name = `${generateName}${suffixOf(this.#migration.metadata)}`;
+    await client
+      .create(
+        { ...pods, namespace: this.#namespace },
+        { ...draft, metadata: { ...metadata, name } },
+      )
+      .catch((error: unknown) => {
+        if (!isStatus(error, "AlreadyExists")) throw error;
+      });
+    event(this.#migration, "Normal", "SuccessfulCreate", `Created migration target pod ${name}`);
+    await this.#write("Scheduling");
+  }
+
+  async #begin(state: MigrationState, key: Key) {
+    const { clock, informer, event } = this.#context;
+    const vmi = state.vmi!;
+    const [source, target] = [state.source!, state.target!];
+    const [from, to] = await Promise.all([this.#controlOf(source), this.#controlOf(target)]);
+    if ((await to.state()).status !== "inmigrate") return this.#context.wakeAfter(key, pollMs);
+    const { uid: migrationUid } = this.#migration.metadata;
+    const kubeVirt = informer(kubeVirts).get("kubevirt", "kubevirt");
+    const options = migrationOptions(kubeVirt, volumesToCopy(source));
+    const migrationState = {
+      migrationUid,
+      sourceNode: source.spec.nodeName,
+      sourcePod: source.metadata.name,
+      targetNode: target.spec.nodeName,
+      targetPod: target.metadata.name,
+      targetNodeAddress: target.status?.podIP,
+      startTimestamp: timestamp(clock.now()),
+      mode: options.postCopy ? "PostCopy" : "PreCopy",
+    };
+    if (vmi.status.migrationState?.migrationUid !== migrationUid) {
+      // Before anything is asked of either end, so that a conflict makes only this begin again.
+      return this.#writeVmi(vmi, { status: { migrationState } });
+    }
+    try {
+      await from.migrate(await to.prepareMigration(options.copy), options);
+    } catch (error) {
+      return this.#fail(state, (error as Error).message);
+    }
+    event(vmi, "Normal", "Migrating", "VirtualMachineInstance is migrating.");
+    await this.#write("Running", vmi.status.migrationState);
+    this.#context.wakeAfter(key, pollMs);
+  }
+
+  async #follow(state: MigrationState, key: Key) {
+    const control = await this.#controlOf(state.source!);
+    const progress = await control.migration();
+    if (isMoving(progress)) return this.#context.wakeAfter(key, pollMs);
+    if (progress.phase !== "completed") {
+      return this.#fail(state, progress.error ?? `the migration is ${progress.phase}`);
+    }
+    const { vmi, source, target } = state;
+    const { client, clock, event } = this.#context;
+    const migrationState = {
+      ...vmi!.status.migrationState,
+      completed: true,
+      endTimestamp: timestamp(clock.now()),
+    };
+    const nodeName: string = target!.spec.nodeName;
+    const status = { nodeName, migrationState };
+    await this.#writeVmi(vmi!, { status, labels: { [nodeLabel]: nodeName } });
+    event(vmi!, "Normal", "Migrated", `VirtualMachineInstance migrated to node ${nodeName}.`);
+    const { name, uid } = source!.metadata;
+    await client
+      .delete(
+        { ...pods, namespace: this.#namespace, name },
+        { gracePeriodSeconds: 1, preconditions: { uid } },
+      )
+      .catch((error: unknown) => {
+        if (!isStatus(error, "NotFound")) throw error;
+      });
+    await this.#write("Succeeded", migrationState);
+  }
+
+  async #fail({ vmi, target }: MigrationState, failureReason: string, abortStatus = "") {
+    const { client, clock, event } = this.#context;
+    if (target) {
+      const { namespace, name, uid } = target.metadata;
+      await client
+        .delete({ ...pods, namespace, name }, { gracePeriodSeconds: 0, preconditions: { uid } })
+        .catch((error: unknown) => {
+          if (!isStatus(error, "NotFound")) throw error;
+        });
+    }
+    const ours = vmi?.status?.migrationState?.migrationUid === this.#migration.metadata.uid;
+    const migrationState = {
+      ...(ours && vmi!.status.migrationState),
+      ...(abortStatus && { abortRequested: true, abortStatus }),
+      ...{ completed: true, failed: true, failureReason, endTimestamp: timestamp(clock.now()) },
+    };
+    if (ours && !vmi!.metadata.deletionTimestamp) {
+      await this.#writeVmi(vmi!, { status: { migrationState } });
+    }
+    event(this.#migration, "Warning", "FailedMigration", failureReason);
+    await this.#write("Failed", migrationState);
+  }
+
+  async #release() {
+    const { finalizers = [], name } = this.#migration.metadata;
+    if (!finalizers.includes(finalizer)) return;
+    const left = finalizers.filter((one) => one !== finalizer);
+    await this.#context.client.patch({ ...migrations, namespace: this.#namespace, name }, "merge", {
+      metadata: { finalizers: left.length > 0 ? left : null },
+    });
+  }
+}
+
+/** Migrations of the VMI that a pod or VMI is. */
+const ofVmi =
+  (nameOf: (object: KubeObject) => string | undefined) =>
+  (object: KubeObject, { informer }: ControllerContext): Key[] => {
+    const name = nameOf(object);
+    if (!name) return [];
+    const { namespace } = object.metadata;
+    return informer(migrations)
+      .list(namespace)
+      .filter(({ spec, ...rest }) => spec.vmiName === name && !isOver(rest as KubeObject))
+      .map(({ metadata }) => `${namespace}/${metadata.name}`);
+  };
+
+export const migrationController = (connect: NodeConnector): Controller => ({
+  name: "virtual-machine-instance-migration",
+  inputs: [
+    { resource: migrations },
+    { resource: instances, keys: ofVmi(({ metadata }) => metadata.name) },
+    { resource: pods, keys: ofVmi((pod) => pod.metadata.labels?.["vm.kubevirt.io/name"]) },
+    { resource: claims, keys: () => [] },
+    { resource: kubeVirts, keys: () => [] },
+  ],
+  outputs: [migrations, instances, pods],
+  async reconcile(key, context) {
+    const [namespace, name] = key.split("/") as [string, string];
+    const migration = context.informer(migrations).get(name, namespace);
+    if (migration) await new Migration(migration, context, connect).run(key);
+  },
+});

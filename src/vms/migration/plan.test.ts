@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { domainAnnotation } from "../domain.ts";
+import { domainOf } from "../domain-of.ts";
+import { isMoving, migrationOptions, planMigration, volumesToCopy } from "./plan.ts";
+import type { MigrationState } from "./plan.ts";
+
+const object = (metadata: any, rest: any = {}): any => ({
+  apiVersion: "",
+  kind: "",
+  metadata: { name: "x", uid: "1", resourceVersion: "1", creationTimestamp: "", ...metadata },
+  ...rest,
+});
+const running = object(
+  {},
+  {
+    spec: { nodeName: "b" },
+    status: { phase: "Running", containerStatuses: [{ state: { running: {} } }] },
+  },
+);
+const unscheduled = object({}, { spec: {}, status: { phase: "Pending" } });
+const scheduled = object({}, { spec: { nodeName: "b" }, status: { phase: "Pending" } });
+const able = (status = "True") =>
+  object({}, { status: { phase: "Running", conditions: [{ type: "LiveMigratable", status }] } });
+
+function plan(phase: string | undefined, more: Partial<MigrationState> = {}, metadata = {}) {
+  const migration = object(metadata, { status: phase ? { phase } : undefined });
+  const there = { vmi: able(), source: running, target: undefined, isBehind: false };
+  return planMigration({ migration, ...there, ...more });
+}
+
+test("a migration goes from step to step as its target comes up", () => {
+  const rows: [string | undefined, Partial<MigrationState>, object][] = [
+    [undefined, {}, { do: "phase", phase: "Pending" }],
+    ["Pending", {}, { do: "create target" }],
+    ["Pending", { isBehind: true }, { do: "wait" }],
+    ["Scheduling", { target: unscheduled }, { do: "wait" }],
+    ["Scheduling", { target: scheduled }, { do: "phase", phase: "Scheduled" }],
+    ["Scheduled", { target: scheduled }, { do: "wait" }],
+    ["Scheduled", { target: running }, { do: "phase", phase: "PreparingTarget" }],
+    ["PreparingTarget", { target: running }, { do: "begin" }],
+    ["Running", { target: running }, { do: "follow" }],
+    ["Succeeded", {}, { do: "release" }],
+  ];
+  for (const [phase, more, expected] of rows) assert.deepEqual(plan(phase, more), expected);
+});
+
+test("a migration that cannot be says why", () => {
+  const reason = (phase: string, more: Partial<MigrationState>) =>
+    (plan(phase, more) as any).reason;
+  assert.match(reason("Pending", { vmi: able("False") }), /not live migratable/);
+  assert.match(reason("Pending", { vmi: undefined }), /does not exist/);
+  assert.match(reason("Running", { target: running, source: undefined }), /VMI ended/);
+  assert.match(reason("Scheduled", { target: undefined }), /target pod ended/);
+});
+
+test("a migration that is deleted is cancelled once it runs, and ends at once before that", () => {
+  const leaving = { deletionTimestamp: "now" };
+  assert.deepEqual(plan("Running", { target: running }, leaving), { do: "cancel" });
+  assert.equal(plan("Scheduling", { target: unscheduled }, leaving).do, "fail");
+  assert.equal(plan("Failed", {}, leaving).do, "release");
+});
+
+test("what a guest wrote to goes along, unless both nodes have it", () => {
+  const volumes = [
+    { name: "root", containerDisk: { image: "i" } },
+    { name: "seed", cloudInitNoCloud: { userData: "x" } },
+    { name: "own", persistentVolumeClaim: { claimName: "own" } },
+    { name: "shared", persistentVolumeClaim: { claimName: "shared" } },
+  ];
+  const vmi = object({ namespace: "n" }, { spec: { domain: { devices: {} }, volumes } });
+  const domain = domainOf(vmi, { isBlock: () => false, isShared: (name) => name === "shared" });
+  const pod = object({ annotations: { [domainAnnotation]: JSON.stringify(domain) } });
+  assert.deepEqual(volumesToCopy(pod), ["root", "own"]);
+});
+
+test("bandwidth and post-copy are as the cluster says, and never post-copy with mirrors", () => {
+  const kubeVirt = object(
+    {},
+    {
+      spec: {
+        configuration: { migrations: { bandwidthPerMigration: "1Mi", allowPostCopy: true } },
+      },
+    },
+  );
+  const shared = migrationOptions(kubeVirt, []);
+  assert.equal(shared.bandwidthBytesPerSecond, 2 ** 20);
+  assert.equal(shared.postCopy, true);
+  assert.equal(migrationOptions(kubeVirt, ["root"]).postCopy, false);
+  assert.equal(migrationOptions(undefined, []).postCopy, false);
+  const progress = { transferredBytes: 0, remainingBytes: 0, totalBytes: 0 };
+  assert.equal(isMoving({ phase: "running", ...progress }), true);
+  assert.equal(isMoving({ phase: "completed", ...progress }), false);
+});

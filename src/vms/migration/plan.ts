@@ -1,0 +1,112 @@
+// VirtualMachineInstanceMigration, decided: what is next, from what is there. Pure.
+import { conditionOf, isTerminating } from "../../controllers/pod-state.ts";
+import type { KubeObject } from "../../kinds/object.ts";
+import { parseQuantity } from "../../lib/quantity.ts";
+import type { MigrationOptions, MigrationProgress } from "../control.ts";
+import type { Domain } from "../domain.ts";
+import { domainAnnotation } from "../domain.ts";
+
+export type MigrationPhase =
+  | "Pending"
+  | "Scheduling"
+  | "Scheduled"
+  | "PreparingTarget"
+  | "TargetReady"
+  | "Running"
+  | "Succeeded"
+  | "Failed";
+
+export type MigrationStep =
+  | { do: "wait" }
+  | { do: "fail"; reason: string }
+  | { do: "create target" }
+  | { do: "phase"; phase: MigrationPhase }
+  | { do: "begin" }
+  | { do: "follow" }
+  | { do: "cancel" }
+  | { do: "release" };
+
+export interface MigrationState {
+  migration: KubeObject;
+  vmi: KubeObject | undefined;
+  target: KubeObject | undefined;
+  source: KubeObject | undefined;
+  /** Another migration of the same VMI is under way, and older. */
+  isBehind: boolean;
+}
+
+const finalPhases = ["Succeeded", "Failed"];
+export const isOver = ({ status }: KubeObject) => finalPhases.includes(status?.phase);
+
+const isUp = (pod: KubeObject) =>
+  pod.status?.phase === "Running" &&
+  (pod.status.containerStatuses ?? []).some(({ state }: any) => state?.running);
+
+const hasEnded = (pod: KubeObject | undefined) =>
+  !pod || isTerminating(pod) || finalPhases.includes(pod.status?.phase);
+
+/** Why this VMI does not move; undefined when it does. */
+function refusal({ vmi, source }: MigrationState): string | undefined {
+  if (!vmi || vmi.metadata.deletionTimestamp) return "VMI does not exist";
+  if (vmi.status?.phase !== "Running") return "VMI is not running";
+  const able = conditionOf(vmi, "LiveMigratable");
+  if (able?.status !== "True") {
+    return `VMI is not live migratable: ${able?.message ?? "its node has not said so"}`;
+  }
+  return source ? undefined : "VMI has no pod";
+}
+
+export function planMigration(state: MigrationState): MigrationStep {
+  const { migration, target, source, isBehind } = state;
+  const phase: MigrationPhase | undefined = migration.status?.phase;
+  if (isOver(migration)) return { do: "release" };
+  const isLeaving = migration.metadata.deletionTimestamp !== undefined;
+  if (isLeaving) {
+    return phase === "Running" ? { do: "cancel" } : { do: "fail", reason: "it was cancelled" };
+  }
+  if (phase === undefined) return { do: "phase", phase: "Pending" };
+  if (phase === "Pending") {
+    if (isBehind) return { do: "wait" };
+    const reason = refusal(state);
+    return reason ? { do: "fail", reason } : { do: "create target" };
+  }
+  if (hasEnded(source)) return { do: "fail", reason: "the VMI ended" };
+  if (hasEnded(target)) return { do: "fail", reason: "the target pod ended" };
+  if (phase === "Running") return { do: "follow" };
+  if (phase === "Scheduling") {
+    return target!.spec.nodeName ? { do: "phase", phase: "Scheduled" } : { do: "wait" };
+  }
+  if (phase === "Scheduled") {
+    return isUp(target!) ? { do: "phase", phase: "PreparingTarget" } : { do: "wait" };
+  }
+  return { do: "begin" };
+}
+
+const domainIn = (pod: KubeObject): Domain =>
+  JSON.parse(pod.metadata.annotations![domainAnnotation]!);
+
+/** Volumes whose content goes along: what was written to, and is not there on both nodes. */
+export function volumesToCopy(pod: KubeObject): string[] {
+  return domainIn(pod).disks.flatMap(({ name, readOnly, source }) => {
+    if (readOnly || source.kind === "cloudInit" || source.kind === "files") return [];
+    return "shared" in source && source.shared ? [] : [name];
+  });
+}
+
+/** Of KubeVirt's own configuration (spec.configuration.migrations). */
+export function migrationOptions(kubeVirt: KubeObject | undefined, copy: string[]) {
+  const { bandwidthPerMigration, allowPostCopy, allowAutoConverge } =
+    kubeVirt?.spec?.configuration?.migrations ?? {};
+  const bytes = bandwidthPerMigration ? parseQuantity(bandwidthPerMigration) : 0;
+  const options: MigrationOptions = {
+    copy,
+    // Post-copy and mirrors of disks exclude each other: the source must not write any more.
+    postCopy: (allowPostCopy ?? false) && copy.length === 0,
+    autoConverge: allowAutoConverge ?? false,
+    ...(bytes > 0 && { bandwidthBytesPerSecond: bytes }),
+  };
+  return options;
+}
+
+export const isMoving = ({ phase }: MigrationProgress) =>
+  phase === "copying disks" || phase === "running" || phase === "postcopy";

@@ -1,0 +1,222 @@
+// VMs on two nodes: they run as pods, outlive Kerb, move while they run, and come back when QEMU is killed.
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { get } from "node:http";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { eventually } from "../support/eventually.ts";
+import { guestArchive, guestImage, guestPaths } from "../support/guest.ts";
+import { Machine } from "../support/machine.ts";
+import { startSite } from "../support/site.ts";
+import type { Site } from "../support/site.ts";
+
+let site: Site;
+const machine = new Machine();
+const evilImage = "docker.io/kerb/evil:1";
+
+/** A qcow2 image whose content is said to lie in a file of the host. */
+function evilDisk(): Buffer {
+  const file = "/etc/shadow";
+  const header = Buffer.alloc(2 ** 16);
+  header.write("QFI\xfb", "latin1");
+  header.writeUInt32BE(3, 4);
+  header.writeBigUInt64BE(112n, 8);
+  header.writeUInt32BE(file.length, 16);
+  header.writeUInt32BE(16, 20);
+  header.writeBigUInt64BE(2n ** 20n, 24);
+  header.write(file, 112);
+  return header;
+}
+
+before(async () => {
+  await machine.start();
+  site = await startSite("--vms", "--name", "first", "--listen", machine.hostAddress);
+  const said = await site.kerb("token", "create");
+  const words = /kerb join (.*)/.exec(said)![1]!.split(" ");
+  await machine.join(...words, "--name", "second", "--vms");
+  const archive = join(site.directory, "guest.tar");
+  writeFileSync(archive, guestArchive());
+  const evil = join(site.directory, "evil.tar");
+  writeFileSync(evil, guestArchive({ name: evilImage, disk: evilDisk() }));
+  await site.kerb("image", "import", archive);
+  await site.kerb("image", "import", evil);
+  await machine.kerb("image", "import", archive);
+});
+after(async () => {
+  await machine.remove();
+  await site.remove();
+});
+
+const spec = (image: string) => ({
+  terminationGracePeriodSeconds: 20,
+  evictionStrategy: "LiveMigrate",
+  domain: {
+    memory: { guest: "112Mi" },
+    firmware: {
+      kernelBoot: {
+        kernelArgs: "console=ttyS0 quiet run=count",
+        container: {
+          image: guestImage,
+          kernelPath: guestPaths.kernel,
+          initrdPath: guestPaths.initrd,
+        },
+      },
+    },
+    devices: {
+      disks: [
+        { name: "root", disk: { bus: "virtio" } },
+        { name: "data", disk: { bus: "virtio" } },
+        { name: "seed", disk: { bus: "virtio" } },
+      ],
+      interfaces: [{ name: "default", masquerade: {} }],
+    },
+  },
+  networks: [{ name: "default", pod: {} }],
+  volumes: [
+    { name: "root", containerDisk: { image } },
+    { name: "data", emptyDisk: { capacity: "16Mi" } },
+    {
+      name: "seed",
+      cloudInitNoCloud: { userData: "#!/bin/sh\necho printed from cloud-init userdata\n" },
+    },
+  ],
+});
+
+const machineOf = (name: string, image = guestImage, node = "first") =>
+  JSON.stringify({
+    apiVersion: "kubevirt.io/v1",
+    kind: "VirtualMachine",
+    metadata: { name },
+    spec: {
+      runStrategy: "Always",
+      template: {
+        metadata: { labels: { app: name } },
+        spec: {
+          ...spec(image),
+          affinity: {
+            nodeAffinity: {
+              preferredDuringSchedulingIgnoredDuringExecution: [
+                {
+                  weight: 100,
+                  preference: {
+                    matchFields: [{ key: "metadata.name", operator: "In", values: [node] }],
+                  },
+                },
+              ],
+            },
+          },
+        },
+      },
+    },
+  });
+
+const vmi = (name: string) => site.get("vmi", name);
+const isTrue = (object: any, type: string) =>
+  object.status?.conditions?.some((one: any) => one.type === type && one.status === "True");
+const podOf = async (name: string) => {
+  const { items } = await site.get(
+    "pods",
+    "-l",
+    `app=${name}`,
+    "--sort-by=.metadata.creationTimestamp",
+  );
+  return items.filter(({ status }: any) => status.phase === "Running").at(-1);
+};
+
+/** What the guest serves under a name. */
+function page(address: string, path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = get({ host: address, path, timeout: 2000 }, (response) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+      response.once("end", () => resolve(text.trim()));
+    });
+    request.once("timeout", () => request.destroy(new Error("no answer")));
+    request.once("error", reject);
+  });
+}
+
+let bootId: string;
+const addressOf = async (name: string) => (await vmi(name)).status.interfaces[0].ipAddress;
+const boot = async (name: string) => page(await addressOf(name), "/boot");
+
+test("a VM runs as a pod: its console is the log, its agent answers, a Service reaches it", async () => {
+  await site.apply(machineOf("guest"));
+  await eventually(async () => isTrue(await vmi("guest"), "AgentConnected"), "the agent").catch(
+    async (error) => {
+      throw new Error(`${error.message}\n${await site.kubectl(["logs", "-l", "app=guest"])}`);
+    },
+  );
+  await eventually(async () => (await vmi("guest")).status.guestOSInfo.kernelRelease, "its system");
+  const now = await vmi("guest");
+  assert.equal(now.status.phase, "Running");
+  assert.equal(now.status.interfaces[0].interfaceName, "eth0");
+  assert.ok(isTrue(now, "LiveMigratable"));
+  const { metadata } = await podOf("guest");
+  const log = await site.kubectl(["logs", metadata.name]);
+  assert.match(log, /printed from cloud-init userdata/);
+  await site.kubectl(["expose", "pod", metadata.name, "--name=guest", "--port=80"]);
+  const { spec: service } = await site.get("service", "guest");
+  bootId = await eventually(() => page(service.clusterIP, "/boot"), "its page");
+  assert.match(bootId, /^[0-9a-f]{16}$/);
+});
+
+test("a VM does not notice that Kerb is killed, and is known again", async () => {
+  const address = await addressOf("guest");
+  process.kill(site.pid, "SIGKILL");
+  assert.equal(await page(address, "/boot"), bootId);
+  await site.up("--vms", "--listen", machine.hostAddress);
+  await eventually(async () => isTrue(await vmi("guest"), "Ready"), "it is ready again");
+  assert.equal(await boot("guest"), bootId);
+});
+
+test("a VM moves to another node while it runs, with its disks", async () => {
+  await site.apply(
+    JSON.stringify({
+      apiVersion: "kubevirt.io/v1",
+      kind: "VirtualMachineInstanceMigration",
+      metadata: { name: "move" },
+      spec: { vmiName: "guest" },
+    }),
+  );
+  const moved = await eventually(async () => {
+    const found = await site.get("vmim", "move");
+    assert.notEqual(found.status?.phase, "Failed", JSON.stringify(found.status));
+    return found.status?.phase === "Succeeded" && found;
+  }, "the migration");
+  assert.equal(moved.status.migrationState.targetNode, "second");
+  const now = await vmi("guest");
+  assert.equal(now.status.nodeName, "second");
+  assert.equal(await eventually(() => boot("guest"), "the guest elsewhere"), bootId);
+});
+
+test("an image that names a file of the host is refused by the volume's name", async () => {
+  await site.apply(machineOf("evil", evilImage));
+  const why = await eventually(async () => {
+    const events = await site.kubectl(["get", "events", "-o", "jsonpath={.items[*].message}"]);
+    return /volume root: the image has a backing file/.exec(events)?.[0];
+  }, "the refusal");
+  assert.ok(why);
+  await site.kubectl(["delete", "vm", "evil", "--wait=false"]);
+});
+
+test("a VM whose QEMU is killed runs again, with its own MAC", async () => {
+  const before = await vmi("guest");
+  const pid = readdirSync("/proc").find((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    const command = (() => {
+      try {
+        return readFileSync(`/proc/${name}/cmdline`, "utf8");
+      } catch {
+        return "";
+      }
+    })();
+    return command.includes("guest=default_guest") && !command.includes("nsenter");
+  });
+  process.kill(Number(pid), "SIGKILL");
+  const now = await eventually(async () => {
+    const found = await vmi("guest");
+    return found.metadata.uid !== before.metadata.uid && found.status?.phase === "Running" && found;
+  }, "a new instance");
+  assert.equal(now.status.interfaces[0].mac, before.status.interfaces[0].mac);
+});
