@@ -13,6 +13,7 @@ export interface UpOptions extends NodeOptions {
   auditLogMaxSize?: number;
   auditLogMaxBackups?: number;
   store?: string;
+  podNetwork?: "routes" | "vxlan";
   serverTokenFile?: string;
   /** False with --no-node. */
   node?: boolean;
@@ -82,6 +83,12 @@ export function upCommand(directory: string, start: (options: UpOptions) => Prom
       "keep the objects in etcd, for several servers of one cluster: etcd://HOST:PORT[,...]",
     )
     .option("--server-token-file <file>", "lets a further server in (default: DIR/server-token)")
+    .addOption(
+      new Option(
+        "--pod-network <how>",
+        "how pods of other machines are reached: routes where machines share a link (default), vxlan elsewhere",
+      ).choices(["routes", "vxlan"]),
+    )
     .option("--no-node", "API server and controllers only: no containers on this machine")
     .option("--listen <ip>", "answer on this address of the machine too; repeatable", parseAddress)
     .option(

@@ -87,12 +87,18 @@ export const clusterRangesName = "kerb-cluster";
 
 /** The ranges that all machines of the cluster share, for those that join it. */
 export async function ensureClusterRanges(client: Client, addresses: SiteAddresses) {
-  const { clusterCidr, serviceCidr, apiServiceIp, dnsServiceIp } = addresses;
+  const { clusterCidr, serviceCidr, apiServiceIp, dnsServiceIp, podNetwork } = addresses;
   await ensure(client, resource("v1", "configmaps"), {
     apiVersion: "v1",
     kind: "ConfigMap",
     metadata: { name: clusterRangesName, namespace: "kube-system" },
-    data: { clusterCidr, serviceCidr, apiServiceIp, dnsServiceIp },
+    data: {
+      clusterCidr,
+      serviceCidr,
+      apiServiceIp,
+      dnsServiceIp,
+      ...(podNetwork && { podNetwork }),
+    },
   });
 }
 

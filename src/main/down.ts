@@ -12,6 +12,7 @@ import { systemCgroups } from "../node/cgroups.ts";
 import { graceSecondsOf } from "../node/grace.ts";
 import { removeRules } from "../node/network/nft-changes.ts";
 import { policyTableOf } from "../node/network/policy.ts";
+import { vxlanName } from "../node/network/vxlan.ts";
 import { closeNetwork } from "../node/network/site-network.ts";
 import type { Runtime, RuntimePod } from "../node/runtime.ts";
 import { isRoot } from "./config.ts";
@@ -122,7 +123,7 @@ export async function down(options: DownOptions): Promise<number> {
   for (const table of [nftTable, policyTableOf(nftTable)]) {
     await removeRules(table).catch(() => {});
   }
-  await closeNetwork(bridge).catch(() => {});
+  for (const link of [vxlanName(bridge), bridge]) await closeNetwork(link).catch(() => {});
   for (const root of [cgroup, krustletCgroup(cgroup)])
     await (await systemCgroups(root)).removeRoot();
   unmountBelow(directory);

@@ -193,9 +193,10 @@ async function startNode(parts: Parts) {
     log,
     scope,
   });
+  const address = await ownAddress(new URL(server));
   const isNetworked = await opening.network;
   const net = isNetworked
-    ? startNetwork({ client, informers, nodeName: name, addresses, clock, log, scope })
+    ? startNetwork({ client, informers, nodeName: name, addresses, address, clock, log, scope })
     : undefined;
   net?.catch(() => {});
   const machine = await opening.machine;
@@ -220,7 +221,7 @@ async function startNode(parts: Parts) {
     log: log.with({ room: "node" }),
     scope,
     podCidr: addresses.podCidr,
-    address: await ownAddress(new URL(server)),
+    address,
     clusterDomain,
     dnsServiceIp: addresses.dnsServiceIp,
     version: kubernetesVersion,

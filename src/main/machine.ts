@@ -15,6 +15,8 @@ import type { Registries } from "../lib/registries.ts";
 import type { Log } from "../lib/log.ts";
 import type { Scope } from "../lib/scope.ts";
 import type { Runtime } from "../node/runtime.ts";
+import { vxlanBytes } from "../node/network/vxlan.ts";
+import { linkMtu, outsideAddress } from "../node/outside-address.ts";
 import { cniConflist, openNetwork } from "../node/network/site-network.ts";
 import { programFile } from "../wasm/bundle.ts";
 import { isRoot } from "./config.ts";
@@ -108,6 +110,10 @@ async function startRuntime({
     name: addresses.bridge,
     podCidr: addresses.podCidr,
     dataDirectory: join(directory, "cni"),
+    // What leaves in a tunnel has to fit with its outer headers.
+    ...(addresses.podNetwork === "vxlan" && {
+      mtu: (await linkMtu(await outsideAddress())) - vxlanBytes,
+    }),
   });
   replaceFile(join(paths.directory, "net.d/10-kerb.conflist"), JSON.stringify(conflist));
   await shareNamespaceFolder();

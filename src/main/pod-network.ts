@@ -7,6 +7,11 @@ import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Scope } from "../lib/scope.ts";
 import { limitBandwidth } from "../node/network/bandwidth.ts";
+import { directLink } from "../node/network/node-link.ts";
+import type { NodeLink, RunIp } from "../node/network/node-link.ts";
+import { vxlanLink, vxlanName } from "../node/network/vxlan.ts";
+import { linkMtu } from "../node/outside-address.ts";
+import { runCommand } from "../lib/run-command.ts";
 import { startNodeRoutes } from "../node/network/node-routes.ts";
 import { startPolicies } from "../node/network/policy.ts";
 import type { PodGate } from "../node/network/policy.ts";
@@ -30,11 +35,22 @@ export interface PodNetworkOptions {
   /** Further nodes on this machine. */
   beside?: string[];
   addresses: SiteAddresses;
+  /** Where other nodes reach this one. */
+  address: string;
   /** Where a DNS server of this machine answers behind its Service. */
   dns?: { address: string; port: number };
   clock: Clock;
   log: Log;
   scope: Scope;
+}
+
+const run: RunIp = (command, args) => runCommand(command, args);
+
+async function nodeLink(addresses: SiteAddresses, address: string): Promise<NodeLink> {
+  if (addresses.podNetwork !== "vxlan") return directLink(run);
+  const { bridge, clusterCidr, podCidr, gateway } = addresses;
+  const own = { name: vxlanName(bridge), clusterCidr, podCidr, gateway, address };
+  return vxlanLink({ ...own, mtu: await linkMtu(address) }, run);
 }
 
 /** Resolves once all rules stand; what it gives holds pods up until theirs do. */
@@ -65,7 +81,14 @@ export async function startPodNetwork(options: PodNetworkOptions): Promise<PodGa
       ...(dns && { local: new Map([["kube-system/kube-dns", [ownDns(addresses, dns.port)]]]) }),
       log: log.with({ room: "network" }),
     }),
-    startNodeRoutes({ nodes: all, nodeName, clock, log: log.with({ room: "routes" }), scope }),
+    startNodeRoutes({
+      nodes: all,
+      nodeName,
+      link: await nodeLink(addresses, options.address),
+      clock,
+      log: log.with({ room: "routes" }),
+      scope,
+    }),
   ]);
   return {
     admit: async (pod, ips) => {

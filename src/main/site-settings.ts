@@ -14,6 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { hostname } from "node:os";
+import type { PodNetworkKind } from "../node/network/node-link.ts";
 import { join } from "node:path";
 
 /** Kept in DIR/site.json. */
@@ -28,6 +29,8 @@ export interface SiteSettings {
   server?: string;
   /** `etcd://…` when the objects are there; absent when they are in DIR/store. */
   store?: string;
+  /** Chosen when the site was made. */
+  podNetwork?: PodNetworkKind;
 }
 
 export interface SiteAddresses {
@@ -45,6 +48,8 @@ export interface SiteAddresses {
   bridge: string;
   nftTable: string;
   cgroup: string;
+  /** How pods of other machines are reached; default: by routes. */
+  podNetwork?: PodNetworkKind;
 }
 
 export const slotsMax = 50;
@@ -98,6 +103,7 @@ export function settle(
     name?: string;
     port?: number;
     store?: string;
+    podNetwork?: PodNetworkKind;
     server?: string;
     defaultPort: number;
     slots: string | undefined;
@@ -120,6 +126,7 @@ export function settle(
   }
   const store = asked.store ?? known?.store;
   const server = asked.server ?? known?.server;
+  const podNetwork = asked.podNetwork ?? known?.podNetwork;
   const settings: SiteSettings = {
     format: 1,
     name: known?.name ?? asked.name ?? defaultName(),
@@ -127,6 +134,7 @@ export function settle(
     slot: known?.slot ?? (asked.slots ? freeSlot(asked.slots, directory) : 0),
     ...(store !== undefined && { store }),
     ...(server !== undefined && { server }),
+    ...(podNetwork !== undefined && { podNetwork }),
   };
   if (known && asked.name && asked.name !== known.name) {
     throw new Error(

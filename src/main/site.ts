@@ -83,6 +83,9 @@ const random = systemRandom;
 const loopback = "127.0.0.1";
 const nodes = resource("v1", "nodes");
 
+const nodeAddress = ({ options, addresses }: Pick<Parts, "options" | "addresses">) =>
+  options.listen?.[0] ?? addresses.gateway;
+
 /** The pod network with the site's DNS server; what it gives holds pods up until their policies stand. */
 async function startNetwork(parts: Parts): Promise<PodGate> {
   const { settings, addresses, plane, informers, log, scope } = parts;
@@ -105,6 +108,7 @@ async function startNetwork(parts: Parts): Promise<PodGate> {
     nodeName: settings.name,
     ...(parts.options.krustlet && { beside: [krustletName(settings.name)] }),
     addresses,
+    address: nodeAddress(parts),
     dns,
     clock,
     log,
@@ -137,7 +141,7 @@ function agentOptions(
     scope,
     podCidr: addresses.podCidr,
     // Where other machines of its network reach it, when it was told to listen there.
-    address: parts.options.listen?.[0] ?? addresses.gateway,
+    address: nodeAddress(parts),
     clusterDomain,
     dnsServiceIp: addresses.dnsServiceIp,
     version: kubernetesVersion,
@@ -187,9 +191,9 @@ function untilReady({ informers, settings }: Parts, machine: Machine): Promise<v
 /** A server of a cluster on etcd takes the ranges that all its servers have. */
 async function addressesIn(
   { dataDir, serverTokenFile }: UpOptions,
-  { name, slot, store }: SiteSettings,
+  { name, slot, store, podNetwork }: SiteSettings,
 ): Promise<SiteAddresses> {
-  const own = addressesOf(slot);
+  const own = { ...addressesOf(slot), ...(podNetwork && { podNetwork }) };
   if (!store) return own;
   const { openSharedCluster } = await import("./shared-cluster.ts");
   const { addresses } = await openSharedCluster({
@@ -250,6 +254,7 @@ export async function startSite(
     ...(options.name !== undefined && { name: options.name }),
     ...(options.port !== undefined && { port: options.port }),
     ...(options.store !== undefined && { store: options.store }),
+    ...(options.podNetwork !== undefined && { podNetwork: options.podNetwork }),
   });
   if (settings.server) {
     throw new Error(`${directory} is a node of ${settings.server}; start it with: kerb join`);

@@ -16,3 +16,10 @@ export async function outsideAddress(): Promise<string | undefined> {
   const addresses = link === undefined ? [] : (networkInterfaces()[link] ?? []);
   return addresses.find(({ family }) => family === "IPv4")?.address;
 }
+
+/** Of the link that has an address; Ethernet's own when none has. */
+export async function linkMtu(address: string | undefined): Promise<number> {
+  const links = Object.entries(networkInterfaces());
+  const [name] = links.find(([, own = []]) => own.some((one) => one.address === address)) ?? [];
+  return Number(await readFile(`/sys/class/net/${name}/mtu`, "utf8").catch(() => "1500"));
+}

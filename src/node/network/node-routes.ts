@@ -1,10 +1,10 @@
-// Routes to the pods of other nodes, by their nodes' addresses, for machines on one network.
+// Routes to the pods of other nodes, by their nodes' addresses.
 import type { Informer } from "../../client/informer.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
-import { runCommand } from "../../lib/run-command.ts";
 import type { Scope } from "../../lib/scope.ts";
+import type { NodeLink } from "./node-link.ts";
 
 const lookAgainMs = 30_000;
 
@@ -27,32 +27,30 @@ export function routesOf(nodes: KubeObject[], ownName: string): Map<string, stri
 export interface NodeRoutesOptions {
   nodes: Informer;
   nodeName: string;
+  link: NodeLink;
   clock: Clock;
   log: Log;
   scope: Scope;
-  run?: (args: string[]) => Promise<unknown>;
 }
-
-const ip = (args: string[]) => runCommand("ip", args);
 
 /** Resolves once the routes of now stand. They outlive this process, as the pods do. */
 export async function startNodeRoutes(options: NodeRoutesOptions) {
-  const { nodes, nodeName, clock, log, scope, run = ip } = options;
+  const { nodes, nodeName, link, clock, log, scope } = options;
   const known = new Map<string, string>();
   const sync = async () => {
     const wanted = routesOf(nodes.list(), nodeName);
-    for (const [cidr, address] of wanted) {
-      if (known.get(cidr) === address) continue;
-      await run(["route", "replace", cidr, "via", address]);
-      known.set(cidr, address);
-    }
-    for (const cidr of [...known.keys()]) {
-      if (wanted.has(cidr)) continue;
-      await run(["route", "delete", cidr]).catch(() => {});
+    for (const [cidr, address] of [...known]) {
+      if (wanted.get(cidr) === address) continue;
+      await link.remove(cidr, address);
       known.delete(cidr);
     }
+    for (const [cidr, address] of wanted) {
+      if (known.has(cidr)) continue;
+      await link.add(cidr, address);
+      known.set(cidr, address);
+    }
   };
-  let running = Promise.resolve();
+  let running = link.open();
   const wake = () => {
     running = running.then(sync).catch((error: Error) => {
       log.warn("a route to another node was not made", { error: error.message });

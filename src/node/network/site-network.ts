@@ -37,7 +37,12 @@ export async function closeNetwork(name: string) {
 }
 
 /** The CNI configuration of pods on this machine (CNI 0.4.0 list). */
-export function cniConflist(settings: { name: string; podCidr: string; dataDirectory: string }) {
+export function cniConflist(settings: {
+  name: string;
+  podCidr: string;
+  dataDirectory: string;
+  mtu?: number;
+}) {
   return {
     cniVersion: "0.4.0",
     name: settings.name,
@@ -45,6 +50,7 @@ export function cniConflist(settings: { name: string; podCidr: string; dataDirec
       {
         type: "ptp",
         ipMasq: false,
+        ...(settings.mtu && { mtu: settings.mtu }),
         ipam: {
           type: "host-local",
           dataDir: settings.dataDirectory,

@@ -21,7 +21,7 @@ import { growFile } from "./block.ts";
 
 const volumes = resource("v1", "persistentvolumes");
 const claims = resource("v1", "persistentvolumeclaims");
-const lookAgainMs = 30_000;
+const lookAgainMs = 10_000;
 
 export interface LocalVolumeOptions {
   client: Client;

@@ -1,0 +1,21 @@
+// How packets get from this machine to the pods of another: along the machines' own network, where they are on
+// one link, or in VXLAN between machines that only reach each other by address.
+
+export const podNetworks = ["routes", "vxlan"] as const;
+export type PodNetworkKind = (typeof podNetworks)[number];
+
+export interface NodeLink {
+  /** Makes what all routes need. Idempotent. */
+  open(): Promise<void>;
+  /** Pods of `cidr` are with the machine at `address`. Idempotent. */
+  add(cidr: string, address: string): Promise<void>;
+  remove(cidr: string, address: string): Promise<void>;
+}
+
+export type RunIp = (command: "ip" | "bridge", args: string[]) => Promise<unknown>;
+
+export const directLink = (run: RunIp): NodeLink => ({
+  open: async () => {},
+  add: async (cidr, address) => void (await run("ip", ["route", "replace", cidr, "via", address])),
+  remove: async (cidr) => void (await run("ip", ["route", "delete", cidr]).catch(() => {})),
+});

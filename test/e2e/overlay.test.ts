@@ -1,0 +1,118 @@
+// Three machines that are not on one link: two of them reach each other only through a router. Their pods meet
+// in VXLAN.
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { run } from "../support/command.ts";
+import { eventually } from "../support/eventually.ts";
+import { busyboxArchive, importBusybox } from "../support/image.ts";
+import { Machine } from "../support/machine.ts";
+import { startSite } from "../support/site.ts";
+import type { Site } from "../support/site.ts";
+
+let site: Site;
+const machines = [new Machine(), new Machine()];
+const names = ["centre", "east", "west"];
+
+const script =
+  "mkdir /tmp/www; head -c 200000 /dev/zero > /tmp/www/big; hostname > /tmp/www/index.html; " +
+  "exec httpd -f -p 8080 -h /tmp/www";
+const spread = `
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers: [{name: main, image: "busybox:kerb", command: [sh, -c, "${script}"]}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+`;
+
+before(async () => {
+  await Promise.all(machines.map((machine) => machine.start()));
+  const listen = machines.flatMap(({ hostAddress }) => ["--listen", hostAddress]);
+  site = await startSite("--name", "centre", "--pod-network", "vxlan", ...listen);
+  const said = await site.kerb("token", "create");
+  const [server, ...secrets] = /kerb join (.*)/.exec(said)![1]!.split(" ") as [string];
+  const { port } = new URL(server);
+  await importBusybox(site);
+  const archive = join(site.directory, "busybox.tar");
+  writeFileSync(archive, busyboxArchive());
+  await Promise.all(
+    machines.map(async (machine, i) => {
+      const at = `https://${machine.hostAddress}:${port}`;
+      await machine.join(at, ...secrets, "--name", names[i + 1]!);
+      await machine.kerb("image", "import", archive);
+    }),
+  );
+  await site.apply(spread);
+  await site.kubectl(["rollout", "status", "daemonset/web", "--timeout=60s"]);
+});
+after(async () => {
+  for (const machine of machines) await machine.remove();
+  await site.remove();
+});
+
+const pods = async (): Promise<{ name: string; node: string; ip: string }[]> =>
+  (await site.get("pods", "-l", "app=web")).items.map(({ metadata, spec, status }: any) => ({
+    name: metadata.name,
+    node: spec.nodeName,
+    ip: status.podIP,
+  }));
+const fetchIn = (pod: string, url: string) =>
+  site.kubectl(["exec", pod, "--", "sh", "-c", `timeout 5 wget -qO- ${url}`]);
+
+test("every pod reaches every other, with packets of any size", async () => {
+  const all = await pods();
+  assert.deepEqual(all.map(({ node }) => node).sort(), [...names].sort());
+  for (const from of all) {
+    for (const to of all) {
+      assert.equal(await fetchIn(from.name, `http://${to.ip}:8080/`), `${to.name}\n`);
+    }
+    const other = all.find(({ node }) => node !== from.node)!;
+    const size = await fetchIn(from.name, `http://${other.ip}:8080/big | wc -c`);
+    assert.equal(size.trim(), "200000");
+  }
+});
+
+test("a Service is served from all machines, and its name known on each", async () => {
+  for (const { name } of await pods()) {
+    const loop = "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do timeout 2 wget -qO- http://web; done";
+    const heard = (await site.kubectl(["exec", name, "--", "sh", "-c", loop])).trim().split("\n");
+    assert.equal(heard.length, 12);
+    assert.ok(new Set(heard).size > 1, "several pods");
+  }
+});
+
+test("a policy holds for pods of other machines", async () => {
+  const policy = (spec: string) =>
+    `{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: shut}, spec: ${spec}}`;
+  await site.apply(policy("{podSelector: {matchLabels: {app: web}}, policyTypes: [Ingress]}"));
+  const all = await pods();
+  const [one, other] = [all[0]!, all[1]!];
+  const shut = () =>
+    fetchIn(one.name, `http://${other.ip}:8080/`).then(
+      () => false,
+      () => true,
+    );
+  await eventually(shut, "the policy");
+  await site.kubectl(["delete", "networkpolicy", "shut"]);
+  await eventually(() => fetchIn(one.name, `http://${other.ip}:8080/`), "the pod again");
+});
+
+test("what led to a node goes with it", async () => {
+  const { spec } = await site.get("node", "west");
+  const routes = () => run("ip", ["route"]);
+  assert.match(await routes(), new RegExp(`${spec.podCIDR} via .* dev kerb\\d+x`));
+  await machines[1]!.kill();
+  await site.kubectl(["delete", "node", "west"]);
+  await eventually(async () => !(await routes()).includes(`${spec.podCIDR} via`), "no route");
+});
