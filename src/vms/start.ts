@@ -10,6 +10,7 @@ import { cloneController } from "./copies/clone-controller.ts";
 import { restoreController } from "./copies/restore-controller.ts";
 import { snapshotController } from "./copies/snapshot-controller.ts";
 import { dataVolumeController } from "./disks/data-volume-controller.ts";
+import { hotplugController } from "./hotplug/hotplug-controller.ts";
 import { install } from "./installation.ts";
 import { instanceController } from "./instance/instance-controller.ts";
 import { migrationController } from "./migration/migration-controller.ts";
@@ -36,6 +37,7 @@ export async function startVmControllers({ connect, ...options }: VmControllersO
     restoreController,
     cloneController,
     migrationController(connect),
+    hotplugController(connect),
   ];
   await startControllers(all, options);
 }

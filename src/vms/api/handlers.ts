@@ -7,6 +7,7 @@ import { migrate } from "./handlers/migrate.ts";
 import { freeze, pause, reset, softreboot, unfreeze, unpause } from "./handlers/pause.ts";
 import { restart, start, stop } from "./handlers/run.ts";
 import { console, portforward, vnc } from "./handlers/streams.ts";
+import { addvolume, removevolume } from "./handlers/volumes.ts";
 
 const version: Handler = async () => {
   const [major, minor] = kubevirtVersion.slice(1).split(".");
@@ -34,6 +35,10 @@ export const handlers: Record<string, Handler> = {
   "PUT virtualmachines/stop": stop,
   "PUT virtualmachines/restart": restart,
   "PUT virtualmachines/migrate": migrate,
+  "PUT virtualmachines/addvolume": addvolume,
+  "PUT virtualmachines/removevolume": removevolume,
+  "PUT virtualmachineinstances/addvolume": addvolume,
+  "PUT virtualmachineinstances/removevolume": removevolume,
   "PUT virtualmachineinstances/pause": pause,
   "PUT virtualmachineinstances/unpause": unpause,
   "PUT virtualmachineinstances/softreboot": softreboot,

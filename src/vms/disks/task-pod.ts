@@ -11,6 +11,8 @@ export interface TaskVolume {
   block: boolean;
   path: string;
   readOnly?: boolean;
+  /** Of the pod's volume. */
+  name?: string;
 }
 
 export interface TaskPod {
@@ -39,8 +41,8 @@ function volumesOf({ volumes, image, keys, ca }: TaskPod) {
   const mounts: any[] = [{ name: "scratch", mountPath: taskPaths.scratch }];
   const devices: any[] = [];
   const all: any[] = [{ name: "scratch", emptyDir: {} }];
-  volumes.forEach(({ claim, block, path, readOnly }, i) => {
-    const name = `disk-${i}`;
+  volumes.forEach((volume, i) => {
+    const { claim, block, path, readOnly, name = `disk-${i}` } = volume;
     all.push({ name, persistentVolumeClaim: { claimName: claim, ...(readOnly && { readOnly }) } });
     if (block) devices.push({ name, devicePath: path });
     else mounts.push({ name, mountPath: path, ...(readOnly && { readOnly }) });

@@ -37,7 +37,7 @@ class Reconciliation {
     if (!expectations.met(key, informer(pods))) return this.#context.wakeAfter(key, 1000);
     const own = informer(pods)
       .list(this.#at.namespace)
-      .filter((pod) => controllerOf(pod)?.uid === uid)
+      .filter((pod) => controllerOf(pod)?.uid === uid && isLauncher(pod))
       .sort(byAge);
     const disksReady = this.#disksReady();
     const plan = planInstance(this.#vmi, own, { disksReady: disksReady ?? true });
@@ -152,6 +152,10 @@ class Reconciliation {
     });
   }
 }
+
+/** Not one that holds a plugged volume. */
+const isLauncher = ({ metadata }: KubeObject) =>
+  metadata.labels?.["kubevirt.io"] === "virt-launcher";
 
 const owner = (object: KubeObject): Key[] => {
   const reference = controllerOf(object);

@@ -1,0 +1,71 @@
+// addvolume and removevolume, of a machine (which keeps it) or of an instance alone.
+import type { KubeObject } from "../../../kinds/object.ts";
+import { badRequest, conflict } from "../../../lib/status-error.ts";
+import { instances, virtualMachines } from "../../kinds/resources.ts";
+import { isFinal } from "../../machine/run-strategy.ts";
+import { accepted } from "../handler.ts";
+import type { Call, Handler } from "../handler.ts";
+import { withoutVolume, withVolume } from "../../hotplug/edit-spec.ts";
+import type { VolumeRequest } from "../../hotplug/edit-spec.ts";
+
+type Edit = (spec: any) => any;
+
+const resource = { group: "kubevirt.io", resource: "virtualmachineinstance" };
+
+/** Throws Conflict when the object changed meanwhile. */
+async function editInstance(
+  { access, namespace, name, dryRun }: Call,
+  vmi: KubeObject,
+  edit: Edit,
+) {
+  const next = { ...vmi, spec: edit(vmi.spec) };
+  await access.client.update({ ...instances, namespace, name }, next, { dryRun });
+}
+
+async function editMachine({ access, namespace, name, dryRun }: Call, vm: KubeObject, edit: Edit) {
+  const { template } = vm.spec;
+  const next = {
+    ...vm,
+    spec: { ...vm.spec, template: { ...template, spec: edit(template.spec) } },
+  };
+  await access.client.update({ ...virtualMachines, namespace, name }, next, { dryRun });
+}
+
+const editing =
+  (of: (body: any) => Edit): Handler =>
+  async (call) => {
+    const edit = of(call.body);
+    if (call.resource === "virtualmachineinstances") {
+      const vmi = await call.access.runningInstance(call);
+      await editInstance(call, vmi, edit);
+      return accepted;
+    }
+    const vm = await call.access.machine(call);
+    const vmi = await call.access.instanceIfAny(call);
+    // Refused for the machine before the instance is touched.
+    edit(vm.spec.template.spec);
+    if (vmi && !isFinal(vmi)) {
+      if (vmi.status?.phase !== "Running")
+        throw conflict(resource, call.name, "VMI is not running");
+      await editInstance(call, vmi, edit);
+    }
+    await editMachine(call, vm, edit);
+    return accepted;
+  };
+
+function requested({ name, disk, volumeSource }: any): VolumeRequest {
+  if (!name) throw badRequest("AddVolumeOptions requires name to be set");
+  if (!disk) throw badRequest("AddVolumeOptions requires disk to not be nil");
+  if (!volumeSource) throw badRequest("AddVolumeOptions requires VolumeSource to not be nil");
+  return { name, disk, volumeSource };
+}
+
+export const addvolume = editing((body) => {
+  const request = requested(body);
+  return (spec) => withVolume(spec, request);
+});
+
+export const removevolume = editing(({ name }) => {
+  if (!name) throw badRequest("RemoveVolumeOptions requires name to be set");
+  return (spec) => withoutVolume(spec, name);
+});
