@@ -85,13 +85,15 @@ const noExecInModules = {
 };
 
 function handlersIn(directory: string, { site, runc }: { site: string; runc: string }) {
+  const modules = {
+    prepare: program("wasm", "wasm-prepare"),
+    args: [componentsDirectory(site)],
+    noExec: noExecInModules,
+  };
   const all = [
-    {
-      name: "wasm",
-      prepare: program("wasm", "wasm-prepare"),
-      args: [componentsDirectory(site)],
-      noExec: noExecInModules,
-    },
+    { name: "wasm", ...modules },
+    // What runwasi's shim of that name runs, runs here.
+    { name: "wasmtime", ...modules },
     { name: "vm", prepare: program("vms", "vm-prepare"), args: [vmsDirectory(site)] },
   ];
   return Object.fromEntries(all.map((one) => [one.name, writeHandlerBinary(directory, one, runc)]));

@@ -1,4 +1,5 @@
 // What the runner is told, as a file: which module, with what. Written before the container is made.
+import type { HttpLimits } from "./experimental-http/limits.ts";
 import type { Preopen } from "./wasi-preview1/host.ts";
 
 export interface Program {
@@ -13,6 +14,6 @@ export interface Program {
   /** Of a handler of requests: a new instance for each. */
   isFresh?: boolean;
   memoryBytes?: number;
-  /** For wasi_experimental_http: origins that may be asked, and how many at once. */
-  http?: { allowed: string[]; concurrent: number };
+  /** For wasi_experimental_http. */
+  http?: HttpLimits;
 }

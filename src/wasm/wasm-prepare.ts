@@ -15,6 +15,7 @@ import {
 } from "./bundle.ts";
 import { checkComponent } from "./check-component.ts";
 import { checkCoreMemory, checkModule, httpModule } from "./check-module.ts";
+import { httpLimits } from "./experimental-http/limits.ts";
 import { readFacts } from "./component.ts";
 import { transpiled } from "./transpile.ts";
 import type { BundleConfig, Runner } from "./bundle.ts";
@@ -81,7 +82,12 @@ async function prepare(bundle: string, cache: string) {
       : named(path, () => examineModule(bytes, memoryBytes));
   const program = join(bundle, programFile);
   const isFolder = (source: string) => statSync(source).isDirectory();
-  const told = { ...programOf(config, isFolder), ...(component && { component: componentFolder }) };
+  const told = {
+    ...programOf(config, isFolder),
+    ...(component && { component: componentFolder }),
+    // Whoever needs a network without being a component asks by the old way.
+    ...(network && !component && { http: httpLimits(config.annotations) }),
+  };
   writeFileSync(program, JSON.stringify(told), { mode: 0o644 });
   const made = { runner: runner(), program, memoryBytes, network, arch: process.arch };
   writeFileSync(

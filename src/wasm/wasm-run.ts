@@ -7,7 +7,7 @@ import { endOf, trapExitCode } from "./end.ts";
 import type { Program } from "./program.ts";
 import { WebAssembly } from "./web-assembly.ts";
 import { preview1 } from "./wasi-preview1/host.ts";
-import type { HostOptions } from "./wasi-preview1/host.ts";
+import type { HostOptions, Preview1 } from "./wasi-preview1/host.ts";
 
 const stderr = 2;
 
@@ -36,13 +36,21 @@ function hostOptions({ args, env, preopens }: Program): HostOptions {
   };
 }
 
-function runCore(program: Program) {
+async function importsOf({ http }: Program, { imports, memory }: Preview1) {
+  if (!http) return { wasi_snapshot_preview1: imports };
+  const { experimentalHttpCalls } = await import("./experimental-http/calls.ts");
+  return {
+    wasi_snapshot_preview1: imports,
+    wasi_experimental_http: experimentalHttpCalls(memory, http),
+  };
+}
+
+async function runCore(program: Program) {
   let memory: { buffer: ArrayBuffer } = { buffer: new ArrayBuffer(0) };
   try {
     const host = preview1(hostOptions(program));
     const module = new WebAssembly.Module(readFileSync(program.module));
-    const imports = { wasi_snapshot_preview1: host.imports };
-    const instance = new WebAssembly.Instance(module, imports);
+    const instance = new WebAssembly.Instance(module, await importsOf(program, host));
     memory = instance.exports["memory"] ?? memory;
     host.useMemory(memory);
     instance.exports["_start"]();

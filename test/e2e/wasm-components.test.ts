@@ -8,13 +8,14 @@ import { eventually } from "../support/eventually.ts";
 import { startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
 import { buildHandler } from "../support/wasm-component.ts";
+import { importModule } from "../support/wasm-module.ts";
 
 let site: Site;
 
 before(async () => {
   site = await startSite("--name", "handlers");
   const folder = join(site.directory, "modules");
-  mkdirSync(folder);
+  mkdirSync(folder, { recursive: true });
   for (const version of [1, 2]) {
     const file = join(folder, `web-${version}.wasm`);
     await buildHandler(file, `version ${version} of `);
@@ -61,6 +62,38 @@ test("a component that exports wasi:http serves behind a Service, with probes", 
   const answer = await fetch(`http://${ip}/some/path?and=query`);
   assert.equal(answer.headers.get("content-type"), "text/plain");
   assert.equal(await answer.text(), "version 1 of /some/path?and=query\n");
+});
+
+test("an old module asks a Service by wasi_experimental_http, and no origin that is not allowed", async () => {
+  await importModule(site, "test/wasm/ask.c", "ask:1");
+  const pod = (name: string, domains: string) =>
+    JSON.stringify({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name, annotations: { "alpha.wasi.krustlet.dev/allowed-domains": domains } },
+      spec: {
+        // The class of runwasi's shim.
+        runtimeClassName: "wasmtime",
+        restartPolicy: "Never",
+        containers: [{ name: "main", image: "ask:1", args: ["http://web/a", "http://other/"] }],
+      },
+    });
+  const runtimeClass = { apiVersion: "node.k8s.io/v1", kind: "RuntimeClass", handler: "wasmtime" };
+  await site.apply(JSON.stringify({ ...runtimeClass, metadata: { name: "wasmtime" } }));
+  await site.apply(pod("asker", '["http://web"]'));
+  await site.apply(pod("wrong", "web"));
+  await site.kubectl([
+    ...["wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/asker", "--timeout=30s"],
+  ]);
+  const said = await site.kubectl(["logs", "asker"]);
+  assert.match(said, /^http:\/\/web\/a: 200 version 1 of \/a\nhttp:\/\/other\/: error 7$/m);
+  await eventually(
+    async () =>
+      /allowed-domains must be a JSON array/.test(
+        JSON.stringify((await site.get("pod", "wrong")).status.containerStatuses),
+      ),
+    "the wrong annotation is named",
+  );
 });
 
 test("one that traps answers, is told of, and goes on with a new instance", async () => {

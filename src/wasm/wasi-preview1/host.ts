@@ -76,6 +76,7 @@ function descriptorsOf(preopens: Preopen[]): Descriptors {
 
 export interface Preview1 {
   imports: Calls;
+  memory: GuestMemory;
   /** To be told before the guest starts. */
   useMemory(memory: { buffer: ArrayBuffer }): void;
 }
@@ -101,6 +102,7 @@ export function preview1(options: HostOptions): Preview1 {
   const all = groups.flatMap((group) => Object.entries(group(host)));
   return {
     imports: Object.fromEntries(all.map(([name, call]) => [name, answering(call)])),
+    memory: host.memory,
     useMemory: (given) => void (memory = given),
   };
 }
