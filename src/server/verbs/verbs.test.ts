@@ -199,6 +199,28 @@ test("a continue token from before a compaction expires", async () => {
   );
 });
 
+test("a watch of one name tells of that object alone, though others begin like it", async () => {
+  await make("one");
+  await make("one-more");
+  const options = { fieldSelector: "metadata.name=one", sendInitialEvents: true };
+  const told: string[] = [];
+  for await (const { type, object } of client.watch(gadgets, {
+    ...options,
+    allowWatchBookmarks: true,
+  })) {
+    told.push(`${type} ${object.metadata.name ?? ""}`);
+    if (type === "BOOKMARK") {
+      await client.delete({ ...gadgets, name: "one-more" });
+      await client.delete({ ...gadgets, name: "one" });
+    }
+    if (type === "DELETED") break;
+  }
+  assert.deepEqual(
+    told.filter((one) => !one.startsWith("BOOKMARK")),
+    ["ADDED one", "DELETED one"],
+  );
+});
+
 test("labels and fields select", async () => {
   await make("a", {}, { labels: { app: "x" } });
   await make("b", {}, { labels: { app: "y" } });

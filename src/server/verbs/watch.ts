@@ -9,7 +9,7 @@ import { checkMatch, parseRevision, revisionExpired, tooLargeRevision } from "..
 import type { ApiResponse } from "../request.ts";
 import { partialOf } from "../partial.ts";
 import { selectionOf, type Selection } from "../selection.ts";
-import { fromStored, prefixOf, readAhead } from "../stored.ts";
+import { fromStored, keyOf, prefixOf, readAhead } from "../stored.ts";
 import { isTrue } from "../request-info.ts";
 import { tableOf } from "../table/table.ts";
 import { bookmarkOf, changeOf, lineOf, type Change } from "../watch-events.ts";
@@ -109,13 +109,20 @@ function lineEncoder(call: Call): Encoder<Uint8Array> {
   };
 }
 
+/** Under which everything lies that the watch can tell of: a watch of one name costs as much as that one. */
+function prefixWithin({ kind, info }: Call, { selection }: WatchQuery): string {
+  const { name } = selection ?? {};
+  const isOne = name && (!kind.namespaced || info.namespace);
+  return isOne ? keyOf(kind, info.namespace, name) : prefixOf(kind, info.namespace);
+}
+
 /** Puts the objects that exist, page by page. Returns the revision they are true at. */
 async function putInitial(
   call: Call,
   query: WatchQuery,
   put: (changes: Change[]) => Promise<void>,
 ) {
-  const prefix = prefixOf(call.kind, call.info.namespace);
+  const prefix = prefixWithin(call, query);
   let page = await call.core.store.list(prefix, { limit: pageEntries });
   const { revision } = page;
   for (;;) {
@@ -156,7 +163,7 @@ class Watching<T> {
     this.#call = call;
     this.#query = query;
     this.#encoder = encoder;
-    this.#prefix = prefixOf(call.kind, call.info.namespace);
+    this.#prefix = prefixWithin(call, query);
     this.#delivered = query.after;
   }
 
