@@ -97,11 +97,22 @@ export class DeviceAgent {
       `${metadata.namespace}/${spec.configurationName}`,
     ]);
     const wake = (one: KubeObject) => this.#queue.add(keyOf(one));
-    const wakeOwner = ({ metadata, spec }: any) =>
+    const wakeOwner = ({ metadata, spec }: KubeObject) =>
       this.#queue.add(`${metadata.namespace}/${spec.configurationName}`);
-    const all = (run: (object: any) => void) => ({ onAdd: run, onUpdate: run, onDelete: run });
-    scope.defer(this.#configurations.subscribe(all(wake)));
-    scope.defer(this.#instances.subscribe(all(wakeOwner)));
+    const onUpdate = (one: KubeObject, before: KubeObject) => {
+      // What is said of a device is not about what it is.
+      const { spec, metadata } = one;
+      const { deletionTimestamp, annotations } = metadata;
+      const was = before.metadata;
+      const isSame = jsonEqual(
+        [spec, deletionTimestamp, annotations],
+        [before.spec, was.deletionTimestamp, was.annotations],
+      );
+      if (!isSame) wakeOwner(one);
+    };
+    const all = { onAdd: wake, onUpdate: wake, onDelete: wake };
+    scope.defer(this.#configurations.subscribe(all));
+    scope.defer(this.#instances.subscribe({ onAdd: wakeOwner, onUpdate, onDelete: wakeOwner }));
     scope.defer(async () => {
       await this.#queue.stop();
       for (const watched of this.#watched.values()) await watched.scope.close();

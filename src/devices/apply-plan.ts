@@ -5,14 +5,17 @@ import { isStatus } from "../lib/status-error.ts";
 import { instances } from "./kinds/instance.ts";
 import type { InstancePlan } from "./plan-instances.ts";
 
+const writesAtOnce = 16;
+
 const gone = (error: unknown) => {
   if (!isStatus(error, "NotFound", "Conflict")) throw error;
 };
 
 /** Each node writes under its own name, so that a device's nodes add up. */
 export async function applyPlan(client: Client, plan: InstancePlan, node: string) {
-  for (const draft of plan.apply) {
-    await apply(client, instances, draft, { fieldManager: node });
+  for (let at = 0; at < plan.apply.length; at += writesAtOnce) {
+    const some = plan.apply.slice(at, at + writesAtOnce);
+    await Promise.all(some.map((one) => apply(client, instances, one, { fieldManager: node })));
   }
   for (const { metadata, spec } of plan.leave) {
     const { name, namespace, uid } = metadata;

@@ -1,7 +1,8 @@
 // Keeps the brokers of every Instance: a Pod on each node that reaches the device, or one Job.
 import { resource } from "../client/client.ts";
 import type { KubeObject } from "../kinds/object.ts";
-import type { Controller, ControllerContext } from "../controllers/runtime.ts";
+import type { Controller, ControllerContext, Input } from "../controllers/runtime.ts";
+import { jsonEqual } from "../lib/json.ts";
 import { isStatus } from "../lib/status-error.ts";
 import { isApproved } from "./approval.ts";
 import { jobName, labels, ownedSelector } from "./brokers/names.ts";
@@ -24,12 +25,20 @@ export const keyOfLabel =
     return name ? [`${metadata.namespace}/${name}`] : [];
   };
 
-/** The keys of a Configuration's Instances. */
-export const instancesOf = (configuration: KubeObject, { informer }: ControllerContext) =>
-  informer(instances)
-    .list(configuration.metadata.namespace)
-    .filter(({ spec }) => spec.configurationName === configuration.metadata.name)
-    .map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+/** The keys of a Configuration's Instances, unless all that changed is what was said of its search. */
+export const instancesOf: NonNullable<Input["keys"]> = (configuration, { informer }, previous) => {
+  const { spec, status, metadata } = configuration;
+  const isSame =
+    previous &&
+    jsonEqual(previous.spec, spec) &&
+    previous.status?.resourceName === status?.resourceName &&
+    previous.metadata.deletionTimestamp === metadata.deletionTimestamp;
+  if (isSame) return [];
+  return informer(instances)
+    .list(metadata.namespace)
+    .filter((one) => one.spec.configurationName === metadata.name)
+    .map((one) => `${one.metadata.namespace}/${one.metadata.name}`);
+};
 
 function labelled(context: ControllerContext, of: typeof pods, namespace: string, name: string) {
   return context

@@ -22,6 +22,7 @@ import { instanceStatus } from "./instance-controller.ts";
 import { instances } from "./kinds/instance.ts";
 import { deviceTwinsOfInstances } from "./twin-controller.ts";
 import { startTwins } from "./twins/twins.ts";
+import type { DevicePluginHost } from "./device-plugin.ts";
 import { DeviceMetrics } from "./metrics.ts";
 import { brokerWorkloads } from "./workload-controller.ts";
 import { ensureDefinitions } from "../client/definitions.ts";
@@ -64,6 +65,8 @@ export interface DeviceSearchOptions {
   world: HandlerWorld;
   /** `/var/lib/kubelet`; absent on nodes that run no pods. */
   kubeletDirectory?: string;
+  /** The node's own, where it runs in this process. */
+  host?: DevicePluginHost;
   /** `/var/lib/akri`: where handlers of others register. */
   akriDirectory: string;
   /** Where containers find what claims gave them; absent where there are no claims. */
@@ -74,8 +77,9 @@ export interface DeviceSearchOptions {
 }
 
 /** The resources go to the machine's kubelet, whose pods' coming and going it hears of. */
-function hostOf({ informers, node, world, kubeletDirectory, scope }: DeviceSearchOptions) {
-  if (kubeletDirectory === undefined) return undefined;
+function hostOf({ informers, node, world, kubeletDirectory, ...options }: DeviceSearchOptions) {
+  if (options.host || kubeletDirectory === undefined) return options.host;
+  const { scope } = options;
   const { clock, log } = world;
   const host = new KubeletHost({ kubeletDirectory, clock, log, scope });
   const choice = { resource: resource("v1", "pods"), fieldSelector: `spec.nodeName=${node}` };

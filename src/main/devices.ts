@@ -13,6 +13,7 @@ import type { Scope } from "../lib/scope.ts";
 import type { CdiFiles } from "../devices/dra/driver.ts";
 import type { Configuration } from "../devices/kinds/configuration.ts";
 import { ownHandlers } from "../devices/own-handlers.ts";
+import type { LocalPlugins } from "../node/devices/local-plugins.ts";
 import { startDeviceControllers, startDeviceSearch } from "../devices/start.ts";
 import { configurationErrors } from "../devices/validate-configuration.ts";
 import { invalid } from "../lib/status-error.ts";
@@ -69,6 +70,8 @@ export interface SearchPlace {
   /** Of the site. */
   directory: string;
   kubeletDirectory?: string;
+  /** The node's own, where it runs in this process; otherwise its kubelet's sockets are used. */
+  host?: LocalPlugins;
   registry?: Registry;
   clock: Clock;
   random: Random;

@@ -24,6 +24,7 @@ import { systemRandom } from "../lib/random.ts";
 import { Scope } from "../lib/scope.ts";
 import { isStatus } from "../lib/status-error.ts";
 import { keepTunnel } from "../lib/tunnel/keep.ts";
+import { LocalPlugins } from "../node/devices/local-plugins.ts";
 import { startAgent } from "../node/agent.ts";
 import { referencedObjects } from "../node/referenced-objects.ts";
 import { serveTunnel } from "../node/tunnel.ts";
@@ -207,10 +208,12 @@ async function startNode(parts: Parts) {
   }
   const kubeletDirectory = await kubeletDirectoryOf(directory, log);
   const nodeParts: NodeParts = new Map();
+  const localPlugins = new LocalPlugins(clock, scope);
   const agent = await startAgent({
     client,
     parts: nodeParts,
     kubeletDirectory,
+    localPlugins,
     informers,
     objects: await referencedObjects({ client, informers, clock, log, scope }),
     runtime,
@@ -249,7 +252,7 @@ async function startNode(parts: Parts) {
   }
   if (!options.devices) return;
   const { searchDevices } = await import("./devices.ts");
-  await searchDevices({ ...own, kubeletDirectory });
+  await searchDevices({ ...own, kubeletDirectory, host: localPlugins });
   tell("devices", "akri.sh/v0");
 }
 

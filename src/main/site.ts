@@ -10,6 +10,7 @@ import type { Log } from "../lib/log.ts";
 import type { NodeConnection, NodeParts } from "../lib/node-connection.ts";
 import { systemRandom } from "../lib/random.ts";
 import { Scope } from "../lib/scope.ts";
+import { LocalPlugins } from "../node/devices/local-plugins.ts";
 import { startAgent } from "../node/agent.ts";
 import type { AgentOptions } from "../node/agent.ts";
 import type { PodGate } from "../node/network/policy.ts";
@@ -74,6 +75,8 @@ interface Parts {
   nodeParts: NodeParts;
   /** Where plugins look for the node; absent without one. */
   kubeletDirectory?: string;
+  /** Devices that wings bring to the node. */
+  localPlugins: LocalPlugins;
   log: Log;
   scope: Scope;
 }
@@ -133,6 +136,7 @@ function agentOptions(
     runtime: machine.runtime,
     parts: parts.nodeParts,
     ...(parts.kubeletDirectory && { kubeletDirectory: parts.kubeletDirectory }),
+    localPlugins: parts.localPlugins,
     nodeName: settings.name,
     directory,
     clock,
@@ -298,7 +302,7 @@ async function assemble(
     log,
     scope,
     audit,
-  }: Omit<Parts, "plane" | "informers" | "nodeParts">,
+  }: Omit<Parts, "plane" | "informers" | "nodeParts" | "localPlugins">,
   progress: StartOptions["progress"],
 ): Promise<Site> {
   const isNode = options.node !== false;
@@ -345,6 +349,7 @@ async function assemble(
   const informers = new Informers({ client: plane.client("system:apiserver"), clock, log, scope });
   const parts: Parts = {
     nodeParts: new Map(),
+    localPlugins: new LocalPlugins(clock, scope),
     directory,
     options,
     releases,
@@ -381,7 +386,8 @@ async function assemble(
     const { searchDevices } = await import("./devices.ts");
     const client = plane.client("system:akri-agent");
     const { registry } = plane.server;
-    await searchDevices({ ...parts, client, registry, clock, random, node: settings.name });
+    const place = { ...parts, host: parts.localPlugins, node: settings.name };
+    await searchDevices({ ...place, client, registry, clock, random });
     progress("devices", "akri.sh/v0");
   }
   return {

@@ -25,6 +25,7 @@ import { parseCpus } from "./cpus/cpu-set.ts";
 import { anyCpus, openCpus } from "./cpus/cpus.ts";
 import type { Cpus } from "./cpus/cpus.ts";
 import type { Devices } from "./devices/devices.ts";
+import type { LocalPlugins } from "./devices/local-plugins.ts";
 import { localVolumesDirectory, directoriesIn } from "./directories.ts";
 import { machineFacts, podsMax } from "./machine.ts";
 import { kubeletConfig } from "./pages/kubelet-config.ts";
@@ -73,6 +74,8 @@ export interface AgentOptions {
   shortcoming?: string;
   /** Where device plugins look for the kubelet, `/var/lib/kubelet`; absent: there are none. */
   kubeletDirectory?: string;
+  /** Devices that other parts of this process bring. */
+  localPlugins?: LocalPlugins;
   settings?: NodeSettings;
   /** Of a node that is not simply this machine. */
   identity?: NodeIdentity;

@@ -14,6 +14,8 @@ import { DevicePlugin } from "./device-plugin.ts";
 import type { PluginOptions } from "./device-plugin.ts";
 import { DeviceLedger } from "./ledger.ts";
 import type { Allocation, Checkpoint, Device } from "./ledger.ts";
+import { LocalDevicePlugin } from "./local-plugin.ts";
+import type { LocalPlugins, LocalPluginsNode } from "./local-plugins.ts";
 import type { PluginHandler } from "./plugin-watcher.ts";
 import { registration } from "./protocols.ts";
 
@@ -29,6 +31,7 @@ export interface DevicePluginsOptions {
   checkpointPath: string;
   /** The node has more or fewer devices. */
   onChange: () => void;
+  localPlugins?: LocalPlugins;
   clock: Clock;
   log: Log;
   scope: Scope;
@@ -75,7 +78,7 @@ export class DevicePlugins {
   /** Uids of the pods that hold what they got; nothing is taken from anybody until it is set. */
   holders: (() => ReadonlySet<string>) | undefined;
   readonly #options: DevicePluginsOptions;
-  readonly #plugins = new Map<string, DevicePlugin>();
+  readonly #plugins = new Map<string, DevicePlugin | LocalDevicePlugin>();
   readonly #forgetting = new Map<string, Cancel>();
   /** One pod is served after the other, so that two never choose the same device. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -141,6 +144,7 @@ export class DevicePlugins {
   /** The pod's containers have ended. */
   async release(podUid: string) {
     this.ledger.forget(podUid);
+    this.#options.localPlugins?.heldChanged();
     await this.#save();
   }
 
@@ -199,13 +203,38 @@ export class DevicePlugins {
     this.#follow(plugin, async () => {});
   }
 
-  #follow(plugin: DevicePlugin, prepare: () => Promise<void>) {
+  /** For what this process brings itself. */
+  readonly local: LocalPluginsNode = {
+    added: (source) => this.#follow(new LocalDevicePlugin(source), async () => {}),
+    removed: ({ resourceName }) => {
+      const plugin = this.#plugins.get(resourceName);
+      if (!(plugin instanceof LocalDevicePlugin)) return;
+      plugin.close();
+      this.#plugins.delete(resourceName);
+      // It does not come back by itself: nobody need wait for it.
+      this.ledger.devices.delete(resourceName);
+      this.#changed();
+    },
+    held: () => {
+      const holders = this.holders?.();
+      if (!holders) return undefined;
+      const held = new Map<string, string[]>();
+      for (const { podUid, resource, ids } of this.ledger.allocations) {
+        if (holders.has(podUid)) held.set(resource, [...(held.get(resource) ?? []), ...ids]);
+      }
+      return held;
+    },
+  };
+
+  #follow(plugin: DevicePlugin | LocalDevicePlugin, prepare: () => Promise<void>) {
     const { resource } = plugin;
     const { log } = this.#options;
     this.#plugins.get(resource)?.close();
     this.#forgetting.get(resource)?.();
     this.#plugins.set(resource, plugin);
-    log.info("a device plugin registered", { resource });
+    log[plugin instanceof LocalDevicePlugin ? "debug" : "info"]("a device plugin registered", {
+      resource,
+    });
     const told = (devices: Device[]) => {
       if (this.#plugins.get(resource) !== plugin) return;
       this.ledger.set(resource, devices);
@@ -219,7 +248,7 @@ export class DevicePlugins {
       .then(() => this.#gone(plugin));
   }
 
-  #gone(plugin: DevicePlugin) {
+  #gone(plugin: DevicePlugin | LocalDevicePlugin) {
     const { resource } = plugin;
     plugin.close();
     if (this.#plugins.get(resource) !== plugin) return;
@@ -233,12 +262,20 @@ export class DevicePlugins {
     this.#changed();
   }
 
+  #isTelling = false;
+
+  /** Many most often change together. */
   #changed() {
-    const { log, onChange } = this.#options;
-    onChange();
-    void this.#save().catch((error) =>
-      log.warn("the devices given out were not written", { error: String(error) }),
-    );
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    queueMicrotask(() => {
+      this.#isTelling = false;
+      const { log, onChange } = this.#options;
+      onChange();
+      void this.#save().catch((error) =>
+        log.warn("the devices given out were not written", { error: String(error) }),
+      );
+    });
   }
 
   #saving: Promise<void> = Promise.resolve();

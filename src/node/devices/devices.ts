@@ -13,6 +13,7 @@ import { PreparedClaims } from "./claims.ts";
 import { openDevicePlugins } from "./device-plugins.ts";
 import type { DevicePlugins } from "./device-plugins.ts";
 import { withGrants } from "./grant.ts";
+import type { LocalPlugins } from "./local-plugins.ts";
 import { watchPlugins } from "./plugin-watcher.ts";
 import { servePodResources } from "./pod-resources.ts";
 import { SliceCleanup } from "./slice-cleanup.ts";
@@ -26,6 +27,8 @@ export interface DevicesOptions {
   directory: string;
   /** The node has more or fewer devices. */
   onChange: () => void;
+  /** What this process brings itself. */
+  localPlugins?: LocalPlugins;
   clock: Clock;
   log: Log;
   scope: Scope;
@@ -78,6 +81,7 @@ export class Devices {
     this.#claims.onDriver = onDriver;
     const uids = () => new Set(holders().map(({ metadata }) => metadata.uid));
     this.#plugins.holders = uids;
+    this.#options.localPlugins?.heldChanged();
     const { kubeletDirectory, log, scope } = this.#options;
     await servePodResources({
       socketDirectory: join(kubeletDirectory, "pod-resources"),
@@ -94,7 +98,8 @@ export class Devices {
 
 /** Resolves once plugins and drivers can register. */
 export async function openDevices(options: DevicesOptions): Promise<Devices> {
-  const { client, kubeletDirectory, directory, onChange, clock, log, scope } = options;
+  const { client, kubeletDirectory, directory, onChange, localPlugins } = options;
+  const { clock, log, scope } = options;
   const claims = await PreparedClaims.open(client, join(directory, "claims.json"));
   scope.defer(() => claims.close());
   const slices = new SliceCleanup(options);
@@ -103,10 +108,12 @@ export async function openDevices(options: DevicesOptions): Promise<Devices> {
     socketDirectory: join(kubeletDirectory, "device-plugins"),
     checkpointPath: join(directory, "devices.json"),
     onChange,
+    ...(localPlugins && { localPlugins }),
     clock,
     log,
     scope,
   });
+  localPlugins?.follow(plugins.local);
   await watchPlugins({
     directory: join(kubeletDirectory, "plugins_registry"),
     handlers: { DRAPlugin: slices.behind(claims.handler), DevicePlugin: plugins.handler },

@@ -1,0 +1,90 @@
+// Devices that another part of this process brings: what a device plugin says over sockets it says here by
+// itself, so that a node may have thousands of them, and is told at once when a pod lets go of one.
+import type { Clock } from "../../lib/clock.ts";
+import type { Scope } from "../../lib/scope.ts";
+
+interface Paths {
+  containerPath: string;
+  hostPath: string;
+}
+
+export interface LocalAllocation {
+  envs: Record<string, string>;
+  mounts: (Paths & { readOnly: boolean })[];
+  devices: (Paths & { permissions: string })[];
+}
+
+export interface LocalPlugin {
+  /** `example.com/camera`. */
+  resourceName: string;
+  devices(): { id: string; healthy: boolean }[];
+  /** Returns its stop. */
+  onChange(listener: () => void): () => void;
+  /** Throws when the devices are not to be had. */
+  allocate(ids: string[]): Promise<LocalAllocation>;
+  /** `ids` are all that pods hold now. True when it wants to be told again soon. */
+  keepOnly(ids: string[]): Promise<boolean>;
+}
+
+/** The node's side. */
+export interface LocalPluginsNode {
+  added(plugin: LocalPlugin): void;
+  removed(plugin: LocalPlugin): void;
+  /** Devices that pods hold, by resource; undefined while not all pods are known. */
+  held(): Map<string, string[]> | undefined;
+}
+
+const againMs = 2000;
+const everyMs = 30_000;
+
+export class LocalPlugins {
+  readonly #plugins = new Set<LocalPlugin>();
+  /** What each was told last. */
+  readonly #told = new WeakMap<LocalPlugin, string>();
+  readonly #clock: Clock;
+  #node: LocalPluginsNode | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(clock: Clock, scope: Scope) {
+    this.#clock = clock;
+    scope.defer(clock.every(everyMs, () => this.heldChanged({ all: true })));
+  }
+
+  /** Returns its removal; what pods hold they keep. */
+  add(plugin: LocalPlugin): () => void {
+    this.#plugins.add(plugin);
+    this.#node?.added(plugin);
+    this.heldChanged();
+    return () => {
+      if (this.#plugins.delete(plugin)) this.#node?.removed(plugin);
+    };
+  }
+
+  /** The node that gives them out from now on. */
+  follow(node: LocalPluginsNode) {
+    this.#node = node;
+    for (const plugin of this.#plugins) node.added(plugin);
+    this.heldChanged();
+  }
+
+  /** A pod got or let go of devices. */
+  heldChanged({ all = false }: { all?: boolean } = {}) {
+    this.#turn = this.#turn.then(() => this.#tell(all));
+  }
+
+  async #tell(all: boolean) {
+    const held = this.#node?.held();
+    if (!held) return;
+    let again = false;
+    for (const plugin of this.#plugins) {
+      const ids = held.get(plugin.resourceName) ?? [];
+      const text = ids.join();
+      if (!all && this.#told.get(plugin) === text) continue;
+      const wants = await plugin.keepOnly(ids).catch(() => true);
+      again ||= wants;
+      if (wants) this.#told.delete(plugin);
+      else this.#told.set(plugin, text);
+    }
+    if (again) this.#clock.after(againMs, () => this.heldChanged());
+  }
+}
