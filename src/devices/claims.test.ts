@@ -57,7 +57,7 @@ const partsOf = (node: string) => ({
   node,
   claims: new Claims(cluster.client, node),
   deviceOf: () => undefined,
-  fresh: new Fresh(clock),
+  fresh: new Fresh(clock, 5000),
 });
 
 test("a hundred claims of ten nodes for ten slots give each slot once", async () => {

@@ -25,6 +25,9 @@ export class ConfigurationPlugin implements DevicePlugin {
 
   update(instances: Instance[]) {
     const { node } = this.#parts;
+    const before = this.#instances;
+    const { length } = instances;
+    if (before.length === length && instances.every((one, i) => one === before[i])) return;
     this.#instances = instances;
     this.#virtual = virtualDevices(this.#name, instances, { node, before: this.#virtual });
     this.#listeners.tell();
@@ -41,7 +44,8 @@ export class ConfigurationPlugin implements DevicePlugin {
   async allocate(ids: string[]): Promise<DeviceAllocation> {
     const all: DeviceAllocation = { envs: {}, mounts: [], devices: [] };
     for (const id of ids) {
-      const { envs, mounts, devices } = await this.#allocateOne(id);
+      const give = () => this.#allocateOne(id);
+      const { envs, mounts, devices } = await this.#parts.fresh.giving([id], give);
       Object.assign(all.envs, envs);
       all.mounts.push(...mounts);
       all.devices.push(...devices);
@@ -51,7 +55,6 @@ export class ConfigurationPlugin implements DevicePlugin {
 
   async #allocateOne(id: string) {
     const { node, claims, deviceOf } = this.#parts;
-    this.#parts.fresh.add(id);
     const virtual = this.#virtual.get(id);
     const instance = this.#instances.find(({ metadata }) => metadata.name === virtual?.instance);
     if (!instance) throw new Error(`cannot claim ${id}: no device stands behind it any more`);

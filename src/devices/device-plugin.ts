@@ -27,6 +27,8 @@ export interface DevicePlugin {
 
 /** The node's kubelet. */
 export interface DevicePluginHost {
+  /** So long after it was given out the host may not say of a device that a pod holds it. */
+  readonly freshMs: number;
   /** Returns its removal; what pods hold they keep. */
   add(plugin: DevicePlugin): () => void;
 }

@@ -37,6 +37,7 @@ export class InstancePlugin implements DevicePlugin {
   }
 
   update(instance: Instance) {
+    if (instance === this.#instance) return;
     this.#instance = instance;
     this.#listeners.tell();
   }
@@ -49,9 +50,12 @@ export class InstancePlugin implements DevicePlugin {
     return this.#listeners.add(listener);
   }
 
-  async allocate(ids: string[]): Promise<DeviceAllocation> {
-    const { node, claims, deviceOf, fresh } = this.#parts;
-    for (const id of ids) fresh.add(id);
+  allocate(ids: string[]): Promise<DeviceAllocation> {
+    return this.#parts.fresh.giving(ids, () => this.#allocate(ids));
+  }
+
+  async #allocate(ids: string[]): Promise<DeviceAllocation> {
+    const { node, claims, deviceOf } = this.#parts;
     const { name, namespace } = this.#instance.metadata;
     await claims.change(namespace!, name, (own, { spec }) => {
       for (const id of ids) {

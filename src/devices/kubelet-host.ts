@@ -91,6 +91,8 @@ interface Offered {
 }
 
 export class KubeletHost implements DevicePluginHost {
+  /** PodResources speaks of a pod when its sandbox is made. */
+  readonly freshMs = 5000;
   readonly #options: KubeletHostOptions;
   readonly #offered = new Set<Offered>();
   readonly #podsChanged: Signal;

@@ -55,7 +55,7 @@ export class Plugins {
     if (mine.length === 0 || !configuration.status?.resourceName) return this.forget(key);
     const parts = {
       ...this.#options,
-      fresh: this.#offered.get(key)?.fresh ?? new Fresh(clock),
+      fresh: this.#offered.get(key)?.fresh ?? new Fresh(clock, host.freshMs),
       deviceOf: (of: string) => this.#options.deviceOf(key, of),
     };
     let offered = this.#offered.get(key);

@@ -29,6 +29,7 @@ export interface DeviceNodeOptions {
 }
 
 export class DeviceNode implements DevicePluginHost {
+  readonly freshMs = 5000;
   readonly name: string;
   readonly link: Link;
   /** Uid of each pod that runs here, and the device it has: what a kubelet keeps on disk. */

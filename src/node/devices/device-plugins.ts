@@ -216,11 +216,10 @@ export class DevicePlugins {
       this.#changed();
     },
     held: () => {
-      const holders = this.holders?.();
-      if (!holders) return undefined;
+      if (!this.holders) return undefined;
       const held = new Map<string, string[]>();
-      for (const { podUid, resource, ids } of this.ledger.allocations) {
-        if (holders.has(podUid)) held.set(resource, [...(held.get(resource) ?? []), ...ids]);
+      for (const { resource, ids } of this.ledger.allocations) {
+        held.set(resource, [...(held.get(resource) ?? []), ...ids]);
       }
       return held;
     },

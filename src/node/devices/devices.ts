@@ -81,6 +81,7 @@ export class Devices {
     this.#claims.onDriver = onDriver;
     const uids = () => new Set(holders().map(({ metadata }) => metadata.uid));
     this.#plugins.holders = uids;
+    this.#plugins.ledger.keep(uids());
     this.#options.localPlugins?.heldChanged();
     const { kubeletDirectory, log, scope } = this.#options;
     await servePodResources({

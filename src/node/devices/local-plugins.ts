@@ -34,7 +34,7 @@ export interface LocalPluginsNode {
   held(): Map<string, string[]> | undefined;
 }
 
-const againMs = 2000;
+const againMs = 300;
 const everyMs = 30_000;
 
 export class LocalPlugins {
@@ -44,6 +44,10 @@ export class LocalPlugins {
   readonly #clock: Clock;
   #node: LocalPluginsNode | undefined;
   #turn: Promise<unknown> = Promise.resolve();
+  #isAsked = false;
+  #all = false;
+  /** What is given out is in the node's books within this. */
+  readonly freshMs = 250;
 
   constructor(clock: Clock, scope: Scope) {
     this.#clock = clock;
@@ -54,8 +58,14 @@ export class LocalPlugins {
   add(plugin: LocalPlugin): () => void {
     this.#plugins.add(plugin);
     this.#node?.added(plugin);
+    // What it knew when it was told may have been old.
+    const stop = plugin.onChange(() => {
+      this.#told.delete(plugin);
+      this.heldChanged();
+    });
     this.heldChanged();
     return () => {
+      stop();
       if (this.#plugins.delete(plugin)) this.#node?.removed(plugin);
     };
   }
@@ -69,7 +79,14 @@ export class LocalPlugins {
 
   /** A pod got or let go of devices. */
   heldChanged({ all = false }: { all?: boolean } = {}) {
-    this.#turn = this.#turn.then(() => this.#tell(all));
+    this.#all ||= all;
+    if (this.#isAsked) return;
+    this.#isAsked = true;
+    this.#turn = this.#turn.then(() => {
+      const everybody = this.#all;
+      this.#isAsked = this.#all = false;
+      return this.#tell(everybody);
+    });
   }
 
   async #tell(all: boolean) {
