@@ -16,6 +16,9 @@ export interface NodeOptions {
   allowedUnsafeSysctls?: string[];
   cpuManagerPolicy?: "none" | "static";
   reservedCpus?: string;
+  /** Milliseconds. */
+  shutdownGracePeriod?: number;
+  shutdownGracePeriodCriticalPods?: number;
   /** `24h` or `forever`. */
   autonomyDuration?: string;
 }
@@ -72,6 +75,16 @@ export const addNodeOptions = (command: Command) =>
       "--image-gc-low-threshold <percent>",
       "until it is this full (default: 80)",
       parsePercent,
+    )
+    .option(
+      "--shutdown-grace-period <duration>",
+      "how long the machine waits for pods to end when it goes down (with systemd; default: not at all)",
+      parseDuration,
+    )
+    .option(
+      "--shutdown-grace-period-critical-pods <duration>",
+      "the part of it that is for critical pods, which end last",
+      parseDuration,
     )
     .option(
       "--autonomy-duration <duration>",

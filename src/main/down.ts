@@ -9,7 +9,7 @@ import { systemClock } from "../lib/clock.ts";
 import { runCommand } from "../lib/run-command.ts";
 import { silent } from "../lib/log.ts";
 import { systemCgroups } from "../node/cgroups.ts";
-import { graceSecondsOf } from "../node/grace.ts";
+import { endingPriorityOf, graceSecondsOf } from "../node/grace.ts";
 import { removeRules } from "../node/network/nft-changes.ts";
 import { policyTableOf } from "../node/network/policy.ts";
 import { vxlanName } from "../node/network/vxlan.ts";
@@ -70,7 +70,12 @@ async function stopWorkloads(directory: string, gracePeriod: number | undefined)
   const pods = [...(await runtime.pods()).values()];
   const running = pods.filter(({ sandboxes }) => sandboxes.length > 0).length;
   if (running > 0) console.log(`stopping ${running} pod${running === 1 ? "" : "s"} ...`);
-  await Promise.all(pods.map((pod) => stopPod(runtime, pod, gracePeriod)));
+  const priority = ({ containers }: RuntimePod) =>
+    Math.max(0, ...containers.map((one) => endingPriorityOf(one.annotations)));
+  const levels = [...Map.groupBy(pods, priority)].sort(([a], [b]) => a - b);
+  for (const [, alike] of levels) {
+    await Promise.all(alike.map((pod) => stopPod(runtime, pod, gracePeriod)));
+  }
   await runtime.close();
   await stopContainerd(folder, systemClock);
   return running;

@@ -23,6 +23,10 @@ export function nodeSettingsOf(options: NodeOptions): NodeSettings {
     }),
     ...(imageGcHighThreshold !== undefined && { imageGcHighThreshold }),
     ...(imageGcLowThreshold !== undefined && { imageGcLowThreshold }),
+    ...(options.shutdownGracePeriod !== undefined && {
+      shutdownGracePeriodMs: options.shutdownGracePeriod,
+      shutdownCriticalMs: options.shutdownGracePeriodCriticalPods ?? 0,
+    }),
     ...(cpuManagerPolicy !== undefined && { cpuManagerPolicy }),
     ...(reservedCpus !== undefined && { reservedCpus }),
     ...(options.allowedUnsafeSysctls && { allowedUnsafeSysctls: options.allowedUnsafeSysctls }),

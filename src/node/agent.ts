@@ -34,6 +34,9 @@ import type { PodGate } from "./network/policy.ts";
 import { noMounts, systemMounts } from "./mounts.ts";
 import type { Mounts } from "./mounts.ts";
 import { startProblemWatch } from "./problems/problem-watch.ts";
+import { GracefulShutdown } from "./shutdown/graceful-shutdown.ts";
+import { openLogind } from "./shutdown/logind.ts";
+import type { Shutdowns } from "./shutdown/logind.ts";
 import { registerNode } from "./node-registration.ts";
 import type { NodeIdentity, NodeRegistration } from "./node-registration.ts";
 import { informerObjects } from "./objects.ts";
@@ -77,6 +80,8 @@ export interface AgentOptions {
   /** Devices that other parts of this process bring. */
   localPlugins?: LocalPlugins;
   settings?: NodeSettings;
+  /** Default: systemd's, where it runs. */
+  shutdowns?: Shutdowns;
   /** Of a node that is not simply this machine. */
   identity?: NodeIdentity;
   /** The pod as it is to be run. */
@@ -98,6 +103,13 @@ interface Parts {
   runtime: Runtime;
   devices: Devices | undefined;
   watch: PressureWatch;
+  going: Going;
+}
+
+/** Whether the machine is about to go down. */
+interface Going {
+  isComing: () => boolean;
+  onChange: () => void;
 }
 
 async function contextOf(
@@ -241,6 +253,7 @@ async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
     settings: options.settings ?? {},
     scope,
   });
+  await followShutdowns(options, workers, parts.going);
   const { clusterDomain, dnsServiceIp, settings = {} } = options;
   const config = kubeletConfig(settings, {
     clusterDomain,
@@ -251,6 +264,25 @@ async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
   const pages = openPages({ context, workers: workers.all, config, scope });
   const found = { find: (uid: string) => workers.find(uid), all: workers.all, pages };
   return nodeConnection(context, found, options.parts ?? new Map());
+}
+
+async function followShutdowns(options: AgentOptions, workers: Workers, going: Going) {
+  const { settings = {}, clock, log, scope } = options;
+  const { shutdownGracePeriodMs: gracePeriodMs = 0, shutdownCriticalMs = 0 } = settings;
+  if (gracePeriodMs === 0) return;
+  const shutdowns = options.shutdowns ?? (await openLogind(gracePeriodMs, { log, scope }));
+  if (!shutdowns) return log.warn("there is no systemd here: the machine waits for no pods");
+  const shutdown = new GracefulShutdown({
+    shutdowns,
+    times: { gracePeriodMs, criticalMs: shutdownCriticalMs },
+    workers: workers.all,
+    end: (worker, why) => workers.evict(worker, why),
+    onChange: going.onChange,
+    clock,
+    log,
+  });
+  going.isComing = () => shutdown.isComing;
+  workers.isShuttingDown = going.isComing;
 }
 
 function openOwnCpus(
@@ -285,8 +317,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   let node: NodeRegistration | undefined;
   const devices = runtime && (await openOwnDevices(options, () => node));
   const watch = pressureWatch(directory, options.clock, options.settings ?? {});
+  const going: Going = { isComing: () => false, onChange: () => void node?.refresh() };
   const [agent] = await Promise.all([
-    runtime ? startPods(options, { runtime, devices, watch }) : noConnection(options.nodeName, why),
+    runtime
+      ? startPods(options, { runtime, devices, watch, going })
+      : noConnection(options.nodeName, why),
     registerNode({
       ...options,
       facts,
@@ -296,7 +331,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       },
       problems: startProblemWatch({ ...options, event: eventsOf(options) }),
       outside: outsideAddress,
-      shortcoming: () => (runtime ? "" : why),
+      shortcoming: () => (going.isComing() ? "node is shutting down" : runtime ? "" : why),
       ...(devices && { devices: () => devices.amounts() }),
     }).then((registered) => (node = registered)),
   ]);

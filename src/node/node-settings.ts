@@ -10,6 +10,10 @@ export interface NodeSettings {
   cpuManagerPolicy?: "none" | "static";
   /** Cpus that no container has alone, `0` or `0-1,4`. */
   reservedCpus?: string;
+  /** How long the machine waits for its pods when it goes down; absent: it does not. */
+  shutdownGracePeriodMs?: number;
+  /** The part of it that is for critical pods. */
+  shutdownCriticalMs?: number;
   /** Told to the site: how long this node may be away. */
   autonomyDuration?: string;
   /** Sysctls beyond the safe ones, `kernel.msg*`. */

@@ -8,6 +8,7 @@ import { allContainers, podText } from "./pod.ts";
 import type { Pod } from "./pod.ts";
 import type { Ending } from "./pod-state.ts";
 import { PodWorker } from "./pod-worker.ts";
+import { refusedAtShutdown } from "./shutdown/graceful-shutdown.ts";
 import { resizeRefusal } from "./resize/verdict.ts";
 import { isMirror } from "./static-pods/identity.ts";
 
@@ -26,6 +27,8 @@ export class Workers {
   readonly #node: () => KubeObject | undefined;
   readonly #watch: PressureWatch;
   readonly #alter: (pod: Pod) => Pod;
+  /** No pod begins any more while it is. */
+  isShuttingDown = () => false;
   /** By container id, as far as it was told. */
   readonly #cpusets = new Map<string, string>();
 
@@ -70,6 +73,7 @@ export class Workers {
     const { pod, state } = worker;
     const { facts, devices, cpus } = this.#context;
     const node = this.#node();
+    if (this.isShuttingDown()) return this.#refuse(worker, refusedAtShutdown);
     const refusal = refusalOf(pod, this.#others(pod), {
       name: facts.nodeName,
       labels: node && (node.metadata.labels ?? {}),

@@ -43,19 +43,23 @@ const userGroups = [
   "",
 ].join("\n");
 
-/** curl as it is on this machine, with the libraries it loads, under a folder of their own. */
-async function curl(): Promise<TarEntry[]> {
-  const path = "/usr/bin/curl";
-  if (!existsSync(path)) return [];
-  const libraries = (await run("ldd", [path])).match(/(?<==> )\/\S+/g) ?? [];
-  const start =
-    'exec /lib64/ld-linux-x86-64.so.2 --library-path /usr/lib/curl /usr/lib/curl/curl "$@"';
-  return [
-    ...["usr/lib/", "usr/lib/curl/"].map((at): TarEntry => ({ path: at, type: "directory" })),
-    program("usr/lib/curl/curl", path),
-    ...libraries.map((from) => program(`usr/lib/curl/${basename(from)}`, from)),
-    script("usr/bin/curl", start),
-  ];
+/** Debian's programs as they are on this machine, with the libraries they load, each under a folder of its own. */
+async function bundled(...names: string[]): Promise<TarEntry[]> {
+  const entries: TarEntry[] = [{ path: "usr/lib/", type: "directory" }];
+  for (const name of names) {
+    const path = `/usr/bin/${name}`;
+    if (!existsSync(path)) continue;
+    const folder = `usr/lib/${name}`;
+    const libraries = (await run("ldd", [path])).match(/(?<==> )\/\S+/g) ?? [];
+    const start = `exec /lib64/ld-linux-x86-64.so.2 --library-path /${folder} /${folder}/${name} "$@"`;
+    entries.push(
+      { path: `${folder}/`, type: "directory" },
+      program(`${folder}/${name}`, path),
+      ...libraries.map((from) => program(`${folder}/${basename(from)}`, from)),
+      script(`usr/bin/${name}`, start),
+    );
+  }
+  return entries;
 }
 
 /** The options of OpenBSD's that the suite gives and busybox does not know. */
@@ -112,6 +116,11 @@ export async function suiteImages(folder: string): Promise<Content[]> {
   const images: Content[] = [
     { name: e2e("busybox:1.37.0-1"), files: withBash(base), command: ["sh"] },
     { name: e2e("nautilus:1.8"), files: [...base, demo], command: ["/serve-demo"] },
+    {
+      name: e2e("glibc-dns-testing:2.0.0"),
+      files: [...base, ...(await bundled("dig", "getent"))],
+      command: ["sh"],
+    },
     { name: "registry.k8s.io/pause:3.10.2", files: [...base, sleeper], entrypoint: ["/pause"] },
   ];
   for (const version of ["1.15-4", "1.27-0"]) {
@@ -130,7 +139,7 @@ export async function suiteImages(folder: string): Promise<Content[]> {
       // The suite's shell is dash: busybox's own prefers its applets, also to the netcat below.
       ...base.filter(({ path }) => path !== "bin/sh"),
       program("bin/sh", "/bin/sh"),
-      ...(await curl()),
+      ...(await bundled("curl", "dig", "getent")),
       netcat,
       { path: "uploads/", type: "directory" },
       ...served.map((name): TarEntry => ({ path: name, data: readFileSync(join(folder, name)) })),
@@ -145,6 +154,11 @@ export async function suiteImages(folder: string): Promise<Content[]> {
         command: ["pause"],
       });
     }
+  }
+  const escalating = join(folder, "nnp");
+  if (existsSync(escalating)) {
+    const setUserId = { ...program("usr/bin/nnp", escalating), mode: 0o4755 };
+    images.push({ name: e2e("nonewprivs:1.4"), files: [...base, setUserId], command: ["nnp"] });
   }
   const apiServer = join(folder, "sample-apiserver");
   if (existsSync(apiServer)) {

@@ -6,6 +6,7 @@ import type { Log } from "../../lib/log.ts";
 import type { Container, Pod } from "../pod.ts";
 import type { Ending } from "../pod-state.ts";
 import { writeWhole } from "../whole-file.ts";
+import type { DiskWriter } from "../whole-file.ts";
 import { cpusText, parseCpus } from "./cpu-set.ts";
 import { CpuLedger, NoCpus } from "./cpu-ledger.ts";
 import type { Assignments } from "./cpu-ledger.ts";
@@ -53,11 +54,13 @@ class StaticCpus implements Cpus {
   readonly #ledger: CpuLedger;
   readonly #path: string;
   readonly #onChange: () => void;
+  readonly #disk: DiskWriter | undefined;
 
-  constructor(ledger: CpuLedger, path: string, onChange: () => void) {
+  constructor(ledger: CpuLedger, path: string, { onChange, disk }: CpuOptions) {
     this.#ledger = ledger;
     this.#path = path;
     this.#onChange = onChange;
+    this.#disk = disk;
   }
 
   async admit(pod: Pod): Promise<Ending | undefined> {
@@ -91,7 +94,7 @@ class StaticCpus implements Cpus {
   }
 
   async #changed() {
-    await writeWhole(this.#path, JSON.stringify(this.#ledger.assignments));
+    await writeWhole(this.#path, JSON.stringify(this.#ledger.assignments), this.#disk);
     this.#onChange();
   }
 }
@@ -102,10 +105,14 @@ interface CpuOptions {
   log: Log;
   /** The share of those that share has changed. */
   onChange: () => void;
+  /** Default: those of this machine. */
+  cores?: number[][];
+  disk?: DiskWriter;
 }
 
 /** The static policy. */
-export async function openCpus({ directory, reserved, log, onChange }: CpuOptions): Promise<Cpus> {
+export async function openCpus(options: CpuOptions): Promise<Cpus> {
+  const { directory, reserved, log, cores } = options;
   const path = join(directory, "cpus.json");
   let assignments: Assignments = {};
   try {
@@ -114,6 +121,6 @@ export async function openCpus({ directory, reserved, log, onChange }: CpuOption
     const absent = (error as NodeJS.ErrnoException).code === "ENOENT";
     if (!absent) log.warn("who has which cpus was not read", { error: String(error) });
   }
-  const ledger = new CpuLedger(await machineCores(), parseCpus(reserved), assignments);
-  return new StaticCpus(ledger, path, onChange);
+  const ledger = new CpuLedger(cores ?? (await machineCores()), parseCpus(reserved), assignments);
+  return new StaticCpus(ledger, path, options);
 }

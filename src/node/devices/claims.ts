@@ -1,13 +1,14 @@
 // Claims for devices on this node: their drivers prepare them before a pod starts, and take them back when the
 // last pod that uses them has ended (kubelet's DRA manager; DRA plugin API v1). What is prepared is kept on
 // disk, so that nothing stays prepared because Kerb was restarted.
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import type { Client } from "../../client/client.ts";
 import { resource } from "../../client/client.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { GrpcConnection } from "../../lib/grpc.ts";
 import type { GrpcService } from "../../lib/grpc.ts";
 import type { Container, Pod } from "../pod.ts";
+import { writeWhole } from "../whole-file.ts";
 import type { PluginHandler, PluginInfo } from "./plugin-watcher.ts";
 import { driver as driverApi } from "./protocols.ts";
 
@@ -239,10 +240,7 @@ export class PreparedClaims {
   }
 
   async #save() {
-    await writeFile(`${this.#path}.new`, JSON.stringify([...this.#prepared.values()]), {
-      flush: true,
-    });
-    await rename(`${this.#path}.new`, this.#path);
+    await writeWhole(this.#path, JSON.stringify([...this.#prepared.values()]));
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {

@@ -1,7 +1,9 @@
 // Devices for pods, by the kubelet's device plugin API: plugins register on a socket in a well-known folder, tell
 // which devices there are, and say what a container needs to use one.
 // https://kubernetes.io/docs/concepts/extend-kubernetes/compute-storage-net/device-plugins/
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
+import { writeWhole } from "../whole-file.ts";
+import type { DiskWriter } from "../whole-file.ts";
 import { basename, join } from "node:path";
 import type { Cancel, Clock } from "../../lib/clock.ts";
 import { grpcError, listenGrpc } from "../../lib/grpc-server.ts";
@@ -29,6 +31,7 @@ export interface DevicePluginsOptions {
   socketDirectory: string;
   /** Where what was given out is kept. */
   checkpointPath: string;
+  disk?: DiskWriter;
   /** The node has more or fewer devices. */
   onChange: () => void;
   localPlugins?: LocalPlugins;
@@ -179,7 +182,7 @@ export class DevicePlugins {
       for (const cancel of this.#forgetting.values()) cancel();
       for (const plugin of this.#plugins.values()) plugin.close();
       this.#plugins.clear();
-      await rm(path, { force: true });
+      await Promise.all([rm(path, { force: true }), this.#saving.catch(() => {})]);
     });
   }
 
@@ -284,9 +287,7 @@ export class DevicePlugins {
     const write = async () => {
       const text = JSON.stringify(this.ledger.checkpoint());
       if (text === this.#saved) return;
-      const { checkpointPath } = this.#options;
-      await writeFile(`${checkpointPath}.new`, text, { flush: true });
-      await rename(`${checkpointPath}.new`, checkpointPath);
+      await writeWhole(this.#options.checkpointPath, text, this.#options.disk);
       this.#saved = text;
     };
     this.#saving = this.#saving.catch(() => {}).then(write);

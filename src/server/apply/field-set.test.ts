@@ -4,13 +4,14 @@ import fc from "fast-check";
 import {
   difference,
   equalSets,
+  type FieldSet,
+  inOrder,
   intersection,
   isEmpty,
   pathsOf,
   printPath,
   union,
   withoutTrees,
-  type FieldSet,
 } from "./field-set.ts";
 import { readFieldsV1 } from "./fields-v1.ts";
 
@@ -82,4 +83,11 @@ test("paths print as conflicts show them", () => {
 
 test("a set without paths is empty", () => {
   assert.ok(isEmpty(difference({ "f:a": {} }, { "f:a": {} })));
+});
+
+test("a set is told in order, and is the same object when it is in order already", () => {
+  const set = { "f:b": { "f:z": {}, "f:a": {} }, ".": {}, "f:a": {} };
+  assert.equal(JSON.stringify(inOrder(set)), '{".":{},"f:a":{},"f:b":{"f:a":{},"f:z":{}}}');
+  const ordered = inOrder(set);
+  assert.equal(inOrder(ordered), ordered);
 });

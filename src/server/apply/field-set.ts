@@ -20,6 +20,25 @@ export function isEmpty(set: FieldSet): boolean {
   return true;
 }
 
+/** The set with its elements in order, as every server tells it; itself when they are. */
+export function inOrder(set: FieldSet): FieldSet {
+  let sorted = true;
+  let changed = false;
+  let last = "";
+  const children: FieldSet = {};
+  for (const element in set) {
+    if (element < last) sorted = false;
+    last = element;
+    const child = set[element]!;
+    children[element] = inOrder(child);
+    if (children[element] !== child) changed = true;
+  }
+  if (sorted) return changed ? children : set;
+  const out: FieldSet = {};
+  for (const element of Object.keys(children).sort()) out[element] = children[element]!;
+  return out;
+}
+
 const isMember = (node: FieldSet) => node["."] !== undefined || isEmpty(node);
 
 /** The node, made a member. */

@@ -4,6 +4,7 @@ import { StatusError } from "../../lib/status-error.ts";
 import {
   emptySet,
   equalSets,
+  inOrder,
   isEmpty,
   pathsOf,
   printPath,
@@ -42,7 +43,7 @@ export const makeEntry = (id: ManagerId, time: string, set: FieldSet): ManagedFi
   apiVersion: id.apiVersion,
   time,
   fieldsType: "FieldsV1",
-  fieldsV1: set,
+  fieldsV1: inOrder(set),
   ...(id.subresource && { subresource: id.subresource }),
 });
 
@@ -52,7 +53,7 @@ export const makeEntry = (id: ManagerId, time: string, set: FieldSet): ManagedFi
  */
 export function withFields(entry: ManagedFieldsEntry, set: FieldSet) {
   if (isEmpty(set)) return undefined;
-  return set === entry.fieldsV1 ? entry : { ...entry, fieldsV1: set };
+  return set === entry.fieldsV1 ? entry : { ...entry, fieldsV1: inOrder(set) };
 }
 
 /** The manager of a request: its fieldManager parameter, else what its user agent starts with. */
