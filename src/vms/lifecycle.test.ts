@@ -14,6 +14,8 @@ import { startServer } from "../main/test-server.ts";
 import type { TestServer } from "../main/test-server.ts";
 import {
   clusterInstancetypes,
+  instanceReplicaSets,
+  migrations,
   controllerRevisions,
   instances,
   pods,
@@ -314,4 +316,51 @@ test("what cannot be is refused before it is stored, and instances are their mac
     person.patch({ ...instances, namespace, name: "lathe" }, "merge", patch),
     /update of VMI object is restricted/,
   );
+});
+
+test("a set of VMIs is scaled as any other, and replaces what ended", async () => {
+  const template = { metadata: { labels: { app: "set" } }, spec: { domain } };
+  const sets = { ...instanceReplicaSets, namespace, name: "set" };
+  await client.create(
+    { ...instanceReplicaSets, namespace },
+    {
+      apiVersion: "kubevirt.io/v1",
+      kind: "VirtualMachineInstanceReplicaSet",
+      metadata: { name: "set" },
+      spec: { replicas: 1, selector: { matchLabels: { app: "set" } }, template },
+    },
+  );
+  const own = async () =>
+    (await client.list({ ...instances, namespace }, { labelSelector: "app=set" })).items;
+  const count = (wanted: number) => until(async () => assert.equal((await own()).length, wanted));
+  await count(1);
+  await client.patch({ ...sets, subresource: "scale" }, "merge", { spec: { replicas: 2 } });
+  await count(2);
+  await until(async () => assert.equal((await client.get(sets)).status.replicas, 2));
+});
+
+test("the eviction of a VM's pod begins its move, where its strategy says so", async () => {
+  await create("mover", { runStrategy: "Always" }, { domain, evictionStrategy: "LiveMigrate" });
+  const pod = await boot("mover");
+  const evict = () =>
+    client.create(
+      { ...pods, namespace, name: pod.metadata.name, subresource: "eviction" },
+      { apiVersion: "policy/v1", kind: "Eviction", metadata: { name: pod.metadata.name } },
+    );
+  await assert.rejects(evict(), /is not live-migratable/);
+  await until(async () => {
+    const now = await vmi("mover");
+    const conditions = [...now.status.conditions, { type: "LiveMigratable", status: "True" }];
+    await client.update(
+      { ...instances, namespace, name: "mover" },
+      { ...now, status: { ...now.status, conditions } },
+    );
+  });
+  await until(() =>
+    assert.rejects(evict(), /Eviction triggered evacuation of VMI "default\/mover"/),
+  );
+  await until(async () => {
+    const { items } = await client.list({ ...migrations, namespace });
+    assert.ok(items.some(({ spec }) => spec.vmiName === "mover"));
+  });
 });

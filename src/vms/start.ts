@@ -10,11 +10,14 @@ import { cloneController } from "./copies/clone-controller.ts";
 import { restoreController } from "./copies/restore-controller.ts";
 import { snapshotController } from "./copies/snapshot-controller.ts";
 import { dataVolumeController } from "./disks/data-volume-controller.ts";
+import { evacuationController } from "./eviction/evacuation-controller.ts";
 import { hotplugController } from "./hotplug/hotplug-controller.ts";
 import { install } from "./installation.ts";
 import { instanceController } from "./instance/instance-controller.ts";
 import { migrationController } from "./migration/migration-controller.ts";
 import { ensureNodeRights } from "./node-rights.ts";
+import { instanceReplicaSetController } from "./sets/instance-replica-set.ts";
+import { poolController } from "./sets/pool-controller.ts";
 import { vmDefinitions } from "./kinds/definitions.ts";
 
 export interface VmControllersOptions extends ControllersOptions {
@@ -37,6 +40,9 @@ export async function startVmControllers({ connect, ...options }: VmControllersO
     restoreController,
     cloneController,
     migrationController(connect),
+    evacuationController,
+    instanceReplicaSetController,
+    poolController,
     hotplugController(connect),
   ];
   await startControllers(all, options);

@@ -7,6 +7,7 @@ import { parseShared } from "../../lib/parse-shared.ts";
 import { timestamp } from "../../lib/clock.ts";
 import { RevisionMismatch } from "../../store/store.ts";
 import type { Entry } from "../../store/store.ts";
+import { admissionRequest, admit } from "../admit.ts";
 import { encodeBody } from "../encode.ts";
 import { decodeBody } from "../body.ts";
 import type { Call } from "../core.ts";
@@ -130,11 +131,13 @@ export async function evict(call: Call): Promise<ApiResponse> {
   const running = pod.status?.phase === "Running" && !pod.metadata.deletionTimestamp;
   const sent = isObject(eviction.deleteOptions) ? eviction.deleteOptions : {};
   const options = deletionOptions(sent, call.request.query);
-  if (running) await askBudgets(call, pod, options.dryRun || call.options.dryRun);
   const dry = {
     ...call,
     options: { ...call.options, dryRun: options.dryRun || call.options.dryRun },
   };
+  const asked = { ...dry, info: { ...call.info, subresource: "eviction" } };
+  await admit(asked, admissionRequest(asked, "CREATE", eviction, undefined));
+  if (running) await askBudgets(call, pod, dry.options.dryRun);
   await deleteObject(dry, options, await markDisrupted(dry, entry, options));
   return respondWith(call, 201, {
     kind: "Status",

@@ -1,11 +1,13 @@
 // Admission reviews of the wing's kinds: what the API server asks before it stores one.
 import type { Client } from "../../client/client.ts";
 import { instanceFinalizer } from "../machine/instance-of.ts";
-import { forbiddenValue } from "../../kinds/field-checks.ts";
+import { forbiddenValue, required } from "../../kinds/field-checks.ts";
 import { jsonEqual } from "../../lib/json.ts";
 import { forbidden, invalid, isStatus, StatusError } from "../../lib/status-error.ts";
 import type { FieldError } from "../../lib/status-error.ts";
-import { kubeVirts } from "../kinds/resources.ts";
+import { controllerOf } from "../../kinds/object.ts";
+import { planEviction } from "../eviction/plan.ts";
+import { instances, kubeVirts, pods } from "../kinds/resources.ts";
 import { dataVolumeErrors } from "./data-volume-rules.ts";
 import { withDefaults } from "./defaults.ts";
 import { instanceErrors } from "./instance-rules.ts";
@@ -19,12 +21,14 @@ interface Asked {
   context: RuleContext;
 }
 
-async function contextOf(client: Client): Promise<RuleContext> {
+async function contextOf(client: Client): Promise<RuleContext & { evictionStrategy?: string }> {
   const target = { ...kubeVirts, namespace: "kubevirt", name: "kubevirt" };
   const found = await client.get(target).catch((error: unknown) => {
     if (!isStatus(error, "NotFound")) throw error;
   });
-  return { gates: new Set(found?.spec?.configuration?.developerConfiguration?.featureGates) };
+  const { developerConfiguration, evictionStrategy } = found?.spec?.configuration ?? {};
+  const gates = new Set<string>(developerConfiguration?.featureGates);
+  return { gates, ...(evictionStrategy && { evictionStrategy }) };
 }
 
 /** Parts of Kerb, which alone change an instance's spec. */
@@ -46,10 +50,27 @@ const judgeMachine = ({ object, old, context }: Asked) =>
     ? []
     : machineErrors(object, context);
 
-const judgeReplicas =
-  (templateOf: (object: any) => any, path: string) =>
-  ({ object, context }: Asked) =>
-    instanceErrors(templateOf(object), path, context);
+const judgeReplicaSet = ({ object, context }: Asked) =>
+  instanceErrors(object.spec.template.spec, "spec.template.spec", context);
+
+/** What a pool says that is not done. */
+const notOfPools = ["autohealing", "scaleInStrategy", "nameGeneration", "maxUnavailable"];
+
+const judgePool = (asked: Asked): FieldError[] => {
+  const { spec } = asked.object;
+  const no = "this is not supported by pools of Kerb";
+  const refused = notOfPools
+    .filter((name) => spec[name] !== undefined)
+    .map((name) => `spec.${name}`);
+  if (spec.updateStrategy?.proactive) refused.push("spec.updateStrategy.proactive");
+  const path = "spec.virtualMachineTemplate.spec.template.spec";
+  const template = spec.virtualMachineTemplate.spec?.template?.spec;
+  if (!template) return [required(path)];
+  return [
+    ...refused.map((field) => forbiddenValue(field, no)),
+    ...instanceErrors(template, path, asked.context),
+  ];
+};
 
 const judgeDataVolume = ({ object, old }: Asked): FieldError[] => {
   if (!old) return dataVolumeErrors(object.spec, "spec");
@@ -61,14 +82,8 @@ const judgeDataVolume = ({ object, old }: Asked): FieldError[] => {
 const judges: Record<string, (asked: Asked) => FieldError[]> = {
   VirtualMachine: judgeMachine,
   VirtualMachineInstance: judgeInstance,
-  VirtualMachineInstanceReplicaSet: judgeReplicas(
-    ({ spec }) => spec.template.spec,
-    "spec.template.spec",
-  ),
-  VirtualMachinePool: judgeReplicas(
-    ({ spec }) => spec.virtualMachineTemplate.spec.template.spec,
-    "spec.virtualMachineTemplate.spec.template.spec",
-  ),
+  VirtualMachineInstanceReplicaSet: judgeReplicaSet,
+  VirtualMachinePool: judgePool,
   DataVolume: judgeDataVolume,
 };
 
@@ -88,6 +103,17 @@ const refusal = (error: StatusError) => ({
   },
 });
 
+/** The instance of a VM's pod; undefined for any other pod. */
+async function instanceOfPod(client: Client, namespace: string, name: string) {
+  const pod = await client.get({ ...pods, namespace, name }).catch((error: unknown) => {
+    if (!isStatus(error, "NotFound")) throw error;
+  });
+  const owner = pod && controllerOf(pod);
+  if (owner?.kind !== "VirtualMachineInstance") return undefined;
+  return client.get({ ...instances, namespace, name: owner.name });
+}
+
+export const evictPath = "/admission/evict";
 export const validatePath = "/admission/validate";
 export const mutatePath = "/admission/mutate";
 
@@ -119,5 +145,20 @@ export function reviewsOf(client: Client) {
     const encoded = Buffer.from(JSON.stringify(patch)).toString("base64");
     return respond(review, { allowed: true, patchType: "JSONPatch", patch: encoded });
   }
-  return { [validatePath]: validate, [mutatePath]: mutate };
+  async function evict(review: any) {
+    const { namespace, name, dryRun } = review.request;
+    const vmi = await instanceOfPod(client, namespace, name);
+    if (!vmi) return respond(review, { allowed: true });
+    const { evictionStrategy } = await contextOf(client);
+    const plan = planEviction(vmi, evictionStrategy);
+    if (plan.allow) return respond(review, { allowed: true });
+    const { nodeName, evacuationNodeName } = vmi.status ?? {};
+    if (plan.evacuate && !dryRun && evacuationNodeName !== nodeName) {
+      const status = { ...vmi.status, evacuationNodeName: nodeName };
+      const target = { ...instances, namespace, name: vmi.metadata.name };
+      await client.update(target, { ...vmi, status });
+    }
+    return respond(review, refusal(new StatusError("TooManyRequests", plan.why)));
+  }
+  return { [validatePath]: validate, [mutatePath]: mutate, [evictPath]: evict };
 }

@@ -11,7 +11,7 @@ import type { NodeConnector } from "../../lib/node-connection.ts";
 import type { Scope } from "../../lib/scope.ts";
 import { cdiConfigs } from "../kinds/resources.ts";
 import { UploadTokens } from "../disks/upload-token.ts";
-import { mutatePath, reviewsOf, validatePath } from "../admission/reviews.ts";
+import { evictPath, mutatePath, reviewsOf, validatePath } from "../admission/reviews.ts";
 import { groupVersions } from "./protocol.ts";
 import { startApiServer } from "./server.ts";
 import { uploadGroupVersion } from "./upload.ts";
@@ -56,33 +56,52 @@ const mutated: Rule[] = [
   { group: "kubevirt.io", resources: ["virtualmachineinstances"], operations: ["CREATE"] },
 ];
 
+const evicted: Rule[] = [{ group: "", resources: ["pods/eviction"], operations: ["CREATE"] }];
+
+interface Webhook {
+  name: string;
+  path: string;
+  rules: Rule[];
+  failurePolicy: "Fail" | "Ignore";
+}
+
 async function register(
   client: Client,
-  { kind, path, rules }: { kind: "Validating" | "Mutating"; path: string; rules: Rule[] },
+  { kind, webhooks }: { kind: "Validating" | "Mutating"; webhooks: Webhook[] },
   { port, ca }: { port: number; ca: string },
 ) {
-  const webhook = {
-    name: `${kind.toLowerCase()}.vms.kerb.dev`,
-    admissionReviewVersions: ["v1"],
-    sideEffects: "None",
-    failurePolicy: "Fail",
-    matchPolicy: "Equivalent",
-    clientConfig: {
-      service: { name: api.name, namespace: "kube-system", path, port },
-      caBundle: Buffer.from(ca).toString("base64"),
-    },
-    rules: rules.map(({ group, resources, operations }) => ({
-      ...{ apiGroups: [group], apiVersions: ["*"], resources, operations },
-    })),
-  };
   const object = {
     apiVersion: "admissionregistration.k8s.io/v1",
     kind: `${kind}WebhookConfiguration`,
     metadata: { name: "kerb-vms" },
-    webhooks: [webhook],
+    webhooks: webhooks.map(({ name, path, rules, failurePolicy }) => ({
+      name: `${name}.vms.kerb.dev`,
+      admissionReviewVersions: ["v1"],
+      sideEffects: "NoneOnDryRun",
+      failurePolicy,
+      matchPolicy: "Equivalent",
+      clientConfig: {
+        service: { name: api.name, namespace: "kube-system", path, port },
+        caBundle: Buffer.from(ca).toString("base64"),
+      },
+      rules: rules.map(({ group, resources, operations }) => ({
+        ...{ apiGroups: [group], apiVersions: ["*"], resources, operations },
+      })),
+    })),
   };
   await apply(client, configuration(kind), object, { fieldManager: api.fieldManager });
 }
+
+const mutating: Webhook = {
+  ...{ name: "mutating", path: mutatePath, rules: mutated, failurePolicy: "Fail" },
+};
+const validating: Webhook = {
+  ...{ name: "validating", path: validatePath, rules: validated, failurePolicy: "Fail" },
+};
+/** Nodes are drained with or without us. */
+const evicting: Webhook = {
+  ...{ name: "evicting", path: evictPath, rules: evicted, failurePolicy: "Ignore" },
+};
 
 export async function startVmApi(options: VmApiOptions) {
   const { client, host, log } = options;
@@ -97,8 +116,8 @@ export async function startVmApi(options: VmApiOptions) {
   const port = await startApiServer({ ...options, tls, frontProxy, reviews, tokens });
   await publishApi(client, api, { host, port, ca });
   const place = { port, ca };
-  await register(client, { kind: "Mutating", path: mutatePath, rules: mutated }, place);
-  await register(client, { kind: "Validating", path: validatePath, rules: validated }, place);
+  await register(client, { kind: "Mutating", webhooks: [mutating] }, place);
+  await register(client, { kind: "Validating", webhooks: [validating, evicting] }, place);
   const status = { uploadProxyURL: `https://${host}:${port}`, uploadProxyCA: ca };
   await client.patch({ ...cdiConfigs, name: "config", subresource: "status" }, "merge", { status });
 }

@@ -11,7 +11,7 @@ import { claims, dataVolumes, instances, pods } from "../kinds/resources.ts";
 import { claimNames } from "../machine/data-volumes.ts";
 import { instanceFinalizer } from "../machine/instance-of.ts";
 import { launcherPod, unpaused } from "./launcher-pod.ts";
-import { instanceStatus, planInstance } from "./plan.ts";
+import { instanceStatus, isLauncher, planInstance } from "./plan.ts";
 import type { InstancePlan } from "./plan.ts";
 import type { Failure } from "./conditions.ts";
 
@@ -152,10 +152,6 @@ class Reconciliation {
     });
   }
 }
-
-/** Not one that holds a plugged volume. */
-const isLauncher = ({ metadata }: KubeObject) =>
-  metadata.labels?.["kubevirt.io"] === "virt-launcher";
 
 const owner = (object: KubeObject): Key[] => {
   const reference = controllerOf(object);

@@ -23,8 +23,13 @@ export interface InstancePlan {
 const hasEnded = ({ status }: KubeObject) => ["Succeeded", "Failed"].includes(status?.phase);
 const isLeaving = ({ metadata }: KubeObject) => metadata.deletionTimestamp !== undefined;
 
+/** Not one that holds a plugged volume. */
+export const isLauncher = ({ metadata }: KubeObject) =>
+  metadata.labels?.["kubevirt.io"] === "virt-launcher";
+
 /** The pod that the guest runs in: where the node said it is, else the first. */
-export function currentPod(vmi: KubeObject, own: KubeObject[]): KubeObject | undefined {
+export function currentPod(vmi: KubeObject, all: KubeObject[]): KubeObject | undefined {
+  const own = all.filter(isLauncher);
   const { nodeName, migrationState } = vmi.status ?? {};
   const target = migrationState?.completed && !migrationState.failed && migrationState.targetPod;
   return (

@@ -10,6 +10,8 @@ export const virtualMachines = resource(kubevirt, "virtualmachines");
 /** Its status is no subresource: whoever writes it writes the object, with its resourceVersion. */
 export const instances = resource(kubevirt, "virtualmachineinstances");
 export const migrations = resource(kubevirt, "virtualmachineinstancemigrations");
+export const instanceReplicaSets = resource(kubevirt, "virtualmachineinstancereplicasets");
+export const pools = resource("pool.kubevirt.io/v1beta1", "virtualmachinepools");
 export const kubeVirts = resource(kubevirt, "kubevirts");
 export const instancetypes = resource(instancetype, "virtualmachineinstancetypes");
 export const clusterInstancetypes = resource(instancetype, "virtualmachineclusterinstancetypes");

@@ -12,9 +12,10 @@ const warningCharsMax = 256;
 const gvk = ({ group, version, kind }: Kind) => ({ group, version, kind });
 const gvr = ({ group, version, plural }: Kind) => ({ group, version, resource: plural });
 
-/** On CONNECT the object is the options of the connection, a kind of its own. */
+/** The options of a connection are a kind of their own, and so is an eviction. */
 function kindOf(request: AdmissionRequest, kind: Kind) {
-  if (request.operation !== "CONNECT" || !request.object) return gvk(kind);
+  const isOther = request.operation === "CONNECT" || request.object?.kind === "Eviction";
+  if (!isOther || !request.object) return gvk(kind);
   const [version = "", group = ""] = request.object.apiVersion.split("/").reverse();
   return { group, version, kind: request.object.kind };
 }
