@@ -21,7 +21,11 @@ export const isFullDisk = (error: any) => error?.code === "ENOSPC" || error?.cod
 /** A write cut short by a full disk is told as EIO; below this much room it was that. */
 const roomBytesMin = 2 ** 20;
 
-const rangeEnd = (prefix: string) => (prefix === "" ? undefined : `${prefix.slice(0, -1)}0`);
+/** "0" comes right behind "/"; a prefix may also be a whole key. */
+function rangeEnd(prefix: string): string | undefined {
+  if (prefix === "") return undefined;
+  return prefix.endsWith("/") ? `${prefix.slice(0, -1)}0` : `${prefix}\u{10ffff}`;
+}
 
 /** Reads heads without copying their values. */
 const headEncoder = {

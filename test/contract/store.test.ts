@@ -34,6 +34,16 @@ test("what was acknowledged is there after a restart, and revisions go on", asyn
   await second.close();
 });
 
+test("one key is listed by itself after a restart too", async () => {
+  const first = await openAt("one");
+  for (const key of ["o/a", "o/ab", "o/b"]) await first.create(key, body(1));
+  await first.close();
+  const second = await openAt("one");
+  const keys = (await second.list("o/a")).entries.map(({ key }) => key);
+  assert.deepEqual(keys, ["o/a", "o/ab"]);
+  await second.close();
+});
+
 test("the volatile past begins at the start, the durable past goes on", async () => {
   const first = await openAt("past");
   const start = first.revision();
