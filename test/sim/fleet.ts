@@ -24,6 +24,8 @@ export interface FleetOptions {
   /** Of trouble, simulated; quiet follows. */
   minutes: number;
   maxConcurrency?: number;
+  /** Sites without API servers of their own, for thousands of them. */
+  light?: boolean;
   tell?: (line: string) => void;
 }
 
@@ -109,7 +111,9 @@ class Fleet {
     for (let i = 0; i < this.#options.sites; i++) {
       const name = `site-${i}`;
       const isOne = isStranger(i);
-      const site = new Site({ name, isStranger: isOne, hub: this.#hub, clock, random, pki });
+      const isLight = this.#options.light ?? false;
+      const what = { name, isStranger: isOne, isLight };
+      const site = new Site({ ...what, hub: this.#hub, clock, random, pki });
       site.machine.watchDisk("configmaps/default/", (event) => this.#onPaint(site, event));
       this.#sites.push(site);
       const labels = { [region]: isPicked(i) ? "north" : "south" };

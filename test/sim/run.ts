@@ -2,12 +2,16 @@
 import { parseArgs } from "node:util";
 import { simulateFleet } from "./fleet.ts";
 
+/** More sites than this have no API servers of their own. */
+const wholeMax = 200;
+
 const { values } = parseArgs({
   options: {
     seed: { type: "string", default: "1" },
     sites: { type: "string", default: "100" },
     minutes: { type: "string", default: "60" },
     concurrency: { type: "string", default: "3" },
+    light: { type: "boolean", default: false },
     quiet: { type: "boolean", default: false },
   },
 });
@@ -17,6 +21,7 @@ const { violations, ...report } = await simulateFleet({
   sites: Number(values.sites),
   minutes: Number(values.minutes),
   maxConcurrency: Number(values.concurrency),
+  light: values.light || Number(values.sites) > wholeMax,
   ...(!values.quiet && { tell: (line: string) => console.log(line) }),
 });
 const seconds = ((performance.now() - began) / 1000).toFixed(1);

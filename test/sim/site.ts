@@ -5,11 +5,14 @@ import { kubeconfigOf, saveSecret } from "../../src/hub/member/credentials.ts";
 import { startMember } from "../../src/hub/member/member.ts";
 import { bootstrapSecret } from "../../src/hub/names.ts";
 import type { Clock } from "../../src/lib/clock.ts";
+import type { Random } from "../../src/lib/random.ts";
 import { silent } from "../../src/lib/log.ts";
 import { loadObjectRules } from "../../src/server/cel/object-rules.ts";
 import { makeRequest } from "../../src/main/member.ts";
 import { hubUrl, tokenOf } from "./hub.ts";
 import type { Hub } from "./hub.ts";
+import { LightMachine } from "./light-machine.ts";
+import type { AgentRoom } from "./light-machine.ts";
 import { Link } from "./link.ts";
 import { Machine } from "./machine.ts";
 import type { MachineOptions } from "./machine.ts";
@@ -40,6 +43,8 @@ export interface SiteOptions extends MachineOptions {
   name: string;
   hub: Hub;
   isStranger: boolean;
+  /** Without an API server of its own. */
+  isLight?: boolean;
 }
 
 export class Site {
@@ -47,7 +52,8 @@ export class Site {
   /** Whether nobody ever accepts it. */
   readonly isStranger: boolean;
   readonly clock: SiteClock;
-  readonly machine: Machine;
+  readonly machine: Machine | LightMachine;
+  readonly #random: Random;
   readonly #link: Link;
 
   constructor(options: SiteOptions) {
@@ -56,24 +62,30 @@ export class Site {
     this.isStranger = isStranger;
     this.clock = new SiteClock(options.clock);
     this.#link = new Link(options);
-    this.machine = new Machine(
-      { ...options, clock: this.clock },
-      async ({ client, discover, informers, scope }) => {
-        const own = client("system:kerb-agent");
-        const parts = { informers, clock: this.clock, random, log: silent, scope };
-        const collecting = { client: client("garbage-collector"), discover, ...parts };
-        await startGarbageCollector(collecting);
-        const invitation = { kubeconfig: this.#kubeconfig(), "cluster-name": name };
-        await saveSecret(own, bootstrapSecret, invitation);
-        await startMember({
-          site: { client: own, informers, discover, ...known },
-          connect: (connection) => this.#link.client(() => options.hub.as(connection)),
-          makeRequest,
-          alarms: false,
-          ...parts,
+    const { pki, clock: _, ...rest } = options;
+    const whole = { ...rest, pki, clock: this.clock };
+    this.machine = options.isLight
+      ? new LightMachine(whole, (room) => this.#startAgent(room, options.hub))
+      : new Machine(whole, async (room) => {
+          const { client, discover, informers, scope } = room;
+          const parts = { informers, clock: this.clock, random, log: silent, scope };
+          await startGarbageCollector({ client: client("garbage-collector"), discover, ...parts });
+          await this.#startAgent(room, options.hub);
         });
-      },
-    );
+    this.#random = random;
+  }
+
+  async #startAgent({ client, discover, informers, scope }: AgentRoom, hub: Hub) {
+    const own = client("system:kerb-agent");
+    const invitation = { kubeconfig: this.#kubeconfig(), "cluster-name": this.name };
+    await saveSecret(own, bootstrapSecret, invitation);
+    await startMember({
+      site: { client: own, informers, discover, ...known },
+      connect: (connection) => this.#link.client(() => hub.as(connection)),
+      makeRequest,
+      alarms: false,
+      ...{ informers, clock: this.clock, random: this.#random, log: silent, scope },
+    });
   }
 
   #kubeconfig = () =>

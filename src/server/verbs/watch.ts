@@ -109,11 +109,27 @@ function lineEncoder(call: Call): Encoder<Uint8Array> {
   };
 }
 
-/** Under which everything lies that the watch can tell of: a watch of one name costs as much as that one. */
-function prefixWithin({ kind, info }: Call, { selection }: WatchQuery): string {
+/** The key of the only object that the watch can tell of, if there is only one. */
+function onlyKey({ kind, info }: Call, { selection }: WatchQuery): string | undefined {
   const { name } = selection ?? {};
   const isOne = name && (!kind.namespaced || info.namespace);
-  return isOne ? keyOf(kind, info.namespace, name) : prefixOf(kind, info.namespace);
+  return isOne ? keyOf(kind, info.namespace, name) : undefined;
+}
+
+/** A watch of one name costs as much as that one, however many there are. */
+async function putOne(
+  { call, query, key }: { call: Call; query: WatchQuery; key: string },
+  put: (changes: Change[]) => Promise<void>,
+) {
+  const { store } = call.core;
+  const before = store.revision();
+  const entry = await store.get(key);
+  if (!entry) return before;
+  await readAhead(call.kind, [entry.value]);
+  if (query.selection!.matches(fromStored(call.kind, entry.value))) {
+    await put([{ type: "ADDED", bytes: entry.value }]);
+  }
+  return Math.max(before, entry.revision);
 }
 
 /** Puts the objects that exist, page by page. Returns the revision they are true at. */
@@ -122,7 +138,9 @@ async function putInitial(
   query: WatchQuery,
   put: (changes: Change[]) => Promise<void>,
 ) {
-  const prefix = prefixWithin(call, query);
+  const key = onlyKey(call, query);
+  if (key) return putOne({ call, query, key }, put);
+  const prefix = prefixOf(call.kind, call.info.namespace);
   let page = await call.core.store.list(prefix, { limit: pageEntries });
   const { revision } = page;
   for (;;) {
@@ -163,7 +181,7 @@ class Watching<T> {
     this.#call = call;
     this.#query = query;
     this.#encoder = encoder;
-    this.#prefix = prefixWithin(call, query);
+    this.#prefix = onlyKey(call, query) ?? prefixOf(call.kind, call.info.namespace);
     this.#delivered = query.after;
   }
 
