@@ -10,13 +10,13 @@ export const krustletName = (node: string) => `${node}-wasm`;
 export const krustletCgroup = (cgroup: string) => `${cgroup}-wasm`;
 
 /** What `first`, the machine's own node, has to know of the second. */
-export function besideKrustlet(first: AgentOptions): AgentOptions {
+function besideKrustlet(first: AgentOptions): AgentOptions {
   const { runtime } = first;
   return { ...first, runtime: runtime && shareRuntime(runtime) };
 }
 
 /** `options` of the machine's own node; `client` is the second's. */
-export function startKrustlet(
+function startKrustlet(
   options: AgentOptions,
   client: AgentOptions["client"],
 ): Promise<NodeConnection> {
@@ -33,4 +33,23 @@ export function startKrustlet(
     identity: krustletNode,
     settings: { ...options.settings, podManifestPath: join(directory, "krustlet/manifests") },
   });
+}
+
+export type Agents = Map<string, NodeConnection>;
+
+/** The machine's node, and the one beside it where there is a client for that. */
+export async function startNodes(
+  options: AgentOptions,
+  second: AgentOptions["client"] | undefined,
+): Promise<Agents> {
+  const { nodeName } = options;
+  if (!second) return new Map([[nodeName, await startAgent(options)]]);
+  const [first, beside] = await Promise.all([
+    startAgent(besideKrustlet(options)),
+    startKrustlet(options, second),
+  ]);
+  return new Map([
+    [nodeName, first],
+    [krustletName(nodeName), beside],
+  ]);
 }

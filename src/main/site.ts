@@ -7,14 +7,14 @@ import { Informers } from "../client/informers.ts";
 import { startElection } from "../client/leader-election.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
-import type { NodeConnection, NodeParts } from "../lib/node-connection.ts";
+import type { NodeParts } from "../lib/node-connection.ts";
 import { systemRandom } from "../lib/random.ts";
 import { Scope } from "../lib/scope.ts";
 import { LocalPlugins } from "../node/devices/local-plugins.ts";
-import { startAgent } from "../node/agent.ts";
 import type { AgentOptions } from "../node/agent.ts";
 import type { PodGate } from "../node/network/policy.ts";
 import { asKrustlet } from "../wasm/krustlet.ts";
+import { wakeSleepers } from "./activator.ts";
 import { authenticationIn } from "./authentication-file.ts";
 import { auditFilesOf } from "./audit-log.ts";
 import type { AuditFiles } from "./audit-log.ts";
@@ -31,7 +31,8 @@ import { openControlPlane } from "./control-plane.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { startDns } from "./dns-source.ts";
 import { kubeletDirectoryOf } from "./kubelet-directory.ts";
-import { besideKrustlet, krustletName, startKrustlet } from "./krustlet.ts";
+import { krustletName, startNodes } from "./krustlet.ts";
+import type { Agents } from "./krustlet.ts";
 import { kerbHost } from "./kerb-host.ts";
 import { openMachine } from "./machine.ts";
 import { followHub, ownSite } from "./member.ts";
@@ -157,23 +158,9 @@ function agentOptions(
   };
 }
 
-type Agents = Map<string, NodeConnection>;
-
-/** The machine's node, and the one beside it where there is to be one. */
-async function startNodes(options: AgentOptions, parts: Parts): Promise<Agents> {
-  const { nodeName } = options;
-  if (!parts.options.krustlet) return new Map([[nodeName, await startAgent(options)]]);
-  const name = krustletName(nodeName);
-  const client = parts.plane.client(`system:node:${name}`);
-  const [first, second] = await Promise.all([
-    startAgent(besideKrustlet(options)),
-    startKrustlet(options, client),
-  ]);
-  return new Map([
-    [nodeName, first],
-    [name, second],
-  ]);
-}
+/** As what the second node speaks, where there is to be one. */
+const krustletClient = ({ options, plane, settings }: Parts) =>
+  options.krustlet ? plane.client(`system:node:${krustletName(settings.name)}`) : undefined;
 
 /** Resolves once the node's Ready condition says True, or at once when it cannot. */
 function untilReady({ informers, settings }: Parts, machine: Machine): Promise<void> {
@@ -212,12 +199,13 @@ async function addressesIn(
 }
 
 /** Of several servers one acts; alone, a site acts at once. */
-async function startControlOf(parts: Parts) {
-  const { settings, plane, scope, log } = parts;
+async function startControlOf(parts: Parts, isNetworked: boolean) {
+  const { settings, plane, addresses, scope, log } = parts;
   const lead = async (term: Scope) => {
     const acting = { ...parts, clock, random, scope: term };
     await startControl({ ...acting, autonomy: parts.options.autonomyDuration });
     if (parts.options.devices) await (await import("./devices.ts")).controlDevices(acting);
+    if (isNetworked) await wakeSleepers(acting, addresses.gateway);
     if (parts.options.vms) await (await import("./vms.ts")).controlVms(acting);
     if (parts.options.hub) {
       const { controlHub, openReach } = await import("./hub.ts");
@@ -361,7 +349,9 @@ async function assemble(
     scope,
   };
   if (options.devices) (await import("./devices.ts")).admitDevices(parts);
-  const control = startControlOf(parts).then(() => progress("controllers", "and the scheduler"));
+  const control = startControlOf(parts, network).then(() =>
+    progress("controllers", "and the scheduler"),
+  );
   const net = network
     ? startNetwork(parts).then((gate) => {
         progress("network", addresses.podCidr);
@@ -378,7 +368,7 @@ async function assemble(
   }
   if (isNode) {
     parts.kubeletDirectory = await kubeletDirectoryOf(directory, log);
-    agents = await startNodes(agentOptions(parts, machine, net), parts);
+    agents = await startNodes(agentOptions(parts, machine, net), krustletClient(parts));
   }
   await Promise.all([control, net, untilReady(parts, machine)]);
   if (isNode && options.vms) await startVms(parts, machine, progress);

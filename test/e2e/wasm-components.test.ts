@@ -106,6 +106,28 @@ test("one that traps answers, is told of, and goes on with a new instance", asyn
   }
 });
 
+test("a handler that sleeps is woken by a request, and sleeps again when nobody asks", async () => {
+  const [deployment, service] = manifest
+    .replaceAll("web}", "nap}")
+    .replace("replicas: 3", "replicas: 0")
+    .split("---");
+  const sleeps = 'annotations: {kerb.dev/scale-to-zero: nap, kerb.dev/idle-seconds: "2"}';
+  const sleeping = service!
+    .replace("name: nap", `name: nap, ${sleeps}`)
+    .replace("selector: {app: nap}", "")
+    .replace("targetPort: http", "targetPort: 8000");
+  await site.apply(`${deployment}---${sleeping}`);
+  const ip = (await site.get("service", "nap")).spec.clusterIP;
+  const replicas = async () => (await site.get("deployment", "nap")).spec.replicas;
+  const ask = async () => {
+    const answer = await fetch(`http://${ip}/woken`, { headers: { connection: "close" } });
+    return answer.text();
+  };
+  await eventually(() => ask().then((text) => text === "version 1 of /woken\n"), "it wakes");
+  assert.equal(await replicas(), 1);
+  await eventually(async () => (await replicas()) === 0, "it sleeps again");
+});
+
 test("a rolling update under load loses no request", async () => {
   const ip = await address();
   const seen = new Map<string, number>();

@@ -1,0 +1,215 @@
+// WebAssembly beside a raw child of Node with node:wasi, a container of the same program, native code and a
+// plain HTTP server of Node, all in the same run.
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { Agent, get } from "node:http";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { run } from "../test/support/command.ts";
+import { importBusybox } from "../test/support/image.ts";
+import { freePort, root } from "../test/support/site.ts";
+import type { Site } from "../test/support/site.ts";
+import { buildHandler } from "../test/support/wasm-component.ts";
+import { compileC } from "../test/support/wasm-module.ts";
+import { percentile, throughput } from "./row.ts";
+import type { Row } from "./row.ts";
+
+const built = join(root, "dist/wasm/wasm-run.mjs");
+const nodeWasi = join(root, "test/wasm/node-wasi.mjs");
+const median = (values: number[]) => percentile(values, 0.5);
+
+class Folder {
+  readonly path: string;
+  #files = 0;
+
+  constructor(site: Site) {
+    this.path = join(site.directory, "bench");
+    mkdirSync(this.path, { recursive: true });
+  }
+
+  /** Arguments of Node by which a host runs a program. */
+  command(host: string, program: object, ...flags: string[]): string[] {
+    const file = join(this.path, `program-${this.#files++}.json`);
+    writeFileSync(file, JSON.stringify({ env: {}, preopens: [], args: ["app"], ...program }));
+    return ["--no-warnings", ...flags, host, file];
+  }
+}
+
+/** Milliseconds from the start of a process to its first output. */
+async function firstOutput(args: string[]): Promise<number> {
+  const began = performance.now();
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  await once(child.stdout, "data");
+  const took = performance.now() - began;
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  return took;
+}
+
+async function benchFirstOutput(folder: Folder, module: string, runs: number): Promise<Row[]> {
+  const program = { module, args: ["app", "say", "x"] };
+  const [ours, raw]: number[][] = [[], []];
+  for (let i = 0; i < runs; i++) {
+    ours!.push(await firstOutput(folder.command(built, program)));
+    raw!.push(await firstOutput(folder.command(nodeWasi, program)));
+  }
+  const baseline = { name: "child with node:wasi", value: median(raw!) };
+  const name = "wasm runner, start to first output";
+  return [{ name, value: median(ours!), unit: "ms", baseline, better: "lower" }];
+}
+
+const podOf = (name: string, spec: object) =>
+  JSON.stringify({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name },
+    spec: { restartPolicy: "Never", terminationGracePeriodSeconds: 0, ...spec },
+  });
+
+/** Milliseconds from `kubectl apply` to the first line in the log. */
+async function podOutput(site: Site, name: string, spec: object): Promise<number> {
+  const began = performance.now();
+  await site.apply(podOf(name, spec));
+  for (;;) {
+    const { stdout } = await site.tryKubectl(["logs", name]);
+    if (stdout !== "") break;
+    await setTimeout(5);
+  }
+  const took = performance.now() - began;
+  await site.kubectl(["delete", "pod", name, "--wait=false"]);
+  return took;
+}
+
+async function benchPods(site: Site, module: string, runs: number): Promise<Row[]> {
+  await site.kerb("image", "import", module, "--name", "probe:1");
+  await importBusybox(site);
+  const wasm = {
+    runtimeClassName: "wasm",
+    containers: [{ name: "main", image: "probe:1", args: ["say", "x"] }],
+  };
+  const plain = {
+    containers: [{ name: "main", image: "busybox:kerb", command: ["echo", "x"] }],
+  };
+  const [ours, theirs]: number[][] = [[], []];
+  for (let i = 0; i < runs; i++) {
+    ours!.push(await podOutput(site, `wasm-${i}`, wasm));
+    theirs!.push(await podOutput(site, `plain-${i}`, plain));
+  }
+  const baseline = { name: "pod of a container", value: median(theirs!) };
+  const name = "wasm pod, apply to its line in kubectl logs";
+  return [{ name, value: median(ours!), unit: "ms", baseline, better: "lower" }];
+}
+
+/** Mebibytes that a process shares with nobody. */
+function privateMiB(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+  const sizes = [...text.matchAll(/^Private_\w+:\s+(\d+) kB$/gm)].map((match) => Number(match[1]));
+  return sizes.reduce((sum, kib) => sum + kib, 0) / 1024;
+}
+
+async function idleMiB(args: string[]): Promise<number> {
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  await once(child.stdout, "data");
+  await setTimeout(1000);
+  const found = privateMiB(child.pid!);
+  child.kill("SIGKILL");
+  return found;
+}
+
+async function benchMemory(folder: Folder, module: string): Promise<Row[]> {
+  const program = { module, args: ["app", "sleep", "1000"] };
+  const raw = await idleMiB(folder.command(nodeWasi, program));
+  return [
+    {
+      name: "idle wasm container, private memory",
+      value: await idleMiB(folder.command(built, program)),
+      unit: "MiB",
+      baseline: { name: "child with node:wasi", value: raw },
+      better: "lower",
+      target: 10,
+    },
+  ];
+}
+
+/** Seconds a call's server is asked for. */
+async function requestsPerSecond(child: ChildProcess, port: number, total: number) {
+  const clients = 16;
+  const agent = new Agent({ keepAlive: true, maxSockets: clients });
+  const ask = () =>
+    new Promise<void>((resolve, reject) => {
+      get({ port, host: "127.0.0.1", path: "/x", agent }, (response) => {
+        response.resume().on("end", resolve);
+      }).on("error", reject);
+    });
+  for (let tries = 0; tries < 200; tries++) {
+    if (
+      await ask()
+        .then(() => true)
+        .catch(() => false)
+    )
+      break;
+    await setTimeout(50);
+  }
+  await throughput(clients, total / 4, ask);
+  const rate = await throughput(clients, total, ask);
+  agent.destroy();
+  child.kill("SIGKILL");
+  return rate;
+}
+
+async function benchHttp(folder: Folder, total: number): Promise<Row[]> {
+  const component = join(folder.path, "http.wasm");
+  await buildHandler(component, "Hello from ");
+  const made = join(folder.path, "http");
+  const script = `cat ${component} | ${process.execPath} dist/wasm-transpile.js ${made}`;
+  await run("sh", ["-c", script], { cwd: root });
+  const serve = async (isFresh: boolean) => {
+    const port = await freePort();
+    const program = { module: component, component: made, env: { PORT: String(port) }, isFresh };
+    const args = folder.command(built, program);
+    const child = spawn(process.execPath, args, { stdio: "ignore" });
+    return requestsPerSecond(child, port, isFresh ? total / 8 : total);
+  };
+  const port = await freePort();
+  const plain = `require("node:http").createServer((q, r) => {
+    r.setHeader("content-type", "text/plain"); r.end("Hello from " + q.url + "\\n");
+  }).listen(${port})`;
+  const child = spawn(process.execPath, ["-e", plain], { stdio: "ignore" });
+  const baseline = {
+    name: "Node's own server",
+    value: await requestsPerSecond(child, port, total),
+  };
+  const row = { unit: "/s", baseline, better: "higher" as const };
+  return [
+    { ...row, name: "wasi:http, instance used again", value: await serve(false), target: 4000 },
+    { ...row, name: "wasi:http, fresh instance each", value: await serve(true), target: 700 },
+  ];
+}
+
+async function benchCompute(folder: Folder): Promise<Row[]> {
+  const module = join(folder.path, "compute.wasm");
+  const native = join(folder.path, "compute");
+  await compileC("test/wasm/compute.c", module);
+  await run("clang", ["-O2", "-o", native, join(root, "test/wasm/compute.c")]);
+  const best = async (command: string, args: string[]) =>
+    Number((await run(command, args)).split(" ")[0]);
+  const value = await best(process.execPath, folder.command(built, { module }));
+  const name = "wasm compute, best turn";
+  const baseline = { name: "native, clang -O2", value: await best(native, []) };
+  return [{ name, value, unit: "ms", baseline, better: "lower" }];
+}
+
+export async function benchWasm(site: Site, isTiny: boolean): Promise<Row[]> {
+  const folder = new Folder(site);
+  const module = join(folder.path, "probe.wasm");
+  await compileC("test/wasm/probe.c", module);
+  return [
+    ...(await benchFirstOutput(folder, module, isTiny ? 2 : 20)),
+    ...(await benchPods(site, module, isTiny ? 1 : 10)),
+    ...(await benchMemory(folder, module)),
+    ...(await benchHttp(folder, isTiny ? 800 : 20_000)),
+    ...(await benchCompute(folder)),
+  ];
+}
