@@ -13,6 +13,10 @@ export interface UpOptions extends NodeOptions {
   auditLogMaxSize?: number;
   auditLogMaxBackups?: number;
   store?: string;
+  ingress?: boolean;
+  ingressHttpPort?: number;
+  ingressHttpsPort?: number;
+  ingressAddress?: string;
   podNetwork?: "routes" | "vxlan";
   serverTokenFile?: string;
   /** False with --no-node. */
@@ -97,6 +101,10 @@ export function upCommand(directory: string, start: (options: UpOptions) => Prom
     )
     .option("--devices", "look for leaf devices by Akri's Configurations (akri.sh/v0)")
     .option("--krustlet", "a second node of this machine, NAME-wasm, for pods written for Krustlet")
+    .option("--ingress", "let requests in by Ingresses and Gateway API, on ports 80 and 443")
+    .option("--ingress-http-port <n>", "the machine's port in the place of 80", parsePort)
+    .option("--ingress-https-port <n>", "the machine's port in the place of 443", parsePort)
+    .option("--ingress-address <ip>", "the only address to let requests in by (default: all)")
     .option("--hub", "be the centre of other sites, as Open Cluster Management's hub is")
     .option("--vms", "run virtual machines, as KubeVirt's API has them")
     .option("--detach", "return when the site is Ready and leave it running")

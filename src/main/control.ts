@@ -20,8 +20,8 @@ export interface ControlOptions {
   plane: Pick<ControlPlane, "client" | "discover" | "pki">;
   informers: Informers;
   addresses: Pick<SiteAddresses, "clusterCidr">;
-  /** Absent where no site answers. */
-  settings?: { port: number };
+  /** Of nodes, on which the site itself answers. */
+  ownPorts?: number[];
   autonomy?: string | undefined;
   clock: Clock;
   random: Random;
@@ -35,7 +35,7 @@ export async function startControl(parts: ControlOptions) {
   const options = { client, clock, random, log, scope, informers, discover: plane.discover };
   const authority = {
     clusterCidr: parts.addresses.clusterCidr,
-    reservedPorts: new Set(parts.settings && [parts.settings.port]),
+    reservedPorts: new Set(parts.ownPorts),
     autonomy: parts.autonomy,
     ca: () => plane.pki.ca(),
     isOwn: isOwnSigner,

@@ -38,6 +38,7 @@ import { openMachine } from "./machine.ts";
 import { followHub, ownSite } from "./member.ts";
 import { nodeSettingsOf, registriesOf } from "./node-settings.ts";
 import type { Machine } from "./machine.ts";
+import { ingressPorts, ownPorts } from "./own-ports.ts";
 import { startPodNetwork } from "./pod-network.ts";
 import { plugArchives } from "./releases/archives.ts";
 import { stagedRelease } from "./releases/update.ts";
@@ -202,7 +203,8 @@ async function addressesIn(
 async function startControlOf(parts: Parts, isNetworked: boolean) {
   const { settings, plane, addresses, scope, log } = parts;
   const lead = async (term: Scope) => {
-    const acting = { ...parts, clock, random, scope: term };
+    const own = { ownPorts: ownPorts(settings, parts.options) };
+    const acting = { ...parts, ...own, clock, random, scope: term };
     await startControl({ ...acting, autonomy: parts.options.autonomyDuration });
     if (parts.options.devices) await (await import("./devices.ts")).controlDevices(acting);
     if (isNetworked) await wakeSleepers(acting, addresses.gateway);
@@ -371,6 +373,10 @@ async function assemble(
     agents = await startNodes(agentOptions(parts, machine, net), krustletClient(parts));
   }
   await Promise.all([control, net, untilReady(parts, machine)]);
+  if (isNode && options.ingress) {
+    await (await import("./ingress.ts")).openIngress({ ...parts, clock, random });
+    progress("ingress", Object.values(ingressPorts(options)).join(", "));
+  }
   if (isNode && options.vms) await startVms(parts, machine, progress);
   if (isNode && options.devices) {
     const { searchDevices } = await import("./devices.ts");

@@ -1,0 +1,34 @@
+// `kerb up --ingress`: Ingresses and Gateway API on this machine. Loaded only when asked for.
+import type { UpOptions } from "../cli/up.ts";
+import type { Informers } from "../client/informers.ts";
+import { startIngress } from "../ingress/start.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import type { Random } from "../lib/random.ts";
+import type { Scope } from "../lib/scope.ts";
+import type { ControlPlane } from "./control-plane.ts";
+import { ingressPorts } from "./own-ports.ts";
+import type { SiteSettings } from "./site-settings.ts";
+
+interface Parts {
+  options: UpOptions;
+  settings: SiteSettings;
+  plane: Pick<ControlPlane, "client">;
+  informers: Informers;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  scope: Scope;
+}
+
+export function openIngress({ options, settings, plane, log, ...parts }: Parts) {
+  return startIngress({
+    ...parts,
+    client: plane.client("system:kerb-ingress"),
+    log: log.with({ room: "ingress" }),
+    ports: ingressPorts(options),
+    address: options.ingressAddress ?? "0.0.0.0",
+    reserved: new Set([settings.port]),
+    nodeName: settings.name,
+  });
+}
