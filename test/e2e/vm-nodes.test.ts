@@ -190,6 +190,15 @@ test("a VM moves to another node while it runs, with its disks", async () => {
   assert.equal(await eventually(() => boot("guest"), "the guest elsewhere"), bootId);
 });
 
+test("a drained node's VM moves, and its pod goes only then", async () => {
+  const drain = ["drain", "second", "--ignore-daemonsets", "--delete-emptydir-data", "--force"];
+  await site.kubectl([...drain, "--timeout=90s"], { timeoutMs: 100_000 });
+  const now = await vmi("guest");
+  assert.equal(now.status.nodeName, "first");
+  assert.equal(await eventually(() => boot("guest"), "the guest back here"), bootId);
+  await site.kubectl(["uncordon", "second"]);
+});
+
 test("an image that names a file of the host is refused by the volume's name", async () => {
   await site.apply(machineOf("evil", evilImage));
   const why = await eventually(async () => {

@@ -168,6 +168,8 @@ class Migration {
     try {
       await from.migrate(await to.prepareMigration(options.copy), options);
     } catch (error) {
+      // A node that is away for a moment is asked again.
+      if (isStatus(error, "ServiceUnavailable", "Timeout")) throw error;
       return this.#fail(state, (error as Error).message);
     }
     event(vmi, "Normal", "Migrating", "VirtualMachineInstance is migrating.");

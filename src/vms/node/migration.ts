@@ -21,6 +21,7 @@ interface Leaving {
   phase: MigrationProgress["phase"];
   error?: string;
   copy: string[];
+  key: string;
 }
 
 const leaving = new WeakMap<Vm, Leaving>();
@@ -48,7 +49,19 @@ const capabilities = (names: Record<string, boolean>) => ({
   capabilities: Object.entries(names).map(([capability, state]) => ({ capability, state })),
 });
 
-export async function prepare(vm: Vm, copy: string[]): Promise<MigrationTarget> {
+/** Asked again, when the first answer was lost, it is the same. */
+const prepared = new WeakMap<Vm, Promise<MigrationTarget>>();
+
+export function prepare(vm: Vm, copy: string[]): Promise<MigrationTarget> {
+  const known = prepared.get(vm);
+  if (known) return known;
+  const begun = open(vm, copy);
+  prepared.set(vm, begun);
+  begun.catch(() => prepared.delete(vm));
+  return begun;
+}
+
+async function open(vm: Vm, copy: string[]): Promise<MigrationTarget> {
   if (vm.status !== "inmigrate") {
     throw new StatusError("Conflict", `VMI ${vm.domain.name} does not wait for a migration`);
   }
@@ -74,6 +87,12 @@ export async function prepare(vm: Vm, copy: string[]): Promise<MigrationTarget> 
   await vm.qmp.execute("migrate-set-capabilities", capabilities({ "postcopy-ram": false }));
   await vm.qmp.execute("migrate-set-parameters", { "tls-creds": tls });
   await vm.qmp.execute("migrate-incoming", { uri: `tcp:${listen}:${memory}` });
+  // Once the guest runs here, nobody writes to its disks but it.
+  const stop = vm.onEvent(({ event }) => {
+    if (event !== "RESUME") return;
+    stop();
+    if (copy.length > 0) void vm.qmp.execute("nbd-server-stop").catch(() => {});
+  });
   const host = vm.addresses[0] ?? listen;
   return { host, port: memory, ...(copy.length > 0 && { nbdPort: disks }), key };
 }
@@ -144,12 +163,18 @@ function untilMoved(vm: Vm, copy: string[]): Promise<void> {
 export async function migrate(vm: Vm, target: MigrationTarget, options: MigrationOptions) {
   const { copy, postCopy, autoConverge } = options;
   const speed = options.bandwidthBytesPerSecond ?? bandwidthDefault;
-  const state: Leaving = { phase: copy.length > 0 ? "copying disks" : "running", copy };
-  if (leaving.get(vm) && ["copying disks", "running"].includes(leaving.get(vm)!.phase)) {
+  const { key } = target;
+  const state: Leaving = { phase: copy.length > 0 ? "copying disks" : "running", copy, key };
+  const before = leaving.get(vm);
+  if (before && ["copying disks", "running"].includes(before.phase)) {
+    if (before.key === key) return;
     throw new StatusError("Conflict", `VMI ${vm.domain.name} is migrating already`);
   }
-  const tls = await useKey(vm, target.key, "client");
   leaving.set(vm, state);
+  const tls = await useKey(vm, key, "client").catch((error: unknown) => {
+    leaving.delete(vm);
+    throw error;
+  });
   const run = async () => {
     await mirrorDisks(vm, target, { copy, tls, speed });
     state.phase = "running";
