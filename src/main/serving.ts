@@ -19,7 +19,11 @@ export function makeServing(clock: Clock, random: Random) {
       { subject, publicKey: authority.publicKey, usage: "ca", ...life },
       issuer,
     );
-    const asked = { subject: { commonName: name }, publicKey: own.publicKey, names: [name] };
+    const asked = {
+      subject: { commonName: name },
+      publicKey: own.publicKey,
+      names: [name, "127.0.0.1"],
+    };
     const cert = issueCertificate({ ...asked, usage: "server", ...life }, issuer);
     return { ca, cert, key: own.privateKey.export({ type: "pkcs8", format: "pem" }).toString() };
   };

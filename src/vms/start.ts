@@ -7,6 +7,7 @@ import type { ControllersOptions } from "../controllers/runtime.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { NodeConnector } from "../lib/node-connection.ts";
 import { cloneController } from "./copies/clone-controller.ts";
+import { exportController } from "./copies/export-controller.ts";
 import { restoreController } from "./copies/restore-controller.ts";
 import { snapshotController } from "./copies/snapshot-controller.ts";
 import { dataVolumeController } from "./disks/data-volume-controller.ts";
@@ -39,6 +40,7 @@ export async function startVmControllers({ connect, ...options }: VmControllersO
     snapshotController(connect),
     restoreController,
     cloneController,
+    exportController,
     migrationController(connect),
     evacuationController,
     instanceReplicaSetController,

@@ -150,15 +150,8 @@ function upload() {
   });
 }
 
-const deviceOrFile = ({ name, block: isBlock }: { name: string; block: boolean }) => {
-  const folder = `/vm/disks/${name}`;
-  return isBlock ? folder : join(folder, diskFile);
-};
-
 function serve() {
-  const files = Object.fromEntries(
-    (task.volumes ?? []).map((one) => [one.name, deviceOrFile(one)]),
-  );
+  const files = Object.fromEntries((task.volumes ?? []).map(({ name, path }) => [name, path]));
   return new Promise<void>((_, reject) => {
     serveTask({ key: task.key, progress: () => progress, files }).catch(reject);
   });

@@ -14,6 +14,7 @@ import type { UploadTokens } from "../disks/upload-token.ts";
 import { Access } from "./access.ts";
 import type { AccessOptions } from "./access.ts";
 import type { Answer, Call } from "./handler.ts";
+import { giveExport, isExport } from "./export.ts";
 import { handlers, streamHandlers } from "./handlers.ts";
 import { discoveryOf, parsePath } from "./protocol.ts";
 import { joinSocket } from "./stream-socket.ts";
@@ -92,6 +93,7 @@ class MachineApi {
       return answer(response, { code: 200, json: await review(await readBody(request)) });
     }
     // Whoever has a token needs no other name.
+    if (isExport(request)) return giveExport(this.#access, request, response);
     if (isUpload(request)) return this.#uploads.take(request, response);
     if (isTokenRequest(request)) {
       requireFrontProxy(request.socket as TLSSocket, this.#options.frontProxy);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { clonePatches, planClone } from "./clone-plan.ts";
+import { expiresAtMs, exportedDisks, exportLinks, parseExportPath } from "./export-plan.ts";
 import { restoredMachine, restoredSpec } from "./restored-machine.ts";
 import { contentOf, copiesClaim, durationMs } from "./snapshot-content.ts";
 
@@ -161,4 +162,35 @@ test("a clone goes from snapshot to restore to machine, and says what stops it",
     },
     { op: "add", path: "/spec/template/spec/domain/firmware", value: { serial: "s" } },
   ]);
+});
+
+test("an export names its disks, leads to them and ends", () => {
+  const exported: any = {
+    metadata: { ...meta("out"), creationTimestamp: "2030-01-01T00:00:00Z" },
+    spec: {},
+  };
+  assert.deepEqual(exportedDisks("VirtualMachine", vm()), [
+    { name: "root-dv", claim: "root-dv", file: "disk.img" },
+  ]);
+  const copied = { spec: { volumeBackups: [{ volumeName: "root" }] } } as any;
+  assert.deepEqual(exportedDisks("VirtualMachineSnapshot", snapshot, copied), [
+    { name: "root", claim: "vmsnapshot-uid-snap", file: "root.img" },
+  ]);
+  assert.equal(exportedDisks("Pod", vm()), undefined);
+  const disks = exportedDisks("PersistentVolumeClaim", claim("data", "1Gi"))!;
+  const { external } = exportLinks(exported, disks, { url: "https://127.0.0.1:1", ca: "pem" });
+  const { url } = external.volumes[0]!.formats[1]!;
+  const asked = { namespace: "shop", name: "out", volume: "data", file: "disk.img.gz" };
+  assert.deepEqual(parseExportPath(new URL(url).pathname), asked);
+  assert.equal(
+    parseExportPath(
+      "/api/export.kubevirt.io/v1/namespaces/a/virtualmachineexports/b/volumes/c/../../x",
+    ),
+    undefined,
+  );
+  assert.equal(expiresAtMs(exported), Date.parse("2030-01-01T02:00:00Z"));
+  assert.equal(
+    expiresAtMs({ ...exported, spec: { ttlDuration: "10m" } }),
+    Date.parse("2030-01-01T00:10:00Z"),
+  );
 });

@@ -39,8 +39,8 @@ export interface DiskTask {
   sourceFile?: string;
   /** File that a copy is made to; `disk.img` when absent. It stays as long as its source. */
   targetFile?: string;
-  /** Of `serve`: volumes by name, each a folder with a disk, or a device. */
-  volumes?: { name: string; block: boolean }[];
+  /** Of `serve`: files and devices, by the name that they are asked for. */
+  volumes?: { name: string; path: string }[];
   /** Whoever knows it may ask: hexadecimal. */
   key: string;
 }

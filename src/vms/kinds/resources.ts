@@ -21,6 +21,7 @@ export const snapshots = resource(snapshot, "virtualmachinesnapshots");
 export const snapshotContents = resource(snapshot, "virtualmachinesnapshotcontents");
 export const restores = resource(snapshot, "virtualmachinerestores");
 export const clones = resource("clone.kubevirt.io/v1beta1", "virtualmachineclones");
+export const machineExports = resource("export.kubevirt.io/v1", "virtualmachineexports");
 export const dataVolumes = resource(cdi, "datavolumes");
 export const dataSources = resource(cdi, "datasources");
 export const cdiConfigs = resource(cdi, "cdiconfigs");
