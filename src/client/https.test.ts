@@ -3,6 +3,7 @@ import { createSecureServer } from "node:http2";
 import type { Http2SecureServer, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { after, before, beforeEach, test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { systemClock } from "../lib/clock.ts";
 import { FakeClock } from "../lib/fake-clock.ts";
 import { openPki } from "../server/auth/pki.ts";
@@ -154,6 +155,26 @@ test("an aborted watch ends quietly; an aborted request throws the reason", () =
     answer = () => second.abort(new Error("changed my mind"));
     await assert.rejects(client.list(pods, { signal: second.signal }), /changed my mind/);
     await assert.rejects(client.list(pods, { signal: second.signal }), /changed my mind/);
+  }));
+
+test("a long answer comes compressed, and watches do not", () =>
+  withClient(async (client) => {
+    answer = (stream, _path, headers) => {
+      assert.equal(headers["accept-encoding"], "gzip");
+      stream.respond({ ":status": 200, "content-encoding": "gzip" });
+      stream.end(gzipSync(JSON.stringify({ kind: "PodList", items: [pod("a"), pod("b")] })));
+    };
+    assert.equal((await client.list(pods)).items.length, 2);
+    answer = (stream) => {
+      stream.respond({ ":status": 200, "content-encoding": "gzip" });
+      stream.end("no gzip");
+    };
+    await assert.rejects(client.list(pods), { reason: "ServiceUnavailable" });
+    answer = (stream, _path, headers) => {
+      assert.equal(headers["accept-encoding"], undefined);
+      stream.respond({ ":status": 200 }, { endStream: true });
+    };
+    for await (const _ of client.watch(pods)) assert.fail("nothing was told");
   }));
 
 test("an answer that breaks off is no answer", () =>

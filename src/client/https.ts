@@ -2,6 +2,8 @@
 // included.
 import { constants } from "node:http2";
 import type { ClientHttp2Stream } from "node:http2";
+import { compose } from "node:stream";
+import { createGunzip } from "node:zlib";
 import type { KubeObject } from "../kinds/object.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -61,10 +63,21 @@ async function* linesOf(stream: ClientHttp2Stream): AsyncIterable<string> {
   if (rest) yield rest;
 }
 
-/** The answer's code; rejects when the connection fails before it. */
-function responseOf(stream: ClientHttp2Stream): Promise<number> {
+interface Answer {
+  code: number;
+  /** Servers compress what is long, for those who say that they can read it. */
+  isZipped: boolean;
+}
+
+/** How the answer begins; rejects when the connection fails before it. */
+function responseOf(stream: ClientHttp2Stream): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    stream.once("response", (headers) => resolve(Number(headers[":status"])));
+    stream.once("response", (headers) =>
+      resolve({
+        code: Number(headers[":status"]),
+        isZipped: headers["content-encoding"] === "gzip",
+      }),
+    );
     stream.once("error", (cause) =>
       reject(unavailable(`the API server does not answer: ${cause.message}`, cause)),
     );
@@ -72,10 +85,11 @@ function responseOf(stream: ClientHttp2Stream): Promise<number> {
   });
 }
 
-async function textOf(stream: ClientHttp2Stream): Promise<string> {
+async function textOf(stream: ClientHttp2Stream, isZipped = false): Promise<string> {
   let text = "";
-  stream.setEncoding("utf8");
-  for await (const chunk of stream) text += chunk;
+  const whole = isZipped ? compose(stream, createGunzip()) : stream;
+  whole.setEncoding("utf8");
+  for await (const chunk of whole) text += chunk;
   return text;
 }
 
@@ -131,8 +145,8 @@ class Transport {
       stream.close(NGHTTP2_CANCEL);
     });
     try {
-      const code = await responseOf(stream);
-      const text = await textOf(stream);
+      const { code, isZipped } = await responseOf(stream);
+      const text = await textOf(stream, isZipped);
       if (code >= 400) throw statusOf(code, text);
       return JSON.parse(text) as T;
     } catch (error) {
@@ -152,7 +166,7 @@ class Transport {
     if (signal?.aborted) return;
     const stream = this.#open("GET", pathOf(target), { query, signal });
     try {
-      const code = await responseOf(stream);
+      const { code } = await responseOf(stream);
       if (code >= 400) throw statusOf(code, await textOf(stream));
       for await (const line of linesOf(stream)) if (line) yield JSON.parse(line);
     } catch (error) {
@@ -171,6 +185,7 @@ class Transport {
       ":path": `${this.#base}${path}${search}`,
       accept: accept ?? "application/json",
       "user-agent": this.#options.agent,
+      ...(method === "GET" && !query?.has("watch") && { "accept-encoding": "gzip" }),
       ...(token && { authorization: `Bearer ${token}` }),
       ...(body !== undefined && { "content-type": contentType ?? "application/json" }),
     };

@@ -33,6 +33,7 @@ export interface InformerOptions {
   namespace?: string;
   labelSelector?: string;
   fieldSelector?: string;
+  lists?: boolean;
   clock: Clock;
   log: Log;
   scope: Scope;
@@ -84,6 +85,7 @@ export function createInformer<T extends KubeObject = KubeObject>(
     target: { ...resource, ...(namespace !== undefined && { namespace }) },
     ...(labelSelector !== undefined && { labelSelector }),
     ...(fieldSelector !== undefined && { fieldSelector }),
+    ...(options.lists && { lists: true }),
     clock: options.clock,
     log,
     signal: scope.signal,

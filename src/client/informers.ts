@@ -14,14 +14,23 @@ export interface InformerChoice {
   fieldSelector?: string;
 }
 
+export interface InformersOptions {
+  client: Client;
+  clock: Clock;
+  log: Log;
+  scope: Scope;
+  /** What exists is listed and not streamed, since lists are compressed: for thin links. */
+  lists?: boolean;
+}
+
 export const resourceKey = ({ group, version, resource }: Resource) =>
   `${group}/${version}/${resource}`;
 
 export class Informers {
-  readonly #options: { client: Client; clock: Clock; log: Log; scope: Scope };
+  readonly #options: InformersOptions;
   readonly #informers = new Map<string, Informer>();
 
-  constructor(options: { client: Client; clock: Clock; log: Log; scope: Scope }) {
+  constructor(options: InformersOptions) {
     this.#options = options;
   }
 

@@ -21,6 +21,8 @@ export interface ListWatchOptions {
   log: Log;
   signal: AbortSignal;
   cache: Cache;
+  /** Lists first, page by page, which servers compress: for thin links. */
+  lists?: boolean;
   /** What of an object is kept; default: all of it. */
   keep?: (object: KubeObject) => KubeObject;
   /** Told of each change: before is absent for an add, after for a delete. */
@@ -49,7 +51,7 @@ interface State {
 /** Runs until the signal aborts. */
 export async function listAndWatch(options: ListWatchOptions): Promise<void> {
   const { signal, clock, log, target } = options;
-  const state: State = { revision: undefined, streams: true, failures: 0 };
+  const state: State = { revision: undefined, streams: !options.lists, failures: 0 };
   while (!signal.aborted) {
     const began = clock.monotonic();
     try {

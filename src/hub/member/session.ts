@@ -95,7 +95,7 @@ class Session {
   constructor(options: SessionOptions) {
     this.#options = options;
     const { hub, clock, log, scope, credentials } = options;
-    this.#informers = new Informers({ client: hub, clock, log, scope });
+    this.#informers = new Informers({ client: hub, clock, log, scope, lists: true });
     const fieldSelector = `metadata.name=${credentials.cluster}`;
     this.#cluster = this.#informers.get({ resource: managedClusters, fieldSelector });
     const works = { resource: manifestWorks, namespace: credentials.cluster };
