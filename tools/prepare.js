@@ -25,6 +25,7 @@ const testPackages = {
   curl: ["/usr/bin/curl"],
   openssl: ["/usr/bin/openssl"],
   "docker-registry": ["/usr/bin/docker-registry"],
+  git: ["/usr/bin/git"],
   "qemu-system-x86": ["/usr/bin/qemu-system-x86_64"],
   "qemu-utils": ["/usr/bin/qemu-img"],
   clang: ["/usr/bin/clang"],

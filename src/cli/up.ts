@@ -25,6 +25,7 @@ export interface UpOptions extends NodeOptions {
   authenticationConfig?: string;
   devices?: boolean;
   hub?: boolean;
+  gitops?: boolean;
   krustlet?: boolean;
   vms?: boolean;
 }
@@ -107,6 +108,10 @@ export function upCommand(directory: string, start: (options: UpOptions) => Prom
     .option("--ingress-address <ip>", "the only address to let requests in by (default: all)")
     .option("--hub", "be the centre of other sites, as Open Cluster Management's hub is")
     .option("--vms", "run virtual machines, as KubeVirt's API has them")
+    .option(
+      "--gitops",
+      "apply what lies in git and registries, by Flux's GitRepository, OCIRepository and Kustomization",
+    )
     .option("--detach", "return when the site is Ready and leave it running")
     .addHelpText(
       "after",

@@ -209,6 +209,9 @@ async function startControlOf(parts: Parts, isNetworked: boolean) {
     if (parts.options.devices) await (await import("./devices.ts")).controlDevices(acting);
     if (isNetworked) await wakeSleepers(acting, addresses.gateway);
     if (parts.options.vms) await (await import("./vms.ts")).controlVms(acting);
+    if (parts.options.gitops) {
+      await (await import("./gitops/start.ts")).controlGitOps(acting);
+    }
     if (parts.options.hub) {
       const { controlHub, openReach } = await import("./hub.ts");
       plugArchives(plane.server.plugs, parts.directory);

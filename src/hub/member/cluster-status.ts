@@ -2,7 +2,7 @@
 import type { KubeObject } from "../../kinds/object.ts";
 import { parseQuantity } from "../../lib/quantity.ts";
 import { timeZoneClaim, versionClaim } from "../names.ts";
-import type { Condition } from "../conditions.ts";
+import type { Condition } from "../../lib/conditions.ts";
 
 /** Claims that others make about a site; more are not told. */
 const claimsMax = 20;

@@ -2,8 +2,8 @@
 // condition outlives the lease, which merely stops.
 import type { Client } from "../../client/client.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { withConditions } from "../conditions.ts";
-import type { Condition } from "../conditions.ts";
+import { withConditions } from "../../lib/conditions.ts";
+import type { Condition } from "../../lib/conditions.ts";
 import { managedClusters } from "../kinds/resources.ts";
 
 export const departedType = "Departed";

@@ -16,8 +16,8 @@ import type { Random } from "../../lib/random.ts";
 import type { Scope } from "../../lib/scope.ts";
 import { isStatus, StatusError } from "../../lib/status-error.ts";
 import { alarmReport, takesAlarms } from "../alarms/report.ts";
-import { withConditions } from "../conditions.ts";
-import type { Condition } from "../conditions.ts";
+import { withConditions } from "../../lib/conditions.ts";
+import type { Condition } from "../../lib/conditions.ts";
 import {
   appliedManifestWorks,
   clusterClaims,

@@ -1,6 +1,6 @@
 // What a Site says, from what the hub knows of it. Pure.
 import type { KubeObject } from "../../kinds/object.ts";
-import { isTrue } from "../conditions.ts";
+import { isTrue } from "../../lib/conditions.ts";
 import { isActive } from "../alarms/plan.ts";
 import type { Alarm } from "../kinds/alarm.ts";
 import type { ContentSync, SiteStatus, SyncState } from "../kinds/site.ts";

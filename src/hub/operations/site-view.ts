@@ -1,6 +1,6 @@
 // A site as strategies see it, from what the hub knows. Pure.
 import type { KubeObject } from "../../kinds/object.ts";
-import { isTrue } from "../conditions.ts";
+import { isTrue } from "../../lib/conditions.ts";
 import type { Alarm } from "../kinds/alarm.ts";
 import type { Operation } from "../kinds/operation.ts";
 import type { Site } from "../kinds/site.ts";

@@ -1,8 +1,8 @@
 // Says of a ManagedClusterSetBinding whether its set is there.
 import type { Controller } from "../../controllers/runtime.ts";
 import { differs } from "../../lib/differs.ts";
-import { withConditions } from "../conditions.ts";
-import type { Condition } from "../conditions.ts";
+import { withConditions } from "../../lib/conditions.ts";
+import type { Condition } from "../../lib/conditions.ts";
 import { managedClusterSetBindings, managedClusterSets } from "../kinds/resources.ts";
 
 function bound(set: string, isThere: boolean): Condition {

@@ -5,7 +5,7 @@ import type { Controller, ControllerContext } from "../../controllers/runtime.ts
 import type { KubeObject } from "../../kinds/object.ts";
 import { differs } from "../../lib/differs.ts";
 import { isStatus } from "../../lib/status-error.ts";
-import { withConditions } from "../conditions.ts";
+import { withConditions } from "../../lib/conditions.ts";
 import {
   addOnPlacementScores,
   managedClusters,

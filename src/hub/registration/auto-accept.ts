@@ -1,7 +1,7 @@
 // Sites that a rule accepts. A rule says who may introduce sites and how they may be called; it never accepts one
 // that a person refused, nor one under the name of a site that has a certificate already. Pure.
 import type { KubeObject } from "../../kinds/object.ts";
-import type { Condition } from "../conditions.ts";
+import type { Condition } from "../../lib/conditions.ts";
 import type { AutoAcceptSpec } from "../kinds/auto-accept-rule.ts";
 
 export interface AutoAcceptRule extends KubeObject {

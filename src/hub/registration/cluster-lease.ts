@@ -4,7 +4,7 @@ import type { Controller } from "../../controllers/runtime.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { timestamp } from "../../lib/clock.ts";
 import { jsonEqual } from "../../lib/json.ts";
-import type { Condition } from "../conditions.ts";
+import type { Condition } from "../../lib/conditions.ts";
 import { managedClusters } from "../kinds/resources.ts";
 import { leaseName } from "../names.ts";
 import { availableType, heardAtAnnotation, silenceTaintOf, silenceTaints } from "./availability.ts";

@@ -7,8 +7,8 @@ import type { Controller, ControllerContext } from "../../controllers/runtime.ts
 import type { Draft, KubeObject } from "../../kinds/object.ts";
 import { differs } from "../../lib/differs.ts";
 import { isStatus } from "../../lib/status-error.ts";
-import { withConditions } from "../conditions.ts";
-import type { Condition } from "../conditions.ts";
+import { withConditions } from "../../lib/conditions.ts";
+import type { Condition } from "../../lib/conditions.ts";
 import { hasDeparted } from "../member/departure.ts";
 import { managedClusters, manifestWorks } from "../kinds/resources.ts";
 import { clusterFinalizer, clusterNameLabel, clusterSetLabel, leaseName } from "../names.ts";

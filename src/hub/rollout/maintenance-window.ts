@@ -1,8 +1,8 @@
 // Says of each MaintenanceWindow whether it can be understood: one that cannot never opens.
 import type { Controller } from "../../controllers/runtime.ts";
 import { differs } from "../../lib/differs.ts";
-import { withConditions } from "../conditions.ts";
-import type { Condition } from "../conditions.ts";
+import { withConditions } from "../../lib/conditions.ts";
+import type { Condition } from "../../lib/conditions.ts";
 import { maintenanceWindows } from "../kinds/fleet.ts";
 import { faultOf } from "./window.ts";
 import type { MaintenanceWindow } from "./window.ts";

@@ -1,7 +1,7 @@
 // What a ManifestWorkReplicaSet says of its works, by Open Cluster Management's names. Pure.
 import type { KubeObject } from "../../kinds/object.ts";
-import { isTrue, withConditions } from "../conditions.ts";
-import type { Condition } from "../conditions.ts";
+import { isTrue, withConditions } from "../../lib/conditions.ts";
+import type { Condition } from "../../lib/conditions.ts";
 import { contentAnnotation, isVariant } from "./works.ts";
 import type { RolloutPlan } from "./plan.ts";
 

@@ -17,7 +17,7 @@ import {
   placementDecisions,
 } from "../kinds/resources.ts";
 import { groupIndexLabel, groupNameLabel, placementLabel } from "../placement/groups.ts";
-import { isTrue } from "../conditions.ts";
+import { isTrue } from "../../lib/conditions.ts";
 import { overridesOf } from "../overrides/select.ts";
 import type { RolloutGroup } from "./model.ts";
 import { replicaSetStatus } from "./replica-set-status.ts";

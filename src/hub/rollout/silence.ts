@@ -1,7 +1,7 @@
 // Nothing is taken from a site because it was silent: a site without contact loses its place in decisions, and
 // its works stay. Once it is heard again, placements have a moment to choose it anew. Pure.
 import type { KubeObject } from "../../kinds/object.ts";
-import type { Condition } from "../conditions.ts";
+import type { Condition } from "../../lib/conditions.ts";
 import { availableType, heardAtAnnotation, silenceTaints } from "../registration/availability.ts";
 
 const heardMs = 30_000;

@@ -1,5 +1,5 @@
 // Conditions that a work's own rules ask for, by what its objects say of themselves. Pure.
-import type { Condition } from "../conditions.ts";
+import type { Condition } from "../../lib/conditions.ts";
 
 /** The value of an expression in CEL over `object` (and `result`); throws an Error that says what is wrong. */
 export type EvaluateRule = (expression: string, bindings: Record<string, unknown>) => unknown;

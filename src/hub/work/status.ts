@@ -1,6 +1,6 @@
 // What the hub is told of a work: each manifest's conditions, and the work's as their sum. Pure.
-import { withConditions } from "../conditions.ts";
-import type { Condition } from "../conditions.ts";
+import { withConditions } from "../../lib/conditions.ts";
+import type { Condition } from "../../lib/conditions.ts";
 import { completeType, isOutdated, ruledConditions } from "./condition-rules.ts";
 import type { EvaluateRule } from "./condition-rules.ts";
 import { feedbackOf } from "./feedback.ts";

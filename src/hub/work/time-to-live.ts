@@ -4,7 +4,7 @@ import type { Controller } from "../../controllers/runtime.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { timestamp } from "../../lib/clock.ts";
 import { isStatus } from "../../lib/status-error.ts";
-import type { Condition } from "../conditions.ts";
+import type { Condition } from "../../lib/conditions.ts";
 import { manifestWorks } from "../kinds/resources.ts";
 import { completeType } from "./condition-rules.ts";
 

@@ -12,7 +12,7 @@ import type { KubeObject } from "../../kinds/object.ts";
 import { differs } from "../../lib/differs.ts";
 import { jsonEqual } from "../../lib/json.ts";
 import { isStatus } from "../../lib/status-error.ts";
-import { isTrue } from "../conditions.ts";
+import { isTrue } from "../../lib/conditions.ts";
 import { appliedManifestWorks, manifestWorks } from "../kinds/resources.ts";
 import { hubGroup, workFinalizer } from "../names.ts";
 import {

@@ -1,5 +1,5 @@
 // `meta/v1 Condition`s. Pure.
-import { timestamp } from "../lib/clock.ts";
+import { timestamp } from "./clock.ts";
 
 export interface Condition {
   type: string;
