@@ -1,17 +1,29 @@
 #!/bin/sh
 # Builds the modules of these examples into examples/wasm/build/. C needs Debian's clang, lld, wasi-libc and
-# libclang-rt-dev-wasm32; AssemblyScript needs npm, and brings its own compiler.
-#   build.sh [c] [assemblyscript]      all of them by default
+# libclang-rt-dev-wasm32; AssemblyScript and JavaScript need npm, and bring their own compilers.
+#   build.sh [c] [component] [assemblyscript] [javascript]      the first three by default
 set -eu
 here=$(dirname "$(readlink -f "$0")")
 out=$here/build
 mkdir -p "$out"
-[ $# -gt 0 ] || set -- c assemblyscript
+[ $# -gt 0 ] || set -- c component assemblyscript
 
 c() {
   for source in "$here"/c/*.c; do
     clang --target=wasm32-wasi -O2 -o "$out/$(basename "$source" .c).wasm" "$source"
   done
+}
+
+component() {
+  clang --target=wasm32 -O2 -nostdlib -Wl,--no-entry -o "$out/http.core.wasm" "$here/component/http.c"
+  node "$here/component/componentize.js" "$out/http.core.wasm" "$here/component/http.wit" http "$out/http.wasm"
+  rm "$out/http.core.wasm"
+}
+
+javascript() {
+  cd "$here/javascript"
+  [ -d node_modules/@bytecodealliance ] || npm install --ignore-scripts --no-audit --no-fund --loglevel=error
+  node build.js hello.js "$out/hello-javascript.wasm"
 }
 
 assemblyscript() {

@@ -64,6 +64,8 @@ export const annotationNames = {
   bareArguments: "kerb.dev/bare-arguments",
   /** `fresh`: every request has an instance of its own. */
   instance: "kerb.dev/wasm-instance",
+  /** `optimized`: all code is compiled well before it runs, for those that compute for long. */
+  compile: "kerb.dev/wasm-compile",
 } as const;
 
 const containerType = "io.kubernetes.cri.container-type";
@@ -189,7 +191,11 @@ export interface BundleOptions {
   arch: string;
 }
 
-function argumentsOf({ runner, memoryBytes }: BundleOptions): string[] {
+function argumentsOf(
+  { annotations = {} }: BundleConfig,
+  { runner, memoryBytes }: BundleOptions,
+): string[] {
+  const isOptimized = annotations[annotationNames.compile] === "optimized";
   const { libraries } = runner;
   const node = join(own, "node");
   const loader = libraries.find((file) => basename(file).startsWith("ld-"));
@@ -200,6 +206,7 @@ function argumentsOf({ runner, memoryBytes }: BundleOptions): string[] {
     "--disable-warning=ExperimentalWarning",
     "--no-addons",
     ...(pages ? [`--wasm-max-mem-pages=${pages}`] : []),
+    ...(isOptimized ? ["--no-liftoff", "--no-wasm-tier-up", "--no-wasm-lazy-compilation"] : []),
     join(own, "code", runner.file),
     join(own, "program.json"),
   ];
@@ -234,7 +241,7 @@ export function wasmBundle(config: BundleConfig, options: BundleOptions): Bundle
     root: { path: "rootfs", ...config.root, readonly: true },
     process: {
       ...config.process,
-      args: argumentsOf(options),
+      args: argumentsOf(config, options),
       cwd: "/",
       env: [],
       user: userOf(config),

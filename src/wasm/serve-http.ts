@@ -6,6 +6,7 @@ import type { Clock } from "../lib/clock.ts";
 import { exported } from "./component.ts";
 import type { Instantiate } from "./component.ts";
 import { IncomingRequest, ResponseOutparam } from "./wasi-preview2/http-messages.ts";
+import type { Received } from "./wasi-preview2/http-messages.ts";
 
 export const incomingHandler = "wasi:http/incoming-handler";
 
@@ -29,16 +30,20 @@ type Handle = (request: IncomingRequest, out: ResponseOutparam) => void;
 class HttpHost {
   readonly #options: ServeOptions;
   #handle: Handle | undefined;
+  #isFresh: boolean;
+  /** Of the instance in use. */
+  #uses = 0;
   isLeaving = false;
 
   constructor(options: ServeOptions) {
     this.#options = options;
+    this.#isFresh = options.isFresh;
   }
 
   #next(): Handle {
-    const { instantiate, isFresh } = this.#options;
-    if (!isFresh && this.#handle) return this.#handle;
-    const { handle } = exported(instantiate(), incomingHandler);
+    if (!this.#isFresh && this.#handle) return this.#handle;
+    const { handle } = exported(this.#options.instantiate(), incomingHandler);
+    this.#uses = 0;
     return (this.#handle = handle);
   }
 
@@ -47,15 +52,29 @@ class HttpHost {
     const headers: [string, string][] = [];
     for (let i = 0; i < raw.length; i += 2) headers.push([raw[i]!.toLowerCase(), raw[i + 1]!]);
     const authority = request.headers.host ?? "";
+    const received = { method, path, authority, headers, body };
+    let out = this.#ask(received);
+    if (!out.answer && this.#uses > 1) {
+      // Some (those of ComponentizeJS) answer one request in their life, and say nothing to the second.
+      this.#isFresh = true;
+      out = this.#ask(received);
+    }
+    this.#send(response, out);
+  }
+
+  #ask(received: Received): ResponseOutparam {
     const out = new ResponseOutparam();
     try {
-      this.#next()(new IncomingRequest({ method, path, authority, headers, body }), out);
+      const handle = this.#next();
+      this.#uses += 1;
+      handle(new IncomingRequest(received), out);
     } catch (error) {
       // An instance that trapped is in no state to go on.
       this.#handle = undefined;
+      this.#uses = 0;
       this.#options.onTrap(error);
     }
-    this.#send(response, out);
+    return out;
   }
 
   #send(response: ServerResponse, { answer }: ResponseOutparam) {

@@ -93,6 +93,14 @@ test("a container that asks for a user has that one, be it root", () => {
   assert.deepEqual(bundle.process.user, started.user);
 });
 
+test("an annotation has all code compiled well before it runs", () => {
+  const started = { args: ["app.wasm"], cwd: "/" };
+  const annotations = { "kerb.dev/wasm-compile": "optimized" };
+  const { process: asked } = wasmBundle({ process: started, annotations }, options);
+  assert.ok(asked.args.includes("--no-liftoff"));
+  assert.ok(!wasmBundle({ process: started }, options).process.args.includes("--no-liftoff"));
+});
+
 test("without a network there are no sockets, and never a new process", () => {
   const allowed = (network: boolean) =>
     seccompProfile({ network, arch: "x64" }).syscalls.flatMap((one) =>
