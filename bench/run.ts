@@ -9,6 +9,7 @@ import { printRows } from "./row.ts";
 import type { Row } from "./row.ts";
 import { benchScheduler } from "./scheduler.bench.ts";
 import { benchServices } from "./services.bench.ts";
+import { benchVms } from "./vms.bench.ts";
 import { benchWasm } from "./wasm.bench.ts";
 import { benchWrites } from "./writes.bench.ts";
 
@@ -25,6 +26,7 @@ const benches: Record<string, (site: Site) => Promise<Row[]>> = {
   writes: (site) => benchWrites(site, tiny ? 0.02 : 1),
   list: (site) => benchList(site, tiny ? 100 : 10_000),
   services: () => benchServices(tiny ? 10 : 1000),
+  vms: () => benchVms(tiny ? 1 : 5),
   wasm: (site) => benchWasm(site, tiny),
   scheduler: () => benchScheduler(tiny ? { nodes: 20, pods: 50 } : { nodes: 1000, pods: 5000 }),
 };

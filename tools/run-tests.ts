@@ -16,6 +16,8 @@ const suites: Record<string, string[]> = {
   servers: ["test/crash/servers.test.ts"],
   // A minute of hubs and sites that move, are updated and get new authorities.
   fleet: ["--test-concurrency=1", "test/fleet/*.test.ts"],
+  // Guests moved, starved of disk and cut off.
+  vms: ["--test-concurrency=1", "test/vms/*.test.ts"],
   e2e: ["--test-concurrency=1", "test/crash/*.test.ts", "test/e2e/*.test.ts"],
 };
 if (process.argv[2] === "servers") process.env["KERB_SERVERS_SECONDS"] = "300";

@@ -1,0 +1,149 @@
+// A virtual machine beside raw QEMU with the same guest and the same words, in the same run: from asking for it to
+// the guest's first word, how long a pause takes, and what is accounted for it beyond the guest's memory.
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { parseQuantity } from "../src/lib/quantity.ts";
+import { guestImage, guestPaths, importGuest } from "../test/support/guest.ts";
+import { guestFiles, QemuVm } from "../test/support/qemu.ts";
+import { startSite } from "../test/support/site.ts";
+import type { Site } from "../test/support/site.ts";
+import { openApi } from "./api-load.ts";
+import type { Api } from "./api-load.ts";
+import { percentile } from "./row.ts";
+import type { Row } from "./row.ts";
+
+const instances = "/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstances";
+const subresources = "/apis/subresources.kubevirt.io/v1/namespaces/default/virtualmachineinstances";
+const firstWord = "GUEST up";
+const guestMebibytes = 128;
+const lookMs = 2;
+
+const manifest = (name: string) =>
+  Buffer.from(
+    JSON.stringify({
+      apiVersion: "kubevirt.io/v1",
+      kind: "VirtualMachineInstance",
+      metadata: { name },
+      spec: {
+        terminationGracePeriodSeconds: 0,
+        domain: {
+          memory: { guest: `${guestMebibytes}Mi` },
+          devices: { rng: {} },
+          firmware: {
+            kernelBoot: {
+              kernelArgs: "console=ttyS0 quiet ",
+              container: {
+                image: guestImage,
+                kernelPath: guestPaths.kernel,
+                initrdPath: guestPaths.initrd,
+              },
+            },
+          },
+        },
+      },
+    }),
+  );
+
+/** What the launcher pod of a VMI has logged. */
+function logOf(site: Site, name: string): string {
+  const logs = join(site.directory, "logs");
+  const pod = readdirSync(logs).find((folder) => folder.includes(`virt-launcher-${name}-`));
+  try {
+    return pod ? readFileSync(join(logs, pod, "compute/0.log"), "utf8") : "";
+  } catch {
+    return "";
+  }
+}
+
+async function until(holds: () => boolean | Promise<boolean>) {
+  while (!(await holds())) await setTimeout(lookMs);
+}
+
+async function throughKerb(site: Site, api: Api, runs: number): Promise<number[]> {
+  const times: number[] = [];
+  for (let i = 0; i < runs; i++) {
+    const name = `start-${i}`;
+    const started = performance.now();
+    await api.request("POST", instances, manifest(name));
+    await until(() => logOf(site, name).includes(firstWord));
+    times.push(performance.now() - started);
+    await site.kubectl(["delete", "vmi", name]);
+  }
+  return times;
+}
+
+async function rawQemu(folder: string, runs: number) {
+  const kernel = guestFiles(folder);
+  const starts: number[] = [];
+  const pauses: number[] = [];
+  for (let i = 0; i < runs; i++) {
+    const started = performance.now();
+    const one = await QemuVm.start(kernel, { devices: { rng: {} } });
+    await until(() => one.said.includes(firstWord));
+    starts.push(performance.now() - started);
+    for (let n = 0; n < 10; n++) {
+      const asked = performance.now();
+      await one.vm.qmp.execute("stop");
+      pauses.push(performance.now() - asked);
+      await one.vm.qmp.execute("cont");
+    }
+    await one.stop();
+  }
+  return { starts, pauses };
+}
+
+async function pauses(site: Site, api: Api, runs: number): Promise<number[]> {
+  await api.request("POST", instances, manifest("paused"));
+  await site.kubectl(["wait", "vmi/paused", "--for=jsonpath={.status.phase}=Running"]);
+  const times: number[] = [];
+  for (let i = 0; i < runs; i++) {
+    const asked = performance.now();
+    await api.request("PUT", `${subresources}/paused/pause`, Buffer.from("{}"));
+    times.push(performance.now() - asked);
+    await api.request("PUT", `${subresources}/paused/unpause`, Buffer.from("{}"));
+  }
+  return times;
+}
+
+async function overheadMebibytes(site: Site): Promise<number> {
+  const { items } = await site.get("pods", "-l", "vm.kubevirt.io/name=paused");
+  const { memory } = items[0].spec.containers[0].resources.requests;
+  return parseQuantity(memory) / 2 ** 20 - guestMebibytes;
+}
+
+export async function benchVms(runs: number): Promise<Row[]> {
+  const folder = mkdtempSync(join(tmpdir(), "kerb-bench-vms-"));
+  const site = await startSite("--vms", "--name", "bench");
+  const api = openApi(site.kubeconfig, 2);
+  try {
+    await importGuest(site);
+    await throughKerb(site, api, 1);
+    const kerb = percentile(await throughKerb(site, api, runs), 0.5);
+    const raw = await rawQemu(folder, runs);
+    const rawStart = percentile(raw.starts, 0.5);
+    const pause = percentile(await pauses(site, api, runs * 10), 0.5);
+    const rawPause = percentile(raw.pauses, 0.5);
+    const better = "lower" as const;
+    const baseline = (value: number) => ({ name: "raw QEMU", value });
+    return [
+      {
+        ...{ name: "VM create to first guest output", value: kerb, unit: "ms", better },
+        ...{ baseline: baseline(rawStart), target: Math.round(rawStart * 1.15) },
+      },
+      {
+        ...{ name: "VM pause", value: pause, unit: "ms", better },
+        ...{ baseline: baseline(rawPause), target: 20 },
+      },
+      {
+        ...{ name: "VM overhead, accounted", value: await overheadMebibytes(site), unit: "MiB" },
+        ...{ better, target: 80 },
+      },
+    ];
+  } finally {
+    api.close();
+    await site.remove();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

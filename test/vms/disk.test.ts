@@ -1,0 +1,77 @@
+// A disk that is full, and power that is cut: the guest's writer is the judge. Each of its blocks carries its number
+// and a sum; what it was told to be written must be there.
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { eventually } from "../support/eventually.ts";
+import { guestFiles, QemuVm } from "../support/qemu.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "kerb-disk-test-"));
+const disk = join(folder, "disk");
+const image = join(disk, "disk.img");
+const filler = join(disk, "filler");
+const blockBytes = 512;
+const blocks = 1000;
+
+let one: QemuVm;
+before(async () => {
+  mkdirSync(disk);
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", disk]);
+  writeFileSync(image, "");
+  truncateSync(image, 4 * 2 ** 20);
+  writeFileSync(filler, Buffer.alloc(960 * 1024));
+  one = await QemuVm.start(guestFiles(folder), {
+    guest: "run=write",
+    devices: { disks: [{ name: "data", disk: { bus: "virtio" } }] },
+    volumes: [{ name: "data", persistentVolumeClaim: { claimName: "data" } }],
+    folders: { data: disk },
+  });
+});
+after(async () => {
+  await one.stop();
+  execFileSync("umount", [disk]);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const written = () => [...one.said.matchAll(/GUEST wrote (\d+)/g)].map(([, n]) => Number(n));
+
+/** Blocks that the guest was told to be written, and that are not what it wrote. */
+function lost(): number[] {
+  const bytes = readFileSync(image);
+  const newest = new Map(written().map((n) => [n % blocks, n]));
+  return [...newest].flatMap(([at, n]) => {
+    const [, line = "", sum] =
+      /^(\d{8}) ([0-9a-f]{8})/.exec(
+        bytes.toString("latin1", at * blockBytes, (at + 1) * blockBytes),
+      ) ?? [];
+    const right = createHash("md5").update(line).digest("hex").slice(0, 8);
+    // The block may be newer than the last word about it.
+    return sum === right && Number(line) >= n ? [] : [n];
+  });
+}
+
+test("a disk that is full stops the guest, which goes on when there is room", async () => {
+  await eventually(async () => one.vm.stopReason, "the stop").catch((error) => {
+    throw new Error(`${error.message}: ${one.said.slice(-2000)}`);
+  });
+  assert.match(one.vm.stopReason, /no space left/);
+  assert.equal((await one.answers().state()).paused, true);
+  const before = written().length;
+  rmSync(filler);
+  await one.answers().unpause();
+  await eventually(async () => written().length > before + 20, "further writes");
+  assert.doesNotMatch(one.said, /I\/O error/);
+  assert.deepEqual(lost(), []);
+});
+
+test("nothing that was said to be written is lost when QEMU is killed", async () => {
+  const gone = new Promise((resolve) => one.child.once("exit", resolve));
+  one.child.kill("SIGKILL");
+  await gone;
+  assert.ok(written().length > 20);
+  assert.deepEqual(lost(), []);
+});
