@@ -1,4 +1,5 @@
 // The controllers of a site. One import and one line each.
+import { attachDetach } from "./attach-detach.ts";
 import { bootstrapSigner } from "./bootstrap-signer.ts";
 import { clusterInfo } from "./cluster-info.ts";
 import { clusterRoleAggregation } from "./cluster-role-aggregation.ts";
@@ -55,6 +56,7 @@ export interface Authority extends Signing, TokenMaker {
 }
 
 export const controllers = (authority: Authority): Controller[] => [
+  attachDetach,
   bootstrapSigner,
   clusterInfo(authority.ca),
   clusterRoleAggregation,

@@ -164,10 +164,16 @@ test("a bound claim whose volume is gone is lost, and says so once", () => {
 test("a volume is never removed while its claim lives, nor when somebody else made it", () => {
   const made = {
     ...kept("1"),
-    metadata: { name: "v", annotations: { "pv.kubernetes.io/provisioned-by": "x" } },
+    metadata: {
+      name: "v",
+      annotations: { "pv.kubernetes.io/provisioned-by": localVolumes.provisioner },
+    },
   };
   made.spec.persistentVolumeReclaimPolicy = "Delete";
   assert.equal(planVolume(made, claim).remove, undefined);
   assert.equal(planVolume(made, undefined).remove, true);
-  assert.equal(planVolume({ ...made, metadata: { name: "v" } }, undefined).remove, undefined);
+  const annotations = { "pv.kubernetes.io/provisioned-by": "disk.example.com" };
+  for (const metadata of [{ name: "v" }, { name: "v", annotations }]) {
+    assert.equal(planVolume({ ...made, metadata }, undefined).remove, undefined);
+  }
 });

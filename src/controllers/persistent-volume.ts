@@ -3,11 +3,13 @@ import { resource } from "../client/client.ts";
 import type { KubeObject } from "../kinds/object.ts";
 import { isStatus } from "../lib/status-error.ts";
 import {
+  betaProvisionerAnnotation,
   boundClaim,
   boundStatus,
   claimRefOf,
   planClaim,
   planVolume,
+  provisionerAnnotation,
 } from "./persistent-volume/plan.ts";
 import type { Controller, ControllerContext } from "./runtime.ts";
 
@@ -49,6 +51,11 @@ async function reconcileClaim(namespace: string, name: string, context: Controll
       metadata: { resourceVersion: metadata.resourceVersion },
       spec: { claimRef: claimRefOf(claim) },
     });
+  }
+  if (plan.ask) {
+    const { ask } = plan;
+    const annotations = { [provisionerAnnotation]: ask, [betaProvisionerAnnotation]: ask };
+    await client.patch(target, "merge", { metadata: { annotations } });
   }
   const bind = plan.bind ?? plan.keep;
   if (bind) {

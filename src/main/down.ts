@@ -18,6 +18,7 @@ import type { Runtime, RuntimePod } from "../node/runtime.ts";
 import { isRoot } from "./config.ts";
 import { krustletCgroup } from "./krustlet.ts";
 import { containerdDirectory, containerdPaths } from "./machine.ts";
+import { unshareKubelet } from "./kubelet-directory.ts";
 import { findRunning, removeRunFile, runs } from "./run-file.ts";
 import { addressesOf, readSettings } from "./site-settings.ts";
 
@@ -132,6 +133,7 @@ export async function down(options: DownOptions): Promise<number> {
   for (const root of [cgroup, krustletCgroup(cgroup)])
     await (await systemCgroups(root)).removeRoot();
   unmountBelow(directory);
+  await unshareKubelet();
   await detachLoops(directory).catch(() => {});
   rmSync(join(containerdDirectory(directory), "state"), { recursive: true, force: true });
   return 0;

@@ -1,6 +1,8 @@
 // Where others' plugins look for a node: the kubelet's own folder, unless somebody answers there already.
+import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { runCommand } from "../lib/run-command.ts";
 import type { Log } from "../lib/log.ts";
 import { isRoot } from "./config.ts";
 
@@ -29,4 +31,12 @@ export async function kubeletDirectoryOf(directory: string, log: Log): Promise<s
     },
   );
   return own;
+}
+
+/** Takes back that mounts below the kubelet's own folder are shared, once no node answers there. */
+export async function unshareKubelet() {
+  if (await answers(join(usualKubelet, "device-plugins/kubelet.sock"))) return;
+  const mounts = await readFile("/proc/self/mounts", "utf8");
+  if (!mounts.includes(` ${usualKubelet} `)) return;
+  await runCommand("umount", ["--lazy", usualKubelet]).catch(() => {});
 }

@@ -20,6 +20,7 @@ import { pressureWatch, startHousekeeping } from "./housekeeping.ts";
 import type { NodeSettings } from "./node-settings.ts";
 import { nodeConnection, noConnection } from "./connection.ts";
 import type { AgentContext } from "./context.ts";
+import { CsiDrivers } from "./csi/drivers.ts";
 import { openDevices } from "./devices/devices.ts";
 import { parseCpus } from "./cpus/cpu-set.ts";
 import { anyCpus, openCpus } from "./cpus/cpus.ts";
@@ -102,6 +103,7 @@ const relistMs = 10_000;
 interface Parts {
   runtime: Runtime;
   devices: Devices | undefined;
+  csi: CsiDrivers | undefined;
   watch: PressureWatch;
   going: Going;
 }
@@ -114,7 +116,7 @@ interface Going {
 
 async function contextOf(
   options: AgentOptions,
-  parts: Pick<Parts, "runtime" | "devices"> & { cpus: Cpus },
+  parts: Pick<Parts, "runtime" | "devices" | "csi"> & { cpus: Cpus },
 ): Promise<AgentContext> {
   const { client, informers, clock, log, scope, nodeName, address, directory } = options;
   const directories = directoriesIn(directory);
@@ -127,6 +129,7 @@ async function contextOf(
     readFile("/etc/resolv.conf", "utf8").catch(() => ""),
     mounts.tmpfs(directories.memory, 0),
     mounts.share(join(directory, "pods")),
+    parts.csi && mounts.share(parts.csi.kubeletDirectory),
   ]);
   const { clusterDomain, dnsServiceIp, cgroupRoot } = options;
   const event = eventsOf(options);
@@ -205,7 +208,7 @@ function follow(context: AgentContext, followed: Followed, scope: Scope): Worker
 }
 
 async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
-  const { runtime, devices, watch } = parts;
+  const { runtime, devices, csi, watch } = parts;
   const { informers, nodeName, scope, log } = options;
   const informer = informers.get({
     resource: resource("v1", "pods"),
@@ -218,7 +221,7 @@ async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
   let onCpus = () => {};
   const cpus = await openOwnCpus(options, () => onCpus());
   const [context, running] = await Promise.all([
-    contextOf(options, { runtime, devices, cpus }),
+    contextOf(options, { runtime, devices, csi, cpus }),
     runtime.pods(),
     informer.synced(),
     nodes.synced(),
@@ -296,6 +299,7 @@ function openOwnCpus(
 
 function openOwnDevices(
   { kubeletDirectory, ...options }: AgentOptions,
+  csi: CsiDrivers | undefined,
   node: () => NodeRegistration | undefined,
 ): Promise<Devices> | undefined {
   if (!kubeletDirectory) return undefined;
@@ -305,7 +309,7 @@ function openOwnDevices(
       options.log.warn("devices are not told of", { error: String(error) }),
     );
   };
-  return openDevices({ ...options, kubeletDirectory, onChange });
+  return openDevices({ ...options, kubeletDirectory, csi: csi?.handler, onChange });
 }
 
 /** Resolves once the node is registered and its pods are followed. Stops with the scope; containers go on. */
@@ -315,12 +319,15 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const why = shortcoming ?? (runtime ? "" : "no container runtime is there");
   const facts = await factsOf(options);
   let node: NodeRegistration | undefined;
-  const devices = runtime && (await openOwnDevices(options, () => node));
+  const { kubeletDirectory } = options;
+  const csi =
+    runtime && kubeletDirectory ? new CsiDrivers({ ...options, kubeletDirectory }) : undefined;
+  const devices = runtime && (await openOwnDevices(options, csi, () => node));
   const watch = pressureWatch(directory, options.clock, options.settings ?? {});
   const going: Going = { isComing: () => false, onChange: () => void node?.refresh() };
   const [agent] = await Promise.all([
     runtime
-      ? startPods(options, { runtime, devices, watch, going })
+      ? startPods(options, { runtime, devices, csi, watch, going })
       : noConnection(options.nodeName, why),
     registerNode({
       ...options,

@@ -6,6 +6,7 @@ import type { Log } from "../lib/log.ts";
 import type { SecurityAbilities } from "./admit-security.ts";
 import type { Cgroups } from "./cgroups.ts";
 import type { Cpus } from "./cpus/cpus.ts";
+import type { CsiDrivers } from "./csi/drivers.ts";
 import type { Devices } from "./devices/devices.ts";
 import type { Directories } from "./directories.ts";
 import type { NodeFacts } from "./field-ref.ts";
@@ -28,6 +29,7 @@ export interface AgentContext {
   mounts: Mounts;
   cgroups: Cgroups;
   devices: Devices | undefined;
+  csi: CsiDrivers | undefined;
   cpus: Cpus;
   facts: NodeFacts;
   dns: DnsSettings;

@@ -11,7 +11,7 @@ import { hasExited } from "./instances.ts";
 import { killContainer } from "./kill-container.ts";
 import { phaseOf } from "./phase.ts";
 import type { Action } from "./plan-pod.ts";
-import type { Container } from "./pod.ts";
+import type { Container, Pod } from "./pod.ts";
 import { nextBackoff, nextTrouble, resizeTrouble } from "./pod-state.ts";
 import type { PodWorker } from "./pod-worker.ts";
 import { prepareVolumes, removePodFiles, removePodVolumes } from "./pod-volumes.ts";
@@ -26,6 +26,9 @@ const pods = resource("v1", "pods");
 /** ErrImagePull is shown this long before it becomes ImagePullBackOff. */
 const imageErrorMs = 1000;
 const firstRetryMs = 1000;
+
+const usesClaims = (pod: Pod) =>
+  (pod.spec.volumes ?? []).some((one) => one.persistentVolumeClaim ?? one.ephemeral ?? one.csi);
 
 type Of<D extends Action["do"]> = Extract<Action, { do: D }>;
 
@@ -279,6 +282,11 @@ export class PodJobs {
     // Before the pod goes: whoever takes its place may need them.
     await devices?.release(uid);
     await cpus.release(uid);
+    // A volume that moves with its claim is let go before somebody elsewhere may have it.
+    if (usesClaims(worker.pod)) {
+      await worker.volumesAtRest();
+      await removePodVolumes(this.#context, uid);
+    }
     await worker.writeStatus();
     if (!worker.state.gone && !isStatic(worker.pod)) {
       const options = { gracePeriodSeconds: 0, preconditions: { uid } };

@@ -27,6 +27,7 @@ function prepareOne(context: AgentContext, pod: Pod, volume: Declared, podIps: s
     podIps,
     mounts,
     runtime,
+    csi: context.csi,
     clock,
     pull: (image) => ensureImage(context, pod, image),
     hold: (details) => writeHeld(own, volume.name, { ...details, type: typeNameOf(volume) }),

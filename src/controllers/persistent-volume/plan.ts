@@ -2,10 +2,13 @@
 // and what is to be done about it. A binding is written on the volume first, then on the claim, so a crash in
 // between leaves the volume kept for its claim and nothing lost.
 import type { KubeObject } from "../../kinds/object.ts";
+import { localVolumes } from "../../lib/local-volumes.ts";
 import { isKeptFor, sizeOf, volumeSuits } from "../../lib/volume-match.ts";
 
 export const selectedNodeAnnotation = "volume.kubernetes.io/selected-node";
 export const provisionedBy = "pv.kubernetes.io/provisioned-by";
+export const provisionerAnnotation = "volume.kubernetes.io/storage-provisioner";
+export const betaProvisionerAnnotation = "volume.beta.kubernetes.io/storage-provisioner";
 const bindCompleted = "pv.kubernetes.io/bind-completed";
 const boundByController = "pv.kubernetes.io/bound-by-controller";
 const noProvisioner = "kubernetes.io/no-provisioner";
@@ -21,6 +24,8 @@ export interface ClaimPlan {
   keep?: KubeObject;
   /** Write the claim's side of the binding to this volume. */
   bind?: KubeObject;
+  /** Tell this provisioner that the claim is for it. */
+  ask?: string;
   status?: object;
   event?: Event;
 }
@@ -116,8 +121,10 @@ export function planClaim(
   const provisioner: string | undefined = storageClass?.["provisioner"];
   if (provisioner && provisioner !== noProvisioner) {
     const message = `Waiting for a volume to be created either by the external provisioner '${provisioner}' or manually by the system administrator. If volume creation is delayed, please verify that the provisioner is running and correctly registered.`;
+    const asked = claim.metadata.annotations?.[provisionerAnnotation] === provisioner;
     return {
       ...pending(claim),
+      ...(!asked && { ask: provisioner }),
       event: { type: "Normal", reason: "ExternalProvisioning", message },
     };
   }
@@ -145,7 +152,8 @@ export function planVolume(volume: KubeObject, claim: KubeObject | undefined): V
   if (!spec.claimRef?.uid) return move("Available");
   if (claim && claim.metadata.uid === spec.claimRef.uid) return move("Bound");
   const released = move("Released");
-  const isOurs = metadata.annotations?.[provisionedBy] !== undefined;
+  // Others remove what they made themselves, with what lies behind it.
+  const isOurs = metadata.annotations?.[provisionedBy] === localVolumes.provisioner;
   if (spec.persistentVolumeReclaimPolicy !== "Delete" || !isOurs) return released;
   return { ...released, remove: true };
 }

@@ -15,6 +15,7 @@ import type { DevicePlugins } from "./device-plugins.ts";
 import { withGrants } from "./grant.ts";
 import type { LocalPlugins } from "./local-plugins.ts";
 import { watchPlugins } from "./plugin-watcher.ts";
+import type { PluginHandler } from "./plugin-watcher.ts";
 import { servePodResources } from "./pod-resources.ts";
 import { SliceCleanup } from "./slice-cleanup.ts";
 
@@ -29,6 +30,8 @@ export interface DevicesOptions {
   onChange: () => void;
   /** What this process brings itself. */
   localPlugins?: LocalPlugins;
+  /** Told of drivers of volumes. */
+  csi?: PluginHandler | undefined;
   clock: Clock;
   log: Log;
   scope: Scope;
@@ -117,7 +120,11 @@ export async function openDevices(options: DevicesOptions): Promise<Devices> {
   localPlugins?.follow(plugins.local);
   await watchPlugins({
     directory: join(kubeletDirectory, "plugins_registry"),
-    handlers: { DRAPlugin: slices.behind(claims.handler), DevicePlugin: plugins.handler },
+    handlers: {
+      DRAPlugin: slices.behind(claims.handler),
+      DevicePlugin: plugins.handler,
+      ...(options.csi && { CSIPlugin: options.csi }),
+    },
     log,
     scope,
   });

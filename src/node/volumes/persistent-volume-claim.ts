@@ -9,6 +9,7 @@ import { localVolumes } from "../../lib/local-volumes.ts";
 import { isStatus } from "../../lib/status-error.ts";
 import { sizeOf } from "../../lib/volume-match.ts";
 import { blockVolume, releaseLoop } from "./block.ts";
+import { csiVolume, releaseCsi, sourceOf } from "./csi.ts";
 import type { Held } from "./held.ts";
 import { hostPathVolume } from "./host-path.ts";
 import { applyFsGroup } from "./ownership.ts";
@@ -69,6 +70,7 @@ async function pathVolume(context: VolumeContext, volume: KubeObject, readOnly: 
 export async function prepareClaim(context: VolumeContext, source: ClaimSource): Promise<Volume> {
   const volume = await boundVolume(context, source);
   const { spec, metadata } = volume;
+  if (spec.csi) return csiVolume(context, sourceOf(volume, source.readOnly));
   if (spec.hostPath ?? spec.local) return pathVolume(context, volume, source.readOnly);
   const type = Object.keys(spec).find((key) => spec[key]?.driver ?? spec[key]?.server) ?? "";
   throw new VolumeError(
@@ -76,7 +78,11 @@ export async function prepareClaim(context: VolumeContext, source: ClaimSource):
   );
 }
 
-export const releaseClaim = (context: ReleaseContext, held: Held) => releaseLoop(context, held);
+/** Held is a device or a place with a driver; each knows its own. */
+export async function releaseClaim(context: ReleaseContext, held: Held) {
+  await releaseLoop(context, held);
+  await releaseCsi(context, held);
+}
 
 export const persistentVolumeClaim: VolumeType = {
   prepare: (context) => {

@@ -1,5 +1,6 @@
 // The types of volume this node can make; any other is refused by its name.
 import { configMap } from "./config-map.ts";
+import { csi } from "./csi.ts";
 import { downwardApi } from "./downward-api.ts";
 import { emptyDir } from "./empty-dir.ts";
 import { ephemeral } from "./ephemeral.ts";
@@ -13,6 +14,7 @@ import { VolumeError } from "./volume.ts";
 
 const types = new Map<string, VolumeType>([
   ["configMap", configMap],
+  ["csi", csi],
   ["downwardAPI", downwardApi],
   ["emptyDir", emptyDir],
   ["ephemeral", ephemeral],

@@ -2,6 +2,7 @@
 // `prepare` is called again to bring a volume up to date, so it must be idempotent.
 import type { Client } from "../../client/client.ts";
 import type { Clock } from "../../lib/clock.ts";
+import type { CsiDrivers } from "../csi/drivers.ts";
 import type { NodeFacts } from "../field-ref.ts";
 import type { Mounts } from "../mounts.ts";
 import type { Objects } from "../objects.ts";
@@ -20,6 +21,8 @@ export interface VolumeContext {
   mounts: Mounts;
   runtime: Pick<Runtime, "viewOf" | "viewImage" | "dropView">;
   clock: Clock;
+  /** Absent where drivers cannot register. */
+  csi: CsiDrivers | undefined;
   /** Makes an image be there, as its policy says. */
   pull: (image: Pick<Container, "image" | "imagePullPolicy">) => Promise<string>;
   /** Writes down what the type's `release` will give back. */
@@ -40,7 +43,10 @@ export interface Volume {
   refreshAt?: number;
 }
 
-export interface ReleaseContext extends Pick<VolumeContext, "runtime" | "mounts" | "client"> {
+export interface ReleaseContext extends Pick<
+  VolumeContext,
+  "runtime" | "mounts" | "client" | "csi"
+> {
   /** True when another volume of this node holds such a thing too. */
   isHeldByOthers(isSame: (held: Held) => boolean): Promise<boolean>;
 }

@@ -77,6 +77,7 @@ function prepare({
     runtime: new FakeRuntime({ clock: clock ?? new FakeClock() }),
     pull: async ({ image }) => image,
     hold: async () => {},
+    csi: undefined,
     ...more,
     clock: clock ?? new FakeClock(),
     onDisk: path,
@@ -238,7 +239,13 @@ test("an image volume is a read-only view that its pod holds until it is given b
   await prepare(scene);
   assert.equal(pulled.length, 1, "what is there is not asked for again");
   const isHeldByOthers = async () => false;
-  const context = { runtime, mounts: noMounts, client: {} as Client, isHeldByOthers };
+  const context = {
+    runtime,
+    mounts: noMounts,
+    client: {} as Client,
+    csi: undefined,
+    isHeldByOthers,
+  };
   await typeNamed("image")!.release!(context, { type: "image", key: "u1/data" });
   assert.equal(runtime.views.size, 0);
   await assert.rejects(prepare({ volume: { image: {} } }), /volume data: image.reference is empty/);

@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { eventually } from "../../../test/support/eventually.ts";
+import { startCluster } from "../../../test/support/cluster.ts";
+import type { Cluster } from "../../../test/support/cluster.ts";
+import { resource } from "../../client/client.ts";
+import { attachmentName } from "../../lib/attachment-name.ts";
+import { watchPlugins } from "../devices/plugin-watcher.ts";
+import type { Pod } from "../pod.ts";
+import { csiVolume, csi as inline, releaseCsi, sourceOf } from "../volumes/csi.ts";
+import type { Held } from "../volumes/held.ts";
+import { CsiDrivers, withDriver } from "./drivers.ts";
+import { FakeCsiDriver } from "./fake-csi-driver.ts";
+
+let folder: string;
+let cluster: Cluster;
+let drivers: CsiDrivers;
+let driver: FakeCsiDriver;
+
+before(async () => {
+  folder = mkdtempSync("/tmp/kerb-csi-");
+  cluster = startCluster();
+  const { client, clock, log, scope } = cluster;
+  const spec = {};
+  await client.create(resource("v1", "nodes"), {
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: { name: "edge" },
+    spec,
+  });
+  drivers = new CsiDrivers({
+    client,
+    nodeName: "edge",
+    kubeletDirectory: folder,
+    clock,
+    log,
+    scope,
+  });
+  const registry = join(folder, "plugins_registry");
+  await watchPlugins({ directory: registry, handlers: { CSIPlugin: drivers.handler }, log, scope });
+  driver = new FakeCsiDriver({ registry, name: "disk.example.com", stages: true });
+  await driver.start();
+});
+after(async () => {
+  driver.stop();
+  await cluster.scope.close();
+  rmSync(folder, { recursive: true });
+});
+
+const volume = {
+  apiVersion: "v1",
+  kind: "PersistentVolume",
+  metadata: { name: "pv-1" },
+  spec: {
+    accessModes: ["ReadWriteMany"],
+    csi: { driver: "disk.example.com", volumeHandle: "vol-1", volumeAttributes: { a: "b" } },
+  },
+} as any;
+
+function contextOf(uid: string, held: Held[], more: object = {}) {
+  const pod = { metadata: { name: "web", namespace: "shop", uid }, spec: { containers: [] } };
+  return {
+    pod: pod as unknown as Pod,
+    client: cluster.client,
+    csi: drivers,
+    facts: { nodeName: "edge", hostIps: [], allocatable: {} },
+    hold: async (details: object) => void held.push({ type: "csi", ...details }),
+    ...more,
+  } as any;
+}
+
+test("a driver that registers is in the node's CSINode, and its places are the node's labels", async () => {
+  const csiNodes = resource("storage.k8s.io/v1", "csinodes");
+  const found = await eventually(
+    () => cluster.client.get({ ...csiNodes, name: "edge" }),
+    "the CSINode",
+  );
+  assert.deepEqual(found.spec.drivers, [
+    { name: "disk.example.com", nodeID: "machine-1", topologyKeys: ["example.com/rack"] },
+  ]);
+  const node = await cluster.client.get({ ...resource("v1", "nodes"), name: "edge" });
+  assert.equal(node.metadata.labels?.["example.com/rack"], "r1");
+  assert.deepEqual(withDriver(found.spec.drivers, "disk.example.com", undefined), []);
+});
+
+test("a volume waits to be attached, is staged once and published for each pod, and given back", async () => {
+  const held: Held[] = [];
+  const source = sourceOf(volume, false);
+  await assert.rejects(csiVolume(contextOf("u1", held), source), /vol-1 is not attached yet/);
+  const attachments = resource("storage.k8s.io/v1", "volumeattachments");
+  const name = attachmentName("vol-1", "disk.example.com", "edge");
+  await cluster.client.create(attachments, {
+    apiVersion: "storage.k8s.io/v1",
+    kind: "VolumeAttachment",
+    metadata: { name },
+    spec: {
+      attacher: "disk.example.com",
+      nodeName: "edge",
+      source: { persistentVolumeName: "pv-1" },
+    },
+  });
+  const status = { attached: true, attachmentMetadata: { path: "/dev/x" } };
+  await cluster.client.patch({ ...attachments, name, subresource: "status" }, "merge", { status });
+  const made = await csiVolume(contextOf("u1", held), source);
+  await csiVolume(contextOf("u2", held), source);
+  assert.equal(readFileSync(join(made.hostPath, "hello"), "utf8"), "from the driver");
+  assert.deepEqual(driver.asked.get("NodeStageVolume").publish_context, { path: "/dev/x" });
+  const { volume_context, volume_capability } = driver.asked.get("NodePublishVolume");
+  assert.deepEqual(volume_context, { a: "b" });
+  assert.equal(volume_capability.access_mode.mode, 5);
+  const [first, second] = held as [Held, Held];
+  const release = (one: Held, isHeldByOthers: boolean) =>
+    releaseCsi({ csi: drivers, isHeldByOthers: async () => isHeldByOthers } as any, one);
+  driver.calls.length = 0;
+  await release(first, true);
+  await release(second, false);
+  assert.deepEqual(driver.calls, [
+    "NodeUnpublishVolume vol-1",
+    "NodeUnpublishVolume vol-1",
+    "NodeUnstageVolume vol-1",
+  ]);
+  assert.equal(existsSync(join(folder, "pods/u1")), false);
+});
+
+test("a driver that asks for it is told of the pod; a volume of a driver unknown here waits", async () => {
+  const csiDrivers = resource("storage.k8s.io/v1", "csidrivers");
+  await cluster.client.create(csiDrivers, {
+    apiVersion: "storage.k8s.io/v1",
+    kind: "CSIDriver",
+    metadata: { name: "disk.example.com" },
+    spec: { attachRequired: false, podInfoOnMount: true, volumeLifecycleModes: ["Ephemeral"] },
+  });
+  const own = { name: "own", csi: { driver: "disk.example.com", volumeAttributes: { size: "1" } } };
+  await inline.prepare(contextOf("u3", [], { volume: own }));
+  const { volume_context: told } = driver.asked.get("NodePublishVolume");
+  assert.equal(told["csi.storage.k8s.io/pod.name"], "web");
+  assert.equal(told["csi.storage.k8s.io/ephemeral"], "true");
+  assert.equal(told.size, "1");
+  const other = { name: "own", csi: { driver: "other.example.com" } };
+  await assert.rejects(
+    inline.prepare(contextOf("u4", [], { volume: other })),
+    /driver name other.example.com not found in the list of registered CSI drivers/,
+  );
+});
