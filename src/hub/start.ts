@@ -7,6 +7,7 @@ import { ensureRules } from "./alarms/built-in-rules.ts";
 import { hubDefinitions } from "./kinds/resources.ts";
 import { clusterSetBinding } from "./placement/cluster-set-binding.ts";
 import type { CelMatch } from "./placement/model.ts";
+import { clusterProfile } from "./inventory/cluster-profile.ts";
 import { site } from "./operations/site.ts";
 import { updateStrategy } from "./operations/update-strategy.ts";
 import { placement } from "./placement/placement.ts";
@@ -41,6 +42,7 @@ export async function startHub({ subjectOf, cel, ...options }: HubOptions) {
     maintenanceWindow,
     site,
     updateStrategy,
+    clusterProfile,
     timeToLive,
     alarmController(options.informers, options.scope),
   ];

@@ -4,6 +4,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import type { Scope } from "../lib/scope.ts";
+import { defaultDataDirectory } from "./config.ts";
 import type { RemoteCluster } from "./remote-cluster.ts";
 
 export interface WingParts {
@@ -78,4 +79,18 @@ const deviceNode: Wing = {
   },
 };
 
-export const wings: Record<string, Wing> = { hub, member, devices, "device-node": deviceNode };
+const gitops: Wing = {
+  summary: "applies what lies in git and registries, by Flux's kinds",
+  async start({ cluster, ...parts }) {
+    const { controlGitOps } = await import("./gitops/start.ts");
+    await controlGitOps({ ...parts, plane: cluster, directory: defaultDataDirectory() });
+  },
+};
+
+export const wings: Record<string, Wing> = {
+  hub,
+  member,
+  gitops,
+  devices,
+  "device-node": deviceNode,
+};

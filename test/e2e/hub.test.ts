@@ -77,6 +77,9 @@ test("a site attaches with a token of its name, and is a member at once", async 
   const { status } = await hub.get("managedcluster", "farm");
   const claims = status.clusterClaims.map(({ name }: any) => name);
   assert.ok(claims.includes("id.k8s.io"));
+  const profile = await hub.get("clusterprofile", "farm", "-n", "cluster-inventory");
+  assert.equal(profile.metadata.labels["x-k8s.io/cluster-manager"], "open-cluster-management");
+  assert.match(profile.status.version.kubernetes, /^v1\./);
   const node = await farm.get("node", "farm");
   assert.equal(status.allocatable.pods, node.status.allocatable.pods);
 });

@@ -7,6 +7,7 @@ import { autoAcceptRuleDefinition } from "./auto-accept-rule.ts";
 import { managedClusterAddOnDefinition } from "./managed-cluster-add-on.ts";
 import { maintenanceWindowDefinition } from "./maintenance-window.ts";
 import { overrideDefinition } from "./override.ts";
+import { clusterProfileDefinition } from "./cluster-profile.ts";
 import { siteDefinition } from "./site.ts";
 import { siteGroupDefinition } from "./site-group.ts";
 import { siteOperationDefinition } from "./site-operation.ts";
@@ -54,6 +55,7 @@ export const hubDefinitions = [
   siteGroupDefinition,
   siteOperationDefinition,
   updateStrategyDefinition,
+  clusterProfileDefinition,
 ];
 
 /** What a site serves for itself. */
