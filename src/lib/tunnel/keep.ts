@@ -16,6 +16,7 @@ const handshakeMsMax = 15_000;
 const goodMs = 10_000;
 /** The server pings more often than this; a silent one is gone. */
 const silenceMsMax = 40_000;
+const lookEveryMs = 5000;
 
 export interface TunnelOptions {
   url: URL;
@@ -45,7 +46,7 @@ function open({ url, identity }: TunnelOptions, signal: AbortSignal): Promise<Du
       signal,
     });
     asked.once("upgrade", (_response, socket, head) => {
-      socket.setTimeout(silenceMsMax, () => socket.destroy());
+      socket.setTimeout(0);
       socket.setNoDelay(true);
       if (head.length > 0) socket.unshift(head);
       resolve(socket);
@@ -60,6 +61,16 @@ function open({ url, identity }: TunnelOptions, signal: AbortSignal): Promise<Du
   });
 }
 
+/** A socket's own timeout does not see the pings, which HTTP/2 answers below it. Returns its stop. */
+function endWhenSilent(session: ServerHttp2Session, clock: Clock) {
+  let heardMs = clock.monotonic();
+  const hear = () => (heardMs = clock.monotonic());
+  session.on("ping", hear).on("stream", hear);
+  return clock.every(lookEveryMs, () => {
+    if (clock.monotonic() - heardMs > silenceMsMax) session.destroy();
+  });
+}
+
 export function keepTunnel(options: TunnelOptions) {
   const { serve, clock, log, scope } = options;
   const { signal } = scope;
@@ -70,9 +81,11 @@ export function keepTunnel(options: TunnelOptions) {
         const socket = await open(options, signal);
         const session = serve(socket);
         const end = () => session.destroy();
+        const stop = endWhenSilent(session, clock);
         signal.addEventListener("abort", end, { once: true });
         await new Promise<void>((resolve) => session.once("close", () => resolve()));
         signal.removeEventListener("abort", end);
+        stop();
         socket.destroy();
       } catch (error) {
         if (!signal.aborted) log.debug("the tunnel was not made", { error: String(error) });
