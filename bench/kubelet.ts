@@ -1,0 +1,228 @@
+// `npm run bench:kubelet -- --kubelet FILE [--runs N]`: Kerb's agent on a joined machine beside a real kubelet, each with a
+// containerd of its own of the same version, on one API server, in turn in the same run. FILE is the kubelet of
+// Kubernetes 1.36, built from its source.
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { startContainerd, socketOf, stopContainerd } from "../src/containers/containerd.ts";
+import { ensurePauseImage } from "../src/containers/images.ts";
+import { shareNamespaceFolder } from "../src/containers/network-namespace.ts";
+import { connectContainerd } from "../src/containers/runtime.ts";
+import { systemClock } from "../src/lib/clock.ts";
+import { silent } from "../src/lib/log.ts";
+import { cniConflist } from "../src/node/network/site-network.ts";
+import { run } from "../test/support/command.ts";
+import { eventually } from "../test/support/eventually.ts";
+import { busyboxArchive } from "../test/support/image.ts";
+import { Machine } from "../test/support/machine.ts";
+import { freePort, startSite } from "../test/support/site.ts";
+import type { Site } from "../test/support/site.ts";
+import { openApi } from "./api-load.ts";
+import type { Api } from "./api-load.ts";
+import { percentile, printRows } from "./row.ts";
+import type { Row } from "./row.ts";
+
+const { values } = parseArgs({
+  options: { kubelet: { type: "string" }, runs: { type: "string", default: "15" } },
+});
+const pods = "/api/v1/namespaces/default/pods";
+const peer = "kubelet";
+
+interface Peer {
+  pid: number;
+  stop(): Promise<void>;
+}
+
+const kubeletConfig = (directory: string, port: number) => ({
+  apiVersion: "kubelet.config.k8s.io/v1beta1",
+  kind: "KubeletConfiguration",
+  failCgroupV1: false,
+  cgroupDriver: "cgroupfs",
+  cgroupsPerQOS: false,
+  enforceNodeAllocatable: [],
+  failSwapOn: false,
+  makeIPTablesUtilChains: false,
+  oomScoreAdj: 0,
+  address: "127.0.0.1",
+  port,
+  healthzPort: 0,
+  authentication: { anonymous: { enabled: true }, webhook: { enabled: false } },
+  authorization: { mode: "AlwaysAllow" },
+  containerRuntimeEndpoint: `unix://${socketOf(directory)}`,
+});
+
+async function startRuntime(directory: string, image: string) {
+  mkdirSync(join(directory, "net.d"), { recursive: true });
+  const conflist = cniConflist({
+    name: peer,
+    podCidr: "10.250.0.0/24",
+    dataDirectory: join(directory, "cni"),
+  });
+  writeFileSync(join(directory, "net.d/10-bench.conflist"), JSON.stringify(conflist));
+  const paths = {
+    binary: "/usr/bin/containerd",
+    runc: "/usr/sbin/runc",
+    cniPlugins: "/usr/lib/cni",
+    directory,
+  };
+  await shareNamespaceFolder();
+  await startContainerd(paths, systemClock);
+  const runtime = await connectContainerd(directory, silent);
+  await ensurePauseImage(directory, runtime);
+  await run("ctr", ["--address", socketOf(directory), "-n", "k8s.io", "images", "import", image]);
+  return runtime;
+}
+
+async function startPeer(site: Site, directory: string, image: string): Promise<Peer> {
+  const runtime = await startRuntime(directory, image);
+  const config = join(directory, "kubelet.json");
+  writeFileSync(config, JSON.stringify(kubeletConfig(directory, await freePort())));
+  const output = openSync(join(directory, "kubelet.log"), "a");
+  const child: ChildProcess = spawn(
+    resolve(values.kubelet!),
+    [
+      ...["--config", config, "--kubeconfig", site.kubeconfig],
+      ...["--hostname-override", peer, "--node-ip", "127.0.0.1"],
+      ...["--root-dir", join(directory, "root-dir"), "--cert-dir", join(directory, "certs")],
+    ],
+    { stdio: ["ignore", output, output] },
+  );
+  return {
+    pid: child.pid!,
+    async stop() {
+      child.kill();
+      for (const { sandboxes } of (await runtime.pods()).values()) {
+        for (const { id } of sandboxes) {
+          await runtime.stopSandbox(id);
+          await runtime.removeSandbox(id);
+        }
+      }
+      await runtime.close();
+      await stopContainerd(directory, systemClock);
+      await run("sh", ["-c", `umount -l $(grep -o '${directory}/[^ ]*' /proc/mounts) || true`]);
+    },
+  };
+}
+
+const podOf = (name: string, nodeName: string) =>
+  Buffer.from(
+    JSON.stringify({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name },
+      spec: {
+        nodeName,
+        tolerations: [{ operator: "Exists" }],
+        containers: [
+          {
+            name: "main",
+            image: "busybox:kerb",
+            command: ["sh", "-c", "trap 'exit 0' TERM; while true; do sleep 1000 & wait; done"],
+          },
+        ],
+      },
+    }),
+  );
+
+/** Resolves when a watch shows what is looked for. */
+function until(api: Api, name: string, is: (type: string, pod: any) => boolean): Promise<void> {
+  return new Promise((found) => {
+    let rest = "";
+    const path = `${pods}?watch=1&fieldSelector=metadata.name%3D${name}`;
+    const stop = api.stream(path, (chunk) => {
+      const lines = (rest + chunk.toString()).split("\n");
+      rest = lines.pop()!;
+      const events = lines.filter(Boolean).map((line) => JSON.parse(line));
+      if (!events.some(({ type, object }) => is(type, object))) return;
+      stop();
+      found();
+    });
+  });
+}
+
+interface Times {
+  start: number[];
+  end: number[];
+}
+
+async function one(api: Api, nodeName: string, i: number, times: Times) {
+  const name = `${nodeName}-${i}`;
+  const running = until(api, name, (_type, { status }) => status?.phase === "Running");
+  await api.read("/version");
+  const created = performance.now();
+  await api.request("POST", pods, podOf(name, nodeName));
+  await running;
+  times.start.push(performance.now() - created);
+  const gone = until(api, name, (type) => type === "DELETED");
+  await api.read("/version");
+  const deleted = performance.now();
+  await api.request("DELETE", `${pods}/${name}`);
+  await gone;
+  times.end.push(performance.now() - deleted);
+}
+
+const residentMiB = (pid: number) =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
+
+async function compare(site: Site, nodeName: string): Promise<Row[]> {
+  const api = openApi(site.kubeconfig, 2);
+  const own: Times = { start: [], end: [] };
+  const other: Times = { start: [], end: [] };
+  for (let i = 0; i <= Number(values.runs); i++) {
+    await one(api, nodeName, i, own);
+    await one(api, peer, i, other);
+    // The first of each makes what is made once.
+    if (i === 0) for (const list of [own.start, own.end, other.start, other.end]) list.length = 0;
+  }
+  api.close();
+  const row = (name: string, key: keyof Times): Row => ({
+    name,
+    value: percentile(own[key], 0.5),
+    unit: "ms",
+    baseline: { name: "kubelet 1.36", value: percentile(other[key], 0.5) },
+    better: "lower",
+  });
+  return [row("pod create to Running", "start"), row("pod delete to gone", "end")];
+}
+
+if (!values.kubelet) throw new Error("--kubelet FILE: Kubernetes' own kubelet");
+const directory = mkdtempSync(join(tmpdir(), "kerb-bench-kubelet-"));
+const image = join(directory, "busybox.tar");
+writeFileSync(image, busyboxArchive());
+const machine = new Machine();
+await machine.start();
+const site = await startSite("--name", "bench", "--listen", machine.hostAddress);
+let other: Peer | undefined;
+try {
+  const said = await site.kerb("token", "create");
+  const [server, ...trust] = /kerb join (.*)/.exec(said)![1]!.split(" ");
+  await machine.join(server!, ...trust, "--name", "agent");
+  await machine.kerb("image", "import", image);
+  other = await startPeer(site, join(directory, "peer"), image);
+  const ready = async () => {
+    const { status } = await site.get("node", peer);
+    return status.conditions.some((c: any) => c.type === "Ready" && c.status === "True");
+  };
+  await eventually(ready, "a kubelet that is Ready");
+  const rows = await compare(site, "agent");
+  await setTimeout(10_000);
+  const { pid } = JSON.parse(readFileSync(join(machine.directory, "run.json"), "utf8"));
+  rows.push({
+    name: "resident memory of the agent",
+    value: residentMiB(pid),
+    unit: "MiB",
+    baseline: { name: "kubelet 1.36", value: residentMiB(other.pid) },
+    better: "lower",
+  });
+  printRows(rows);
+} finally {
+  await other?.stop();
+  await machine.remove();
+  await site.remove();
+  rmSync(directory, { recursive: true, force: true });
+}
+process.exit();
