@@ -68,6 +68,9 @@ const netcat = script(
   'for a; do shift; case "$a" in -v|-t) ;; *) set -- "$@" "$a";; esac; done\nexec busybox nc "$@"',
 );
 
+/** Debian's `netcat-openbsd`, which knows UDP; busybox's does not. */
+const openbsdNetcat = "/usr/bin/nc.openbsd";
+
 /** A small system: busybox under all its names. */
 async function system(): Promise<TarEntry[]> {
   const busybox = "/usr/bin/busybox";
@@ -132,6 +135,10 @@ export async function suiteImages(folder: string): Promise<Content[]> {
   }
   const agnhost = join(folder, "agnhost");
   if (existsSync(agnhost)) {
+    const openbsd = [
+      ...(await bundled("nc.openbsd")),
+      script("usr/bin/nc", 'exec /usr/bin/nc.openbsd "$@"'),
+    ];
     const served = ["localhost.crt", "localhost.key"].filter((name) =>
       existsSync(join(folder, name)),
     );
@@ -140,7 +147,7 @@ export async function suiteImages(folder: string): Promise<Content[]> {
       ...base.filter(({ path }) => path !== "bin/sh"),
       program("bin/sh", "/bin/sh"),
       ...(await bundled("curl", "dig", "getent")),
-      netcat,
+      ...(existsSync(openbsdNetcat) ? openbsd : [netcat]),
       { path: "uploads/", type: "directory" },
       ...served.map((name): TarEntry => ({ path: name, data: readFileSync(join(folder, name)) })),
       program("agnhost", agnhost),
