@@ -22,6 +22,7 @@ const testPackages = {
   "etcd-server": ["/usr/bin/etcd"],
   "etcd-client": ["/usr/bin/etcdctl"],
   unzip: ["/usr/bin/unzip"],
+  faketime: ["/usr/bin/faketime"],
   curl: ["/usr/bin/curl"],
   openssl: ["/usr/bin/openssl"],
   "docker-registry": ["/usr/bin/docker-registry"],

@@ -1,12 +1,25 @@
 // A node's agent gets its client certificate without a person, when RBAC lets the one who asks have it: for
 // the node they are already (selfnodeclient), or for any (nodeclient, for bootstrap tokens).
 import { resource } from "../client/client.ts";
+import type { Client } from "../client/client.ts";
+import { returningNodeName } from "../lib/returning-node.ts";
+import { isStatus } from "../lib/status-error.ts";
 import { timestamp } from "../lib/clock.ts";
 import { conditionOf, requests } from "./csr.ts";
 import type { Signing } from "./csr.ts";
 import type { Controller } from "./runtime.ts";
 
+const nodes = resource("v1", "nodes");
 const accessReviews = resource("authorization.k8s.io/v1", "subjectaccessreviews");
+
+const isKnown = (client: Client, user: string) =>
+  client.get({ ...nodes, name: user.replace("system:node:", "") }).then(
+    () => true,
+    (error: unknown) => {
+      if (isStatus(error, "NotFound")) return false;
+      throw error;
+    },
+  );
 
 export const csrApproving = (signing: Signing): Controller => ({
   name: "csr-approving",
@@ -19,7 +32,10 @@ export const csrApproving = (signing: Signing): Controller => ({
     const node = signing.nodeOf(request.spec);
     if (!node) return;
     const { username: user, groups, uid, extra } = request.spec;
-    const subresource = node === user ? "selfnodeclient" : "nodeclient";
+    const returns = user === returningNodeName(node);
+    // One that was removed meanwhile does not come back by an old certificate.
+    if (returns && !(await isKnown(client, node))) return;
+    const subresource = node === user || returns ? "selfnodeclient" : "nodeclient";
     const review = await client.create(accessReviews, {
       apiVersion: "authorization.k8s.io/v1",
       kind: "SubjectAccessReview",

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { Client } from "../client/client.ts";
 import type { DiscoveredResource } from "../controllers/runtime.ts";
+import { returningNode } from "../lib/returning-node.ts";
 import { returningSite } from "../hub/registration/returning.ts";
 import type { Kinds } from "../kinds/kinds.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -122,7 +123,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
     securePort: port,
     nodeConnector: connect,
     ...(options.authentication && { authentication: options.authentication }),
-    ...(options.hub && { returning: returningSite }),
+    returning: (user) => (options.hub && returningSite(user)) || returningNode(user),
     ...(options.audit && { audit: openAudit(options.audit, { log, scope }) }),
     clock,
     random,

@@ -172,7 +172,8 @@ async function startNode(parts: Parts) {
   const { directory, settings, options, identity: first, log, scope, tell } = parts;
   const { name, server } = settings as SiteSettings & { server: string };
   let identity = first;
-  const link = httpsClient({ server, ...identity }, { agent: "kerb" });
+  const connection = { server, ...identity };
+  const link = httpsClient(connection, { agent: "kerb" });
   scope.defer(() => link.close());
   const client: OfflineClient = offlineClient(link, {
     files: memoryFiles(directory),
@@ -181,8 +182,12 @@ async function startNode(parts: Parts) {
   });
   scope.defer(() => client.flush());
   const keep = { client, directory, name, clock, random, log, scope };
-  // The connection that stands goes on with the older certificate; the next start takes the new one.
-  keepIdentity(identity, keep, (renewed) => (identity = renewed));
+  await keepIdentity(identity, keep, (renewed) => {
+    identity = renewed;
+    Object.assign(connection, renewed);
+    // What asks again does so as the new one.
+    link.close();
+  });
   const addresses = await addressesOnce(client, { directory, settings, scope, tell });
   tell("node", `${name}, pods in ${addresses.podCidr}`);
   const informers = new Informers({ client, clock, log, scope });

@@ -10,16 +10,19 @@ import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import type { Scope } from "../lib/scope.ts";
+import { isStatus } from "../lib/status-error.ts";
 import { needsRenewal } from "../server/auth/authority.ts";
 import { requestCertificate } from "../server/auth/x509.ts";
 import { readIfThere, replaceFile } from "./files.ts";
 
+const nodes = resource("v1", "nodes");
 const requests = resource("certificates.k8s.io/v1", "certificatesigningrequests");
 const signerName = "kubernetes.io/kube-apiserver-client-kubelet";
 const handshakeMsMax = 10_000;
+const firstLookMsMax = 5000;
 const answerMsMax = 60_000;
 const pollMs = 500;
-const renewalEveryMs = 6 * 3_600_000;
+const renewalEveryMs = 300_000;
 const leafLifeMs = 365 * 86_400_000;
 
 /** PEM texts. */
@@ -132,8 +135,15 @@ export async function openIdentity(options: IdentityOptions): Promise<NodeIdenti
   }
 }
 
-/** Renews in time; `renewed` is told the new one. */
-export function keepIdentity(
+/** The server's clock may say what ours does not: that the certificate has run out. */
+const isRefused = (client: Client, name: string) =>
+  client.get({ ...nodes, name }).then(
+    () => false,
+    (error: unknown) => isStatus(error, "Forbidden", "Unauthorized"),
+  );
+
+/** Renews in time, and what ran out while the link was cut; `renewed` is told the new one. */
+export async function keepIdentity(
   identity: NodeIdentity,
   { client, directory, name, clock, random, log, scope }: KeepOptions,
   renewed: (identity: NodeIdentity) => void,
@@ -143,17 +153,19 @@ export function keepIdentity(
     const { ca, cert } = current;
     const endMs = Date.parse(new X509Certificate(cert).validTo);
     const limitMs = Date.parse(new X509Certificate(ca).validTo);
-    if (!needsRenewal(endMs, clock.now(), leafLifeMs, limitMs)) return;
+    const due = needsRenewal(endMs, clock.now(), leafLifeMs, limitMs);
+    if (!due && !(await isRefused(client, name))) return;
     current = { ca, ...(await certify(client, name, random, clock)) };
     save(directory, current);
     renewed(current);
   };
   const run = () =>
-    void look().catch((error: Error) =>
+    look().catch((error: Error) =>
       log.warn("the node's certificate was not renewed", { error: error.message }),
     );
-  run();
-  scope.defer(clock.every(renewalEveryMs, run));
+  scope.defer(clock.every(renewalEveryMs, () => void run()));
+  // A server that is away is not waited for.
+  await Promise.race([run(), sleep(clock, firstLookMsMax)]);
 }
 
 interface KeepOptions {

@@ -1,6 +1,7 @@
 // What RBAC must say so that somebody with a bootstrap token comes in.
 import type { Draft } from "../kinds/object.ts";
 import { anySiteGroup } from "../hub/names.ts";
+import { returningNodesGroup } from "../lib/returning-node.ts";
 import { joinGroup } from "./join-token.ts";
 
 export const rbac = "rbac.authorization.k8s.io";
@@ -47,6 +48,14 @@ export const nodePermissions: Permission[] = [
   [
     "clusterrolebindings",
     binding("kerb:node-renewal", `${certificates}:selfnodeclient`, "system:nodes"),
+  ],
+  [
+    "clusterrolebindings",
+    binding("kerb:returning-nodes", "system:node-bootstrapper", returningNodesGroup),
+  ],
+  [
+    "clusterrolebindings",
+    binding("kerb:node-return", `${certificates}:selfnodeclient`, returningNodesGroup),
   ],
 ];
 
