@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { resource } from "../../client/client.ts";
 import { controllerReference } from "../../controllers/pod-template.ts";
-import { withCondition } from "../../controllers/pod-state.ts";
+import { isReady, withCondition } from "../../controllers/pod-state.ts";
 import type { Controller, ControllerContext, Key } from "../../controllers/runtime.ts";
 import { controllerOf } from "../../kinds/object.ts";
 import type { KubeObject } from "../../kinds/object.ts";
@@ -60,7 +60,7 @@ class Exporting {
     const token = await this.#token();
     const seen = this.#look();
     const pod = "disks" in seen ? await this.#pod(seen.disks) : undefined;
-    const ready = pod?.status?.phase === "Running";
+    const ready = pod !== undefined && isReady(pod);
     await this.#write(seen, { ready, token });
     this.#context.wakeAfter(key, ready ? leftMs : lookMs);
   }

@@ -210,6 +210,8 @@ test("a DataVolume's phase follows from its claim and its pod", () => {
       ],
     },
   });
+  const ready = pod("Running");
+  ready.status.conditions = [{ type: "Ready", status: "True" }];
   const seen = { dv: dv(), kind: "http", claim, pod: undefined, progress: undefined, now };
   const cases: [string, object, string, string | undefined, boolean, boolean][] = [
     ["no claim", { claim: undefined }, "Pending", undefined, false, false],
@@ -224,14 +226,7 @@ test("a DataVolume's phase follows from its claim and its pod", () => {
       false,
       false,
     ],
-    [
-      "waiting for an upload",
-      { kind: "upload", pod: pod("Running") },
-      "UploadReady",
-      "N/A",
-      false,
-      false,
-    ],
+    ["waiting for an upload", { kind: "upload", pod: ready }, "UploadReady", "N/A", false, false],
     ["copying", { kind: "pvc", pod: pod("Running") }, "CloneInProgress", "N/A", false, false],
     ["done", { pod: pod("Succeeded", 0) }, "Succeeded", "100.0%", false, true],
     ["failed", { pod: pod("Failed", 1) }, "ImportInProgress", undefined, false, true],

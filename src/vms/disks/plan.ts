@@ -1,5 +1,5 @@
 // DataVolume, decided: from its claim and the pod that fills it to its phase, and what happens next. Pure.
-import { conditionOf, withCondition } from "../../controllers/pod-state.ts";
+import { conditionOf, isReady, withCondition } from "../../controllers/pod-state.ts";
 import type { Condition } from "../../controllers/pod-state.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { timestamp } from "../../lib/clock.ts";
@@ -95,7 +95,8 @@ function outcomeOf({ dv, kind, claim, pod, progress, waitsFor }: FillSeen): Outc
     }
     case "Running":
       return {
-        phase: word,
+        // Nobody sends anything before somebody listens.
+        phase: kind === "upload" && !isReady(pod) ? scheduled : word,
         running: running("True", "Pod is running"),
         progress: progress ? percentOf(progress) : (known ?? "N/A"),
       };

@@ -103,6 +103,7 @@ export function taskPod(options: TaskPod): Draft {
             runAsNonRoot: true,
           },
           ports: [{ containerPort: taskPort }],
+          readinessProbe: { tcpSocket: { port: taskPort }, periodSeconds: 1 },
           volumeMounts: mounts,
           ...(devices.length > 0 && { volumeDevices: devices }),
         },
