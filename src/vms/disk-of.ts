@@ -17,6 +17,7 @@ function cloudInitOf(
 export interface DiskContext {
   isBlock: (claim: string) => boolean;
   isShared?: (claim: string) => boolean;
+  bytesOf?: (claim: string) => number | undefined;
 }
 
 const claimFile = "disk.img";
@@ -26,6 +27,13 @@ function claim(name: string, { isBlock, isShared }: DiskContext): DiskSource {
   return isBlock(name)
     ? { kind: "block", ...shared }
     : { kind: "file", file: claimFile, ...shared };
+}
+
+/** Nobody but the VM fills it, so where it holds no disk, it gets one. */
+function ownClaim(name: string, context: DiskContext): DiskSource {
+  const source = claim(name, context);
+  const createBytes = context.bytesOf?.(name);
+  return source.kind === "file" && createBytes ? { ...source, createBytes } : source;
 }
 
 const base = (path: string) => path.slice(path.lastIndexOf("/") + 1);
@@ -43,7 +51,7 @@ type Reader = (source: any, context: DiskContext) => DiskSource;
 
 const readers: Record<string, Reader> = {
   containerDisk: ({ path }) => ({ kind: "containerDisk", ...(path && { path }) }),
-  persistentVolumeClaim: ({ claimName }, context) => claim(claimName, context),
+  persistentVolumeClaim: ({ claimName }, context) => ownClaim(claimName, context),
   dataVolume: ({ name }, context) => claim(name, context),
   ephemeral: ({ persistentVolumeClaim: { claimName } }, { isBlock }) => ({
     kind: "ephemeral",

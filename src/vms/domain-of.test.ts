@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { KubeObject } from "../kinds/object.ts";
 import { vmControl } from "./control.ts";
 import { domainOf, macOf, overheadBytes } from "./domain-of.ts";
+import { claimFacts } from "./instance/claim-facts.ts";
 import { unsupported } from "./unsupported.ts";
 
 const vmi = (spec: any): KubeObject => ({
@@ -78,6 +79,21 @@ test("each kind of volume is the disk that QEMU is to open", () => {
     const spec = { domain: { devices: {} }, volumes: [{ name: "v", ...source }] };
     assert.deepEqual(of(spec, ["raw"]).disks[0]!.source, expected);
   }
+});
+
+test("a claim that holds no disk gets one of its size, and a DataVolume's does not", () => {
+  const find = (): any => ({
+    spec: { accessModes: ["ReadWriteMany"], resources: { requests: { storage: "1Ki" } } },
+  });
+  const kind = (source: object) =>
+    domainOf(
+      vmi({ domain: { devices: {} }, volumes: [{ name: "v", ...source }] }),
+      claimFacts(find),
+    ).disks[0]!.source;
+  const file = { kind: "file", file: "disk.img", shared: true };
+  const claimName = "c";
+  assert.deepEqual(kind({ persistentVolumeClaim: { claimName } }), { ...file, createBytes: 1024 });
+  assert.deepEqual(kind({ dataVolume: { name: "c" } }), file);
 });
 
 test("a disk keeps its bus, order and mode; a volume without a disk gets one", () => {

@@ -12,6 +12,8 @@ export interface DomainContext {
   isBlock: (claim: string) => boolean;
   /** Claims that are there on every node (ReadWriteMany); default: none. */
   isShared?: (claim: string) => boolean;
+  /** What a claim asks for; an empty one gets a disk of this size. */
+  bytesOf?: (claim: string) => number | undefined;
   /** Of a live migration's target. */
   incoming?: boolean;
 }

@@ -10,6 +10,7 @@ import { isStatus } from "../../lib/status-error.ts";
 import { claims, dataVolumes, instances, pods } from "../kinds/resources.ts";
 import { claimNames } from "../machine/data-volumes.ts";
 import { instanceFinalizer } from "../machine/instance-of.ts";
+import { claimFacts } from "./claim-facts.ts";
 import { launcherPod, unpaused } from "./launcher-pod.ts";
 import { instanceStatus, isLauncher, planInstance } from "./plan.ts";
 import type { InstancePlan } from "./plan.ts";
@@ -76,10 +77,9 @@ class Reconciliation {
       event(this.#vmi, "Warning", "FailedPvcNotFound", this.#failure.message);
       return;
     }
-    const isBlock = (name: string) =>
-      informer(claims).get(name, namespace)?.spec.volumeMode === "Block";
+    const facts = claimFacts((name) => informer(claims).get(name, namespace));
     try {
-      const pod = await client.create({ ...pods, namespace }, launcherPod(this.#vmi, { isBlock }));
+      const pod = await client.create({ ...pods, namespace }, launcherPod(this.#vmi, facts));
       expectationsOf(this.#context).created(key, pod);
       const what = `Created virtual machine pod ${pod.metadata.name}`;
       event(this.#vmi, "Normal", "SuccessfulCreate", what);

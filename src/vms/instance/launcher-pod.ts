@@ -11,6 +11,7 @@ import {
   runtimeClass,
 } from "../domain.ts";
 import type { Domain } from "../domain.ts";
+import type { DomainContext } from "../domain-of.ts";
 import { isHotplugged, launcherVolumes } from "./launcher-volumes.ts";
 import type { VolumeContext } from "./launcher-volumes.ts";
 
@@ -87,7 +88,7 @@ const ownAnnotations = (annotations: Record<string, string> = {}) =>
     ),
   );
 
-export interface LauncherOptions extends VolumeContext {
+export interface LauncherOptions extends VolumeContext, DomainContext {
   /** Of a live migration's target. */
   migration?: { uid: string; avoidNode: string; nodeSelector?: Record<string, string> };
 }
@@ -130,7 +131,7 @@ export function launcherPod(from: KubeObject, options: LauncherOptions): Draft {
   const { migration } = options;
   const vmi = withoutHotplugged(from);
   const { spec, metadata } = vmi;
-  const domain = domainOf(vmi, { isBlock: options.isBlock, ...(migration && { incoming: true }) });
+  const domain = domainOf(vmi, { ...options, ...(migration && { incoming: true }) });
   const volumes = launcherVolumes(spec, options);
   const passed = passedOn.filter((name) => spec[name] !== undefined);
   return {

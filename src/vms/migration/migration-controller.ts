@@ -10,6 +10,7 @@ import type { NodeConnector } from "../../lib/node-connection.ts";
 import { isStatus } from "../../lib/status-error.ts";
 import { vmControl } from "../control.ts";
 import type { VmControl } from "../control.ts";
+import { claimFacts } from "../instance/claim-facts.ts";
 import { currentPod } from "../instance/plan.ts";
 import { launcherPod } from "../instance/launcher-pod.ts";
 import { claims, instances, kubeVirts, migrations, pods } from "../kinds/resources.ts";
@@ -121,11 +122,11 @@ class Migration {
 
   async #createTarget(vmi: KubeObject, source: KubeObject) {
     const { client, informer, event } = this.#context;
-    const claim = (name: string) => informer(claims).get(name, this.#namespace);
+    const facts = claimFacts((name) => informer(claims).get(name, this.#namespace));
     const { uid } = this.#migration.metadata;
     const nodeSelector = this.#migration.spec.addedNodeSelector;
     const draft = launcherPod(vmi, {
-      isBlock: (name) => claim(name)?.spec.volumeMode === "Block",
+      ...facts,
       migration: { uid, avoidNode: source.spec.nodeName, ...(nodeSelector && { nodeSelector }) },
     });
     const { generateName, ...metadata } = draft.metadata!;
