@@ -206,6 +206,44 @@ async function benchCompute(folder: Folder): Promise<Row[]> {
   ];
 }
 
+/** What handlers that sleep cost Kerb, with their Services and Deployments. */
+async function benchSleepers(site: Site, count: number): Promise<Row[]> {
+  const objects = Array.from({ length: count }, (_, i) => {
+    const [name, labels] = [`sleeper-${i}`, { app: `sleeper-${i}` }];
+    const containers = [{ name: "main", image: "web:1" }];
+    return [
+      {
+        apiVersion: "apps/v1",
+        kind: "Deployment",
+        metadata: { name },
+        spec: {
+          replicas: 0,
+          selector: { matchLabels: labels },
+          template: { metadata: { labels }, spec: { runtimeClassName: "wasm", containers } },
+        },
+      },
+      {
+        apiVersion: "v1",
+        kind: "Service",
+        metadata: { name, annotations: { "kerb.dev/scale-to-zero": name } },
+        spec: { ports: [{ port: 80, targetPort: 8080 }] },
+      },
+    ];
+  }).flat();
+  const before = privateMiB(site.pid);
+  const input = JSON.stringify({ apiVersion: "v1", kind: "List", items: objects });
+  await site.kubectl(["create", "-f", "-"], { input, timeoutMs: 600_000 });
+  const served = async () => {
+    const slices = await site.kubectl(["get", "endpointslices", "-o", "name"]);
+    return (slices.match(/sleeper-\d+-activator/g) ?? []).length === count;
+  };
+  while (!(await served())) await setTimeout(500);
+  await setTimeout(5000);
+  const value = ((privateMiB(site.pid) - before) * 1000) / count;
+  const name = `${count} sleeping handlers, Kerb's growth per thousand`;
+  return [{ name, value, unit: "MiB", better: "lower", target: 100 }];
+}
+
 export async function benchWasm(site: Site, isTiny: boolean): Promise<Row[]> {
   const folder = new Folder(site);
   const module = join(folder.path, "probe.wasm");
@@ -216,5 +254,6 @@ export async function benchWasm(site: Site, isTiny: boolean): Promise<Row[]> {
     ...(await benchMemory(folder, module)),
     ...(await benchHttp(folder, isTiny ? 800 : 20_000)),
     ...(await benchCompute(folder)),
+    ...(await benchSleepers(site, isTiny ? 20 : 1000)),
   ];
 }
