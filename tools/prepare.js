@@ -29,6 +29,7 @@ const testPackages = {
   git: ["/usr/bin/git"],
   "qemu-system-x86": ["/usr/bin/qemu-system-x86_64"],
   "qemu-utils": ["/usr/bin/qemu-img"],
+  "xz-utils": ["/usr/bin/xz"],
   clang: ["/usr/bin/clang"],
   lld: ["/usr/bin/wasm-ld"],
   "wasi-libc": ["/usr/include/wasm32-wasi/stdio.h"],
