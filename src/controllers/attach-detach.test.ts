@@ -36,6 +36,11 @@ test("a volume is attached where pods that use it are placed, once for each node
 test("nothing is attached for pods that are placed nowhere or have ended, or for drivers that need it not", () => {
   assert.deepEqual(names([pod(undefined)]), []);
   assert.deepEqual(names([pod("a", "Succeeded")]), []);
+  const leaving = {
+    ...pod("a", "Failed"),
+    metadata: { ...pod("a").metadata, deletionTimestamp: "x" },
+  };
+  assert.deepEqual(names([leaving]), [at("a")], "it may hold its volume still");
   assert.deepEqual(names([pod("a")], { attaches: () => false }), []);
   assert.deepEqual(names([pod("a")], { volume: () => ({ metadata: {}, spec: {} }) }), []);
 });

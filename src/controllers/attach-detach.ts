@@ -33,7 +33,7 @@ export function wantedAttachments({ pods: all, claim, volume, attaches }: Attach
   const wanted = new Map<string, Draft>();
   for (const pod of all) {
     const { nodeName } = pod.spec;
-    if (!nodeName || hasFinished(pod)) continue;
+    if (!nodeName || hasLetGo(pod)) continue;
     for (const name of claimNames(pod)) {
       const found = claim(pod.metadata.namespace!, name);
       const bound = found?.status?.phase === "Bound" ? volume(found.spec.volumeName) : undefined;
@@ -54,6 +54,10 @@ export function wantedAttachments({ pods: all, claim, volume, attaches }: Attach
   }
   return wanted;
 }
+
+/** One that is being deleted may hold its volumes until it is gone, whatever its containers came to. */
+const hasLetGo = (pod: KubeObject) =>
+  hasFinished(pod) && pod.metadata.deletionTimestamp === undefined;
 
 const all = "all";
 const usesClaims = (pod: KubeObject) => claimNames(pod).length > 0;

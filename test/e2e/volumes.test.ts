@@ -1,10 +1,12 @@
 // Volumes as pods see them, with real containers.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { run } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { importBusybox } from "../support/image.ts";
+import { FakeCsiDriver } from "../../src/node/csi/fake-csi-driver.ts";
 import { startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
 
@@ -14,7 +16,11 @@ before(async () => {
   site = await startSite("--name", "store");
   await importBusybox(site);
 });
-after(() => site.remove());
+const stops: (() => void)[] = [];
+after(async () => {
+  await site.remove();
+  for (const stop of stops) stop();
+});
 
 const ready = (pod: string) =>
   site.kubectl(["wait", `pod/${pod}`, "--for=condition=Ready", "--timeout=30s"]);
@@ -120,4 +126,60 @@ test("a part of a volume cannot lead out of it, and an ephemeral claim goes with
   assert.equal(loops.includes(site.directory), false);
   const mounted = readFileSync("/proc/self/mounts", "utf8");
   assert.doesNotMatch(mounted, new RegExp(`${site.directory}/pods/.+/`));
+});
+
+test("a driver that registers brings a volume to a pod once it is attached, and has it back", async () => {
+  const usual = "/var/lib/kubelet";
+  const own = join(site.directory, "kubelet");
+  const kubelet = existsSync(join(own, "plugins_registry")) ? own : usual;
+  const name = "disk.example.com";
+  const driver = new FakeCsiDriver({
+    registry: join(kubelet, "plugins_registry"),
+    name,
+    stages: true,
+  });
+  await driver.start();
+  stops.push(() => driver.stop());
+  const node = async () =>
+    (await site.get("csinode", "store")).spec.drivers[0].nodeID === "machine-1";
+  await eventually(node, "the CSINode");
+  const mounts = "{name: far, mountPath: /far}";
+  // With no grace at all a pod leaves the API before it has given anything back.
+  const driven = pod("driven", { mounts, volumes: claimed("far") }).replace(
+    "Seconds: 0",
+    "Seconds: 1",
+  );
+  await site.apply(`
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: far}
+spec:
+  capacity: {storage: 1Gi}
+  accessModes: [ReadWriteOnce]
+  storageClassName: far
+  claimRef: {namespace: default, name: far}
+  csi: {driver: ${name}, volumeHandle: vol-7}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: far}
+spec: {accessModes: [ReadWriteOnce], storageClassName: far, resources: {requests: {storage: 1Gi}}}
+---${driven}`);
+  const attachment = await eventually(
+    async () => (await site.get("volumeattachments")).items[0],
+    "the attachment",
+  );
+  assert.deepEqual([attachment.spec.attacher, attachment.spec.nodeName], [name, "store"]);
+  const status = '{"status":{"attached":true,"attachmentMetadata":{"lun":"3"}}}';
+  const attached = ["patch", "volumeattachment", attachment.metadata.name, "--subresource=status"];
+  await site.kubectl([...attached, "--type=merge", "-p", status]);
+  await ready("driven");
+  assert.equal(await inside("driven", "cat /far/hello"), "from the driver");
+  assert.deepEqual(driver.asked.get("NodeStageVolume").publish_context, { lun: "3" });
+  await site.kubectl(["delete", "pod", "driven"]);
+  await site.kubectl(["wait", "volumeattachment", "--all", "--for=delete", "--timeout=30s"]);
+  assert.deepEqual(driver.calls.slice(-2), [
+    "NodeUnpublishVolume vol-7",
+    "NodeUnstageVolume vol-7",
+  ]);
 });
