@@ -5,7 +5,7 @@ import { get } from "node:http";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
-import { guestArchive, guestImage, guestPaths } from "../support/guest.ts";
+import { guestArchive, guestImage, guestPaths, untilGuest } from "../support/guest.ts";
 import { Machine } from "../support/machine.ts";
 import { startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
@@ -142,7 +142,7 @@ const boot = async (name: string) => page(await addressOf(name), "/boot");
 
 test("a VM runs as a pod: its console is the log, its agent answers, a Service reaches it", async () => {
   await site.apply(machineOf("guest"));
-  await eventually(async () => isTrue(await vmi("guest"), "AgentConnected"), "the agent").catch(
+  await untilGuest(async () => isTrue(await vmi("guest"), "AgentConnected"), "the agent").catch(
     async (error) => {
       throw new Error(`${error.message}\n${await site.kubectl(["logs", "-l", "app=guest"])}`);
     },

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
+import { untilGuest } from "../support/guest.ts";
 import { guestFiles, QemuVm } from "../support/qemu.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "kerb-qemu-test-"));
@@ -31,7 +32,7 @@ before(async () => {
     volumes: [{ name: "data", persistentVolumeClaim: { claimName: "data" } }],
     folders,
   });
-  await eventually(async () => one.vm.agentConnected, "the guest's agent").catch((error) => {
+  await untilGuest(async () => one.vm.agentConnected, "the guest's agent").catch((error) => {
     throw new Error(`${error.message}; it said: ${one.said}`);
   });
 });
@@ -111,7 +112,7 @@ test("a reboot by its agent begins it anew in the same machine", async () => {
   const boots = () => one.said.split("GUEST ready").length - 1;
   const before = boots();
   await answers().softReboot();
-  await eventually(async () => boots() > before && one.vm.agentConnected, "the next boot");
+  await untilGuest(async () => boots() > before && one.vm.agentConnected, "the next boot");
 });
 
 test("a power button ends a guest that obeys it, and its QEMU with it", async () => {

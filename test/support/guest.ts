@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { ociArchive } from "../../src/containers/oci-archive.ts";
 import { ociArchitecture } from "../../src/containers/pause.ts";
 import { cpio } from "./cpio.ts";
+import { eventually } from "./eventually.ts";
 import type { CpioEntry } from "./cpio.ts";
 import { root } from "./site.ts";
 import type { Site } from "./site.ts";
@@ -96,6 +97,18 @@ export function guestInitramfs(): Buffer {
     ),
     program("init", readFileSync(join(import.meta.dirname, "guest-init.sh"))),
   ]);
+}
+
+/** As `eventually`, for what an emulated guest takes longer for on a busy machine. */
+export async function untilGuest<T>(
+  look: () => Promise<T | undefined | false>,
+  what: string,
+): Promise<T> {
+  for (let waits = 0; waits < 3; waits++) {
+    const found = await eventually(look, what).catch(() => undefined);
+    if (found !== undefined) return found;
+  }
+  return eventually(look, what);
 }
 
 export const guestImage = "docker.io/kerb/guest:1";

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
+import { untilGuest } from "../support/guest.ts";
 import { guestFiles, QemuVm } from "../support/qemu.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "kerb-disk-test-"));
@@ -55,7 +56,7 @@ function lost(): number[] {
 }
 
 test("a disk that is full stops the guest, which goes on when there is room", async () => {
-  await eventually(async () => one.vm.stopReason, "the stop").catch((error) => {
+  await untilGuest(async () => one.vm.stopReason, "the stop").catch((error) => {
     throw new Error(`${error.message}: ${one.said.slice(-2000)}`);
   });
   assert.match(one.vm.stopReason, /no space left/);

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
+import { untilGuest } from "../support/guest.ts";
 import { guestFiles, QemuVm } from "../support/qemu.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "kerb-move-test-"));
@@ -35,7 +36,7 @@ before(async () => {
     QemuVm.start(kernel, options(here)),
     QemuVm.start(kernel, { ...options(there), incoming: true }),
   ]);
-  await eventually(async () => source.said.includes("GUEST count 1"), "the guest");
+  await untilGuest(async () => source.said.includes("GUEST count 1"), "the guest");
 });
 after(async () => {
   await Promise.all([source.stop(), target.stop()]);
