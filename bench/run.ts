@@ -2,6 +2,7 @@
 // same run where there is one. `--tiny` runs each with little work, to see that it still works.
 import { startSite } from "../test/support/site.ts";
 import type { Site } from "../test/support/site.ts";
+import { benchDevices } from "./devices.bench.ts";
 import { benchIdle, benchPods, benchStart } from "./footprint.bench.ts";
 import { benchPodStart } from "./pod-start.bench.ts";
 import { benchList, benchWatch } from "./reads.bench.ts";
@@ -28,6 +29,7 @@ const benches: Record<string, (site: Site) => Promise<Row[]>> = {
   services: () => benchServices(tiny ? 10 : 1000),
   vms: () => benchVms(tiny ? 1 : 5),
   wasm: (site) => benchWasm(site, tiny),
+  devices: () => benchDevices(tiny ? { runs: 1, devices: 20 } : { runs: 10, devices: 1000 }),
   scheduler: () => benchScheduler(tiny ? { nodes: 20, pods: 50 } : { nodes: 1000, pods: 5000 }),
 };
 
