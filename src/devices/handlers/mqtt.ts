@@ -133,7 +133,13 @@ export const mqtt: DiscoveryHandler = {
     try {
       // Retained messages come one by one.
       clock.after(settleMs, () => changed.raise());
-      while (await changed.next()) yield topics.devices();
+      let told: string | undefined;
+      while (await changed.next()) {
+        const devices = topics.devices();
+        const text = JSON.stringify(devices);
+        if (text !== told) yield devices;
+        told = text;
+      }
       await listening;
     } finally {
       stop();
