@@ -24,7 +24,8 @@ export interface AuthenticatorOptions {
   admitsAnonymous?: (path: string) => boolean;
 }
 
-const certificatesCachedMax = 1024;
+/** A hub has thousands of sites, each with its own. */
+const certificatesCachedMax = 10_000;
 const clientAuth = "1.3.6.1.5.5.7.3.2";
 const bearer = /^bearer\s+(\S+)\s*$/i;
 

@@ -166,6 +166,21 @@ const statusOf = (error: unknown, after: number) => {
   return new StatusError("InternalError", String(error)).toStatus();
 };
 
+/** Of each server, what ends with it. A signal itself looks through all its listeners for each new one. */
+const stops = new WeakMap<AbortSignal, Set<() => void>>();
+
+/** Returns what takes `end` back. */
+function onStop(signal: AbortSignal, end: () => void) {
+  let ends = stops.get(signal);
+  if (!ends) {
+    const all = new Set<() => void>();
+    stops.set(signal, (ends = all));
+    signal.addEventListener("abort", () => all.forEach((one) => one()), { once: true });
+  }
+  const known = ends.add(end);
+  return () => void known.delete(end);
+}
+
 class Watching<T> {
   readonly mailbox = new Mailbox<T>();
   readonly #call: Call;
@@ -263,7 +278,7 @@ class Watching<T> {
       }),
     ];
     request.signal.addEventListener("abort", end);
-    core.signal.addEventListener("abort", end);
+    const unlisten = onStop(core.signal, end);
     if (request.signal.aborted || core.signal.aborted) end();
     this.#pump().then(end, (error) => {
       if (!this.#stop.signal.aborted) {
@@ -278,7 +293,7 @@ class Watching<T> {
       for (const cancel of cancels) cancel();
       progress.stop();
       request.signal.removeEventListener("abort", end);
-      core.signal.removeEventListener("abort", end);
+      unlisten();
     }
   }
 }
