@@ -19,6 +19,7 @@ import { isRoot } from "./config.ts";
 import { krustletCgroup } from "./krustlet.ts";
 import { containerdDirectory, containerdPaths } from "./machine.ts";
 import { unshareKubelet } from "./kubelet-directory.ts";
+import { giveUp, readState, writeState } from "./releases/state.ts";
 import { findRunning, removeRunFile, runs } from "./run-file.ts";
 import { addressesOf, readSettings } from "./site-settings.ts";
 
@@ -118,6 +119,9 @@ export async function down(options: DownOptions): Promise<number> {
     console.log(`there is no site in ${directory}`);
     return existsSync(directory) ? 0 : 1;
   }
+  const state = readState(directory);
+  if (state?.trying)
+    writeState(directory, giveUp(state, "the site was stopped before it was ready"));
   const stopped = await stopKerb(directory);
   console.log(
     stopped ? `stopped Kerb (${settings.name})` : `Kerb was not running (${settings.name})`,

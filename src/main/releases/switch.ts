@@ -3,11 +3,15 @@
 import { spawn } from "node:child_process";
 import { openSync } from "node:fs";
 import { join } from "node:path";
+import { systemClock } from "../../lib/clock.ts";
 import { StatusError } from "../../lib/status-error.ts";
 import type { Plugs } from "../../server/policy.ts";
 import { ownRelease } from "./handover.ts";
 import { readState, tryRelease, writeState } from "./state.ts";
 import type { Release, ReleaseState } from "./state.ts";
+
+/** For an answer on its way. */
+const answerMs = 500;
 
 export const releasePath = "/kerb/release";
 export const switchPath = "/kerb/release/switch";
@@ -40,7 +44,8 @@ export class ReleaseSwitch {
     const state = readState(this.#directory);
     const installed = state?.installed ?? ownRelease.version;
     writeState(this.#directory, tryRelease(state, release, installed));
-    this.#resolvers.resolve(release);
+    // Whoever asked hears the answer before the site stops.
+    systemClock.after(answerMs, () => this.#resolvers.resolve(release));
   }
 }
 

@@ -27,9 +27,15 @@ export async function watchRelease(
   const pid = Number(number);
   const watched = processOf(pid);
   const deadline = systemClock.monotonic() + readyMsMax;
+  const tried = readState(directory)?.trying?.root;
   for (;;) {
     const state = readState(directory);
-    if (!state?.trying) return 0;
+    if (!state?.trying) {
+      // Given up by whoever stopped the site.
+      const isProved = state?.good?.root === tried;
+      if (!isProved && watched && runs(watched)) process.kill(pid, "SIGKILL");
+      return 0;
+    }
     const isLate = systemClock.monotonic() > deadline;
     const isOver = !watched || !runs(watched);
     if (isOver && isService) return 0;
