@@ -7,7 +7,7 @@ import { join } from "node:path";
 
 const root = join(import.meta.dirname, "..");
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-const staging = join(root, `dist.${process.pid}`);
+const staging = join(root, ".cache", `dist.${process.pid}`);
 
 const options: BuildOptions = {
   absWorkingDir: root,

@@ -33,10 +33,19 @@ export async function kubeletDirectoryOf(directory: string, log: Log): Promise<s
   return own;
 }
 
+/**
+ * Whether a folder is mounted over itself, as a node does it, by the text of `/proc/self/mountinfo`: a disk of its
+ * own shows its root there, and a folder from elsewhere another path. Pure.
+ */
+export function isMountedOverItself(path: string, mountinfo: string): boolean {
+  const lines = mountinfo.split("\n").map((line) => line.split(" "));
+  const [, , , root = "/"] = lines.findLast(([, , , , target]) => target === path) ?? [];
+  return root !== "/" && path.endsWith(root);
+}
+
 /** Takes back that mounts below the kubelet's own folder are shared, once no node answers there. */
 export async function unshareKubelet() {
   if (await answers(join(usualKubelet, "device-plugins/kubelet.sock"))) return;
-  const mounts = await readFile("/proc/self/mounts", "utf8");
-  if (!mounts.includes(` ${usualKubelet} `)) return;
+  if (!isMountedOverItself(usualKubelet, await readFile("/proc/self/mountinfo", "utf8"))) return;
   await runCommand("umount", ["--lazy", usualKubelet]).catch(() => {});
 }

@@ -2,7 +2,16 @@
 import { forbiddenValue, invalidValue, required, supported } from "../../kinds/field-checks.ts";
 import type { FieldError } from "../../lib/status-error.ts";
 
-const sources = ["http", "registry", "s3", "blank", "upload", "pvc"];
+/** Each source that is there, with the fields of it that are acted on. */
+const sources: Record<string, string[]> = {
+  http: ["url", "checksum", "extraHeaders", "secretRef", "certConfigMap"],
+  // Whoever pulls, it is the node.
+  registry: ["url", "imageStream", "pullMethod"],
+  s3: ["url", "secretRef", "certConfigMap"],
+  blank: [],
+  upload: [],
+  pvc: ["name", "namespace"],
+};
 const no = "this is not supported by DataVolumes of Kerb";
 
 function urlErrors(url: unknown, field: string, schemes: string[]): FieldError[] {
@@ -65,8 +74,14 @@ function sourceErrors({ source, sourceRef }: any, path: string): FieldError[] {
     return [invalidValue(`${path}.source`, given.length, "exactly one source must be set")];
   }
   const [kind] = given as [string];
-  if (!sources.includes(kind)) return [forbiddenValue(`${path}.source.${kind}`, no)];
-  return rules[kind]?.(source[kind], `${path}.source.${kind}`) ?? [];
+  const field = `${path}.source.${kind}`;
+  const known = sources[kind];
+  if (!known) return [forbiddenValue(field, no)];
+  const strange = Object.keys(source[kind]).filter((name) => !known.includes(name));
+  return [
+    ...strange.map((name) => forbiddenValue(`${field}.${name}`, no)),
+    ...(rules[kind]?.(source[kind], field) ?? []),
+  ];
 }
 
 /** `path` is where the spec lies in the object. */

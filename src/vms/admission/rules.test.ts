@@ -186,7 +186,15 @@ test("a DataVolume that cannot be is refused by field", () => {
       { source: { http: { url: "http://a/b", checksum: "sha256:1" } }, pvc },
       ["spec.source.http.checksum"],
     ],
-    [{ source: { registry: { url: "docker://a/b" } }, pvc }, []],
+    [{ source: { registry: { url: "docker://a/b", pullMethod: "node" } }, pvc }, []],
+    [
+      { source: { http: { url: "http://a/b", secretExtraHeaders: ["x"] } }, pvc },
+      ["spec.source.http.secretExtraHeaders"],
+    ],
+    [
+      { source: { registry: { url: "docker://a/b", secretRef: "x" } }, pvc },
+      ["spec.source.registry.secretRef"],
+    ],
     [{ source: { vddk: {} }, pvc }, ["spec.source.vddk"]],
     [{ source: { http: { url: "http://a" }, blank: {} }, pvc }, ["spec.source"]],
     [
