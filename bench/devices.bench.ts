@@ -1,6 +1,8 @@
 // Leaf devices: how soon a broker follows its device, what a thousand devices cost, and slots under contention.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { Claims } from "../src/devices/claims.ts";
 import { Fresh } from "../src/devices/fresh.ts";
 import type { Device, DiscoverRequest, DiscoveryHandler } from "../src/devices/handler.ts";
@@ -120,8 +122,11 @@ const device = (i: number): Device => ({
   nodes: [],
 });
 
+setFlagsFromString("--expose-gc");
+const collect: () => void = runInNewContext("gc");
+
 const heapMiB = () => {
-  globalThis.gc?.();
+  collect();
   return process.memoryUsage().heapUsed / 2 ** 20;
 };
 
