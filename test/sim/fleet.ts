@@ -60,10 +60,12 @@ class Fleet {
   readonly #everWanted = new Set<string>();
   /** By site: colour of its work at the hub, and whether that counts as being rolled out. */
   readonly #works = new Map<string, { colour: string; open: boolean }>();
-  /** By site, as somebody last said. */
-  readonly #regions = new Map<string, string>();
-  /** Sites that somebody moved south since they had the workload: nobody else may lose it. */
-  readonly #moved = new Set<string>();
+  /** Sites in the north, as the hub has it on its disk. */
+  readonly #matched = new Set<string>();
+  /** Sites that were not in the north at some moment since the hub made their work: no other may lose it. */
+  readonly #left = new Set<string>();
+  /** At every step: large fleets have as much trouble per site as small ones. */
+  readonly #troubles: number;
   #hub!: Hub;
   #colour = "none";
   #changes = 0;
@@ -71,6 +73,7 @@ class Fleet {
 
   constructor(options: FleetOptions) {
     this.#options = options;
+    this.#troubles = Math.ceil(options.sites / 100);
     this.#random = seededRandom(options.seed);
   }
 
@@ -82,7 +85,7 @@ class Fleet {
     }
     const end = this.#clock.monotonic() + this.#options.minutes * minuteMs;
     while (this.#clock.monotonic() < end) {
-      await this.#trouble();
+      for (let i = 0; i < this.#troubles; i++) await this.#trouble();
       await this.#clock.advance(this.#random.float() * 0.5 * minuteMs);
     }
     await this.#heal();
@@ -117,7 +120,6 @@ class Fleet {
       site.machine.watchDisk("configmaps/default/", (event) => this.#onPaint(site, event));
       this.#sites.push(site);
       const labels = { [region]: isPicked(i) ? "north" : "south" };
-      this.#regions.set(name, labels[region]!);
       if (!isOne) await this.#hub.invite(name, labels);
       await site.machine.start();
     }
@@ -128,7 +130,10 @@ class Fleet {
     if (!event.key.endsWith("/paint")) return;
     const { metadata, spec, status } = parse(event);
     const site: string = metadata.namespace;
+    if (event.type === "create" && this.#matched.has(site)) this.#left.delete(site);
     if (event.type === "delete" || metadata.deletionTimestamp) {
+      if (!this.#left.has(site))
+        this.#violate(`the hub took from ${site} what nobody took from it`);
       this.#wanted.delete(site);
       this.#works.delete(site);
       return;
@@ -153,6 +158,12 @@ class Fleet {
   /** A site that falls silent is no longer waited for: the rollout goes on without it. */
   #onCluster(event: StoreEvent) {
     const { metadata, spec } = parse(event);
+    const isMatched = event.type !== "delete" && metadata.labels?.[region] === "north";
+    if (isMatched) this.#matched.add(metadata.name);
+    else {
+      this.#matched.delete(metadata.name);
+      this.#left.add(metadata.name);
+    }
     const work = this.#works.get(metadata.name);
     const isSilent = spec.taints?.some(({ key }: any) => silenceTaints.includes(key));
     if (work && isSilent) work.open = false;
@@ -164,10 +175,8 @@ class Fleet {
     if (event.type === "delete") {
       this.#removals++;
       if (this.#wanted.has(name)) this.#violate(`${name} lost what the hub wants there`);
-      if (!this.#moved.has(name)) this.#violate(`${name} lost what nobody took from it`);
       return;
     }
-    if (event.type === "create" && this.#regions.get(name) === "north") this.#moved.delete(name);
     if (!this.#everWanted.has(name)) this.#violate(`${name} got what nobody sent it`);
     if (site.isStranger) this.#violate(`${name} was never accepted, and got a work`);
   }
@@ -210,7 +219,8 @@ class Fleet {
       move: () => this.#label(site.name, this.#pick(["north", "south"])),
     };
     const often = ["cut", "cut", "cut", "power cut", "repaint", "move", "move", "clock jump"];
-    const what = this.#random.float() < 0.03 ? "hub's power cut" : this.#pick(often);
+    const what =
+      this.#random.float() < 0.03 / this.#troubles ? "hub's power cut" : this.#pick(often);
     this.#count(what, site.name);
     await deeds[what]!();
   }
@@ -227,8 +237,6 @@ class Fleet {
   async #label(name: string, value: string) {
     const client = this.#hub.machine.client();
     if (!client) return;
-    this.#regions.set(name, value);
-    if (value !== "north") this.#moved.add(name);
     const patch = { metadata: { labels: { [region]: value } } };
     await client.patch({ ...managedClusters, name }, "merge", patch).catch((error: unknown) => {
       if (!isStatus(error, "NotFound")) throw error;

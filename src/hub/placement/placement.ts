@@ -14,6 +14,7 @@ import {
   placementDecisions,
   placements,
 } from "../kinds/resources.ts";
+import { decisionsOf, writesOf } from "./decision-writes.ts";
 import { placementLabel } from "./groups.ts";
 import type { DecisionObject } from "./groups.ts";
 import type {
@@ -43,7 +44,7 @@ const decidedFor = ({ metadata }: KubeObject) => {
 };
 
 const clustersOf = (decision: KubeObject): string[] =>
-  (decision.status?.decisions ?? []).map(({ clusterName }: any) => clusterName);
+  decisionsOf(decision).map(({ clusterName }) => clusterName);
 
 function stateOf(
   placement: Placement,
@@ -79,18 +80,20 @@ function stateOf(
   };
 }
 
+/** Resolves with the object as it is now. */
 async function putDecision(
   client: Client,
   placement: Placement,
   wanted: DecisionObject,
   have: KubeObject | undefined,
-) {
+): Promise<KubeObject> {
   const { namespace } = placement.metadata;
   const { name, labels, decisions } = wanted;
   const target = { ...placementDecisions, namespace, name };
-  if (!have) {
+  let now = have;
+  if (!now) {
     const ownerReferences = [controllerReference(placement)];
-    await client.create(
+    now = await client.create(
       { ...placementDecisions, namespace },
       {
         apiVersion: "cluster.open-cluster-management.io/v1beta1",
@@ -98,31 +101,40 @@ async function putDecision(
         metadata: { name, namespace, labels, ownerReferences },
       },
     );
-  } else if (differs(labels, have.metadata.labels)) {
-    await client.patch(target, "merge", { metadata: { labels } });
+  } else if (differs(labels, now.metadata.labels)) {
+    const { resourceVersion } = now.metadata;
+    now = await client.patch(target, "merge", { metadata: { labels, resourceVersion } });
   }
-  if (!differs(decisions, have?.status?.decisions)) return;
-  await client.patch({ ...target, subresource: "status" }, "merge", { status: { decisions } });
+  if (!differs(decisions, now.status?.decisions)) return now;
+  const { resourceVersion } = now.metadata;
+  const body = { metadata: { resourceVersion }, status: { decisions } };
+  return client.patch({ ...target, subresource: "status" }, "merge", body);
 }
 
-async function putDecisions(
-  client: Client,
-  placement: Placement,
-  wanted: DecisionObject[],
-  known: KubeObject[],
-) {
-  for (const one of wanted) {
-    const have = known.find(({ metadata }) => metadata.name === one.name);
-    await putDecision(client, placement, one, have);
-  }
-  const names = new Set(wanted.map(({ name }) => name));
-  for (const { metadata } of known.filter((one) => !names.has(one.metadata.name))) {
-    const { namespace, name } = metadata;
-    await client
-      .delete({ ...placementDecisions, namespace: namespace!, name })
-      .catch((error: unknown) => {
-        if (!isStatus(error, "NotFound")) throw error;
-      });
+const isWritten = (wanted: DecisionObject[], known: KubeObject[]) =>
+  known.length === wanted.length &&
+  wanted.every(({ name, labels, decisions }) => {
+    const have = known.find(({ metadata }) => metadata.name === name);
+    return (
+      have && !differs(labels, have.metadata.labels) && !differs(decisions, have.status?.decisions)
+    );
+  });
+
+async function putDecisions(client: Client, placement: Placement, wanted: DecisionObject[]) {
+  const { name, namespace } = placement.metadata;
+  const target = { ...placementDecisions, namespace };
+  // What is cached may be older than the last writes, and the right order is that from what there is now.
+  const { items } = await client.list(target, { labelSelector: `${placementLabel}=${name}` });
+  const known = new Map(items.map((one) => [one.metadata.name, one]));
+  for (const write of writesOf(wanted, items)) {
+    if (write.object) {
+      const have = known.get(write.name);
+      known.set(write.name, await putDecision(client, placement, write.object, have));
+      continue;
+    }
+    await client.delete({ ...target, name: write.name }).catch((error: unknown) => {
+      if (!isStatus(error, "NotFound")) throw error;
+    });
   }
 }
 
@@ -159,7 +171,10 @@ export const placement = (cel: CelMatch): Controller => ({
     if (!one || one.metadata["deletionTimestamp"]) return;
     const { known, ...state } = stateOf(one, context, cel);
     const plan = planPlacement(state);
-    if (plan.decisions) await putDecisions(context.client, one, plan.decisions, known);
+    const { decisions } = plan;
+    if (decisions && !isWritten(decisions, known)) {
+      await putDecisions(context.client, one, decisions);
+    }
     await putStatus(context, one, plan);
     const { wakeAt } = plan;
     if (wakeAt === undefined) return;

@@ -65,17 +65,17 @@ function groupsOf(decisions: KubeObject[], placement: string): RolloutGroup[] | 
   return [...groups].sort(([a], [b]) => a - b).map(([, group]) => group);
 }
 
-/** A site that two placements chose belongs to the first. */
+/** A site that two placements chose belongs to the first, and one that moves between decisions to the first of both. */
 function partition(set: KubeObject, decisions: KubeObject[], works: KubeObject[]) {
   const taken = new Set<string>();
+  const take = (site: string) => !taken.has(site) && taken.add(site);
   return set.spec.placementRefs.map(({ name, rolloutStrategy }: any) => {
     const found = groupsOf(decisions, name);
     const groups = (found ?? []).map((group) => ({
       ...group,
-      sites: group.sites.filter((site) => !taken.has(site)),
+      sites: group.sites.filter(take),
     }));
     const sites = groups.flatMap((group) => group.sites);
-    for (const site of sites) taken.add(site);
     const isOwn = ({ metadata }: KubeObject) =>
       sites.includes(metadata.namespace!) ||
       (metadata.labels?.[workPlacementLabel] === name && !taken.has(metadata.namespace!));
