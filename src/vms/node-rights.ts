@@ -1,5 +1,5 @@
 // What a node that joined may do with VMs: read them, and say of those on it how they are. RBAC knows no "on it",
-// so a ValidatingAdmissionPolicy keeps a node from the VMs of others and from everything but status.
+// so a ValidatingAdmissionPolicy keeps a node from the VMs of others and from everything but how its own are.
 import { apply } from "../client/apply.ts";
 import type { Client } from "../client/client.ts";
 import { resource } from "../client/client.ts";
@@ -35,9 +35,17 @@ const label = "kubevirt.io/nodeName";
 const isHere =
   `has(oldObject.metadata.labels) && '${label}' in oldObject.metadata.labels && ` +
   `'system:node:' + oldObject.metadata.labels['${label}'] == request.userInfo.username`;
-const same = (path: string) =>
-  `(has(object.${path}) ? dyn(object.${path}) : dyn([])) == ` +
-  `(has(oldObject.${path}) ? dyn(oldObject.${path}) : dyn([]))`;
+const same = (path: string) => {
+  const optional = path.split(".").map((name) => `.?${name}`);
+  return `object${optional.join("")} == oldObject${optional.join("")}`;
+};
+
+/** What says whose a VM is, what it is to be, and where it goes: others decide that. */
+const kept = [
+  ...["spec", "metadata.labels", "metadata.annotations", "metadata.finalizers"],
+  ...["metadata.ownerReferences", "status.nodeName", "status.evacuationNodeName"],
+  "status.migrationState",
+];
 
 const policy = {
   apiVersion: admission,
@@ -59,8 +67,8 @@ const policy = {
     validations: [
       { expression: isHere, message: "a node may say how its own VMs are", reason: "Forbidden" },
       {
-        expression: `${same("spec")} && ${same("metadata.labels")} && ${same("metadata.finalizers")}`,
-        message: "a node may change nothing but the status of a VM",
+        expression: kept.map(same).join(" && "),
+        message: `a node may say how a VM is, and not change: ${kept.join(", ")}`,
         reason: "Forbidden",
       },
     ],
