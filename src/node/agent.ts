@@ -43,11 +43,11 @@ import type { NodeIdentity, NodeRegistration } from "./node-registration.ts";
 import { informerObjects } from "./objects.ts";
 import type { Pod } from "./pod.ts";
 import type { Objects } from "./objects.ts";
-import { stopOrphans } from "./orphans.ts";
+import { Orphans } from "./orphans.ts";
 import { outsideAddress } from "./outside-address.ts";
 import { startStaticPods } from "./static-pods/static-pods.ts";
 import { Workers } from "./workers.ts";
-import type { Runtime } from "./runtime.ts";
+import type { Runtime, RuntimePod } from "./runtime.ts";
 import { parseResolvConf } from "./sandbox-config.ts";
 
 export interface AgentOptions {
@@ -174,6 +174,7 @@ interface Followed {
   nodes: Informer;
   watch: PressureWatch;
   alter: AgentOptions["alter"];
+  running: ReadonlyMap<string, RuntimePod>;
 }
 
 function follow(context: AgentContext, followed: Followed, scope: Scope): Workers {
@@ -183,6 +184,7 @@ function follow(context: AgentContext, followed: Followed, scope: Scope): Worker
     node: () => nodes.get(context.facts.nodeName),
     watch,
     alter: followed.alter ?? ((pod) => pod),
+    running: followed.running,
   });
   scope.defer(() => workers.stop());
   scope.defer(
@@ -226,20 +228,25 @@ async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
     informer.synced(),
     nodes.synced(),
   ]);
-  const workers = follow(context, { informer, nodes, watch, alter: options.alter }, scope);
+  const followed = { informer, nodes, watch, alter: options.alter, running };
+  const workers = follow(context, followed, scope);
+  const orphans = new Orphans(context, running, (uid) => workers.byUid.has(uid));
   onCpus = () => void workers.spreadCpus();
-  await cpus.keep(new Set(workers.byUid.keys()));
+  const leaving = orphans.holders().map(({ pod }) => pod.metadata.uid);
+  await cpus.keep(new Set([...workers.byUid.keys(), ...leaving]));
   await devices?.follow({
-    holders: () => workers.holders(),
+    holders: () => [...workers.holders(), ...orphans.holders()],
     onDriver: () => {
       for (const worker of workers.byUid.values()) worker.retry(/^FailedPrepareDynamicResources$/);
     },
   });
   const { podManifestPath = join(options.directory, "manifests") } = options.settings ?? {};
   await startStaticPods({ context, directory: podManifestPath, workers, informer, nodes, scope });
-  void stopOrphans(context, running, (uid) => workers.byUid.has(uid)).catch((error) =>
-    log.warn("what was left of other pods was not removed", { error: String(error) }),
-  );
+  void orphans
+    .stop(running)
+    .catch((error) =>
+      log.warn("what was left of other pods was not removed", { error: String(error) }),
+    );
   const directory = localVolumesDirectory(options.directory);
   startLocalVolumes({
     ...options,

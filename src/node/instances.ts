@@ -88,5 +88,8 @@ export function instancesOf(pod: Pod, runtimePod: RuntimePod | undefined): Insta
 }
 
 export const isRunning = (instance: Instance | undefined) => instance?.state === "running";
+/** Something of the pod may be there. */
+export const mayRun = ({ sandbox, newest }: Instances) =>
+  sandbox !== undefined || [...newest.values()].some(isRunning);
 export const hasExited = (instance: Instance | undefined) =>
   instance?.state === "exited" || instance?.state === "unknown";

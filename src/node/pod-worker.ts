@@ -71,8 +71,9 @@ export class PodWorker {
     const labels = changed(({ metadata }) => [metadata.labels, metadata.annotations]);
     const asked = changed(({ metadata, spec }) => [metadata.deletionTimestamp, spec]);
     if (labels) this.refreshVolumes();
-    // Others write the conditions that readiness gates wait for.
-    if (labels || asked || pod.spec["readinessGates"]) this.wake();
+    // Others end pods too, and write the conditions that readiness gates wait for.
+    const told = changed(({ status }) => status?.phase);
+    if (labels || asked || told || pod.spec["readinessGates"]) this.wake();
   }
 
   /** The API's picture of this static pod, which shows its status. */

@@ -3,7 +3,8 @@ import type { KubeObject } from "../kinds/object.ts";
 import { isNew, refusalOf } from "./admit-pod.ts";
 import type { AgentContext } from "./context.ts";
 import type { PressureWatch } from "./eviction/manager.ts";
-import { isRunning } from "./instances.ts";
+import { instancesOf, isRunning, mayRun } from "./instances.ts";
+import type { HoldingPod } from "./devices/devices.ts";
 import { allContainers, podText } from "./pod.ts";
 import type { Pod } from "./pod.ts";
 import type { Ending } from "./pod-state.ts";
@@ -11,6 +12,7 @@ import { PodWorker } from "./pod-worker.ts";
 import { refusedAtShutdown } from "./shutdown/graceful-shutdown.ts";
 import { resizeRefusal } from "./resize/verdict.ts";
 import { isMirror } from "./static-pods/identity.ts";
+import type { RuntimePod } from "./runtime.ts";
 
 const hasEnded = ({ status }: Pod) => status?.phase === "Succeeded" || status?.phase === "Failed";
 
@@ -19,6 +21,8 @@ interface WorkersOptions {
   watch: PressureWatch;
   /** The pod as it is to be run. */
   alter: (pod: Pod) => Pod;
+  /** What ran before anybody looked. */
+  running: ReadonlyMap<string, RuntimePod>;
 }
 
 export class Workers {
@@ -27,16 +31,20 @@ export class Workers {
   readonly #node: () => KubeObject | undefined;
   readonly #watch: PressureWatch;
   readonly #alter: (pod: Pod) => Pod;
+  readonly #running: ReadonlyMap<string, RuntimePod>;
+  /** Ends the wait of a pod that is not decided on, by its uid. */
+  readonly #admitting = new Map<string, AbortController>();
   /** No pod begins any more while it is. */
   isShuttingDown = () => false;
   /** By container id, as far as it was told. */
   readonly #cpusets = new Map<string, string>();
 
-  constructor(context: AgentContext, { node, watch, alter }: WorkersOptions) {
+  constructor(context: AgentContext, { node, watch, alter, running }: WorkersOptions) {
     this.#context = context;
     this.#node = node;
     this.#watch = watch;
     this.#alter = alter;
+    this.#running = running;
   }
 
   seen(object: KubeObject) {
@@ -44,17 +52,27 @@ export class Workers {
     const { uid } = pod.metadata;
     if (isMirror(pod)) return;
     const known = this.byUid.get(uid);
-    if (known) return known.update(pod);
+    if (known) {
+      if (pod.metadata.deletionTimestamp) this.#admitting.get(uid)?.abort();
+      return known.update(pod);
+    }
     const worker = new PodWorker(this.#context, pod, this.#fits);
+    worker.instances = instancesOf(pod, this.#running.get(uid));
     if (isNew(pod)) this.#admit(worker);
     this.byUid.set(uid, worker);
     worker.wake();
   }
 
-  /** The pods whose containers may run still. */
-  holders(): Pod[] {
-    const all = [...this.byUid.values()];
-    return all.filter(({ state, pod }) => !state.finished && !hasEnded(pod)).map(({ pod }) => pod);
+  /** The pods whose containers may run still, whatever others wrote into their status. */
+  holders(): HoldingPod[] {
+    return [...this.byUid.values()]
+      .filter(({ state, pod, instances }) => {
+        return !state.finished && (!hasEnded(pod) || mayRun(instances));
+      })
+      .map(({ pod, state: { gone, ending } }) => {
+        const isLeaving = gone || ending !== undefined || hasEnded(pod);
+        return { pod, isLeaving };
+      });
   }
 
   /** What else the node has promised room to. */
@@ -83,11 +101,20 @@ export class Workers {
     });
     if (refusal) return this.#refuse(worker, refusal);
     state.admitting = true;
-    const devicesFirst = devices?.isAskedBy(pod) ? devices.admit(pod) : Promise.resolve(undefined);
+    const { uid } = pod.metadata;
+    const waiting = new AbortController();
+    this.#admitting.set(uid, waiting);
+    const devicesFirst = devices?.isAskedBy(pod)
+      ? devices.admit(pod, waiting.signal)
+      : Promise.resolve(undefined);
     void devicesFirst
       .then((late) => late ?? cpus.admit(pod))
-      .then((late) => {
+      .then(async (late) => {
+        // It is decided when the agent starts again.
+        if (this.#context.signal.aborted) return;
+        if (late) await devices?.release(uid);
         state.admitting = false;
+        this.#admitting.delete(uid);
         if (late) this.#refuse(worker, late);
         worker.wake();
       });
@@ -137,6 +164,7 @@ export class Workers {
     const worker = this.byUid.get(object.metadata.uid);
     if (!worker) return;
     worker.deleted();
+    this.#admitting.get(object.metadata.uid)?.abort();
     this.prune();
   }
 

@@ -97,11 +97,11 @@ spec:
 
 test("agents that are killed, links that are cut and pods that go give no slot out twice", async () => {
   await far.kill();
-  await site.kubectl(["delete", "pods", "-l", "app=users", "--wait=false"]);
+  await site.kubectl(["delete", "pods", "-l", "app=users", "--force", "--grace-period=0"]);
   await far.join("--devices");
   await untilTwoRun();
   await far.plug(false);
-  await site.kubectl(["delete", "pods", "-l", "app=users", "--wait=false"]);
+  await site.kubectl(["delete", "pods", "-l", "app=users", "--force", "--grace-period=0"]);
   await far.plug(true);
   await untilTwoRun();
   assert.equal(most, 2);

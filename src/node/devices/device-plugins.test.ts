@@ -100,6 +100,51 @@ const untilPod = (name: string, phase: string) =>
   cluster.until(pods, (all) =>
     all.find(({ metadata, status }) => metadata.name === name && status?.phase === phase),
   );
+/** From now on nothing stops before it is let go. */
+function holdContainers() {
+  const gate = Promise.withResolvers<void>();
+  const fake = runtime;
+  const stopContainer = fake.stopContainer.bind(fake);
+  const stopSandbox = fake.stopSandbox.bind(fake);
+  fake.stopContainer = (id) => gate.promise.then(() => stopContainer(id));
+  fake.stopSandbox = (id) => gate.promise.then(() => stopSandbox(id));
+  return gate.resolve;
+}
+const forceDelete = (name: string) =>
+  cluster.client.delete({ ...pods, name }, { gracePeriodSeconds: 0 });
+
+async function heldNow(): Promise<Record<string, string[]>> {
+  const path = join(directory, "kubelet/pod-resources/kubelet.sock");
+  const connection = new GrpcConnection(`unix://${path}`);
+  const list = { List: ["ListPodResourcesRequest", "ListPodResourcesResponse"] } as const;
+  const names = list as unknown as Record<"List", [string, string]>;
+  try {
+    const { pod_resources: all } = await connection
+      .service(lister.path, lister.types, names)
+      .call("List", {});
+    const ids = (pod: any) =>
+      pod.containers.flatMap(({ devices }: any) => devices.flatMap((one: any) => one.device_ids));
+    const held = all.map((pod: any) => [pod.name, ids(pod)] as const);
+    return Object.fromEntries(held.filter(([, has]: any) => has.length > 0));
+  } finally {
+    connection.close();
+  }
+}
+
+/** A pod that asks for the only device is neither refused nor served before `letGo`. */
+async function waitsUntil(letGo: () => void, plugin: FakeDevicePlugin, holder: string) {
+  const given = plugin.calls.length;
+  await run("next", 1);
+  // One without devices is admitted meanwhile, after it.
+  await run("other", 0);
+  await untilPod("other", "Running");
+  assert.deepEqual(await heldNow(), { [holder]: ["a"] });
+  assert.equal(plugin.calls.length, given);
+  letGo();
+  await untilPod("next", "Running");
+  assert.deepEqual(await heldNow(), { next: ["a"] });
+  assert.deepEqual(plugin.calls.slice(given), ["allocate a"]);
+}
 const configOf = (podName: string) => {
   const sandbox = [...runtime.sandboxes.values()].find(({ name }) => name === podName)!;
   const of = [...runtime.containers.values()].filter(({ sandboxId }) => sandboxId === sandbox.id);
@@ -137,6 +182,59 @@ test("no device is given twice, and the next pod gets what the last gave back", 
   await run("three", 1);
   await untilPod("three", "Running");
   assert.equal(plugin.calls.at(-1), "allocate a");
+});
+
+test("a pod that was deleted by force keeps its devices while its containers run; the next waits", async () => {
+  const plugin = await plug({ a: "Healthy" });
+  await untilNode("1", "1");
+  await run("train", 1);
+  await untilPod("train", "Running");
+  const letGo = holdContainers();
+  await forceDelete("train");
+  await waitsUntil(letGo, plugin, "train");
+});
+
+test("a pod that was deleted while nobody watched keeps its devices while its containers run", async () => {
+  const first = await plug({ a: "Healthy" });
+  await untilNode("1", "1");
+  await run("train", 1);
+  await untilPod("train", "Running");
+  await node.close();
+  await forceDelete("train");
+  const letGo = holdContainers();
+  await start();
+  first.stop();
+  const plugin = await plug({ a: "Healthy" });
+  await untilNode("1", "1");
+  await waitsUntil(letGo, plugin, "train");
+});
+
+test("a pod that others call failed keeps its devices while its containers run", async () => {
+  const plugin = await plug({ a: "Healthy" });
+  await untilNode("1", "1");
+  await run("train", 1);
+  await untilPod("train", "Running");
+  const letGo = holdContainers();
+  const target = { ...pods, name: "train", subresource: "status" };
+  await cluster.client.patch(target, "merge", { status: { phase: "Failed" } });
+  await waitsUntil(letGo, plugin, "train");
+});
+
+test("a pod that waits for a device can be deleted, and one that nobody gives back is not waited for", async () => {
+  const plugin = await plug({ a: "Healthy" });
+  await untilNode("1", "1");
+  await run("train", 1);
+  await untilPod("train", "Running");
+  await run("more", 1);
+  const { status } = await untilPod("more", "Failed");
+  assert.match(status.message, /Requested: 1, Available: 0|Node didn't have enough resource/);
+  const letGo = holdContainers();
+  await forceDelete("train");
+  await run("next", 1);
+  await cluster.client.delete({ ...pods, name: "next" });
+  await cluster.until(pods, (all) => all.every(({ metadata }) => metadata.name !== "next"));
+  letGo();
+  assert.deepEqual(plugin.calls, ["allocate a"]);
 });
 
 test("a plugin chooses, and is told before a container starts", async () => {

@@ -5,6 +5,7 @@ import { mkdir, readFile, rm } from "node:fs/promises";
 import { writeWhole } from "../whole-file.ts";
 import type { DiskWriter } from "../whole-file.ts";
 import { basename, join } from "node:path";
+import { sleep } from "../../lib/clock.ts";
 import type { Cancel, Clock } from "../../lib/clock.ts";
 import { grpcError, listenGrpc } from "../../lib/grpc-server.ts";
 import type { Log } from "../../lib/log.ts";
@@ -14,7 +15,7 @@ import type { Container, Pod } from "../pod.ts";
 import type { Ending } from "../pod-state.ts";
 import { DevicePlugin } from "./device-plugin.ts";
 import type { PluginOptions } from "./device-plugin.ts";
-import { DeviceLedger } from "./ledger.ts";
+import { DeviceLedger, NoDevices } from "./ledger.ts";
 import type { Allocation, Checkpoint, Device } from "./ledger.ts";
 import { LocalDevicePlugin } from "./local-plugin.ts";
 import type { LocalPlugins, LocalPluginsNode } from "./local-plugins.ts";
@@ -23,6 +24,8 @@ import { registration } from "./protocols.ts";
 
 /** A plugin that does not come back within this has taken its devices along. */
 const forgetMs = 300_000;
+/** A new pod waits so long for the devices of pods whose containers are being stopped. */
+const leavingMsMax = 30_000;
 const version = "v1beta1";
 const extendedName = /^[a-z0-9.-]+\/[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$/;
 
@@ -38,6 +41,12 @@ export interface DevicePluginsOptions {
   clock: Clock;
   log: Log;
   scope: Scope;
+}
+
+export interface Holder {
+  uid: string;
+  /** Its containers are being stopped, and nobody but the node knows of it. */
+  isLeaving: boolean;
 }
 
 interface Registering {
@@ -78,13 +87,14 @@ async function readCheckpoint(path: string): Promise<Checkpoint | undefined> {
 
 export class DevicePlugins {
   readonly ledger: DeviceLedger;
-  /** Uids of the pods that hold what they got; nothing is taken from anybody until it is set. */
-  holders: (() => ReadonlySet<string>) | undefined;
+  /** The pods that hold what they got; nothing is taken from anybody until it is set. */
+  holders: (() => Holder[]) | undefined;
   readonly #options: DevicePluginsOptions;
   readonly #plugins = new Map<string, DevicePlugin | LocalDevicePlugin>();
   readonly #forgetting = new Map<string, Cancel>();
   /** One pod is served after the other, so that two never choose the same device. */
   #turn: Promise<unknown> = Promise.resolve();
+  #released = Promise.withResolvers<void>();
 
   constructor(options: DevicePluginsOptions, checkpoint?: Checkpoint) {
     this.#options = options;
@@ -107,27 +117,44 @@ export class DevicePlugins {
   isAskedBy = ({ spec }: Pod) =>
     [...(spec.initContainers ?? []), ...spec.containers].some((one) => this.wants(one).length > 0);
 
-  /** Gives a new pod its devices, or says why it cannot have them. */
-  admit(pod: Pod): Promise<Ending | undefined> {
-    const served = this.#turn.then(() => this.#serve(pod));
-    this.#turn = served;
-    return served;
+  /**
+   * Gives a new pod its devices, or says why it cannot have them. The API may have forgotten a pod whose
+   * containers are being stopped: its devices are waited for, unless `signal` says that the new pod goes too.
+   */
+  async admit(pod: Pod, signal: AbortSignal): Promise<Ending | undefined> {
+    const { clock, scope } = this.#options;
+    const until = clock.monotonic() + leavingMsMax;
+    const either = AbortSignal.any([signal, scope.signal]);
+    for (;;) {
+      const released = this.#released.promise;
+      const served = this.#turn.then(() => this.#serve(pod));
+      this.#turn = served;
+      const { refusal, isSoon } = await served;
+      const leftMs = until - clock.monotonic();
+      if (either.aborted) return undefined;
+      if (!isSoon || leftMs <= 0) return refusal;
+      const waiting = new AbortController();
+      const waited = sleep(clock, leftMs, AbortSignal.any([either, waiting.signal]));
+      await Promise.race([released, waited.catch(() => {})]);
+      waiting.abort();
+    }
   }
 
-  async #serve(pod: Pod): Promise<Ending | undefined> {
+  async #serve(pod: Pod): Promise<{ refusal?: Ending; isSoon?: boolean }> {
     const { spec, metadata } = pod;
     try {
-      if (this.holders) this.ledger.keep(this.holders());
+      if (this.holders) this.ledger.keep(new Set(this.holders().map(({ uid }) => uid)));
       for (const container of [...(spec.initContainers ?? []), ...spec.containers]) {
         for (const [resource, count] of this.wants(container)) {
           await this.#allocate(pod, container.name, resource, count);
         }
       }
       await this.#save();
-      return undefined;
+      return {};
     } catch (error) {
       this.ledger.forget(metadata.uid);
-      return rejected(error);
+      this.#options.localPlugins?.heldChanged();
+      return { refusal: rejected(error), isSoon: error instanceof NoDevices && error.isSoon };
     }
   }
 
@@ -135,7 +162,9 @@ export class DevicePlugins {
     const podUid = pod.metadata.uid;
     const known = this.ledger.of(podUid, container).some((one) => one.resource === resource);
     if (known) return;
-    const { ids, must } = this.ledger.available(pod, resource, count);
+    const leaving = (this.holders?.() ?? []).filter(({ isLeaving }) => isLeaving);
+    const leavingUids = new Set(leaving.map(({ uid }) => uid));
+    const { ids, must } = this.ledger.available(pod, resource, count, leavingUids);
     const plugin = this.#plugins.get(resource);
     if (!plugin) throw new Error(`the device plugin of ${resource} is not registered`);
     const preferred = (await plugin.preferred(ids, must, count)).filter((id) => ids.includes(id));
@@ -148,6 +177,8 @@ export class DevicePlugins {
   async release(podUid: string) {
     this.ledger.forget(podUid);
     this.#options.localPlugins?.heldChanged();
+    this.#released.resolve();
+    this.#released = Promise.withResolvers();
     await this.#save();
   }
 

@@ -37,6 +37,13 @@ export interface DevicesOptions {
   scope: Scope;
 }
 
+/** A pod whose containers may run. */
+export interface HoldingPod {
+  pod: Pod;
+  /** Its containers are being stopped, and the API counts it no more. */
+  isLeaving: boolean;
+}
+
 export class Devices {
   readonly #plugins: DevicePlugins;
   readonly #claims: PreparedClaims;
@@ -53,7 +60,8 @@ export class Devices {
 
   isAskedBy = (pod: Pod) => this.#plugins.isAskedBy(pod);
 
-  admit = (pod: Pod): Promise<Ending | undefined> => this.#plugins.admit(pod);
+  admit = (pod: Pod, signal: AbortSignal): Promise<Ending | undefined> =>
+    this.#plugins.admit(pod, signal);
 
   /** Before a pod's first container. Throws NotPrepared. */
   prepare = (pod: Pod) => this.#claims.prepare(pod);
@@ -80,10 +88,11 @@ export class Devices {
    * Called once the pods are all known. `holders`: those whose containers may run; `onDriver`: those that waited
    * for a driver may be tried again.
    */
-  async follow({ holders, onDriver }: { holders: () => Pod[]; onDriver: () => void }) {
+  async follow({ holders, onDriver }: { holders: () => HoldingPod[]; onDriver: () => void }) {
     this.#claims.onDriver = onDriver;
-    const uids = () => new Set(holders().map(({ metadata }) => metadata.uid));
-    this.#plugins.holders = uids;
+    const uids = () => new Set(holders().map(({ pod }) => pod.metadata.uid));
+    this.#plugins.holders = () =>
+      holders().map(({ pod, isLeaving }) => ({ uid: pod.metadata.uid, isLeaving }));
     this.#plugins.ledger.keep(uids());
     this.#options.localPlugins?.heldChanged();
     const { kubeletDirectory, log, scope } = this.#options;
@@ -91,7 +100,7 @@ export class Devices {
       socketDirectory: join(kubeletDirectory, "pod-resources"),
       ledger: this.#plugins.ledger,
       claims: this.#claims,
-      pods: holders,
+      pods: () => holders().map(({ pod }) => pod),
       scope,
     });
     this.#claims.retain(uids()).catch((error) => {

@@ -32,7 +32,15 @@ export interface Checkpoint {
 }
 
 /** A pod cannot have what it asks for. */
-export class NoDevices extends Error {}
+export class NoDevices extends Error {
+  /** Pods that are going have what is missing. */
+  readonly isSoon: boolean;
+
+  constructor(message: string, isSoon = false) {
+    super(message);
+    this.isSoon = isSoon;
+  }
+}
 
 const isHealthy = ({ health }: Device) => health === "Healthy";
 
@@ -94,9 +102,14 @@ export class DeviceLedger {
 
   /**
    * The ids to choose from for a container, those it must have first. A container takes over what init
-   * containers of its pod had before it.
+   * containers of its pod had before it. `leaving`: the pods that will give back what they have in a moment.
    */
-  available(pod: Pod, resource: string, count: number): { ids: string[]; must: string[] } {
+  available(
+    pod: Pod,
+    resource: string,
+    count: number,
+    leaving: ReadonlySet<string> = new Set(),
+  ): { ids: string[]; must: string[] } {
     const { uid } = pod.metadata;
     const before = (pod.spec.initContainers ?? [])
       .filter(({ restartPolicy }) => restartPolicy !== "Always")
@@ -114,7 +127,10 @@ export class DeviceLedger {
     const free = healthy.map(({ ID }) => ID).filter((id) => !held.has(id));
     if (free.length < count) {
       const numbers = `Requested: ${count}, Available: ${free.length}`;
-      throw new NoDevices(`requested number of devices unavailable for ${resource}. ${numbers}`);
+      const returning = own.filter(({ podUid }) => leaving.has(podUid)).flatMap(({ ids }) => ids);
+      const soon = healthy.filter(({ ID }) => returning.includes(ID)).length;
+      const message = `requested number of devices unavailable for ${resource}. ${numbers}`;
+      throw new NoDevices(message, free.length + soon >= count);
     }
     const must = free
       .filter((id) => reusable.has(id))
