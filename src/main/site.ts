@@ -333,12 +333,6 @@ async function assemble(
   plugReleases(plane.server.plugs, { releases, staged });
   progress("store", settings.store ?? join(directory, "store"));
   if (settings.store) progress("cluster", "further servers need this one's server-token");
-  const network = await opening.network;
-  await plane.listen([...new Set([loopback, ...(network ? [addresses.gateway] : []), ...listen])]);
-  writeRunFile(directory, settings.port, listen);
-  scope.defer(() => removeRunFile(directory));
-  progress("api server", `https://127.0.0.1:${settings.port}`);
-
   const informers = new Informers({ client: plane.client("system:apiserver"), clock, log, scope });
   const parts: Parts = {
     nodeParts: new Map(),
@@ -353,6 +347,12 @@ async function assemble(
     log,
     scope,
   };
+  if (options.vms) await (await import("./vms.ts")).openVms({ ...parts, clock, random });
+  const network = await opening.network;
+  await plane.listen([...new Set([loopback, ...(network ? [addresses.gateway] : []), ...listen])]);
+  writeRunFile(directory, settings.port, listen);
+  scope.defer(() => removeRunFile(directory));
+  progress("api server", `https://127.0.0.1:${settings.port}`);
   if (options.devices) (await import("./devices.ts")).admitDevices(parts);
   const control = startControlOf(parts, network).then(() =>
     progress("controllers", "and the scheduler"),

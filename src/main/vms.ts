@@ -20,30 +20,64 @@ import type { HolderVolumes } from "../vms/node/hotplug.ts";
 import { probe } from "../vms/node/probe.ts";
 import { startVmNode } from "../vms/node/start.ts";
 import type { ControlPlane } from "./control-plane.ts";
+import { readIfThere, replaceFile } from "./files.ts";
 import { makeServing } from "./serving.ts";
 import { containerdDirectory, vmsDirectory } from "./machine.ts";
 
-export interface VmsOptions {
-  plane: Pick<ControlPlane, "client" | "connect" | "discover">;
+interface VmsOptions {
+  plane: Pick<ControlPlane, "client" | "connect" | "discover" | "pki">;
   informers: Informers;
+  /** Of the site. */
+  directory: string;
+  /** Further addresses that the site listens on. */
+  listen?: string[] | undefined;
   clock: Clock;
   random: Random;
   log: Log;
   scope: Scope;
 }
 
-/** Resolves once the cluster's API has machines. */
-export async function controlVms({ plane, informers, clock, random, log, scope }: VmsOptions) {
-  const { discover, connect } = plane;
-  const client = plane.client("system:kubevirt-controller");
-  const acting = { client, clock, log: log.with({ room: "vms" }), scope };
+type SiteParts = Omit<VmsOptions, "listen"> & {
+  settings: { store?: string };
+  options: { listen?: string[] };
+};
+
+const loopback = "127.0.0.1";
+const controller = "system:kubevirt-controller";
+
+/** Resolves once the cluster's API has machines, by webhooks and subresources where this process is. */
+async function serveVms(options: VmsOptions) {
+  const { plane, directory, listen = [], clock, random, log, scope } = options;
+  const client = plane.client(controller);
+  const { pki, connect } = plane;
+  const kept = join(vmsDirectory(directory), "api-port");
   await ensureVms(client, clock);
   await startVmApi({
-    ...acting,
-    connect,
+    ...{ client, clock, log: log.with({ room: "vms" }), scope, connect, host: loopback },
     makeServing: makeServing(clock, random),
-    host: "127.0.0.1",
+    port: {
+      read: () => Number(readIfThere(kept)) || undefined,
+      keep: (port) => replaceFile(kept, `${port}\n`),
+    },
+    outside: {
+      hosts: listen.filter((host) => host !== loopback),
+      tls: () => ({ ...pki.serving(), ca: pki.ca() }),
+    },
   });
+}
+
+/** Before anybody reaches the API, so that nobody finds webhooks where the last process was. */
+export async function openVms(site: SiteParts) {
+  if (!site.settings.store) await serveVms({ ...site, listen: site.options.listen });
+}
+
+/** Of several servers the one that acts answers for machines, too. */
+export async function controlVms(site: SiteParts) {
+  const { plane, informers, clock, random, log, scope } = site;
+  const { discover, connect } = plane;
+  const client = plane.client(controller);
+  if (site.settings.store) await serveVms({ ...site, listen: site.options.listen });
+  const acting = { client, clock, log: log.with({ room: "vms" }), scope };
   await startVmControllers({ ...acting, discover, informers, random, connect });
 }
 

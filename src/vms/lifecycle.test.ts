@@ -57,7 +57,10 @@ before(async () => {
   });
   const makeAll = makeServing(systemClock, systemRandom);
   await ensureVms(client, systemClock);
-  await startVmApi({ client, connect, makeServing: makeAll, host: "127.0.0.1", ...world });
+  const port = { read: () => undefined, keep: () => {} };
+  const outside = { hosts: [], tls: () => assert.fail("nobody is outside") };
+  const own = { connect, makeServing: makeAll, host: "127.0.0.1", port, outside };
+  await startVmApi({ client, ...own, ...world });
   await startVmControllers({ client, informers, ...world, connect, discover: async () => [] });
   await until(() =>
     client.get({ ...resource("v1", "serviceaccounts"), namespace, name: "default" }),

@@ -14,6 +14,7 @@ import { UploadTokens } from "../disks/upload-token.ts";
 import { evictPath, mutatePath, reviewsOf, validatePath } from "../admission/reviews.ts";
 import { groupVersions } from "./protocol.ts";
 import { startApiServer } from "./server.ts";
+import type { Outside } from "./server.ts";
 import { uploadGroupVersion } from "./upload.ts";
 
 const api: ExtensionApi = {
@@ -31,6 +32,9 @@ export interface VmApiOptions {
   makeServing: (name: string) => { ca: string; cert: string; key: string };
   /** Where the API server reaches this process. */
   host: string;
+  /** The port of the last time, so that what was told of it stays true. */
+  port: { read: () => number | undefined; keep: (port: number) => void };
+  outside: Outside;
   clock: Clock;
   log: Log;
   scope: Scope;
@@ -103,8 +107,11 @@ const evicting: Webhook = {
   ...{ name: "evicting", path: evictPath, rules: evicted, failurePolicy: "Ignore" },
 };
 
+const urlOf = (host: string, port: number) =>
+  `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
+
 export async function startVmApi(options: VmApiOptions) {
-  const { client, host, log } = options;
+  const { client, host, log, outside, port: kept } = options;
   const frontProxy = await frontProxyOf(client);
   if (!frontProxy) {
     const why = "its API server has no front proxy (--requestheader-client-ca-file)";
@@ -113,11 +120,16 @@ export async function startVmApi(options: VmApiOptions) {
   const { ca, ...tls } = options.makeServing(servedName(api));
   const reviews = reviewsOf(client);
   const tokens = new UploadTokens(randomBytes(32));
-  const port = await startApiServer({ ...options, tls, frontProxy, reviews, tokens });
+  const own = { tls, frontProxy, reviews, tokens, port: kept.read() ?? 0 };
+  const { port, outsidePort } = await startApiServer({ ...options, ...own });
+  kept.keep(port);
   await publishApi(client, api, { host, port, ca });
   const place = { port, ca };
   await register(client, { kind: "Mutating", webhooks: [mutating] }, place);
   await register(client, { kind: "Validating", webhooks: [validating, evicting] }, place);
-  const status = { uploadProxyURL: `https://${host}:${port}`, uploadProxyCA: ca };
+  const reached = outside.hosts[0];
+  const status = reached
+    ? { uploadProxyURL: urlOf(reached, outsidePort), uploadProxyCA: outside.tls().ca }
+    : { uploadProxyURL: urlOf(host, port), uploadProxyCA: ca };
   await client.patch({ ...cdiConfigs, name: "config", subresource: "status" }, "merge", { status });
 }

@@ -1,9 +1,8 @@
 // The extension API server of machines. The cluster's own API server has judged every request and says, with its
 // front proxy's certificate, who asks.
-import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { Server } from "node:https";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { answerStatus, endWithStatus, requireFrontProxy } from "../../lib/front-proxy.ts";
@@ -16,6 +15,7 @@ import type { AccessOptions } from "./access.ts";
 import type { Answer, Call } from "./handler.ts";
 import { giveExport, isExport } from "./export.ts";
 import { handlers, streamHandlers } from "./handlers.ts";
+import { listenAt } from "./listen-at.ts";
 import { discoveryOf, parsePath } from "./protocol.ts";
 import { joinSocket } from "./stream-socket.ts";
 import {
@@ -26,18 +26,28 @@ import {
   Uploads,
 } from "./upload.ts";
 
+/** Where clients on other machines bring and take disks, and nothing else. */
+export interface Outside {
+  hosts: string[];
+  /** PEM texts as they are by now, the authority's last. */
+  tls: () => { cert: string; key: string; ca: string };
+}
+
 export interface ApiServerOptions extends AccessOptions {
   /** PEM texts of the certificate it shows. */
   tls: { cert: string; key: string };
   frontProxy: FrontProxy;
-  /** The address that it listens on. */
+  /** The address that it listens on, and the port where it is free. */
   host: string;
+  port: number;
+  outside: Outside;
   tokens: UploadTokens;
   /** Admission reviews, by path; they are asked for without the front proxy. */
   reviews: Record<string, (review: any) => Promise<object>>;
   scope: Scope;
 }
 
+const certificateLookMs = 3_600_000;
 const bodyBytesMax = 3 * 1024 * 1024;
 
 async function readBody(request: IncomingMessage): Promise<any> {
@@ -87,14 +97,26 @@ class MachineApi {
     return { ...asked, access: this.#access, body, dryRun };
   }
 
+  /** Whoever has a token needs no other name. */
+  #byToken(request: IncomingMessage, response: ServerResponse): Promise<unknown> | undefined {
+    if (isExport(request)) return giveExport(this.#access, request, response);
+    if (isUpload(request)) return this.#uploads.take(request, response);
+    return undefined;
+  }
+
+  async #answerOutside(request: IncomingMessage, response: ServerResponse) {
+    const given = this.#byToken(request, response);
+    if (!given) throw nowhere();
+    await given;
+  }
+
   async #answer(request: IncomingMessage, response: ServerResponse) {
     const review = this.#options.reviews[(request.url ?? "/").split("?")[0]!];
     if (review) {
       return answer(response, { code: 200, json: await review(await readBody(request)) });
     }
-    // Whoever has a token needs no other name.
-    if (isExport(request)) return giveExport(this.#access, request, response);
-    if (isUpload(request)) return this.#uploads.take(request, response);
+    const given = this.#byToken(request, response);
+    if (given) return given;
     if (isTokenRequest(request)) {
       requireFrontProxy(request.socket as TLSSocket, this.#options.frontProxy);
       return answer(response, this.#uploads.issue(request, await readBody(request)));
@@ -115,7 +137,7 @@ class MachineApi {
 
   /** Resolves with the port. */
   async listen(): Promise<number> {
-    const { tls, frontProxy, scope, host } = this.#options;
+    const { tls, frontProxy, host, port } = this.#options;
     const server = createServer(
       { ...tls, ca: frontProxy.ca, requestCert: true, rejectUnauthorized: false },
       (request, response) => {
@@ -129,16 +151,38 @@ class MachineApi {
       socket.on("error", () => {});
       this.#upgrade(request, socket, head).catch((error: unknown) => endWithStatus(socket, error));
     });
+    return this.#open(server, host, port);
+  }
+
+  /** Resolves with the port at the first of the addresses. */
+  async listenOutside(wanted: number): Promise<number> {
+    const { outside, scope, clock } = this.#options;
+    const ports: number[] = [];
+    for (const host of outside.hosts) {
+      const server = createServer(outside.tls(), (request, response) => {
+        this.#answerOutside(request, response).catch((error: unknown) =>
+          answerStatus(response, error),
+        );
+      });
+      scope.defer(clock.every(certificateLookMs, () => server.setSecureContext(outside.tls())));
+      ports.push(await this.#open(server, host, wanted));
+    }
+    return ports[0] ?? wanted;
+  }
+
+  #open(server: Server, host: string, port: number): Promise<number> {
     server.requestTimeout = 0;
-    server.listen(0, host);
-    await once(server, "listening");
-    scope.defer(() => {
+    this.#options.scope.defer(() => {
       server.closeAllConnections();
       server.close();
     });
-    return (server.address() as AddressInfo).port;
+    return listenAt(server, host, port);
   }
 }
 
-/** Listens until the scope ends; resolves with the port. */
-export const startApiServer = (options: ApiServerOptions) => new MachineApi(options).listen();
+/** Listens until the scope ends; resolves with its ports. */
+export async function startApiServer(options: ApiServerOptions) {
+  const api = new MachineApi(options);
+  const port = await api.listen();
+  return { port, outsidePort: await api.listenOutside(port) };
+}
