@@ -15,11 +15,11 @@ import {
   manifestWorkReplicaSets,
   manifestWorks,
   placementDecisions,
+  placements,
 } from "../kinds/resources.ts";
-import { groupIndexLabel, groupNameLabel, placementLabel } from "../placement/groups.ts";
 import { isTrue } from "../../lib/conditions.ts";
 import { overridesOf } from "../overrides/select.ts";
-import type { RolloutGroup } from "./model.ts";
+import { groupsOf, isWhole } from "./decided.ts";
 import { replicaSetStatus } from "./replica-set-status.ts";
 import type { Part } from "./replica-set-status.ts";
 import {
@@ -46,23 +46,6 @@ async function unlessGone(request: Promise<unknown>) {
     // The informer tells what became of it, and the next look sees that.
     if (!isStatus(error, "NotFound", "Conflict", "AlreadyExists")) throw error;
   });
-}
-
-/** Decision groups of a placement in their order; undefined before it decided. */
-function groupsOf(decisions: KubeObject[], placement: string): RolloutGroup[] | undefined {
-  const own = decisions.filter(({ metadata }) => metadata.labels?.[placementLabel] === placement);
-  if (own.length === 0) return undefined;
-  const groups = new Map<number, RolloutGroup>();
-  const numberOf = ({ metadata: { name } }: KubeObject) =>
-    Number(name.slice(name.lastIndexOf("-") + 1));
-  for (const decision of own.toSorted((a, b) => numberOf(a) - numberOf(b))) {
-    const { labels = {} } = decision.metadata;
-    const index = Number(labels[groupIndexLabel] ?? 0);
-    const group = groups.get(index) ?? { name: labels[groupNameLabel] ?? "", sites: [] };
-    for (const { clusterName } of decision.status?.decisions ?? []) group.sites.push(clusterName);
-    groups.set(index, group);
-  }
-  return [...groups].sort(([a], [b]) => a - b).map(([, group]) => group);
 }
 
 /** A site that two placements chose belongs to the first, and one that moves between decisions to the first of both. */
@@ -183,8 +166,10 @@ class ReplicaSet {
       });
       // Before it decided nobody knows which sites are to have nothing.
       if (found) {
-        const later = plan.remove.map((one) => removableFrom(clusters.get(one.namespace)));
-        const remove = plan.remove.filter((_, i) => later[i]! <= now);
+        const chosenBy = informer(placements).get(placement, namespace);
+        const removable = isWhole(found, chosenBy) ? plan.remove : [];
+        const later = removable.map((one) => removableFrom(clusters.get(one.namespace)));
+        const remove = removable.filter((_, i) => later[i]! <= now);
         await carryOut(client, { ...plan, remove });
         // What waits for a silent site is seen again when the site is heard.
         wakeAt = Math.min(wakeAt, ...later.filter((at) => at > now));
@@ -265,6 +250,7 @@ export const replicaSet: Controller = {
   name: "manifest-work-replica-set",
   inputs: [
     { resource: manifestWorkReplicaSets },
+    { resource: placements, keys: sameNamespace },
     { resource: placementDecisions, keys: sameNamespace },
     { resource: manifestWorks, keys: keysOfWork },
     {
