@@ -37,9 +37,10 @@ export interface WatchReleaseOptions {
   dataDir: string;
   pid: string;
   service?: boolean;
+  configuration?: boolean;
 }
 
-/** `kerb watch-release`, which a site starts itself while it tries a release. */
+/** `kerb watch-release`, which a site starts itself while it tries a release, or other options. */
 export function watchReleaseCommand(
   directory: string,
   watch: (args: string[], options: WatchReleaseOptions) => Promise<number>,
@@ -48,6 +49,7 @@ export function watchReleaseCommand(
     .argument("[args...]", "of `kerb up`")
     .addOption(dataDirOption(directory))
     .requiredOption("--pid <n>", "the process that tries it")
+    .option("--configuration", "what is tried are other options")
     .option("--service", "a service manager starts it again")
     .action(async (args: string[], options: WatchReleaseOptions) => {
       process.exitCode = await watch(args, options);

@@ -19,6 +19,7 @@ import { isRoot } from "./config.ts";
 import { krustletCgroup } from "./krustlet.ts";
 import { containerdDirectory, containerdPaths } from "./machine.ts";
 import { unshareKubelet } from "./kubelet-directory.ts";
+import { giveUpChange, readConfiguration, writeConfiguration } from "./configuration/state.ts";
 import { giveUp, readState, writeState } from "./releases/state.ts";
 import { findRunning, removeRunFile, runs } from "./run-file.ts";
 import { addressesOf, readSettings } from "./site-settings.ts";
@@ -112,6 +113,14 @@ function unmountBelow(directory: string) {
   }
 }
 
+/** What is tried was not ready; whoever watches it starts nothing again. */
+function giveUpTrials(directory: string, why: string) {
+  const state = readState(directory);
+  if (state?.trying) writeState(directory, giveUp(state, why));
+  const configuration = readConfiguration(directory);
+  if (configuration.trying) writeConfiguration(directory, giveUpChange(configuration, why));
+}
+
 export async function down(options: DownOptions): Promise<number> {
   const directory = resolve(options.dataDir);
   const settings = readSettings(directory);
@@ -119,9 +128,7 @@ export async function down(options: DownOptions): Promise<number> {
     console.log(`there is no site in ${directory}`);
     return existsSync(directory) ? 0 : 1;
   }
-  const state = readState(directory);
-  if (state?.trying)
-    writeState(directory, giveUp(state, "the site was stopped before it was ready"));
+  giveUpTrials(directory, "the site was stopped before it was ready");
   const stopped = await stopKerb(directory);
   console.log(
     stopped ? `stopped Kerb (${settings.name})` : `Kerb was not running (${settings.name})`,

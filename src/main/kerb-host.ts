@@ -7,13 +7,13 @@ import type { SiteAuthority } from "./authority.ts";
 import { backupSite } from "./backup/backup.ts";
 import { fetchArchive } from "./releases/archives.ts";
 import { stageRelease } from "./releases/stage.ts";
-import type { ReleaseSwitch } from "./releases/switch.ts";
 import { stagedRelease } from "./releases/update.ts";
+import type { Switches } from "./switches.ts";
 
 interface Parts {
   directory: string;
   authority: SiteAuthority;
-  releases: ReleaseSwitch;
+  switches: Switches;
 }
 
 async function backUp(directory: string, keep: number): Promise<string> {
@@ -29,7 +29,12 @@ async function backUp(directory: string, keep: number): Promise<string> {
   return `${objects} objects in backups/${name}`;
 }
 
-export const kerbHost = ({ directory, authority, releases }: Parts): KerbHost => ({
+export const kerbHost = ({
+  directory,
+  authority,
+  switches: { releases, configuration },
+}: Parts): KerbHost => ({
+  configuration,
   releases: {
     report: () => releases.report(),
     async stage(release, hub) {

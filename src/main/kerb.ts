@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { attachCommand } from "../cli/attach.ts";
 import { authorityCommand } from "../cli/authority.ts";
 import { backupCommand } from "../cli/backup.ts";
+import { configureCommand } from "../cli/configure.ts";
 import { detachCommand } from "../cli/detach.ts";
 import { doctorCommand } from "../cli/doctor.ts";
 import { downCommand } from "../cli/down.ts";
@@ -77,6 +78,9 @@ function program(): Command {
         yield* (await import("./authority-command.ts")).rotateAuthority(...args);
       },
     }),
+    configureCommand(directory, async (...args) =>
+      (await import("./configuration/configure.ts")).configureSite(...args),
+    ),
     updateCommand(directory, async (...args) =>
       (await import("./releases/update.ts")).updateSite(...args),
     ),

@@ -41,12 +41,11 @@ import type { Machine } from "./machine.ts";
 import { ingressPorts, ownPorts } from "./own-ports.ts";
 import { startPodNetwork } from "./pod-network.ts";
 import { plugArchives } from "./releases/archives.ts";
-import { stagedRelease } from "./releases/update.ts";
-import { plugReleases } from "./releases/switch.ts";
-import type { ReleaseSwitch } from "./releases/switch.ts";
 import { removeRunFile, writeRunFile } from "./run-file.ts";
 import { addressesOf, settle } from "./site-settings.ts";
 import type { SiteAddresses, SiteSettings } from "./site-settings.ts";
+import { plugSwitches } from "./switches.ts";
+import type { Switches } from "./switches.ts";
 
 export interface Site {
   name: string;
@@ -59,13 +58,13 @@ export interface Site {
 }
 
 interface StartOptions {
-  releases: ReleaseSwitch;
+  switches: Switches;
   log: Log;
   progress: (what: string, detail: string) => void;
 }
 
 interface Parts {
-  releases: ReleaseSwitch;
+  switches: Switches;
   audit?: AuditFiles;
   options: UpOptions;
   directory: string;
@@ -242,7 +241,7 @@ const noMachine = {
 
 export async function startSite(
   options: UpOptions,
-  { log, releases, progress }: StartOptions,
+  { log, switches, progress }: StartOptions,
 ): Promise<Site> {
   const directory = options.dataDir;
   const { settings } = settle(directory, {
@@ -261,7 +260,7 @@ export async function startSite(
     const audit = auditFilesOf(options);
     const addresses = await addressesIn(options, settings);
     return await assemble(
-      { directory, options, releases, settings, addresses, log, scope, ...(audit && { audit }) },
+      { directory, options, switches, settings, addresses, log, scope, ...(audit && { audit }) },
       progress,
     );
   } catch (error) {
@@ -289,7 +288,7 @@ async function assemble(
   {
     directory,
     options,
-    releases,
+    switches,
     settings,
     addresses,
     log,
@@ -329,8 +328,7 @@ async function assemble(
     log,
     scope,
   });
-  const staged = (version: string) => stagedRelease(directory, version);
-  plugReleases(plane.server.plugs, { releases, staged });
+  plugSwitches(plane.server.plugs, switches, directory);
   progress("store", settings.store ?? join(directory, "store"));
   if (settings.store) progress("cluster", "further servers need this one's server-token");
   const informers = new Informers({ client: plane.client("system:apiserver"), clock, log, scope });
@@ -339,7 +337,7 @@ async function assemble(
     localPlugins: new LocalPlugins(clock, scope),
     directory,
     options,
-    releases,
+    switches,
     settings,
     addresses,
     plane,

@@ -9,7 +9,15 @@ import { parseKubeconfig } from "../client/kubeconfig.ts";
 import { askSite } from "./ask-site.ts";
 import { hasManager, kerbVersion, kubernetesVersion, logLevel } from "./config.ts";
 import { pinoLog } from "./pino-log.ts";
-import { become, handOver, ownRelease } from "./releases/handover.ts";
+import { parseOptions } from "./configuration/parse.ts";
+import {
+  chooseOptions,
+  proveChange,
+  readConfiguration,
+  writeConfiguration,
+} from "./configuration/state.ts";
+import { ConfigurationSwitch } from "./configuration/switch.ts";
+import { become, becomeAnew, handOver, ownRelease } from "./releases/handover.ts";
 import { proveRelease, readState, writeState } from "./releases/state.ts";
 import { ReleaseSwitch, spawnWatcher } from "./releases/switch.ts";
 import { findRunning } from "./run-file.ts";
@@ -35,7 +43,15 @@ export async function up(asked: UpOptions): Promise<number> {
   return options.detach ? detach(options) : foreground(options);
 }
 
-async function foreground(options: UpOptions): Promise<number> {
+/** What was configured lies below what the command line says. */
+function withConfigured(asked: UpOptions): UpOptions {
+  const { options, state } = chooseOptions(readConfiguration(asked.dataDir));
+  if (state) writeConfiguration(asked.dataDir, state);
+  return { ...parseOptions(options), ...asked };
+}
+
+async function foreground(asked: UpOptions): Promise<number> {
+  const options = withConfigured(asked);
   const tell = (message: Message) => {
     // Whoever started it may have gone; a site does not end for that.
     if (process.send && process.connected) process.send(message, () => {});
@@ -45,13 +61,16 @@ async function foreground(options: UpOptions): Promise<number> {
   tell({
     line: `Kerb ${kerbVersion} (Kubernetes ${kubernetesVersion}), data in ${options.dataDir}`,
   });
-  const releases = new ReleaseSwitch(options.dataDir);
+  const switches = {
+    releases: new ReleaseSwitch(options.dataDir),
+    configuration: new ConfigurationSwitch(options.dataDir, asked),
+  };
   const isService = hasManager && !process.send;
   let site: Site;
   try {
     site = await startSite(options, {
       log: pinoLog(logLevel),
-      releases,
+      switches,
       progress: (what, detail) =>
         tell({ line: `  ${what.padEnd(12)} ${String(sinceStart()).padStart(6)} ms  ${detail}` }),
     });
@@ -68,30 +87,34 @@ async function foreground(options: UpOptions): Promise<number> {
   process.disconnect?.();
   await proved(options.dataDir, site);
   const args = process.argv.slice(2).filter((one) => one !== "--detach");
-  const release = await Promise.race([untilStopped(), releases.requested]);
-  if (!release) {
+  const { releases, configuration } = switches;
+  const next = await Promise.race([untilStopped(), releases.requested, configuration.requested]);
+  if (!next) {
     await site.stop();
     return 0;
   }
-  spawnWatcher(options.dataDir, args, isService);
+  const isConfiguration = next === "configuration";
+  spawnWatcher(options.dataDir, args, { isService, isConfiguration });
   // What does not end in time ends with the code that runs it; all that is acknowledged is on disk.
   const stopped = site.stop().then(() => true);
   const isStopped = await Promise.race([stopped, sleep(systemClock, stopMsMax)]);
   if (!isStopped) console.log(`the site was not stopped after ${stopMsMax} ms`);
-  return become(release, args);
+  return next === "configuration" ? becomeAnew(args) : become(next, args);
 }
 
-/** A release that is tried has done what is asked of it: the site is Ready and its API server says so. */
+/** What is tried has done what is asked of it: the site is Ready and its API server says so. */
 async function proved(directory: string, site: Site) {
   const state = proveRelease(readState(directory), ownRelease);
-  if (!state) return;
+  const configuration = proveChange(readConfiguration(directory));
+  if (!state && !configuration) return;
   const answer = await askSite(
     parseKubeconfig(readFileSync(site.kubeconfig, "utf8")),
     "GET",
     "/readyz",
   );
   answer.resume();
-  writeState(directory, state);
+  if (state) writeState(directory, state);
+  if (configuration) writeConfiguration(directory, configuration);
 }
 
 async function untilStopped(): Promise<undefined> {

@@ -1,25 +1,30 @@
-// Strategies over a fleet: a backup everywhere, images before a window, a new authority under a site's feet, and
-// another release of Kerb that stops at the first site where it fails.
+// Strategies over a fleet: a backup everywhere, images before a window, a new authority under a site's feet, other
+// options, and another release of Kerb that stops at the first site where it fails.
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
+import { setInterval } from "node:timers/promises";
 import { run } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { importBusybox } from "../support/image.ts";
 import { makeRelease } from "../support/release.ts";
-import { kerb, startSite } from "../support/site.ts";
+import { freePort, kerb, startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
 
 let hub: Site;
 let farm: Site;
 let shop: Site;
+let ingressPort: number;
 const files: string[] = [];
 
 before(async () => {
+  ingressPort = await freePort();
+  const ports = [["http", ingressPort] as const, ["https", await freePort()] as const];
+  const ingress = ports.flatMap(([what, port]) => [`--ingress-${what}-port`, String(port)]);
   [hub, farm, shop] = await Promise.all([
     startSite("--name", "centre", "--hub", "--no-node"),
-    startSite("--name", "farm"),
+    startSite("--name", "farm", ...ingress, "--ingress-address", "127.0.0.1"),
     startSite("--name", "shop", "--no-node"),
   ]);
   await importBusybox(farm);
@@ -138,6 +143,72 @@ test("a new authority waits for the window; without one it is there in three pha
   assert.notEqual(readFileSync(shop.kubeconfig, "utf8"), before);
   assert.match(await shop.kerb("authority", "status"), /^Settled/);
   assert.match(await shop.kubectl(["get", "namespaces"]), /kube-system/);
+});
+
+const configure = (...settings: string[]) => ({
+  type: "ChangeConfiguration",
+  configuration: settings.map((one) => {
+    const [option, value] = one.split(/=(.*)/s);
+    return { option, value };
+  }),
+});
+
+/** How often it was started with a change that it tries; undefined when it tries none. */
+const startsOfChange = ({ directory }: Site): number | undefined => {
+  const file = join(directory, "configuration.json");
+  return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")).trying?.starts : undefined;
+};
+
+test("sites get other options, and those before when they are not ready with them", async () => {
+  await assert.rejects(
+    strategy("odd", configure("data-dir=/elsewhere")),
+    /Unsupported value: "data-dir"/,
+  );
+  await farm.apply(steady);
+  await farm.kubectl(["wait", "pod/steady", "--for=condition=Ready", "--timeout=60s"]);
+  const before = await container();
+  await strategy("percent", configure("image-gc-high-threshold=lots"), choose("shop"));
+  const refused = await over("percent");
+  assert.match(refused.sites[0].message, /--image-gc-high-threshold .*whole number of percent/);
+
+  const wanted = configure("ingress=true", "eviction-hard=memory.available<90Mi");
+  const { pid } = farm;
+  await strategy("ill", wanted, choose("farm"));
+  let looks = 0;
+  for await (const _ of setInterval(10)) {
+    if (startsOfChange(farm) === 1) break;
+    assert.ok(++looks < 3000, "the change was never tried");
+  }
+  process.kill(pid, "SIGKILL");
+  const fallen = await over("ill");
+  assert.equal(fallen.state, "Failed");
+  assert.match(fallen.sites[0].message, /ended before it was ready; .*the site has no option/);
+  assert.notEqual(farm.pid, pid);
+
+  await strategy("well", wanted, { maxParallel: 1 });
+  const done = await over("well");
+  assert.equal(done.state, "Complete", done.message);
+  assert.match(done.sites[0].message, /eviction-hard=memory\.available<90Mi, ingress=true/);
+  const listed = await farm.kerb("configure");
+  assert.match(listed, /ingress +true +kerb configure/);
+  const log = readFileSync(join(farm.directory, "kerb.log"), "utf8");
+  assert.match(log, new RegExp(`ingress +\\d+ ms +${ingressPort},`));
+  assert.deepEqual(await container(), before);
+});
+
+test("a person changes one site's options, which stay over a restart", async () => {
+  const { pid } = shop;
+  await assert.rejects(shop.kerb("configure", "colour=red"), /option colour cannot be changed/);
+  assert.match(
+    await shop.kerb("configure", "ingress=", "autonomy-duration=1h"),
+    /1h +kerb configure/,
+  );
+  assert.equal(shop.pid, pid);
+  await shop.down();
+  await shop.up("--name", "shop", "--no-node", "--autonomy-duration", "2h");
+  const listed = await shop.kerb("configure");
+  assert.match(listed, /autonomy-duration +the command line/);
+  assert.match(listed, /eviction-hard +memory.available<90Mi +kerb configure/);
 });
 
 test("another release stops where it fails, and is everywhere when it does not, over a hub that crashes", async () => {

@@ -1,13 +1,25 @@
 // What may be done to a site beside giving it works, as a part of UpdateStrategy and SiteOperation: one field for
 // each type, and only that of the type that is asked for.
 import type { Schema } from "../../kinds/schema.ts";
+import { configurableOptions } from "../../lib/configurable-options.ts";
+import type { Setting } from "../../lib/configurable-options.ts";
+
+const types = [
+  "UpdateKerb",
+  "RotateAuthority",
+  "PrestageImages",
+  "Backup",
+  "ChangeConfiguration",
+] as const;
 
 export interface Operation {
-  type: "UpdateKerb" | "RotateAuthority" | "PrestageImages" | "Backup";
+  type: (typeof types)[number];
   release?: { version: string; url: string; sha256: string };
   authority?: { restSeconds?: number };
   images?: string[];
   backup?: { keep?: number };
+  /** All values of the options that are to change. */
+  configuration?: Setting[];
 }
 
 /** Long enough for sites that ask for their hub's authorities every ten minutes. */
@@ -22,7 +34,7 @@ export const operationSchema: Schema = {
   type: "object",
   required: ["type"],
   properties: {
-    type: { type: "string", enum: ["UpdateKerb", "RotateAuthority", "PrestageImages", "Backup"] },
+    type: { type: "string", enum: [...types] },
     release: {
       type: "object",
       required: ["version", "url", "sha256"],
@@ -40,6 +52,19 @@ export const operationSchema: Schema = {
       items: { type: "string", minLength: 1, maxLength: 1024 },
     },
     backup: { type: "object", properties: { keep: integer(1, 100) } },
+    configuration: {
+      type: "array",
+      minItems: 1,
+      maxItems: 100,
+      items: {
+        type: "object",
+        required: ["option"],
+        properties: {
+          option: { type: "string", enum: configurableOptions },
+          value: { type: "string", maxLength: 1024 },
+        },
+      },
+    },
   },
   "x-kubernetes-validations": [
     {
@@ -49,6 +74,10 @@ export const operationSchema: Schema = {
     {
       rule: "(self.type == 'PrestageImages') == has(self.images)",
       message: "images belong to PrestageImages",
+    },
+    {
+      rule: "(self.type == 'ChangeConfiguration') == has(self.configuration)",
+      message: "configuration belongs to ChangeConfiguration",
     },
     {
       rule: "self.type == 'RotateAuthority' || !has(self.authority)",

@@ -10,16 +10,17 @@ export const ownRelease: Release = {
   root: resolve(import.meta.dirname, ".."),
 };
 
-/** Replaces this process; does not return. */
-export function become({ root }: Release, args: string[]): never {
-  const options = process.execArgv;
-  const env = { ...process.env, NODE_COMPILE_CACHE: `${root}/dist/.compile-cache` };
-  process.execve!(
-    process.execPath,
-    [process.execPath, ...options, `${root}/dist/kerb.js`, ...args],
-    env,
-  );
+/** Replaces this process by the same release; does not return. */
+export function becomeAnew(args: string[], program = process.argv[1]!, env = process.env): never {
+  const own = [process.execPath, ...process.execArgv];
+  process.execve!(process.execPath, [...own, program, ...args], env);
   throw new Error("this process was not replaced");
+}
+
+/** Replaces this process by another release; does not return. */
+export function become({ root }: Release, args: string[]): never {
+  const env = { ...process.env, NODE_COMPILE_CACHE: `${root}/dist/.compile-cache` };
+  return becomeAnew(args, `${root}/dist/kerb.js`, env);
 }
 
 /** Called before a site is started: hands over to the release that is to run it, if that is another one. */

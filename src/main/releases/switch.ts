@@ -49,11 +49,16 @@ export class ReleaseSwitch {
   }
 }
 
-/** Stands by in a process of its own, in the old release, until the new one has proved itself. */
-export function spawnWatcher(directory: string, args: string[], isService: boolean) {
+/** Stands by in a process of its own, in what runs now, until what is tried has proved itself. */
+export function spawnWatcher(
+  directory: string,
+  args: string[],
+  { isService, isConfiguration }: { isService: boolean; isConfiguration: boolean },
+) {
   const log = openSync(join(directory, "kerb.log"), "a", 0o600);
   const program = process.argv[1]!;
   const watch = ["watch-release", "--data-dir", directory, "--pid", String(process.pid)];
+  if (isConfiguration) watch.push("--configuration");
   if (isService) watch.push("--service");
   const child = spawn(process.execPath, [...process.execArgv, program, ...watch, "--", ...args], {
     detached: true,

@@ -1,15 +1,42 @@
-// The watcher of a release that is tried: it runs the old one, and starts that again when the new one ends or is
-// not ready in time. Under a service manager it only ends what hangs: starting again is the manager's.
+// The watcher of what is tried, a release or other options: it runs the old release, and starts that again when what
+// is tried ends or is not ready in time. Under a service manager it only ends what hangs: starting again is the manager's.
 import { spawn } from "node:child_process";
 import { openSync } from "node:fs";
 import { join } from "node:path";
 import type { WatchReleaseOptions } from "../../cli/update.ts";
 import { sleep, systemClock } from "../../lib/clock.ts";
 import { processOf, runs } from "../run-file.ts";
+import { giveUpChange, readConfiguration, writeConfiguration } from "../configuration/state.ts";
 import { giveUp, readState, writeState } from "./state.ts";
 
 const readyMsMax = 150_000;
 const lookEveryMs = 300;
+
+interface Trial {
+  /** What is tried, until it is proved or given up. */
+  tried(): string | undefined;
+  /** What was proved last. */
+  proved(): string | undefined;
+  giveUp(why: string): void;
+}
+
+const ofRelease = (directory: string): Trial => ({
+  tried: () => readState(directory)?.trying?.root,
+  proved: () => readState(directory)?.good?.root,
+  giveUp(why) {
+    const state = readState(directory)!;
+    writeState(directory, giveUp(state, `release ${state.trying?.version} ${why}`));
+  },
+});
+
+const ofConfiguration = (directory: string): Trial => ({
+  tried: () => readConfiguration(directory).trying?.change,
+  proved: () => readConfiguration(directory).proved,
+  giveUp(why) {
+    const state = readConfiguration(directory);
+    writeConfiguration(directory, giveUpChange(state, `with the change the site ${why}`));
+  },
+});
 
 function startAgain(directory: string, args: string[]) {
   const log = openSync(join(directory, "kerb.log"), "a", 0o600);
@@ -19,20 +46,27 @@ function startAgain(directory: string, args: string[]) {
   }).unref();
 }
 
-/** Resolves with the exit code when the release is proved or given up. */
+/** Resolves with the exit code when what is tried is proved or given up. */
 export async function watchRelease(
   args: string[],
-  { dataDir: directory, pid: number, service: isService = false }: WatchReleaseOptions,
+  {
+    dataDir: directory,
+    pid: number,
+    service: isService = false,
+    configuration = false,
+  }: WatchReleaseOptions,
 ): Promise<number> {
+  const trial = configuration ? ofConfiguration(directory) : ofRelease(directory);
   const pid = Number(number);
   const watched = processOf(pid);
   const deadline = systemClock.monotonic() + readyMsMax;
-  const tried = readState(directory)?.trying?.root;
+  const tried = trial.tried();
+  // It was over before this process began.
+  if (tried === undefined) return 0;
   for (;;) {
-    const state = readState(directory);
-    if (!state?.trying) {
+    if (trial.tried() === undefined) {
       // Given up by whoever stopped the site.
-      const isProved = state?.good?.root === tried;
+      const isProved = trial.proved() === tried;
       if (!isProved && watched && runs(watched)) process.kill(pid, "SIGKILL");
       return 0;
     }
@@ -40,10 +74,9 @@ export async function watchRelease(
     const isOver = !watched || !runs(watched);
     if (isOver && isService) return 0;
     if (isOver || isLate) {
-      const { version } = state.trying;
       const why = isOver ? "ended before it was ready" : "was not ready in time";
       if (!isOver) process.kill(pid, "SIGKILL");
-      writeState(directory, giveUp(state, `release ${version} ${why}; see ${directory}/kerb.log`));
+      trial.giveUp(`${why}; see ${directory}/kerb.log`);
       if (!isService) startAgain(directory, args);
       return 1;
     }

@@ -2,6 +2,7 @@
 import type { Client } from "../../../client/client.ts";
 import type { Connection } from "../../../client/kubeconfig.ts";
 import type { Clock } from "../../../lib/clock.ts";
+import type { OptionValues, Setting } from "../../../lib/configurable-options.ts";
 import type { Operation } from "../../kinds/operation.ts";
 import type { OperationStatus, SiteOperation } from "../../kinds/site-operation.ts";
 
@@ -18,6 +19,21 @@ export interface KerbHost {
     stage(release: NonNullable<Operation["release"]>, hub: Connection): Promise<void>;
     /** Returns before the site stops to become it. */
     become(version: string): void;
+  };
+  configuration: {
+    report(): {
+      good: OptionValues;
+      /** The change that proved itself last. */
+      proved?: string;
+      trying?: { change: string };
+      failed?: { change: string; message: string };
+      /** Options that it keeps from its command line. */
+      commandLine: string[];
+    };
+    /** Undefined when that is what the site has. Throws for what cannot be. */
+    plan(settings: Setting[]): OptionValues | undefined;
+    /** Returns before the site stops to start anew. */
+    request(change: string, settings: Setting[]): void;
   };
   authority: { phase(): AuthorityPhase; advance(): Promise<unknown> };
   /** Resolves with what was written where. */

@@ -8,6 +8,7 @@ import { siteOperations } from "../../kinds/fleet.ts";
 import type { Operation } from "../../kinds/operation.ts";
 import type { OperationStatus, SiteOperation } from "../../kinds/site-operation.ts";
 import { backupSite } from "./backup-site.ts";
+import { changeConfiguration } from "./change-configuration.ts";
 import { failed } from "./host.ts";
 import type { CarryOut, OperationSite, Progress } from "./host.ts";
 import { prestageImages } from "./prestage-images.ts";
@@ -19,6 +20,7 @@ const carryOut: Record<Operation["type"], CarryOut> = {
   RotateAuthority: rotateAuthority,
   PrestageImages: prestageImages,
   Backup: backupSite,
+  ChangeConfiguration: changeConfiguration,
 };
 
 const messageMax = 2000;

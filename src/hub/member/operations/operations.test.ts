@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SiteOperation } from "../../kinds/site-operation.ts";
+import { changeConfiguration } from "./change-configuration.ts";
 import { failed, running } from "./host.ts";
 import type { KerbHost, OperationSite } from "./host.ts";
 import { nextOperation, statusAfter } from "./operation-controller.ts";
@@ -104,6 +105,48 @@ for (const [what, report, status, outcome] of [
     const releases = { report: () => report as Report, stage: async () => {}, become: () => {} };
     const site = { kerb: { releases } } as unknown as OperationSite;
     const progress = await updateKerb(operation("a", status), site);
+    const { phase, step = "", message, after } = progress;
+    assert.match(`${phase} ${step}: ${message} ${after ? "+" : ""}`, outcome);
+  });
+}
+
+type Configured = Partial<ReturnType<KerbHost["configuration"]["report"]>>;
+const good = { vms: ["true"] };
+
+for (const [what, report, status, outcome] of [
+  ["is said first", {}, undefined, /Running Restart: the site is to start anew $/],
+  ["then starts the site anew", {}, { step: "Restart" }, /Running Restart: .* starts anew \+/],
+  ["is waited for while it is tried", { trying: { change: "u" } }, {}, /Running .* prove itself/],
+  ["is there when it proved itself", { proved: "u" }, { step: "Restart" }, /Complete .*vms=true $/],
+  [
+    "says what the command line keeps",
+    { proved: "u", commandLine: ["vms"] },
+    {},
+    /Complete .*vms=true; the command line wins for vms/,
+  ],
+  [
+    "that did not prove itself is a failure",
+    { failed: { change: "u", message: "it hung" } },
+    { step: "Restart" },
+    /Failed : it hung; the site has vms=true/,
+  ],
+  [
+    "that failed for another operation is tried anew",
+    { failed: { change: "v", message: "it hung" } },
+    undefined,
+    /Running Restart: the site is to start anew/,
+  ],
+] as const) {
+  test(`a change of options ${what}`, async () => {
+    const full = { good, commandLine: [], ...(report as Configured) };
+    const configuration = { report: () => full, plan: () => ({}), request: () => {} };
+    const kerb = { configuration, releases: { report: () => ({ version: "1.0.0" }) } };
+    const one = {
+      metadata: { uid: "u" },
+      spec: { type: "ChangeConfiguration", configuration: [{ option: "vms", value: "true" }] },
+      status,
+    } as unknown as SiteOperation;
+    const progress = await changeConfiguration(one, { kerb } as unknown as OperationSite);
     const { phase, step = "", message, after } = progress;
     assert.match(`${phase} ${step}: ${message} ${after ? "+" : ""}`, outcome);
   });
