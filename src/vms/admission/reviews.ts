@@ -154,9 +154,9 @@ export function reviewsOf(client: Client) {
     if (plan.allow) return respond(review, { allowed: true });
     const { nodeName, evacuationNodeName } = vmi.status ?? {};
     if (plan.evacuate && !dryRun && evacuationNodeName !== nodeName) {
-      const status = { ...vmi.status, evacuationNodeName: nodeName };
       const target = { ...instances, namespace, name: vmi.metadata.name };
-      await client.update(target, { ...vmi, status });
+      // Whatever else is written meanwhile: an answer that fails would let the pod go, and the VM with it.
+      await client.patch(target, "merge", { status: { evacuationNodeName: nodeName } });
     }
     return respond(review, refusal(new StatusError("TooManyRequests", plan.why)));
   }
