@@ -8,7 +8,7 @@ import { securityRefusal } from "./admit-security.ts";
 import type { SecurityAbilities } from "./admit-security.ts";
 import type { Pressure } from "./eviction/plan.ts";
 import type { Pod } from "./pod.ts";
-import type { Ending } from "./pod-state.ts";
+import type { Ending } from "./ending.ts";
 import { isCritical } from "./priority.ts";
 
 export interface AdmittingNode {

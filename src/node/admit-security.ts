@@ -2,7 +2,7 @@
 // security module that the kernel lacks, groups that the runtime cannot keep out. In kubelet's words. Pure.
 import { allContainers } from "./pod.ts";
 import type { Pod } from "./pod.ts";
-import type { Ending } from "./pod-state.ts";
+import type { Ending } from "./ending.ts";
 
 export interface SecurityAbilities {
   /** Beside the safe ones; a `*` at the end stands for the rest. */

@@ -8,7 +8,7 @@ import { defaultThresholds, parseThresholds } from "./eviction/thresholds.ts";
 import { defaultCollection, ImageCollection } from "./image-collection.ts";
 import { startLogRotation } from "./log-rotation.ts";
 import type { NodeSettings } from "./node-settings.ts";
-import type { Ending } from "./pod-state.ts";
+import type { Ending } from "./ending.ts";
 import type { PodWorker } from "./pod-worker.ts";
 import type { Clock } from "../lib/clock.ts";
 

@@ -1,5 +1,6 @@
 // What the agent alone knows of a pod: jobs under way, what failed last and when to try again, how probes
 // went. All of it may be lost with Kerb; nothing here is needed to find a pod's containers again.
+import type { Ending } from "./ending.ts";
 import type { Instance } from "./instances.ts";
 import { newResizeState } from "./resize/resizer.ts";
 import type { ResizeState } from "./resize/resizer.ts";
@@ -26,16 +27,6 @@ export interface ProbeResults {
 export interface Backoff {
   delayMs: number;
   at: number;
-}
-
-/** Why a pod that nobody deleted must stop. */
-export interface Ending {
-  reason: string;
-  message: string;
-  /** Default: the pod's own grace. */
-  graceMs?: number;
-  /** Reason of its condition DisruptionTarget, when it was not the pod's own doing. */
-  disrupted?: string;
 }
 
 export interface PodState {

@@ -7,7 +7,7 @@ import { instancesOf, isRunning, mayRun } from "./instances.ts";
 import type { HoldingPod } from "./devices/devices.ts";
 import { allContainers, podText } from "./pod.ts";
 import type { Pod } from "./pod.ts";
-import type { Ending } from "./pod-state.ts";
+import type { Ending } from "./ending.ts";
 import { PodWorker } from "./pod-worker.ts";
 import { refusedAtShutdown } from "./shutdown/graceful-shutdown.ts";
 import { resizeRefusal } from "./resize/verdict.ts";

@@ -5,7 +5,7 @@ import type { Program } from "./program.ts";
 import { pageBytes } from "./module-sections.ts";
 import { seccompProfile } from "./seccomp.ts";
 import { descriptorsMax } from "./wasi-preview1/descriptors.ts";
-import type { Preopen } from "./wasi-preview1/host.ts";
+import type { Preopen } from "./wasi-preview1/guest.ts";
 
 export interface BundleMount {
   destination: string;

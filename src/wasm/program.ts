@@ -1,6 +1,6 @@
 // What the runner is told, as a file: which module, with what. Written before the container is made.
 import type { HttpLimits } from "./experimental-http/limits.ts";
-import type { Preopen } from "./wasi-preview1/host.ts";
+import type { Preopen } from "./wasi-preview1/guest.ts";
 
 export interface Program {
   module: string;

@@ -7,7 +7,8 @@ import { endOf, trapExitCode } from "./end.ts";
 import type { Program } from "./program.ts";
 import { WebAssembly } from "./web-assembly.ts";
 import { preview1 } from "./wasi-preview1/host.ts";
-import type { HostOptions, Preview1 } from "./wasi-preview1/host.ts";
+import type { HostOptions } from "./wasi-preview1/guest.ts";
+import type { Preview1 } from "./wasi-preview1/host.ts";
 
 const stderr = 2;
 

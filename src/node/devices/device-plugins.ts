@@ -12,7 +12,7 @@ import type { Log } from "../../lib/log.ts";
 import { amountOf } from "../../lib/pod-requests.ts";
 import type { Scope } from "../../lib/scope.ts";
 import type { Container, Pod } from "../pod.ts";
-import type { Ending } from "../pod-state.ts";
+import type { Ending } from "../ending.ts";
 import { DevicePlugin } from "./device-plugin.ts";
 import type { PluginOptions } from "./device-plugin.ts";
 import { DeviceLedger, NoDevices } from "./ledger.ts";

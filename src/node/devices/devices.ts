@@ -6,7 +6,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Scope } from "../../lib/scope.ts";
 import type { Container, Pod } from "../pod.ts";
-import type { Ending } from "../pod-state.ts";
+import type { Ending } from "../ending.ts";
 import type { ContainerConfig } from "../runtime.ts";
 import { withCdiDevices } from "./cdi.ts";
 import { PreparedClaims } from "./claims.ts";

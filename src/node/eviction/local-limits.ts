@@ -2,7 +2,7 @@
 // pods over their limits of ephemeral-storage. In kubelet's words. Pure.
 import { parseQuantity } from "../../lib/quantity.ts";
 import type { Container, Pod } from "../pod.ts";
-import type { Ending } from "../pod-state.ts";
+import type { Ending } from "../ending.ts";
 
 export interface DiskUse {
   /** Bytes by emptyDir. */

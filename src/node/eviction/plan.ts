@@ -3,7 +3,7 @@
 import { podRequests } from "../../lib/pod-requests.ts";
 import { isCritical } from "../priority.ts";
 import type { Pod } from "../pod.ts";
-import type { Ending } from "../pod-state.ts";
+import type { Ending } from "../ending.ts";
 import type { Reading, Signal } from "./signals.ts";
 import { quantityOf } from "./thresholds.ts";
 import type { Threshold } from "./thresholds.ts";

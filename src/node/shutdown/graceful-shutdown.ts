@@ -4,7 +4,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import { graceMsOf } from "../plan-pod.ts";
 import type { PodWorker } from "../pod-worker.ts";
-import type { Ending } from "../pod-state.ts";
+import type { Ending } from "../ending.ts";
 import { isStatic } from "../static-pods/identity.ts";
 import type { Shutdowns } from "./logind.ts";
 import { shutdownSteps } from "./plan.ts";

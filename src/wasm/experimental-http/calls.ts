@@ -1,7 +1,7 @@
 // wasi_experimental_http, by which Krustlet's modules asked the network before there was wasi:http.
 import { FileError } from "../files/file-error.ts";
 import type { GuestMemory } from "../wasi-preview1/guest-memory.ts";
-import type { Calls } from "../wasi-preview1/host.ts";
+import type { Calls } from "../wasi-preview1/guest.ts";
 import { theBridge } from "../wasi-preview2/bridge.ts";
 import type { HttpAnswer } from "../wasi-preview2/bridge-worker.ts";
 import { Pollable } from "../wasi-preview2/poll.ts";

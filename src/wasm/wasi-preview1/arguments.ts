@@ -1,5 +1,5 @@
 // args_* and environ_*: lists of texts, each ended by a zero.
-import type { Calls, Host } from "./host.ts";
+import type { Calls, Host } from "./guest.ts";
 
 export function argumentCalls({ memory, args, env }: Host): Calls {
   const encoder = new TextEncoder();

@@ -1,6 +1,6 @@
 // clock_*: wall clock, monotonic, and the two of processor time.
 import { FileError } from "../files/file-error.ts";
-import type { Calls, Host } from "./host.ts";
+import type { Calls, Host } from "./guest.ts";
 
 const resolutionNs = 1000n;
 

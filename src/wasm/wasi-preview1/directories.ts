@@ -4,7 +4,7 @@ import type { Dirent } from "node:fs";
 import type { Directory } from "../files/directory.ts";
 import { FileError } from "../files/file-error.ts";
 import { kindOf } from "../files/open-file.ts";
-import type { Calls, Host } from "./host.ts";
+import type { Calls, Host } from "./guest.ts";
 import { fileTypes } from "./stats.ts";
 
 interface Entry {

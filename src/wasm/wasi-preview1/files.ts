@@ -1,6 +1,6 @@
 // fd_*: reading and writing, positions, sizes, and the descriptors themselves.
 import { FileError } from "../files/file-error.ts";
-import type { Calls, Host } from "./host.ts";
+import type { Calls, Host } from "./guest.ts";
 
 const whences = ["set", "current", "end"] as const;
 

@@ -8,42 +8,13 @@ import { Descriptors } from "./descriptors.ts";
 import { directoryCalls } from "./directories.ts";
 import { errno, errnoOf } from "./errno.ts";
 import { fileCalls } from "./files.ts";
+import type { Call, Calls, Host, HostOptions, Preopen } from "./guest.ts";
 import { GuestMemory } from "./guest-memory.ts";
 import { pathCalls } from "./paths.ts";
 import { pollCalls } from "./poll.ts";
 import { processCalls } from "./process.ts";
 import { socketCalls } from "./sockets.ts";
 import { statCalls } from "./stats.ts";
-
-export interface Preopen {
-  /** Where the guest sees it. */
-  guest: string;
-  host: string;
-  readOnly: boolean;
-  /** Names in it that the guest may have; absent: all. */
-  only?: string[];
-}
-
-export interface HostOptions {
-  args: string[];
-  env: Record<string, string>;
-  preopens: Preopen[];
-  /** Nanoseconds since 1970. */
-  now: () => bigint;
-  /** Nanoseconds; only differences mean anything. */
-  monotonic: () => bigint;
-  random: (into: Uint8Array) => void;
-  /** Ends the guest; does not return. */
-  exit: (code: number) => never;
-}
-
-export interface Host extends HostOptions {
-  memory: GuestMemory;
-  descriptors: Descriptors;
-}
-
-type Call = (...args: any[]) => number | void;
-export type Calls = Record<string, Call>;
 
 /** A call answers errno: 0 for whatever returns nothing. */
 const answering =

@@ -1,5 +1,5 @@
 // path_*: everything that names a file below an open directory.
-import type { Calls, Host } from "./host.ts";
+import type { Calls, Host } from "./guest.ts";
 
 const followLinks = 1;
 const openFlags = { create: 1, directory: 2, exclusive: 4, truncate: 8 };

@@ -3,7 +3,7 @@ import { FileError } from "../files/file-error.ts";
 import { pause } from "../files/open-file.ts";
 import { timeOf } from "./clocks.ts";
 import { errno, errnoOf } from "./errno.ts";
-import type { Calls, Host } from "./host.ts";
+import type { Calls, Host } from "./guest.ts";
 
 const subscriptionBytes = 48;
 const eventBytes = 32;

@@ -1,5 +1,5 @@
 // proc_*, sched_yield and random_get.
-import type { Calls, Host } from "./host.ts";
+import type { Calls, Host } from "./guest.ts";
 
 const signalBase = 128;
 const randomBytesMax = 65_536;

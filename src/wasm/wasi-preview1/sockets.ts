@@ -1,6 +1,6 @@
 // sock_*: preview 1 can only use sockets that it was given, and nobody gives it any.
 import { FileError } from "../files/file-error.ts";
-import type { Calls, Host } from "./host.ts";
+import type { Calls, Host } from "./guest.ts";
 
 export function socketCalls({ descriptors }: Host): Calls {
   const refuse = (fd: number) => {

@@ -5,7 +5,7 @@ import { FileError } from "../files/file-error.ts";
 import { kindOf } from "../files/open-file.ts";
 import type { FileKind, OpenFile } from "../files/open-file.ts";
 import type { GuestMemory } from "./guest-memory.ts";
-import type { Calls, Host } from "./host.ts";
+import type { Calls, Host } from "./guest.ts";
 
 export const fileTypes: Record<FileKind, number> = {
   unknown: 0,

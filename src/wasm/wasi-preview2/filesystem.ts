@@ -5,7 +5,7 @@ import { Directory } from "../files/directory.ts";
 import { FileError, codeOf } from "../files/file-error.ts";
 import { kindOf } from "../files/open-file.ts";
 import type { FileKind, OpenFile } from "../files/open-file.ts";
-import type { Preopen } from "../wasi-preview1/host.ts";
+import type { Preopen } from "../wasi-preview1/guest.ts";
 import { refuse } from "./refuse.ts";
 import { InputStream, IoError, OutputStream } from "./streams.ts";
 

@@ -1,6 +1,6 @@
 // WASI preview 2 of our own, as the JavaScript that jco makes of a component takes it: values for results,
 // classes for resources. Files are those of preview 1, so both have one wall.
-import type { Preopen } from "../wasi-preview1/host.ts";
+import type { Preopen } from "../wasi-preview1/guest.ts";
 import { cliInterfaces } from "./cli.ts";
 import type { CliOptions } from "./cli.ts";
 import { clockInterfaces, randomInterfaces } from "./clocks.ts";

@@ -1,0 +1,33 @@
+// What a guest of WASI preview 1 is given, and what its calls work on.
+import type { Descriptors } from "./descriptors.ts";
+import type { GuestMemory } from "./guest-memory.ts";
+
+export interface Preopen {
+  /** Where the guest sees it. */
+  guest: string;
+  host: string;
+  readOnly: boolean;
+  /** Names in it that the guest may have; absent: all. */
+  only?: string[];
+}
+
+export interface HostOptions {
+  args: string[];
+  env: Record<string, string>;
+  preopens: Preopen[];
+  /** Nanoseconds since 1970. */
+  now: () => bigint;
+  /** Nanoseconds; only differences mean anything. */
+  monotonic: () => bigint;
+  random: (into: Uint8Array) => void;
+  /** Ends the guest; does not return. */
+  exit: (code: number) => never;
+}
+
+export interface Host extends HostOptions {
+  memory: GuestMemory;
+  descriptors: Descriptors;
+}
+
+export type Call = (...args: any[]) => number | void;
+export type Calls = Record<string, Call>;
