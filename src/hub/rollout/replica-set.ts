@@ -20,6 +20,7 @@ import {
 import { isTrue } from "../../lib/conditions.ts";
 import { overridesOf } from "../overrides/select.ts";
 import { groupsOf, isWhole } from "./decided.ts";
+import type { RolloutGroup } from "./model.ts";
 import { replicaSetStatus } from "./replica-set-status.ts";
 import type { Part } from "./replica-set-status.ts";
 import {
@@ -122,6 +123,17 @@ class ReplicaSet {
     if (!waits) await this.#finalizers(finalizers.filter((one) => one !== finalizer));
   }
 
+  /**
+   * Whether a placement's decisions are being written. Nothing is done by a part of them: who is missing would
+   * lose its work, or keep it and not be counted. The rest wakes the set.
+   */
+  #isBetween(decided: { placement: string; found: RolloutGroup[] | undefined }[]) {
+    const { namespace } = this.#set.metadata;
+    return decided.some(({ placement, found }) => {
+      return found && !isWhole(found, this.#context.informer(placements).get(placement, namespace));
+    });
+  }
+
   /** Resolves with the wall clock time at which to look again. */
   async keep(): Promise<number | undefined> {
     const { client, clock, informer } = this.#context;
@@ -139,8 +151,8 @@ class ReplicaSet {
       this.#revisions.find((one) => one.metadata.name === name) ??
       (await client.create(revisions, revisionDraft(this.#set, content, this.#revisions)));
     const previous = previousOf(this.#set, content, this.#revisions);
-    const told = annotations["fleet.kerb.dev/aborted"] === "true" ? "aborted" : undefined;
-    const aborted = whyGivenUp(revision) ?? told;
+    const asked = annotations["fleet.kerb.dev/aborted"] === "true" ? "aborted" : undefined;
+    const aborted = whyGivenUp(revision) ?? asked;
     const onFailure = annotations["fleet.kerb.dev/on-failure"] === "RollBack" ? "RollBack" : "Stop";
     const clusters = informer(managedClusters);
     const windows = informer(maintenanceWindows)
@@ -148,10 +160,11 @@ class ReplicaSet {
       .map(({ spec }) => spec as MaintenanceWindow);
     const blocked = blockedSites(informer(alarms).list() as Alarm[]);
     const now = clock.now();
-    const decisions = informer(placementDecisions).list(namespace);
+    const decided = partition(this.#set, informer(placementDecisions).list(namespace), this.#works);
+    if (this.#isBetween(decided)) return undefined;
     const parts: Part[] = [];
     let wakeAt = Infinity;
-    for (const part of partition(this.#set, decisions, this.#works)) {
+    for (const part of decided) {
       const { placement, strategy, groups, found, sites, works } = part;
       const plan = planWorks({
         set: { name: metadata.name, namespace: namespace!, placement },
@@ -166,18 +179,16 @@ class ReplicaSet {
       });
       // Before it decided nobody knows which sites are to have nothing.
       if (found) {
-        const chosenBy = informer(placements).get(placement, namespace);
-        const removable = isWhole(found, chosenBy) ? plan.remove : [];
-        const later = removable.map((one) => removableFrom(clusters.get(one.namespace)));
-        const remove = removable.filter((_, i) => later[i]! <= now);
+        const later = plan.remove.map((one) => removableFrom(clusters.get(one.namespace)));
+        const remove = plan.remove.filter((_, i) => later[i]! <= now);
         await carryOut(client, { ...plan, remove });
         // What waits for a silent site is seen again when the site is heard.
         wakeAt = Math.min(wakeAt, ...later.filter((at) => at > now));
       }
       wakeAt = Math.min(wakeAt, plan.rollout.wakeAt ?? Infinity);
       const { rollout, refused } = plan;
-      const decided = found !== undefined;
-      parts.push({ placement, groups: groups.length, sites, works, rollout, refused, decided });
+      const told = { rollout, refused, decided: found !== undefined };
+      parts.push({ placement, groups: groups.length, sites, works, ...told });
     }
     await this.#note(revision, parts);
     await this.#putStatus(parts, content.name);
