@@ -113,13 +113,18 @@ const isHopeless = (error: unknown) =>
   (error as { reason?: string }).reason === "BadRequest" ||
   (error as NodeJS.ErrnoException).code === "ENOSPC";
 
+/** Tries that bring nothing more are counted, not those that get further. */
 export async function fetchFile(options: FetchOptions) {
-  for (let attempt = 1; ; attempt++) {
+  let reached = 0;
+  for (let failures = 1; ; failures++) {
     try {
       return await once(options);
     } catch (error) {
-      if (isHopeless(error) || attempt === attemptsMax) throw error;
-      await sleep(options.clock, waitMsFirst * 2 ** (attempt - 1));
+      const have = sizeOf(options.file);
+      if (have > reached) failures = 1;
+      reached = Math.max(reached, have);
+      if (isHopeless(error) || failures === attemptsMax) throw error;
+      await sleep(options.clock, waitMsFirst * 2 ** (failures - 1));
     }
   }
 }
