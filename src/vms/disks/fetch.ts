@@ -1,16 +1,18 @@
 // Downloads to a file, on from where it ended before. A source that ends early or changed meanwhile is told.
 import {
-  createWriteStream,
+  closeSync,
   existsSync,
+  openSync,
   readFileSync,
   rmSync,
   statSync,
   writeFileSync,
+  writeSync,
 } from "node:fs";
 import { request as plainRequest } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { request as tlsRequest } from "node:https";
-import { pipeline } from "node:stream/promises";
+import { finished } from "node:stream/promises";
 import { rootCertificates } from "node:tls";
 import type { Clock } from "../../lib/clock.ts";
 import { sleep } from "../../lib/clock.ts";
@@ -70,8 +72,50 @@ function totalOf({ statusCode, headers }: IncomingMessage, start: number): numbe
   return length === undefined ? undefined : Number(length) + (statusCode === 206 ? start : 0);
 }
 
+/**
+ * Writes what arrives at once: a stream that is ended by a broken connection would drop what it still holds, and a
+ * source that always breaks off early would never be read. Resolves with the length reached.
+ */
+async function receive(
+  answer: IncomingMessage,
+  {
+    file,
+    bytesMax,
+    told,
+    start,
+    total,
+  }: FetchOptions & { start: number; total?: number | undefined },
+): Promise<number> {
+  const fd = openSync(file, start > 0 ? "r+" : "w");
+  let done = start;
+  const write = (chunk: Buffer) => {
+    if (done + chunk.length > bytesMax) {
+      throw badRequest(`the source has more than ${bytesMax} bytes`);
+    }
+    for (let at = 0; at < chunk.length;) {
+      const written = writeSync(fd, chunk, at, chunk.length - at, done);
+      at += written;
+      done += written;
+    }
+    told(done, total);
+  };
+  try {
+    answer.on("data", (chunk: Buffer) => {
+      try {
+        write(chunk);
+      } catch (error) {
+        answer.destroy(error as Error);
+      }
+    });
+    await finished(answer);
+    return done;
+  } finally {
+    closeSync(fd);
+  }
+}
+
 async function once(options: FetchOptions) {
-  const { file, bytesMax, told } = options;
+  const { file, bytesMax } = options;
   const marker = `${file}.mark`;
   const mark = readMark(marker);
   const have = mark ? sizeOf(file) : 0;
@@ -95,13 +139,7 @@ async function once(options: FetchOptions) {
   }
   const validator = headers.etag?.startsWith("W/") ? undefined : headers.etag;
   writeFileSync(marker, validator ?? headers["last-modified"] ?? "");
-  let done = start;
-  answer.on("data", (chunk: Buffer) => {
-    done += chunk.length;
-    told(done, total);
-    if (done > bytesMax) answer.destroy(badRequest(`the source has more than ${bytesMax} bytes`));
-  });
-  await pipeline(answer, createWriteStream(file, { flags: start > 0 ? "r+" : "w", start }));
+  const done = await receive(answer, { ...options, start, total });
   if (total !== undefined && done !== total) {
     throw new Error(`the source ended after ${done} of ${total} bytes`);
   }
