@@ -27,13 +27,17 @@ const isLeaving = ({ metadata }: KubeObject) => metadata.deletionTimestamp !== u
 export const isLauncher = ({ metadata }: KubeObject) =>
   metadata.labels?.["kubevirt.io"] === "virt-launcher";
 
-/** The pod that the guest runs in: where the node said it is, else the first. */
+/**
+ * The pod that the guest runs in: the target of a move that succeeded, the source of one that has not, else where the
+ * node said it is. The first pod of all may still be ending when the guest moves for a second time.
+ */
 export function currentPod(vmi: KubeObject, all: KubeObject[]): KubeObject | undefined {
   const own = all.filter(isLauncher);
   const { nodeName, migrationState } = vmi.status ?? {};
-  const target = migrationState?.completed && !migrationState.failed && migrationState.targetPod;
+  const { completed, failed, sourcePod, targetPod } = migrationState ?? {};
+  const told = completed && !failed ? targetPod : sourcePod;
   return (
-    own.find(({ metadata }) => metadata.name === target) ??
+    own.find(({ metadata }) => metadata.name === told) ??
     own.find(
       ({ metadata, spec }) => !metadata.labels?.[migrationLabel] && spec.nodeName === nodeName,
     ) ??
