@@ -178,20 +178,48 @@ function claimSlot(slots: string, directory: string, slot: number) {
   );
 }
 
+function linked(link: string, directory: string): boolean {
+  try {
+    symlinkSync(directory, link);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+/** Takes away the link of a site that is no more; false when somebody else was faster. */
+function cleared(link: string, owner: string): boolean {
+  const aside = `${link}.${process.pid}`;
+  try {
+    renameSync(link, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
+  }
+  if (readlinkSync(aside) === owner) {
+    unlinkSync(aside);
+    return true;
+  }
+  renameSync(aside, link);
+  return false;
+}
+
+function ownerOf(link: string): string | undefined {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Of several sites that start at once, one has it. */
 function claimed(slots: string, directory: string, slot: number): boolean {
   mkdirSync(slots, { recursive: true });
   const link = join(slots, String(slot));
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      symlinkSync(directory, link);
-      return true;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-      const owner = readlinkSync(link);
-      if (owner === directory) return true;
-      if (readSettings(owner)?.slot === slot) return false;
-      unlinkSync(link);
-    }
-  }
-  return false;
+  if (linked(link, directory)) return true;
+  const owner = ownerOf(link);
+  if (owner === directory) return true;
+  if (owner === undefined || readSettings(owner)?.slot === slot) return false;
+  return cleared(link, owner) && linked(link, directory);
 }
