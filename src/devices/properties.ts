@@ -38,6 +38,21 @@ async function referred(client: Client, from: Resource, ref: KeyRef, property: s
 
 export type Properties = Map<string, Uint8Array | undefined>;
 
+export function textOf(properties: Properties, name: string): string | undefined {
+  const bytes = properties.get(name);
+  return bytes && Buffer.from(bytes).toString();
+}
+
+/** `username` and `password`; undefined where no name is given. */
+export function loginOf(
+  properties: Properties,
+): { username: string; password: string } | undefined {
+  const username = textOf(properties, "username");
+  return username === undefined
+    ? undefined
+    : { username, password: textOf(properties, "password") ?? "" };
+}
+
 /** An optional reference that leads nowhere is left out. */
 export async function resolveProperties(
   client: Client,

@@ -2,10 +2,11 @@
 // will or by an empty message, and, where that is asked for, when it was silent for a while.
 import { readDetails, textList } from "../details.ts";
 import { DetailsError } from "../handler.ts";
-import type { Device, DiscoverRequest, DiscoveryHandler, HandlerWorld } from "../handler.ts";
+import type { Device, DiscoveryHandler, HandlerWorld } from "../handler.ts";
 import { brokerUrl, MqttClient } from "../mqtt/client.ts";
 import { openMqttTwin } from "../mqtt/twin.ts";
 import { matchTopic } from "../mqtt/packets.ts";
+import { loginOf } from "../properties.ts";
 import { Signal } from "../signal.ts";
 
 const devicesMax = 4096;
@@ -99,14 +100,6 @@ class Topics {
   }
 }
 
-const loginOf = ({ properties }: Pick<DiscoverRequest, "properties">) => {
-  const text = (name: string) => {
-    const bytes = properties.get(name);
-    return bytes ? { [name]: Buffer.from(bytes).toString() } : {};
-  };
-  return { ...text("username"), ...text("password") };
-};
-
 export const mqtt: DiscoveryHandler = {
   name: "mqtt",
   shared: true,
@@ -117,7 +110,7 @@ export const mqtt: DiscoveryHandler = {
     const ends = new AbortController();
     const signal = AbortSignal.any([request.signal, ends.signal]);
     const clientId = `kerb-${random.uuid().slice(0, 13)}`;
-    const login = { url: wishes.url.href, clientId, ...loginOf(request) };
+    const login = { url: wishes.url.href, clientId, ...loginOf(request.properties) };
     const client = await MqttClient.open({ ...login, clock, signal });
     const topics = new Topics(wishes, world);
     const changed = new Signal(signal);
@@ -149,7 +142,7 @@ export const mqtt: DiscoveryHandler = {
   openTwin: (device, request, { clock, random }) => {
     const clientId = `kerb-${random.uuid().slice(0, 13)}`;
     return openMqttTwin(device, {
-      login: loginOf(request),
+      login: loginOf(request.properties),
       clientId,
       clock,
       signal: request.signal,

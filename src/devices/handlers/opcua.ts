@@ -1,13 +1,16 @@
 // OPC UA servers, as given addresses or a discovery server there tell of them.
 import { lookup } from "node:dns/promises";
+import type { Clock } from "../../lib/clock.ts";
 import { isObject } from "../../lib/json.ts";
 import { readDetails, textList } from "../details.ts";
 import { filterOf } from "../filter.ts";
 import type { Filter } from "../filter.ts";
 import { DetailsError } from "../handler.ts";
 import type { Device, DiscoveryHandler } from "../handler.ts";
-import { findServers, uaAddress } from "../opcua/find-servers.ts";
+import { uaAddress } from "../opcua/channel.ts";
+import { findServers } from "../opcua/find-servers.ts";
 import type { UaServer } from "../opcua/find-servers.ts";
+import { openUaTwin } from "../opcua/twin.ts";
 import { poll } from "../poll.ts";
 
 const urlDefault = "opc.tcp://localhost:4840/";
@@ -56,8 +59,13 @@ const resolves = (host: string) =>
     () => false,
   );
 
-async function serversAt(asked: string, filter: Filter | undefined, signal: AbortSignal) {
-  const found = await findServers(asked, signal);
+interface Asking {
+  clock: Clock;
+  signal: AbortSignal;
+}
+
+async function serversAt(asked: string, filter: Filter | undefined, asking: Asking) {
+  const found = await findServers(asked, asking);
   const wanted = found.filter(({ kind, name }) => kind === "Server" && isWanted(filter, name));
   const urls = await Promise.all(
     wanted.slice(0, serversMax).map((server) => reachable(server, asked, resolves)),
@@ -88,7 +96,7 @@ export const opcua: DiscoveryHandler = {
     const { asked, filter } = wishesIn(details);
     const look = async () => {
       const answers = asked.map((url) =>
-        serversAt(url, filter, signal).catch((error: Error) => {
+        serversAt(url, filter, { clock, signal }).catch((error: Error) => {
           log.debug("no OPC UA server", { url, error: error.message });
           return [];
         }),
@@ -97,4 +105,5 @@ export const opcua: DiscoveryHandler = {
     };
     yield* poll(look, { clock, signal });
   },
+  openTwin: openUaTwin,
 };

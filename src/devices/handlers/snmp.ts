@@ -7,6 +7,7 @@ import { filterOf, passes } from "../filter.ts";
 import { DetailsError } from "../handler.ts";
 import type { Device, DiscoveryHandler } from "../handler.ts";
 import { everyMsIn, poll } from "../poll.ts";
+import { textOf } from "../properties.ts";
 import { getMessage, valuesIn } from "../snmp/messages.ts";
 import { askUdp } from "../udp.ts";
 
@@ -52,8 +53,7 @@ export const snmp: DiscoveryHandler = {
   check: wishesIn,
   async *discover({ details, properties, signal }, { clock, random }) {
     const { endpoints, kinds, everyMs } = wishesIn(details);
-    const given = properties.get("community");
-    const community = given ? Buffer.from(given).toString() : communityDefault;
+    const community = textOf(properties, "community") ?? communityDefault;
     const look = async () => {
       const found = new Map<string, Device>();
       const id = Number.parseInt(random.uuid().slice(0, 7), 16);

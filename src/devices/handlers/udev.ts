@@ -5,6 +5,7 @@ import { basename, join } from "node:path";
 import { readDetails, textList } from "../details.ts";
 import { DetailsError } from "../handler.ts";
 import type { Device, DiscoverRequest, DiscoveryHandler, HandlerWorld } from "../handler.ts";
+import { textOf } from "../properties.ts";
 import { deviceOf, grouped, reached } from "../udev/found.ts";
 import type { Wishes } from "../udev/found.ts";
 import { chooser } from "../udev/match.ts";
@@ -16,11 +17,6 @@ import { watchFolders } from "../watch-folder.ts";
 const permissionsAllowed = ["r", "w", "m", "rw", "rm", "rwm", "wm"];
 /** Where nodes lie that are not at the top of /dev. */
 const nodeFolders = ["", "bus/usb", "dri", "input", "snd", "serial"];
-
-const textOf = (properties: DiscoverRequest["properties"], name: string) => {
-  const bytes = properties.get(name);
-  return bytes && Buffer.from(bytes).toString();
-};
 
 function vfioNodes({ paths }: HandlerWorld) {
   return ({ devpath }: UdevDevice): string[] => {

@@ -2,6 +2,7 @@
 // JSON. Nothing but the address that was found is asked.
 import type { Device, DiscoverRequest } from "../handler.ts";
 import { payloadOf, valueIn } from "../mqtt/twin.ts";
+import { loginOf, textOf } from "../properties.ts";
 import { PropertyRefused } from "../twins/channel.ts";
 import type { Access, TwinChannel } from "../twins/channel.ts";
 
@@ -31,15 +32,11 @@ async function bodyOf(response: Response): Promise<Buffer> {
 }
 
 function authorization(given: DiscoverRequest["properties"]): Record<string, string> {
-  const text = (name: string) => {
-    const bytes = given.get(name);
-    return bytes && Buffer.from(bytes).toString();
-  };
-  const [token, username] = [text("token"), text("username")];
+  const [token, login] = [textOf(given, "token"), loginOf(given)];
   if (token) return { authorization: `Bearer ${token}` };
-  if (username === undefined) return {};
-  const login = Buffer.from(`${username}:${text("password") ?? ""}`).toString("base64");
-  return { authorization: `Basic ${login}` };
+  if (!login) return {};
+  const basic = Buffer.from(`${login.username}:${login.password}`).toString("base64");
+  return { authorization: `Basic ${basic}` };
 }
 
 export function openHttpTwin(

@@ -56,7 +56,7 @@ export function payloadOf(value: string, field: string | undefined): string {
 }
 
 export interface MqttTwinOptions {
-  login: { username?: string; password?: string };
+  login: { username: string; password: string } | undefined;
   clientId: string;
   clock: Clock;
   signal: AbortSignal;

@@ -1,14 +1,11 @@
 // Which name and password a camera is asked with, from discoveryProperties. Pure.
 import { isObject } from "../../lib/json.ts";
-import type { DiscoverRequest } from "../handler.ts";
+import { textOf } from "../properties.ts";
+import type { Properties } from "../properties.ts";
 import type { Credential } from "./messages.ts";
 
-type Properties = DiscoverRequest["properties"];
-
-const textIn = (properties: Properties, name: unknown): string | undefined => {
-  const bytes = typeof name === "string" ? properties.get(name) : undefined;
-  return bytes && Buffer.from(bytes).toString();
-};
+const textIn = (properties: Properties, name: unknown): string | undefined =>
+  typeof name === "string" ? textOf(properties, name) : undefined;
 
 function jsonIn(properties: Properties, name: unknown): unknown {
   const text = textIn(properties, name);

@@ -1,4 +1,4 @@
-// OPC UA's binary encoding, as far as looking for servers needs it (OPC 10000-6). Pure.
+// OPC UA's binary encoding, as far as looking for servers and their values needs it (OPC 10000-6). Pure.
 
 export class UaError extends Error {
   constructor(message: string) {
@@ -22,24 +22,40 @@ export class UaWriter {
     return this;
   }
 
+  u8 = (value: number) => this.raw(Uint8Array.of(value));
+
+  f64(value: number): this {
+    const part = Buffer.alloc(8);
+    part.writeDoubleLE(value);
+    this.#parts.push(part);
+    return this;
+  }
+
   /** Undefined is OPC UA's null. */
   text(value: string | undefined): this {
     if (value === undefined) return this.u32(0xffffffff);
-    const bytes = Buffer.from(value);
+    return this.byteString(Buffer.from(value));
+  }
+
+  byteString(bytes: Uint8Array): this {
     return this.u32(bytes.length).raw(bytes);
   }
 
   /** A name of the standard's own types. */
   type(id: number): this {
-    return this.raw([1, 0, id & 0xff, id >> 8] as unknown as Uint8Array);
+    return this.raw(Uint8Array.of(1, 0, id & 0xff, id >> 8));
   }
 
-  /** What every request begins with. */
-  requestHeader(handle: number): this {
-    const nothing = Buffer.alloc(2);
+  /** What every request begins with; `session` is the session's token. */
+  requestHeader(handle: number, session: Uint8Array = nullNode): this {
     const time = Buffer.alloc(8);
-    this.raw(nothing).raw(time).u32(handle).u32(0).text(undefined).u32(answerMsHint);
-    return this.raw(nothing).raw(Buffer.alloc(1));
+    this.raw(session).raw(time).u32(handle).u32(0).text(undefined).u32(answerMsHint);
+    return this.raw(nullNode).u8(0);
+  }
+
+  /** A structure within a structure. */
+  extension(type: number, body: Buffer): this {
+    return this.type(type).u8(1).byteString(body);
   }
 
   bytes(): Buffer {
@@ -47,8 +63,12 @@ export class UaWriter {
   }
 }
 
+/** The name of nothing. */
+export const nullNode = Uint8Array.of(0, 0);
 const answerMsHint = 3000;
 const itemsMax = 10_000;
+/** Of names of a fixed length, by their encoding. */
+const nodeBytes: Record<number, number> = { 0: 2, 1: 4, 2: 7, 4: 19 };
 
 export class UaReader {
   readonly #bytes: Buffer;
@@ -70,6 +90,7 @@ export class UaReader {
     return this;
   }
 
+  bytes = (length: number): Buffer => this.#take(length);
   u8 = () => this.#take(1).readUInt8();
   u16 = () => this.#take(2).readUInt16LE();
   u32 = () => this.#take(4).readUInt32LE();
@@ -78,6 +99,11 @@ export class UaReader {
   text(): string | undefined {
     const length = this.i32();
     return length < 0 ? undefined : this.#take(length).toString();
+  }
+
+  byteString(): Buffer | undefined {
+    const length = this.i32();
+    return length < 0 ? undefined : this.#take(length);
   }
 
   list<T>(read: () => T): T[] {
@@ -99,6 +125,16 @@ export class UaReader {
     if (encoding !== 1) throw new UaError("the answer is of an unknown type");
     this.skip(1);
     return this.u16();
+  }
+
+  /** A node's name as it lies there. */
+  node(): Buffer {
+    const encoding = this.#bytes[this.#at];
+    const fixed = encoding === undefined ? undefined : nodeBytes[encoding];
+    if (fixed !== undefined) return this.#take(fixed);
+    if (encoding !== 3 && encoding !== 5) throw new UaError("a node has an unknown kind of name");
+    const length = this.#bytes.length >= this.#at + 7 ? this.#bytes.readInt32LE(this.#at + 3) : 0;
+    return this.#take(7 + Math.max(length, 0));
   }
 
   /** Skips what every answer begins with; throws when the server says no. */

@@ -3,11 +3,13 @@ import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, test } from "node:test";
 import { handlerWorld } from "../../../test/support/handlers.ts";
+import { systemClock } from "../../lib/clock.ts";
 import { Scope } from "../../lib/scope.ts";
 import { DetailsError } from "../handler.ts";
 import { opcua, reachable } from "../handlers/opcua.ts";
 import { startFakeUaServer } from "./fake-server.ts";
-import { findServers, uaAddress } from "./find-servers.ts";
+import { uaAddress } from "./channel.ts";
+import { findServers } from "./find-servers.ts";
 import type { UaServer } from "./find-servers.ts";
 
 let scope: Scope;
@@ -79,7 +81,10 @@ test("who is no OPC UA server is named as such", async () => {
   await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
   scope.defer(() => void other.close());
   const { port } = other.address() as AddressInfo;
-  const asking = findServers(`opc.tcp://127.0.0.1:${port}/`, new AbortController().signal);
+  const asking = findServers(`opc.tcp://127.0.0.1:${port}/`, {
+    clock: systemClock,
+    signal: scope.signal,
+  });
   await assert.rejects(asking, /no OPC UA server/);
 });
 

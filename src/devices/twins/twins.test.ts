@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, test } from "node:test";
 import { startDeviceCluster } from "../../../test/support/devices.ts";
 import type { DeviceCluster } from "../../../test/support/devices.ts";
+import { debugEcho } from "../handlers/debug-echo.ts";
 import { modbus } from "../handlers/modbus.ts";
 import { mqtt } from "../handlers/mqtt.ts";
 import { opcua } from "../handlers/opcua.ts";
@@ -17,9 +18,10 @@ import { MqttClient } from "../mqtt/client.ts";
 import { startFakeBroker } from "../mqtt/fake-broker.ts";
 import type { UaServer } from "../opcua/find-servers.ts";
 import { startFakeUaServer } from "../opcua/fake-server.ts";
+import { nodeOf, writeVariant } from "../opcua/values.ts";
 
 const namespace = "default";
-const handlers = [modbus, mqtt, opcua, scan];
+const handlers = [debugEcho, modbus, mqtt, opcua, scan];
 
 let cluster: DeviceCluster;
 beforeEach(async () => {
@@ -147,16 +149,30 @@ test("a device with an HTTP interface is read and written", async () => {
   assert.equal(target, 22.5);
 });
 
-test("a twin of a handler that reads no values says so", async () => {
-  const servers: UaServer[] = [
-    { name: "boiler", kind: "Server", urls: ["opc.tcp://127.0.0.1:4841/"] },
-  ];
-  const url = await startFakeUaServer({ servers, scope: cluster.scope });
+test("a node of an OPC UA server is reported, and set by editing the twin", async () => {
+  const node = nodeOf("ns=1;s=Speed").toString("hex");
+  const values = new Map([[node, writeVariant(11, "21.5")]]);
+  const servers: UaServer[] = [{ name: "boiler", kind: "Server", urls: [] }];
+  // Each question is asked after the channel was renewed.
+  const url = await startFakeUaServer({ servers, values, channelMs: 0, scope: cluster.scope });
+  servers[0]!.urls.push(url);
   const opcuaDiscoveryMethod = { standard: { discoveryUrls: [url] } };
-  await configure("opcua", { opcuaDiscoveryMethod }, [speed]);
+  const boiler = { ...speed, access: { node: "ns=1;s=Speed" } };
+  const none = { name: "none", intervalSeconds: 1, access: { node: "i=4" } };
+  await configure("opcua", { opcuaDiscoveryMethod }, [boiler, none]);
+  const twin = await until((one) => reported(one, "speed") === "21.5");
+  assert.equal(twin.status!.properties![1]?.error, "the server answers BadNodeIdUnknown");
+  await desire({ speed: "30" });
+  await until((one) => reported(one, "speed") === "30");
+  assert.equal(values.get(node)?.readDoubleLE(1), 30);
+});
+
+test("a twin of a handler that reads no values says so", async () => {
+  const discoveryDetails = { descriptions: ["one"] };
+  await configure("debugEcho", discoveryDetails, [speed]);
   const twin = await until((one) => condition(one, "Online"));
   assert.match(
     condition(twin, "Online")?.message ?? "",
-    /handler opcua reads and writes no values/,
+    /handler debugEcho reads and writes no values/,
   );
 });
