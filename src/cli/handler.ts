@@ -15,7 +15,7 @@ export function handlerCommand(start: (name: string, options: HandlerOptions) =>
     )
     .argument(
       "<name>",
-      "coap, debugEcho, gpu, mdns, modbus, mqtt, onvif, opcua, scan, snmp or udev",
+      "bluetooth, coap, debugEcho, gpu, mdns, modbus, mqtt, onvif, opcua, scan, snmp or udev",
     )
     .option("--directory <dir>", "where the agent's socket is", "/var/lib/akri")
     .option("--listen <ip:port>", "be reached over the network instead of by a socket there")

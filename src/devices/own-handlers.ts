@@ -1,5 +1,6 @@
 // The handlers that come with Kerb.
 import type { DiscoveryHandler } from "./handler.ts";
+import { bluetooth } from "./handlers/bluetooth.ts";
 import { coap } from "./handlers/coap.ts";
 import { debugEcho } from "./handlers/debug-echo.ts";
 import { gpu } from "./handlers/gpu.ts";
@@ -13,6 +14,7 @@ import { snmp } from "./handlers/snmp.ts";
 import { udev } from "./handlers/udev.ts";
 
 export const ownHandlers: DiscoveryHandler[] = [
+  bluetooth,
   coap,
   debugEcho,
   gpu,
