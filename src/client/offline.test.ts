@@ -117,6 +117,49 @@ test("many changes are few writes", async () => {
   await scope.close();
 });
 
+test("a lone change is written within a second", async () => {
+  const { clock, client, files, stop, scope } = await remembered();
+  await clock.advance(60_000);
+  const before = files.writes();
+  await put(client, "x");
+  await turns();
+  await clock.advance(1000);
+  assert.equal(files.writes(), before + 1);
+  await stop();
+  await scope.close();
+});
+
+test("an hour of heartbeats writes nothing, and what is new is written", async () => {
+  const clock = new FakeClock();
+  const files = memoryFiles();
+  let revision = 1;
+  const node = (ready: string) => ({
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: { name: "a", uid: "a", resourceVersion: String(revision++) },
+    status: { conditions: [{ type: "Ready", status: ready, lastHeartbeatTime: clock.now() }] },
+  });
+  const bookmark = (annotations?: object) => ({
+    type: "BOOKMARK",
+    object: { metadata: { resourceVersion: String(revision), annotations } },
+  });
+  async function* watch() {
+    yield { type: "ADDED", object: node("True") };
+    yield bookmark({ "k8s.io/initial-events-end": "true" });
+    for (let minute = 0; minute < 60; minute++) {
+      yield { type: "MODIFIED", object: node("True") };
+      yield bookmark();
+    }
+    yield { type: "MODIFIED", object: node("False") };
+  }
+  const client = offlineClient({ watch } as unknown as Client, { files, clock });
+  for await (const _ of client.watch(resource("v1", "nodes"), { sendInitialEvents: true })) {
+    await clock.advance(60_000);
+  }
+  assert.equal(files.writes(), 2);
+  assert.match([...files.texts.values()].join(), /"status":"False"/);
+});
+
 test("a token is remembered, other writes fail", async () => {
   const clock = new FakeClock();
   const files = memoryFiles();

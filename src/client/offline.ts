@@ -16,8 +16,9 @@ export interface MemoryFiles {
   write(name: string, text: string): void;
 }
 
-/** Changes are written down together, at most this often: flash wears. */
+/** Changes are written down together, at most this often: flash wears. The first of a quiet time wait less. */
 const writeEveryMs = 10_000;
+const writeSoonMs = 1000;
 /** A server that says nothing for so long at the start of a watch is away. */
 const firstEventMsMax = 10_000;
 
@@ -46,6 +47,9 @@ class Memory {
   #fresh: Map<string, KubeObject> | undefined;
   #revision = "";
   #due: Cancel | undefined;
+  #writtenAt = Number.NEGATIVE_INFINITY;
+  /** Of the objects that are on disk: a heartbeat, or a list that is read again, is not worth a write. */
+  #written = "";
 
   constructor(file: string, files: MemoryFiles, clock: Clock) {
     this.#file = file;
@@ -59,6 +63,7 @@ class Memory {
       const seen: Seen = JSON.parse(this.#files.read(this.#file) ?? "");
       this.#objects = new Map(seen.objects.map((object) => [keyOf(object), object]));
       this.#revision = seen.revision;
+      this.#written = contentOf(seen.objects);
       return seen;
     } catch {
       return undefined;
@@ -79,22 +84,47 @@ class Memory {
       this.#fresh = undefined;
     }
     this.#revision = object.metadata.resourceVersion;
-    if (!this.#fresh) this.#due ??= this.#clock.after(writeEveryMs, () => this.flush());
+    if (this.#fresh) return;
+    const restMs = this.#writtenAt + writeEveryMs - this.#clock.monotonic();
+    this.#due ??= this.#clock.after(Math.max(writeSoonMs, restMs), () => this.flush());
   }
 
   flush() {
     if (!this.#due) return;
     this.#due();
     this.#due = undefined;
-    const seen: Seen = { revision: this.#revision, objects: [...this.#objects.values()] };
-    this.#files.write(this.#file, JSON.stringify(seen));
+    const objects = [...this.#objects.values()];
+    const hash = contentOf(objects);
+    if (hash === this.#written) return;
+    this.#files.write(this.#file, JSON.stringify({ revision: this.#revision, objects }));
+    this.#written = hash;
+    this.#writtenAt = this.#clock.monotonic();
   }
+}
+
+/** Stands for what objects say, whatever their order and revisions. */
+const contentOf = (objects: KubeObject[]) =>
+  hashOf(
+    objects
+      .toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
+      .map((object) => {
+        const { resourceVersion: _, ...metadata } = object.metadata;
+        return { ...object, metadata };
+      }),
+  );
+
+function beatless(condition: Record<string, unknown>) {
+  const { lastHeartbeatTime: _, ...rest } = condition;
+  return rest;
 }
 
 /** Without what nobody reads and changes most. */
 function light(object: KubeObject): KubeObject {
   const { managedFields: _, ...metadata } = object.metadata;
-  return { ...object, metadata };
+  const { conditions } = object["status"] ?? {};
+  if (!Array.isArray(conditions)) return { ...object, metadata };
+  const status = { ...object["status"], conditions: conditions.map(beatless) };
+  return { ...object, metadata, status };
 }
 
 function* shown({ objects, revision }: Seen): Generator<WatchEvent> {

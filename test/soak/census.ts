@@ -1,4 +1,5 @@
-// What a site has of its machine, counted: a soak is sound when the counts at its end are those of its beginning.
+// What a site has of its machine, counted: a soak is sound when the counts at its end are those of its beginning. The
+// soak has a machine's namespaces to itself, so every interface, rule and network namespace there is the site's.
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { runToEnd } from "../support/command.ts";
@@ -7,7 +8,9 @@ export interface Counts {
   processes: number;
   mounts: number;
   interfaces: number;
+  /** Network namespaces: of pods, and of machines that join. */
   namespaces: number;
+  routes: number;
   rules: number;
   cgroups: number;
   files: number;
@@ -17,8 +20,8 @@ export interface Counts {
 
 export interface Owned {
   directory: string;
-  /** Of its bridge, cgroup and nftables table: `kerb2`. */
-  name: string;
+  /** Of their cgroups: `kerb2`. */
+  names: Set<string>;
   pid: number;
 }
 
@@ -40,12 +43,13 @@ function cgroupOf(pid: string): string {
   }
 }
 
-function processes({ directory, name }: Owned): number {
+function processes({ directory, names }: Owned): number {
   const pids = readdirSync("/proc").filter((one) => /^\d+$/.test(one));
-  const own = pids.filter(
-    (pid) => commandOf(pid).includes(directory) || cgroupOf(pid).includes(`/${name}/`),
-  );
-  return own.length;
+  const inCgroup = (pid: string) => {
+    const cgroup = cgroupOf(pid);
+    return [...names].some((name) => cgroup.includes(`/${name}/`));
+  };
+  return pids.filter((pid) => commandOf(pid).includes(directory) || inCgroup(pid)).length;
 }
 
 /** Folders and files below `path`, but for what `skip` names. */
@@ -66,7 +70,7 @@ function below(path: string, skip: RegExp): number {
   return count;
 }
 
-function cgroups({ name }: Owned): number {
+function cgroups({ names }: Owned): number {
   const root = "/sys/fs/cgroup";
   const tops = readdirSync(root).includes("cgroup.controllers")
     ? [root]
@@ -79,7 +83,8 @@ function cgroups({ name }: Owned): number {
       return 0;
     }
   };
-  return tops.reduce((sum, top) => sum + pods(join(top, name)), 0);
+  const own = tops.flatMap((top) => [...names].map((name) => join(top, name)));
+  return own.reduce((sum, path) => sum + pods(path), 0);
 }
 
 function descriptors(pid: number): number {
@@ -97,23 +102,23 @@ function descriptors(pid: number): number {
 /** Neither the store, whose files turn, nor images and logs of the runtime, which have limits of their own. */
 const changing = /\/(store|containerd\/root|memory)(\/|$)|\.log(\.|$)|\/run\.json/;
 
+/** How many of what `ip` lists. */
+async function listed(...args: string[]): Promise<number> {
+  const { stdout } = await runToEnd("ip", ["-json", ...args]);
+  return stdout ? (JSON.parse(stdout) as unknown[]).length : 0;
+}
+
 export async function count(owned: Owned): Promise<Counts> {
-  const { directory, name, pid } = owned;
+  const { directory, pid } = owned;
   const mounts = lines(readFileSync("/proc/self/mountinfo", "utf8"));
-  const routes = await runToEnd("ip", ["-o", "route", "show", "table", "all"]);
-  const tables = lines((await runToEnd("nft", ["list", "tables"])).stdout);
-  const own = tables.filter((one) => one.split(" ").at(-1)!.startsWith(name));
-  const listed = own.map((one) => runToEnd("nft", ["list", ...one.split(" ")]));
-  const rules = await Promise.all(listed);
   const loops = await runToEnd("losetup", ["--list", "--noheadings", "--output", "BACK-FILE"]);
-  const cni = below(join(directory, "cni"), /lock|last_reserved/);
   return {
     processes: processes(owned),
-    mounts: mounts.filter((line) => line.includes(directory)).length,
-    // Each pod's link is a route on the machine, its address a file.
-    interfaces: lines(routes.stdout).filter((line) => / dev veth/.test(line)).length,
-    namespaces: cni,
-    rules: rules.reduce((sum, { stdout }) => sum + lines(stdout).length, 0),
+    mounts: mounts.length,
+    interfaces: await listed("link"),
+    namespaces: readdirSync("/run/netns").length,
+    routes: await listed("route", "show", "table", "all"),
+    rules: lines((await runToEnd("nft", ["list", "ruleset"])).stdout).length,
     cgroups: cgroups(owned),
     files: below(directory, changing),
     descriptors: descriptors(pid),
@@ -121,9 +126,9 @@ export async function count(owned: Owned): Promise<Counts> {
   };
 }
 
-/** What there is more of now. Other sites on the machine have interfaces of their own. */
+/** What there is more of now. */
 export function grown(before: Counts, now: Counts): string[] {
-  const room: Partial<Counts> = { descriptors: 8, interfaces: Infinity, files: 4 };
+  const room: Partial<Counts> = { descriptors: 8, files: 4 };
   return (Object.keys(before) as (keyof Counts)[])
     .filter((key) => now[key] > before[key] + (room[key] ?? 0))
     .map((key) => `${key}: ${before[key]} before, ${now[key]} now`);

@@ -1,17 +1,17 @@
 // `npm run soak -- --minutes N [--seed N]`: a site on a small disk of its own lives through one trial after the other;
 // what it has of the machine is counted before and after each.
-import { mkdtempSync, readFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { setTimeout } from "node:timers/promises";
-import { runToEnd } from "../support/command.ts";
 import { importBusybox } from "../support/image.ts";
 import { freePort, Site } from "../support/site.ts";
 import { count, grown } from "./census.ts";
 import type { Counts } from "./census.ts";
-import { deployment, smallDisk, trials, upOptions, warmUp } from "./trials.ts";
+import { inMachineOfItsOwn } from "./own-machine.ts";
+import { slotsSeen } from "./joined.ts";
+import { deployment, smallDisk, upOptions } from "./trials.ts";
+import { trials, warmUp } from "./list.ts";
 
 const { values } = parseArgs({
   options: {
@@ -34,14 +34,18 @@ function shuffled<T>(list: T[], random: () => number): T[] {
     .map(({ one }) => one);
 }
 
-const home = mkdtempSync(join(tmpdir(), "kerb-soak-"));
+const home = await inMachineOfItsOwn((folder) =>
+  smallDisk(join(folder, "site"), join(folder, "disk")),
+);
 const site = new Site(join(home, "site"), await freePort());
-const disk = join(home, "disk");
-await smallDisk(site.directory, disk);
 
-const settings = () => JSON.parse(readFileSync(join(site.directory, "site.json"), "utf8"));
-const census = () =>
-  count({ directory: site.directory, name: `kerb${settings().slot}`, pid: site.pid });
+const names = new Set<string>();
+/** Machines that join have a slot each, and their cgroups outlive their folders where somebody forgot them. */
+function census(): Promise<Counts> {
+  const { slot } = JSON.parse(readFileSync(join(site.directory, "site.json"), "utf8"));
+  for (const one of [slot, ...slotsSeen]) names.add(`kerb${one}`);
+  return count({ directory: home, names, pid: site.pid });
+}
 
 /** What is on its way out may take a moment. */
 async function settled(before: Counts): Promise<{ now: Counts; more: string[] }> {
@@ -88,13 +92,15 @@ try {
     for (const trial of shuffled(chosen, random)) {
       if (performance.now() >= endsAt) break;
       const began = performance.now();
+      console.log(`        ${trial.name} ...`);
       let outcome = "ok";
       try {
         await trial.run(site);
       } catch (error) {
         outcome = `FAILED: ${String(error).slice(0, 600)}`;
         failures.push(`${trial.name}: ${outcome}`);
-        await site.up(...upOptions).catch(() => {});
+        console.error(outcome);
+        await site.up(...upOptions).catch((again) => console.error(String(again)));
         await site.tryKubectl(["delete", "pod,deployment", "-l", "soak=yes"]).catch(() => {});
       }
       await site
@@ -104,7 +110,10 @@ try {
         .catch((error) =>
           failures.push(`canary after ${trial.name}: ${String(error).slice(0, 300)}`),
         );
-      await freshCanary();
+      await freshCanary().catch((error) => {
+        failures.push(`canary after ${trial.name}: ${String(error).slice(0, 300)}`);
+        console.error(readFileSync(join(site.directory, "kerb.log"), "utf8").slice(-4000));
+      });
       const { now, more } = await settled(before);
       if (more.length > 0) failures.push(`after ${trial.name}: ${more.join("; ")}`);
       const seconds = ((performance.now() - began) / 1000).toFixed(0);
@@ -116,8 +125,6 @@ try {
   }
 } finally {
   await site.down("--grace-period=0").catch((error) => failures.push(String(error)));
-  await runToEnd("umount", [site.directory]);
-  await rm(home, { recursive: true, force: true }).catch((error) => failures.push(String(error)));
 }
 for (const failure of failures) console.error(`FAILED  ${failure}`);
 console.log(`${rounds} rounds, ${failures.length} failures`);

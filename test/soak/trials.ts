@@ -6,6 +6,7 @@ import { setTimeout } from "node:timers/promises";
 import { run, runToEnd } from "../support/command.ts";
 import { importBusybox } from "../support/image.ts";
 import type { Site } from "../support/site.ts";
+import { ownAddress } from "./own-machine.ts";
 
 export interface Trial {
   name: string;
@@ -261,7 +262,8 @@ const execs: Trial = {
   },
 };
 
-export const trials: Trial[] = [
+/** Of one machine. */
+export const ownTrials: Trial[] = [
   churn,
   execs,
   outOfMemory,
@@ -274,10 +276,11 @@ export const trials: Trial[] = [
 ];
 
 /** Between them they use every class of service. */
-export const warmUp = [churn, outOfMemory];
+export const firstTrials = [churn, outOfMemory];
 
 export const upOptions = [
-  ...["--name", "soak", "--eviction-pressure-transition-period", "5s"],
+  ...["--name", "soak", "--listen", ownAddress],
+  ...["--eviction-pressure-transition-period", "5s"],
   ...["--eviction-hard", "memory.available<50Mi,nodefs.available<5%,nodefs.inodesFree<3%"],
 ];
 

@@ -1,0 +1,41 @@
+// A soak has network and mount namespaces to itself, as a machine would: every interface, route, rule, mount and network
+// namespace that it finds there is its own. Its folder and disk are there outside too, since sites of one machine look
+// whether those that took addresses are still there.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runToEnd } from "../support/command.ts";
+
+export const ownAddress = "192.0.2.2";
+
+/** The way out of the machine; not every kernel has dummy interfaces. */
+const steps = [
+  "mount -t tmpfs none /run/netns",
+  "mkdir -p /var/lib/kubelet",
+  "mount -t tmpfs none /var/lib/kubelet",
+  "ip link set lo up",
+  "ip link add out type bridge",
+  `ip address add ${ownAddress}/24 dev out`,
+  "ip link set out up",
+  "ip route add default via 192.0.2.1",
+];
+
+/** Starts this program again inside, and resolves there, with the folder that `furnish` made ready. */
+export async function inMachineOfItsOwn(furnish: (home: string) => Promise<void>) {
+  const inside = process.env["KERB_SOAK_HOME"];
+  if (inside) return inside;
+  const home = mkdtempSync(join(tmpdir(), "kerb-soak-"));
+  await furnish(home);
+  const script = [...steps, 'exec "$@"'].join(" && ");
+  const own = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  // What trials make lies in the folder, and is counted with the rest.
+  const env = { ...process.env, KERB_SOAK_HOME: home, TMPDIR: home };
+  const { status } = spawnSync("unshare", ["--mount", "--net", "sh", "-c", script, "sh", ...own], {
+    stdio: "inherit",
+    env,
+  });
+  await runToEnd("umount", ["--lazy", join(home, "site")]);
+  rmSync(home, { recursive: true, force: true });
+  process.exit(status ?? 1);
+}
