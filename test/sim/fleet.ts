@@ -60,6 +60,8 @@ class Fleet {
   readonly #everWanted = new Set<string>();
   /** By site: colour of its work at the hub, and whether that counts as being rolled out. */
   readonly #works = new Map<string, { colour: string; open: boolean }>();
+  /** By colour: how many sites are being given it. */
+  readonly #open = new Map<string, number>();
   /** Sites in the north, as the hub has it on its disk. */
   readonly #matched = new Set<string>();
   /** Sites that were not in the north at some moment since the hub made their work: no other may lose it. */
@@ -135,7 +137,7 @@ class Fleet {
       if (!this.#left.has(site))
         this.#violate(`the hub took from ${site} what nobody took from it`);
       this.#wanted.delete(site);
-      this.#works.delete(site);
+      this.#note(site);
       return;
     }
     this.#wanted.add(site);
@@ -149,10 +151,21 @@ class Fleet {
     const { colour } = spec.workload.manifests[0].data;
     const before = this.#works.get(site);
     const isLost = before !== undefined && before.colour === colour && !before.open;
-    this.#works.set(site, { colour, open: !applied && !isLost });
+    this.#note(site, { colour, open: !applied && !isLost });
     const max = this.#options.maxConcurrency ?? 3;
-    const open = [...this.#works.values()].filter((one) => one.colour === colour && one.open);
-    if (open.length > max) this.#violate(`${open.length} sites at once get ${colour}`);
+    const open = this.#open.get(colour) ?? 0;
+    if (open > max) this.#violate(`${open} sites at once get ${colour}`);
+  }
+
+  /** Keeps what is known of a site's work, and how many sites are being given each colour. */
+  #note(site: string, work?: { colour: string; open: boolean }) {
+    const count = (one: typeof work, by: number) => {
+      if (one?.open) this.#open.set(one.colour, (this.#open.get(one.colour) ?? 0) + by);
+    };
+    count(this.#works.get(site), -1);
+    count(work, 1);
+    if (work) this.#works.set(site, work);
+    else this.#works.delete(site);
   }
 
   /** A site that falls silent is no longer waited for: the rollout goes on without it. */
@@ -166,7 +179,7 @@ class Fleet {
     }
     const work = this.#works.get(metadata.name);
     const isSilent = spec.taints?.some(({ key }: any) => silenceTaints.includes(key));
-    if (work && isSilent) work.open = false;
+    if (work && isSilent) this.#note(metadata.name, { ...work, open: false });
   }
 
   #onPaint(site: Site, event: StoreEvent) {

@@ -68,12 +68,12 @@ export const site: Controller = {
   inputs: [
     {
       resource: managedClusters,
-      keys: ({ metadata }, { informer }) => [
-        metadata.name,
-        ...informer(siteGroups)
-          .list()
-          .map((group) => groupKey + group.metadata.name),
-      ],
+      keys: ({ metadata }, { informer, wakeAfter }) => {
+        for (const group of informer(siteGroups).list()) {
+          wakeAfter(groupKey + group.metadata.name, settleMs);
+        }
+        return [metadata.name];
+      },
     },
     { resource: sites },
     { resource: siteGroups, keys: ({ metadata }) => [groupKey + metadata.name] },

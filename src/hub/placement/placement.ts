@@ -30,10 +30,15 @@ import type { PlacementPlan, PlacementState } from "./plan.ts";
 /** Timers that wait longer look again. */
 const wakeMsMax = 3_600_000;
 
-const all = (_: KubeObject, { informer }: ControllerContext) =>
-  informer(placements)
-    .list()
-    .map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+/** Sites join and change by the thousand, and each look ranks them all. */
+const settleMs = 100;
+
+const all = (_: KubeObject, { informer, wakeAfter }: ControllerContext) => {
+  for (const { metadata } of informer(placements).list()) {
+    wakeAfter(`${metadata.namespace}/${metadata.name}`, settleMs);
+  }
+  return [];
+};
 const sameNamespace = ({ metadata }: KubeObject, { informer }: ControllerContext) =>
   informer(placements)
     .list(metadata.namespace)

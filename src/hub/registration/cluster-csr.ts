@@ -43,10 +43,11 @@ export function clusterOf(request: KubeObject, subject: Subject): string | undef
   return agent && !agent.includes(":") ? cluster : undefined;
 }
 
+const byCluster = "by-cluster";
+
 const requestsOf = ({ informer }: ControllerContext, cluster: string): string[] =>
   informer(requests)
-    .list()
-    .filter(({ metadata }) => metadata.labels?.[clusterNameLabel] === cluster)
+    .byIndex(byCluster, cluster)
     .map(({ metadata }) => metadata.name);
 
 /** The site's namespace is made a moment later; what waits for it is tried again. */
@@ -164,7 +165,11 @@ export const clusterCsr = (subjectOf: (pem: string) => Subject | undefined): Con
     { resource: requests, labelSelector: clusterNameLabel },
     {
       resource: managedClusters,
-      keys: ({ metadata }, context) => requestsOf(context, metadata.name),
+      keys: ({ metadata, spec }, context, previous) =>
+        // Reading a request costs a signature, and nothing else of a site matters to it.
+        previous && previous.spec?.hubAcceptsClient === spec?.hubAcceptsClient
+          ? []
+          : requestsOf(context, metadata.name),
     },
     {
       resource: autoAcceptRules,
@@ -176,6 +181,11 @@ export const clusterCsr = (subjectOf: (pem: string) => Subject | undefined): Con
     },
   ],
   outputs: [{ ...requests, resource: `${requests.resource}/approval` }, reviews, managedClusters],
+  start({ informer }) {
+    informer(requests).addIndex(byCluster, ({ metadata }) => [
+      metadata.labels?.[clusterNameLabel] ?? "",
+    ]);
+  },
   async reconcile(name, context) {
     const { client, clock, informer } = context;
     const request = informer(requests).get(name);

@@ -11,6 +11,8 @@ import type { ManagedCluster, ManagedClusterSet } from "../placement/model.ts";
 import { memberOf } from "../placement/select.ts";
 
 const apiVersion = "cluster.open-cluster-management.io/v1beta2";
+/** Thousands of sites join and change at once; their sets are counted when that settles. */
+const settleMs = 200;
 const always: Record<string, object> = {
   default: { selectorType: "ExclusiveClusterSetLabel" },
   global: { selectorType: "LabelSelector", labelSelector: {} },
@@ -45,10 +47,12 @@ export const clusterSet: Controller = {
     { resource: managedClusterSets },
     {
       resource: managedClusters,
-      keys: (_, { informer }) =>
-        informer(managedClusterSets)
-          .list()
-          .map(({ metadata }) => metadata.name),
+      keys: (_, { informer, wakeAfter }) => {
+        for (const { metadata } of informer(managedClusterSets).list()) {
+          wakeAfter(metadata.name, settleMs);
+        }
+        return [];
+      },
     },
   ],
   outputs: [managedClusterSets],

@@ -137,12 +137,15 @@ async function prepare({ client }: ControllerContext, cluster: KubeObject): Prom
   return true;
 }
 
+/** Works hold up a site that leaves; to others they come and go by the thousand. */
+const leavingCluster = ({ metadata }: KubeObject, { informer }: ControllerContext) => {
+  const cluster = informer(managedClusters).get(metadata.namespace!);
+  return cluster?.metadata.deletionTimestamp ? [cluster.metadata.name] : [];
+};
+
 export const managedCluster: Controller = {
   name: "managed-cluster",
-  inputs: [
-    { resource: managedClusters },
-    { resource: manifestWorks, keys: ({ metadata }) => [metadata.namespace!] },
-  ],
+  inputs: [{ resource: managedClusters }, { resource: manifestWorks, keys: leavingCluster }],
   async start({ client }) {
     await put(client, clusterRoles, returningRole);
     await put(client, clusterRoleBindings, returningBinding);

@@ -4,8 +4,9 @@
 import type { Client } from "../../client/client.ts";
 import { controllerRevisions } from "../../controllers/revision-history.ts";
 import type { Controller, ControllerContext } from "../../controllers/runtime.ts";
-import type { KubeObject } from "../../kinds/object.ts";
+import type { Draft, KubeObject } from "../../kinds/object.ts";
 import { differs } from "../../lib/differs.ts";
+import { eachAtOnce } from "../../lib/each-at-once.ts";
 import { isStatus } from "../../lib/status-error.ts";
 import { blockedSites } from "../alarms/blocks.ts";
 import type { Alarm } from "../kinds/alarm.ts";
@@ -41,6 +42,12 @@ import type { MaintenanceWindow } from "./window.ts";
 
 const finalizer = "work.open-cluster-management.io/manifest-work-cleanup";
 const wakeMsMax = 3_600_000;
+/** Sites answer in bursts, and each look counts all of a set's works. */
+const settleMs = 100;
+/** Writes that wait for the disk together. */
+const writesMax = 32;
+const bySet = "by-set";
+const bySite = "by-site";
 
 async function unlessGone(request: Promise<unknown>) {
   await request.catch((error: unknown) => {
@@ -60,8 +67,9 @@ function partition(set: KubeObject, decisions: KubeObject[], works: KubeObject[]
       sites: group.sites.filter(take),
     }));
     const sites = groups.flatMap((group) => group.sites);
+    const chosen = new Set(sites);
     const isOwn = ({ metadata }: KubeObject) =>
-      sites.includes(metadata.namespace!) ||
+      chosen.has(metadata.namespace!) ||
       (metadata.labels?.[workPlacementLabel] === name && !taken.has(metadata.namespace!));
     const own = works.filter(isOwn);
     return { placement: name, strategy: rolloutStrategy ?? {}, found, groups, sites, works: own };
@@ -70,18 +78,18 @@ function partition(set: KubeObject, decisions: KubeObject[], works: KubeObject[]
 
 /** Removals first: a site that leaves makes room for the next, never the other way round. */
 async function carryOut(client: Client, { create, update, remove }: WorksPlan) {
-  for (const { namespace, name, uid } of remove) {
-    const target = { ...manifestWorks, namespace, name };
-    await unlessGone(client.delete(target, { preconditions: { uid } }));
-  }
-  for (const draft of create) {
-    const { namespace } = draft.metadata!;
-    await unlessGone(client.create({ ...manifestWorks, namespace: namespace! }, draft));
-  }
-  for (const work of update) {
+  const atOnce = { max: writesMax };
+  const drop = ({ namespace, name, uid }: (typeof remove)[number]) =>
+    client.delete({ ...manifestWorks, namespace, name }, { preconditions: { uid } });
+  const add = (draft: Draft) =>
+    client.create({ ...manifestWorks, namespace: draft.metadata!.namespace! }, draft);
+  const change = (work: KubeObject) => {
     const { namespace, name } = work.metadata;
-    await unlessGone(client.update({ ...manifestWorks, namespace: namespace!, name }, work));
-  }
+    return client.update({ ...manifestWorks, namespace: namespace!, name }, work);
+  };
+  await eachAtOnce(remove, (one) => unlessGone(drop(one)), atOnce);
+  await eachAtOnce(create, (one) => unlessGone(add(one)), atOnce);
+  await eachAtOnce(update, (one) => unlessGone(change(one)), atOnce);
 }
 
 class ReplicaSet {
@@ -95,9 +103,7 @@ class ReplicaSet {
     this.#context = context;
     this.#set = set;
     const { informer } = context;
-    this.#works = informer(manifestWorks)
-      .list()
-      .filter(({ metadata }) => metadata.labels?.[setLabel] === `${namespace}.${name}`);
+    this.#works = informer(manifestWorks).byIndex(bySet, `${namespace}.${name}`);
     this.#revisions = informer(controllerRevisions)
       .list(namespace)
       .filter(({ metadata }) => metadata.ownerReferences?.some((owner) => owner.uid === uid));
@@ -113,12 +119,10 @@ class ReplicaSet {
   async remove() {
     const { finalizers = [] } = this.#set.metadata;
     if (!finalizers.includes(finalizer)) return;
-    for (const { metadata } of this.#works) {
-      if (metadata.deletionTimestamp) continue;
-      const { namespace, name } = metadata;
-      const target = { ...manifestWorks, namespace: namespace!, name };
-      await unlessGone(this.#context.client.delete(target));
-    }
+    const kept = this.#works.filter(({ metadata }) => !metadata.deletionTimestamp);
+    const drop = ({ metadata: { namespace, name } }: KubeObject) =>
+      this.#context.client.delete({ ...manifestWorks, namespace: namespace!, name });
+    await eachAtOnce(kept, (one) => unlessGone(drop(one)), { max: writesMax });
     const waits = this.#set.spec.cascadeDeletionPolicy === "Foreground" && this.#works.length > 0;
     if (!waits) await this.#finalizers(finalizers.filter((one) => one !== finalizer));
   }
@@ -245,10 +249,7 @@ function setsOfSite(siteOf: (metadata: KubeObject["metadata"]) => string | undef
     };
     if (previous && facts(previous) === facts(object)) return [];
     const site = siteOf(object.metadata);
-    const decided = context
-      .informer(placementDecisions)
-      .list()
-      .filter(({ status }) => status?.decisions?.some((one: any) => one.clusterName === site));
+    const decided = context.informer(placementDecisions).byIndex(bySite, site ?? "");
     const works = context.informer(manifestWorks).list(site);
     return [
       ...decided.flatMap((decision) => sameNamespace(decision, context)),
@@ -263,7 +264,13 @@ export const replicaSet: Controller = {
     { resource: manifestWorkReplicaSets },
     { resource: placements, keys: sameNamespace },
     { resource: placementDecisions, keys: sameNamespace },
-    { resource: manifestWorks, keys: keysOfWork },
+    {
+      resource: manifestWorks,
+      keys: (work, { wakeAfter }) => {
+        for (const key of keysOfWork(work)) wakeAfter(key, settleMs);
+        return [];
+      },
+    },
     {
       resource: controllerRevisions,
       keys: ({ metadata }) => {
@@ -279,6 +286,12 @@ export const replicaSet: Controller = {
     { resource: managedClusters, keys: setsOfSite(({ name }) => name) },
   ],
   outputs: [manifestWorkReplicaSets, manifestWorks, controllerRevisions],
+  start({ informer }) {
+    informer(manifestWorks).addIndex(bySet, ({ metadata }) => [metadata.labels?.[setLabel] ?? ""]);
+    const chosen = ({ status }: KubeObject): string[] =>
+      (status?.decisions ?? []).map((one: any) => one.clusterName);
+    informer(placementDecisions).addIndex(bySite, chosen);
+  },
   async reconcile(key, context) {
     const [namespace, name] = key.split("/") as [string, string];
     const set = context.informer(manifestWorkReplicaSets).get(name, namespace);

@@ -1,5 +1,6 @@
 // DELETE of everything a selection finds, many at a time: each deletion waits for the disk, and the store
 // commits those that wait together.
+import { eachAtOnce } from "../../lib/each-at-once.ts";
 import { isStatus } from "../../lib/status-error.ts";
 import type { Entry } from "../../store/store.ts";
 import { apiVersionOf } from "../../kinds/kind.ts";
@@ -17,19 +18,16 @@ export async function deleteCollection(call: Call): Promise<ApiResponse> {
   const options = readDeletion(call);
   const page = await listEntries(call);
   const deleted: Entry[] = [];
-  const queue = page.entries.values();
-  const worker = async () => {
-    for (const entry of queue) {
-      const { metadata } = fromStored(call.kind, entry.value);
-      const one = { ...call, info: { ...call.info, name: metadata.name } };
-      try {
-        deleted.push((await deleteObject(one, options, entry)).entry);
-      } catch (error) {
-        if (!isStatus(error, "NotFound")) throw error;
-      }
+  const remove = async (entry: Entry) => {
+    const { metadata } = fromStored(call.kind, entry.value);
+    const one = { ...call, info: { ...call.info, name: metadata.name } };
+    try {
+      deleted.push((await deleteObject(one, options, entry)).entry);
+    } catch (error) {
+      if (!isStatus(error, "NotFound")) throw error;
     }
   };
-  await Promise.all(Array.from({ length: Math.min(parallelMax, page.entries.length) }, worker));
+  await eachAtOnce(page.entries, remove, { max: parallelMax });
   return respondWith(call, 200, {
     kind: call.kind.listKind,
     apiVersion: apiVersionOf(call.kind),
