@@ -4,15 +4,13 @@ import type { KubeObject } from "../kinds/object.ts";
 import type { Controller, ControllerContext, Input } from "../controllers/runtime.ts";
 import { jsonEqual } from "../lib/json.ts";
 import { isStatus } from "../lib/status-error.ts";
-import { isApproved } from "./approval.ts";
-import { jobName, labels, ownedSelector } from "./brokers/names.ts";
+import { labels, ownedSelector } from "./brokers/names.ts";
 import { planBrokers } from "./brokers/plan.ts";
 import { brokerJob } from "./brokers/pod.ts";
 import { Restarts } from "./brokers/restarts.ts";
+import { usableOf } from "./found.ts";
 import { configurations } from "./kinds/configuration.ts";
-import type { Configuration } from "./kinds/configuration.ts";
 import { instances } from "./kinds/instance.ts";
-import type { Instance } from "./kinds/instance.ts";
 
 const pods = resource("v1", "pods");
 const jobs = resource("batch/v1", "jobs");
@@ -55,19 +53,15 @@ const there = (error: unknown) => {
   if (!isStatus(error, "AlreadyExists")) throw error;
 };
 
-async function keepPods(
-  key: string,
-  context: ControllerContext,
-  { instance, configuration }: { instance?: Instance; configuration?: Configuration },
-  restarts: Restarts,
-) {
+async function keepPods(key: string, context: ControllerContext, restarts: Restarts) {
+  const found = usableOf(key, context);
   const { client, clock, event } = context;
   const [namespace, name] = key.split("/") as [string, string];
   // A Job's pods are the Job's.
   const own = labelled(context, pods, namespace, name).filter(
     ({ metadata }) => metadata.ownerReferences?.[0]?.kind === "Instance",
   );
-  const plan = planBrokers(instance, configuration, { pods: own, now: clock.now() });
+  const plan = planBrokers(found, { pods: own, now: clock.now() });
   for (const { pod, ended } of plan.remove) {
     const { uid, name: podName } = pod.metadata;
     if (ended) restarts.ended(`${namespace}/${podName}`, clock.now());
@@ -80,7 +74,12 @@ async function keepPods(
     else {
       await client.create({ ...pods, namespace }, draft).catch((error: unknown) => {
         if (isStatus(error, "AlreadyExists")) return;
-        event(instance!, "Warning", "FailedCreate", `Error creating: ${(error as Error).message}`);
+        event(
+          found!.instance,
+          "Warning",
+          "FailedCreate",
+          `Error creating: ${(error as Error).message}`,
+        );
         throw error;
       });
     }
@@ -88,31 +87,22 @@ async function keepPods(
   if (plan.wakeAfterMs !== undefined) context.wakeAfter(key, plan.wakeAfterMs);
 }
 
-async function keepJob(
-  key: string,
-  context: ControllerContext,
-  { instance, configuration }: { instance?: Instance; configuration?: Configuration },
-) {
+async function keepJob(key: string, context: ControllerContext) {
   const { client } = context;
   const [namespace, name] = key.split("/") as [string, string];
-  const template = configuration?.spec?.brokerSpec?.brokerJobSpec;
-  const wanted =
-    instance &&
-    template &&
-    !instance.metadata.deletionTimestamp &&
-    isApproved(configuration!, instance)
-      ? jobName(instance, configuration!.metadata.generation ?? 1)
-      : undefined;
+  const found = usableOf(key, context);
+  const draft = found?.configuration.spec?.brokerSpec?.brokerJobSpec
+    ? brokerJob(found.instance, found.configuration)
+    : undefined;
+  const wanted = draft?.metadata.name;
   const known = labelled(context, jobs, namespace, name);
   for (const { metadata } of known) {
     if (metadata.name === wanted || metadata.deletionTimestamp) continue;
     const target = { ...jobs, namespace, name: metadata.name };
     await client.delete(target, { propagationPolicy: "Background" }).catch(gone);
   }
-  if (!wanted || known.some(({ metadata }) => metadata.name === wanted)) return;
-  await client
-    .create({ ...jobs, namespace }, brokerJob(instance!, configuration!, wanted))
-    .catch(there);
+  if (!draft || known.some(({ metadata }) => metadata.name === wanted)) return;
+  await client.create({ ...jobs, namespace }, draft).catch(there);
 }
 
 export function brokerController(): Controller {
@@ -127,16 +117,8 @@ export function brokerController(): Controller {
     ],
     outputs: [pods, jobs],
     async reconcile(key, context) {
-      const [namespace, name] = key.split("/") as [string, string];
-      const instance = context.informer(instances).get(name, namespace) as Instance | undefined;
-      const configuration =
-        instance &&
-        (context.informer(configurations).get(instance.spec.configurationName, namespace) as
-          | Configuration
-          | undefined);
-      const parts = { ...(instance && { instance }), ...(configuration && { configuration }) };
-      await keepPods(key, context, parts, restarts);
-      await keepJob(key, context, parts);
+      await keepPods(key, context, restarts);
+      await keepJob(key, context);
     },
   };
 }

@@ -4,15 +4,13 @@ import { resource } from "../client/client.ts";
 import type { Controller, ControllerContext } from "../controllers/runtime.ts";
 import type { KubeObject } from "../kinds/object.ts";
 import { isStatus } from "../lib/status-error.ts";
-import { isApproved } from "./approval.ts";
 import { instancesOf } from "./broker-controller.ts";
 import { labels } from "./brokers/names.ts";
 import { driverName, poolOf, sliceName } from "./dra/names.ts";
 import { namespaceLabel, sliceOf } from "./dra/slice.ts";
+import { usableOf } from "./found.ts";
 import { configurations } from "./kinds/configuration.ts";
-import type { Configuration } from "./kinds/configuration.ts";
 import { instances } from "./kinds/instance.ts";
-import type { Instance } from "./kinds/instance.ts";
 
 const slices = resource("resource.k8s.io/v1", "resourceslices");
 const claims = resource("resource.k8s.io/v1", "resourceclaims");
@@ -28,20 +26,14 @@ interface Result {
 const resultsOf = ({ status }: KubeObject): Result[] =>
   (status?.allocation?.devices?.results ?? []).filter((one: Result) => one.driver === driverName);
 
-async function reconcile(key: string, { client, informer }: ControllerContext) {
+async function reconcile(key: string, context: ControllerContext) {
+  const { client, informer } = context;
   const [namespace, name] = key.split("/") as [string, string];
-  const instance = informer(instances).get(name, namespace) as Instance | undefined;
-  const configuration =
-    instance &&
-    (informer(configurations).get(instance.spec.configurationName, namespace) as
-      | Configuration
-      | undefined);
-  const isOffered =
-    configuration && !instance.metadata.deletionTimestamp && isApproved(configuration, instance);
+  const found = usableOf(key, context);
   const pool = poolOf(namespace, name);
   const results = informer(claims).list().flatMap(resultsOf);
   const allocated = new Set(results.filter((one) => one.pool === pool).map(({ device }) => device));
-  const slice = isOffered ? sliceOf(instance, allocated) : undefined;
+  const slice = found && sliceOf(found.instance, allocated);
   const known = informer(slices).get(sliceName(namespace, name));
   if (slice) {
     // Where it lies cannot be changed in place.

@@ -4,24 +4,20 @@ import { apply } from "../client/apply.ts";
 import type { Controller, ControllerContext } from "../controllers/runtime.ts";
 import { controllerReference } from "../controllers/pod-template.ts";
 import { instancesOf } from "./broker-controller.ts";
-import { isApproved } from "./approval.ts";
 import { labels } from "./brokers/names.ts";
+import { usableOf } from "./found.ts";
 import { configurations } from "./kinds/configuration.ts";
-import type { Configuration } from "./kinds/configuration.ts";
 import { deviceTwins } from "./kinds/device-twin.ts";
 import { instances } from "./kinds/instance.ts";
-import type { Instance } from "./kinds/instance.ts";
 
-async function reconcile(key: string, { client, informer }: ControllerContext) {
+async function reconcile(key: string, context: ControllerContext) {
+  const { client, informer } = context;
   const [namespace, name] = key.split("/") as [string, string];
-  const instance = informer(instances).get(name, namespace) as Instance | undefined;
-  if (!instance) return;
+  const found = usableOf(key, context);
+  const properties = found?.configuration.spec?.twin?.properties;
+  if (!found || !properties) return;
+  const { configuration, instance } = found;
   const { configurationName } = instance.spec;
-  const configuration = informer(configurations).get(configurationName, namespace) as
-    | Configuration
-    | undefined;
-  const properties = configuration?.spec?.twin?.properties;
-  if (!properties || !isApproved(configuration, instance)) return;
   const owner = controllerReference(configuration);
   const twin = {
     apiVersion: "devices.kerb.dev/v1alpha1",

@@ -6,14 +6,12 @@ import type { Resource } from "../client/client.ts";
 import type { Controller, ControllerContext } from "../controllers/runtime.ts";
 import type { KubeObject } from "../kinds/object.ts";
 import { isStatus } from "../lib/status-error.ts";
-import { isApproved } from "./approval.ts";
 import { instancesOf, keyOfLabel } from "./broker-controller.ts";
 import { labels, ownedSelector } from "./brokers/names.ts";
 import { brokerWorkload } from "./brokers/workload.ts";
+import { usableOf } from "./found.ts";
 import { configurations } from "./kinds/configuration.ts";
-import type { Configuration } from "./kinds/configuration.ts";
 import { instances } from "./kinds/instance.ts";
-import type { Instance } from "./kinds/instance.ts";
 
 const fieldManager = "akri-workload";
 
@@ -37,17 +35,10 @@ const isOurs = ({ metadata }: KubeObject) =>
 async function reconcile(key: string, context: ControllerContext) {
   const { client, informer, event } = context;
   const [namespace, name] = key.split("/") as [string, string];
-  const instance = informer(instances).get(name, namespace) as Instance | undefined;
-  const configuration =
-    instance &&
-    (informer(configurations).get(instance.spec.configurationName, namespace) as
-      | Configuration
-      | undefined);
-  const isWanted =
-    configuration?.spec?.brokerSpec?.brokerTemplate &&
-    !instance!.metadata.deletionTimestamp &&
-    isApproved(configuration, instance!);
-  const wanted = isWanted ? brokerWorkload(instance!, configuration!) : undefined;
+  const found = usableOf(key, context);
+  const wanted = found?.configuration.spec?.brokerSpec?.brokerTemplate
+    ? brokerWorkload(found.instance, found.configuration)
+    : undefined;
   for (const [kind, of] of workloads) {
     for (const one of informer(of).list(namespace)) {
       const { metadata } = one;
@@ -63,7 +54,12 @@ async function reconcile(key: string, context: ControllerContext) {
   }
   if (!wanted) return;
   await apply(client, workloads.get(wanted.kind)!, wanted, { fieldManager }).catch((error) => {
-    event(instance!, "Warning", "FailedCreate", `Error creating: ${(error as Error).message}`);
+    event(
+      found!.instance,
+      "Warning",
+      "FailedCreate",
+      `Error creating: ${(error as Error).message}`,
+    );
     throw error;
   });
 }

@@ -18,6 +18,7 @@ import { configurationServices, instanceServices } from "../../src/devices/servi
 import { startTwins } from "../../src/devices/twins/twins.ts";
 import { deviceTwinsOfInstances } from "../../src/devices/twin-controller.ts";
 import type { DevicePluginHost } from "../../src/devices/device-plugin.ts";
+import type { DeviceMetrics } from "../../src/devices/metrics.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import { silent } from "../../src/lib/log.ts";
 import { crdAdmission } from "../../src/server/extensions/crd-admission.ts";
@@ -30,7 +31,7 @@ export interface DeviceCluster extends Cluster {
   /** Starts looking on a node; what it offers goes to `host`. */
   addNode(
     node: string,
-    options: { handlers: DiscoveryHandler[]; host?: DevicePluginHost },
+    options: { handlers: DiscoveryHandler[]; host?: DevicePluginHost; metrics?: DeviceMetrics },
   ): Promise<{ handlers: Handlers; directory: string; stop: () => Promise<void> }>;
 }
 
@@ -65,14 +66,18 @@ export async function startDeviceCluster(given: { clock?: Clock } = {}): Promise
   await startGarbageCollector(options);
   return {
     ...cluster,
-    addNode: async (node, { handlers: own, host }) => {
+    addNode: async (node, { handlers: own, host, metrics }) => {
       const directory = await mkdtemp(join(tmpdir(), "kerb-devices-"));
       scope.defer(() => rm(directory, { recursive: true, force: true }));
       const child = scope.child();
       const handlers = new Handlers(own);
       const world = handlerWorld({ clock, random, directory });
       const parts = { client, informers, node, handlers, world, scope: child };
-      const agent = new DeviceAgent({ ...parts, ...(host && { host }) });
+      const agent = new DeviceAgent({
+        ...parts,
+        ...(host && { host }),
+        ...(metrics && { metrics }),
+      });
       await agent.start();
       await startTwins(parts, agent);
       return { handlers, directory, stop: () => child.close() };

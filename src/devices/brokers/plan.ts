@@ -1,9 +1,7 @@
 // Which broker Pods of one Instance go and which come. Pure.
 import { conditionOf } from "../condition.ts";
 import type { KubeObject } from "../../kinds/object.ts";
-import { isApproved } from "../approval.ts";
-import type { Configuration } from "../kinds/configuration.ts";
-import type { Instance } from "../kinds/instance.ts";
+import type { Found } from "../found.ts";
 import type { NamedDraft } from "../plan-instances.ts";
 import { brokerPod, templateAnnotation } from "./pod.ts";
 
@@ -26,19 +24,15 @@ function waited(pod: KubeObject, now: number): number | undefined {
   return now - Date.parse(scheduled.lastTransitionTime ?? pod.metadata.creationTimestamp);
 }
 
-const wantsPods = (instance: Instance, configuration: Configuration) =>
-  !instance.metadata.deletionTimestamp &&
-  isApproved(configuration, instance) &&
-  configuration.spec?.brokerSpec?.brokerPodSpec;
-
+/** `found` is undefined where there is nothing to be a broker for. */
 export function planBrokers(
-  instance: Instance | undefined,
-  configuration: Configuration | undefined,
+  found: Found | undefined,
   { pods, now }: { pods: KubeObject[]; now: number },
 ): BrokerPlan {
   const plan: BrokerPlan = { create: [], remove: [] };
   const wanted = new Map<string, NamedDraft>();
-  if (instance && configuration && wantsPods(instance, configuration)) {
+  if (found?.configuration.spec?.brokerSpec?.brokerPodSpec) {
+    const { instance, configuration } = found;
     for (const node of instance.spec.nodes ?? []) {
       const pod = brokerPod(instance, configuration, node);
       wanted.set(pod.metadata.name, pod);
@@ -49,7 +43,8 @@ export function planBrokers(
     const wish = wanted.get(name);
     wanted.delete(name);
     if (deletionTimestamp) continue;
-    const owned = pod.metadata.ownerReferences?.some(({ uid }) => uid === instance?.metadata.uid);
+    const owner = found?.instance.metadata.uid;
+    const owned = pod.metadata.ownerReferences?.some(({ uid }) => uid === owner);
     const same =
       annotations?.[templateAnnotation] === wish?.metadata["annotations"]?.[templateAnnotation];
     const ended = hasEnded(pod);

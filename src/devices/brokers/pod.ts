@@ -7,7 +7,7 @@ import { pathsAnnotation } from "../plan-instances.ts";
 import type { NamedDraft } from "../plan-instances.ts";
 import { expandAll, nameFrom, valuesOf } from "./expand.ts";
 import type { Values } from "./expand.ts";
-import { controllerName, labels, podName, resourceName } from "./names.ts";
+import { controllerName, jobName, labels, podName, resourceName } from "./names.ts";
 
 const placeholder = "{{PLACEHOLDER}}";
 /** What a broker was made from, to see that it changed. */
@@ -104,11 +104,8 @@ export function brokerPod(
 }
 
 /** One Job per device, made anew when the Configuration changes. */
-export function brokerJob(
-  instance: Instance,
-  configuration: Configuration,
-  name: string,
-): NamedDraft {
+export function brokerJob(instance: Instance, configuration: Configuration): NamedDraft {
+  const name = jobName(instance, configuration.metadata.generation ?? 1);
   const { brokerJobSpec, brokerMetadata } = configuration.spec?.brokerSpec ?? {};
   const spec = structuredClone(brokerJobSpec!);
   const more = added(brokerMetadata, valuesOf(instance));
