@@ -36,6 +36,13 @@ const testPackages = {
   "libclang-rt-dev-wasm32": ["/usr/share/doc/libclang-rt-dev-wasm32"],
 };
 
+/** What the images of Kubernetes' conformance suite are made of. */
+const suitePackages = {
+  "bash-static": ["/bin/bash-static"],
+  "bind9-dnsutils": ["/usr/bin/dig"],
+  "netcat-openbsd": ["/usr/bin/nc.openbsd", "/bin/nc.openbsd"],
+};
+
 /** @param {string} command @param {string[]} args */
 function run(command, args) {
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
@@ -85,10 +92,14 @@ function debianPackages(wanted) {
   }
 }
 
-/** @param {{ forTests?: boolean }} [options] */
-export function prepare(options = {}) {
+/** @param {{ forTests?: boolean, forSuite?: boolean }} [options] */
+export function prepare({ forTests, forSuite } = {}) {
   npmPackages();
-  debianPackages(options.forTests ? { ...sitePackages, ...testPackages } : sitePackages);
+  debianPackages({
+    ...sitePackages,
+    ...(forTests && testPackages),
+    ...(forSuite && suitePackages),
+  });
 }
 
 /** The Node to run Kerb with: the one from npm, else this one when it is new enough. */

@@ -118,6 +118,14 @@ export async function suiteImages(folder: string): Promise<Content[]> {
   const base = await system();
   const images: Content[] = [
     { name: e2e("busybox:1.37.0-1"), files: withBash(base), command: ["sh"] },
+    {
+      name: e2e("kitten:1.8"),
+      files: [
+        { path: "data.json", data: Buffer.from('{"image": "kitten.jpg"}\n') },
+        { path: "etc/", type: "directory" },
+        { path: "etc/os-release", data: Buffer.from('NAME="Alpine Linux"\n') },
+      ],
+    },
     { name: e2e("nautilus:1.8"), files: [...base, demo], command: ["/serve-demo"] },
     {
       name: e2e("glibc-dns-testing:2.0.0"),
@@ -189,16 +197,19 @@ export async function suiteImages(folder: string): Promise<Content[]> {
   return images;
 }
 
-/** Imports them into the site in `dataDir`. */
+/** Imports them into the site in `dataDir`; resolves with their names. */
 export async function importSuiteImages(kerb: string, dataDir: string, folder: string) {
+  const names: string[] = [];
   const directory = mkdtempSync(join(tmpdir(), "kerb-images-"));
   try {
     for (const image of await suiteImages(folder)) {
       const file = join(directory, "image.tar");
       writeFileSync(file, ociArchive({ ...image, architecture: ociArchitecture(process.arch) }));
       console.log((await run(kerb, ["image", "import", file, "--data-dir", dataDir])).trim());
+      names.push(image.name);
     }
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+  return names;
 }

@@ -6,6 +6,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { startRegistry } from "../support/registry.ts";
 import { kerb, startSite } from "../support/site.ts";
 import { startCluster } from "./cluster.ts";
 import { importSuiteImages } from "./images.ts";
@@ -16,6 +17,9 @@ import { conformanceTable, withTable } from "./table.ts";
 const root = join(import.meta.dirname, "../..");
 const resultsFile = join(import.meta.dirname, "results.json");
 const page = join(root, "docs/compatibility.md");
+
+/** What must not happen the suite awaits for five minutes. */
+const patienceMs = 330_000;
 
 const { values } = parseArgs({
   options: {
@@ -60,7 +64,7 @@ function keepOutput(file: string, output: string) {
 
 async function runGroup(group: ConformanceTest[], options: Omit<RunOptions, "timeoutMs">) {
   const { file } = group[0]!;
-  const timeoutMs = Number(values.seconds) * 1000 * group.length;
+  const timeoutMs = patienceMs + Number(values.seconds) * 1000 * group.length;
   const { results, output } = await runTests(group, { ...options, timeoutMs });
   keepOutput(file, output);
   for (const { name } of group) {
@@ -76,9 +80,17 @@ async function runGroup(group: ConformanceTest[], options: Omit<RunOptions, "tim
 async function chooseCluster() {
   if (values.kubeconfig) return { kubeconfig: resolve(values.kubeconfig), stop: async () => {} };
   if (!values.programs) return startCluster();
-  const site = await startSite();
-  await importSuiteImages(kerb, site.directory, resolve(values.programs));
-  return { kubeconfig: site.kubeconfig, stop: () => site.remove() };
+  // What is to be pulled always comes from a registry of this machine.
+  const registry = await startRegistry({ isOpen: true });
+  const site = await startSite("--registry-mirror", `registry.k8s.io=http://${registry.host}`);
+  const stop = async () => {
+    await site.remove();
+    registry.stop();
+  };
+  for (const name of await importSuiteImages(kerb, site.directory, resolve(values.programs))) {
+    await registry.push(site, name, name.slice(name.indexOf("/") + 1));
+  }
+  return { kubeconfig: site.kubeconfig, stop };
 }
 
 async function main() {
