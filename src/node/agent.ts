@@ -21,6 +21,7 @@ import type { NodeSettings } from "./node-settings.ts";
 import { nodeConnection, noConnection } from "./connection.ts";
 import type { AgentContext } from "./context.ts";
 import { CsiDrivers } from "./csi/drivers.ts";
+import { startCsiKeeper } from "./csi/keeper.ts";
 import { openDevices } from "./devices/devices.ts";
 import { parseCpus } from "./cpus/cpu-set.ts";
 import { anyCpus, openCpus } from "./cpus/cpus.ts";
@@ -263,6 +264,7 @@ async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
     settings: options.settings ?? {},
     scope,
   });
+  if (csi) startCsiKeeper({ context, workers: workers.all, scope });
   await followShutdowns(options, workers, parts.going);
   const { clusterDomain, dnsServiceIp, settings = {} } = options;
   const config = kubeletConfig(settings, {
@@ -329,6 +331,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { kubeletDirectory } = options;
   const csi =
     runtime && kubeletDirectory ? new CsiDrivers({ ...options, kubeletDirectory }) : undefined;
+  await csi?.inUse.load(join(directory, "pods"));
+  if (csi) csi.inUse.onChange = async () => node?.refresh();
   const devices = runtime && (await openOwnDevices(options, csi, () => node));
   const watch = pressureWatch(directory, options.clock, options.settings ?? {});
   const going: Going = { isComing: () => false, onChange: () => void node?.refresh() };
@@ -347,6 +351,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       outside: outsideAddress,
       shortcoming: () => (going.isComing() ? "node is shutting down" : runtime ? "" : why),
       ...(devices && { devices: () => devices.amounts() }),
+      ...(csi && { volumesInUse: () => csi.inUse.names() }),
     }).then((registered) => (node = registered)),
   ]);
   return agent;

@@ -5,6 +5,7 @@ import type { Client } from "../client/client.ts";
 import type { KubeObject } from "../kinds/object.ts";
 import { microTimestamp, timestamp } from "../lib/clock.ts";
 import type { Clock } from "../lib/clock.ts";
+import { inTurn } from "../lib/in-turn.ts";
 import { localVolumes } from "../lib/local-volumes.ts";
 import type { Log } from "../lib/log.ts";
 import type { Scope } from "../lib/scope.ts";
@@ -47,6 +48,8 @@ export interface NodeOptions {
   facts: MachineFacts;
   /** What plugins add to what the machine has. */
   devices?: () => Pick<MachineFacts, "capacity" | "allocatable">;
+  /** What may be mounted here and must not be detached. */
+  volumesInUse?: () => string[];
   /** What the machine is short of. */
   pressure: () => Promise<Pressure>;
   /** What else ails it. */
@@ -140,7 +143,7 @@ interface Seen {
 }
 
 function statusOf(options: NodeOptions, { found, problems, outside }: Seen) {
-  const { facts, address, nodeName, devices, identity } = options;
+  const { facts, address, nodeName, devices, identity, volumesInUse } = options;
   const brought = devices?.();
   return {
     capacity: { ...facts.capacity, ...brought?.capacity },
@@ -151,6 +154,7 @@ function statusOf(options: NodeOptions, { found, problems, outside }: Seen) {
       { type: "Hostname", address: nodeName },
       ...(outside && outside !== address ? [{ type: "ExternalIP", address: outside }] : []),
     ],
+    ...(volumesInUse && { volumesInUse: volumesInUse() }),
     daemonEndpoints: { kubeletEndpoint: { Port: kubeletPort } },
     conditions: [...problems, ...nodeConditions(found, options.shortcoming())],
   };
@@ -192,7 +196,7 @@ export async function registerNode(options: NodeOptions): Promise<NodeRegistrati
   };
   let written = "";
   let writtenAt = -Infinity;
-  const refresh = async () => {
+  const writeStatus = async () => {
     const [found, problems = [], outside] = await Promise.all([
       options.pressure(),
       options.problems?.(),
@@ -207,6 +211,9 @@ export async function registerNode(options: NodeOptions): Promise<NodeRegistrati
     await client.patch(target, "merge", { status: { ...status, conditions: all } });
     [conditions, written, writtenAt] = [all, text, clock.monotonic()];
   };
+  // One after the other, so that the last that is written is the last that was true.
+  const turn = inTurn();
+  const refresh = () => turn(writeStatus);
   const failed = (what: string) => (error: Error) => {
     if (!scope.closed) log.warn(`the node's ${what} was not written`, { error: error.message });
   };

@@ -37,7 +37,7 @@ const messageOf = (error: unknown) => (error as Error).message;
 export class PodJobs {
   readonly #context: AgentContext;
   readonly #worker: PodWorker;
-  #volumes = new Map<string, Volume>();
+  readonly volumes = new Map<string, Volume>();
 
   constructor(context: AgentContext, worker: PodWorker) {
     this.#context = context;
@@ -92,9 +92,15 @@ export class PodJobs {
   }
 
   volumesMade(volumes: Map<string, Volume>) {
-    for (const [name, volume] of volumes) this.#volumes.set(name, volume);
+    for (const [name, volume] of volumes) this.volumes.set(name, volume);
     const times = [...volumes.values()].flatMap(({ refreshAt }) => refreshAt ?? []);
     if (times.length > 0) this.#worker.refreshAt(Math.min(...times));
+  }
+
+  /** Names of volumes that have a time to be made again. */
+  toRefresh(): Set<string> {
+    const due = [...this.volumes].filter(([, { refreshAt }]) => refreshAt !== undefined);
+    return new Set(due.map(([name]) => name));
   }
 
   async #makeVolumes() {
@@ -186,7 +192,7 @@ export class PodJobs {
     if (!sandbox || imageId === undefined) return;
     const before = instances.newest.get(name);
     const sandboxOf = this.#config(sandbox.attempt);
-    const volumes = this.#volumes;
+    const { volumes } = this;
     const { targetContainerName = "" } = container;
     const targetId = instances.newest.get(targetContainerName)?.id;
     try {

@@ -5,7 +5,7 @@ import type { AgentContext } from "./context.ts";
 import { memoryDirectory, podDirectory, subPathDirectory } from "./directories.ts";
 import type { ObjectKind } from "./objects.ts";
 import type { Pod } from "./pod.ts";
-import { forgetTokens } from "./volumes/projected.ts";
+import { forgetTokens } from "./volumes/service-account-token.ts";
 import { forgetHeld, readHeld, someHeld, writeHeld } from "./volumes/held.ts";
 import type { Held } from "./volumes/held.ts";
 import { ensureImage } from "./pull-image.ts";
@@ -14,7 +14,18 @@ import type { Volume } from "./volumes/volume.ts";
 
 type Declared = { name: string; [type: string]: any };
 
-function prepareOne(context: AgentContext, pod: Pod, volume: Declared, podIps: string[]) {
+interface PrepareOptions {
+  /** Only what is made and must be made again: those that follow API objects, and these. */
+  again?: ReadonlySet<string>;
+  podIps?: string[];
+}
+
+function prepareOne(
+  context: AgentContext,
+  pod: Pod,
+  volume: Declared,
+  { podIps = [], again }: PrepareOptions,
+) {
   const { client, objects, facts, mounts, runtime, clock, directories } = context;
   const { uid } = pod.metadata;
   const own = podDirectory(directories, uid);
@@ -28,6 +39,7 @@ function prepareOne(context: AgentContext, pod: Pod, volume: Declared, podIps: s
     mounts,
     runtime,
     csi: context.csi,
+    isAgain: again !== undefined,
     clock,
     pull: (image) => ensureImage(context, pod, image),
     hold: (details) => writeHeld(own, volume.name, { ...details, type: typeNameOf(volume) }),
@@ -36,17 +48,19 @@ function prepareOne(context: AgentContext, pod: Pod, volume: Declared, podIps: s
   });
 }
 
-/** Makes or updates a pod's volumes; with `liveOnly` just those that follow API objects. */
+/** Makes or updates a pod's volumes. */
 export async function prepareVolumes(
   context: AgentContext,
   pod: Pod,
-  { liveOnly = false, podIps = [] as string[] } = {},
+  options: PrepareOptions = {},
 ): Promise<Map<string, Volume>> {
+  const { again } = options;
   const declared: Declared[] = pod.spec.volumes ?? [];
-  const chosen = declared.filter((volume) => !liveOnly || volumeType(volume).live);
+  const isChosen = (volume: Declared) => volumeType(volume).live || again!.has(volume.name);
+  const chosen = again ? declared.filter(isChosen) : declared;
   const made = await Promise.all(
     chosen.map(async (volume) => {
-      const prepared = await prepareOne(context, pod, volume, podIps);
+      const prepared = await prepareOne(context, pod, volume, options);
       return [volume.name, prepared] as const;
     }),
   );

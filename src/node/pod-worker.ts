@@ -20,6 +20,7 @@ import { Prober } from "./prober.ts";
 import type { ObjectKind } from "./objects.ts";
 import { Resizer } from "./resize/resizer.ts";
 import type { Fits } from "./resize/resizer.ts";
+import type { Volume } from "./volumes/volume.ts";
 import { isStatic } from "./static-pods/identity.ts";
 
 const pods = resource("v1", "pods");
@@ -123,13 +124,18 @@ export class PodWorker {
     this.#refreshing = this.#refreshing.then(async () => {
       if (!this.state.volumesReady) return;
       try {
-        const options = { liveOnly: true, podIps };
+        const options = { again: this.#jobs.toRefresh(), podIps };
         this.#jobs.volumesMade(await prepareVolumes(this.#context, this.pod, options));
       } catch (error) {
         this.#context.event(this.pod, "Warning", "FailedMount", (error as Error).message);
         this.refreshAt(this.#context.clock.now() + 60_000);
       }
     });
+  }
+
+  /** What the pod's volumes are, once they are made. */
+  get volumes(): ReadonlyMap<string, Volume> {
+    return this.state.volumesReady ? this.#jobs.volumes : new Map();
   }
 
   /** Nothing writes into the pod's volumes from here on. */

@@ -19,6 +19,7 @@ export const inputs = {
   claims: persistentVolumeClaims,
   volumes: persistentVolumes,
   storageClasses: resource("storage.k8s.io/v1", "storageclasses"),
+  csiNodes: resource("storage.k8s.io/v1", "csinodes"),
   budgets: resource("policy/v1", "poddisruptionbudgets"),
   resourceClaims,
   deviceClasses,
@@ -51,11 +52,10 @@ export class Cache {
   constructor(options: CacheOptions) {
     this.#options = options;
     const { informers } = options;
-    const [claims, volumes, classes] = [
-      informers(inputs.claims),
-      informers(inputs.volumes),
-      informers(inputs.storageClasses),
-    ];
+    const claims = informers(inputs.claims);
+    const volumes = informers(inputs.volumes);
+    const classes = informers(inputs.storageClasses);
+    const csiNodes = informers(inputs.csiNodes);
     const devices = new Devices({
       claims: informers(inputs.resourceClaims),
       classes: informers(inputs.deviceClasses),
@@ -68,6 +68,7 @@ export class Cache {
       volume: (name: string) => volumes.get(name),
       volumes: () => volumes.list(),
       storageClass: (name: string) => classes.get(name),
+      csiNode: (name: string) => csiNodes.get(name),
     };
     this.snapshot = new Snapshot(lookup, devices);
   }
@@ -88,6 +89,7 @@ export class Cache {
     follow(inputs.claims, wake("volume"));
     follow(inputs.volumes, wake("volume"));
     follow(inputs.storageClasses, wake("volume"));
+    follow(inputs.csiNodes, wake("volume"));
     follow(inputs.resourceClaims, this.#resourceClaim, this.#resourceClaimGone);
     follow(inputs.deviceClasses, wake("device"));
     follow(inputs.resourceSlices, () => {

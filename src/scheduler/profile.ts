@@ -10,6 +10,8 @@ import { nodeUnschedulable } from "./filters/node-unschedulable.ts";
 import { resourcesFit } from "./filters/resources-fit.ts";
 import { taints } from "./filters/taints.ts";
 import { topologySpread } from "./filters/topology-spread.ts";
+import { volumeLimits } from "./filters/volume-limits.ts";
+import { volumeRestrictions } from "./filters/volume-restrictions.ts";
 import { volumes } from "./filters/volumes.ts";
 import type { Score } from "./score.ts";
 import { balancedAllocation } from "./scores/balanced-allocation.ts";
@@ -27,6 +29,8 @@ export const filters: readonly Filter[] = [
   nodeAffinity,
   nodePorts,
   resourcesFit,
+  volumeRestrictions,
+  volumeLimits,
   volumes,
   devices,
   topologySpread,

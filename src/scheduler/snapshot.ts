@@ -13,6 +13,8 @@ export interface VolumeLookup {
   volume(name: string): KubeObject | undefined;
   volumes(): KubeObject[];
   storageClass(name: string): KubeObject | undefined;
+  /** What drivers of volumes say of a node. */
+  csiNode(name: string): KubeObject | undefined;
 }
 
 const noVolumes: VolumeLookup = {
@@ -20,6 +22,7 @@ const noVolumes: VolumeLookup = {
   volume: () => undefined,
   volumes: () => [],
   storageClass: () => undefined,
+  csiNode: () => undefined,
 };
 
 export class Snapshot {

@@ -136,7 +136,7 @@ test("a driver that registers brings a volume to a pod once it is attached, and 
   const driver = new FakeCsiDriver({
     registry: join(kubelet, "plugins_registry"),
     name,
-    stages: true,
+    can: ["stages", "expands"],
   });
   await driver.start();
   stops.push(() => driver.stop());
@@ -144,11 +144,7 @@ test("a driver that registers brings a volume to a pod once it is attached, and 
     (await site.get("csinode", "store")).spec.drivers[0].nodeID === "machine-1";
   await eventually(node, "the CSINode");
   const mounts = "{name: far, mountPath: /far}";
-  // With no grace at all a pod leaves the API before it has given anything back.
-  const driven = pod("driven", { mounts, volumes: claimed("far") }).replace(
-    "Seconds: 0",
-    "Seconds: 1",
-  );
+  const driven = pod("driven", { mounts, volumes: claimed("far") });
   await site.apply(`
 apiVersion: v1
 kind: PersistentVolume
@@ -159,6 +155,12 @@ spec:
   storageClassName: far
   claimRef: {namespace: default, name: far}
   csi: {driver: ${name}, volumeHandle: vol-7}
+---
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: {name: far}
+provisioner: ${name}
+allowVolumeExpansion: true
 ---
 apiVersion: v1
 kind: PersistentVolumeClaim
@@ -176,7 +178,22 @@ spec: {accessModes: [ReadWriteOnce], storageClassName: far, resources: {requests
   await ready("driven");
   assert.equal(await inside("driven", "cat /far/hello"), "from the driver");
   assert.deepEqual(driver.asked.get("NodeStageVolume").publish_context, { lun: "3" });
-  await site.kubectl(["delete", "pod", "driven"]);
+  const volume = "kubernetes.io/csi/disk.example.com^vol-7";
+  const { status: said } = await site.get("node", "store");
+  assert.deepEqual(
+    [said.volumesInUse, said.volumesAttached],
+    [[volume], [{ name: volume, devicePath: "" }]],
+  );
+  await site.kubectl(["patch", "pv", "far", "-p", '{"spec":{"capacity":{"storage":"2Gi"}}}']);
+  const enlarged = '{"spec":{"resources":{"requests":{"storage":"2Gi"}}}}';
+  await site.kubectl(["patch", "pvc", "far", "--type=merge", "-p", enlarged]);
+  await eventually(
+    async () => (await site.get("pvc", "far")).status.capacity.storage === "2Gi",
+    "the claim's new size",
+  );
+  assert.equal(driver.asked.get("NodeExpandVolume").capacity_range.required_bytes, 2 * 2 ** 30);
+  // With no grace at all the pod leaves the API at once, and its volume stays until the node has let it go.
+  await site.kubectl(["delete", "pod", "driven", "--force", "--grace-period=0"]);
   await site.kubectl(["wait", "volumeattachment", "--all", "--for=delete", "--timeout=30s"]);
   assert.deepEqual(driver.calls.slice(-2), [
     "NodeUnpublishVolume vol-7",

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { eventually } from "../../../test/support/eventually.ts";
@@ -9,10 +10,13 @@ import { resource } from "../../client/client.ts";
 import { attachmentName } from "../../lib/attachment-name.ts";
 import { watchPlugins } from "../devices/plugin-watcher.ts";
 import type { Pod } from "../pod.ts";
-import { csiVolume, csi as inline, releaseCsi, sourceOf } from "../volumes/csi.ts";
+import { csiVolume, csi as inline, releaseCsi } from "../volumes/csi.ts";
+import { sourceOf } from "../volumes/csi-source.ts";
 import type { Held } from "../volumes/held.ts";
 import { CsiDrivers, withDriver } from "./drivers.ts";
 import { FakeCsiDriver } from "./fake-csi-driver.ts";
+import { growAtNode } from "./grow.ts";
+import { VolumesInUse } from "./volumes-in-use.ts";
 
 let folder: string;
 let cluster: Cluster;
@@ -40,7 +44,11 @@ before(async () => {
   });
   const registry = join(folder, "plugins_registry");
   await watchPlugins({ directory: registry, handlers: { CSIPlugin: drivers.handler }, log, scope });
-  driver = new FakeCsiDriver({ registry, name: "disk.example.com", stages: true });
+  driver = new FakeCsiDriver({
+    registry,
+    name: "disk.example.com",
+    can: ["stages", "expands", "tellsUsage", "tellsCondition"],
+  });
   await driver.start();
 });
 after(async () => {
@@ -65,6 +73,7 @@ function contextOf(uid: string, held: Held[], more: object = {}) {
     pod: pod as unknown as Pod,
     client: cluster.client,
     csi: drivers,
+    clock: cluster.clock,
     facts: { nodeName: "edge", hostIps: [], allocatable: {} },
     hold: async (details: object) => void held.push({ type: "csi", ...details }),
     ...more,
@@ -124,20 +133,98 @@ test("a volume waits to be attached, is staged once and published for each pod, 
   assert.equal(existsSync(join(folder, "pods/u1")), false);
 });
 
+test("what is mounted is in use from before it is staged until its driver has it back", async () => {
+  const name = "kubernetes.io/csi/disk.example.com^vol-1";
+  const told: string[][] = [];
+  drivers.inUse.onChange = async () => void told.push(drivers.inUse.names());
+  const held: Held[] = [];
+  const context = contextOf("u5", held);
+  await csiVolume(context, sourceOf(volume, false));
+  assert.deepEqual(told, [[name]]);
+  await csiVolume({ ...context, isAgain: true }, sourceOf(volume, false));
+  assert.equal(held.length, 1, "what is there is not taken again");
+  await mkdir(join(folder, "own/u5/held"), { recursive: true });
+  await writeFile(join(folder, "own/u5/held/v.json"), JSON.stringify(held[0]));
+  const later = new VolumesInUse();
+  await later.load(join(folder, "own"));
+  assert.deepEqual(later.names(), [name], "also after Kerb started anew");
+  await releaseCsi({ csi: drivers, isHeldByOthers: async () => false } as any, held[0]!);
+  assert.deepEqual(told, [[name], []]);
+});
+
+test("a volume that became larger is grown at its node, and its claim says so", async () => {
+  const { client } = cluster;
+  const claims = { ...resource("v1", "persistentvolumeclaims"), namespace: "shop" };
+  const volumes = resource("v1", "persistentvolumes");
+  const larger = { ...volume.spec, capacity: { storage: "2Gi" } };
+  await client.create(volumes, { ...volume, spec: larger });
+  const spec = {
+    accessModes: ["ReadWriteMany"],
+    resources: { requests: { storage: "2Gi" } },
+    volumeName: "pv-1",
+  };
+  const claim = await client.create(claims, {
+    apiVersion: "v1",
+    kind: "PersistentVolumeClaim",
+    metadata: { name: "data" },
+    spec,
+  });
+  const status = {
+    capacity: { storage: "1Gi" },
+    allocatedResourceStatuses: { storage: "NodeResizePending" },
+    conditions: [{ type: "FileSystemResizePending", status: "True" }],
+  };
+  await client.patch({ ...claims, name: "data", subresource: "status" }, "merge", { status });
+  const context = { ...contextOf("u6", []), event: () => {} };
+  const { driven } = await csiVolume(context, sourceOf(volume, false));
+  await growAtNode(context, context.pod, { driven: driven!, claimName: "data" });
+  const asked = driver.asked.get("NodeExpandVolume");
+  assert.deepEqual(
+    [asked.volume_path, asked.staging_target_path, asked.capacity_range.required_bytes],
+    [driven!.target, driven!.staging, 2 * 2 ** 30],
+  );
+  const grown = await client.get({ ...claims, name: claim.metadata.name });
+  assert.equal(grown.status.capacity.storage, "2Gi");
+  assert.deepEqual(grown.status.conditions ?? [], []);
+  driver.asked.delete("NodeExpandVolume");
+  await growAtNode(context, context.pod, { driven: driven!, claimName: "data" });
+  assert.equal(driver.asked.has("NodeExpandVolume"), false, "once");
+});
+
 test("a driver that asks for it is told of the pod; a volume of a driver unknown here waits", async () => {
   const csiDrivers = resource("storage.k8s.io/v1", "csidrivers");
   await cluster.client.create(csiDrivers, {
     apiVersion: "storage.k8s.io/v1",
     kind: "CSIDriver",
     metadata: { name: "disk.example.com" },
-    spec: { attachRequired: false, podInfoOnMount: true, volumeLifecycleModes: ["Ephemeral"] },
+    spec: {
+      attachRequired: false,
+      podInfoOnMount: true,
+      volumeLifecycleModes: ["Ephemeral"],
+      tokenRequests: [{ audience: "vault" }],
+      requiresRepublish: true,
+    },
   });
   const own = { name: "own", csi: { driver: "disk.example.com", volumeAttributes: { size: "1" } } };
-  await inline.prepare(contextOf("u3", [], { volume: own }));
+  const expirationTimestamp = "2026-01-01T01:00:00Z";
+  const client = {
+    get: cluster.client.get.bind(cluster.client),
+    create: async (_: object, { spec }: any) => ({
+      status: { token: `for ${spec.audiences}`, expirationTimestamp },
+    }),
+  };
+  const made = await inline.prepare(contextOf("u3", [], { volume: own, client }));
+  assert.ok(made.refreshAt! > cluster.clock.now(), "it is published anew");
   const { volume_context: told } = driver.asked.get("NodePublishVolume");
   assert.equal(told["csi.storage.k8s.io/pod.name"], "web");
   assert.equal(told["csi.storage.k8s.io/ephemeral"], "true");
   assert.equal(told.size, "1");
+  const tokens = JSON.parse(told["csi.storage.k8s.io/serviceAccount.tokens"]);
+  assert.deepEqual(tokens, { vault: { token: "for vault", expirationTimestamp } });
+  await assert.rejects(
+    csiVolume(contextOf("u3", []), sourceOf(volume, false)),
+    /volume mode "Persistent" not supported by driver disk.example.com \(only supports \["Ephemeral"\]\)/,
+  );
   const other = { name: "own", csi: { driver: "other.example.com" } };
   await assert.rejects(
     inline.prepare(contextOf("u4", [], { volume: other })),

@@ -11,7 +11,9 @@ import type { Log } from "../../lib/log.ts";
 import type { Scope } from "../../lib/scope.ts";
 import { isStatus } from "../../lib/status-error.ts";
 import type { PluginHandler, PluginInfo } from "../devices/plugin-watcher.ts";
-import { csiNode, stages } from "./protocol.ts";
+import { abilities, csiNode } from "./protocol.ts";
+import type { Ability } from "./protocol.ts";
+import { VolumesInUse } from "./volumes-in-use.ts";
 
 const csiNodes = resource("storage.k8s.io/v1", "csinodes");
 const nodes = resource("v1", "nodes");
@@ -21,8 +23,7 @@ const retryMs = 1000;
 
 export interface CsiDriver {
   call(method: string, request: object): Promise<any>;
-  /** NodeStageVolume comes before NodePublishVolume. */
-  stages(): Promise<boolean>;
+  can(ability: Ability): Promise<boolean>;
 }
 
 export interface CsiDriversOptions {
@@ -55,6 +56,8 @@ export const withDriver = (drivers: Entry[], name: string, entry: Entry | undefi
 
 export class CsiDrivers {
   readonly kubeletDirectory: string;
+  /** What must not be detached from this node. */
+  readonly inUse = new VolumesInUse();
   readonly #options: CsiDriversOptions;
   readonly #known = new Map<string, Known>();
   readonly #inTurn = inTurn();
@@ -89,19 +92,19 @@ export class CsiDrivers {
     const service: GrpcService = connection.service(csiNode.path, csiNode.types);
     const call = (method: string, request: object) =>
       service.call(method, request, { timeoutMs: callMsMax });
-    let capable: Promise<boolean> | undefined;
+    let known: Promise<Set<number>> | undefined;
     const ask = async () => {
       const { capabilities } = await call("NodeGetCapabilities", {});
-      return capabilities.some(({ rpc }: any) => rpc?.type === stages);
+      return new Set<number>(capabilities.map(({ rpc }: any) => rpc?.type));
     };
-    const stagesFirst = () => {
-      capable ??= ask().catch((error: unknown) => {
-        capable = undefined;
+    const can = async (ability: Ability) => {
+      known ??= ask().catch((error: unknown) => {
+        known = undefined;
         throw error;
       });
-      return capable;
+      return (await known).has(abilities[ability]);
     };
-    this.#known.set(name, { connection, call, stages: stagesFirst });
+    this.#known.set(name, { connection, call, can });
     this.#tell(name, () => call("NodeGetInfo", {}));
   }
 

@@ -4,13 +4,14 @@ import { join } from "node:path";
 import { listenGrpc } from "../../lib/grpc-server.ts";
 import type { GrpcListener } from "../../lib/grpc-server.ts";
 import { pluginWatcher } from "../devices/protocols.ts";
-import { csiNode, stages } from "./protocol.ts";
+import { abilities, csiNode, units } from "./protocol.ts";
+import type { Ability } from "./protocol.ts";
 
 export interface FakeCsiDriverOptions {
   /** The watched folder. */
   registry: string;
   name: string;
-  stages?: boolean;
+  can?: Ability[];
 }
 
 export class FakeCsiDriver {
@@ -81,7 +82,8 @@ export class FakeCsiDriver {
       return {};
     };
     const nothing = () => ({});
-    const capabilities = this.#options.stages ? [{ rpc: { type: stages } }] : [];
+    const { can = [] } = this.#options;
+    const capabilities = can.map((ability) => ({ rpc: { type: abilities[ability] } }));
     const methods = Object.fromEntries(
       (
         [
@@ -97,6 +99,17 @@ export class FakeCsiDriver {
           ["NodeUnstageVolume", nothing],
           ["NodePublishVolume", make],
           ["NodeUnpublishVolume", unmake],
+          ["NodeExpandVolume", () => ({ capacity_bytes: 0 })],
+          [
+            "NodeGetVolumeStats",
+            () => ({
+              usage: [
+                { unit: units.bytes, total: 100, used: 40, available: 60 },
+                { unit: units.inodes, total: 10, used: 4, available: 6 },
+              ],
+              volume_condition: { abnormal: true, message: "a disk of two is lost" },
+            }),
+          ],
         ] as const
       ).map(([method, give]) => [method, answer(method, give)]),
     );

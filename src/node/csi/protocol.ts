@@ -50,6 +50,32 @@ export const csiNode = {
       volume_context: map(8),
     }),
     NodePublishVolumeResponse: message(),
+    CapacityRange: message({ required_bytes: field(1, "int64"), limit_bytes: field(2, "int64") }),
+    NodeExpandVolumeRequest: message({
+      volume_id: field(1),
+      volume_path: field(2),
+      capacity_range: field(3, "CapacityRange"),
+      staging_target_path: field(4),
+      volume_capability: field(5, "VolumeCapability"),
+      secrets: map(6),
+    }),
+    NodeExpandVolumeResponse: message({ capacity_bytes: field(1, "int64") }),
+    NodeGetVolumeStatsRequest: message({
+      volume_id: field(1),
+      volume_path: field(2),
+      staging_target_path: field(3),
+    }),
+    VolumeUsage: message({
+      available: field(1, "int64"),
+      total: field(2, "int64"),
+      used: field(3, "int64"),
+      unit: field(4, "int32"),
+    }),
+    VolumeCondition: message({ abnormal: field(1, "bool"), message: field(2) }),
+    NodeGetVolumeStatsResponse: message({
+      usage: field(1, "VolumeUsage", "repeated"),
+      volume_condition: field(2, "VolumeCondition"),
+    }),
     NodeUnpublishVolumeRequest: message({ volume_id: field(1), target_path: field(2) }),
     NodeUnpublishVolumeResponse: message(),
     NodeGetCapabilitiesRequest: message(),
@@ -69,12 +95,28 @@ export const csiNode = {
 };
 
 /** Of NodeServiceCapability. */
-export const stages = 1;
+export const abilities = {
+  stages: 1,
+  tellsUsage: 2,
+  expands: 3,
+  tellsCondition: 4,
+  countsWriters: 5,
+  mountsForGroup: 6,
+} as const;
 
-/** Of VolumeCapability, by Kubernetes' access modes. */
-export const accessModes: Record<string, number> = {
+export type Ability = keyof typeof abilities;
+
+/** Of VolumeUsage. */
+export const units = { bytes: 1, inodes: 2 } as const;
+
+const accessModes: Record<string, number> = {
   ReadWriteOnce: 1,
   ReadOnlyMany: 3,
   ReadWriteMany: 5,
-  ReadWriteOncePod: 6,
+  ReadWriteOncePod: 1,
 };
+const countedModes: Record<string, number> = { ReadWriteOnce: 7, ReadWriteOncePod: 6 };
+
+/** Of VolumeCapability; drivers that count writers tell one pod from many. Pure. */
+export const accessModeOf = (mode: string, countsWriters: boolean) =>
+  (countsWriters ? countedModes[mode] : undefined) ?? accessModes[mode];

@@ -4,10 +4,12 @@ import { createHash } from "node:crypto";
 import { mkdir, rmdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { resource } from "../../client/client.ts";
-import type { KubeObject } from "../../kinds/object.ts";
 import { attachmentName } from "../../lib/attachment-name.ts";
+import { attachedName } from "../../lib/attached-name.ts";
 import { isStatus } from "../../lib/status-error.ts";
-import { accessModes } from "../csi/protocol.ts";
+import { capabilityOf, secretOf, toldOfPod } from "../csi/requests.ts";
+import { inlineSource, refusedMode } from "./csi-source.ts";
+import type { CsiSource } from "./csi-source.ts";
 import type { Held } from "./held.ts";
 import { applyFsGroup } from "./ownership.ts";
 import type { ReleaseContext, Volume, VolumeContext, VolumeType } from "./volume.ts";
@@ -15,57 +17,13 @@ import { VolumeError } from "./volume.ts";
 
 const csiDrivers = resource("storage.k8s.io/v1", "csidrivers");
 const attachments = resource("storage.k8s.io/v1", "volumeattachments");
-const secrets = resource("v1", "secrets");
-
-export interface CsiSource {
-  driver: string;
-  handle: string;
-  /** Of the volume's folder. */
-  name: string;
-  attributes: Record<string, string>;
-  fsType: string;
-  mountOptions: string[];
-  accessMode: string;
-  isBlock: boolean;
-  readOnly: boolean;
-  isEphemeral: boolean;
-  stageSecret?: { namespace: string; name: string };
-  publishSecret?: { namespace: string; name: string };
-}
-
-/** A PersistentVolume as a driver is told of it. Pure. */
-export function sourceOf(volume: KubeObject, readOnly: boolean): CsiSource {
-  const { csi, accessModes: modes = [], mountOptions = [], volumeMode } = volume.spec;
-  const most = ["ReadWriteMany", "ReadOnlyMany", "ReadWriteOncePod"];
-  return {
-    driver: csi.driver,
-    handle: csi.volumeHandle,
-    name: volume.metadata.name,
-    attributes: csi.volumeAttributes ?? {},
-    fsType: csi.fsType ?? "",
-    mountOptions,
-    accessMode: most.find((mode) => modes.includes(mode)) ?? "ReadWriteOnce",
-    isBlock: volumeMode === "Block",
-    readOnly: readOnly || csi.readOnly === true,
-    isEphemeral: false,
-    ...(csi.nodeStageSecretRef && { stageSecret: csi.nodeStageSecretRef }),
-    ...(csi.nodePublishSecretRef && { publishSecret: csi.nodePublishSecretRef }),
-  };
-}
+/** Drivers that ask for it publish a volume anew this often. */
+const republishMs = 60_000;
 
 const absent = (error: unknown) => {
   if (isStatus(error, "NotFound")) return undefined;
   throw error;
 };
-
-async function secretOf({ client }: VolumeContext, ref: CsiSource["stageSecret"]) {
-  if (!ref) return {};
-  const secret = await client.get({ ...secrets, namespace: ref.namespace, name: ref.name });
-  const entries = Object.entries<string>(secret["data"] ?? {});
-  return Object.fromEntries(
-    entries.map(([key, value]) => [key, Buffer.from(value, "base64").toString()]),
-  );
-}
 
 /** What the attachment says to the node, once the volume is attached. */
 async function publishContext({ client, facts }: VolumeContext, { handle, driver }: CsiSource) {
@@ -74,22 +32,6 @@ async function publishContext({ client, facts }: VolumeContext, { handle, driver
   if (attachment?.status?.attached === true) return attachment.status.attachmentMetadata ?? {};
   const { message } = attachment?.status?.attachError ?? {};
   throw new VolumeError(`volume ${handle} is not attached yet${message ? `: ${message}` : ""}`);
-}
-
-const capabilityOf = ({ isBlock, fsType, mountOptions, accessMode }: CsiSource) => ({
-  ...(isBlock ? { block: {} } : { mount: { fs_type: fsType, mount_flags: mountOptions } }),
-  access_mode: { mode: accessModes[accessMode] },
-});
-
-function podInfo({ pod }: VolumeContext, isEphemeral: boolean): Record<string, string> {
-  const prefix = "csi.storage.k8s.io";
-  return {
-    [`${prefix}/pod.name`]: pod.metadata.name,
-    [`${prefix}/pod.namespace`]: pod.metadata.namespace ?? "",
-    [`${prefix}/pod.uid`]: pod.metadata.uid,
-    [`${prefix}/serviceAccount.name`]: pod.spec["serviceAccountName"] ?? "default",
-    [`${prefix}/ephemeral`]: String(isEphemeral),
-  };
 }
 
 function placesOf({ csi, pod }: VolumeContext, { driver, handle, name, isBlock }: CsiSource) {
@@ -106,28 +48,42 @@ function placesOf({ csi, pod }: VolumeContext, { driver, handle, name, isBlock }
 
 /** As the driver's fsGroupPolicy says; the default is for volumes that one node writes to. */
 async function ownFiles(context: VolumeContext, source: CsiSource, spec: any, path: string) {
-  const { fsGroupPolicy: policy = "ReadWriteOnceWithFSType" } = spec;
+  const policy: string = spec?.fsGroupPolicy ?? "ReadWriteOnceWithFSType";
   const isUsual = source.fsType !== "" && source.accessMode.startsWith("ReadWriteOnce");
   const isOwned = policy === "File" || (policy === "ReadWriteOnceWithFSType" && isUsual);
   if (isOwned && !source.readOnly) await applyFsGroup(path, context.pod);
 }
 
+/** Called again, it publishes again and no more: what is staged stays so. */
 export async function csiVolume(context: VolumeContext, source: CsiSource): Promise<Volume> {
-  const { csi, client, hold } = context;
+  const { csi, client, hold, clock } = context;
   const { driver: name, handle: volume_id, isEphemeral, isBlock, readOnly } = source;
   const driver = csi?.find(name);
   if (!driver) {
     throw new VolumeError(`driver name ${name} not found in the list of registered CSI drivers`);
   }
-  const spec = (await client.get({ ...csiDrivers, name }).catch(absent))?.spec ?? {};
-  const isAttached = !isEphemeral && spec.attachRequired !== false;
+  const spec = (await client.get({ ...csiDrivers, name }).catch(absent))?.spec;
+  const why = refusedMode(source, spec);
+  if (why) throw new VolumeError(why);
+  const isAttached = !isEphemeral && spec?.attachRequired !== false;
+  const attached = isAttached && attachedName(name, volume_id);
   const publish_context = isAttached ? await publishContext(context, source) : {};
   const { staging, target } = placesOf(context, source);
-  const stagesFirst = !isEphemeral && (await driver.stages());
-  const volume_capability = capabilityOf(source);
+  const stagesFirst = !isEphemeral && (await driver.can("stages"));
+  const volume_capability = await capabilityOf(context, source, driver);
   const common = { volume_id, publish_context, volume_capability };
-  await hold({ driver: name, handle: volume_id, target, ...(stagesFirst && { staging }) });
-  if (stagesFirst) {
+  const staged = stagesFirst && { staging };
+  if (!context.isAgain) {
+    await hold({
+      driver: name,
+      handle: volume_id,
+      target,
+      ...staged,
+      ...(attached && { attached }),
+    });
+    if (attached) await csi!.inUse.add(attached);
+  }
+  if (stagesFirst && !context.isAgain) {
     await mkdir(staging, { recursive: true, mode: 0o750 });
     await driver.call("NodeStageVolume", {
       ...common,
@@ -137,20 +93,24 @@ export async function csiVolume(context: VolumeContext, source: CsiSource): Prom
     });
   }
   await mkdir(dirname(target), { recursive: true, mode: 0o750 });
+  const told = await toldOfPod(context, spec, isEphemeral);
   await driver.call("NodePublishVolume", {
     ...common,
     ...(stagesFirst && { staging_target_path: staging }),
     target_path: target,
     readonly: readOnly,
-    secrets: await secretOf(context, source.publishSecret),
-    volume_context: {
-      ...source.attributes,
-      ...(spec.podInfoOnMount && podInfo(context, isEphemeral)),
-    },
+    secrets: { ...(await secretOf(context, source.publishSecret)), ...told.secrets },
+    volume_context: { ...source.attributes, ...told.context },
   });
-  if (isBlock) return { hostPath: target, device: target, readOnly };
-  await ownFiles(context, source, spec, target);
-  return { hostPath: target, readOnly };
+  const made: Volume = {
+    hostPath: target,
+    readOnly,
+    driven: { source, target, ...staged },
+    ...(spec?.requiresRepublish && { refreshAt: clock.now() + republishMs }),
+  };
+  if (isBlock) return { ...made, device: target };
+  if (!(await driver.can("mountsForGroup"))) await ownFiles(context, source, spec, target);
+  return made;
 }
 
 /** Never through what is mounted: a folder that is not empty stays. */
@@ -164,51 +124,27 @@ async function removeEmpty(path: string, levels: number) {
 
 /** Nothing to do for what was not of a driver. */
 export async function releaseCsi({ csi, isHeldByOthers }: ReleaseContext, held: Held) {
-  const {
-    driver: name,
-    handle: volume_id,
-    target,
-    staging,
-  } = held as Held & Record<string, string>;
+  const told = held as Held & Record<string, string>;
+  const { driver: name, handle: volume_id, target, staging, attached } = told;
   if (!name || !volume_id || !target) return;
   const driver = csi?.find(name);
   if (!driver) throw new Error(`driver ${name} is not registered, so its volume stays mounted`);
   await driver.call("NodeUnpublishVolume", { volume_id, target_path: target });
   await rm(target, { force: true }).catch(() => {});
   await removeEmpty(target, 5);
-  if (!staging || (await isHeldByOthers((other) => other["staging"] === staging))) return;
-  await driver.call("NodeUnstageVolume", { volume_id, staging_target_path: staging });
-  await removeEmpty(staging, 2);
+  const isShared = await isHeldByOthers(
+    (other) => other["driver"] === name && other["handle"] === volume_id,
+  );
+  if (isShared) return;
+  if (staging) {
+    await driver.call("NodeUnstageVolume", { volume_id, staging_target_path: staging });
+    await removeEmpty(staging, 2);
+  }
+  if (attached) await csi!.inUse.remove(attached);
 }
 
 /** A volume that a pod asks of a driver itself, and that ends with it. */
 export const csi: VolumeType = {
-  prepare(context) {
-    const { volume, pod } = context;
-    const {
-      driver,
-      readOnly = false,
-      fsType = "",
-      volumeAttributes = {},
-      nodePublishSecretRef,
-    } = volume["csi"];
-    const id = createHash("sha256").update(`${pod.metadata.uid}/${volume.name}`).digest("hex");
-    const namespace = pod.metadata.namespace ?? "";
-    return csiVolume(context, {
-      driver,
-      handle: `csi-${id}`,
-      name: volume.name,
-      attributes: volumeAttributes,
-      fsType,
-      mountOptions: [],
-      accessMode: "ReadWriteOnce",
-      isBlock: false,
-      readOnly,
-      isEphemeral: true,
-      ...(nodePublishSecretRef && {
-        publishSecret: { namespace, name: nodePublishSecretRef.name },
-      }),
-    });
-  },
+  prepare: (context) => csiVolume(context, inlineSource(context)),
   release: releaseCsi,
 };

@@ -9,7 +9,8 @@ import { localVolumes } from "../../lib/local-volumes.ts";
 import { isStatus } from "../../lib/status-error.ts";
 import { sizeOf } from "../../lib/volume-match.ts";
 import { blockVolume, releaseLoop } from "./block.ts";
-import { csiVolume, releaseCsi, sourceOf } from "./csi.ts";
+import { csiVolume, releaseCsi } from "./csi.ts";
+import { sourceOf } from "./csi-source.ts";
 import type { Held } from "./held.ts";
 import { hostPathVolume } from "./host-path.ts";
 import { applyFsGroup } from "./ownership.ts";
@@ -69,9 +70,13 @@ async function pathVolume(context: VolumeContext, volume: KubeObject, readOnly: 
 
 export async function prepareClaim(context: VolumeContext, source: ClaimSource): Promise<Volume> {
   const volume = await boundVolume(context, source);
+  return { ...(await shownVolume(context, volume, source.readOnly)), claimName: source.claimName };
+}
+
+function shownVolume(context: VolumeContext, volume: KubeObject, readOnly: boolean) {
   const { spec, metadata } = volume;
-  if (spec.csi) return csiVolume(context, sourceOf(volume, source.readOnly));
-  if (spec.hostPath ?? spec.local) return pathVolume(context, volume, source.readOnly);
+  if (spec.csi) return csiVolume(context, sourceOf(volume, readOnly));
+  if (spec.hostPath ?? spec.local) return pathVolume(context, volume, readOnly);
   const type = Object.keys(spec).find((key) => spec[key]?.driver ?? spec[key]?.server) ?? "";
   throw new VolumeError(
     `persistent volume ${metadata.name} has a type that is not supported: ${type}`,

@@ -8,6 +8,7 @@ import type { Mounts } from "../mounts.ts";
 import type { Objects } from "../objects.ts";
 import type { Container, Pod } from "../pod.ts";
 import type { Runtime } from "../runtime.ts";
+import type { CsiSource } from "./csi-source.ts";
 import type { Held } from "./held.ts";
 
 export interface VolumeContext {
@@ -23,6 +24,8 @@ export interface VolumeContext {
   clock: Clock;
   /** Absent where drivers cannot register. */
   csi: CsiDrivers | undefined;
+  /** It is made, and brought up to date. */
+  isAgain: boolean;
   /** Makes an image be there, as its policy says. */
   pull: (image: Pick<Container, "image" | "imagePullPolicy">) => Promise<string>;
   /** Writes down what the type's `release` will give back. */
@@ -30,6 +33,12 @@ export interface VolumeContext {
   /** Folders of this volume, on disk and on tmpfs. */
   onDisk: string;
   inMemory: string;
+}
+
+export interface DrivenVolume {
+  source: CsiSource;
+  target: string;
+  staging?: string;
 }
 
 export interface Volume {
@@ -41,6 +50,10 @@ export interface Volume {
   device?: string;
   /** Wall clock, milliseconds: when it must be prepared again (tokens). */
   refreshAt?: number;
+  /** Where a driver keeps it. */
+  driven?: DrivenVolume;
+  /** The claim it is bound to. */
+  claimName?: string;
 }
 
 export interface ReleaseContext extends Pick<

@@ -78,6 +78,7 @@ function prepare({
     pull: async ({ image }) => image,
     hold: async () => {},
     csi: undefined,
+    isAgain: false,
     ...more,
     clock: clock ?? new FakeClock(),
     onDisk: path,

@@ -334,6 +334,7 @@ for (const row of volumeTable) {
       claim: () => row.claim,
       volume: () => row.volume,
       volumes: () => (row.volume ? [row.volume] : []),
+      csiNode: () => undefined,
       storageClass: () =>
         ({
           volumeBindingMode: "WaitForFirstConsumer",
