@@ -1,9 +1,11 @@
-// A channel to an OPC UA server: Hello, a secure channel with the policy None, and one request after the other
-// (OPC 10000-6, 6.7 and 7.1).
+// A channel to an OPC UA server: Hello, the opening of the channel, and one request after the other (OPC 10000-6,
+// 6.7 and 7.1).
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import type { Clock } from "../../lib/clock.ts";
 import { UaError, UaReader, UaWriter } from "./codec.ts";
+import { unprotected } from "./security.ts";
+import type { Protection } from "./security.ts";
 
 const messageBytesMax = 2 ** 20;
 const bufferBytes = 65_536;
@@ -11,13 +13,11 @@ const answerMsMax = 3000;
 const channelMs = 3_600_000;
 /** A channel is renewed when this part of what the server granted has passed. */
 const renewAfter = 0.75;
-export const noSecurity = "http://opcfoundation.org/UA/SecurityPolicy#None";
 
 /** Of the standard's types in binary form. */
 const types = { openChannel: 446, openedChannel: 449, closeChannel: 452, fault: 397 };
 const issue = 0;
 const renew = 1;
-const modeNone = 1;
 
 interface Granted {
   id: number;
@@ -28,27 +28,36 @@ interface Granted {
 interface Frame {
   type: string;
   chunk: string;
-  body: Buffer;
+  /** The whole of it. */
+  bytes: Buffer;
 }
 
-const frame = (type: string, body: Buffer) =>
-  Buffer.concat([Buffer.from(`${type}F`), new UaWriter().u32(body.length + 8).bytes(), body]);
+/** Type and room for the length. */
+const headBytes = 8;
+/** Then channel and token. */
+const messageHeadBytes = headBytes + 8;
+/** Then sequence and request. */
+const sequenceBytes = 8;
+
+const head = (type: string) => new UaWriter().raw(Buffer.from(`${type}F`)).u32(0);
 
 function hello(url: string) {
   const body = new UaWriter().u32(0).u32(bufferBytes).u32(bufferBytes);
-  return frame("HEL", body.u32(messageBytesMax).u32(0).text(url).bytes());
+  body.u32(messageBytesMax).u32(0).text(url);
+  return unprotected.seal(head("HEL").bytes(), body.bytes());
 }
 
 async function* frames(socket: Socket): AsyncGenerator<Frame> {
   let bytes = Buffer.alloc(0);
   for await (const part of socket as AsyncIterable<Buffer>) {
     bytes = Buffer.concat([bytes, part]);
-    while (bytes.length >= 8) {
+    while (bytes.length >= headBytes) {
       const length = bytes.readUInt32LE(4);
-      if (length < 8 || length > messageBytesMax) throw new UaError("this is no OPC UA server");
+      if (length < headBytes || length > messageBytesMax)
+        throw new UaError("this is no OPC UA server");
       if (bytes.length < length) break;
       const type = bytes.toString("latin1", 0, 3);
-      yield { type, chunk: String.fromCharCode(bytes[3]!), body: bytes.subarray(8, length) };
+      yield { type, chunk: String.fromCharCode(bytes[3]!), bytes: bytes.subarray(0, length) };
       bytes = bytes.subarray(length);
     }
   }
@@ -59,27 +68,12 @@ async function nextOf(reading: AsyncGenerator<Frame>, wanted: string): Promise<F
   const { value } = await reading.next();
   if (!value) throw new UaError("the connection is closed");
   if (value.type === "ERR") {
-    const reader = new UaReader(value.body);
+    const reader = new UaReader(value.bytes.subarray(headBytes));
     const code = reader.u32().toString(16);
     throw new UaError(`the server answers 0x${code}: ${reader.text() ?? ""}`);
   }
   if (value.type !== wanted) throw new UaError(`the server answers ${value.type}`);
   return value;
-}
-
-/** The body of a message that came in parts. */
-async function whole(reading: AsyncGenerator<Frame>): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  let length = 0;
-  for (;;) {
-    const { chunk, body } = await nextOf(reading, "MSG");
-    if (chunk === "A") throw new UaError("the server gave up its answer");
-    // Channel, token, sequence and request stand before each part.
-    parts.push(body.subarray(16));
-    length += body.length;
-    if (length > messageBytesMax) throw new UaError("the answer is too long");
-    if (chunk === "F") return Buffer.concat(parts);
-  }
 }
 
 /** Behind the type and what every answer begins with. Throws UaError when it is another or says no. */
@@ -90,13 +84,12 @@ export function expectType(reader: UaReader, wanted: number): UaReader {
   return reader.responseHeader();
 }
 
-function readGranted(body: Buffer): Granted {
-  const reader = new UaReader(body).skip(4);
-  for (let i = 0; i < 3; i++) reader.text();
-  reader.skip(8);
+/** Of a plain text that begins with the sequence number. */
+function readGranted(plain: Buffer): Granted & { nonce: Buffer | undefined } {
+  const reader = new UaReader(plain).skip(sequenceBytes);
   expectType(reader, types.openedChannel).skip(4);
   const [id, token] = [reader.u32(), reader.u32()];
-  return { id, token, lifetimeMs: reader.skip(8).u32() };
+  return { id, token, lifetimeMs: reader.skip(8).u32(), nonce: reader.byteString() };
 }
 
 /** `opc.tcp://HOST[:PORT]/PATH`, in parts. Throws UaError. */
@@ -117,30 +110,42 @@ export interface UaRequest {
   session?: Uint8Array;
 }
 
+export interface UaChannelOptions {
+  clock: Clock;
+  signal: AbortSignal;
+  protection?: Protection;
+}
+
 /** Its requests are asked one after the other by its one owner. */
 export class UaChannel {
+  readonly url: string;
   readonly #socket: Socket;
   readonly #reading: AsyncGenerator<Frame>;
-  readonly #url: string;
   readonly #clock: Clock;
+  readonly #protection: Protection;
   #granted: Granted = { id: 0, token: 0, lifetimeMs: 0 };
   #renewAt = 0;
   #sequence = 0;
 
-  private constructor(url: string, clock: Clock, socket: Socket) {
-    this.#url = url;
+  private constructor(
+    url: string,
+    socket: Socket,
+    { clock, protection = unprotected }: UaChannelOptions,
+  ) {
+    this.url = url;
     this.#clock = clock;
     this.#socket = socket;
+    this.#protection = protection;
     this.#reading = frames(socket);
   }
 
   /** Throws UaError, or what the connection says. */
-  static async open(url: string, { clock, signal }: { clock: Clock; signal: AbortSignal }) {
+  static async open(url: string, options: UaChannelOptions) {
     const { host, port } = uaAddress(url);
-    const socket = connect({ host, port, signal: AbortSignal.any([signal]) });
+    const socket = connect({ host, port, signal: AbortSignal.any([options.signal]) });
     socket.on("timeout", () => socket.destroy(new UaError(`${url} does not answer`)));
     socket.on("error", () => {});
-    const channel = new UaChannel(url, clock, socket);
+    const channel = new UaChannel(url, socket, options);
     try {
       await channel.#exchange(hello(url), () => nextOf(channel.#reading, "ACK"));
       await channel.#grant(issue);
@@ -162,36 +167,55 @@ export class UaChannel {
   }
 
   async #grant(kind: typeof issue | typeof renew) {
+    const protection = this.#protection;
     const number = ++this.#sequence;
-    const request = new UaWriter().u32(this.#granted.id).text(noSecurity);
-    request.text(undefined).text(undefined).u32(number).u32(number);
-    request.type(types.openChannel).requestHeader(number).u32(0).u32(kind).u32(modeNone);
-    request.text(undefined).u32(channelMs);
-    const { body } = await this.#exchange(frame("OPN", request.bytes()), () =>
-      nextOf(this.#reading, "OPN"),
-    );
-    this.#granted = readGranted(body);
-    this.#renewAt = this.#clock.monotonic() + this.#granted.lifetimeMs * renewAfter;
+    const opening = head("OPN").u32(this.#granted.id).raw(protection.openHead()).bytes();
+    const body = new UaWriter().u32(number).u32(number).type(types.openChannel);
+    body.requestHeader(number).u32(0).u32(kind).u32(protection.mode);
+    body.byteString(protection.nonce()).u32(channelMs);
+    const message = protection.sealOpen(opening, body.bytes());
+    const { bytes } = await this.#exchange(message, () => nextOf(this.#reading, "OPN"));
+    const reader = new UaReader(bytes).skip(headBytes + 4);
+    for (let i = 0; i < 3; i++) reader.byteString();
+    const rest = reader.rest();
+    const answered = bytes.subarray(0, bytes.length - rest.length);
+    const { nonce, ...granted } = readGranted(protection.openOpened(answered, rest));
+    protection.agree(nonce);
+    this.#granted = granted;
+    this.#renewAt = this.#clock.monotonic() + granted.lifetimeMs * renewAfter;
   }
 
   #message(type: string, request: UaRequest): Buffer {
     const { id, token } = this.#granted;
     const number = ++this.#sequence;
-    const writer = new UaWriter().u32(id).u32(token).u32(number).u32(number);
-    writer.type(request.type).requestHeader(number, request.session).raw(request.body);
-    return frame(type, writer.bytes());
+    const body = new UaWriter().u32(number).u32(number).type(request.type);
+    body.requestHeader(number, request.session).raw(request.body);
+    return this.#protection.seal(head(type).u32(id).u32(token).bytes(), body.bytes());
+  }
+
+  /** An answer, which may come in parts. */
+  async #answer(): Promise<Buffer> {
+    const parts: Buffer[] = [];
+    let length = 0;
+    for (;;) {
+      const { chunk, bytes } = await nextOf(this.#reading, "MSG");
+      if (chunk === "A") throw new UaError("the server gave up its answer");
+      const [before, rest] = [
+        bytes.subarray(0, messageHeadBytes),
+        bytes.subarray(messageHeadBytes),
+      ];
+      parts.push(this.#protection.open(before, rest).subarray(sequenceBytes));
+      length += bytes.length;
+      if (length > messageBytesMax) throw new UaError("the answer is too long");
+      if (chunk === "F") return Buffer.concat(parts);
+    }
   }
 
   /** Resolves with what stands behind the answer's header. Throws UaError. */
   async ask(request: UaRequest): Promise<UaReader> {
     if (this.#clock.monotonic() >= this.#renewAt) await this.#grant(renew);
-    const message = this.#message("MSG", request);
-    const body = await this.#exchange(message, () => whole(this.#reading));
+    const body = await this.#exchange(this.#message("MSG", request), () => this.#answer());
     return expectType(new UaReader(body), request.answer);
-  }
-
-  get url(): string {
-    return this.#url;
   }
 
   close() {

@@ -37,8 +37,8 @@ export class UaWriter {
     return this.byteString(Buffer.from(value));
   }
 
-  byteString(bytes: Uint8Array): this {
-    return this.u32(bytes.length).raw(bytes);
+  byteString(bytes: Uint8Array | undefined): this {
+    return bytes ? this.u32(bytes.length).raw(bytes) : this.text(undefined);
   }
 
   /** A name of the standard's own types. */
@@ -83,6 +83,11 @@ export class UaReader {
       throw new UaError("the answer ends too early");
     }
     return this.#bytes.subarray(this.#at, (this.#at += length));
+  }
+
+  /** What was not read yet. */
+  rest(): Buffer {
+    return this.#bytes.subarray(this.#at);
   }
 
   skip(length: number): this {

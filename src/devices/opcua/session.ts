@@ -1,11 +1,13 @@
-// A session with an OPC UA server, by which values are read and written (OPC 10000-4, 5.4 to 5.6 and 5.10). The
-// channel is without security; a password crosses it encrypted with the server's key or not at all.
-import { constants, publicEncrypt, X509Certificate } from "node:crypto";
+// A session with an OPC UA server, by which values are read and written (OPC 10000-4, 5.4 to 5.6 and 5.10). With a
+// certificate the channel is protected, and without one it is not; a password crosses it encrypted or not at all.
+import { constants, publicEncrypt, randomBytes, sign, verify, X509Certificate } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import type { Clock } from "../../lib/clock.ts";
-import { noSecurity, UaChannel } from "./channel.ts";
+import { UaChannel } from "./channel.ts";
 import { nullNode, UaError, UaReader, UaWriter } from "./codec.ts";
 import { readServer } from "./find-servers.ts";
+import { modes, nonceBytes, noSecurity, protectBy, rsaSha256, securePolicies } from "./security.ts";
+import type { UaIdentity } from "./security.ts";
 import { expectGood, readVariant, writeVariant } from "./values.ts";
 import type { UaValue } from "./values.ts";
 
@@ -23,7 +25,6 @@ const userNameToken = 324;
 const attributeValue = 13;
 const timestampsNeither = 3;
 const sessionMs = 3_600_000;
-const modeNone = 1;
 
 const oaep = "http://www.w3.org/2001/04/xmlenc#rsa-oaep";
 const oaepSha256 = "http://opcfoundation.org/UA/security/rsa-oaep-sha2-256";
@@ -68,8 +69,11 @@ function readEndpoint(reader: UaReader): UaEndpoint {
   });
   reader.text();
   reader.u8();
-  return { certificate, mode, security, tokens };
+  return { certificate: certificate && leafOf(certificate), mode, security, tokens };
 }
+
+/** Of a chain the first. */
+const leafOf = (chain: Buffer): Buffer => new X509Certificate(chain).raw;
 
 /** Secret, length and nonce in blocks of the key's size (OPC 10000-4, 7.41.2.2). */
 export function encryptPassword(
@@ -117,21 +121,74 @@ export function identityFor(
   return new UaWriter().extension(userNameToken, body.text(algorithm).bytes()).bytes();
 }
 
-async function endpointAt(channel: UaChannel): Promise<UaEndpoint> {
+async function endpointsAt(channel: UaChannel): Promise<UaEndpoint[]> {
   const body = new UaWriter().text(channel.url).u32(0).u32(0).bytes();
   const reader = await channel.ask({ ...types.getEndpoints, body });
-  const endpoints = reader.list(() => readEndpoint(reader));
-  const open = endpoints.find((one) => one.mode === modeNone && one.security === noSecurity);
-  if (open) return open;
-  const offered = endpoints.map(({ security }) => security.split("#").at(-1)).join(", ");
-  throw new UaError(`the server has no endpoint with the policy None, only ${offered}`);
+  return reader.list(() => readEndpoint(reader));
 }
 
-function sessionRequest(url: string): Buffer {
-  const client = new UaWriter().text("urn:kerb").text(undefined).u8(2).text("Kerb").u32(1);
-  client.text(undefined).text(undefined).u32(0);
+/** With a certificate the best protected one, and never one without protection. Throws UaError. */
+export function chooseEndpoint(endpoints: UaEndpoint[], isSecure: boolean): UaEndpoint {
+  const wanted = isSecure
+    ? [modes.signAndEncrypt, modes.sign].flatMap((mode) =>
+        securePolicies.map((security) => ({ mode, security })),
+      )
+    : [{ mode: modes.none, security: noSecurity }];
+  for (const { mode, security } of wanted) {
+    const found = endpoints.find((one) => one.mode === mode && one.security === security);
+    if (found) return found;
+  }
+  const offered = endpoints.map(({ security }) => security.split("#").at(-1));
+  const how = isSecure ? "the policy Basic256Sha256 or Aes128_Sha256_RsaOaep" : "the policy None";
+  const hint = isSecure ? "" : "; discoveryProperties may say certificate and privateKey";
+  throw new UaError(`no endpoint has ${how}, only ${[...new Set(offered)].join(", ")}${hint}`);
+}
+
+export interface UaSessionOptions {
+  clock: Clock;
+  signal: AbortSignal;
+  login?: UaLogin | undefined;
+  identity?: UaIdentity | undefined;
+  /** The only one that is believed (DER). */
+  serverCertificate?: Buffer | undefined;
+}
+
+async function channelTo(url: string, options: UaSessionOptions) {
+  const { identity, serverCertificate } = options;
+  const open = await UaChannel.open(url, options);
+  try {
+    const endpoint = chooseEndpoint(await endpointsAt(open), identity !== undefined);
+    if (!identity) return { channel: open, endpoint };
+    open.close();
+    const { mode, security: policy, certificate } = endpoint;
+    if (!certificate) throw new UaError("the server's endpoint has no certificate");
+    if (serverCertificate && !certificate.equals(serverCertificate))
+      throw new UaError("the server's certificate is not the one that is expected");
+    const protection = protectBy({ policy, mode, identity, serverCertificate: certificate });
+    return { channel: await UaChannel.open(url, { ...options, protection }), endpoint };
+  } catch (error) {
+    open.close();
+    throw error;
+  }
+}
+
+function sessionRequest(url: string, identity: UaIdentity | undefined, nonce: Buffer): Buffer {
+  const client = new UaWriter().text(identity?.applicationUri ?? "urn:kerb").text(undefined);
+  client.u8(2).text("Kerb").u32(1).text(undefined).text(undefined).u32(0);
   const body = new UaWriter().raw(client.bytes()).text(undefined).text(url).text("kerb");
-  return body.text(undefined).text(undefined).f64(sessionMs).u32(0).bytes();
+  body.byteString(identity && nonce).byteString(identity?.certificate);
+  return body.f64(sessionMs).u32(0).bytes();
+}
+
+/** What the server signed to show that the certificate is its own. Throws UaError. */
+function expectSigned(created: UaReader, signed: Buffer, certificate: Buffer) {
+  created.byteString();
+  created.list(() => readEndpoint(created));
+  created.list(() => [created.byteString(), created.byteString()]);
+  created.text();
+  const signature = created.byteString() ?? Buffer.alloc(0);
+  if (!verify("sha256", signed, new X509Certificate(certificate).publicKey, signature))
+    throw new UaError("the server did not sign the session");
 }
 
 export class UaSession {
@@ -144,33 +201,39 @@ export class UaSession {
   }
 
   /** Throws UaError, or what the connection says. */
-  static async open(
-    url: string,
-    options: { clock: Clock; signal: AbortSignal; login?: UaLogin | undefined },
-  ): Promise<UaSession> {
-    const channel = await UaChannel.open(url, options);
+  static async open(url: string, options: UaSessionOptions): Promise<UaSession> {
+    const { channel, endpoint } = await channelTo(url, options);
     try {
-      const endpoint = await endpointAt(channel);
-      const created = await channel.ask({ ...types.createSession, body: sessionRequest(url) });
-      created.node();
-      const token = Buffer.from(created.node());
-      const nonce = created.skip(8).byteString() ?? Buffer.alloc(0);
-      const session = new UaSession(channel, token);
-      await session.#activate(identityFor(endpoint, { login: options.login, nonce }));
-      return session;
+      return await UaSession.#begin(channel, endpoint, options);
     } catch (error) {
       channel.close();
       throw error;
     }
   }
 
-  #ask(request: { type: number; answer: number }, body: UaWriter): Promise<UaReader> {
-    return this.#channel.ask({ ...request, session: this.#token, body: body.bytes() });
+  static async #begin(channel: UaChannel, endpoint: UaEndpoint, options: UaSessionOptions) {
+    const { identity, login } = options;
+    const nonce = randomBytes(nonceBytes);
+    const body = sessionRequest(channel.url, identity, nonce);
+    const created = await channel.ask({ ...types.createSession, body });
+    created.node();
+    const session = new UaSession(channel, Buffer.from(created.node()));
+    const serverNonce = created.skip(8).byteString() ?? Buffer.alloc(0);
+    const proof = new UaWriter();
+    if (identity) {
+      const { certificate } = endpoint;
+      expectSigned(created, Buffer.concat([identity.certificate, nonce]), certificate!);
+      const signed = Buffer.concat([certificate!, serverNonce]);
+      proof.text(rsaSha256).byteString(sign("sha256", signed, identity.key));
+    } else proof.text(undefined).text(undefined);
+    const user = identityFor(endpoint, { login, nonce: serverNonce });
+    const activation = proof.u32(0).u32(0).raw(user).text(undefined).text(undefined);
+    await session.#ask(types.activateSession, activation);
+    return session;
   }
 
-  async #activate(identity: Buffer) {
-    const body = new UaWriter().text(undefined).text(undefined).u32(0).u32(0).raw(identity);
-    await this.#ask(types.activateSession, body.text(undefined).text(undefined));
+  #ask(request: { type: number; answer: number }, body: UaWriter): Promise<UaReader> {
+    return this.#channel.ask({ ...request, session: this.#token, body: body.bytes() });
   }
 
   /** Throws PropertyRefused for what this node does not give. */
