@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { summarizePods } from "./status.ts";
+import { parseAdvertised } from "./run.ts";
 import { formatBytes, formatTable } from "./table.ts";
 import { parsePort, parseSiteName } from "./up.ts";
 
@@ -32,4 +33,14 @@ test("pods are counted by phase", () => {
     "1 Pending, 2 Running",
   );
   assert.equal(summarizePods([]), "none");
+});
+
+test("where a cluster reaches this machine is an address, and a port that stays", () => {
+  assert.deepEqual(parseAdvertised("10.0.0.5"), { host: "10.0.0.5", port: 7443 });
+  assert.deepEqual(parseAdvertised("10.0.0.5:8443"), { host: "10.0.0.5", port: 8443 });
+  assert.deepEqual(parseAdvertised("fd00::5"), { host: "fd00::5", port: 7443 });
+  assert.deepEqual(parseAdvertised("[fd00::5]:8443"), { host: "fd00::5", port: 8443 });
+  for (const bad of ["hub", "10.0.0.5:", "10.0.0.5:0", "10.0.0.5:70000", "hub:8443"]) {
+    assert.throws(() => parseAdvertised(bad), bad);
+  }
 });

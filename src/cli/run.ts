@@ -1,9 +1,28 @@
+import { isIP } from "node:net";
 import { Command, InvalidArgumentError } from "commander";
+
+/** Where a cluster's API server reaches this machine. */
+export interface Advertised {
+  host: string;
+  port: number;
+}
+
+/** Fixed, so that a firewall may know it. */
+const advertisedPort = 7443;
+
+/** `IP`, `IPv4:PORT` or `[IPv6]:PORT`. */
+export function parseAdvertised(text: string): Advertised {
+  if (isIP(text)) return { host: text, port: advertisedPort };
+  const [, six, four, digits] = /^(?:\[(.+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
+  const [host, port] = [six ?? four ?? "", Number(digits)];
+  if (isIP(host) && port > 0 && port < 65_536) return { host, port };
+  throw new InvalidArgumentError(`${text} is no IP address, nor one with a port.`);
+}
 
 export interface RunOptions {
   kubeconfig: string;
   wings: string[];
-  advertise?: string;
+  advertise?: Advertised;
   node?: string;
   kubeletDirectory?: string;
 }
@@ -35,8 +54,9 @@ export function runCommand(
     .requiredOption("--kubeconfig <file>", "of the cluster")
     .requiredOption("--wings <a,b>", "which ones", parseWings(names))
     .option(
-      "--advertise <ip>",
-      "address of this machine where the cluster's API server reaches it, for `kubectl --cluster SITE`",
+      "--advertise <ip[:port]>",
+      `where the cluster's API server reaches this machine, for \`kubectl --cluster SITE\` (port ${advertisedPort})`,
+      parseAdvertised,
     )
     .option("--node <name>", "the node that this machine is (default: the host's name)")
     .option("--kubelet-directory <dir>", "of this machine's kubelet (default: /var/lib/kubelet)")

@@ -1,21 +1,24 @@
 // The one HTTP/2 session of a client, opened when first needed and again after it broke. A connection can
-// die without a word (a cable, a NAT that forgets), so while streams are open it is pinged.
+// die without a word (a cable, a NAT that forgets), so while streams are open and nothing comes it is pinged.
 import { connect } from "node:http2";
 import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from "node:http2";
 import type { Clock } from "../lib/clock.ts";
 import type { Connection } from "./kubeconfig.ts";
 
-const pingMs = 30_000;
+/** What is not heard for this long is pinged. */
+export const pingMsDefault = 30_000;
 const pongMsMax = 15_000;
 
 export class Http2Session {
   readonly #connection: Connection;
   readonly #clock: Clock;
+  readonly #pingMs: number;
   #session: ClientHttp2Session | undefined;
 
-  constructor(connection: Connection, clock: Clock) {
+  constructor(connection: Connection, { clock, pingMs }: { clock: Clock; pingMs: number }) {
     this.#connection = connection;
     this.#clock = clock;
+    this.#pingMs = pingMs;
   }
 
   /** Keeps the process alive while the stream is open, and no longer. */
@@ -51,7 +54,13 @@ export class Http2Session {
     session.on("goaway", () => {
       if (this.#session === session) this.#session = undefined;
     });
-    const stop = this.#clock.every(pingMs, () => this.#ping(session));
+    let heardBytes = 0;
+    const look = () => {
+      const bytes = session.destroyed ? heardBytes : session.socket.bytesRead;
+      if (bytes === heardBytes) this.#ping(session);
+      heardBytes = bytes;
+    };
+    const stop = this.#clock.every(this.#pingMs, look);
     session.once("close", stop);
     this.#session = session;
     return session;

@@ -4,6 +4,7 @@ import type { Http2SecureServer, ServerHttp2Session, ServerHttp2Stream } from "n
 import type { AddressInfo } from "node:net";
 import { after, before, beforeEach, test } from "node:test";
 import { gzipSync } from "node:zlib";
+import { eventually } from "../../test/support/eventually.ts";
 import { systemClock } from "../lib/clock.ts";
 import { FakeClock } from "../lib/fake-clock.ts";
 import { openPki } from "../server/auth/pki.ts";
@@ -209,4 +210,38 @@ test("a certificate of a stranger is refused", async () => {
   const client = httpsClient({ server: url });
   await assert.rejects(client.get({ ...pods, name: "a" }), { reason: "ServiceUnavailable" });
   client.close();
+});
+
+test("a connection that carries something is not asked whether it is alive; one that falls silent is", async () => {
+  const clock = new FakeClock();
+  let pings = 0;
+  let told: ServerHttp2Stream | undefined;
+  answer = (stream) => {
+    stream.respond({ ":status": 200 });
+    stream.write(`${JSON.stringify({ type: "ADDED", object: pod("a") })}\n`);
+    stream.session!.on("ping", () => pings++);
+    told = stream;
+  };
+  const seen: string[] = [];
+  await withClient(
+    async (client) => {
+      const stop = new AbortController();
+      const reading = (async () => {
+        for await (const { object } of client.watch(pods, { signal: stop.signal })) {
+          seen.push(object.metadata.name);
+        }
+      })();
+      await eventually(async () => seen.length === 1, "the first event");
+      await clock.advance(10_000);
+      told!.write(`${JSON.stringify({ type: "ADDED", object: pod("b") })}\n`);
+      await eventually(async () => seen.length === 2, "the second event");
+      await clock.advance(10_000);
+      assert.equal(pings, 0);
+      await clock.advance(10_000);
+      await eventually(async () => pings === 1, "a ping");
+      stop.abort();
+      await reading;
+    },
+    { clock, pingMs: 10_000 },
+  );
 });

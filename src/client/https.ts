@@ -16,7 +16,7 @@ import type {
   WatchEvent,
   WatchOptions,
 } from "./client.ts";
-import { Http2Session } from "./http2-session.ts";
+import { Http2Session, pingMsDefault } from "./http2-session.ts";
 import type { Connection } from "./kubeconfig.ts";
 import { deleteBody, patchMediaTypes, pathOf, queryOf } from "./local.ts";
 
@@ -24,6 +24,8 @@ export interface HttpsOptions {
   /** Names the client in managedFields and logs. */
   agent?: string;
   clock?: Clock;
+  /** A connection from which nothing comes for this long is asked whether it is alive. */
+  pingMs?: number;
   /** A request other than a watch takes at most this long. */
   requestMsMax?: number;
 }
@@ -128,7 +130,7 @@ class Transport {
   constructor(connection: Connection, options: Required<HttpsOptions>) {
     this.#connection = connection;
     this.#options = options;
-    this.#session = new Http2Session(connection, options.clock);
+    this.#session = new Http2Session(connection, options);
     this.#base = new URL(connection.server).pathname.replace(/\/$/, "");
   }
 
@@ -201,9 +203,14 @@ class Transport {
 /** A client of the cluster behind `connection`; `close` ends what is still open. */
 export function httpsClient(
   connection: Connection,
-  { agent = "kerb", clock = systemClock, requestMsMax = 60_000 }: HttpsOptions = {},
+  {
+    agent = "kerb",
+    clock = systemClock,
+    pingMs = pingMsDefault,
+    requestMsMax = 60_000,
+  }: HttpsOptions = {},
 ): HttpsClient {
-  const transport = new Transport(connection, { agent, clock, requestMsMax });
+  const transport = new Transport(connection, { agent, clock, pingMs, requestMsMax });
   const ask = <T>(method: string, target: Target, sent?: Sent) =>
     transport.ask<T>(method, pathOf(target), sent);
   return {

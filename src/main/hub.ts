@@ -11,6 +11,7 @@ import type { Scope } from "../lib/scope.ts";
 import { readCertificateRequest } from "../server/auth/certificate-request.ts";
 import { loadCel } from "../server/cel/load.ts";
 import type { ControlPlane } from "./control-plane.ts";
+import type { KeptPort } from "./kept-port.ts";
 import { makeServing } from "./serving.ts";
 
 export interface HubParts {
@@ -61,9 +62,12 @@ export async function controlHub({ plane, informers, clock, random, log, scope }
 }
 
 /** Lets people reach the hub's sites by its API. */
-export async function openReach({ plane, clock, random, log, scope }: HubParts, host: string) {
+export async function openReach(
+  { plane, clock, random, log, scope }: HubParts,
+  { host, port }: { host: string; port: KeptPort },
+) {
   await startReach({
-    host,
+    ...{ host, port },
     client: plane.client("system:kerb-hub"),
     makeServing: makeServing(clock, random),
     log: log.with({ room: "reach" }),

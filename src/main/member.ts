@@ -44,6 +44,9 @@ export function ownSite({ port, pki }: Pick<ControlPlane, "port" | "pki">) {
   return { api, isKerb: true, version: async () => kubernetesVersion };
 }
 
+/** The lease moves more often than that, unless the hub wants it seldom. */
+const hubPingMs = 75_000;
+
 let rules: EvaluateRule | undefined;
 
 async function start(parts: MemberParts) {
@@ -62,7 +65,7 @@ async function start(parts: MemberParts) {
       ...(api && { api }),
       ...(kerb && { kerb }),
     },
-    connect: (connection) => httpsClient(connection, { agent: "kerb-agent" }),
+    connect: (connection) => httpsClient(connection, { agent: "kerb-agent", pingMs: hubPingMs }),
     makeRequest,
     alarms: !isHub,
     ...{ clock, random, log, scope },

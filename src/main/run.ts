@@ -41,7 +41,7 @@ export async function startWings(
     await cluster.discover();
     const { node = hostname(), kubeletDirectory = usualKubelet } = options;
     const here = isLoopback(new URL(connection.server).hostname) ? loopback : undefined;
-    const host = advertise ?? here;
+    const { host, port } = advertise ?? { host: here, port: 0 };
     for (const name of names) {
       const room = log.with({ wing: name });
       const client = cluster.client(`kerb-${name}`);
@@ -52,7 +52,7 @@ export async function startWings(
         async lead(term) {
           const informers = new Informers({ client, clock, log: room, scope: term });
           const place = { node, kubeletDirectory };
-          const parts = { cluster, informers, host, wings: names, ...place, clock, random };
+          const parts = { cluster, informers, host, port, wings: names, ...place, clock, random };
           await wings[name]!.start({ ...parts, log: room, scope: term });
           started(name);
         },

@@ -33,6 +33,7 @@ import { startDns } from "./dns-source.ts";
 import { kubeletDirectoryOf } from "./kubelet-directory.ts";
 import { krustletName, startNodes } from "./krustlet.ts";
 import type { Agents } from "./krustlet.ts";
+import { keptPort } from "./kept-port.ts";
 import { kerbHost } from "./kerb-host.ts";
 import { openMachine } from "./machine.ts";
 import { followHub, ownSite } from "./member.ts";
@@ -215,7 +216,8 @@ async function startControlOf(parts: Parts, isNetworked: boolean) {
       const { controlHub, openReach } = await import("./hub.ts");
       plugArchives(plane.server.plugs, parts.directory);
       await controlHub(acting);
-      await openReach(acting, loopback);
+      const port = keptPort(join(parts.directory, "reach-port"));
+      await openReach(acting, { host: loopback, port });
     }
     const kerb = kerbHost({ ...parts, authority: plane.authority });
     followHub({ ...acting, ...ownSite(plane), kerb, isHub: parts.options.hub ?? false });

@@ -23,6 +23,7 @@ import { ReleaseSwitch, spawnWatcher } from "./releases/switch.ts";
 import { findRunning } from "./run-file.ts";
 import { startSite } from "./site.ts";
 import type { Site } from "./site.ts";
+import { forgetDebt, noteDebt, payDebt } from "./trial.ts";
 
 /** What a detached site tells the command that started it. */
 type Message = { line: string } | { ready: true } | { failed: string };
@@ -85,7 +86,9 @@ async function foreground(asked: UpOptions): Promise<number> {
   tell({ line: `  try         kubectl --kubeconfig ${site.kubeconfig} get nodes` });
   tell({ ready: true });
   process.disconnect?.();
-  await proved(options.dataDir, site);
+  // A site that still owes something can be stopped, by whoever watches the trial.
+  const proving = proved(options.dataDir, site);
+  proving.catch((error: Error) => console.log(`what is tried is not proved: ${error.message}`));
   const args = process.argv.slice(2).filter((one) => one !== "--detach");
   const { releases, configuration } = switches;
   const next = await Promise.race([untilStopped(), releases.requested, configuration.requested]);
@@ -94,6 +97,9 @@ async function foreground(asked: UpOptions): Promise<number> {
     return 0;
   }
   const isConfiguration = next === "configuration";
+  await noteDebt(options.dataDir, site).catch((error: Error) =>
+    console.log(`what the site has is not noted: ${error.message}`),
+  );
   spawnWatcher(options.dataDir, args, { isService, isConfiguration });
   // What does not end in time ends with the code that runs it; all that is acknowledged is on disk.
   const stopped = site.stop().then(() => true);
@@ -102,17 +108,22 @@ async function foreground(asked: UpOptions): Promise<number> {
   return next === "configuration" ? becomeAnew(args) : become(next, args);
 }
 
-/** What is tried has done what is asked of it: the site is Ready and its API server says so. */
+/** What is tried has done what is asked of it: the API server says so, and all that ran before runs. */
 async function proved(directory: string, site: Site) {
-  const state = proveRelease(readState(directory), ownRelease);
-  const configuration = proveChange(readConfiguration(directory));
-  if (!state && !configuration) return;
+  const isTried = () => ({
+    state: proveRelease(readState(directory), ownRelease),
+    configuration: proveChange(readConfiguration(directory)),
+  });
+  const before = isTried();
+  if (!before.state && !before.configuration) return forgetDebt(directory);
   const answer = await askSite(
     parseKubeconfig(readFileSync(site.kubeconfig, "utf8")),
     "GET",
     "/readyz",
   );
   answer.resume();
+  await payDebt(directory, site, systemClock);
+  const { state, configuration } = isTried();
   if (state) writeState(directory, state);
   if (configuration) writeConfiguration(directory, configuration);
 }

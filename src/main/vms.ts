@@ -20,7 +20,7 @@ import type { HolderVolumes } from "../vms/node/hotplug.ts";
 import { probe } from "../vms/node/probe.ts";
 import { startVmNode } from "../vms/node/start.ts";
 import type { ControlPlane } from "./control-plane.ts";
-import { readIfThere, replaceFile } from "./files.ts";
+import { keptPort } from "./kept-port.ts";
 import { makeServing } from "./serving.ts";
 import { containerdDirectory, vmsDirectory } from "./machine.ts";
 
@@ -50,15 +50,11 @@ async function serveVms(options: VmsOptions) {
   const { plane, directory, listen = [], clock, random, log, scope } = options;
   const client = plane.client(controller);
   const { pki, connect } = plane;
-  const kept = join(vmsDirectory(directory), "api-port");
   await ensureVms(client, clock);
   await startVmApi({
     ...{ client, clock, log: log.with({ room: "vms" }), scope, connect, host: loopback },
     makeServing: makeServing(clock, random),
-    port: {
-      read: () => Number(readIfThere(kept)) || undefined,
-      keep: (port) => replaceFile(kept, `${port}\n`),
-    },
+    port: keptPort(join(vmsDirectory(directory), "api-port")),
     outside: {
       hosts: listen.filter((host) => host !== loopback),
       tls: () => ({ ...pki.serving(), ca: pki.ca() }),

@@ -10,8 +10,9 @@ import type { RemoteCluster } from "./remote-cluster.ts";
 export interface WingParts {
   cluster: RemoteCluster;
   informers: Informers;
-  /** Where the cluster's API server reaches this process, when it does. */
+  /** Where the cluster's API server reaches this process, when it does; port 0 is any. */
   host: string | undefined;
+  port: number;
   /** All wings of this process. */
   wings: string[];
   /** The node that this machine is, for wings that act on each. */
@@ -35,11 +36,12 @@ export interface Wing {
 
 const hub: Wing = {
   summary: "the centre of many sites, as Open Cluster Management's hub is",
-  async start({ cluster, host, ...parts }) {
+  async start({ cluster, host, port, ...parts }) {
     const { controlHub, openReach } = await import("./hub.ts");
     const acting = { plane: cluster, ...parts };
     await controlHub(acting);
-    if (host !== undefined) return openReach(acting, host);
+    const fixed = { read: () => port || undefined, keep: () => {} };
+    if (host !== undefined) return openReach(acting, { host, port: fixed });
     parts.log.warn("nobody reaches sites through this hub", { why: "no --advertise" });
   },
 };

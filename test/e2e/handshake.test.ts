@@ -223,7 +223,71 @@ const telling = (status: object): Line => ({
   ...{ as: "agent", method: "PATCH", path: `${itself}/status`, code: 200 },
   ...{ type: "application/merge-patch+json", body: { status } },
 });
+
 const asItIs = (from: string) => from;
+
+/** `verb group/resource/subresource namespace/name`, as those who install agents ask before they call a hub connected. */
+const rights = {
+  bootstrap: [
+    "create,get cluster.open-cluster-management.io/managedclusters",
+    "create,get,list,watch certificates.k8s.io/certificatesigningrequests",
+  ],
+  agent: [
+    "get,list,watch certificates.k8s.io/certificatesigningrequests",
+    `get,list,update,watch cluster.open-cluster-management.io/managedclusters /${cluster}`,
+    `patch,update cluster.open-cluster-management.io/managedclusters/status /${cluster}`,
+    "renew register.open-cluster-management.io/managedclusters/clientcertificates",
+    `get,update coordination.k8s.io/leases ${cluster}/managed-cluster-lease`,
+    `create,patch,update /events ${cluster}/`,
+    `create,patch,update,list,watch events.k8s.io/events ${cluster}/`,
+    `get,list,watch,update work.open-cluster-management.io/manifestworks ${cluster}/`,
+    `patch,update work.open-cluster-management.io/manifestworks/status ${cluster}/`,
+    `get,list,watch addon.open-cluster-management.io/managedclusteraddons ${cluster}/`,
+    `patch,update addon.open-cluster-management.io/managedclusteraddons/status ${cluster}/`,
+  ],
+  nobody: [
+    "get,list cluster.open-cluster-management.io/managedclusters",
+    "update register.open-cluster-management.io/managedclusters/accept",
+    "approve certificates.k8s.io/signers",
+    `get,list,create /secrets ${cluster}/`,
+    "list,update work.open-cluster-management.io/manifestworks shop/",
+    "get coordination.k8s.io/leases shop/managed-cluster-lease",
+    `create work.open-cluster-management.io/manifestworks ${cluster}/`,
+  ],
+};
+
+/** Each of the rights, and whether the holder of `identity` has it. */
+async function reviewed(identity: object, asked: string[]) {
+  const answers: [right: string, allowed: boolean][] = [];
+  for (const line of asked) {
+    const [verbs, what, where = ""] = line.split(" ");
+    const [group, plural, subresource] = what!.split("/");
+    const [namespace, name] = where.split("/");
+    for (const verb of verbs!.split(",")) {
+      const resourceAttributes = { group, verb, resource: plural, subresource, namespace, name };
+      const review: Line = {
+        ...{ as: "agent", method: "POST", type: "application/json", code: 201 },
+        path: "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+        body: {
+          ...{ apiVersion: "authorization.k8s.io/v1", kind: "SelfSubjectAccessReview" },
+          spec: { resourceAttributes },
+        },
+      };
+      const { object } = await say(review, identity, asItIs);
+      answers.push([`${verb} ${what} ${where}`, object.status?.allowed]);
+    }
+  }
+  return answers;
+}
+
+test("a site may all that its agents' installers ask for, and nothing of its hub or of others", async () => {
+  const having = (answers: [string, boolean][], allowed: boolean) =>
+    answers.filter(([, one]) => one === allowed).map(([right]) => right);
+  const invited = await reviewed({ authorization: `Bearer ${token}` }, rights.bootstrap);
+  assert.deepEqual(having(invited, false), []);
+  assert.deepEqual(having(await reviewed(identity, rights.agent), false), []);
+  assert.deepEqual(having(await reviewed(identity, rights.nobody), true), []);
+});
 
 test("a status of ten megabytes is refused for its size, and the one before stands", async () => {
   const kubernetes = "v".repeat(10 * 2 ** 20);

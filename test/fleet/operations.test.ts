@@ -196,6 +196,26 @@ test("sites get other options, and those before when they are not ready with the
   assert.deepEqual(await container(), before);
 });
 
+const fragile = `
+apiVersion: v1
+kind: Pod
+metadata: {name: fragile}
+spec:
+  containers: [{name: fragile, image: "busybox:kerb", command: [sleep, "3600"]}]
+`;
+
+test("options under which what ran does not come back are not the site's, though its API answers", async () => {
+  await farm.apply(fragile);
+  await farm.kubectl(["wait", "pod/fragile", "--for=condition=Ready", "--timeout=60s"]);
+  const greedy = ["eviction-hard=memory.available<4Ti", "--data-dir", farm.directory];
+  await assert.rejects(
+    run(kerb, ["configure", ...greedy], { timeoutMs: 240_000 }),
+    /not as before in time: .*default\/\w+ did not come back; .*the options before are/,
+  );
+  assert.match(await farm.kerb("configure"), /eviction-hard +memory\.available<90Mi/);
+  await farm.kubectl(["delete", "pod", "--all", "--now"]);
+});
+
 test("a person changes one site's options, which stay over a restart", async () => {
   const { pid } = shop;
   await assert.rejects(shop.kerb("configure", "colour=red"), /option colour cannot be changed/);

@@ -50,6 +50,9 @@ export async function dropAdministrators(site: Client) {
   });
 }
 
+/** Links to a hub are thin, and routers keep a connection for minutes. */
+const pingSeconds = 60;
+
 const bindings = resource("rbac.authorization.k8s.io/v1", "clusterrolebindings");
 
 /** A hub's administrators can bring any object here with a work; reaching it, they are no less. */
@@ -126,6 +129,7 @@ export async function startMemberReach(options: MemberReachOptions) {
       ...(key && { key }),
       ...(serverName && { servername: serverName }),
     }),
+    pingSeconds,
     serve: (socket) => serve(socket, api),
     ...{ clock, log, scope },
   });

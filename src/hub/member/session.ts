@@ -31,6 +31,7 @@ import { clusterStatus, memberConditions } from "./cluster-status.ts";
 import type { Credentials } from "./credentials.ts";
 import { hasDeparted, returned } from "./departure.ts";
 import type { KerbHost } from "./operations/host.ts";
+import { leaseRenewal } from "./lease-renewal.ts";
 import { operationController, takesOperations } from "./operations/operation-controller.ts";
 import { newAuthorities } from "./trust.ts";
 import { offersReach, startMemberReach } from "./reach.ts";
@@ -88,7 +89,7 @@ class Session {
   readonly #informers: Informers;
   readonly #cluster: Informer;
   readonly #works: Informer;
-  #lease: KubeObject | undefined;
+  #lease: ReturnType<typeof leaseRenewal> | undefined;
   /** Whether the status was told before: from then on the site may be on its way to another hub. */
   #said = false;
 
@@ -167,20 +168,11 @@ class Session {
     return authorityEveryMs;
   }
 
-  /** One small request, since a fleet makes a thousand a minute and links are thin. */
   async renewLease(): Promise<number> {
     const { hub, clock, random } = this.#options;
     const seconds = this.#known().spec?.leaseDurationSeconds ?? defaultLeaseSeconds;
-    const target = { ...leases, namespace: this.#name, name: leaseName };
-    const lease = (this.#lease ??= await hub.get(target));
-    const { managedFields: _, ...metadata } = lease.metadata;
-    const spec = { ...lease.spec, renewTime: microTimestamp(clock.now()) };
-    try {
-      this.#lease = await hub.update(target, { ...lease, metadata, spec });
-    } catch (error) {
-      this.#lease = undefined;
-      throw error;
-    }
+    this.#lease ??= leaseRenewal(hub, { ...leases, namespace: this.#name, name: leaseName });
+    await this.#lease(microTimestamp(clock.now()));
     this.#options.heard(seconds * 1000);
     return seconds * 1000 * (0.9 + 0.1 * random.float());
   }

@@ -20,18 +20,23 @@ export interface ReachOptions {
   makeServing: (name: string) => { ca: string; cert: string; key: string };
   /** Where the API server reaches this process. */
   host: string;
+  /** There, the port of the last time. */
+  port: { read: () => number | undefined; keep: (port: number) => void };
   clock: Clock;
   log: Log;
   scope: Scope;
 }
 
-export async function startReach({ client, makeServing, host, clock, log, scope }: ReachOptions) {
+export async function startReach(options: ReachOptions) {
+  const { client, makeServing, host, port: kept, clock, log, scope } = options;
   const frontProxy = await frontProxyOf(client);
   if (!frontProxy) {
     const why = "its API server has no front proxy (--requestheader-client-ca-file)";
     return log.warn("nobody reaches sites through this cluster", { why });
   }
   const { ca, ...tls } = makeServing(servedName(api));
-  const port = await startReachServer({ tls, frontProxy, host, clock, log, scope });
+  const own = { tls, frontProxy, host, port: kept.read() ?? 0 };
+  const port = await startReachServer({ ...own, clock, log, scope });
+  kept.keep(port);
   await publishApi(client, api, { host, port, ca });
 }

@@ -27,6 +27,8 @@ export interface ReachServerOptions {
   frontProxy: FrontProxy;
   /** The address that it listens on. */
   host: string;
+  /** 0: any that is free, as when the one that is asked for is not. */
+  port: number;
   clock: Clock;
   log: Log;
   scope: Scope;
@@ -78,12 +80,12 @@ class ReachServer {
       throw badRequest(`a tunnel is opened with Upgrade: ${tunnelProtocol}`);
     }
     if (head.length > 0) socket.unshift(head);
-    await this.#sessions.open(asked.cluster, socket);
+    await this.#sessions.open(asked.cluster, socket, request.headers);
   }
 
   /** Resolves with the port. */
   async listen(): Promise<number> {
-    const { tls, frontProxy, host, scope } = this.#options;
+    const { tls, frontProxy, host, port, log, scope } = this.#options;
     const server = createServer(
       { ...tls, ca: frontProxy.ca, requestCert: true, rejectUnauthorized: false },
       (request, response) => {
@@ -104,8 +106,13 @@ class ReachServer {
       this.#upgrade(request, socket, head).catch((error: unknown) => endWithStatus(socket, error));
     });
     server.requestTimeout = 0;
-    server.listen(0, host);
-    await once(server, "listening");
+    server.listen(port, host);
+    await once(server, "listening").catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EADDRINUSE" || port === 0) throw error;
+      log.warn("the port of the way to sites is taken; another one is used", { port });
+      server.listen(0, host);
+      await once(server, "listening");
+    });
     scope.defer(() => {
       server.closeAllConnections();
       server.close();

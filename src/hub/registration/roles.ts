@@ -33,7 +33,7 @@ export const sharedRoles: Named[] = [
     {
       apiGroups: ["coordination.k8s.io"],
       resources: ["leases"],
-      verbs: [...readAndWatch, "update"],
+      verbs: [...readAndWatch, "update", "patch"],
     },
     {
       apiGroups: [`addon.${ocm}`],
@@ -67,7 +67,7 @@ export const sharedRoles: Named[] = [
     {
       apiGroups: ["", "events.k8s.io"],
       resources: ["events"],
-      verbs: ["create", "patch", "update"],
+      verbs: [...readAndWatch, "create", "patch", "update"],
     },
   ]),
 ];
@@ -82,8 +82,8 @@ export const clusterRole = (cluster: string): Named =>
     },
     {
       apiGroups: [`register.${ocm}`],
+      // Of any name, as agents' operators ask; whom a renewal is for is in the request, which must be its asker.
       resources: ["managedclusters/clientcertificates"],
-      resourceNames: [cluster],
       verbs: ["renew"],
     },
     {

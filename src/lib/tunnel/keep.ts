@@ -8,14 +8,14 @@ import { sleep } from "../clock.ts";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { Scope } from "../scope.ts";
-import { tunnelProtocol } from "./protocol.ts";
+import { pingHeader, pingSecondsDefault, tunnelProtocol } from "./protocol.ts";
 
 const delays = { firstMs: 500, maxMs: 30_000 };
 const handshakeMsMax = 15_000;
 /** A tunnel that stands this long was good: the next try after it is not held back. */
 const goodMs = 10_000;
-/** The server pings more often than this; a silent one is gone. */
-const silenceMsMax = 40_000;
+/** A server that is silent for two of its pings, and this long, is gone. */
+const lateMsMax = 10_000;
 const lookEveryMs = 5000;
 
 export interface TunnelOptions {
@@ -28,6 +28,8 @@ export interface TunnelOptions {
     servername?: string;
     headers?: Record<string, string>;
   };
+  /** How often the server is to say that it is there. */
+  pingSeconds?: number;
   /** Answers on the connection until it ends. */
   serve: (socket: Duplex) => ServerHttp2Session;
   clock: Clock;
@@ -35,12 +37,17 @@ export interface TunnelOptions {
   scope: Scope;
 }
 
-function open({ url, identity }: TunnelOptions, signal: AbortSignal): Promise<Duplex> {
+function open({ url, identity, pingSeconds }: TunnelOptions, signal: AbortSignal): Promise<Duplex> {
   const { headers, ...tls } = identity();
   return new Promise((resolve, reject) => {
     const asked = request(url, {
       ...tls,
-      headers: { ...headers, connection: "Upgrade", upgrade: tunnelProtocol },
+      headers: {
+        ...headers,
+        ...(pingSeconds !== undefined && { [pingHeader]: String(pingSeconds) }),
+        connection: "Upgrade",
+        upgrade: tunnelProtocol,
+      },
       agent: false,
       timeout: handshakeMsMax,
       signal,
@@ -62,7 +69,11 @@ function open({ url, identity }: TunnelOptions, signal: AbortSignal): Promise<Du
 }
 
 /** A socket's own timeout does not see the pings, which HTTP/2 answers below it. Returns its stop. */
-function endWhenSilent(session: ServerHttp2Session, clock: Clock) {
+function endWhenSilent(
+  session: ServerHttp2Session,
+  { clock, pingSeconds = pingSecondsDefault }: TunnelOptions,
+) {
+  const silenceMsMax = 2 * pingSeconds * 1000 + lateMsMax;
   let heardMs = clock.monotonic();
   const hear = () => (heardMs = clock.monotonic());
   session.on("ping", hear).on("stream", hear);
@@ -81,7 +92,7 @@ export function keepTunnel(options: TunnelOptions) {
         const socket = await open(options, signal);
         const session = serve(socket);
         const end = () => session.destroy();
-        const stop = endWhenSilent(session, clock);
+        const stop = endWhenSilent(session, options);
         signal.addEventListener("abort", end, { once: true });
         await new Promise<void>((resolve) => session.once("close", () => resolve()));
         signal.removeEventListener("abort", end);

@@ -7,6 +7,12 @@
 /** The HTTP/1.1 protocol that the connection is upgraded to. */
 export const tunnelProtocol = "kerb-tunnel/1";
 
+/** Header of the upgrade: how many seconds may pass between the server's pings, when the link is thin. */
+export const pingHeader = "kerb-tunnel-ping-seconds";
+
+/** Between pings, when nobody asks for another time. */
+export const pingSecondsDefault = 15;
+
 export type TunnelCall =
   | "logs"
   | "exec"

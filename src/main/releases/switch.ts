@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { systemClock } from "../../lib/clock.ts";
 import { StatusError } from "../../lib/status-error.ts";
 import type { Plugs } from "../../server/policy.ts";
+import { readConfiguration } from "../configuration/state.ts";
 import { ownRelease } from "./handover.ts";
 import { readState, tryRelease, writeState } from "./state.ts";
 import type { Release, ReleaseState } from "./state.ts";
@@ -42,6 +43,9 @@ export class ReleaseSwitch {
   /** Soon after it returns the site stops. `release` is staged. */
   request(release: Release) {
     const state = readState(this.#directory);
+    if (state?.trying || readConfiguration(this.#directory).trying) {
+      throw new StatusError("Conflict", "the site tries another change; ask again when it is over");
+    }
     const installed = state?.installed ?? ownRelease.version;
     writeState(this.#directory, tryRelease(state, release, installed));
     // Whoever asked hears the answer before the site stops.

@@ -7,6 +7,7 @@ import type { WatchReleaseOptions } from "../../cli/update.ts";
 import { sleep, systemClock } from "../../lib/clock.ts";
 import { processOf, runs } from "../run-file.ts";
 import { giveUpChange, readConfiguration, writeConfiguration } from "../configuration/state.ts";
+import { readDebt } from "../trial.ts";
 import { giveUp, readState, writeState } from "./state.ts";
 
 const readyMsMax = 150_000;
@@ -74,7 +75,9 @@ export async function watchRelease(
     const isOver = !watched || !runs(watched);
     if (isOver && isService) return 0;
     if (isOver || isLate) {
-      const why = isOver ? "ended before it was ready" : "was not ready in time";
+      const missing = readDebt(directory)?.missing;
+      const late = missing ? `was not as before in time: ${missing}` : "was not ready in time";
+      const why = isOver ? "ended before it was ready" : late;
       if (!isOver) process.kill(pid, "SIGKILL");
       trial.giveUp(`${why}; see ${directory}/kerb.log`);
       if (!isService) startAgain(directory, args);

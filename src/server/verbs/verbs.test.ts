@@ -301,23 +301,6 @@ test("a streaming list ends its initial events with a bookmark", async () => {
   assert.deepEqual(seen, ["ADDED a", "ADDED b", "BOOKMARK true"]);
 });
 
-test("a quiet watch is told how far it is", async () => {
-  const stop = new AbortController();
-  const { metadata } = await client.list(pods);
-  const events = client.watch(pods, {
-    resourceVersion: metadata.resourceVersion,
-    allowWatchBookmarks: true,
-    signal: stop.signal,
-  });
-  const first = events[Symbol.asyncIterator]().next();
-  await make("a");
-  await clock.advance(60_000);
-  const { value } = await first;
-  assert.equal(value.type, "BOOKMARK");
-  assert.equal(Number(value.object.metadata.resourceVersion), server.store.revision());
-  stop.abort();
-});
-
 test("a watch from before a compaction is told to list again", async () => {
   await make("a");
   const { metadata } = await client.list(gadgets);

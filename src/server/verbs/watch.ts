@@ -17,6 +17,11 @@ import { trackProgress } from "../watch-progress.ts";
 
 /** Time between bookmarks. */
 const bookmarkMs = 60_000;
+/**
+ * While a watch tells nothing its bookmarks come more and more seldom, up to so many times that: a fleet has thousands
+ * of quiet watches, on thin links. Still within the time that history is kept for.
+ */
+const quietTimesMax = 4;
 
 /** Watches without a timeout of their own end after this and up to as much again, as upstream. */
 const timeoutMsMin = 30 * 60_000;
@@ -191,6 +196,8 @@ class Watching<T> {
   #delivered: number;
   #initialDone = false;
   #stalled = false;
+  /** Whether it told of a change since the last minute began. */
+  #tells = false;
 
   constructor(call: Call, query: WatchQuery, encoder: Encoder<T>) {
     this.#call = call;
@@ -221,7 +228,10 @@ class Watching<T> {
     for await (const batch of store.watch(this.#prefix, { after: this.#delivered, signal })) {
       const custom = this.#call.kind.storedForm !== undefined;
       const changes = custom ? await this.#customChanges(batch) : this.#changes(batch);
-      if (changes.length > 0) this.mailbox.put(this.#encoder.changes(changes));
+      if (changes.length > 0) {
+        this.#tells = true;
+        this.mailbox.put(this.#encoder.changes(changes));
+      }
       this.#delivered = batch[batch.length - 1]!.revision;
       const room = this.mailbox.room();
       if (!room) continue;
@@ -270,8 +280,16 @@ class Watching<T> {
       this.#stop.abort();
       this.mailbox.end();
     };
+    let [passed, due] = [0, 1];
+    const minute = () => {
+      if (this.#tells) due = 1;
+      this.#tells = false;
+      if (++passed < due) return;
+      [passed, due] = [0, Math.min(due * 2, quietTimesMax)];
+      bookmark();
+    };
     const cancels = [
-      core.clock.every(bookmarkMs, bookmark),
+      core.clock.every(bookmarkMs, minute),
       core.clock.after(this.#query.timeoutMs, () => {
         bookmark();
         end();

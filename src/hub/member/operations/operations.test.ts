@@ -68,12 +68,19 @@ test("a step keeps its time until another begins", () => {
 
 type Report = ReturnType<KerbHost["releases"]["report"]>;
 
-for (const [what, report, status, outcome] of [
+for (const [what, report, status, outcome, optionsTried] of [
   [
     "is fetched first",
     { version: "1.0.0" },
     undefined,
     /Running Switch: release 2\.0\.0 is staged/,
+  ],
+  [
+    "waits while other options are tried",
+    { version: "1.0.0" },
+    { step: "Switch" },
+    /Running Wait: other options are to prove themselves/,
+    { change: "u" },
   ],
   [
     "is then switched to",
@@ -103,7 +110,8 @@ for (const [what, report, status, outcome] of [
 ] as const) {
   test(`a release ${what}`, async () => {
     const releases = { report: () => report as Report, stage: async () => {}, become: () => {} };
-    const site = { kerb: { releases } } as unknown as OperationSite;
+    const configuration = { report: () => ({ trying: optionsTried }) };
+    const site = { kerb: { releases, configuration } } as unknown as OperationSite;
     const progress = await updateKerb(operation("a", status), site);
     const { phase, step = "", message, after } = progress;
     assert.match(`${phase} ${step}: ${message} ${after ? "+" : ""}`, outcome);

@@ -12,6 +12,9 @@ export const updateKerb: CarryOut = async ({ spec, status }, { kerb, hub }) => {
   const { version, trying: tried, failed: before } = kerb.releases.report();
   if (tried) return running(trying, `release ${tried.version} is to prove itself`, lookMs);
   if (version === release.version) return complete(`${version} runs`);
+  if (kerb.configuration.report().trying) {
+    return running("Wait", "other options are to prove themselves", lookMs);
+  }
   if (status?.step === trying) {
     if (before?.version === release.version) return failed(`${before.message}; ${version} runs`);
     return {
