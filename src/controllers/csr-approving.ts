@@ -7,10 +7,10 @@ import { isStatus } from "../lib/status-error.ts";
 import { timestamp } from "../lib/clock.ts";
 import { conditionOf, requests } from "./csr.ts";
 import type { Signing } from "./csr.ts";
+import { accessReviews, requesterMay } from "./requester-review.ts";
 import type { Controller } from "./runtime.ts";
 
 const nodes = resource("v1", "nodes");
-const accessReviews = resource("authorization.k8s.io/v1", "subjectaccessreviews");
 
 const isKnown = (client: Client, user: string) =>
   client.get({ ...nodes, name: user.replace("system:node:", "") }).then(
@@ -31,29 +31,19 @@ export const csrApproving = (signing: Signing): Controller => ({
     if (conditionOf(request, "Approved") || conditionOf(request, "Denied")) return;
     const node = signing.nodeOf(request.spec);
     if (!node) return;
-    const { username: user, groups, uid, extra } = request.spec;
+    const { username: user } = request.spec;
     const returns = user === returningNodeName(node);
     // One that was removed meanwhile does not come back by an old certificate.
     if (returns && !(await isKnown(client, node))) return;
     const subresource = node === user || returns ? "selfnodeclient" : "nodeclient";
-    const review = await client.create(accessReviews, {
-      apiVersion: "authorization.k8s.io/v1",
-      kind: "SubjectAccessReview",
-      spec: {
-        user,
-        groups,
-        ...(uid && { uid }),
-        ...(extra && { extra }),
-        resourceAttributes: {
-          group: "certificates.k8s.io",
-          resource: "certificatesigningrequests",
-          subresource,
-          verb: "create",
-          version: "*",
-        },
-      },
+    const allowed = await requesterMay(client, request, {
+      group: "certificates.k8s.io",
+      resource: "certificatesigningrequests",
+      subresource,
+      verb: "create",
+      version: "*",
     });
-    if (!review.status?.allowed) return;
+    if (!allowed) return;
     const time = timestamp(clock.now());
     const approved = {
       type: "Approved",

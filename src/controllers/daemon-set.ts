@@ -7,6 +7,7 @@ import { claim, ownerKeys, pods } from "./claim.ts";
 import { podForNode } from "./daemon-set/eligibility.ts";
 import { plan, type Plan } from "./daemon-set/plan.ts";
 import { expectationsOf } from "./expectations.ts";
+import { PodControl } from "./pod-control.ts";
 import { controllerRevisions, planRevision, surplus } from "./revision-history.ts";
 import type { Controller, ControllerContext, Key } from "./runtime.ts";
 
@@ -102,9 +103,11 @@ class Reconciliation {
       this.#context.event(this.#set, "Warning", "FailedDaemonPod", text);
       gone.push(pod);
     }
+    const control = new PodControl(this.#set, this.#key, this.#context);
+    const wanted = result.create.slice(0, burstMax);
     await Promise.all([
-      ...gone.slice(0, burstMax).map((pod) => this.#delete(pod)),
-      ...result.create.slice(0, burstMax).map((node) => this.#create(node, hash)),
+      ...gone.slice(0, burstMax).map((pod) => control.delete(pod)),
+      control.create(wanted.map((node) => podForNode(this.#set, hash, node))),
     ]);
   }
 
@@ -130,37 +133,6 @@ class Reconciliation {
       notBefore: now + Math.min(delayMs, replaceMsMax),
     });
     return true;
-  }
-
-  async #create(node: string, hash: string) {
-    const { client } = this.#context;
-    const draft = podForNode(this.#set, hash, node);
-    try {
-      const pod = await client.create({ ...pods, namespace: this.#namespace }, draft);
-      expectationsOf(this.#context).created(this.#key, pod);
-      this.#tell("Normal", "SuccessfulCreate", `Created pod: ${pod.metadata.name}`);
-    } catch (error) {
-      this.#tell("Warning", "FailedCreate", `Error creating: ${(error as Error).message}`);
-      throw error;
-    }
-  }
-
-  async #delete(pod: KubeObject) {
-    const { name, uid } = pod.metadata;
-    const at = { ...pods, namespace: this.#namespace, name };
-    try {
-      await this.#context.client.delete(at, { preconditions: { uid } });
-      expectationsOf(this.#context).deleted(this.#key, pod);
-      this.#tell("Normal", "SuccessfulDelete", `Deleted pod: ${name}`);
-    } catch (error) {
-      if (isStatus(error, "NotFound", "Conflict")) return;
-      this.#tell("Warning", "FailedDelete", `Error deleting: ${(error as Error).message}`);
-      throw error;
-    }
-  }
-
-  #tell(type: "Normal" | "Warning", reason: string, message: string) {
-    this.#context.event(this.#set, type, reason, message);
   }
 
   async #writeStatus(status: Record<string, any>) {

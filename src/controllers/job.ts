@@ -6,8 +6,9 @@ import { isStatus } from "../lib/status-error.ts";
 import { claim, ownerKeys, pods } from "./claim.ts";
 import { expectationsOf } from "./expectations.ts";
 import { jobPod } from "./job/pod.ts";
-import { plan, type NewPod } from "./job/plan.ts";
+import { plan } from "./job/plan.ts";
 import { isTracked, trackingFinalizer } from "./job/tally.ts";
+import { PodControl } from "./pod-control.ts";
 import type { Controller, ControllerContext, Key } from "./runtime.ts";
 
 const jobs = resource("batch/v1", "jobs");
@@ -42,12 +43,14 @@ class Reconciliation {
   readonly #job: KubeObject;
   readonly #context: ControllerContext;
   readonly #namespace: string;
+  readonly #control: PodControl;
 
   constructor(key: Key, job: KubeObject, context: ControllerContext) {
     this.#key = key;
     this.#job = job;
     this.#context = context;
     this.#namespace = job.metadata.namespace!;
+    this.#control = new PodControl(job, key, context);
   }
 
   async run(own: KubeObject[]) {
@@ -66,27 +69,8 @@ class Reconciliation {
       return;
     }
     await Promise.all(result.discard.map((pod) => this.#discard(pod)));
-    await Promise.all(result.delete.map((pod) => this.#delete(pod)));
-    await this.#create(result.create);
-  }
-
-  /** In waves that double, so that a namespace which refuses pods is not asked 500 times. */
-  async #create(wanted: NewPod[]) {
-    for (let from = 0, size = 1; from < wanted.length; from += size, size *= 2) {
-      await Promise.all(wanted.slice(from, from + size).map((each) => this.#createOne(each)));
-    }
-  }
-
-  async #createOne(wanted: NewPod) {
-    const at = { ...pods, namespace: this.#namespace };
-    try {
-      const pod = await this.#context.client.create(at, jobPod(this.#job, wanted));
-      expectationsOf(this.#context).created(this.#key, pod);
-      this.#tell("Normal", "SuccessfulCreate", `Created pod: ${pod.metadata.name}`);
-    } catch (error) {
-      this.#tell("Warning", "FailedCreate", `Error creating: ${(error as Error).message}`);
-      throw error;
-    }
+    await Promise.all(result.delete.map((pod) => this.#control.delete(pod)));
+    await this.#control.create(result.create.map((wanted) => jobPod(this.#job, wanted)));
   }
 
   async #discard(pod: KubeObject) {
@@ -95,28 +79,10 @@ class Reconciliation {
     const left = finalizers.filter((finalizer) => finalizer !== trackingFinalizer);
     try {
       await this.#context.client.patch(at, "merge", { metadata: { uid, finalizers: left } });
-      await this.#delete(pod);
+      await this.#control.delete(pod);
     } catch (error) {
       if (!isStatus(error, "NotFound", "Conflict")) throw error;
     }
-  }
-
-  async #delete(pod: KubeObject) {
-    const { name, uid } = pod.metadata;
-    const at = { ...pods, namespace: this.#namespace, name };
-    try {
-      await this.#context.client.delete(at, { preconditions: { uid } });
-      expectationsOf(this.#context).deleted(this.#key, pod);
-      this.#tell("Normal", "SuccessfulDelete", `Deleted pod: ${name}`);
-    } catch (error) {
-      if (isStatus(error, "NotFound", "Conflict")) return;
-      this.#tell("Warning", "FailedDelete", `Error deleting: ${(error as Error).message}`);
-      throw error;
-    }
-  }
-
-  #tell(type: "Normal" | "Warning", reason: string, message: string) {
-    this.#context.event(this.#job, type, reason, message);
   }
 
   async #writeStatus(status: Record<string, any>) {

@@ -4,9 +4,9 @@ import { resource } from "../client/client.ts";
 import type { KubeObject } from "../kinds/object.ts";
 import { timestamp } from "../lib/clock.ts";
 import { jsonEqual } from "../lib/json.ts";
-import { isStatus } from "../lib/status-error.ts";
 import { claim, ownerKeys, pods } from "./claim.ts";
 import { expectationsOf } from "./expectations.ts";
+import { PodControl } from "./pod-control.ts";
 import { podFromTemplate } from "./pod-template.ts";
 import { planReplicas, replicaStatus } from "./replica-set/plan.ts";
 import type { Plan } from "./replica-set/plan.ts";
@@ -19,56 +19,10 @@ interface Failure {
   message: string;
 }
 
-/** Creates in doubling batches, so that a quota or a broken template fails once and not a thousand times. */
-async function createPods(count: number, key: Key, set: KubeObject, context: ControllerContext) {
-  const { client, event } = context;
+function act(plan: Plan, set: KubeObject, control: PodControl) {
   const draft = podFromTemplate(set, set.spec.template);
-  const expectations = expectationsOf(context);
-  const createOne = async () => {
-    const pod = await client.create({ ...pods, namespace: set.metadata.namespace }, draft);
-    expectations.created(key, pod);
-    event(set, "Normal", "SuccessfulCreate", `Created pod: ${pod.metadata.name}`);
-  };
-  for (let left = count, batch = 1; left > 0; left -= batch, batch *= 2) {
-    const results = await Promise.allSettled(
-      Array.from({ length: Math.min(batch, left) }, createOne),
-    );
-    const failed = results.find((result) => result.status === "rejected");
-    if (!failed) continue;
-    const message = failed.reason instanceof Error ? failed.reason.message : String(failed.reason);
-    event(set, "Warning", "FailedCreate", `Error creating: ${message}`);
-    throw failed.reason;
-  }
-}
-
-async function deletePods(
-  doomed: KubeObject[],
-  key: Key,
-  set: KubeObject,
-  context: ControllerContext,
-) {
-  const expectations = expectationsOf(context);
-  await Promise.all(
-    doomed.map(async (pod) => {
-      const { name, namespace, uid } = pod.metadata;
-      expectations.deleted(key, pod);
-      await context.client
-        .delete({ ...pods, namespace, name }, { preconditions: { uid } })
-        .catch((error: unknown) => {
-          expectations.forget(key);
-          if (isStatus(error, "NotFound", "Conflict")) return;
-          const message = `Error deleting: ${(error as Error).message}`;
-          context.event(set, "Warning", "FailedDelete", message);
-          throw error;
-        });
-      context.event(set, "Normal", "SuccessfulDelete", `Deleted pod: ${name}`);
-    }),
-  );
-}
-
-async function act(plan: Plan, key: Key, set: KubeObject, context: ControllerContext) {
-  if (plan.create > 0) await createPods(plan.create, key, set, context);
-  await deletePods(plan.delete, key, set, context);
+  const drafts = Array.from({ length: plan.create }, () => draft);
+  return Promise.all([control.create(drafts), ...plan.delete.map((pod) => control.delete(pod))]);
 }
 
 function replicas(name: string, kind: string, owners: typeof replicaSets): Controller {
@@ -83,7 +37,7 @@ function replicas(name: string, kind: string, owners: typeof replicaSets): Contr
     if (!set.metadata.deletionTimestamp) {
       if (expectationsOf(context).met(key, context.informer(pods))) {
         const plan = planReplicas(set, own);
-        await act(plan, key, set, context).catch((error: unknown) => {
+        await act(plan, set, new PodControl(set, key, context)).catch((error: unknown) => {
           thrown = error;
           const reason = plan.create > 0 ? "FailedCreate" : "FailedDelete";
           failure = { reason, message: (error as Error).message };

@@ -3,6 +3,7 @@
 // after it ran out.
 import { resource } from "../../client/client.ts";
 import type { Client } from "../../client/client.ts";
+import { accessReviews, requesterMay } from "../../controllers/requester-review.ts";
 import type { Controller, ControllerContext } from "../../controllers/runtime.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { timestamp } from "../../lib/clock.ts";
@@ -22,7 +23,6 @@ import {
 } from "../names.ts";
 
 const requests = resource("certificates.k8s.io/v1", "certificatesigningrequests");
-const reviews = resource("authorization.k8s.io/v1", "subjectaccessreviews");
 const clientSigner = "kubernetes.io/kube-apiserver-client";
 
 export interface Subject {
@@ -79,27 +79,14 @@ export function decisionOf(request: KubeObject, cluster: string, subject: Subjec
   return groups.includes(siteGroup(cluster)) ? "invited" : "wait";
 }
 
-async function mayRenew(client: Client, { spec }: KubeObject, cluster: string): Promise<boolean> {
-  const { username: user, groups, uid, extra } = spec;
-  const review = await client.create(reviews, {
-    apiVersion: "authorization.k8s.io/v1",
-    kind: "SubjectAccessReview",
-    spec: {
-      user,
-      groups,
-      ...(uid && { uid }),
-      ...(extra && { extra }),
-      resourceAttributes: {
-        group: "register.open-cluster-management.io",
-        resource: "managedclusters",
-        subresource: "clientcertificates",
-        name: cluster,
-        verb: "renew",
-      },
-    },
+const mayRenew = (client: Client, request: KubeObject, cluster: string) =>
+  requesterMay(client, request, {
+    group: "register.open-cluster-management.io",
+    resource: "managedclusters",
+    subresource: "clientcertificates",
+    name: cluster,
+    verb: "renew",
   });
-  return review.status?.allowed === true;
-}
 
 const isDecided = ({ status }: KubeObject) => (status?.conditions ?? []).length > 0;
 
@@ -180,7 +167,11 @@ export const clusterCsr = (subjectOf: (pem: string) => Subject | undefined): Con
           .map(({ metadata }) => metadata.name),
     },
   ],
-  outputs: [{ ...requests, resource: `${requests.resource}/approval` }, reviews, managedClusters],
+  outputs: [
+    { ...requests, resource: `${requests.resource}/approval` },
+    accessReviews,
+    managedClusters,
+  ],
   start({ informer }) {
     informer(requests).addIndex(byCluster, ({ metadata }) => [
       metadata.labels?.[clusterNameLabel] ?? "",
