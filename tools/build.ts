@@ -48,7 +48,6 @@ await build({
   ...options,
   entryPoints: {
     "wasm-run": "src/wasm/wasm-run.ts",
-    "wasm-bridge": "src/wasm/wasi-preview2/bridge-worker.ts",
   },
   outdir: join(staging, "wasm"),
   outExtension: { ".js": ".mjs" },

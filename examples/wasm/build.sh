@@ -15,9 +15,13 @@ c() {
 }
 
 component() {
-  clang --target=wasm32 -O2 -nostdlib -Wl,--no-entry -o "$out/http.core.wasm" "$here/component/http.c"
-  node "$here/component/componentize.js" "$out/http.core.wasm" "$here/component/http.wit" http "$out/http.wasm"
-  rm "$out/http.core.wasm"
+  for name in http stream; do
+    world=http
+    [ $name = http ] || world=streaming
+    clang --target=wasm32 -O2 -nostdlib -Wl,--no-entry -o "$out/$name.core.wasm" "$here/component/$name.c"
+    node "$here/component/componentize.js" "$out/$name.core.wasm" "$here/component/http.wit" $world "$out/$name.wasm"
+    rm "$out/$name.core.wasm"
+  done
 }
 
 javascript() {

@@ -62,8 +62,6 @@ export const annotationNames = {
   runAsUser: "kerb.dev/run-as-user",
   /** args are all of argv, as Krustlet has it. */
   bareArguments: "kerb.dev/bare-arguments",
-  /** `fresh`: every request has an instance of its own. */
-  instance: "kerb.dev/wasm-instance",
   /** `optimized`: all code is compiled well before it runs, for those that compute for long. */
   compile: "kerb.dev/wasm-compile",
 } as const;
@@ -144,7 +142,6 @@ export function programOf(config: BundleConfig, isFolder: (path: string) => bool
     preopens: preopensOf(volumesOf(config), isFolder),
     ...(log !== undefined && { terminationLog: log }),
     ...(memoryBytes !== undefined && { memoryBytes }),
-    ...(annotations[annotationNames.instance] === "fresh" && { isFresh: true }),
   };
 }
 

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Preview2Options } from "./wasi-preview2/host.ts";
 import { preview2 } from "./wasi-preview2/host.ts";
+import { suspending } from "./wasi-preview2/suspension.ts";
+import { suspensionImport } from "./wasi-preview2/waiting-calls.ts";
 import { WebAssembly } from "./web-assembly.ts";
 
 /** Beside the JavaScript, from when it was made. */
@@ -23,13 +25,19 @@ export const readFacts = (folder: string): ComponentFacts =>
   JSON.parse(readFileSync(join(folder, factsFile), "utf8"));
 
 type Exports = Record<string, any>;
-export type Instantiate = () => Exports;
 
-/** Compiles each core module once; what it gives makes a fresh instance at every call. */
-export async function loadComponent(
-  folder: string,
-  options: Preview2Options,
-): Promise<Instantiate> {
+export interface ComponentInstance {
+  exports: Exports;
+  /** Of its memories, as they are now. */
+  memoryBytes: () => number;
+}
+
+export interface Component {
+  instantiate(): ComponentInstance;
+}
+
+/** Compiles each core module once. */
+export async function loadComponent(folder: string, options: Preview2Options): Promise<Component> {
   const script = await import(pathToFileURL(join(folder, scriptFile)).href);
   const modules = new Map<string, object>();
   const coreModule = (name: string) => {
@@ -39,8 +47,23 @@ export async function loadComponent(
     modules.set(name, module);
     return module;
   };
-  const imports = preview2(options);
-  return () => script.instantiate(coreModule, imports);
+  const imports = { ...preview2(options), [suspensionImport]: { suspending } };
+  return {
+    instantiate() {
+      const memories = new Set<{ buffer: ArrayBuffer }>();
+      const core = (module: object, given?: object) => {
+        const made = new WebAssembly.Instance(module, given);
+        for (const one of Object.values(made.exports)) {
+          if (one instanceof WebAssembly.Memory) memories.add(one);
+        }
+        return made;
+      };
+      const exports = script.instantiate(coreModule, imports, core);
+      const memoryBytes = () =>
+        [...memories].reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
+      return { exports, memoryBytes };
+    },
+  };
 }
 
 /** The export of an interface, whatever its version. */

@@ -26,6 +26,9 @@ export function endOf(error: unknown, { module, usedBytes, memoryBytes }: Circum
   if (error instanceof RangeError && /call stack/.test(message)) {
     return `${module} trapped: its call stack is exhausted`;
   }
+  if (error instanceof WebAssembly.SuspendError) {
+    return `${module} waits within a call from one of its components to another, which is not supported`;
+  }
   if (!(error instanceof WebAssembly.RuntimeError)) return `${module} failed: ${message}`;
   const isFull = memoryBytes !== undefined && usedBytes > memoryBytes * fullShare;
   const why = isFull

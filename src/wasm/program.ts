@@ -1,5 +1,6 @@
 // What the runner is told, as a file: which module, with what. Written before the container is made.
 import type { HttpLimits } from "./experimental-http/limits.ts";
+import type { HttpSettings } from "./http-settings.ts";
 import type { Preopen } from "./wasi-preview1/guest.ts";
 
 export interface Program {
@@ -11,9 +12,9 @@ export interface Program {
   preopens: Preopen[];
   /** Where the reason of an end goes. */
   terminationLog?: string;
-  /** Of a handler of requests: a new instance for each. */
-  isFresh?: boolean;
   memoryBytes?: number;
+  /** Of a component that handles requests. */
+  http?: HttpSettings;
   /** For wasi_experimental_http. */
-  http?: HttpLimits;
+  experimentalHttp?: HttpLimits;
 }

@@ -1,6 +1,7 @@
 // Runs a component inside its container: a command to its end, or a handler of requests until it is ended.
-import { systemClock } from "../lib/clock.ts";
+import { holdOpen, systemClock } from "../lib/clock.ts";
 import { exported, loadComponent, readFacts } from "./component.ts";
+import { httpSettings } from "./http-settings.ts";
 import type { Program } from "./program.ts";
 import { incomingHandler, serveHttp } from "./serve-http.ts";
 import type { Preview2Options } from "./wasi-preview2/host.ts";
@@ -21,19 +22,20 @@ export async function runComponent(
   options: Preview2Options,
   onTrap: (error: unknown) => void,
 ): Promise<void> {
+  // While the guest waits, nothing else may keep this process.
+  holdOpen();
   const folder = program.component!;
   const { exports } = readFacts(folder);
-  const instantiate = await loadComponent(folder, options);
+  const component = await loadComponent(folder, options);
   if (exports.includes(incomingHandler)) {
-    const isFresh = program.isFresh ?? false;
-    // A handler that cannot be made is known before it is asked.
-    instantiate();
-    serveHttp({ instantiate, port: portOf(program), isFresh, clock: systemClock, onTrap });
+    const { memoryBytes, http = httpSettings() } = program;
+    const port = portOf(program);
+    serveHttp({ component, ...http, memoryBytes, port, clock: systemClock, onTrap });
     return;
   }
-  const { run } = exported(instantiate(), commandRun);
+  const { run } = exported(component.instantiate().exports, commandRun);
   try {
-    run();
+    await run();
   } catch (error) {
     // The guest said that it failed.
     if ((error as object | undefined)?.constructor?.name === "ComponentError") options.exit(1);

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { request } from "node:http";
 import { test } from "node:test";
 import { FakeClock } from "../lib/fake-clock.ts";
 import { serveHttp } from "./serve-http.ts";
+import { httpSettings } from "./http-settings.ts";
+import { waitFor } from "./wasi-preview2/poll.ts";
 import { Fields } from "./wasi-preview2/http-fields.ts";
 import { OutgoingBody } from "./wasi-preview2/http-bodies.ts";
 import { OutgoingResponse, ResponseOutparam } from "./wasi-preview2/http-messages.ts";
@@ -16,31 +19,39 @@ function answer(out: ResponseOutparam, text: string) {
   OutgoingBody.finish(body, undefined);
 }
 
-type Handle = (request: IncomingRequest, out: ResponseOutparam, use: number) => void;
+type Handle = (
+  request: IncomingRequest,
+  out: ResponseOutparam,
+  use: number,
+) => void | Promise<void>;
+type Ask = (path: string, body?: Buffer) => Promise<string>;
 
 /** Serves `handle`, whose instances are counted; calls `use` with a way to ask. */
 async function serving(
   handle: Handle,
-  isFresh: boolean,
-  use: (ask: (path: string, body?: Buffer) => Promise<string>, traps: unknown[]) => Promise<void>,
+  annotations: Record<string, string>,
+  use: (ask: Ask, traps: unknown[], port: number) => Promise<void>,
 ) {
   let instances = 0;
   const traps: unknown[] = [];
   const instantiate = () => {
     const instance = ++instances;
     let uses = 0;
-    return {
+    const exports = {
       "wasi:http/incoming-handler@0.2.3": {
-        handle(request: IncomingRequest, out: ResponseOutparam) {
+        async handle(request: IncomingRequest, out: ResponseOutparam) {
           uses += 1;
           if (request.pathWithQuery() === "/instance") answer(out, `instance ${instance}`);
-          else handle(request, out, uses);
+          else await handle(request, out, uses);
         },
       },
     };
+    return { exports, memoryBytes: () => 1 };
   };
   const onTrap = (error: unknown) => void traps.push(error);
-  const server = serveHttp({ instantiate, port: 0, isFresh, clock: new FakeClock(), onTrap });
+  const clock = new FakeClock();
+  const settings = httpSettings(annotations);
+  const server = serveHttp({ component: { instantiate }, port: 0, ...settings, clock, onTrap });
   try {
     if (!server.listening) await once(server, "listening");
     const { port } = server.address() as { port: number };
@@ -49,7 +60,7 @@ async function serving(
       const got = await fetch(`http://127.0.0.1:${port}${path}`, options);
       return `${got.status} ${(await got.text()).trim()}`;
     };
-    await use(ask, traps);
+    await use(ask, traps, port);
   } finally {
     server.closeAllConnections();
     server.close();
@@ -57,13 +68,16 @@ async function serving(
   }
 }
 
-const echo: Handle = (request, out) => {
-  const bytes = request.consume().stream().blockingRead(1000n);
-  answer(out, `${request.method().tag} ${Buffer.from(bytes).toString()}`);
+const fresh = { "kerb.dev/wasm-instance": "fresh" };
+
+const echo: Handle = async (request, out) => {
+  const stream = request.consume().stream();
+  await waitFor([stream.subscribe()]);
+  answer(out, `${request.method().tag} ${Buffer.from(stream.read(1000n)).toString()}`);
 };
 
 test("an instance answers one request after the other, with its body", async () => {
-  await serving(echo, false, async (ask) => {
+  await serving(echo, {}, async (ask) => {
     assert.equal(await ask("/x", Buffer.from("sent")), "200 post sent");
     assert.equal(await ask("/instance"), "200 instance 1");
     assert.equal(await ask("/instance"), "200 instance 1");
@@ -71,7 +85,7 @@ test("an instance answers one request after the other, with its body", async () 
 });
 
 test("every request has an instance of its own where that is asked for", async () => {
-  await serving(echo, true, async (ask) => {
+  await serving(echo, fresh, async (ask) => {
     assert.equal(await ask("/instance"), "200 instance 1");
     assert.equal(await ask("/instance"), "200 instance 2");
   });
@@ -81,7 +95,7 @@ test("an instance that traps is told of and replaced, and others never hear of i
   const trap: Handle = () => {
     throw new Error("unreachable");
   };
-  await serving(trap, false, async (ask, traps) => {
+  await serving(trap, {}, async (ask, traps) => {
     assert.equal(await ask("/x"), "500 the handler gave no answer");
     assert.equal(traps.length, 1);
     assert.equal(await ask("/instance"), "200 instance 2");
@@ -92,15 +106,72 @@ test("a component that answers once in its life has a new instance for every req
   const once_: Handle = (_request, out, use) => {
     if (use === 1) answer(out, "first and only");
   };
-  await serving(once_, false, async (ask) => {
+  await serving(once_, {}, async (ask) => {
     for (let i = 0; i < 3; i++) assert.equal(await ask("/x"), "200 first and only");
   });
 });
 
-test("a body that is too large is not taken", async () => {
-  await serving(echo, false, async (ask) => {
-    const asked = ask("/x", Buffer.alloc(17 * 2 ** 20)).catch(() => "hung up");
-    assert.match(await asked, /^413|hung up/);
+test("while one handler waits, others answer, by instances of their own", async () => {
+  let isFree = () => {};
+  const free = new Promise<void>((resolve) => (isFree = resolve));
+  const wait: Handle = async (_request, out) => {
+    await free;
+    answer(out, "waited");
+  };
+  await serving(wait, {}, async (ask) => {
+    const slow = ask("/x");
+    assert.equal(await ask("/instance"), "200 instance 2");
+    isFree();
+    assert.equal(await slow, "200 waited");
+  });
+});
+
+test("pieces go out as they come, trailers last, and a whole answer says its length", async () => {
+  const stream: Handle = async (request, out) => {
+    const response = new OutgoingResponse(new Fields());
+    const body = response.body();
+    ResponseOutparam.set(out, { tag: "ok", val: response });
+    const [from, to] = [request.consume().stream(), body.write()];
+    for (;;) {
+      await waitFor([from.subscribe()]);
+      try {
+        to.write(from.read(1000n));
+      } catch {
+        break;
+      }
+    }
+    OutgoingBody.finish(body, Fields.fromList([["x-end", Buffer.from("yes")]]));
+  };
+  await serving(stream, {}, async (ask, _traps, port) => {
+    assert.equal(
+      (await fetch(`http://127.0.0.1:${port}/instance`)).headers.get("content-length"),
+      "10",
+    );
+    const asked = request({ port, method: "POST" });
+    asked.flushHeaders();
+    asked.write("one");
+    const [response] = await once(asked, "response");
+    const ended = once(response, "end");
+    const pieces: string[] = [];
+    response.on("data", (piece: Buffer) => pieces.push(String(piece)));
+    await once(response, "data");
+    asked.end("two");
+    await ended;
+    assert.deepEqual(pieces, ["one", "two"]);
+    assert.deepEqual(response.trailers, { "x-end": "yes" });
+    assert.match(await ask("/instance"), /^200/);
+  });
+});
+
+test("an answer that is cut off is not taken for whole", async () => {
+  const half: Handle = (_request, out) => {
+    const response = new OutgoingResponse(new Fields());
+    const body = response.body();
+    ResponseOutparam.set(out, { tag: "ok", val: response });
+    body.write().write(Buffer.from("half"));
+  };
+  await serving(half, {}, async (ask) => {
+    await assert.rejects(ask("/x"));
     assert.equal(await ask("/instance"), "200 instance 1");
   });
 });

@@ -16,6 +16,7 @@ import {
 import { checkComponent } from "./check-component.ts";
 import { checkCoreMemory, checkModule, httpModule } from "./check-module.ts";
 import { httpLimits } from "./experimental-http/limits.ts";
+import { httpSettings } from "./http-settings.ts";
 import { readFacts } from "./component.ts";
 import { transpiled } from "./transpile.ts";
 import type { BundleConfig, Runner } from "./bundle.ts";
@@ -84,9 +85,9 @@ async function prepare(bundle: string, cache: string) {
   const isFolder = (source: string) => statSync(source).isDirectory();
   const told = {
     ...programOf(config, isFolder),
-    ...(component && { component: componentFolder }),
+    ...(component && { component: componentFolder, http: httpSettings(config.annotations) }),
     // Whoever needs a network without being a component asks by the old way.
-    ...(network && !component && { http: httpLimits(config.annotations) }),
+    ...(network && !component && { experimentalHttp: httpLimits(config.annotations) }),
   };
   writeFileSync(program, JSON.stringify(told), { mode: 0o644 });
   const made = { runner: runner(), program, memoryBytes, network, arch: process.arch };

@@ -37,12 +37,12 @@ function hostOptions({ args, env, preopens }: Program): HostOptions {
   };
 }
 
-async function importsOf({ http }: Program, { imports, memory }: Preview1) {
-  if (!http) return { wasi_snapshot_preview1: imports };
-  const { experimentalHttpCalls } = await import("./experimental-http/calls.ts");
+async function importsOf({ experimentalHttp }: Program, { imports, memory }: Preview1) {
+  if (!experimentalHttp) return { wasi_snapshot_preview1: imports };
+  const { experimentalHttpImports } = await import("./experimental-http/calls.ts");
   return {
     wasi_snapshot_preview1: imports,
-    wasi_experimental_http: experimentalHttpCalls(memory, http),
+    wasi_experimental_http: experimentalHttpImports(memory, experimentalHttp),
   };
 }
 
@@ -54,7 +54,10 @@ async function runCore(program: Program) {
     const instance = new WebAssembly.Instance(module, await importsOf(program, host));
     memory = instance.exports["memory"] ?? memory;
     host.useMemory(memory);
-    instance.exports["_start"]();
+    const start = instance.exports["_start"];
+    // Whoever asks the network waits for it.
+    if (program.experimentalHttp) await WebAssembly.promising(start)();
+    else start();
   } catch (error) {
     const { module, memoryBytes } = program;
     giveUp(program, endOf(error, { module, usedBytes: memory.buffer.byteLength, memoryBytes }));

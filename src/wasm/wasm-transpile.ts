@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } 
 import { dirname, join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { factsFile, scriptFile, withoutVersion } from "./component.ts";
+import { withSuspension } from "./suspended-script.ts";
 
 interface Transpiler {
   $init: Promise<void>;
@@ -25,6 +26,16 @@ async function transpiler(): Promise<Transpiler> {
   }
 }
 
+const minorVersions = 16;
+
+/** Exports during which a guest may wait, in each version that there may be of them. */
+const waitingExports = ["wasi:cli/run", "wasi:http/incoming-handler"].flatMap((name) =>
+  Array.from({ length: minorVersions }, (_, minor) => {
+    const method = name.endsWith("run") ? "run" : "handle";
+    return `${name}@0.2.${minor}#${method}`;
+  }),
+);
+
 async function transpile(folder: string) {
   const component = await buffer(process.stdin);
   const { $init, generate } = await transpiler();
@@ -35,6 +46,7 @@ async function transpile(folder: string) {
     instantiation: { tag: "sync" },
     noNodejsCompat: true,
     base64Cutoff: 0,
+    asyncMode: { tag: "jspi", val: { imports: [], exports: waitingExports } },
   });
   const facts = {
     imports: made.imports.map(withoutVersion),
@@ -45,9 +57,10 @@ async function transpile(folder: string) {
   // Nobody's user reads it in its container.
   chmodSync(staging, 0o755);
   for (const [name, bytes] of made.files) {
-    const path = name === "component.js" ? scriptFile : name;
-    if (/[/\\]/.test(path)) continue;
-    writeFileSync(join(staging, path), bytes, { mode: 0o644 });
+    const isScript = name === "component.js";
+    if (/[/\\]/.test(name)) continue;
+    const content = isScript ? withSuspension(Buffer.from(bytes).toString()) : bytes;
+    writeFileSync(join(staging, isScript ? scriptFile : name), content, { mode: 0o644 });
   }
   writeFileSync(join(staging, factsFile), JSON.stringify(facts));
   try {

@@ -1,13 +1,15 @@
 // Components of WASI preview 2: a handler of wasi:http as a server behind a Service.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { eventually } from "../support/eventually.ts";
 import { startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
-import { buildHandler } from "../support/wasm-component.ts";
+import { buildHandler, buildStreamingHandler } from "../support/wasm-component.ts";
 import { importModule } from "../support/wasm-module.ts";
 
 let site: Site;
@@ -21,7 +23,11 @@ before(async () => {
     await buildHandler(file, `version ${version} of `);
     await site.kerb("image", "import", file, "--name", `web:${version}`);
   }
+  const file = join(folder, "stream.wasm");
+  await buildStreamingHandler(file);
+  await site.kerb("image", "import", file, "--name", "stream:1");
   await site.apply(manifest);
+  await site.apply(streaming);
   await site.kubectl(["rollout", "status", "deployment/web", "--timeout=60s"]);
 });
 after(() => site.remove());
@@ -53,6 +59,19 @@ metadata: {name: web}
 spec:
   selector: {app: web}
   ports: [{port: 80, targetPort: http}]
+`;
+
+const streaming = `
+apiVersion: v1
+kind: Pod
+metadata: {name: stream, annotations: {kerb.dev/wasm-concurrency: "4", kerb.dev/wasm-pool: "2"}}
+spec:
+  runtimeClassName: wasm
+  containers:
+  - name: stream
+    image: stream:1
+    readinessProbe: {tcpSocket: {port: 8080}, periodSeconds: 1}
+    resources: {limits: {memory: 32Mi}}
 `;
 
 const address = async () => (await site.get("service", "web")).spec.clusterIP as string;
@@ -104,6 +123,32 @@ test("one that traps answers, is told of, and goes on with a new instance", asyn
   for (const { metadata, status } of (await site.get("pods", "-l", "app=web")).items) {
     assert.equal(status.containerStatuses[0].restartCount, 0, metadata.name);
   }
+});
+
+test("bodies stream through an instance, others are answered meanwhile, and what waits holds nobody up", async () => {
+  await site.kubectl(["wait", "--for=condition=Ready", "pod/stream", "--timeout=60s"]);
+  const host = (await site.get("pod", "stream")).status.podIP;
+  const headers = { trailer: "x-sum", "transfer-encoding": "chunked" };
+  const asked = request({ host, port: 8080, method: "POST", headers });
+  asked.write("first");
+  const [response] = await once(asked, "response");
+  const ended = once(response, "end");
+  let received = 0;
+  response.on("data", (piece: Buffer) => (received += piece.length));
+  await once(response, "data");
+  let isOver = false;
+  const slow = fetch(`http://${host}:8080/sleep`).then(() => (isOver = true));
+  const quick = await fetch(`http://${host}:8080/`, { method: "POST", body: "quick" });
+  assert.deepEqual([await quick.text(), isOver], ["quick", false]);
+  // More than the pod's memory would hold.
+  const piece = Buffer.alloc(1 << 20, "x");
+  for (let i = 0; i < 100; i++) if (!asked.write(piece)) await once(asked, "drain");
+  asked.addTrailers({ "x-sum": "42" });
+  asked.end();
+  await Promise.all([ended, slow]);
+  assert.deepEqual([received, response.trailers], [5 + 100 * piece.length, { "x-sum": "42" }]);
+  const { status } = await site.get("pod", "stream");
+  assert.equal(status.containerStatuses[0].restartCount, 0);
 });
 
 test("a handler that sleeps is woken by a request, and sleeps again when nobody asks", async () => {

@@ -6,11 +6,17 @@ import { compileC } from "./wasm-module.ts";
 
 const folder = "examples/wasm/component";
 
-/** The HTTP handler of the examples; `greeting` begins what it says. */
-export async function buildHandler(file: string, greeting: string) {
-  const flags = ["--target=wasm32", "-nostdlib", "-Wl,--no-entry", `-DGREETING="${greeting}"`];
-  await compileC(`${folder}/http.c`, `${file}.core`, ...flags);
+async function build(name: string, world: string, file: string, ...more: string[]) {
+  const flags = ["--target=wasm32", "-nostdlib", "-Wl,--no-entry", ...more];
+  await compileC(`${folder}/${name}.c`, `${file}.core`, ...flags);
   const script = join(root, folder, "componentize.js");
   const wit = join(root, folder, "http.wit");
-  await run(process.execPath, [script, `${file}.core`, wit, "http", file]);
+  await run(process.execPath, [script, `${file}.core`, wit, world, file]);
 }
+
+/** The HTTP handler of the examples; `greeting` begins what it says. */
+export const buildHandler = (file: string, greeting: string) =>
+  build("http", "http", file, `-DGREETING="${greeting}"`);
+
+/** The one that sends back what comes, piece by piece. */
+export const buildStreamingHandler = (file: string) => build("stream", "streaming", file);

@@ -2,10 +2,10 @@
 import { FileError } from "../files/file-error.ts";
 import type { GuestMemory } from "../wasi-preview1/guest-memory.ts";
 import type { Calls } from "../wasi-preview1/guest.ts";
-import { theBridge } from "../wasi-preview2/bridge.ts";
-import type { HttpAnswer } from "../wasi-preview2/bridge-worker.ts";
-import { Pollable } from "../wasi-preview2/poll.ts";
+import { WebAssembly } from "../web-assembly.ts";
 import type { HttpLimits } from "./limits.ts";
+import { wholeAnswer } from "./whole-answer.ts";
+import type { HttpAnswer } from "./whole-answer.ts";
 
 const errors = {
   success: 0,
@@ -63,23 +63,20 @@ function headersIn(text: string): [string, string][] {
     });
 }
 
-/** Sends a request and waits for its answer. `limits` say where to. */
-function ask(
+/** Resolves with the answer. `limits` say where to. */
+async function ask(
   { url, method, headers }: { url: string; method: string; headers: string },
   body: Uint8Array,
   { allowed }: HttpLimits,
-): HttpAnswer {
+): Promise<HttpAnswer> {
   if (!URL.canParse(url)) fail("invalidUrl");
   if (!token.test(method)) fail("invalidMethod");
   if (!allowed.includes(new URL(url).origin)) fail("destinationNotAllowed");
   const argument = { url, method, headers: headersIn(headers), body, timeoutMs };
-  const ticket = theBridge().start<HttpAnswer>("http", argument);
-  new Pollable(ticket.state()).block();
-  if (ticket.failure) fail("request");
-  return ticket.value;
+  return wholeAnswer(argument).catch(() => fail("request"));
 }
 
-export function experimentalHttpCalls(memory: GuestMemory, limits: HttpLimits): Calls {
+export function experimentalHttpCalls(memory: GuestMemory, limits: HttpLimits) {
   const sessions = new Map<number, Session>();
   let last = 0;
   const session = (handle: number) => sessions.get(handle) ?? fail("invalidHandle");
@@ -88,23 +85,23 @@ export function experimentalHttpCalls(memory: GuestMemory, limits: HttpLimits): 
     memory.bytes(pointer, bytes.length).set(bytes);
     memory.u32(written, bytes.length);
   };
-  const calls: Calls = {
-    req(...words: number[]) {
-      const [url, urlLength, method, methodLength, headers, headersLength] = words as [
-        ...[number, number, number, number, number, number],
-      ];
-      const [body, bodyLength, status, handle] = words.slice(6) as [number, number, number, number];
-      if (sessions.size >= limits.concurrent) fail("tooManySessions");
-      const asked = {
-        url: memory.text(url, urlLength),
-        method: memory.text(method, methodLength),
-        headers: memory.text(headers, headersLength),
-      };
-      const answer = ask(asked, Uint8Array.from(memory.bytes(body, bodyLength)), limits);
-      sessions.set(++last, { answer, read: 0 });
-      memory.u16(status, answer.status);
-      memory.u32(handle, last);
-    },
+  const req = async (...words: number[]) => {
+    const [url, urlLength, method, methodLength, headers, headersLength] = words as [
+      ...[number, number, number, number, number, number],
+    ];
+    const [body, bodyLength, status, handle] = words.slice(6) as [number, number, number, number];
+    if (sessions.size >= limits.concurrent) fail("tooManySessions");
+    const asked = {
+      url: memory.text(url, urlLength),
+      method: memory.text(method, methodLength),
+      headers: memory.text(headers, headersLength),
+    };
+    const answer = await ask(asked, Uint8Array.from(memory.bytes(body, bodyLength)), limits);
+    sessions.set(++last, { answer, read: 0 });
+    memory.u16(status, answer.status);
+    memory.u32(handle, last);
+  };
+  const calls = {
     close(handle: number) {
       sessions.delete(handle);
     },
@@ -138,5 +135,14 @@ export function experimentalHttpCalls(memory: GuestMemory, limits: HttpLimits): 
       }
     },
   ];
-  return Object.fromEntries(Object.entries(calls).map(answering));
+  return {
+    ...(Object.fromEntries(Object.entries(calls).map(answering)) as typeof calls),
+    req: (...words: number[]) => req(...words).then(() => errors.success, codeOf),
+  };
+}
+
+/** For a guest whose `_start` may wait: it does while it asks. */
+export function experimentalHttpImports(memory: GuestMemory, limits: HttpLimits) {
+  const { req, ...calls } = experimentalHttpCalls(memory, limits);
+  return { ...calls, req: new WebAssembly.Suspending(req) };
 }

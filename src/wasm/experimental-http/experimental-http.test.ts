@@ -47,7 +47,7 @@ test("an old module asks what it may ask, reads the answer in pieces, and is ref
     };
     const [status, handle, count, into] = [0, 4, 8, 512];
     const ask = (url: string, method = "PUT") =>
-      calls["req"]!(
+      calls.req(
         ...text(url),
         ...text(method),
         ...text("x-tell:me\n"),
@@ -55,27 +55,27 @@ test("an old module asks what it may ask, reads the answer in pieces, and is ref
         ...[status, handle],
       );
     const word = (at: number) => memory.view.getUint32(at, true);
-    assert.equal(ask(`${origin}/a`), 0);
+    assert.equal(await ask(`${origin}/a`), 0);
     assert.equal(memory.view.getUint16(status, true), 201);
-    assert.equal(ask(`${origin}/a`), 13, "too many sessions");
+    assert.equal(await ask(`${origin}/a`), 13, "too many sessions");
     const id = word(handle);
     const read = (length: number) => {
-      assert.equal(calls["body_read"]!(id, into, length, count), 0);
+      assert.equal(calls.body_read(id, into, length, count), 0);
       return memory.text(into, word(count));
     };
     assert.deepEqual([read(3), read(100), read(100)], ["PUT", " body", ""]);
-    assert.equal(calls["header_get"]!(id, ...text("X-Told"), into, 100, count), 0);
+    assert.equal(calls.header_get(id, ...text("X-Told"), into, 100, count), 0);
     assert.equal(memory.text(into, word(count)), "me");
-    assert.equal(calls["header_get"]!(id, ...text("X-None"), into, 100, count), 5);
-    assert.equal(calls["header_get"]!(id, ...text("X-Told"), into, 1, count), 4);
-    assert.equal(calls["headers_get_all"]!(id, into, 400, count), 0);
+    assert.equal(calls.header_get(id, ...text("X-None"), into, 100, count), 5);
+    assert.equal(calls.header_get(id, ...text("X-Told"), into, 1, count), 4);
+    assert.equal(calls.headers_get_all(id, into, 400, count), 0);
     assert.match(memory.text(into, word(count)), /^x-told:me\n/);
-    calls["close"]!(id);
-    assert.equal(calls["body_read"]!(id, into, 1, count), 1, "a closed handle");
-    assert.equal(ask("http://127.0.0.1:1/"), 7, "not allowed");
-    assert.equal(ask("nonsense"), 10);
-    assert.equal(ask(`${origin}/`, "P T"), 8);
-    assert.equal(calls["body_read"]!(id, -1, 1, count), 1);
+    calls.close(id);
+    assert.equal(calls.body_read(id, into, 1, count), 1, "a closed handle");
+    assert.equal(await ask("http://127.0.0.1:1/"), 7, "not allowed");
+    assert.equal(await ask("nonsense"), 10);
+    assert.equal(await ask(`${origin}/`, "P T"), 8);
+    assert.equal(calls.body_read(id, -1, 1, count), 1);
   } finally {
     child.kill();
   }

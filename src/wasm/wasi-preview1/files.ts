@@ -41,6 +41,19 @@ function positionCalls({ memory, descriptors }: Host): Calls {
 
 export function fileCalls(host: Host): Calls {
   const { memory, descriptors } = host;
+  /** The pieces one after the other, from a place on. */
+  const at =
+    (move: "read" | "write") =>
+    (fd: number, vectors: number, count: number, offset: bigint, result: number) => {
+      const file = descriptors.file(fd);
+      if (!file.isSeekable) throw new FileError("ESPIPE");
+      const begin = BigInt.asUintN(64, offset);
+      const pieces = memory.vectors(vectors, count);
+      memory.u32(
+        result,
+        inPieces(pieces, (piece, done) => file[move](piece, begin + BigInt(done))),
+      );
+    };
   return {
     ...positionCalls(host),
     fd_read(fd: number, vectors: number, count: number, result: number) {
@@ -61,25 +74,7 @@ export function fileCalls(host: Host): Calls {
         inPieces(pieces, (piece) => file.write(piece)),
       );
     },
-    fd_pread(fd: number, vectors: number, count: number, offset: bigint, result: number) {
-      const file = descriptors.file(fd);
-      if (!file.isSeekable) throw new FileError("ESPIPE");
-      const at = BigInt.asUintN(64, offset);
-      const pieces = memory.vectors(vectors, count);
-      memory.u32(
-        result,
-        inPieces(pieces, (piece, done) => file.read(piece, at + BigInt(done))),
-      );
-    },
-    fd_pwrite(fd: number, vectors: number, count: number, offset: bigint, result: number) {
-      const file = descriptors.file(fd);
-      if (!file.isSeekable) throw new FileError("ESPIPE");
-      const at = BigInt.asUintN(64, offset);
-      const pieces = memory.vectors(vectors, count);
-      memory.u32(
-        result,
-        inPieces(pieces, (piece, done) => file.write(piece, at + BigInt(done))),
-      );
-    },
+    fd_pread: at("read"),
+    fd_pwrite: at("write"),
   };
 }

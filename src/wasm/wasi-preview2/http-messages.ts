@@ -1,4 +1,5 @@
 // wasi:http's requests and responses.
+import type { IncomingMessage } from "node:http";
 import { Fields } from "./http-fields.ts";
 import { IncomingBody, OutgoingBody } from "./http-bodies.ts";
 import { refuse } from "./refuse.ts";
@@ -19,28 +20,30 @@ export function methodOf(text: string): Method {
 
 export const methodText = ({ tag, val }: Method) => (tag === "other" ? val! : tag.toUpperCase());
 
-export interface Received {
-  method: string;
-  path: string;
-  authority: string;
-  headers: [string, string][];
-  body: Uint8Array;
+/** Header lines of what came in. */
+function headersOf({ rawHeaders: raw }: IncomingMessage): Fields {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i < raw.length; i += 2) pairs.push([raw[i]!.toLowerCase(), raw[i + 1]!]);
+  return Fields.received(pairs);
 }
 
+const hasBody = ({ headers }: IncomingMessage) =>
+  headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;
+
 export class IncomingRequest {
-  readonly #received: Received;
+  readonly #received: IncomingMessage;
   #isConsumed = false;
 
-  constructor(received: Received) {
+  constructor(received: IncomingMessage) {
     this.#received = received;
   }
 
   method(): Method {
-    return methodOf(this.#received.method);
+    return methodOf(this.#received.method!);
   }
 
   pathWithQuery() {
-    return this.#received.path;
+    return this.#received.url;
   }
 
   scheme(): Scheme {
@@ -48,17 +51,17 @@ export class IncomingRequest {
   }
 
   authority() {
-    return this.#received.authority;
+    return this.#received.headers.host;
   }
 
   headers() {
-    return Fields.received(this.#received.headers);
+    return headersOf(this.#received);
   }
 
   consume() {
     if (this.#isConsumed) refuse();
     this.#isConsumed = true;
-    return new IncomingBody(this.#received.body);
+    return new IncomingBody(hasBody(this.#received) ? this.#received : undefined);
   }
 }
 
@@ -126,26 +129,29 @@ export class OutgoingRequest {
 }
 
 export class IncomingResponse {
-  readonly #status: number;
-  readonly #headers: [string, string][];
-  readonly #bytes: Uint8Array;
+  readonly #received: IncomingMessage;
+  #isConsumed = false;
 
-  constructor(status: number, headers: [string, string][], bytes: Uint8Array) {
-    this.#status = status;
-    this.#headers = headers;
-    this.#bytes = bytes;
+  constructor(received: IncomingMessage) {
+    this.#received = received;
   }
 
   status() {
-    return this.#status;
+    return this.#received.statusCode!;
   }
 
   headers() {
-    return Fields.received(this.#headers);
+    return headersOf(this.#received);
   }
 
   consume() {
-    return new IncomingBody(this.#bytes);
+    if (this.#isConsumed) refuse();
+    this.#isConsumed = true;
+    return new IncomingBody(this.#received);
+  }
+
+  [Symbol.dispose]() {
+    if (!this.#isConsumed) this.#received.destroy();
   }
 }
 
@@ -182,12 +188,20 @@ export class OutgoingResponse {
   }
 }
 
-type Answer = { tag: "ok"; val: OutgoingResponse } | { tag: "err"; val: { tag: string } };
+export type Answer = { tag: "ok"; val: OutgoingResponse } | { tag: "err"; val: { tag: string } };
 
 export class ResponseOutparam {
   answer: Answer | undefined;
+  readonly #onAnswer: (answer: Answer) => void;
+
+  /** `onAnswer` is told at once; the answer's body is still to come. */
+  constructor(onAnswer: (answer: Answer) => void) {
+    this.#onAnswer = onAnswer;
+  }
 
   static set(param: ResponseOutparam, answer: Answer) {
+    if (param.answer) return;
     param.answer = answer;
+    param.#onAnswer(answer);
   }
 }

@@ -1,10 +1,11 @@
 // wasi:http/outgoing-handler: requests of the guest's own.
-import { theBridge } from "./bridge.ts";
-import type { Ticket } from "./bridge.ts";
-import type { HttpAnswer, HttpAsked } from "./bridge-worker.ts";
+import { request as httpRequest } from "node:http";
+import type { ClientRequest, IncomingMessage } from "node:http";
+import { request as httpsRequest } from "node:https";
+import type { BodyTarget } from "./http-bodies.ts";
 import { IncomingResponse, methodText } from "./http-messages.ts";
 import type { OutgoingRequest } from "./http-messages.ts";
-import { Pollable } from "./poll.ts";
+import { Outcome, Pollable } from "./poll.ts";
 
 /** What a failed request is in wasi:http's words. */
 const errorTags: Record<string, string> = {
@@ -16,11 +17,11 @@ const errorTags: Record<string, string> = {
   EPIPE: "connection-terminated",
 };
 
-function errorOf({ code, message }: { code: string; message: string }): object {
+function errorOf({ code = "EIO", message }: NodeJS.ErrnoException): object {
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") {
     return { tag: "DNS-error", val: { rcode: code, infoCode: undefined } };
   }
-  if (code === "EFBIG") return { tag: "HTTP-response-body-size", val: undefined };
+  if (code === "ERR_INVALID_URL") return { tag: "HTTP-request-URI-invalid" };
   const tag = errorTags[code];
   return tag ? { tag } : { tag: "internal-error", val: `${code} ${message}`.trim() };
 }
@@ -64,45 +65,64 @@ export class RequestOptions {
 const quietMsDefault = 60_000;
 
 export class FutureIncomingResponse {
-  #ticket: Ticket<HttpAnswer> | undefined;
+  readonly #outcome: Outcome<IncomingMessage>;
   #isTaken = false;
-  readonly #begin: () => Ticket<HttpAnswer>;
 
-  constructor(request: OutgoingRequest, options: RequestOptions | undefined) {
-    this.#begin = () => theBridge().start("http", askedOf(request, options));
-    const body = request.ownBody;
-    if (!body || body.isFinished) this.#ticket = this.#begin();
-    else body.onFinish = () => void (this.#ticket = this.#begin());
+  constructor(outcome: Outcome<IncomingMessage>) {
+    this.#outcome = outcome;
   }
 
   subscribe() {
-    return new Pollable({ isReady: () => this.#ticket?.isReady ?? false });
+    return new Pollable(this.#outcome.state());
   }
 
   get() {
-    if (!this.#ticket?.isReady) return undefined;
+    if (!this.#outcome.isReady) return undefined;
     if (this.#isTaken) return { tag: "err" };
     this.#isTaken = true;
-    const { failure } = this.#ticket;
+    const { failure } = this.#outcome;
     if (failure) return { tag: "ok", val: { tag: "err", val: errorOf(failure) } };
-    const { status, headers, body } = this.#ticket.value;
-    const val = new IncomingResponse(status, headers, body);
-    return { tag: "ok", val: { tag: "ok", val } };
+    return { tag: "ok", val: { tag: "ok", val: new IncomingResponse(this.#outcome.value) } };
   }
 }
 
-function askedOf(request: OutgoingRequest, options: RequestOptions | undefined): HttpAsked {
+/** Resolves with the answer as soon as its head is there. */
+function send(request: OutgoingRequest, quietMs: number): Promise<IncomingMessage> {
   const scheme = request.scheme()?.tag === "HTTP" ? "http" : "https";
+  const url = `${scheme}://${request.authority() ?? ""}${request.pathWithQuery() ?? "/"}`;
+  const headers: Record<string, string[]> = {};
+  for (const [name, value] of request.headers().pairs) (headers[name] ??= []).push(value);
+  const begin = scheme === "http" ? httpRequest : httpsRequest;
+  return new Promise((resolve, reject) => {
+    const method = methodText(request.method());
+    const asked = begin(url, { method, headers, timeout: quietMs });
+    asked.on("timeout", () => asked.destroy(Object.assign(new Error(), { code: "ETIMEDOUT" })));
+    asked.on("response", (message) => {
+      message.on("error", () => {});
+      resolve(message);
+    });
+    asked.on("error", reject);
+    const body = request.ownBody;
+    if (body) body.attach(requestTarget(asked));
+    else asked.end();
+  });
+}
+
+function requestTarget(asked: ClientRequest): BodyTarget {
   return {
-    url: `${scheme}://${request.authority() ?? ""}${request.pathWithQuery() ?? "/"}`,
-    method: methodText(request.method()),
-    headers: [...request.headers().pairs],
-    body: request.ownBody?.bytes ?? new Uint8Array(),
-    timeoutMs: options?.quietMs ?? quietMsDefault,
+    writable: asked,
+    write: (bytes) => void (bytes.length > 0 && asked.write(bytes)),
+    end(bytes, trailers) {
+      if (trailers) asked.addTrailers(trailers.pairs as [string, string][]);
+      asked.end(bytes);
+    },
+    abort: () => asked.destroy(),
   };
 }
 
 export const outgoingHandler = {
-  handle: (request: OutgoingRequest, options: RequestOptions | undefined) =>
-    new FutureIncomingResponse(request, options),
+  handle(request: OutgoingRequest, options: RequestOptions | undefined) {
+    const quietMs = options?.quietMs ?? quietMsDefault;
+    return new FutureIncomingResponse(new Outcome(send(request, quietMs)));
+  },
 };

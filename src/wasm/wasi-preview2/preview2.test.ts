@@ -9,6 +9,8 @@ import { checkComponent } from "../check-component.ts";
 import { Fields } from "./http-fields.ts";
 import { preview2 } from "./host.ts";
 import { preview2Interfaces } from "./interfaces.ts";
+import { waitFor } from "./poll.ts";
+import type { Pollable } from "./poll.ts";
 
 let folder: string;
 let host: ReturnType<typeof preview2>;
@@ -56,6 +58,10 @@ after(() => {
 
 const directories = () => (host["wasi:filesystem/preopens"] as any).getDirectories();
 const follow = { symlinkFollow: true };
+
+/** Waits as a guest does before a call that blocks. */
+const until = (...all: { subscribe(): Pollable }[]) =>
+  waitFor(all.map((one) => one.subscribe())) ?? Promise.resolve();
 
 /** What a call throws is a value of its error type. */
 function refusal(call: () => unknown): unknown {
@@ -143,9 +149,11 @@ test("clocks, randomness, arguments and the end are the world's", () => {
   assert.deepEqual(exits, [1]);
 });
 
-test("a poll waits for the first that is ready", () => {
+test("a poll waits for the first that is ready", async () => {
   const clock = host["wasi:clocks/monotonic-clock"] as any;
   const [soon, late] = [clock.subscribeDuration(1_000_000n), clock.subscribeDuration(10n ** 12n)];
+  assert.equal(soon.ready(), false);
+  await waitFor([late, soon]);
   assert.deepEqual([...(host["wasi:io/poll"] as any).poll([late, soon])], [1]);
   assert.ok(soon.ready() && !late.ready());
 });
@@ -173,7 +181,7 @@ test("fields keep their order, and refuse what belongs to the connection or is m
 });
 
 /** Asks over wasi:http; resolves with the future's value. */
-function ask(port: number, path: string, body?: string) {
+async function ask(port: number, path: string, body?: string) {
   const { OutgoingRequest, OutgoingBody } = host["wasi:http/types"] as any;
   const request = new OutgoingRequest(new Fields());
   request.setScheme({ tag: "HTTP" });
@@ -186,64 +194,131 @@ function ask(port: number, path: string, body?: string) {
     own.write().blockingWriteAndFlush(Buffer.from(body!));
     OutgoingBody.finish(own, undefined);
   }
-  future.subscribe().block();
+  await until(future);
   return future.get().val;
 }
 
-test("requests go out and their answers come back, while the guest has the thread", () => {
-  const { val: answer } = ask(ports[0]!, "/x", "ping");
+/** All of a stream, to its end. */
+async function all(stream: any): Promise<string> {
+  let text = "";
+  for (;;) {
+    await until(stream);
+    try {
+      text += Buffer.from(stream.read(100n)).toString();
+    } catch (error) {
+      assert.deepEqual(error, { tag: "closed" });
+      return text;
+    }
+  }
+}
+
+test("requests go out and their answers come back", async () => {
+  const { val: answer } = await ask(ports[0]!, "/x", "ping");
   assert.equal(answer.status(), 200);
   assert.equal(Buffer.from(answer.headers().get("X-Method")[0]).toString(), "POST");
-  const text = answer.consume().stream().blockingRead(100n);
-  assert.equal(Buffer.from(text).toString(), "echo ping");
-  assert.equal(ask(ports[0]!, "/gone").val.status(), 410);
-  assert.deepEqual(ask(1, "/"), { tag: "err", val: { tag: "connection-refused" } });
+  assert.equal(await all(answer.consume().stream()), "echo ping");
+  const gone = (await ask(ports[0]!, "/gone")).val;
+  assert.equal(gone.status(), 410);
+  gone[Symbol.dispose]();
+  assert.deepEqual(await ask(1, "/"), { tag: "err", val: { tag: "connection-refused" } });
 });
 
-test("TCP connections carry bytes both ways, and names are looked up", () => {
+test("a body that nobody takes yet is held up to a limit", () => {
+  const { OutgoingRequest } = host["wasi:http/types"] as any;
+  const stream = new OutgoingRequest(new Fields()).body().write();
+  const room = Number(stream.checkWrite());
+  stream.write(new Uint8Array(room));
+  assert.equal(stream.checkWrite(), 0n);
+  assert.equal(
+    (refusal(() => stream.write(new Uint8Array(1))) as any).tag,
+    "last-operation-failed",
+  );
+});
+
+test("datagrams come and go, from the one that is spoken to and no other", async () => {
+  const { createUdpSocket } = host["wasi:sockets/udp-create-socket"] as any;
+  const [server, client, stranger] = ["ipv4", "ipv4", "ipv4"].map((one) => createUdpSocket(one));
+  const local = { tag: "ipv4", val: { port: 0, address: [127, 0, 0, 1] } };
+  assert.equal(
+    refusal(() => client.stream(undefined)),
+    "invalid-state",
+  );
+  for (const one of [server, client, stranger]) {
+    one.startBind({}, local);
+    await until(one);
+    one.finishBind();
+  }
+  const [arriving, answering] = server.stream(undefined);
+  const [back, forth] = client.stream(server.localAddress());
+  const [, noise] = stranger.stream(undefined);
+  assert.equal(forth.send([{ data: Buffer.from("ping") }]), 1n);
+  await until(arriving);
+  const [ping] = arriving.receive(10n);
+  assert.deepEqual(ping.remoteAddress, client.localAddress());
+  noise.send([{ data: Buffer.from("noise"), remoteAddress: client.localAddress() }]);
+  answering.send([{ data: Buffer.from("pong"), remoteAddress: ping.remoteAddress }]);
+  await until(back);
+  assert.deepEqual(
+    back.receive(10n).map(({ data }: any) => Buffer.from(data).toString()),
+    ["pong"],
+  );
+  const elsewhere = [{ data: Buffer.from("x"), remoteAddress: stranger.localAddress() }];
+  assert.equal(
+    refusal(() => forth.send(elsewhere)),
+    "invalid-argument",
+  );
+  assert.equal(
+    refusal(() => answering.send([{ data: new Uint8Array(70_000), remoteAddress: local }])),
+    "invalid-argument",
+  );
+  for (const one of [server, client, stranger]) one[Symbol.dispose]();
+});
+
+test("TCP connections carry bytes both ways, and names are looked up", async () => {
   const { createTcpSocket } = host["wasi:sockets/tcp-create-socket"] as any;
   const network = (host["wasi:sockets/instance-network"] as any).instanceNetwork();
   const socket = createTcpSocket("ipv4");
   const remote = { tag: "ipv4", val: { port: ports[1]!, address: [127, 0, 0, 1] } };
   socket.startConnect(network, remote);
-  socket.subscribe().block();
+  await until(socket);
   const [input, output] = socket.finishConnect();
   assert.deepEqual(socket.remoteAddress(), remote);
   output.blockingWriteAndFlush(Buffer.from("over tcp"));
+  await until(input);
   assert.equal(Buffer.from(input.blockingRead(4n)).toString(), "over");
   assert.equal(Buffer.from(input.blockingRead(100n)).toString(), " tcp");
   socket.shutdown("send");
-  assert.deepEqual(
-    refusal(() => input.blockingRead(1n)),
-    { tag: "closed" },
-  );
+  assert.equal(await all(input), "");
+  socket[Symbol.dispose]();
 
   const lookup = (host["wasi:sockets/ip-name-lookup"] as any).resolveAddresses(
     network,
     "localhost",
   );
-  lookup.subscribe().block();
+  await until(lookup);
   assert.ok(["ipv4", "ipv6"].includes(lookup.resolveNextAddress().tag));
 });
 
-test("a TCP listener accepts what comes", () => {
+test("a TCP listener accepts what comes", async () => {
   const { createTcpSocket } = host["wasi:sockets/tcp-create-socket"] as any;
   const local = { tag: "ipv4", val: { port: 0, address: [127, 0, 0, 1] } };
   const listener = createTcpSocket("ipv4");
   listener.startBind({}, local);
   listener.finishBind();
   listener.startListen();
-  listener.subscribe().block();
+  await until(listener);
   listener.finishListen();
   const client = createTcpSocket("ipv4");
   client.startConnect({}, listener.localAddress());
-  listener.subscribe().block();
-  const [, input, output] = listener.accept();
-  client.subscribe().block();
+  await until(listener);
+  const [accepted, input, output] = listener.accept();
+  await until(client);
   const [back, forth] = client.finishConnect();
   forth.blockingWriteAndFlush(Buffer.from("in"));
+  await until(input);
   assert.equal(Buffer.from(input.blockingRead(10n)).toString(), "in");
   output.blockingWriteAndFlush(Buffer.from("out"));
+  await until(back);
   assert.equal(Buffer.from(back.blockingRead(10n)).toString(), "out");
-  for (const one of [client, listener]) one[Symbol.dispose]();
+  for (const one of [client, accepted, listener]) one[Symbol.dispose]();
 });

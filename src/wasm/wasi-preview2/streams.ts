@@ -42,9 +42,9 @@ function attempt<T>(work: () => T): T {
 const chunkBytesMax = 65_536;
 
 export interface Source {
-  /** At most so many bytes: none while there are none, undefined at the end. May wait with `wait`. */
-  read(length: number, wait: boolean): Uint8Array | undefined;
-  /** Absent: a read never has to wait. */
+  /** At most so many bytes: none while there are none, undefined at the end. */
+  read(length: number): Uint8Array | undefined;
+  /** Whether there is something to read, be it the end. Absent: always, or `read` waits itself. */
   readiness?: PollableState;
   close?(): void;
 }
@@ -56,20 +56,14 @@ export class InputStream {
     this.#source = source;
   }
 
-  #read(length: bigint, wait: boolean): Uint8Array {
+  read(length: bigint): Uint8Array {
     const size = Number(length < BigInt(chunkBytesMax) ? length : BigInt(chunkBytesMax));
-    return attempt(() => {
-      const found = this.#source.read(size, wait);
-      return found ?? refuse(closed);
-    });
+    return attempt(() => this.#source.read(size) ?? refuse(closed));
   }
 
-  read(length: bigint) {
-    return this.#read(length, false);
-  }
-
+  /** As all that blocks: whoever calls it has waited before (suspension.ts). */
   blockingRead(length: bigint) {
-    return this.#read(length, true);
+    return this.read(length);
   }
 
   skip(length: bigint): bigint {
@@ -94,8 +88,10 @@ export interface Sink {
   write(bytes: Uint8Array): void;
   /** How much may be written now; absent: as much as ever. */
   room?: () => number;
+  /** Whether there is room. */
   readiness?: PollableState;
-  flush?(wait: boolean): void;
+  /** Whether all is gone that was written. */
+  drained?: PollableState;
   close?(): void;
 }
 
@@ -118,15 +114,19 @@ export class OutputStream {
 
   blockingWriteAndFlush(bytes: Uint8Array) {
     this.write(bytes);
-    this.blockingFlush();
   }
 
+  /** What was written is on its way at once. */
   flush() {
-    attempt(() => this.#sink.flush?.(false));
+    this.checkWrite();
   }
 
   blockingFlush() {
-    attempt(() => this.#sink.flush?.(true));
+    this.flush();
+  }
+
+  drained() {
+    return this.#sink.drained ? new Pollable(this.#sink.drained) : readyNow();
   }
 
   writeZeroes(length: bigint) {
@@ -156,17 +156,4 @@ export class OutputStream {
   [Symbol.dispose]() {
     this.#sink.close?.();
   }
-}
-
-/** Bytes that are all there. */
-export function bytesSource(bytes: Uint8Array): Source {
-  let at = 0;
-  return {
-    read(length) {
-      if (at >= bytes.length) return undefined;
-      const part = bytes.subarray(at, at + length);
-      at += part.length;
-      return part;
-    },
-  };
 }
