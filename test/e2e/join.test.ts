@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
+import { FakeCsiDriver } from "../../src/node/csi/fake-csi-driver.ts";
 import { eventually } from "../support/eventually.ts";
 import { busyboxArchive, importBusybox } from "../support/image.ts";
 import { Machine } from "../support/machine.ts";
@@ -26,6 +27,37 @@ const spread = () =>
         "        - {maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: DoNotSchedule, " +
         "labelSelector: {matchLabels: {app: web}}}",
     );
+
+/** On the second machine, with a volume of the driver. */
+const drivenPod = (driver: string) => `
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: far}
+spec:
+  capacity: {storage: 1Gi}
+  accessModes: [ReadWriteOncePod]
+  storageClassName: far
+  claimRef: {namespace: default, name: far}
+  csi: {driver: ${driver}, volumeHandle: vol-9}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: far}
+spec: {accessModes: [ReadWriteOncePod], storageClassName: far, resources: {requests: {storage: 1Gi}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: driven}
+spec:
+  nodeSelector: {kubernetes.io/hostname: second}
+  terminationGracePeriodSeconds: 0
+  containers:
+    - name: main
+      image: busybox:kerb
+      command: [sleep, "3600"]
+      volumeMounts: [{name: far, mountPath: /far}]
+  volumes: [{name: far, persistentVolumeClaim: {claimName: far}}]
+`;
 
 const pods = async (node: string) =>
   (await site.get("pods", "-l", "app=web")).items.filter((one: any) => one.spec.nodeName === node);
@@ -182,6 +214,51 @@ test("a node that reboots while its link is cut brings its pods back, and nothin
   };
   assert.ok(await eventually(told, "what happened meanwhile"));
   await site.kubectl(["rollout", "status", "deployment/web", "--timeout=60s"]);
+});
+
+test("a driver at the joined machine has its volume attached, mounted, told of, and given back", async () => {
+  const name = "far.example.com";
+  // Where the node looks for drivers depends on who else runs on this machine.
+  const drivers = [join(machine.directory, "kubelet"), "/var/lib/kubelet"].map(
+    (folder) =>
+      new FakeCsiDriver({
+        registry: join(folder, "plugins_registry"),
+        name,
+        can: ["stages", "tellsUsage"],
+      }),
+  );
+  try {
+    for (const one of drivers) void one.start();
+    const registered = async () => (await site.get("csinode", "second")).spec.drivers.length > 0;
+    await eventually(registered, "the CSINode");
+    await site.apply(drivenPod(name));
+    const attachment = await eventually(
+      async () => (await site.get("volumeattachments")).items[0],
+      "the attachment",
+    );
+    assert.equal(attachment.spec.nodeName, "second");
+    const status = '{"status":{"attached":true}}';
+    const target = ["volumeattachment", attachment.metadata.name, "--subresource=status"];
+    await site.kubectl(["patch", ...target, "--type=merge", "-p", status]);
+    await site.kubectl(["wait", "pod/driven", "--for=condition=Ready", "--timeout=30s"]);
+    assert.equal(
+      await site.kubectl(["exec", "driven", "--", "cat", "/far/hello"]),
+      "from the driver",
+    );
+    const { status: said } = await site.get("node", "second");
+    assert.deepEqual(said.volumesInUse, [`kubernetes.io/csi/${name}^vol-9`]);
+    const page = "/api/v1/nodes/second/proxy/metrics";
+    const metrics = await site.kubectl(["get", "--raw", page]);
+    assert.match(metrics, /kubelet_volume_stats_used_bytes\{.*persistentvolumeclaim="far"\} 40/);
+    await machine.kill();
+    await machine.join();
+    await site.kubectl(["delete", "pod", "driven", "--wait=false"]);
+    await site.kubectl(["wait", "volumeattachment", "--all", "--for=delete", "--timeout=30s"]);
+    const calls = drivers.flatMap((one) => one.calls);
+    assert.deepEqual(calls.slice(-2), ["NodeUnpublishVolume vol-9", "NodeUnstageVolume vol-9"]);
+  } finally {
+    for (const one of drivers) one.stop();
+  }
 });
 
 test("a drained node is empty, and leaves", async () => {

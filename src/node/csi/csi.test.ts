@@ -10,6 +10,7 @@ import { resource } from "../../client/client.ts";
 import { attachmentName } from "../../lib/attachment-name.ts";
 import { watchPlugins } from "../devices/plugin-watcher.ts";
 import type { Pod } from "../pod.ts";
+import { measureVolumes } from "../pages/volume-measures.ts";
 import { csiVolume, csi as inline, releaseCsi } from "../volumes/csi.ts";
 import { sourceOf } from "../volumes/csi-source.ts";
 import type { Held } from "../volumes/held.ts";
@@ -186,6 +187,17 @@ test("a volume that became larger is grown at its node, and its claim says so", 
   const grown = await client.get({ ...claims, name: claim.metadata.name });
   assert.equal(grown.status.capacity.storage, "2Gi");
   assert.deepEqual(grown.status.conditions ?? [], []);
+  const [measured] = await measureVolumes(
+    drivers,
+    new Map([["v", { hostPath: driven!.target, driven: driven!, claimName: "data" }]]),
+  );
+  assert.deepEqual(measured, {
+    name: "v",
+    claim: "data",
+    bytes: { available: 60, capacity: 100, used: 40 },
+    inodes: { available: 6, capacity: 10, used: 4 },
+    isAbnormal: true,
+  });
   driver.asked.delete("NodeExpandVolume");
   await growAtNode(context, context.pod, { driven: driven!, claimName: "data" });
   assert.equal(driver.asked.has("NodeExpandVolume"), false, "once");

@@ -22,7 +22,7 @@ const triesMax = 10;
 const retryMs = 1000;
 
 export interface CsiDriver {
-  call(method: string, request: object): Promise<any>;
+  call(method: string, request: object, timeoutMs?: number): Promise<any>;
   can(ability: Ability): Promise<boolean>;
 }
 
@@ -90,8 +90,8 @@ export class CsiDrivers {
     this.#known.get(name)?.connection.close();
     const connection = new GrpcConnection(`unix://${socketPath}`);
     const service: GrpcService = connection.service(csiNode.path, csiNode.types);
-    const call = (method: string, request: object) =>
-      service.call(method, request, { timeoutMs: callMsMax });
+    const call = (method: string, request: object, timeoutMs = callMsMax) =>
+      service.call(method, request, { timeoutMs });
     let known: Promise<Set<number>> | undefined;
     const ask = async () => {
       const { capabilities } = await call("NodeGetCapabilities", {});

@@ -1,6 +1,7 @@
 // What the node's pages tell of, measured when somebody asks: the machine, each pod, each container. Rates need
 // two looks, so the last one is kept.
 import { readFile } from "node:fs/promises";
+import type { CsiDrivers } from "../csi/drivers.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { readSignals } from "../eviction/signals.ts";
 import type { Readings } from "../eviction/signals.ts";
@@ -9,6 +10,8 @@ import type { Instance } from "../instances.ts";
 import type { Pod } from "../pod.ts";
 import type { PodWorker } from "../pod-worker.ts";
 import type { Runtime, Stats } from "../runtime.ts";
+import { measureVolumes } from "./volume-measures.ts";
+import type { VolumeMeasure } from "./volume-measures.ts";
 import { defaultInterface, interfacesByAddress, parseInterfaces } from "./interfaces.ts";
 import type { InterfaceUse } from "./interfaces.ts";
 
@@ -25,6 +28,7 @@ export interface PodMeasure {
   containers: ContainerMeasure[];
   /** The machine's end of the pod's link, as the pod sees it. */
   network?: InterfaceUse;
+  volumes: VolumeMeasure[];
 }
 
 export interface Measures {
@@ -46,6 +50,7 @@ interface Look {
 
 export interface MeasureOptions {
   runtime: Runtime;
+  csi: CsiDrivers | undefined;
   clock: Clock;
   directory: string;
   workers: () => Iterable<PodWorker>;
@@ -68,14 +73,16 @@ export class Measurer {
   }
 
   async look(): Promise<Measures> {
-    const { runtime, clock, directory, workers } = this.#options;
-    const [machine, stats, readings, devices, routes, uptime] = await Promise.all([
+    const { runtime, csi, clock, directory, workers } = this.#options;
+    const all = [...workers()];
+    const [machine, stats, readings, devices, routes, uptime, volumes] = await Promise.all([
       machineUsage(),
       runtime.stats(),
       readSignals(directory),
       read("/proc/net/dev"),
       read("/proc/net/route"),
       read("/proc/uptime"),
+      Promise.all(all.map((one) => measureVolumes(csi, one.volumes))),
     ]);
     const interfaces = parseInterfaces(devices);
     const byAddress = interfacesByAddress(routes);
@@ -83,7 +90,7 @@ export class Measurer {
     const elapsedMs = monotonic - (this.#last?.monotonic ?? monotonic);
     const before = this.#last;
     const byId = new Map(stats.map((one) => [one.containerId, one]));
-    const pods = [...workers()].map(({ pod, instances }): PodMeasure => {
+    const pods = all.map(({ pod, instances }, place): PodMeasure => {
       const containers = [...instances.newest].flatMap(([name, instance]) => {
         const found = byId.get(instance.id);
         if (!found) return [];
@@ -93,7 +100,12 @@ export class Measurer {
       });
       const link = byAddress.get(instances.sandbox?.ips[0] ?? "");
       const network = interfaces.find(({ name }) => name === link);
-      return { pod, containers, ...(network && { network: seenFromInside(network) }) };
+      return {
+        pod,
+        containers,
+        volumes: volumes[place] ?? [],
+        ...(network && { network: seenFromInside(network) }),
+      };
     });
     const nanoCores = rate(before?.machine, machine.cpuNanoseconds, elapsedMs);
     this.#last = {

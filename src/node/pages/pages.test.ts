@@ -12,6 +12,7 @@ import { sendLogFile } from "./log-files.ts";
 import type { Measures } from "./measures.ts";
 import { rate } from "./measures.ts";
 import { containerMetrics, resourceMetrics } from "./resource-metrics.ts";
+import { volumeMetrics } from "./volume-metrics.ts";
 import { statsSummary } from "./stats-summary.ts";
 
 const reading = { available: 60, capacity: 100 };
@@ -34,6 +35,14 @@ const measures = {
     {
       pod: { metadata: { name: "p", namespace: "default", uid: "u" }, status: {} },
       network: link,
+      volumes: [
+        {
+          name: "data",
+          claim: "disk",
+          bytes: { available: 6, capacity: 10, used: 4 },
+          isAbnormal: true,
+        },
+      ],
       containers: [
         {
           name: "web",
@@ -54,6 +63,9 @@ test("the summary tells of the machine, its pods and their containers", () => {
   assert.deepEqual(pods[0].podRef, { name: "p", namespace: "default", uid: "u" });
   assert.equal(pods[0].containers[0].cpu.usageNanoCores, 5e8);
   assert.deepEqual([pods[0].memory.workingSetBytes, pods[0].network.rxBytes], [20, 5]);
+  const [volume] = pods[0].volume;
+  assert.deepEqual(volume.pvcRef, { name: "disk", namespace: "default" });
+  assert.deepEqual([volume.usedBytes, volume.volumeHealthStats], [4, { abnormal: true }]);
 });
 
 test("metrics have the names and labels that collectors look for", () => {
@@ -65,6 +77,11 @@ test("metrics have the names and labels that collectors look for", () => {
   assert.match(lines, /^pod_memory_working_set_bytes\{namespace="default",pod="p"\} 20$/m);
   const detailed = exposition(containerMetrics(measures, { cores: 2, memoryBytes: 100 }));
   assert.match(detailed, /container_memory_rss\{.*image="web:1".*\} 10/);
+  const volumes = exposition(volumeMetrics([...measures.pods, ...measures.pods]));
+  const labels = 'namespace="default",persistentvolumeclaim="disk"';
+  assert.ok(volumes.includes(`kubelet_volume_stats_used_bytes{${labels}} 4\n`));
+  assert.ok(volumes.includes(`kubelet_volume_stats_health_status_abnormal{${labels}} 1\n`));
+  assert.equal(volumes.match(/_used_bytes\{/g)!.length, 1, "once for a claim that two pods use");
   assert.match(detailed, /container_network_receive_bytes_total\{interface="eth0",.*\} 5/);
 });
 

@@ -15,6 +15,8 @@ import { exposition } from "./exposition.ts";
 import { sendLogFile } from "./log-files.ts";
 import { Measurer } from "./measures.ts";
 import { containerMetrics, resourceMetrics } from "./resource-metrics.ts";
+import { measureVolumes } from "./volume-measures.ts";
+import { volumeMetrics } from "./volume-metrics.ts";
 import { statsSummary } from "./stats-summary.ts";
 
 /** As kubelet's; a number to ask for, not a port that is open. */
@@ -70,8 +72,8 @@ function ownMetrics(nodeName: string, workers: Iterable<PodWorker>): Family[] {
 }
 
 function pagesOf({ context, workers, config }: PagesOptions): Record<string, Page> {
-  const { runtime, clock, directories, facts, memoryBytes } = context;
-  const measurer = new Measurer({ runtime, clock, directory: directories.root, workers });
+  const { runtime, csi, clock, directories, facts, memoryBytes } = context;
+  const measurer = new Measurer({ runtime, csi, clock, directory: directories.root, workers });
   const machine = { cores: availableParallelism(), memoryBytes };
   return {
     "/healthz": (response) =>
@@ -83,7 +85,13 @@ function pagesOf({ context, workers, config }: PagesOptions): Record<string, Pag
     "/configz": (response) => json(response, { kubeletconfig: config }),
     "/stats/summary": async (response) =>
       json(response, statsSummary(facts.nodeName, await measurer.look())),
-    "/metrics": (response) => metrics(response, ownMetrics(facts.nodeName, workers())),
+    "/metrics": async (response) => {
+      const all = [...workers()];
+      const pods = await Promise.all(
+        all.map(async ({ pod, volumes }) => ({ pod, volumes: await measureVolumes(csi, volumes) })),
+      );
+      metrics(response, [...ownMetrics(facts.nodeName, all), ...volumeMetrics(pods)]);
+    },
     "/metrics/resource": async (response) =>
       metrics(response, resourceMetrics(await measurer.look())),
     "/metrics/cadvisor": async (response) =>

@@ -2,6 +2,7 @@
 import { timestamp } from "../../lib/clock.ts";
 import type { Reading } from "../eviction/signals.ts";
 import type { InterfaceUse } from "./interfaces.ts";
+import type { VolumeMeasure } from "./volume-measures.ts";
 import type { ContainerMeasure, Measures, PodMeasure } from "./measures.ts";
 
 type Any = Record<string, any>;
@@ -51,7 +52,29 @@ function container(time: string, { name, instance, stats, nanoCores }: Container
 
 const sum = (numbers: number[]) => numbers.reduce((total, one) => total + one, 0);
 
-function pod(time: string, { pod: { metadata, status }, containers, network: link }: PodMeasure) {
+function volume(time: string, namespace: string | undefined, measured: VolumeMeasure): Any {
+  const { name, claim, bytes, inodes, isAbnormal } = measured;
+  return {
+    time,
+    ...(bytes && {
+      availableBytes: bytes.available,
+      capacityBytes: bytes.capacity,
+      usedBytes: bytes.used,
+    }),
+    ...(inodes && {
+      inodesFree: inodes.available,
+      inodes: inodes.capacity,
+      inodesUsed: inodes.used,
+    }),
+    name,
+    pvcRef: { name: claim, namespace },
+    ...(isAbnormal !== undefined && { volumeHealthStats: { abnormal: isAbnormal } }),
+  };
+}
+
+function pod(time: string, measured: PodMeasure) {
+  const { containers, volumes, network: link } = measured;
+  const { metadata, status } = measured.pod;
   const { name, namespace, uid } = metadata;
   const nanoCores = containers.map((one) => one.nanoCores);
   const known = nanoCores.every((one) => one !== undefined) ? sum(nanoCores) : undefined;
@@ -67,6 +90,7 @@ function pod(time: string, { pod: { metadata, status }, containers, network: lin
       workingSetBytes: sum(stats.map(({ workingSetBytes }) => workingSetBytes)),
     },
     ...(link && { network: network(time, [link]) }),
+    ...(volumes.length > 0 && { volume: volumes.map((one) => volume(time, namespace, one)) }),
     "ephemeral-storage": { time, usedBytes: sum(stats.map((one) => one.writtenBytes ?? 0)) },
   };
 }
