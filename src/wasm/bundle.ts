@@ -26,7 +26,10 @@ export interface BundleConfig {
   mounts?: BundleMount[];
   linux?: {
     namespaces?: { type: string; path?: string }[];
-    resources?: { memory?: { limit?: number; swap?: number; [field: string]: unknown } };
+    resources?: {
+      memory?: { limit?: number; swap?: number; [field: string]: unknown };
+      devices?: DeviceRule[];
+    };
     [field: string]: any;
   };
   annotations?: Record<string, string>;
@@ -97,27 +100,71 @@ export function volumesOf({ mounts = [] }: BundleConfig): BundleMount[] {
   );
 }
 
-/** What the guest gets: volumes, and of single files their folder with nothing else in it. */
-export function preopensOf(volumes: BundleMount[], isFolder: (path: string) => boolean): Preopen[] {
-  const files = new Map<string, Preopen>();
+interface BundleDevice {
+  path: string;
+  type: string;
+  major: number;
+  minor: number;
+}
+
+interface DeviceRule extends Partial<Omit<BundleDevice, "path">> {
+  allow: boolean;
+  access?: string;
+}
+
+interface GrantedDevice {
+  path: string;
+  readOnly: boolean;
+}
+
+/** Devices that were given to this container by name; to one that may have all of the machine none was. */
+export function devicesOf({ linux }: BundleConfig): GrantedDevice[] {
+  const rules: DeviceRule[] = linux?.resources?.devices ?? [];
+  const devices: BundleDevice[] = linux?.["devices"] ?? [];
+  return devices.flatMap(({ path, type, major, minor }) => {
+    const isOwn = (rule: DeviceRule) =>
+      rule.allow && rule.type === type && rule.major === major && rule.minor === minor;
+    const access = rules.filter(isOwn).map((rule) => rule.access ?? "");
+    return access.length > 0 ? [{ path, readOnly: !access.some((all) => all.includes("w")) }] : [];
+  });
+}
+
+/** Of single files and devices their folder, with nothing else in it. */
+class Folders {
+  readonly #byPath = new Map<string, Preopen>();
+
+  add(file: string, readOnly: boolean, isDevice: boolean) {
+    const [path, name] = [dirname(file), basename(file)];
+    const before = this.#byPath.get(path);
+    const devices = [...(before?.devices ?? []), ...(isDevice ? [name] : [])];
+    this.#byPath.set(path, {
+      guest: path,
+      host: path,
+      readOnly: readOnly && (before?.readOnly ?? true),
+      only: [...(before?.only ?? []), name],
+      ...(devices.length > 0 && { devices }),
+    });
+  }
+
+  all = () => [...this.#byPath.values()];
+}
+
+/** What the guest gets: volumes and devices. */
+export function preopensOf(
+  volumes: BundleMount[],
+  devices: GrantedDevice[],
+  isFolder: (path: string) => boolean,
+): Preopen[] {
+  const single = new Folders();
   const folders: Preopen[] = [];
+  for (const { path, readOnly } of devices) single.add(path, readOnly, true);
   for (const { destination, source = "", options = [] } of volumes) {
     const readOnly = options.includes("ro");
     if (isFolder(source)) {
       folders.push({ guest: destination, host: destination, readOnly });
-      continue;
-    }
-    const path = dirname(destination);
-    const before = files.get(path);
-    const only = [...(before?.only ?? []), basename(destination)];
-    files.set(path, {
-      guest: path,
-      host: path,
-      readOnly: readOnly && (before?.readOnly ?? true),
-      only,
-    });
+    } else single.add(destination, readOnly, false);
   }
-  return [...files.values(), ...folders];
+  return [...single.all(), ...folders];
 }
 
 /** The environment as the module has it; Node itself gets none, lest it be told what to do. */
@@ -139,7 +186,7 @@ export function programOf(config: BundleConfig, isFolder: (path: string) => bool
     module: modulePath(config),
     args: isBare ? started.args.slice(1) : started.args,
     env: environmentOf(config),
-    preopens: preopensOf(volumesOf(config), isFolder),
+    preopens: preopensOf(volumesOf(config), devicesOf(config), isFolder),
     ...(log !== undefined && { terminationLog: log }),
     ...(memoryBytes !== undefined && { memoryBytes }),
   };
@@ -154,9 +201,17 @@ function namespacesOf({ linux }: BundleConfig) {
   );
 }
 
+function userOf({ process: { user }, annotations = {} }: BundleConfig) {
+  const isAsked = annotations[annotationNames.runAsUser] === "true";
+  if (isAsked || (user && user.uid !== 0)) return user;
+  return { ...user, uid: nobody, gid: nobody };
+}
+
 function linuxOf(config: BundleConfig, network: boolean, arch: string) {
   const limit = memoryLimit(config);
+  const { uid = nobody, gid = nobody } = userOf(config) ?? {};
   const { linux } = config;
+  const devices: object[] | undefined = linux?.["devices"];
   const memory = { ...linux?.resources?.memory };
   if (limit !== undefined) {
     // What the module may have is kept by V8; the cgroup stands behind that.
@@ -167,14 +222,10 @@ function linuxOf(config: BundleConfig, network: boolean, arch: string) {
     ...linux,
     namespaces: namespacesOf(config),
     resources: { ...linux?.resources, memory },
+    // Whoever the module is: what it was given is its own.
+    ...(devices && { devices: devices.map((one: object) => ({ ...one, uid, gid })) }),
     seccomp: seccompProfile({ network, arch }),
   };
-}
-
-function userOf({ process: { user }, annotations = {} }: BundleConfig) {
-  const isAsked = annotations[annotationNames.runAsUser] === "true";
-  if (isAsked || (user && user.uid !== 0)) return user;
-  return { ...user, uid: nobody, gid: nobody };
 }
 
 export interface BundleOptions {

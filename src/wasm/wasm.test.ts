@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { modulePath, programOf, wasmBundle } from "./bundle.ts";
+import { Directory } from "./files/directory.ts";
 import { checkModule } from "./check-module.ts";
 import { endOf } from "./end.ts";
 import { moduleKind } from "./module-kind.ts";
@@ -143,6 +144,49 @@ test("a module is told its arguments, its environment and its volumes, and of fi
     ],
     terminationLog: "/dev/termination-log",
   });
+});
+
+test("a module is told the devices that were given to it by name, and what it may do with them", () => {
+  const device = (path: string, minor: number) => ({ path, type: "c", major: 4, minor });
+  const rule = (minor: number, access: string) => ({
+    allow: true,
+    type: "c",
+    major: 4,
+    minor,
+    access,
+  });
+  const devices = [device("/dev/ttyS1", 65), device("/dev/ttyS2", 66), device("/dev/kmsg", 1)];
+  const resources = { devices: [{ allow: true }, rule(65, "rw"), rule(66, "r")] };
+  const config = { process: { args: ["app.wasm"], cwd: "/" }, linux: { devices, resources } };
+  const { preopens } = programOf(config, () => false);
+  const only = ["ttyS1", "ttyS2"];
+  assert.deepEqual(preopens, [
+    { guest: "/dev", host: "/dev", readOnly: false, only, devices: only },
+  ]);
+  const { linux } = wasmBundle(config, options);
+  assert.deepEqual(linux!["devices"][0], { ...devices[0], uid: 65_534, gid: 65_534 });
+});
+
+test("a device is opened where it was given, and nowhere else", () => {
+  const mode = { follow: true, read: true, write: true };
+  const given = Directory.at("/dev", {
+    readOnly: false,
+    only: ["null", "zero"],
+    devices: ["null"],
+  });
+  const opened = given.open("null", mode);
+  assert.equal(opened.kind, "character");
+  assert.equal(opened.read(new Uint8Array(4)), 0);
+  assert.equal(opened.write(Buffer.from("hello")), 5);
+  opened.close();
+  assert.throws(() => given.open("zero", mode), { code: "EACCES" });
+  // The same folder, opened anew, gives as much.
+  const again = given.open(".", { follow: true, read: true, write: false, directory: true });
+  assert.ok(again instanceof Directory);
+  again.open("null", mode).close();
+  assert.throws(() => again.open("zero", mode), { code: "EACCES" });
+  const reading = Directory.at("/dev", { readOnly: true, only: ["null"], devices: ["null"] });
+  assert.throws(() => reading.open("null", mode), { code: "EROFS" });
 });
 
 const preamble = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];

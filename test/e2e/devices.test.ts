@@ -9,6 +9,7 @@ import { eventually } from "../support/eventually.ts";
 import { importBusybox } from "../support/image.ts";
 import { Machine } from "../support/machine.ts";
 import { startSite } from "../support/site.ts";
+import { importModule } from "../support/wasm-module.ts";
 import type { Site } from "../support/site.ts";
 
 let site: Site;
@@ -126,6 +127,36 @@ permissions: rwm`;
   }
   await site.kubectl(["delete", "akric", "machine"]);
   await untilFound("machine", 0);
+});
+
+test("a WebAssembly module has the device that its pod was given, and no other", async () => {
+  await importModule(site, "test/wasm/device.c", "device:1");
+  await site.apply(`
+apiVersion: akri.sh/v0
+kind: Configuration
+metadata: {name: zeros}
+spec:
+  discoveryHandler:
+    name: udev
+    discoveryDetails: |
+      udevRules: ['KERNEL=="zero", SUBSYSTEM=="mem"']
+      permissions: rw`);
+  await untilFound("zeros", 1);
+  const pod = (name: string, limits: string) => `
+apiVersion: v1
+kind: Pod
+metadata: {name: ${name}}
+spec:
+  runtimeClassName: wasm
+  restartPolicy: Never
+  containers: [{name: module, image: "device:1", resources: {limits: {${limits}}}}]`;
+  await site.apply([pod("has-one", "akri.sh/zeros: 1"), pod("has-none", "")].join("\n---"));
+  const ended = (name: string) =>
+    site.kubectl(["wait", `pod/${name}`, "--for=jsonpath={.status.phase}=Succeeded"]);
+  await Promise.all([ended("has-one"), ended("has-none")]);
+  assert.equal(await site.kubectl(["logs", "has-one"]), "zero read 4 wrote 5\n");
+  assert.equal(await site.kubectl(["logs", "has-none"]), "no devices\n");
+  await site.kubectl(["delete", "akric/zeros", "pod/has-one", "pod/has-none"]);
 });
 
 test("ONVIF: a camera on another machine of the network", async () => {

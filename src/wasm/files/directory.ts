@@ -36,24 +36,28 @@ const has = (bits: boolean | undefined, flag: number) => (bits ? flag : 0);
 const newFileMode = 0o666;
 const newDirectoryMode = 0o777;
 
-/** Opens what is no link, and neither waits for the other end of a pipe nor takes devices. */
-function openAt(place: Place, flags: number): number {
+const isPlain = (stats: Kind) => stats.isFile() || stats.isDirectory();
+const isDevice = (stats: Kind) => stats.isCharacterDevice() || stats.isBlockDevice();
+type Kind = Pick<BigIntStats, "isFile" | "isDirectory" | "isCharacterDevice" | "isBlockDevice">;
+
+/** Opens what is no link, and does not wait for the other end of a pipe. */
+function openAt(place: Place, flags: number, mayBeDevice = false): number {
   const fd = openSync(
     pathOf(place),
     flags | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY,
     newFileMode,
   );
   const stats = fstatSync(fd);
-  if (stats.isFile() || stats.isDirectory()) return fd;
+  if (isPlain(stats) || (mayBeDevice && isDevice(stats))) return fd;
   closeSync(fd);
   throw new FileError("EACCES");
 }
 
 /** Refuses what would wait or do something when it is opened. */
-function checkKind(place: Place): BigIntStats | undefined {
+function checkKind(place: Place, mayBeDevice: boolean): BigIntStats | undefined {
   try {
     const stats = lstatSync(pathOf(place), { bigint: true });
-    if (stats.isFile() || stats.isDirectory()) return stats;
+    if (isPlain(stats) || (mayBeDevice && isDevice(stats))) return stats;
     throw new FileError(stats.isSymbolicLink() ? "ELOOP" : "EACCES");
   } catch (error) {
     if (codeOf(error) === "ENOENT") return undefined;
@@ -61,18 +65,27 @@ function checkKind(place: Place): BigIntStats | undefined {
   }
 }
 
+export interface DirectoryLimits {
+  readOnly: boolean;
+  /** Names in it that the guest may have; absent: all. */
+  only?: string[];
+  /** Names in it that may be devices. */
+  devices?: string[];
+}
+
 export class Directory extends OpenFile {
   readonly only: ReadonlySet<string> | undefined;
+  readonly #devices: ReadonlySet<string>;
 
-  constructor(fd: number, readOnly: boolean, only?: ReadonlySet<string>) {
+  constructor(fd: number, { readOnly, only, devices }: DirectoryLimits) {
     super(fd, { readable: true, writable: false, readOnly });
     if (this.kind !== "directory") throw new FileError("ENOTDIR");
-    this.only = only;
+    this.only = only && new Set(only);
+    this.#devices = new Set(devices);
   }
 
-  static at(path: string, options: { readOnly: boolean; only?: ReadonlySet<string> }): Directory {
-    const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
-    return new Directory(fd, options.readOnly, options.only);
+  static at(path: string, limits: DirectoryLimits): Directory {
+    return new Directory(openSync(path, constants.O_RDONLY | constants.O_DIRECTORY), limits);
   }
 
   #find<T>(path: string, follow: boolean, use: (place: Place) => T): T {
@@ -93,14 +106,20 @@ export class Directory extends OpenFile {
 
   #openAt(place: Place, options: OpenOptions): OpenFile {
     const { read, write, create, exclusive, truncate, append } = options;
-    const stats = checkKind(place);
+    const isOwn = place.parent === this.fd;
+    const mayBeDevice = isOwn && this.#devices.has(place.name);
+    const stats = checkKind(place, mayBeDevice);
     const mustBeDirectory = options.directory || place.mustBeDirectory;
     if (stats?.isDirectory() && !(create && exclusive)) {
       if (create || truncate || (write && !options.directory)) throw new FileError("EISDIR");
       const fd = openAt(place, constants.O_RDONLY | constants.O_DIRECTORY);
       // The same directory again shows no more than before.
-      const isSame = place.name === "." && place.parent === this.fd;
-      return new Directory(fd, this.readOnly, isSame ? this.only : undefined);
+      const isSame = isOwn && place.name === ".";
+      const limits = isSame && {
+        ...(this.only && { only: [...this.only] }),
+        devices: [...this.#devices],
+      };
+      return new Directory(fd, { readOnly: this.readOnly, ...limits });
     }
     if (mustBeDirectory) throw new FileError(stats ? "ENOTDIR" : "ENOENT");
     const access = write ? (read ? constants.O_RDWR : constants.O_WRONLY) : constants.O_RDONLY;
@@ -110,7 +129,7 @@ export class Directory extends OpenFile {
       has(create && exclusive, constants.O_EXCL) |
       has(append, constants.O_APPEND) |
       has(truncate, constants.O_TRUNC);
-    const fd = openAt(place, flags);
+    const fd = openAt(place, flags, mayBeDevice);
     const mode = { readable: read, writable: write, readOnly: this.readOnly };
     return new OpenFile(fd, { ...mode, ...(append && { append }) });
   }

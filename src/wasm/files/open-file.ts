@@ -2,7 +2,7 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync } from "node:fs";
 import { fsyncSync, fdatasyncSync, futimesSync, writeSync } from "node:fs";
 import type { BigIntStats } from "node:fs";
-import { FileError } from "./file-error.ts";
+import { codeOf, FileError } from "./file-error.ts";
 
 export type FileKind = "unknown" | "block" | "character" | "directory" | "regular" | "link";
 
@@ -48,7 +48,7 @@ export class OpenFile {
     this.readable = mode.readable;
     this.writable = mode.writable;
     this.append = mode.append ?? false;
-    this.isSeekable = this.kind === "regular" && !mode.isStream;
+    this.isSeekable = ["regular", "block"].includes(this.kind) && !mode.isStream;
     this.readOnly = mode.readOnly ?? false;
   }
 
@@ -62,9 +62,22 @@ export class OpenFile {
     if (!this.readable) throw new FileError("EBADF");
     const from = at ?? (this.isSeekable ? this.position : null);
     if (into.length === 0) return 0;
-    const count = readSync(this.fd, into, 0, into.length, from);
+    const count = this.#read(into, from);
     if (at === undefined) this.position += BigInt(count);
     return count;
+  }
+
+  #read(into: Uint8Array, from: bigint | null): number {
+    for (;;) {
+      try {
+        return readSync(this.fd, into, 0, into.length, from);
+      } catch (error) {
+        // A device that has nothing to say yet; it was opened without waiting for what is behind it.
+        const waits = this.kind === "character" && codeOf(error) === "EAGAIN";
+        if (!waits) throw error;
+        pause(busyMs);
+      }
+    }
   }
 
   write(bytes: Uint8Array, at?: bigint): number {
@@ -84,7 +97,7 @@ export class OpenFile {
         return writeSync(this.fd, bytes, 0, bytes.length, position);
       } catch (error) {
         // A pipe that others made non-blocking, whose reader is slow.
-        if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+        if (codeOf(error) !== "EAGAIN") throw error;
         pause(busyMs);
       }
     }
@@ -93,6 +106,8 @@ export class OpenFile {
   /** `whence`: from the start, here or the end. Returns the new position. */
   seek(offset: bigint, whence: "set" | "current" | "end"): bigint {
     if (!this.isSeekable) throw new FileError("ESPIPE");
+    // The kernel alone knows how long a device is, and Node does not ask it.
+    if (whence === "end" && this.kind === "block") throw new FileError("ENOTSUP");
     const base = { set: 0n, current: this.position, end: whence === "end" ? this.stat().size : 0n };
     const position = base[whence] + offset;
     if (position < 0n) throw new FileError("EINVAL");

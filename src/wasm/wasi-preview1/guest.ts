@@ -1,14 +1,12 @@
 // What a guest of WASI preview 1 is given, and what its calls work on.
+import type { DirectoryLimits } from "../files/directory.ts";
 import type { Descriptors } from "./descriptors.ts";
 import type { GuestMemory } from "./guest-memory.ts";
 
-export interface Preopen {
+export interface Preopen extends DirectoryLimits {
   /** Where the guest sees it. */
   guest: string;
   host: string;
-  readOnly: boolean;
-  /** Names in it that the guest may have; absent: all. */
-  only?: string[];
 }
 
 export interface HostOptions {

@@ -37,8 +37,7 @@ const streams = [
 function descriptorsOf(preopens: Preopen[]): Descriptors {
   const descriptors = new Descriptors();
   for (const [fd, mode] of streams.entries()) descriptors.set(fd, { file: new OpenFile(fd, mode) });
-  for (const { guest, host, readOnly, only } of preopens) {
-    const limits = { readOnly, ...(only && { only: new Set(only) }) };
+  for (const { guest, host, ...limits } of preopens) {
     const fd = descriptors.add(() => Directory.at(host, limits));
     descriptors.get(fd).preopen = guest;
   }

@@ -312,10 +312,10 @@ export function filesystemInterfaces(preopens: Preopen[], now: () => bigint) {
     },
     "wasi:filesystem/preopens": {
       getDirectories: () =>
-        preopens.map(({ guest, host, readOnly, only }) => {
-          const limits = { readOnly, ...(only && { only: new Set(only) }) };
-          return [new Descriptor(Directory.at(host, limits), now), guest];
-        }),
+        preopens.map(({ guest, host, ...limits }) => [
+          new Descriptor(Directory.at(host, limits), now),
+          guest,
+        ]),
     },
   };
 }
