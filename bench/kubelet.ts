@@ -59,7 +59,7 @@ async function startRuntime(directory: string, image: string) {
   mkdirSync(join(directory, "net.d"), { recursive: true });
   const conflist = cniConflist({
     name: peer,
-    podCidr: "10.250.0.0/24",
+    podCidrs: ["10.250.0.0/24"],
     dataDirectory: join(directory, "cni"),
   });
   writeFileSync(join(directory, "net.d/10-bench.conflist"), JSON.stringify(conflist));

@@ -112,7 +112,7 @@ async function connectionUs(address: string): Promise<number> {
 }
 
 export async function benchServices(count: number): Promise<Row[]> {
-  const cluster = startCluster({ serviceCidr: "10.96.0.0/16" });
+  const cluster = startCluster({ serviceCidrs: ["10.96.0.0/16"] });
   const server = createServer((socket) => socket.on("error", () => {})).listen(0, "127.0.0.1");
   try {
     await once(server, "listening");
@@ -132,8 +132,7 @@ export async function benchServices(count: number): Promise<Row[]> {
       nodeNames: ["bench"],
       zone: () => undefined,
       table,
-      podCidr: "10.97.0.0/16",
-      clusterCidr: "10.97.0.0/16",
+      ranges: [{ podCidr: "10.97.0.0/16", clusterCidr: "10.97.0.0/16" }],
       clock,
       log,
       scope,
@@ -170,6 +169,6 @@ export async function benchServices(count: number): Promise<Row[]> {
   } finally {
     await cluster.scope.close();
     server.close();
-    await removeRules(table);
+    await removeRules(table, "IPv4");
   }
 }

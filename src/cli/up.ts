@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { isCidr } from "../lib/ip-range.ts";
 import { addNodeOptions } from "./node-options.ts";
 import type { NodeOptions } from "./node-options.ts";
 
@@ -18,6 +19,8 @@ export interface UpOptions extends NodeOptions {
   ingressHttpsPort?: number;
   ingressAddress?: string;
   podNetwork?: "routes" | "vxlan";
+  podCidr?: string[];
+  serviceCidr?: string[];
   serverTokenFile?: string;
   /** False with --no-node. */
   node?: boolean;
@@ -48,6 +51,17 @@ function parseCount(text: string): number {
 function parseAddress(text: string, before: string[] = []): string[] {
   if (isIP(text) === 0) throw new InvalidArgumentError("an address of this machine is needed.");
   return [...before, text];
+}
+
+/** `10.42.0.0/16,fd00:42::/56`. */
+export function parseRanges(text: string): string[] {
+  const ranges = text.split(",").map((range) => range.trim());
+  const wrong = ranges.find((range) => !isCidr(range));
+  if (wrong !== undefined) {
+    throw new InvalidArgumentError(`'${wrong}' is no range such as 10.42.0.0/16 or fd00:42::/56.`);
+  }
+  if (ranges.length <= 2) return ranges;
+  throw new InvalidArgumentError("at most one range of IPv4 and one of IPv6 are taken.");
 }
 
 /** A DNS label, since the site's name is also its node's. */
@@ -94,6 +108,12 @@ export function upCommand(directory: string, start: (options: UpOptions) => Prom
         "how pods of other machines are reached: routes where machines share a link (default), vxlan elsewhere",
       ).choices(["routes", "vxlan"]),
     )
+    .option(
+      "--pod-cidr <ranges>",
+      "addresses of pods: a range of IPv4, of IPv6, or one of each as A,B with the site's own family first",
+      parseRanges,
+    )
+    .option("--service-cidr <ranges>", "addresses of Services, of the same families", parseRanges)
     .option("--no-node", "API server and controllers only: no containers on this machine")
     .option("--listen <ip>", "answer on this address of the machine too; repeatable", parseAddress)
     .option(
@@ -119,6 +139,7 @@ export function upCommand(directory: string, start: (options: UpOptions) => Prom
         "  kerb up                                   # in the foreground, Ctrl-C stops it\n" +
         "  kerb up --detach                          # in the background\n" +
         "  kerb up --data-dir /srv/lab --port 7443   # a second site on this machine\n" +
+        "  kerb up --pod-cidr 10.42.0.0/16,fd00:42::/56 --service-cidr 10.43.0.0/16,fd00:43::/112\n" +
         "  kerb up --store etcd://10.0.0.5:2379 --listen 10.0.0.6   # one of several servers\n",
     )
     .action(async (options: UpOptions) => {

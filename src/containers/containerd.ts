@@ -17,6 +17,7 @@ import {
 import { connect } from "node:net";
 import { join } from "node:path";
 import type { Clock } from "../lib/clock.ts";
+import type { IpFamily } from "../lib/ip-range.ts";
 
 export interface ContainerdPaths {
   binary: string;
@@ -26,6 +27,8 @@ export interface ContainerdPaths {
   directory: string;
   /** Runtimes of their own in runc's place, by handler of RuntimeClasses. */
   handlers?: Record<string, string>;
+  /** Of a pod's addresses the one that is told first; default: IPv4. */
+  podFamily?: IpFamily;
 }
 
 export const socketOf = (directory: string) => join(directory, "containerd.sock");
@@ -39,6 +42,8 @@ function mayLowerOomScore(): boolean {
   const bounding = /^CapBnd:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "utf8"));
   return (BigInt(`0x${bounding?.[1] ?? "0"}`) & (1n << 24n)) !== 0n;
 }
+
+const ipv6First = '\n    ip_pref = "ipv6"';
 
 /** containerd's configuration (version 2). Pure. */
 export function containerdConfig(paths: ContainerdPaths, restrictOomScore: boolean): string {
@@ -74,7 +79,7 @@ disabled_plugins = [
   tolerate_missing_hugetlb_controller = true
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = ${quote(cniPlugins)}
-    conf_dir = ${quote(join(directory, "net.d"))}
+    conf_dir = ${quote(join(directory, "net.d"))}${paths.podFamily === "IPv6" ? ipv6First : ""}
   [plugins."io.containerd.grpc.v1.cri".registry]
     config_path = ${quote(join(directory, "certs.d"))}
   [plugins."io.containerd.grpc.v1.cri".containerd]

@@ -19,7 +19,7 @@ const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 /** Of one subset; more are left out, as Kubernetes does. */
 const addressesMax = 1000;
 
-type Mirrored = WantedSlice<object> & { addressType: string };
+type Mirrored = WantedSlice<object>;
 
 function endpointOf(address: any, ready: boolean) {
   const { ip, hostname, nodeName, targetRef } = address;

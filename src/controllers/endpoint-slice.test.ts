@@ -50,7 +50,11 @@ function pod(name: string, options: PodFixture = {}): KubeObject {
   if (deleting) object.metadata.deletionTimestamp = "now";
   return object;
 }
-const noZone = () => undefined;
+const slicesOf = (
+  of: KubeObject,
+  members: KubeObject[],
+  zoneOf: (node: string) => string | undefined = () => undefined,
+) => planSlices(of, members, { addressType: "IPv4", zoneOf, all: () => [] });
 
 const conditions: [string, PodFixture, object, object | undefined][] = [
   ["ready", {}, {}, { ready: true, serving: true, terminating: false }],
@@ -67,14 +71,14 @@ const conditions: [string, PodFixture, object, object | undefined][] = [
 ];
 for (const [what, options, spec, expected] of conditions) {
   test(`the endpoint of a pod that is ${what}`, () => {
-    const [slice] = planSlices(service(spec), [pod("a", options)], noZone);
+    const [slice] = slicesOf(service(spec), [pod("a", options)]);
     assert.deepEqual(slice?.endpoints[0]?.conditions, expected);
   });
 }
 
 test("an endpoint names its pod, its node and zone, and its host name in a subdomain", () => {
   const spec = { hostname: "a-0", subdomain: "web" };
-  const [slice] = planSlices(service(), [pod("a", { spec })], () => "east");
+  const [slice] = slicesOf(service(), [pod("a", { spec })], () => "east");
   const [endpoint] = slice!.endpoints;
   assert.deepEqual(endpoint, {
     addresses: ["10.0.0.97"],
@@ -90,7 +94,7 @@ test("a named port that means different numbers divides the pods", () => {
   const http = (containerPort: number) => [{ name: "http", containerPort }];
   const named = service({ ports: [{ name: "web", port: 80, targetPort: "http" }] });
   const members = [pod("a", { ports: http(80) }), pod("b", { ports: http(8080) }), pod("c")];
-  const slices = planSlices(named, members, noZone);
+  const slices = slicesOf(named, members);
   assert.deepEqual(
     slices.map(({ ports, endpoints: all }) => [ports, all.map((e) => e.targetRef.name)]),
     [
@@ -110,18 +114,22 @@ test("a slice holds a hundred endpoints", () => {
   const members = Array.from({ length: 250 }, (_, i) =>
     pod("p", { ip: `10.0.${i >> 8}.${i & 255}` }),
   );
-  const sizes = planSlices(service(), members, noZone).map(({ endpoints: all }) => all.length);
+  const sizes = slicesOf(service(), members).map(({ endpoints: all }) => all.length);
   assert.deepEqual(sizes, [100, 100, 50]);
 });
 
 test("slices that are as wished stay, others are used again before any is made or deleted", () => {
-  const [a] = planSlices(service(), [pod("a")], noZone);
-  const [b] = planSlices(service(), [pod("b")], noZone);
+  const [a] = slicesOf(service(), [pod("a")]);
+  const [b] = slicesOf(service(), [pod("b")]);
   const slice = (name: string, of: object) => ({ ...fixture("EndpointSlice", name, {}), ...of });
-  const known = [slice("one", a!), slice("two", { ports: [], endpoints: [] }), slice("three", {})];
+  const known = [
+    slice("one", a!),
+    slice("two", { addressType: "IPv4", ports: [], endpoints: [] }),
+    slice("three", {}),
+  ];
   const plan = planWrites([a!, b!], known, []);
   assert.deepEqual(plan, { create: [], update: [{ slice: known[1], to: b }], delete: [known[2]] });
-  const empty = { ports: [], endpoints: [] };
+  const empty = { addressType: "IPv4", ports: [], endpoints: [] };
   assert.deepEqual(planWrites([], [], [empty]).create, [empty]);
 });
 
@@ -201,4 +209,21 @@ test("a pod that is not ready is listed as such until it is", async () => {
   await untilReady("a");
   await cluster.until(endpoints, ([web]) => web?.["subsets"]?.[0]?.addresses && web);
   lookAgain();
+});
+
+test("a Service of two families has slices of each, and Endpoints of its own first", async () => {
+  const podIPs = [{ ip: "10.0.0.9" }, { ip: "fd00::9" }];
+  const member = pod("a");
+  member.status = { ...member.status, podIP: "10.0.0.9", podIPs };
+  const of = (ipFamilies: string[]) => service({ ipFamilies });
+  const [six] = planSlices(of(["IPv6"]), [member], {
+    addressType: "IPv6",
+    zoneOf: () => undefined,
+    all: () => [],
+  });
+  assert.deepEqual([six!.addressType, six!.endpoints[0]!.addresses], ["IPv6", ["fd00::9"]]);
+  const firstOf = (ipFamilies: string[]) =>
+    (planSubsets(of(ipFamilies), [member])[0]!.addresses![0] as { ip: string }).ip;
+  assert.equal(firstOf(["IPv6", "IPv4"]), "fd00::9");
+  assert.equal(firstOf(["IPv4"]), "10.0.0.9");
 });

@@ -2,6 +2,8 @@
 // ready. Named ports may mean different numbers in different pods, so slices are grouped by their ports.
 import { resource } from "../client/client.ts";
 import type { Draft, KubeObject } from "../kinds/object.ts";
+import { familyOf } from "../lib/ip-range.ts";
+import type { IpFamily } from "../lib/ip-range.ts";
 import { jsonEqual } from "../lib/json.ts";
 import { isStatus } from "../lib/status-error.ts";
 import { withHints } from "./endpoint-slice/topology-hints.ts";
@@ -60,6 +62,17 @@ export const portsOf = (service: KubeObject, pod: KubeObject): EndpointPort[] =>
       : [{ name, protocol, port: number, ...(appProtocol && { appProtocol }) }];
   });
 
+/** A pod's address of this family. */
+export const addressOf = ({ status }: KubeObject, family: IpFamily): string | undefined =>
+  (status?.podIPs ?? (status?.podIP ? [{ ip: status.podIP }] : []))
+    .map(({ ip }: { ip: string }) => ip)
+    .find((ip: string) => familyOf(ip) === family);
+
+/** The families of a Service's addresses, its own first. */
+export const familiesOf = ({ spec }: KubeObject): IpFamily[] =>
+  spec.ipFamilies ??
+  (spec.clusterIP && spec.clusterIP !== "None" ? [familyOf(spec.clusterIP)] : ["IPv4"]);
+
 interface Endpoint extends Hinted {
   addresses: string[];
   conditions: { ready: boolean; serving: boolean; terminating: boolean };
@@ -67,7 +80,11 @@ interface Endpoint extends Hinted {
   targetRef: { kind: string; namespace: string | undefined; name: string; uid: string };
 }
 
-function endpointOf(pod: KubeObject, service: KubeObject, zone: string | undefined): Endpoint {
+function endpointOf(
+  pod: KubeObject,
+  address: string,
+  { service, zone }: { service: KubeObject; zone: string | undefined },
+): Endpoint {
   const serving = isReady(pod);
   const terminating = isTerminating(pod);
   const all = service.spec.publishNotReadyAddresses === true;
@@ -75,7 +92,7 @@ function endpointOf(pod: KubeObject, service: KubeObject, zone: string | undefin
   const named = hostname && subdomain === service.metadata.name ? { hostname } : {};
   const { name, namespace, uid } = pod.metadata;
   return {
-    addresses: [pod.status.podIP as string],
+    addresses: [address],
     conditions: { ready: all || (serving && !terminating), serving: all || serving, terminating },
     ...named,
     ...(nodeName && { nodeName }),
@@ -85,24 +102,31 @@ function endpointOf(pod: KubeObject, service: KubeObject, zone: string | undefin
 }
 
 export interface WantedSlice<E = Endpoint> {
+  addressType: string;
   ports: object[];
   endpoints: E[];
 }
 
-/** The slices that `service` should have, each within the limit. Pure. */
+interface Nodes {
+  zoneOf: (node: string) => string | undefined;
+  all: () => KubeObject[];
+}
+
+/** The slices of one family that `service` should have, each within the limit. Pure. */
 export function planSlices(
   service: KubeObject,
   members: KubeObject[],
-  zoneOf: (node: string) => string | undefined,
-  nodesNow: () => KubeObject[] = () => [],
+  { addressType, zoneOf, all: nodesNow }: Nodes & { addressType: IpFamily },
 ): WantedSlice[] {
   const groups = new Map<string, WantedSlice>();
   for (const pod of members) {
-    if (!pod.status?.podIP || hasFinished(pod)) continue;
+    const address = addressOf(pod, addressType);
+    if (!address || hasFinished(pod)) continue;
     const ports = portsOf(service, pod);
     const key = JSON.stringify(ports);
-    const group: WantedSlice = groups.get(key) ?? { ports, endpoints: [] };
-    group.endpoints.push(endpointOf(pod, service, zoneOf(pod.spec.nodeName)));
+    const group: WantedSlice = groups.get(key) ?? { addressType, ports, endpoints: [] };
+    const zone = zoneOf(pod.spec.nodeName);
+    group.endpoints.push(endpointOf(pod, address, { service, zone }));
     groups.set(key, group);
   }
   return [...groups.values()].flatMap(({ ports, endpoints }) => {
@@ -110,7 +134,7 @@ export function planSlices(
     const sorted = hinted.sort((a, b) => (a.addresses[0]! < b.addresses[0]! ? -1 : 1));
     const slices: WantedSlice[] = [];
     for (let i = 0; i < sorted.length; i += endpointsMax) {
-      slices.push({ ports, endpoints: sorted.slice(i, i + endpointsMax) });
+      slices.push({ addressType, ports, endpoints: sorted.slice(i, i + endpointsMax) });
     }
     return slices;
   });
@@ -132,7 +156,6 @@ function draftOf(service: KubeObject, slice: WantedSlice): Draft {
       },
       ownerReferences: [controllerReference(service)],
     },
-    addressType: "IPv4",
     ...slice,
   };
 }
@@ -143,7 +166,10 @@ export interface SlicePlan<Slice> {
   delete: KubeObject[];
 }
 
-/** What to do so that `known` become the `wanted`, or the `fallback` when nothing is wanted. Pure. */
+/**
+ * What to do so that `known`, all of one family, become the `wanted`, or the `fallback` when nothing is wanted.
+ * Pure.
+ */
 export function planWrites<Slice extends WantedSlice<object>>(
   wanted: Slice[],
   known: KubeObject[],
@@ -179,7 +205,9 @@ async function write(
   for (const { slice, to } of plan.update) {
     const { labels } = draftOf(service, to).metadata!;
     const { name: at, uid } = slice.metadata;
-    await client.patch({ ...target, name: at }, "merge", { metadata: { uid, labels }, ...to });
+    const { ports, endpoints } = to;
+    const change = { metadata: { uid, labels }, ports, endpoints };
+    await client.patch({ ...target, name: at }, "merge", change);
   }
   for (const slice of plan.create) {
     const created = await client.create(target, draftOf(service, slice));
@@ -210,10 +238,17 @@ async function reconcile(key: Key, context: ControllerContext) {
     .informer(endpointSlices)
     .byIndex("service", key)
     .filter(({ metadata }) => metadata.labels?.[managedBy] === manager);
-  const wanted = planSlices(service, members, zoneOf, () => context.informer(nodes).list());
-  // A Service without endpoints keeps an empty slice.
-  const plan = planWrites(wanted, known, [{ ports: [], endpoints: [] }]);
-  await write(service, plan, context);
+  const families = familiesOf(service);
+  for (const addressType of families) {
+    const all = () => context.informer(nodes).list();
+    const wanted = planSlices(service, members, { addressType, zoneOf, all });
+    const own = known.filter((slice) => slice["addressType"] === addressType);
+    // A Service without endpoints keeps an empty slice.
+    const plan = planWrites(wanted, own, [{ addressType, ports: [], endpoints: [] }]);
+    await write(service, plan, context);
+  }
+  const gone = known.filter((slice) => !families.includes(slice["addressType"]));
+  await write(service, { create: [], update: [], delete: gone }, context);
 }
 
 /** The Services of which a pod is or was a member. */
@@ -227,6 +262,7 @@ export function memberKeys(
     metadata.deletionTimestamp,
     spec.nodeName,
     status?.podIP,
+    status?.podIPs,
     status?.phase,
     status?.conditions?.find((c: any) => c.type === "Ready")?.status,
   ];

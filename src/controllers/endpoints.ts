@@ -4,7 +4,7 @@ import { resource } from "../client/client.ts";
 import type { KubeObject } from "../kinds/object.ts";
 import { jsonEqual } from "../lib/json.ts";
 import { isStatus } from "../lib/status-error.ts";
-import { memberKeys, portsOf, selects, services } from "./endpoint-slice.ts";
+import { addressOf, familiesOf, memberKeys, portsOf, selects, services } from "./endpoint-slice.ts";
 import { hasFinished, isReady, isTerminating } from "./pod-state.ts";
 import type { Controller, ControllerContext, Key } from "./runtime.ts";
 
@@ -22,11 +22,11 @@ export interface Subset {
   ports?: object[];
 }
 
-function addressOf({ metadata, spec, status }: KubeObject, service: KubeObject) {
+function endpointOf({ metadata, spec }: KubeObject, ip: string, service: KubeObject) {
   const { name, namespace, uid } = metadata;
   const named = spec.hostname && spec.subdomain === service.metadata.name;
   return {
-    ip: status.podIP as string,
+    ip,
     ...(named && { hostname: spec.hostname }),
     ...(spec.nodeName && { nodeName: spec.nodeName }),
     targetRef: { kind: "Pod", namespace, name, uid },
@@ -37,11 +37,17 @@ function addressOf({ metadata, spec, status }: KubeObject, service: KubeObject) 
 export function planSubsets(service: KubeObject, members: KubeObject[]): Subset[] {
   const all = service.spec.publishNotReadyAddresses === true;
   const groups = new Map<string, Subset>();
+  // This form knows one family alone.
+  const [family] = familiesOf(service);
   const sorted = members
-    .filter((pod) => pod.status?.podIP && !hasFinished(pod) && (all || !isTerminating(pod)))
-    .sort((a, b) => (a.status.podIP < b.status.podIP ? -1 : 1))
+    .filter((pod) => !hasFinished(pod) && (all || !isTerminating(pod)))
+    .flatMap((pod) => {
+      const ip = addressOf(pod, family!);
+      return ip === undefined ? [] : [{ pod, ip }];
+    })
+    .sort((a, b) => (a.ip < b.ip ? -1 : 1))
     .slice(0, addressesMax);
-  for (const pod of sorted) {
+  for (const { pod, ip } of sorted) {
     const ports = portsOf(service, pod).map(({ name, ...port }) => ({
       ...(name && { name }),
       ...port,
@@ -51,7 +57,7 @@ export function planSubsets(service: KubeObject, members: KubeObject[]): Subset[
     const key = JSON.stringify(ports);
     const subset: Subset = groups.get(key) ?? {};
     const list = all || isReady(pod) ? "addresses" : "notReadyAddresses";
-    (subset[list] ??= []).push(addressOf(pod, service));
+    (subset[list] ??= []).push(endpointOf(pod, ip, service));
     groups.set(key, subset);
     if (ports.length > 0) subset.ports = ports;
   }

@@ -45,8 +45,8 @@ import { claimProtection, volumeProtection } from "./volume-protection.ts";
 
 /** What controllers need of the cluster's authority. */
 export interface Authority extends Signing, TokenMaker {
-  /** All addresses of pods. */
-  clusterCidr: string;
+  /** All addresses of pods, by family, the cluster's own first. */
+  clusterCidrs: string[];
   /** Ports of nodes on which the site itself answers. */
   reservedPorts: ReadonlySet<number>;
   /** How long nodes that do not say may be away before their pods are replaced. */
@@ -79,7 +79,7 @@ export const controllers = (authority: Authority): Controller[] => [
   localPathController,
   localPathResize,
   namespaceController,
-  nodeIpam(authority.clusterCidr),
+  nodeIpam(authority.clusterCidrs),
   nodeLifecycle(authority.autonomy),
   claimProtection,
   persistentVolumeController,

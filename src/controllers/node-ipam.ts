@@ -1,29 +1,24 @@
-// Every node has a range of pod addresses of its own, cut from the cluster's. A node that brings one keeps it.
+// Every node has a range of pod addresses of its own of each family, cut from the cluster's. A node that brings
+// them keeps them.
 import { resource } from "../client/client.ts";
+import { nodeRange, nodesIn } from "../lib/node-range.ts";
 import { isStatus } from "../lib/status-error.ts";
 import type { Controller } from "./runtime.ts";
 
 const nodes = resource("v1", "nodes");
-/** Of a node's range: 254 addresses. */
-const nodeBits = 24;
-
-const toNumber = (address: string) =>
-  address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
-const toAddress = (number: number) =>
-  [24, 16, 8, 0].map((shift) => Math.floor(number / 2 ** shift) % 256).join(".");
 
 /** The first range of the cluster's that is nobody's; undefined when all are taken. Pure. */
 export function freePodCidr(clusterCidr: string, taken: ReadonlySet<string>): string | undefined {
-  const [base, bits] = clusterCidr.split("/") as [string, string];
-  const ranges = 2 ** (nodeBits - Number(bits));
+  const ranges = nodesIn(clusterCidr);
   for (let i = 0; i < ranges; i++) {
-    const cidr = `${toAddress(toNumber(base) + i * 2 ** (32 - nodeBits))}/${nodeBits}`;
+    const cidr = nodeRange(clusterCidr, i);
     if (!taken.has(cidr)) return cidr;
   }
   return undefined;
 }
 
-export const nodeIpam = (clusterCidr: string): Controller => ({
+/** `clusterCidrs` has one range of each family, the cluster's own first. */
+export const nodeIpam = (clusterCidrs: readonly string[]): Controller => ({
   name: "node-ipam",
   inputs: [{ resource: nodes }],
   outputs: [nodes],
@@ -34,19 +29,21 @@ export const nodeIpam = (clusterCidr: string): Controller => ({
     if (!node || node.spec?.podCIDR || node.metadata.deletionTimestamp) return;
     // Live, since a range given a moment ago may not be in the cache yet.
     const { items } = await client.list(nodes);
-    const taken = new Set(items.flatMap(({ spec }) => spec?.podCIDR ?? []));
-    const podCIDR = freePodCidr(clusterCidr, taken);
-    if (!podCIDR) {
+    const taken = new Set<string>(
+      items.flatMap(({ spec }) => [spec?.podCIDR ?? [], spec?.podCIDRs ?? []].flat()),
+    );
+    const podCIDRs = clusterCidrs.flatMap((cidr) => freePodCidr(cidr, taken) ?? []);
+    if (podCIDRs.length < clusterCidrs.length) {
       event(
         node,
         "Warning",
         "CIDRNotAvailable",
-        `no range of ${clusterCidr} is left for this node`,
+        `no range of ${clusterCidrs.join(", ")} is left for this node`,
       );
       return wakeAfter(name, 60_000);
     }
     const { resourceVersion } = node.metadata;
-    const patch = { metadata: { resourceVersion }, spec: { podCIDR, podCIDRs: [podCIDR] } };
+    const patch = { metadata: { resourceVersion }, spec: { podCIDR: podCIDRs[0], podCIDRs } };
     await client.patch({ ...nodes, name }, "merge", patch as never).catch((error: unknown) => {
       if (!isStatus(error, "NotFound", "Conflict")) throw error;
     });

@@ -57,3 +57,14 @@ test("the addresses are those of nodes that are ready, from outside where they h
   ];
   assert.deepEqual(ips({ externalTrafficPolicy: "Local" }, [{ endpoints }]), ["192.0.2.2"]);
 });
+
+test("a Service of two families has addresses of both, its own first", () => {
+  const nodes = [
+    node("a", [internal("10.0.0.1"), internal("fd00::1"), external("2001:db8::1")]),
+    node("b", [internal("10.0.0.2")]),
+  ];
+  const ips = (ipFamilies: string[]) =>
+    ingressOf(service("web", 80, { ipFamilies }), nodes, []).map(({ ip }) => ip);
+  assert.deepEqual(ips(["IPv6", "IPv4"]), ["2001:db8::1", "10.0.0.1", "10.0.0.2"]);
+  assert.deepEqual(ips(["IPv6"]), ["2001:db8::1"]);
+});

@@ -2,9 +2,11 @@
 // Services that want the same port the older has it; ports that the site itself answers on are nobody's.
 import { resource } from "../client/client.ts";
 import type { KubeObject } from "../kinds/object.ts";
+import { familyOf, ipFamilies } from "../lib/ip-range.ts";
+import type { IpFamily } from "../lib/ip-range.ts";
 import { jsonEqual } from "../lib/json.ts";
 import { isStatus } from "../lib/status-error.ts";
-import { endpointSlices, serviceLabel, services } from "./endpoint-slice.ts";
+import { endpointSlices, familiesOf, serviceLabel, services } from "./endpoint-slice.ts";
 import { isReady } from "./pod-state.ts";
 import type { Controller, ControllerContext } from "./runtime.ts";
 
@@ -46,10 +48,11 @@ export function conflictOf(
   return undefined;
 }
 
-/** Where others reach the node. */
-function addressOf({ status }: KubeObject): string | undefined {
+/** Where others reach the node by this family. */
+function addressOf({ status }: KubeObject, family: IpFamily): string | undefined {
   const addresses: any[] = status?.addresses ?? [];
-  const of = (type: string) => addresses.find((one) => one.type === type)?.address;
+  const of = (type: string) =>
+    addresses.find((one) => one.type === type && familyOf(one.address) === family)?.address;
   return of("ExternalIP") ?? of("InternalIP");
 }
 
@@ -63,8 +66,10 @@ export function ingressOf(service: KubeObject, all: KubeObject[], slices: KubeOb
     const here = (one: any) => one.nodeName === node.metadata.name;
     return endpoints.some((one: any) => here(one) && one.conditions?.ready !== false);
   });
-  const addresses = able.flatMap((node) => addressOf(node) ?? []);
-  return [...new Set(addresses)].sort().map((ip) => ({ ip, ipMode: "VIP" }));
+  const addresses = familiesOf(service).flatMap((family) =>
+    [...new Set(able.flatMap((node) => addressOf(node, family) ?? []))].sort(),
+  );
+  return addresses.map((ip) => ({ ip, ipMode: "VIP" }));
 }
 
 const balanced = ({ informer }: ControllerContext) =>
@@ -75,7 +80,7 @@ const balanced = ({ informer }: ControllerContext) =>
 
 const shown = ({ metadata, status }: KubeObject) => [
   metadata.labels?.[excluded],
-  addressOf({ metadata, status } as KubeObject),
+  ipFamilies.map((family) => addressOf({ metadata, status } as KubeObject, family)),
   isReady({ metadata, status } as KubeObject),
 ];
 

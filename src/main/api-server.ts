@@ -68,7 +68,7 @@ const discoveredRemotely = (remotes: Remotes): DiscoveredResource[] =>
 export interface ApiServerOptions {
   store: Store;
   pki: Pki;
-  serviceCidr: string;
+  serviceCidrs: string[];
   /** The address of the Service `kubernetes`; by default the first of the range. */
   apiAddress?: string;
   securePort: number;
@@ -103,7 +103,7 @@ export interface OpenApiServer {
 
 /** Makes the server and the objects every cluster begins with; nothing listens yet. */
 export async function openApiServer(options: ApiServerOptions): Promise<OpenApiServer> {
-  const { store, pki, serviceCidr, apiAddress, securePort, clock, random, log, scope } = options;
+  const { store, pki, serviceCidrs, apiAddress, securePort, clock, random, log, scope } = options;
   const kinds = builtinKinds();
   const auth = await openAuth(
     {
@@ -153,7 +153,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<OpenApiS
       auth.escalation,
     ],
     plugs,
-    serviceCidr,
+    serviceCidrs,
     ...(options.nodeConnector && { nodeConnector: options.nodeConnector }),
     ...(options.audit && { audit: new Auditor({ ...options.audit, clock, random }) }),
   });
@@ -161,7 +161,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<OpenApiS
   const convert = webhookConversion({ clock, random, dialService: dial });
   await startCrdController({ store, kinds, clock, log, scope, convert });
   await flow.start(scope);
-  await bootstrap(server, { securePort, serviceCidr, ...(apiAddress && { apiAddress }) });
+  await bootstrap(server, { securePort, serviceCidrs, ...(apiAddress && { apiAddress }) });
   const publish = () =>
     publishAuthentication(server, { clientCa: pki.ca(), requestHeaderCa: pki.frontProxy().ca });
   const [remotes] = await Promise.all([

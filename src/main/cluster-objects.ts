@@ -3,9 +3,11 @@
 import type { Client } from "../client/client.ts";
 import { resource } from "../client/client.ts";
 import type { Draft } from "../kinds/object.ts";
+import { familyOf } from "../lib/ip-range.ts";
 import { localVolumes } from "../lib/local-volumes.ts";
 import { isStatus } from "../lib/status-error.ts";
 import { runnerMemoryBytes } from "../wasm/bundle.ts";
+import { familiesOf } from "./site-settings.ts";
 import type { SiteAddresses } from "./site-settings.ts";
 
 const services = resource("v1", "services");
@@ -13,24 +15,37 @@ const endpoints = resource("v1", "endpoints");
 const slices = resource("discovery.k8s.io/v1", "endpointslices");
 const fieldManager = "kerb";
 
-const slice = (namespace: string, service: string, address: string, ports: object[]): Draft => ({
+interface SliceName {
+  namespace: string;
+  service: string;
+  /** Default: the Service's. */
+  name?: string;
+}
+
+const slice = (
+  { namespace, service, name = service }: SliceName,
+  address: string,
+  ports: object[],
+): Draft => ({
   apiVersion: "discovery.k8s.io/v1",
   kind: "EndpointSlice",
   metadata: {
-    name: service,
+    name,
     namespace,
     labels: {
       "kubernetes.io/service-name": service,
       "endpointslice.kubernetes.io/managed-by": "kerb",
     },
   },
-  addressType: "IPv4",
+  addressType: familyOf(address),
   endpoints: [{ addresses: [address], conditions: { ready: true } }],
   ports,
 });
 
 export const apiServerSlice = (addresses: SiteAddresses, port: number) =>
-  slice("default", "kubernetes", addresses.gateway, [{ name: "https", port, protocol: "TCP" }]);
+  slice({ namespace: "default", service: "kubernetes" }, addresses.gateway, [
+    { name: "https", port, protocol: "TCP" },
+  ]);
 
 /** For clients older than EndpointSlices. */
 export const apiServerEndpoints = (addresses: SiteAddresses, port: number): Draft => ({
@@ -49,11 +64,16 @@ export const apiServerEndpoints = (addresses: SiteAddresses, port: number): Draf
   ],
 });
 
-export const dnsSlice = (addresses: SiteAddresses, port: number) =>
-  slice("kube-system", "kube-dns", addresses.gateway, [
-    { name: "dns", port, protocol: "UDP" },
-    { name: "dns-tcp", port, protocol: "TCP" },
-  ]);
+/** One of each family. */
+export const dnsSlices = (addresses: SiteAddresses, port: number): Draft[] =>
+  familiesOf(addresses).map(({ gateway }, i) => {
+    const service = "kube-dns";
+    const name = i === 0 ? service : `${service}-${familyOf(gateway).toLowerCase()}`;
+    return slice({ namespace: "kube-system", service, name }, gateway, [
+      { name: "dns", port, protocol: "UDP" },
+      { name: "dns-tcp", port, protocol: "TCP" },
+    ]);
+  });
 
 export const dnsService = (addresses: SiteAddresses): Draft => ({
   apiVersion: "v1",
@@ -65,6 +85,10 @@ export const dnsService = (addresses: SiteAddresses): Draft => ({
   },
   spec: {
     clusterIP: addresses.dnsServiceIp,
+    ...(addresses.second && {
+      clusterIPs: familiesOf(addresses).map(({ dnsServiceIp }) => dnsServiceIp),
+      ipFamilyPolicy: "PreferDualStack",
+    }),
     ports: [
       { name: "dns", port: 53, protocol: "UDP" },
       { name: "dns-tcp", port: 53, protocol: "TCP" },
@@ -87,7 +111,7 @@ export const clusterRangesName = "kerb-cluster";
 
 /** The ranges that all machines of the cluster share, for those that join it. */
 export async function ensureClusterRanges(client: Client, addresses: SiteAddresses) {
-  const { clusterCidr, serviceCidr, apiServiceIp, dnsServiceIp, podNetwork } = addresses;
+  const { clusterCidr, serviceCidr, apiServiceIp, dnsServiceIp, podNetwork, second } = addresses;
   await ensure(client, resource("v1", "configmaps"), {
     apiVersion: "v1",
     kind: "ConfigMap",
@@ -98,6 +122,7 @@ export async function ensureClusterRanges(client: Client, addresses: SiteAddress
       apiServiceIp,
       dnsServiceIp,
       ...(podNetwork && { podNetwork }),
+      ...(second && { second: JSON.stringify(second) }),
     },
   });
 }
@@ -113,7 +138,7 @@ export async function ensureApiServerObjects(
 
 export async function ensureDnsObjects(client: Client, addresses: SiteAddresses, port: number) {
   await ensure(client, services, dnsService(addresses));
-  await ensure(client, slices, dnsSlice(addresses, port));
+  for (const one of dnsSlices(addresses, port)) await ensure(client, slices, one);
 }
 
 /** What its owners make of it afterwards is theirs. */

@@ -34,6 +34,7 @@ import { pkiFiles, replaceFile } from "./files.ts";
 import { openSecretKeys } from "./secret-keys.ts";
 import type { SecretKeys } from "./secret-keys.ts";
 import { plugNoRotation, plugSecrets } from "./secret-rotation.ts";
+import { familiesOf } from "./site-settings.ts";
 import type { SiteAddresses } from "./site-settings.ts";
 
 export interface ControlPlaneOptions {
@@ -118,7 +119,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   const { server, kinds, auth, client, discover, publish } = await openApiServer({
     store,
     pki,
-    serviceCidr: addresses.serviceCidr,
+    serviceCidrs: familiesOf(addresses).map(({ serviceCidr }) => serviceCidr),
     apiAddress: addresses.apiServiceIp,
     securePort: port,
     nodeConnector: connect,

@@ -13,13 +13,14 @@ import { signSecretToken } from "../server/auth/secret-token.ts";
 import type { SecretTokenOf } from "../server/auth/secret-token.ts";
 import { isOwnSigner, nodeOf, signRequest } from "../server/auth/signers.ts";
 import type { SigningSpec } from "../server/auth/signers.ts";
+import { familiesOf } from "./site-settings.ts";
 import type { SiteAddresses } from "./site-settings.ts";
 import type { ControlPlane } from "./control-plane.ts";
 
 export interface ControlOptions {
   plane: Pick<ControlPlane, "client" | "discover" | "pki">;
   informers: Informers;
-  addresses: Pick<SiteAddresses, "clusterCidr">;
+  addresses: SiteAddresses;
   /** Of nodes, on which the site itself answers. */
   ownPorts?: number[];
   autonomy?: string | undefined;
@@ -34,7 +35,7 @@ export async function startControl(parts: ControlOptions) {
   const client = plane.client("system:kube-controller-manager");
   const options = { client, clock, random, log, scope, informers, discover: plane.discover };
   const authority = {
-    clusterCidr: parts.addresses.clusterCidr,
+    clusterCidrs: familiesOf(parts.addresses).map(({ clusterCidr }) => clusterCidr),
     reservedPorts: new Set(parts.ownPorts),
     autonomy: parts.autonomy,
     ca: () => plane.pki.ca(),

@@ -1,5 +1,6 @@
 // What cluster DNS looks things up in: informers of Services, EndpointSlices, Namespaces and pods.
 import { readFileSync } from "node:fs";
+import { isIPv4, isIPv6 } from "node:net";
 import { resource } from "../client/client.ts";
 import type { Informer } from "../client/informer.ts";
 import type { Informers } from "../client/informers.ts";
@@ -17,7 +18,9 @@ function dnsSource(
 ): DnsSource {
   const { services, slices, namespaces, pods } = informers;
   pods.addIndex("address", ({ spec, status }) =>
-    spec.hostNetwork || !status?.podIP ? [] : [status.podIP],
+    spec.hostNetwork || !status?.podIP
+      ? []
+      : (status.podIPs ?? [{ ip: status.podIP }]).map(({ ip }: { ip: string }) => ip),
   );
   services.addIndex("address", (service) => service.spec.clusterIPs ?? []);
   slices.addIndex("address", (slice) =>
@@ -37,9 +40,12 @@ function dnsSource(
   };
 }
 
-/** The machine's own name servers. Pure. */
-export const nameServers = (resolvConf: string) =>
-  [...resolvConf.matchAll(/^\s*nameserver\s+(\d+\.\d+\.\d+\.\d+)/gm)].map((match) => match[1]!);
+/** The machine's own name servers: those of IPv6 where there is no other. Pure. */
+export function nameServers(resolvConf: string): string[] {
+  const all = [...resolvConf.matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1]!);
+  const old = all.filter((server) => isIPv4(server));
+  return old.length > 0 ? old : all.filter((server) => isIPv6(server));
+}
 
 function machineNameServers(): string[] {
   try {
@@ -50,7 +56,8 @@ function machineNameServers(): string[] {
 }
 
 const isServer = (text: unknown): text is string =>
-  typeof text === "string" && /^\d+\.\d+\.\d+\.\d+(:\d+)?$/.test(text);
+  typeof text === "string" &&
+  (/^\d+\.\d+\.\d+\.\d+(:\d+)?$/.test(text) || isIPv6(/^\[(.+)\](:\d+)?$/.exec(text)?.[1] ?? text));
 
 /** JSON of a ConfigMap's value; what is not understood is as if it were not there. */
 function parsed(text: string | undefined): unknown {

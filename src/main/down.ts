@@ -6,6 +6,7 @@ import type { DownOptions } from "../cli/down.ts";
 import { containerdPid, startContainerd, stopContainerd } from "../containers/containerd.ts";
 import { connectContainerd } from "../containers/runtime.ts";
 import { systemClock } from "../lib/clock.ts";
+import { ipFamilies } from "../lib/ip-range.ts";
 import { runCommand } from "../lib/run-command.ts";
 import { silent } from "../lib/log.ts";
 import { systemCgroups } from "../node/cgroups.ts";
@@ -138,9 +139,10 @@ export async function down(options: DownOptions): Promise<number> {
   if (pods > 0) console.log(`stopped ${pods} pod${pods === 1 ? "" : "s"}`);
   const { bridge, nftTable, cgroup } = addressesOf(settings.slot);
   for (const table of [nftTable, policyTableOf(nftTable)]) {
-    await removeRules(table).catch(() => {});
+    for (const family of ipFamilies) await removeRules(table, family).catch(() => {});
   }
-  for (const link of [vxlanName(bridge), bridge]) await closeNetwork(link).catch(() => {});
+  for (const link of [...ipFamilies.map((family) => vxlanName(bridge, family)), bridge])
+    await closeNetwork(link).catch(() => {});
   for (const root of [cgroup, krustletCgroup(cgroup)])
     await (await systemCgroups(root)).removeRoot();
   unmountBelow(directory);

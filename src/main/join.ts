@@ -18,6 +18,7 @@ import type { KubeObject } from "../kinds/object.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import { sleep, systemClock } from "../lib/clock.ts";
 import { humanDuration } from "../lib/human-duration.ts";
+import { addressIn } from "../lib/ip-range.ts";
 import type { Log } from "../lib/log.ts";
 import type { NodeParts } from "../lib/node-connection.ts";
 import { systemRandom } from "../lib/random.ts";
@@ -42,7 +43,8 @@ import { asKrustlet } from "../wasm/krustlet.ts";
 import { readIfThere, replaceFile } from "./files.ts";
 import { startDns } from "./dns-source.ts";
 import { kubeletDirectoryOf } from "./kubelet-directory.ts";
-import { openMachine } from "./machine.ts";
+import { checkFamilies, openMachine } from "./machine.ts";
+import { joinedAddresses } from "./node-addresses.ts";
 import { nodeSettingsOf, registriesOf } from "./node-settings.ts";
 import { keepIdentity, openIdentity } from "./node-identity.ts";
 import type { NodeIdentity } from "./node-identity.ts";
@@ -50,7 +52,7 @@ import { pinoLog } from "./pino-log.ts";
 import { startPodNetwork } from "./pod-network.ts";
 import type { PodNetworkOptions } from "./pod-network.ts";
 import { findRunning, removeRunFile, writeRunFile } from "./run-file.ts";
-import { addressesOf, settle } from "./site-settings.ts";
+import { addressesOf, familiesOf, settle } from "./site-settings.ts";
 import type { SiteAddresses, SiteSettings } from "./site-settings.ts";
 
 const clock = systemClock;
@@ -71,8 +73,8 @@ async function ownAddress(server: URL): Promise<string> {
   }
 }
 
-/** The node's object, and with it the range of its pods. */
-async function register(client: Client, name: string): Promise<string> {
+/** The node's object, and with it the ranges of its pods. */
+async function register(client: Client, name: string): Promise<string[]> {
   await client
     .create(nodes, { apiVersion: "v1", kind: "Node", metadata: { name }, spec: {} })
     .catch((error: unknown) => {
@@ -87,16 +89,25 @@ async function register(client: Client, name: string): Promise<string> {
       timeoutMs: rangeMsMax,
     },
   );
-  return node!.spec!.podCIDR;
+  const { podCIDR, podCIDRs = [podCIDR] } = node!.spec!;
+  return podCIDRs;
 }
 
 /** What this machine has of its own, with the ranges of the cluster. */
 async function addressesFor(client: Client, { name, slot }: SiteSettings): Promise<SiteAddresses> {
   const target = { ...resource("v1", "configmaps"), namespace: "kube-system" };
   const ranges = await client.get({ ...target, name: clusterRangesName });
-  const podCidr = await register(client, name);
-  const gateway = podCidr.replace(/0\/\d+$/, "1");
-  return { ...addressesOf(slot), ...ranges["data"], podCidr, gateway };
+  const [first, other] = (await register(client, name)).map((podCidr) => ({
+    podCidr,
+    gateway: addressIn(podCidr, 1),
+  }));
+  const { second, ...own } = ranges["data"];
+  return {
+    ...addressesOf(slot),
+    ...own,
+    ...first,
+    ...(second && other && { second: { ...JSON.parse(second), ...other } }),
+  };
 }
 
 /** A server that is away is waited for. */
@@ -158,14 +169,15 @@ interface Parts {
 /** Like any node's, with a DNS server that answers from what this node knows. */
 async function startNetwork(options: Omit<PodNetworkOptions, "dns">) {
   const { informers, addresses, log, scope } = options;
+  const gateways = familiesOf(addresses).map(({ gateway }) => gateway);
   const port = await startDns({
     informers,
-    address: addresses.gateway,
+    addresses: gateways,
     clock,
     log: log.with({ room: "dns" }),
     scope,
   });
-  return startPodNetwork({ ...options, dns: { address: addresses.gateway, port } });
+  return startPodNetwork({ ...options, dns: { addresses: gateways, port } });
 }
 
 async function startNode(parts: Parts) {
@@ -189,7 +201,10 @@ async function startNode(parts: Parts) {
     link.close();
   });
   const addresses = await addressesOnce(client, { directory, settings, scope, tell });
-  tell("node", `${name}, pods in ${addresses.podCidr}`);
+  checkFamilies(addresses);
+  const families = familiesOf(addresses);
+  const podCidrs = families.map(({ podCidr }) => podCidr);
+  tell("node", `${name}, pods in ${podCidrs.join(", ")}`);
   const informers = new Informers({ client, clock, log, scope });
   const opening = openMachine({
     directory,
@@ -199,7 +214,8 @@ async function startNode(parts: Parts) {
     log,
     scope,
   });
-  const address = await ownAddress(new URL(server));
+  const own = joinedAddresses(addresses, await ownAddress(new URL(server)));
+  const address = own[0]!;
   const isNetworked = await opening.network;
   const net = isNetworked
     ? startNetwork({ client, informers, nodeName: name, addresses, address, clock, log, scope })
@@ -228,10 +244,10 @@ async function startNode(parts: Parts) {
     random,
     log: log.with({ room: "node" }),
     scope,
-    podCidr: addresses.podCidr,
-    address,
+    podCidrs,
+    addresses: own,
     clusterDomain,
-    dnsServiceIp: addresses.dnsServiceIp,
+    dnsServiceIps: families.map(({ dnsServiceIp }) => dnsServiceIp),
     version: kubernetesVersion,
     cgroupRoot: addresses.cgroup,
     alter: asKrustlet,
@@ -243,21 +259,21 @@ async function startNode(parts: Parts) {
     ...(machine.shortcoming && { shortcoming: machine.shortcoming }),
   });
   await net;
-  if (net) tell("network", addresses.podCidr);
+  if (net) tell("network", podCidrs.join(", "));
   const room = log.with({ room: "tunnel" });
   const url = new URL(`/api/v1/nodes/${name}/tunnel`, server);
   const serve = (socket: Duplex) => serveTunnel(socket, agent);
   keepTunnel({ url, identity: () => identity, serve, clock, log: room, scope });
   if (machine.shortcoming) tell("!", machine.shortcoming);
-  const own = { client, informers, directory, clock, random, log, scope, node: name };
+  const shared = { client, informers, directory, clock, random, log, scope, node: name };
   if (options.vms && runtime) {
     const { runVms } = await import("./vms.ts");
-    const told = await runVms({ ...own, runtime, parts: nodeParts });
+    const told = await runVms({ ...shared, runtime, parts: nodeParts });
     tell("vms", told ?? "not on this node: qemu-system-x86 is not installed");
   }
   if (!options.devices) return;
   const { searchDevices } = await import("./devices.ts");
-  await searchDevices({ ...own, kubeletDirectory, host: localPlugins });
+  await searchDevices({ ...shared, kubeletDirectory, host: localPlugins });
   tell("devices", "akri.sh/v0");
 }
 

@@ -11,18 +11,21 @@ import { shareNamespaceFolder } from "../containers/network-namespace.ts";
 import { superviseContainerd } from "../containers/supervise.ts";
 import { connectContainerd } from "../containers/runtime.ts";
 import type { Clock } from "../lib/clock.ts";
+import { familyOf } from "../lib/ip-range.ts";
 import type { Registries } from "../lib/registries.ts";
 import type { Log } from "../lib/log.ts";
 import type { Scope } from "../lib/scope.ts";
 import type { Runtime } from "../node/runtime.ts";
 import { vxlanBytes } from "../node/network/vxlan.ts";
 import { linkMtu, outsideAddress } from "../node/outside-address.ts";
+import { ipv6Facts, ipv6Problem } from "../node/network/ipv6.ts";
 import { cniConflist, openNetwork } from "../node/network/site-network.ts";
 import { programFile } from "../wasm/bundle.ts";
 import { isRoot } from "./config.ts";
 import { cniFolders, findTool } from "./doctor.ts";
 import { replaceFile } from "./files.ts";
 import { pullingModules } from "./wasm-images.ts";
+import { familiesOf } from "./site-settings.ts";
 import type { SiteAddresses } from "./site-settings.ts";
 
 export const containerdDirectory = (directory: string) => join(directory, "containerd");
@@ -107,14 +110,15 @@ async function startRuntime({
   log,
   scope,
 }: MachineOptions): Promise<Runtime> {
-  const paths = containerdPaths(directory);
+  const paths = { ...containerdPaths(directory), podFamily: familyOf(addresses.podCidr) };
+  const outside = await outsideAddress();
   const conflist = cniConflist({
     name: addresses.bridge,
-    podCidr: addresses.podCidr,
+    podCidrs: familiesOf(addresses).map(({ podCidr }) => podCidr),
     dataDirectory: join(directory, "cni"),
     // What leaves in a tunnel has to fit with its outer headers.
     ...(addresses.podNetwork === "vxlan" && {
-      mtu: (await linkMtu(await outsideAddress())) - vxlanBytes,
+      mtu: (await linkMtu(outside)) - vxlanBytes[familyOf(outside ?? addresses.gateway)],
     }),
   });
   replaceFile(join(paths.directory, "net.d/10-kerb.conflist"), JSON.stringify(conflist));
@@ -126,6 +130,17 @@ async function startRuntime({
   await ensurePauseImage(paths.directory, runtime);
   const folders = { containerd: paths.directory, components: componentsDirectory(directory) };
   return pullingModules(runtime, folders, registries);
+}
+
+/** Throws when this machine cannot give its pods addresses of all families of the site. */
+export function checkFamilies(addresses: SiteAddresses) {
+  const wanted = familiesOf(addresses).find(({ podCidr }) => familyOf(podCidr) === "IPv6");
+  const problem = wanted && ipv6Problem(ipv6Facts());
+  if (!problem) return;
+  throw new Error(
+    `pods cannot have addresses of ${wanted.podCidr}: ${problem}. ` +
+      "A new site without ranges of IPv6 needs none of this",
+  );
 }
 
 /** Network first, since the server listens on its address; containerd meanwhile. */
@@ -143,8 +158,7 @@ export function openMachine(options: MachineOptions): {
   const { addresses } = options;
   const network = openNetwork({
     interface: addresses.bridge,
-    gateway: addresses.gateway,
-    serviceCidr: addresses.serviceCidr,
+    families: familiesOf(addresses),
   }).then(
     () => undefined,
     (error: Error) => `the pod network could not be made: ${error.message}`,

@@ -4,9 +4,11 @@ import { resource } from "../client/client.ts";
 import type { Informers } from "../client/informers.ts";
 import type { KubeObject } from "../kinds/object.ts";
 import type { Clock } from "../lib/clock.ts";
+import { familyOf } from "../lib/ip-range.ts";
 import type { Log } from "../lib/log.ts";
 import type { Scope } from "../lib/scope.ts";
 import { limitBandwidth } from "../node/network/bandwidth.ts";
+import { settleCable } from "../node/network/ipv6.ts";
 import { directLink } from "../node/network/node-link.ts";
 import type { NodeLink, RunIp } from "../node/network/node-link.ts";
 import { vxlanLink, vxlanName } from "../node/network/vxlan.ts";
@@ -20,13 +22,15 @@ import {
   servicesResource,
   startServiceProxy,
 } from "../node/network/service-proxy.ts";
-import { dnsSlice } from "./cluster-objects.ts";
+import { dnsSlices } from "./cluster-objects.ts";
+import type { FamilyAddresses } from "./site-ranges.ts";
+import { familiesOf } from "./site-settings.ts";
 import type { SiteAddresses } from "./site-settings.ts";
 
 const nodes = resource("v1", "nodes");
 
 const ownDns = (addresses: SiteAddresses, port: number) =>
-  dnsSlice(addresses, port) as unknown as KubeObject;
+  dnsSlices(addresses, port) as unknown as KubeObject[];
 
 export interface PodNetworkOptions {
   client: Client;
@@ -38,7 +42,7 @@ export interface PodNetworkOptions {
   /** Where other nodes reach this one. */
   address: string;
   /** Where a DNS server of this machine answers behind its Service. */
-  dns?: { address: string; port: number };
+  dns?: { addresses: string[]; port: number };
   clock: Clock;
   log: Log;
   scope: Scope;
@@ -46,17 +50,31 @@ export interface PodNetworkOptions {
 
 const run: RunIp = (command, args) => runCommand(command, args);
 
-async function nodeLink(addresses: SiteAddresses, address: string): Promise<NodeLink> {
-  if (addresses.podNetwork !== "vxlan") return directLink(run);
-  const { bridge, clusterCidr, podCidr, gateway } = addresses;
-  const own = { name: vxlanName(bridge), clusterCidr, podCidr, gateway, address };
+async function nodeLink(
+  { clusterCidr, podCidr, gateway }: FamilyAddresses,
+  { bridge, podNetwork }: SiteAddresses,
+  address: string,
+): Promise<NodeLink> {
+  const family = familyOf(podCidr);
+  if (podNetwork !== "vxlan") return directLink(family, run);
+  const own = { name: vxlanName(bridge, family), clusterCidr, podCidr, gateway, address };
   return vxlanLink({ ...own, mtu: await linkMtu(address) }, run);
+}
+
+/** Before a pod's first container. */
+async function openPod(pod: KubeObject, ips: string[], families: FamilyAddresses[]) {
+  if (!ips[0] || pod.spec.hostNetwork) return;
+  await limitBandwidth(pod, ips[0]);
+  const ip = ips.find((one) => familyOf(one) === "IPv6");
+  const own = families.find(({ gateway }) => familyOf(gateway) === "IPv6");
+  if (ip && own) await settleCable(ip, own.gateway);
 }
 
 /** Resolves once all rules stand; what it gives holds pods up until theirs do. */
 export async function startPodNetwork(options: PodNetworkOptions): Promise<PodGate> {
   const { client, informers, nodeName, addresses, dns, clock, log, scope } = options;
-  const { nftTable: table, podCidr, clusterCidr } = addresses;
+  const { nftTable: table } = addresses;
+  const families = familiesOf(addresses);
   const pods = informers.get({ resource: resource("v1", "pods") });
   const all = informers.get({ resource: nodes });
   const nodeNames = [nodeName, ...(options.beside ?? [])];
@@ -67,6 +85,7 @@ export async function startPodNetwork(options: PodNetworkOptions): Promise<PodGa
       policies: informers.get({ resource: resource("networking.k8s.io/v1", "networkpolicies") }),
       namespaces: informers.get({ resource: resource("v1", "namespaces") }),
       ...(dns && { dns }),
+      families: families.map(({ podCidr }) => familyOf(podCidr)),
       log: log.with({ room: "policy" }),
     }),
     startServiceProxy({
@@ -75,25 +94,26 @@ export async function startPodNetwork(options: PodNetworkOptions): Promise<PodGa
       services: informers.get({ resource: servicesResource }),
       slices: informers.get({ resource: endpointSlicesResource }),
       zone: () => all.get(nodeName)?.metadata.labels?.["topology.kubernetes.io/zone"],
-      podCidr,
-      clusterCidr,
+      ranges: families,
       // Names are answered on every machine, so that they are when it is cut off.
-      ...(dns && { local: new Map([["kube-system/kube-dns", [ownDns(addresses, dns.port)]]]) }),
+      ...(dns && { local: new Map([["kube-system/kube-dns", ownDns(addresses, dns.port)]]) }),
       log: log.with({ room: "network" }),
     }),
-    startNodeRoutes({
-      nodes: all,
-      nodeName,
-      link: await nodeLink(addresses, options.address),
-      clock,
-      log: log.with({ room: "routes" }),
-      scope,
-    }),
+    ...families.map(async (family) =>
+      startNodeRoutes({
+        nodes: all,
+        nodeName,
+        link: await nodeLink(family, addresses, options.address),
+        clock,
+        log: log.with({ room: "routes" }),
+        scope,
+      }),
+    ),
   ]);
   return {
     admit: async (pod, ips) => {
       await gate.admit(pod, ips);
-      if (ips[0] && !pod.spec.hostNetwork) await limitBandwidth(pod, ips[0]);
+      await openPod(pod, ips, families);
     },
   };
 }

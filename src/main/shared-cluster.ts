@@ -25,7 +25,7 @@ const saltBytes = 16;
 const nonceBytes = 12;
 const tagBytes = 16;
 
-type Ranges = Pick<SiteAddresses, (typeof clusterRanges)[number]>;
+type Ranges = Pick<SiteAddresses, (typeof clusterRanges)[number] | "second">;
 
 interface Bundle {
   format: 1;
@@ -119,7 +119,10 @@ async function found(values: SideValues, options: SharedClusterOptions): Promise
   const bundle = {
     format: 1 as const,
     files: Object.fromEntries(files),
-    ranges: Object.fromEntries(ranges),
+    ranges: {
+      ...Object.fromEntries(ranges),
+      ...(addresses.second && { second: addresses.second }),
+    },
   };
   const sealed = sealBundle(bundle, token);
   if (await values.create(valueName, sealed)) return sealed;

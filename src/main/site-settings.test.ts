@@ -39,3 +39,25 @@ test("settings are decided once and two sites never share a slot", (t) => {
   const third = settle(join(base, "c"), asked);
   assert.equal(third.settings.slot, second.settings.slot, "the slot of a removed site is free");
 });
+
+test("ranges are chosen when a site is made, and never change", (t) => {
+  const base = mkdtempSync(join(tmpdir(), "kerb-settings-"));
+  t.after(() => rmSync(base, { recursive: true }));
+  const asked = { defaultPort: 6443, slots: undefined };
+  const ranges = {
+    podCidrs: ["10.42.0.0/16", "fd00:42::/56"],
+    serviceCidrs: ["10.43.0.0/16", "fd00:43::/112"],
+  };
+  const { settings } = settle(join(base, "a"), { ...asked, ranges });
+  assert.deepEqual(settings.ranges, ranges);
+  assert.equal(addressesOf(0, settings.ranges).second?.gateway, "fd00:42::1");
+  assert.deepEqual(settle(join(base, "a"), asked).settings, settings);
+  assert.deepEqual(settle(join(base, "a"), { ...asked, ranges }).settings, settings);
+  const others = { ...ranges, podCidrs: ["10.44.0.0/16", "fd00:44::/56"] };
+  assert.throws(() => settle(join(base, "a"), { ...asked, ranges: others }), /cannot change/);
+  const plain = settle(join(base, "b"), asked).settings;
+  assert.equal("ranges" in plain, false);
+  assert.throws(() => settle(join(base, "b"), { ...asked, ranges }), /cannot change/);
+  const mixed = { podCidrs: ranges.podCidrs };
+  assert.throws(() => settle(join(base, "c"), { ...asked, ranges: mixed }), /same families/);
+});

@@ -14,8 +14,10 @@ import {
   writeFileSync,
 } from "node:fs";
 import { hostname } from "node:os";
-import type { PodNetworkKind } from "../node/network/node-link.ts";
 import { join } from "node:path";
+import type { PodNetworkKind } from "../node/network/node-link.ts";
+import { familyAddresses, plainRange, rangesProblem, routeInTheWay } from "./site-ranges.ts";
+import type { FamilyAddresses, SiteRanges } from "./site-ranges.ts";
 
 /** Kept in DIR/site.json. */
 export interface SiteSettings {
@@ -31,19 +33,13 @@ export interface SiteSettings {
   store?: string;
   /** Chosen when the site was made. */
   podNetwork?: PodNetworkKind;
+  /** Chosen by its owner; absent: those of its slot. */
+  ranges?: SiteRanges;
 }
 
-export interface SiteAddresses {
-  /** All pods of the site. */
-  clusterCidr: string;
-  /** Pods of this machine. */
-  podCidr: string;
-  /** The bridge's own address, where pods reach the machine. */
-  gateway: string;
-  serviceCidr: string;
-  /** ClusterIP of the `kubernetes` Service. */
-  apiServiceIp: string;
-  dnsServiceIp: string;
+/** The addresses of the site's own family, and beside them what it has of another one. */
+export interface SiteAddresses extends FamilyAddresses {
+  second?: FamilyAddresses;
   /** At most 15 characters, as the kernel allows. */
   bridge: string;
   nftTable: string;
@@ -57,20 +53,28 @@ export const slotsMax = 50;
 /** In a data directory: what a restore has not finished. */
 export const restoringFolder = "restoring";
 
-/** Everything that must differ between sites on one machine follows from the slot. Pure. */
-export function addressesOf(slot: number): SiteAddresses {
+const rangesOf = (slot: number): SiteRanges => ({
+  podCidrs: [`10.${100 + slot}.0.0/16`],
+  serviceCidrs: [`10.${150 + slot}.0.0/16`],
+});
+
+/** Everything that must differ between sites on one machine follows from the slot, or was chosen. Pure. */
+export function addressesOf(slot: number, ranges: SiteRanges = rangesOf(slot)): SiteAddresses {
+  const [first, second] = ranges.podCidrs.map((pods, i) =>
+    familyAddresses(pods, ranges.serviceCidrs[i]!),
+  );
   return {
-    clusterCidr: `10.${100 + slot}.0.0/16`,
-    podCidr: `10.${100 + slot}.0.0/24`,
-    gateway: `10.${100 + slot}.0.1`,
-    serviceCidr: `10.${150 + slot}.0.0/16`,
-    apiServiceIp: `10.${150 + slot}.0.1`,
-    dnsServiceIp: `10.${150 + slot}.0.10`,
+    ...first!,
+    ...(second && { second }),
     bridge: `kerb${slot}`,
     nftTable: `kerb${slot}`,
     cgroup: `kerb${slot}`,
   };
 }
+
+/** The site's own family first. */
+export const familiesOf = ({ second, ...first }: SiteAddresses): FamilyAddresses[] =>
+  second ? [first, second] : [first];
 
 /** True when a route of this machine covers the slot's subnets, other than the slot's own bridge. Pure. */
 export function slotCollides(slot: number, routes: string): boolean {
@@ -96,18 +100,24 @@ export function readSettings(directory: string): SiteSettings | undefined {
   return settings;
 }
 
+/** What its owner says, and what it starts with. */
+interface Asked {
+  name?: string;
+  port?: number;
+  store?: string;
+  podNetwork?: PodNetworkKind;
+  ranges?: Partial<SiteRanges>;
+  /** Throws when a new site cannot have these here. */
+  check?: (addresses: SiteAddresses) => void;
+  server?: string;
+  defaultPort: number;
+  slots: string | undefined;
+}
+
 /** Settings of the site in `directory`, decided now if this is its first start. */
 export function settle(
   directory: string,
-  asked: {
-    name?: string;
-    port?: number;
-    store?: string;
-    podNetwork?: PodNetworkKind;
-    server?: string;
-    defaultPort: number;
-    slots: string | undefined;
-  },
+  asked: Asked,
 ): { settings: SiteSettings; isNew: boolean } {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const known = readSettings(directory);
@@ -127,14 +137,17 @@ export function settle(
   const store = asked.store ?? known?.store;
   const server = asked.server ?? known?.server;
   const podNetwork = asked.podNetwork ?? known?.podNetwork;
+  const slot = known?.slot ?? (asked.slots ? freeSlot(asked.slots, directory) : 0);
+  const ranges = chosenRanges(asked, slot, known);
   const settings: SiteSettings = {
     format: 1,
     name: known?.name ?? asked.name ?? defaultName(),
     port: asked.port ?? known?.port ?? asked.defaultPort,
-    slot: known?.slot ?? (asked.slots ? freeSlot(asked.slots, directory) : 0),
+    slot,
     ...(store !== undefined && { store }),
     ...(server !== undefined && { server }),
     ...(podNetwork !== undefined && { podNetwork }),
+    ...(ranges !== undefined && { ranges }),
   };
   if (known && asked.name && asked.name !== known.name) {
     throw new Error(
@@ -143,6 +156,35 @@ export function settle(
   }
   if (JSON.stringify(known) !== JSON.stringify(settings)) writeSettings(directory, settings);
   return { settings, isNew: known === undefined };
+}
+
+/** Ranges that somebody chose, now or when the site was made; undefined for those of its slot. */
+function chosenRanges(
+  { ranges: asked = {}, slots, check }: Asked,
+  slot: number,
+  known?: SiteSettings,
+) {
+  if (!asked.podCidrs && !asked.serviceCidrs) return known?.ranges;
+  const has = known?.ranges ?? rangesOf(slot);
+  const ranges = {
+    podCidrs: (asked.podCidrs ?? has.podCidrs).map(plainRange),
+    serviceCidrs: (asked.serviceCidrs ?? has.serviceCidrs).map(plainRange),
+  };
+  const problem = rangesProblem(ranges);
+  if (problem) throw new Error(problem);
+  if (known) {
+    if (JSON.stringify(ranges) === JSON.stringify(has)) return known.ranges;
+    throw new Error(
+      `this site has pods in ${has.podCidrs.join(",")} and Services in ${has.serviceCidrs.join(",")}; ` +
+        "its ranges cannot change: use another --data-dir for a site with others",
+    );
+  }
+  check?.(addressesOf(slot, ranges));
+  const taken = slots
+    ? routeInTheWay(ranges, machineRoutes("-4") + machineRoutes("-6"))
+    : undefined;
+  if (taken) throw new Error(`this machine has a route into these ranges already: ${taken.trim()}`);
+  return ranges;
 }
 
 function writeSettings(directory: string, settings: SiteSettings) {
@@ -160,8 +202,11 @@ function defaultName() {
   return label.slice(0, 63) || "kerb";
 }
 
+const machineRoutes = (family: "-4" | "-6") =>
+  execFileSync("ip", [family, "route", "show", "table", "all"], { encoding: "utf8" });
+
 function freeSlot(slots: string, directory: string): number {
-  const routes = execFileSync("ip", ["-4", "route", "show", "table", "all"], { encoding: "utf8" });
+  const routes = machineRoutes("-4");
   for (let slot = 0; slot < slotsMax; slot++) {
     if (slotCollides(slot, routes)) continue;
     if (claimed(slots, directory, slot)) return slot;

@@ -35,15 +35,18 @@ import { krustletName, startNodes } from "./krustlet.ts";
 import type { Agents } from "./krustlet.ts";
 import { keptPort } from "./kept-port.ts";
 import { kerbHost } from "./kerb-host.ts";
-import { openMachine } from "./machine.ts";
+import { checkFamilies, openMachine } from "./machine.ts";
 import { followHub, ownSite } from "./member.ts";
+import { siteAddresses } from "./node-addresses.ts";
 import { nodeSettingsOf, registriesOf } from "./node-settings.ts";
 import type { Machine } from "./machine.ts";
 import { ingressPorts, ownPorts } from "./own-ports.ts";
 import { startPodNetwork } from "./pod-network.ts";
 import { plugArchives } from "./releases/archives.ts";
 import { removeRunFile, writeRunFile } from "./run-file.ts";
-import { addressesOf, settle } from "./site-settings.ts";
+import { addressesIn } from "./site-addresses.ts";
+import { askedRanges } from "./site-ranges.ts";
+import { familiesOf, settle } from "./site-settings.ts";
 import type { SiteAddresses, SiteSettings } from "./site-settings.ts";
 import { plugSwitches } from "./switches.ts";
 import type { Switches } from "./switches.ts";
@@ -88,9 +91,6 @@ const random = systemRandom;
 const loopback = "127.0.0.1";
 const nodes = resource("v1", "nodes");
 
-const nodeAddress = ({ options, addresses }: Pick<Parts, "options" | "addresses">) =>
-  options.listen?.[0] ?? addresses.gateway;
-
 /** The pod network with the site's DNS server; what it gives holds pods up until their policies stand. */
 async function startNetwork(parts: Parts): Promise<PodGate> {
   const { settings, addresses, plane, informers, log, scope } = parts;
@@ -99,21 +99,22 @@ async function startNetwork(parts: Parts): Promise<PodGate> {
   await ensureClusterRanges(client, addresses);
   await ensureStorageClass(client);
   await ensureRuntimeClass(client);
+  const gateways = familiesOf(addresses).map(({ gateway }) => gateway);
   const port = await startDns({
     informers,
-    address: addresses.gateway,
+    addresses: gateways,
     clock,
     log: log.with({ room: "dns" }),
     scope,
   });
-  const dns = { address: addresses.gateway, port };
+  const dns = { addresses: gateways, port };
   const network = {
     client,
     informers,
     nodeName: settings.name,
     ...(parts.options.krustlet && { beside: [krustletName(settings.name)] }),
     addresses,
-    address: nodeAddress(parts),
+    address: siteAddresses(addresses, parts.options.listen)[0]!,
     dns,
     clock,
     log,
@@ -145,11 +146,11 @@ function agentOptions(
     random,
     log: log.with({ room: "node" }),
     scope,
-    podCidr: addresses.podCidr,
+    podCidrs: familiesOf(addresses).map(({ podCidr }) => podCidr),
     // Where other machines of its network reach it, when it was told to listen there.
-    address: nodeAddress(parts),
+    addresses: siteAddresses(addresses, parts.options.listen),
     clusterDomain,
-    dnsServiceIp: addresses.dnsServiceIp,
+    dnsServiceIps: familiesOf(addresses).map(({ dnsServiceIp }) => dnsServiceIp),
     version: kubernetesVersion,
     cgroupRoot: addresses.cgroup,
     settings: nodeSettingsOf(parts.options),
@@ -178,25 +179,6 @@ function untilReady({ informers, settings }: Parts, machine: Machine): Promise<v
     };
     const stop = informers.get({ resource: nodes }).subscribe({ onAdd: look, onUpdate: look });
   });
-}
-
-/** A server of a cluster on etcd takes the ranges that all its servers have. */
-async function addressesIn(
-  { dataDir, serverTokenFile }: UpOptions,
-  { name, slot, store, podNetwork }: SiteSettings,
-): Promise<SiteAddresses> {
-  const own = { ...addressesOf(slot), ...(podNetwork && { podNetwork }) };
-  if (!store) return own;
-  const { openSharedCluster } = await import("./shared-cluster.ts");
-  const { addresses } = await openSharedCluster({
-    directory: dataDir,
-    store,
-    ...(serverTokenFile && { tokenFile: serverTokenFile }),
-    addresses: own,
-    name,
-    clock,
-  });
-  return addresses;
 }
 
 /** Of several servers one acts; alone, a site acts at once. */
@@ -253,6 +235,8 @@ export async function startSite(
     ...(options.port !== undefined && { port: options.port }),
     ...(options.store !== undefined && { store: options.store }),
     ...(options.podNetwork !== undefined && { podNetwork: options.podNetwork }),
+    ranges: askedRanges(options),
+    ...(options.node !== false && { check: checkFamilies }),
   });
   if (settings.server) {
     throw new Error(`${directory} is a node of ${settings.server}; start it with: kerb join`);
@@ -260,7 +244,7 @@ export async function startSite(
   const scope = new Scope();
   try {
     const audit = auditFilesOf(options);
-    const addresses = await addressesIn(options, settings);
+    const addresses = await addressesIn(options, settings, clock);
     return await assemble(
       { directory, options, switches, settings, addresses, log, scope, ...(audit && { audit }) },
       progress,
@@ -359,7 +343,12 @@ async function assemble(
   );
   const net = network
     ? startNetwork(parts).then((gate) => {
-        progress("network", addresses.podCidr);
+        progress(
+          "network",
+          familiesOf(addresses)
+            .map(({ podCidr }) => podCidr)
+            .join(", "),
+        );
         return gate;
       })
     : undefined;

@@ -75,7 +75,7 @@ async function open(options: TestServerOptions, scope: Scope): Promise<TestServe
     ...world,
     store,
     pki,
-    serviceCidr: "10.0.0.0/24",
+    serviceCidrs: ["10.0.0.0/24"],
     securePort: port || 443,
     // Nobody makes the accounts that pods would need.
     admissionOff: controllers ? [] : ["ServiceAccount"],

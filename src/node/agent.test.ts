@@ -40,7 +40,7 @@ beforeEach(async () => {
     clock,
     random: systemRandom,
     log: silent,
-    serviceCidr: "10.96.0.0/24",
+    serviceCidrs: ["10.96.0.0/24"],
   });
   client = localClient(server, { name: "admin", groups: ["system:masters"] });
   scope.defer(() => server.close());
@@ -72,10 +72,10 @@ function start(
     random: systemRandom,
     log: silent,
     scope: on,
-    podCidr: "10.244.0.0/24",
-    address: "192.0.2.1",
+    podCidrs: ["10.244.0.0/24"],
+    addresses: ["192.0.2.1"],
     clusterDomain: "cluster.local",
-    dnsServiceIp: "10.96.0.10",
+    dnsServiceIps: ["10.96.0.10"],
     version: "v1.36.0",
     cgroupRoot: "kerb",
     mounts: noMounts,

@@ -10,6 +10,7 @@ import { eventRecorder } from "../client/events.ts";
 import type { Informer } from "../client/informer.ts";
 import type { Informers } from "../client/informers.ts";
 import type { Clock } from "../lib/clock.ts";
+import { familyOf } from "../lib/ip-range.ts";
 import type { Log } from "../lib/log.ts";
 import type { NodeConnection, NodeParts } from "../lib/node-connection.ts";
 import type { Random } from "../lib/random.ts";
@@ -45,7 +46,7 @@ import { informerObjects } from "./objects.ts";
 import type { Pod } from "./pod.ts";
 import type { Objects } from "./objects.ts";
 import { Orphans } from "./orphans.ts";
-import { outsideAddress } from "./outside-address.ts";
+import { outsideAddresses } from "./outside-address.ts";
 import { startStaticPods } from "./static-pods/static-pods.ts";
 import { Workers } from "./workers.ts";
 import type { Runtime, RuntimePod } from "./runtime.ts";
@@ -63,11 +64,12 @@ export interface AgentOptions {
   random: Random;
   log: Log;
   scope: Scope;
-  podCidr: string;
-  /** The node's InternalIP. */
-  address: string;
+  /** One of each family that pods have addresses of, the site's own first. */
+  podCidrs: string[];
+  /** The node's InternalIPs, the site's own family first. */
+  addresses: string[];
   clusterDomain: string;
-  dnsServiceIp: string;
+  dnsServiceIps: string[];
   /** Of Kubernetes, `v1.36.0`. */
   version: string;
   cgroupRoot: string;
@@ -119,7 +121,7 @@ async function contextOf(
   options: AgentOptions,
   parts: Pick<Parts, "runtime" | "devices" | "csi"> & { cpus: Cpus },
 ): Promise<AgentContext> {
-  const { client, informers, clock, log, scope, nodeName, address, directory } = options;
+  const { client, informers, clock, log, scope, nodeName, addresses, directory } = options;
   const directories = directoriesIn(directory);
   const isRoot = process.getuid?.() === 0;
   const mounts = options.mounts ?? (isRoot ? systemMounts : noMounts);
@@ -132,7 +134,7 @@ async function contextOf(
     mounts.share(join(directory, "pods")),
     parts.csi && mounts.share(parts.csi.kubeletDirectory),
   ]);
-  const { clusterDomain, dnsServiceIp, cgroupRoot } = options;
+  const { clusterDomain, dnsServiceIps, cgroupRoot } = options;
   const event = eventsOf(options);
   return {
     ...parts,
@@ -145,8 +147,8 @@ async function contextOf(
     directories,
     mounts,
     cgroups: mounts === systemMounts ? await systemCgroups(cgroupRoot) : noCgroups,
-    facts: { nodeName, hostIps: [address], allocatable: facts.allocatable },
-    dns: { clusterDomain, dnsServiceIp, host: parseResolvConf(resolvConf) },
+    facts: { nodeName, hostIps: addresses, allocatable: facts.allocatable },
+    dns: { clusterDomain, dnsServiceIps, host: parseResolvConf(resolvConf) },
     cgroupRoot,
     cpus: parts.cpus,
     abilities: {
@@ -266,10 +268,10 @@ async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
   });
   if (csi) startCsiKeeper({ context, workers: workers.all, scope });
   await followShutdowns(options, workers, parts.going);
-  const { clusterDomain, dnsServiceIp, settings = {} } = options;
+  const { clusterDomain, dnsServiceIps, settings = {} } = options;
   const config = kubeletConfig(settings, {
     clusterDomain,
-    dnsServiceIp,
+    dnsServiceIps,
     podManifestPath,
     maxPods: podsMax,
   });
@@ -348,7 +350,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         return watch.pressure();
       },
       problems: startProblemWatch({ ...options, event: eventsOf(options) }),
-      outside: outsideAddress,
+      outside: () => outsideAddresses(options.podCidrs.map(familyOf)),
       shortcoming: () => (going.isComing() ? "node is shutting down" : runtime ? "" : why),
       ...(devices && { devices: () => devices.amounts() }),
       ...(csi && { volumesInUse: () => csi.inUse.names() }),

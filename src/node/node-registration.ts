@@ -40,10 +40,11 @@ export interface NodeOptions {
   scope: Scope;
   nodeName: string;
   directory: string;
-  address: string;
+  /** Where nodes reach it, the site's own family first. */
+  addresses: string[];
   /** Where machines elsewhere reach it, if that is another. */
-  outside?: () => Promise<string | undefined>;
-  podCidr: string;
+  outside?: () => Promise<string[]>;
+  podCidrs: string[];
   settings?: NodeSettings;
   facts: MachineFacts;
   /** What plugins add to what the machine has. */
@@ -106,7 +107,7 @@ const holds = (map: Record<string, string> = {}, wanted: Record<string, string>)
   Object.entries(wanted).every(([key, value]) => map[key] === value);
 
 async function ensureNode(options: NodeOptions): Promise<KubeObject> {
-  const { client, nodeName, podCidr, directory, identity } = options;
+  const { client, nodeName, podCidrs, directory, identity } = options;
   const { autonomyDuration } = options.settings ?? {};
   const annotations = {
     [localVolumes.directoryAnnotation]: localVolumesDirectory(directory),
@@ -120,12 +121,12 @@ async function ensureNode(options: NodeOptions): Promise<KubeObject> {
     "beta.kubernetes.io/arch": goArch(),
     ...identity?.labels,
   };
-  const spec = podCidr ? { podCIDR: podCidr, podCIDRs: [podCidr] } : {};
+  const spec = podCidrs[0] ? { podCIDR: podCidrs[0], podCIDRs: podCidrs } : {};
   try {
     const node = await client.get({ ...nodes, name: nodeName });
     const { metadata } = node;
     const same = holds(metadata.labels, labels) && holds(metadata.annotations, annotations);
-    if (same && (node.spec?.podCIDR || !podCidr)) return node;
+    if (same && (node.spec?.podCIDR || !podCidrs[0])) return node;
     const patch = { metadata: { labels, annotations }, ...(!node.spec?.podCIDR && { spec }) };
     return await client.patch({ ...nodes, name: nodeName }, "merge", patch);
   } catch (error) {
@@ -139,20 +140,22 @@ async function ensureNode(options: NodeOptions): Promise<KubeObject> {
 interface Seen {
   found: Pressure;
   problems: Condition[];
-  outside: string | undefined;
+  outside: string[];
 }
 
 function statusOf(options: NodeOptions, { found, problems, outside }: Seen) {
-  const { facts, address, nodeName, devices, identity, volumesInUse } = options;
+  const { facts, addresses, nodeName, devices, identity, volumesInUse } = options;
   const brought = devices?.();
   return {
     capacity: { ...facts.capacity, ...brought?.capacity },
     allocatable: { ...facts.allocatable, ...brought?.allocatable },
     nodeInfo: { ...facts.nodeInfo, ...(identity && { architecture: identity.architecture }) },
     addresses: [
-      { type: "InternalIP", address },
+      ...addresses.map((address) => ({ type: "InternalIP", address })),
       { type: "Hostname", address: nodeName },
-      ...(outside && outside !== address ? [{ type: "ExternalIP", address: outside }] : []),
+      ...outside
+        .filter((address) => !addresses.includes(address))
+        .map((address) => ({ type: "ExternalIP", address })),
     ],
     ...(volumesInUse && { volumesInUse: volumesInUse() }),
     daemonEndpoints: { kubeletEndpoint: { Port: kubeletPort } },
@@ -197,7 +200,7 @@ export async function registerNode(options: NodeOptions): Promise<NodeRegistrati
   let written = "";
   let writtenAt = -Infinity;
   const writeStatus = async () => {
-    const [found, problems = [], outside] = await Promise.all([
+    const [found, problems = [], outside = []] = await Promise.all([
       options.pressure(),
       options.problems?.(),
       options.outside?.(),

@@ -7,21 +7,21 @@ import type { SandboxConfig } from "./runtime.ts";
 
 export interface DnsSettings {
   clusterDomain: string;
-  dnsServiceIp: string;
+  dnsServiceIps: string[];
   /** The machine's own resolv.conf. */
   host: SandboxConfig["dns"];
 }
 
-export function dnsOf(pod: Pod, { clusterDomain, dnsServiceIp, host }: DnsSettings) {
+export function dnsOf(pod: Pod, { clusterDomain, dnsServiceIps, host }: DnsSettings) {
   const { hostNetwork, dnsPolicy = "ClusterFirst", dnsConfig } = pod.spec as any;
   const cluster =
     dnsPolicy === "ClusterFirstWithHostNet" || (dnsPolicy === "ClusterFirst" && !hostNetwork);
   const { namespace } = pod.metadata;
   let base: SandboxConfig["dns"] = { servers: [], searches: [], options: [] };
-  if (cluster && dnsServiceIp) {
+  if (cluster && dnsServiceIps.length > 0) {
     const zone = `svc.${clusterDomain}`;
     const searches = [`${namespace}.${zone}`, zone, clusterDomain, ...host.searches];
-    base = { servers: [dnsServiceIp], searches, options: ["ndots:5"] };
+    base = { servers: dnsServiceIps, searches, options: ["ndots:5"] };
   } else if (dnsPolicy !== "None") base = host;
   const unique = (values: string[]) => [...new Set(values)];
   const own = (dnsConfig?.options ?? []).map((option: { name: string; value?: string }) =>

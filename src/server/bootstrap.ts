@@ -12,8 +12,8 @@ export interface BootstrapOptions {
   securePort?: number;
   /** The address of the `kubernetes` Service; by default the first of the service range. */
   apiAddress?: string;
-  /** The range of Services, shown as the ServiceCIDR `kubernetes`. */
-  serviceCidr?: string;
+  /** The ranges of Services, shown as the ServiceCIDR `kubernetes`. */
+  serviceCidrs?: string[];
 }
 
 const namespaces = ["default", "kube-system", "kube-public", "kube-node-lease"];
@@ -66,11 +66,11 @@ export async function ensure(server: Pick<ServerHandle, "handle">, path: string,
   }
 }
 
-const serviceRange = (cidr: string): Draft => ({
+const serviceRanges = (cidrs: string[]): Draft => ({
   apiVersion: "networking.k8s.io/v1",
   kind: "ServiceCIDR",
   metadata: { name: "kubernetes" },
-  spec: { cidrs: [cidr] },
+  spec: { cidrs },
 });
 
 /** Creates the namespaces, the `kubernetes` Service and the range it is from. */
@@ -82,8 +82,8 @@ export async function bootstrap(
     namespaces.map((name) => ensure(server, "/api/v1/namespaces", namespace(name))),
   );
   await ensure(server, "/api/v1/namespaces/default/services", apiService(options));
-  if (options.serviceCidr) {
+  if (options.serviceCidrs) {
     const path = "/apis/networking.k8s.io/v1/servicecidrs";
-    await ensure(server, path, serviceRange(options.serviceCidr));
+    await ensure(server, path, serviceRanges(options.serviceCidrs));
   }
 }

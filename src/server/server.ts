@@ -46,8 +46,8 @@ export interface ServerOptions {
   /** In the order they run. */
   admission?: Admission[];
   plugs?: Partial<Plugs>;
-  /** Where Services get their addresses, `10.96.0.0/16`. */
-  serviceCidr?: string;
+  /** Where Services get their addresses, `10.96.0.0/16`: one range of each family, the cluster's own first. */
+  serviceCidrs?: string[];
   /** `30000-32767`. */
   nodePorts?: { first: number; last: number };
   nodeConnector?: NodeConnector;

@@ -1,5 +1,5 @@
-// Three machines that are not on one link: two of them reach each other only through a router. Their pods meet
-// in VXLAN.
+// Three machines that are not on one link: two of them reach each other only through a router, by IPv4. Their pods
+// meet in VXLAN, in both families.
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ const names = ["centre", "east", "west"];
 
 const script =
   "mkdir /tmp/www; head -c 200000 /dev/zero > /tmp/www/big; hostname > /tmp/www/index.html; " +
-  "exec httpd -f -p 8080 -h /tmp/www";
+  "exec httpd -f -p '[::]:8080' -h /tmp/www";
 const spread = `
 apiVersion: apps/v1
 kind: DaemonSet
@@ -33,13 +33,21 @@ spec:
 apiVersion: v1
 kind: Service
 metadata: {name: web}
-spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+spec: {ipFamilyPolicy: RequireDualStack, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
 `;
+
+// Tests of several checkouts share a machine.
+const own = process.pid % 25;
+const prefix = `fd4b:2:${(process.pid % 65_536).toString(16)}`;
+const ranges = [
+  ...["--pod-cidr", `10.${200 + 2 * own}.0.0/16,${prefix}::/56`],
+  ...["--service-cidr", `10.${201 + 2 * own}.0.0/16,${prefix}:100::/112`],
+];
 
 before(async () => {
   await Promise.all(machines.map((machine) => machine.start()));
   const listen = machines.flatMap(({ hostAddress }) => ["--listen", hostAddress]);
-  site = await startSite("--name", "centre", "--pod-network", "vxlan", ...listen);
+  site = await startSite("--name", "centre", "--pod-network", "vxlan", ...ranges, ...listen);
   const said = await site.kerb("token", "create");
   const [server, ...secrets] = /kerb join (.*)/.exec(said)![1]!.split(" ") as [string];
   const { port } = new URL(server);
@@ -61,11 +69,12 @@ after(async () => {
   await site.remove();
 });
 
-const pods = async (): Promise<{ name: string; node: string; ip: string }[]> =>
+const pods = async (): Promise<{ name: string; node: string; ip: string; ips: string[] }[]> =>
   (await site.get("pods", "-l", "app=web")).items.map(({ metadata, spec, status }: any) => ({
     name: metadata.name,
     node: spec.nodeName,
     ip: status.podIP,
+    ips: [status.podIP, `[${status.podIPs[1].ip}]`],
   }));
 const fetchIn = (pod: string, url: string) =>
   site.kubectl(["exec", pod, "--", "sh", "-c", `timeout 5 wget -qO- ${url}`]);
@@ -75,17 +84,23 @@ test("every pod reaches every other, with packets of any size", async () => {
   assert.deepEqual(all.map(({ node }) => node).sort(), [...names].sort());
   for (const from of all) {
     for (const to of all) {
-      assert.equal(await fetchIn(from.name, `http://${to.ip}:8080/`), `${to.name}\n`);
+      for (const ip of to.ips) {
+        assert.equal(await fetchIn(from.name, `http://${ip}:8080/`), `${to.name}\n`);
+      }
     }
     const other = all.find(({ node }) => node !== from.node)!;
-    const size = await fetchIn(from.name, `http://${other.ip}:8080/big | wc -c`);
-    assert.equal(size.trim(), "200000");
+    for (const ip of other.ips) {
+      const size = await fetchIn(from.name, `http://${ip}:8080/big | wc -c`);
+      assert.equal(size.trim(), "200000");
+    }
   }
 });
 
 test("a Service is served from all machines, and its name known on each", async () => {
-  for (const { name } of await pods()) {
-    const loop = "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do timeout 2 wget -qO- http://web; done";
+  const { clusterIPs } = (await site.get("service", "web")).spec;
+  for (const [i, { name }] of (await pods()).entries()) {
+    const host = i === 0 ? `[${clusterIPs[1]}]` : "web";
+    const loop = `for i in 1 2 3 4 5 6 7 8 9 10 11 12; do timeout 2 wget -qO- http://${host}; done`;
     const heard = (await site.kubectl(["exec", name, "--", "sh", "-c", loop])).trim().split("\n");
     assert.equal(heard.length, 12);
     assert.ok(new Set(heard).size > 1, "several pods");
@@ -99,10 +114,14 @@ test("a policy holds for pods of other machines", async () => {
   const all = await pods();
   const [one, other] = [all[0]!, all[1]!];
   const shut = () =>
-    fetchIn(one.name, `http://${other.ip}:8080/`).then(
-      () => false,
-      () => true,
-    );
+    Promise.all(
+      other.ips.map((ip) =>
+        fetchIn(one.name, `http://${ip}:8080/`).then(
+          () => false,
+          () => true,
+        ),
+      ),
+    ).then((all) => all.every(Boolean));
   await eventually(shut, "the policy");
   await site.kubectl(["delete", "networkpolicy", "shut"]);
   await eventually(() => fetchIn(one.name, `http://${other.ip}:8080/`), "the pod again");
@@ -110,9 +129,14 @@ test("a policy holds for pods of other machines", async () => {
 
 test("what led to a node goes with it", async () => {
   const { spec } = await site.get("node", "west");
-  const routes = () => run("ip", ["route"]);
-  assert.match(await routes(), new RegExp(`${spec.podCIDR} via .* dev kerb\\d+x`));
+  const routes = async () => (await run("ip", ["route"])) + (await run("ip", ["-6", "route"]));
+  assert.match(await routes(), new RegExp(`${spec.podCIDRs[0]} via .* dev kerb\\d+x`));
+  assert.match(await routes(), new RegExp(`${spec.podCIDRs[1]} via .* dev kerb\\d+y`));
   await machines[1]!.kill();
   await site.kubectl(["delete", "node", "west"]);
-  await eventually(async () => !(await routes()).includes(`${spec.podCIDR} via`), "no route");
+  const isGone = async () => {
+    const now = await routes();
+    return spec.podCIDRs.every((cidr: string) => !now.includes(`${cidr} via`));
+  };
+  await eventually(isGone, "no route");
 });

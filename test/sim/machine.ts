@@ -49,7 +49,7 @@ export class Machine {
     const open = await openApiServer({
       ...this.#options,
       store: this.#disk,
-      serviceCidr: "10.0.0.0/24",
+      serviceCidrs: ["10.0.0.0/24"],
       securePort: 443,
       admissionOff: ["ServiceAccount"],
       log: silent,

@@ -32,7 +32,7 @@ export interface Cluster {
 export interface ClusterOptions {
   clock?: Clock;
   store?: Store;
-  serviceCidr?: string;
+  serviceCidrs?: string[];
   /** Makes the admission plugins; default: none. */
   admission?: (parts: Pick<AdmissionOptions, "store" | "clock" | "random">) => Admission[];
 }
@@ -48,7 +48,7 @@ export function startCluster(options: ClusterOptions = {}): Cluster {
     clock,
     random,
     log: silent,
-    serviceCidr: options.serviceCidr ?? "10.96.0.0/24",
+    serviceCidrs: options.serviceCidrs ?? ["10.96.0.0/24"],
     admission: options.admission?.({ store, clock, random }) ?? [],
   });
   scope.defer(() => store.close());

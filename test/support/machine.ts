@@ -18,6 +18,9 @@ export class Machine {
   /** This machine's end of the cable. */
   readonly hostAddress: string;
   readonly address: string;
+  /** Both ends in IPv6, after `addIpv6`. */
+  readonly hostAddress6: string;
+  readonly address6: string;
   readonly #cable: string;
   #node: ChildProcess | undefined;
   #said = "";
@@ -29,6 +32,8 @@ export class Machine {
     // Tests of several checkouts share a machine.
     this.hostAddress = `192.168.${180 + ((process.pid * 3 + machines) % 75)}.1`;
     this.address = this.hostAddress.replace(/1$/, "2");
+    this.hostAddress6 = `fd4b:0:${id.toString(16)}::1`;
+    this.address6 = this.hostAddress6.replace(/1$/, "2");
   }
 
   async start() {
@@ -51,6 +56,21 @@ export class Machine {
     for (const link of ["lo", "eth0"]) await ip("-n", this.name, "link", "set", link, "up");
     await ip("-n", this.name, "address", "add", `${this.address}/24`, "dev", "eth0");
     await ip("-n", this.name, "route", "add", "default", "via", this.hostAddress);
+  }
+
+  async addIpv6() {
+    const inside = ["-n", this.name, "-6"];
+    const add = (address: string, dev: string) => [
+      "address",
+      "add",
+      `${address}/64`,
+      "dev",
+      dev,
+      "nodad",
+    ];
+    await run("ip", ["-6", ...add(this.hostAddress6, this.#cable)]);
+    await run("ip", [...inside, ...add(this.address6, "eth0")]);
+    await run("ip", [...inside, "route", "add", "default", "via", this.hostAddress6]);
   }
 
   /** Pulls the cable, or plugs it in again. */

@@ -88,10 +88,11 @@ async function start(flags: Flags, scope: Scope) {
   );
   const port = Number(flags.get("secure-port") ?? 6443);
   const issuer = flags.get("service-account-issuer");
+  const ranges = flags.list("service-cluster-ip-range");
   const { server, auth } = await openApiServer({
     store,
     pki,
-    serviceCidr: flags.list("service-cluster-ip-range")[0] ?? "10.0.0.0/24",
+    serviceCidrs: ranges.length > 0 ? ranges : ["10.0.0.0/24"],
     securePort: port,
     ...(issuer && { issuer }),
     allowAll: flags.list("authorization-mode").includes("AlwaysAllow"),

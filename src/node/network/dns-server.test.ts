@@ -71,7 +71,7 @@ before(async () => {
   }).listen(upstream, "127.0.0.1");
   await once(tcp, "listening");
   port = await startDnsServer({
-    address: "127.0.0.1",
+    addresses: ["127.0.0.1"],
     port: 0,
     source,
     upstreams: () => ({ servers: [`127.0.0.1:${upstream}`], stubs: new Map() }),

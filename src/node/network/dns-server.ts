@@ -3,6 +3,7 @@ import { createSocket } from "node:dgram";
 import type { Socket } from "node:dgram";
 import { createServer } from "node:net";
 import type { Socket as TcpSocket } from "node:net";
+import { familyOf } from "../../lib/ip-range.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Scope } from "../../lib/scope.ts";
 import { fitDatagram } from "./dns-message.ts";
@@ -10,7 +11,7 @@ import { Resolver } from "./dns-resolver.ts";
 import type { ResolverOptions } from "./dns-resolver.ts";
 
 export interface DnsServerOptions extends ResolverOptions {
-  address: string;
+  addresses: string[];
   /** 0 takes a free one. */
   port: number;
   scope: Scope;
@@ -55,26 +56,41 @@ function serveTcp(socket: TcpSocket, resolver: Resolver) {
   });
 }
 
-/** Listens on the same port for UDP and TCP; resolves with it. */
-export async function startDnsServer(options: DnsServerOptions): Promise<number> {
-  const { address, log, scope } = options;
-  const resolver = new Resolver(options);
+async function listenAt(
+  resolver: Resolver,
+  {
+    address,
+    port,
+    log,
+    scope,
+  }: Pick<DnsServerOptions, "port" | "log" | "scope"> & { address: string },
+): Promise<number> {
   const tcp = createServer((socket) => serveTcp(socket, resolver));
   tcp.maxConnections = tcpConnectionsMax;
   await new Promise<void>((resolve, reject) => {
     tcp.once("error", reject);
-    tcp.listen(options.port, address, resolve);
+    tcp.listen(port, address, resolve);
   });
-  const { port } = tcp.address() as { port: number };
-  const udp = createSocket("udp4");
+  const { port: own } = tcp.address() as { port: number };
+  const udp = createSocket(familyOf(address) === "IPv6" ? "udp6" : "udp4");
   await new Promise<void>((resolve, reject) => {
     udp.once("error", reject);
-    udp.bind(port, address, resolve);
+    udp.bind(own, address, resolve);
   });
   serveUdp(udp, resolver, log);
   scope.defer(() => {
     udp.close();
     tcp.close();
   });
+  return own;
+}
+
+/** Listens on the same port for UDP and TCP, at all addresses; resolves with it. */
+export async function startDnsServer(options: DnsServerOptions): Promise<number> {
+  const resolver = new Resolver(options);
+  let { port } = options;
+  for (const address of options.addresses) {
+    port = await listenAt(resolver, { ...options, address, port });
+  }
   return port;
 }

@@ -1,14 +1,14 @@
 // Asks other name servers: over UDP, and over TCP what was cut. What they say is kept for a while, also that
 // there is nothing.
 import { createSocket } from "node:dgram";
-import { connect } from "node:net";
+import { connect, isIPv6 } from "node:net";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import { codeOf, isTruncated, secondsOf } from "./dns-message.ts";
 
 /** Other servers than the usual ones for names below a domain. */
 export interface Upstreams {
-  /** `ADDRESS` or `ADDRESS:PORT`, asked in turn. */
+  /** `ADDRESS`, `ADDRESS:PORT` or `[ADDRESS]:PORT`, asked in turn. */
   servers: string[];
   /** By domain, without a final dot. */
   stubs: Map<string, string[]>;
@@ -20,7 +20,12 @@ const cacheMsMax = 30_000;
 const serverFailure = 2;
 
 const placeOf = (server: string) => {
-  const [host, port = "53"] = server.split(":") as [string, string?];
+  const bracketed = /^\[(.+)\](?::(\d+))?$/.exec(server);
+  const [host, port = "53"] = bracketed
+    ? [bracketed[1]!, bracketed[2]]
+    : isIPv6(server)
+      ? [server]
+      : (server.split(":") as [string, string?]);
   return { host, port: Number(port) };
 };
 
@@ -36,7 +41,8 @@ export function serversFor(name: string, { servers, stubs }: Upstreams): string[
 
 function askUdp(server: string, question: Buffer, clock: Clock): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const socket = createSocket("udp4");
+    const { host, port } = placeOf(server);
+    const socket = createSocket(isIPv6(host) ? "udp6" : "udp4");
     const cancel = clock.after(timeoutMs, () => done(new Error(`${server} timed out`)));
     const done = (result: Buffer | Error) => {
       cancel();
@@ -44,7 +50,6 @@ function askUdp(server: string, question: Buffer, clock: Clock): Promise<Buffer>
       if (result instanceof Error) reject(result);
       else resolve(result);
     };
-    const { host, port } = placeOf(server);
     socket.once("error", done);
     socket.on("message", (message, { port: from }) => {
       // Not what somebody else sends in its name.

@@ -1,10 +1,11 @@
 // Cluster DNS as a pure function from a question and the API's objects to an answer
 // (github.com/kubernetes/dns, specification 1.1.0). `undefined` means that the name is not ours.
 import type { KubeObject } from "../../kinds/object.ts";
+import { canonicalAddress, familyOf, isAddress } from "../../lib/ip-range.ts";
 
 export interface DnsRecord {
   name: string;
-  type: "A" | "SRV" | "PTR" | "CNAME";
+  type: "A" | "AAAA" | "SRV" | "PTR" | "CNAME";
   ttl: number;
   data: string | { target: string; port: number; priority: number; weight: number };
 }
@@ -29,9 +30,10 @@ export interface DnsSource {
 
 const ttlSeconds = 5;
 const nothing = (code: DnsAnswer["code"]): DnsAnswer => ({ code, answers: [], additionals: [] });
+const recordTypes = { IPv4: "A", IPv6: "AAAA" } as const;
 const record = (name: string, data: string): DnsRecord => ({
   name,
-  type: "A",
+  type: recordTypes[familyOf(data)],
   ttl: ttlSeconds,
   data,
 });
@@ -42,16 +44,22 @@ interface EndpointAddress {
   ports: { name: string; protocol: string; port: number }[];
 }
 
+/** What an endpoint without a name is called. */
+const dashed = (address: string) => address.replaceAll(/[.:]/g, "-");
+
+/** Of both families, the Service's own first. */
+const clusterIpsOf = ({ spec }: KubeObject): string[] => spec.clusterIPs ?? [spec.clusterIP];
+
 function endpoints(source: DnsSource, service: KubeObject): EndpointAddress[] {
   const { namespace, name } = service.metadata;
   const all = service.spec.publishNotReadyAddresses === true;
   const found: EndpointAddress[] = [];
   for (const slice of source.slices(namespace!, name)) {
-    if (slice["addressType"] !== "IPv4") continue;
+    if (slice["addressType"] !== "IPv4" && slice["addressType"] !== "IPv6") continue;
     for (const endpoint of slice["endpoints"] ?? []) {
       if (!all && endpoint.conditions?.ready === false) continue;
       for (const address of endpoint.addresses as string[]) {
-        const hostname = endpoint.hostname ?? address.replaceAll(".", "-");
+        const hostname = endpoint.hostname ?? dashed(address);
         found.push({ address, hostname, ports: slice["ports"] ?? [] });
       }
     }
@@ -61,14 +69,17 @@ function endpoints(source: DnsSource, service: KubeObject): EndpointAddress[] {
 
 function addressAnswer(question: string, type: string, addresses: string[]): DnsAnswer {
   if (addresses.length === 0) return nothing("NXDOMAIN");
-  if (type !== "A" && type !== "ANY") return nothing("NOERROR");
-  const unique = [...new Set(addresses)];
-  return { code: "NOERROR", answers: unique.map((a) => record(question, a)), additionals: [] };
+  const answers = [...new Set(addresses)]
+    .map((address) => record(question, address))
+    .filter((one) => type === "ANY" || type === one.type);
+  return { code: "NOERROR", answers, additionals: [] };
 }
 
 function srvAnswer(question: string, base: string, targets: [string, string, number][]): DnsAnswer {
   if (targets.length === 0) return nothing("NXDOMAIN");
-  const answers = targets.map(([host, , port]): DnsRecord => ({
+  // One name may have an address of each family.
+  const places = new Map(targets.map(([host, , port]) => [`${host}:${port}`, { host, port }]));
+  const answers = [...places.values()].map(({ host, port }): DnsRecord => ({
     name: question,
     type: "SRV",
     ttl: ttlSeconds,
@@ -83,7 +94,9 @@ function portTargets(source: DnsSource, service: KubeObject, port: string, proto
   if (service.spec.clusterIP !== "None") {
     return (service.spec.ports ?? [])
       .filter(fits)
-      .map((p: any) => ["", service.spec.clusterIP, p.port] as [string, string, number]);
+      .flatMap((p: any) =>
+        clusterIpsOf(service).map((ip) => ["", ip, p.port] as [string, string, number]),
+      );
   }
   return endpoints(source, service).flatMap(({ address, hostname, ports }) =>
     ports.filter(fits).map((p) => [hostname, address, p.port] as [string, string, number]),
@@ -114,7 +127,7 @@ function serviceAnswer(source: DnsSource, question: string, type: string, labels
   if (rest.length === 0) {
     const addresses = headless
       ? endpoints(source, service).map(({ address }) => address)
-      : [service.spec.clusterIP as string];
+      : clusterIpsOf(service);
     return addressAnswer(question, type, addresses);
   }
   if (rest.length > 1 || !headless) return nothing("NXDOMAIN");
@@ -126,31 +139,45 @@ function serviceAnswer(source: DnsSource, question: string, type: string, labels
   );
 }
 
+/** `10-0-0-1` or `fd00--1`. */
+function addressInName(name: string): string | undefined {
+  const octets = /^(\d{1,3})-(\d{1,3})-(\d{1,3})-(\d{1,3})$/.exec(name)?.slice(1);
+  if (octets) return octets.every((one) => Number(one) <= 255) ? octets.join(".") : undefined;
+  const colons = name.replaceAll("-", ":");
+  return colons.includes(":") && isAddress(colons) ? canonicalAddress(colons) : undefined;
+}
+
 /** `10-0-0-1.namespace.pod.DOMAIN`: the address is in the name. */
 function podAnswer(source: DnsSource, question: string, type: string, labels: string[]) {
-  const [name, namespace] = labels;
-  const octets = /^(\d{1,3})-(\d{1,3})-(\d{1,3})-(\d{1,3})$/.exec(name ?? "");
-  if (labels.length !== 2 || !octets || !source.namespaceExists(namespace!)) {
+  const [name = "", namespace] = labels;
+  const address = addressInName(name);
+  if (labels.length !== 2 || !address || !source.namespaceExists(namespace!)) {
     return nothing("NXDOMAIN");
   }
-  if (octets.slice(1).some((octet) => Number(octet) > 255)) return nothing("NXDOMAIN");
-  return addressAnswer(question, type, [octets.slice(1).join(".")]);
+  return addressAnswer(question, type, [address]);
+}
+
+const reverse = /^(.+)\.(in-addr|ip6)\.arpa$/;
+
+/** The address that a name of PTR stands for. */
+function reversedAddress(question: string): string | undefined {
+  const [, name = "", zone] = reverse.exec(question) ?? [];
+  const labels = name.split(".").toReversed();
+  if (zone === "in-addr") return labels.join(".");
+  if (labels.length !== 32 || !labels.every((label) => /^[\da-f]$/.test(label))) return undefined;
+  return canonicalAddress(labels.join("").replaceAll(/(....)(?=.)/g, "$1:"));
 }
 
 function reverseAnswer(source: DnsSource, question: string): DnsAnswer | undefined {
-  const address = question
-    .replace(/\.in-addr\.arpa$/, "")
-    .split(".")
-    .reverse()
-    .join(".");
-  const owner = source.byAddress(address);
+  const address = reversedAddress(question);
+  const owner = address && source.byAddress(address);
   if (!owner) return undefined;
   const { namespace } = owner.metadata;
   let target = `${owner.metadata.name}.${namespace}.svc.${source.domain}`;
   if (owner.kind !== "Service") {
     const service = owner.metadata.labels?.["kubernetes.io/service-name"];
     const endpoint = owner["endpoints"]?.find((e: any) => e.addresses.includes(address));
-    const hostname = endpoint?.hostname ?? address.replaceAll(".", "-");
+    const hostname = endpoint?.hostname ?? dashed(address);
     target = `${hostname}.${service}.${namespace}.svc.${source.domain}`;
   }
   const answer: DnsRecord = { name: question, type: "PTR", ttl: ttlSeconds, data: target };
@@ -160,7 +187,7 @@ function reverseAnswer(source: DnsSource, question: string): DnsAnswer | undefin
 /** Answers `name` (any case, without the final dot) or says that it is not this zone's. */
 export function answerQuestion(source: DnsSource, name: string, type: string) {
   const question = name.toLowerCase();
-  if (question.endsWith(".in-addr.arpa")) return reverseAnswer(source, question);
+  if (reverse.test(question)) return reverseAnswer(source, question);
   if (question === source.domain) return nothing("NOERROR");
   if (!question.endsWith(`.${source.domain}`)) return undefined;
   const labels = question.slice(0, -source.domain.length - 1).split(".");

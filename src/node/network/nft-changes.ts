@@ -1,5 +1,7 @@
 // Differences between two states of a table as nftables commands.
+import type { IpFamily } from "../../lib/ip-range.ts";
 import { runCommand } from "../../lib/run-command.ts";
+import { nftFamilies } from "./nft-family.ts";
 
 /** Verdicts by key: keys whose verdict changes go first. */
 export function mapChanges(name: string, now: Map<string, string>, was: Map<string, string>) {
@@ -24,6 +26,7 @@ export const sameRules = (a: string[], b: string[] | undefined) =>
   a === b || (b !== undefined && a.length === b.length && a.every((rule, i) => rule === b[i]));
 
 /** Removes a table; connections through it end. */
-export async function removeRules(table: string) {
-  await runCommand("nft", ["-f", "-"], `add table ip ${table}\ndelete table ip ${table}\n`);
+export async function removeRules(table: string, family: IpFamily) {
+  const t = `${nftFamilies[family].ip} ${table}`;
+  await runCommand("nft", ["-f", "-"], `add table ${t}\ndelete table ${t}\n`);
 }

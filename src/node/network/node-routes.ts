@@ -2,24 +2,39 @@
 import type { Informer } from "../../client/informer.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { covers, familyOf } from "../../lib/ip-range.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Scope } from "../../lib/scope.ts";
 import type { NodeLink } from "./node-link.ts";
 
 const lookAgainMs = 30_000;
 
+const rangesOf = (node: KubeObject | undefined): string[] =>
+  node?.spec?.podCIDRs ?? (node?.spec?.podCIDR ? [node.spec.podCIDR] : []);
+
+/** Where others reach the node, its own family first. */
+const addressesOf = ({ status }: KubeObject): string[] =>
+  (status?.addresses ?? [])
+    .filter(({ type }: { type: string }) => type === "InternalIP")
+    .map(({ address }: { address: string }) => address);
+
 /** What the kernel must know, by range of pods. Pure. */
-export function routesOf(nodes: KubeObject[], ownName: string): Map<string, string> {
+export function routesOf(
+  nodes: KubeObject[],
+  ownName: string,
+  { family, choose }: Pick<NodeLink, "family" | "choose">,
+): Map<string, string> {
   const routes = new Map<string, string>();
   // Nodes that share a machine share its range.
-  const own = nodes.find(({ metadata }) => metadata.name === ownName)?.spec?.podCIDR;
-  for (const { metadata, spec, status } of nodes) {
-    const address = status?.addresses?.find((one: any) => one.type === "InternalIP")?.address;
-    const cidr: string | undefined = spec?.podCIDR;
+  const own = rangesOf(nodes.find(({ metadata }) => metadata.name === ownName));
+  for (const node of nodes) {
+    if (node.metadata.name === ownName) continue;
+    const ranges = rangesOf(node);
     // A node that can be reached from its own machine alone has its address within its own pods.
-    const isInside = address && cidr?.startsWith(address.replace(/\d+$/, ""));
-    if (metadata.name === ownName || cidr === own) continue;
-    if (cidr && address && !isInside) routes.set(cidr, address);
+    const isOutside = (address: string) => !ranges.some((range) => covers(range, address));
+    const address = choose(addressesOf(node).filter(isOutside));
+    const cidr = ranges.find((range) => familyOf(range) === family);
+    if (cidr && address && !own.includes(cidr)) routes.set(cidr, address);
   }
   return routes;
 }
@@ -33,12 +48,12 @@ export interface NodeRoutesOptions {
   scope: Scope;
 }
 
-/** Resolves once the routes of now stand. They outlive this process, as the pods do. */
+/** Of one family. Resolves once the routes of now stand. They outlive this process, as the pods do. */
 export async function startNodeRoutes(options: NodeRoutesOptions) {
   const { nodes, nodeName, link, clock, log, scope } = options;
   const known = new Map<string, string>();
   const sync = async () => {
-    const wanted = routesOf(nodes.list(), nodeName);
+    const wanted = routesOf(nodes.list(), nodeName, link);
     for (const [cidr, address] of [...known]) {
       if (wanted.get(cidr) === address) continue;
       await link.remove(cidr, address);

@@ -7,7 +7,9 @@ import { createHash } from "node:crypto";
 import type { KubeObject } from "../../kinds/object.ts";
 import { compileSelector } from "../../lib/label-selector.ts";
 import type { LabelSelector } from "../../lib/label-selector.ts";
-import { covers } from "../../lib/ip-range.ts";
+import { covers, familyOf } from "../../lib/ip-range.ts";
+import type { IpFamily } from "../../lib/ip-range.ts";
+import { nftFamilies } from "./nft-family.ts";
 
 /** A pod as policies see it. */
 export interface PolicyPod {
@@ -21,6 +23,8 @@ export interface PolicyPod {
 }
 
 export interface PolicyInput {
+  /** Of the pods' addresses. */
+  family: IpFamily;
   policies: KubeObject[];
   pods: PolicyPod[];
   /** Labels by namespace. */
@@ -30,12 +34,13 @@ export interface PolicyInput {
 }
 
 export interface NamedSet {
-  /** nftables' type, `ipv4_addr` or a concatenation. */
+  /** nftables' type, `ipv4_addr`, `ipv6_addr` or a concatenation. */
   type: string;
   elements: Set<string>;
 }
 
 export interface PolicyTable {
+  family: IpFamily;
   chains: Map<string, string[]>;
   sets: Map<string, NamedSet>;
   /** Address to chain, of isolated pods on this node. */
@@ -52,9 +57,8 @@ const hash = (text: string) =>
 
 const protocolOf = ({ protocol = "TCP" }: any): string => protocol.toLowerCase();
 
-const isIpv4 = (text: string) => text.includes(".");
-
-export const emptyTable = (): PolicyTable => ({
+export const emptyTable = (family: IpFamily): PolicyTable => ({
+  family,
   chains: new Map(),
   sets: new Map(),
   ingress: new Map(),
@@ -71,10 +75,11 @@ function isolates({ spec }: KubeObject, direction: Direction): boolean {
 
 class Planner {
   readonly #input: PolicyInput;
-  readonly #table = emptyTable();
+  readonly #table: PolicyTable;
 
   constructor(input: PolicyInput) {
     this.#input = input;
+    this.#table = emptyTable(input.family);
   }
 
   run(): PolicyTable {
@@ -129,14 +134,16 @@ class Planner {
 
   /** One match for all pods that peers select, and one for each block of addresses. */
   #peerMatches(policy: KubeObject, peers: any[], direction: Direction, at: string): string[] {
-    const field = direction === "ingress" ? "ip saddr" : "ip daddr";
+    const { family } = this.#input;
+    const { ip: words, address } = nftFamilies[family];
+    const field = `${words} ${direction === "ingress" ? "saddr" : "daddr"}`;
     const bySelector = peers.filter(({ ipBlock }) => !ipBlock);
     const matches = peers.flatMap(({ ipBlock }) =>
-      ipBlock && isIpv4(ipBlock.cidr) ? [blockMatch(field, ipBlock)] : [],
+      ipBlock && familyOf(ipBlock.cidr) === family ? [blockMatch(field, ipBlock)] : [],
     );
     if (bySelector.length === 0) return matches;
     const elements = new Set(this.#peers(policy, bySelector).map(({ ip }) => ip));
-    this.#table.sets.set(at, { type: "ipv4_addr", elements });
+    this.#table.sets.set(at, { type: address, elements });
     return [`${field} @${at}`, ...matches];
   }
 
@@ -155,6 +162,7 @@ class Planner {
   /** Matches of a rule's ports; one that matches everything when it names none. */
   #portsOf(policy: KubeObject, rule: any, direction: Direction, at: string): string[] {
     const ports: any[] = rule.ports ?? [];
+    const { ip: words, address } = nftFamilies[this.#input.family];
     if (ports.length === 0) return [""];
     return ports.flatMap((port, i) => {
       const protocol = protocolOf(port);
@@ -166,7 +174,9 @@ class Planner {
         const { dns } = this.#input;
         const isDns = dns && direction === "egress" && port.port <= dnsPort && endPort >= dnsPort;
         // Packets come here with the port that the Service led them to.
-        return isDns ? [match, `ip daddr ${dns.address} ${protocol} dport ${dns.port}`] : match;
+        return isDns
+          ? [match, `${words} daddr ${dns.address} ${protocol} dport ${dns.port}`]
+          : match;
       }
       const name = `${at}-port-${i}`;
       const pods =
@@ -179,14 +189,14 @@ class Planner {
           return number === undefined ? [] : [`${ip} . ${number}`];
         }),
       );
-      this.#table.sets.set(name, { type: "ipv4_addr . inet_service", elements });
-      return `ip daddr . ${protocol} dport @${name}`;
+      this.#table.sets.set(name, { type: `${address} . inet_service`, elements });
+      return `${words} daddr . ${protocol} dport @${name}`;
     });
   }
 }
 
 function blockMatch(field: string, { cidr, except = [] }: { cidr: string; except?: string[] }) {
-  const holes = except.filter((hole) => isIpv4(hole) && covers(cidr, hole.split("/")[0]!));
+  const holes = except.filter((hole) => covers(cidr, hole.split("/")[0]!));
   const within = `${field} ${cidr}`;
   return holes.length > 0 ? `${within} ${field} != { ${mergedHoles(holes).join(", ")} }` : within;
 }

@@ -1,31 +1,42 @@
 // Prints policies as nftables commands, in a table of their own. Each direction has a chain of its own in the
 // forward hook, so that what one accepts the other still judges. A pod's address leads to its chain through a
 // map: a packet of a pod that no policy selects costs two look-ups, however many policies there are.
+import type { IpFamily } from "../../lib/ip-range.ts";
 import { mapChanges, sameRules, setChanges } from "./nft-changes.ts";
+import { nftFamilies } from "./nft-family.ts";
 import type { PolicyTable } from "./policy-plan.ts";
 
 /** After the refusals of Services, egress before ingress. */
 const egressPriority = 10;
 const ingressPriority = 11;
 
+/** How machines of a link find each other in IPv6; these packets leave no link. */
+const neighbours =
+  "icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept";
+
 /** Established connections go on; a pod reaches itself, also through a Service. */
-const passing = ["ct state established,related accept", "ip saddr . ip daddr @selves accept"];
+const passing = (ip: "ip" | "ip6") => [
+  "ct state established,related accept",
+  ...(ip === "ip6" ? [neighbours] : []),
+  `${ip} saddr . ${ip} daddr @selves accept`,
+];
 
 /** The table's fixed part, emptied first. */
-export function policyTableCommands(table: string): string[] {
-  const t = `ip ${table}`;
+export function policyTableCommands(table: string, family: IpFamily): string[] {
+  const { ip, address } = nftFamilies[family];
+  const t = `${ip} ${table}`;
   const base = (name: string, hook: string, priority: number, map: string, field: string) => [
     `add chain ${t} ${name} { type filter hook ${hook} priority ${priority}; }`,
-    ...passing.map((rule) => `add rule ${t} ${name} ${rule}`),
-    `add rule ${t} ${name} ip ${field} vmap @${map}`,
+    ...passing(ip).map((rule) => `add rule ${t} ${name} ${rule}`),
+    `add rule ${t} ${name} ${ip} ${field} vmap @${map}`,
   ];
   return [
     `add table ${t}`,
     `delete table ${t}`,
     `add table ${t}`,
-    `add map ${t} ingress { type ipv4_addr : verdict; }`,
-    `add map ${t} egress { type ipv4_addr : verdict; }`,
-    `add set ${t} selves { type ipv4_addr . ipv4_addr; }`,
+    `add map ${t} ingress { type ${address} : verdict; }`,
+    `add map ${t} egress { type ${address} : verdict; }`,
+    `add set ${t} selves { type ${address} . ${address}; }`,
     // A pod speaks with its own address only. At this hook a port of a bridge shows as the bridge, so these
     // are the routed pairs of pods.
     `add chain ${t} spoofed { type filter hook prerouting priority -300; }`,
@@ -44,7 +55,7 @@ const verdicts = (chains: Map<string, string>) =>
 
 /** Commands that lead from `was` to `now` within one transaction. Pure. */
 export function policyChanges(table: string, now: PolicyTable, was: PolicyTable): string[] {
-  const t = `ip ${table}`;
+  const t = `${nftFamilies[now.family].ip} ${table}`;
   const ingress = mapChanges(`${t} ingress`, verdicts(now.ingress), verdicts(was.ingress));
   const egress = mapChanges(`${t} egress`, verdicts(now.egress), verdicts(was.egress));
   const isNewSet = (name: string) => was.sets.get(name)?.type !== now.sets.get(name)!.type;

@@ -25,7 +25,7 @@ const namespaces = new Map([
   ["shop", { team: "a" }],
 ]);
 const plan = (...policies: KubeObject[]) =>
-  planPolicies({ policies, pods: [web, db, far], namespaces });
+  planPolicies({ family: "IPv4", policies, pods: [web, db, far], namespaces });
 
 /** The rules that judge a packet to (or from) a pod, jumps followed. */
 function rules(table: PolicyTable, direction: "ingress" | "egress", ip: string): string[] {
@@ -117,6 +117,7 @@ test("who may ask DNS asks the server that answers for it", () => {
     egress: [{ ports: [{ protocol: "UDP", port: 53 }] }],
   };
   const table = planPolicies({
+    family: "IPv4",
     policies: [policy(spec)],
     pods: [web],
     namespaces,
@@ -134,6 +135,7 @@ test("a change of one peer is one element, and nothing is sent when nothing chan
   const before = plan(policy(spec));
   const another = pod("10.0.0.9", "db");
   const after = planPolicies({
+    family: "IPv4",
     policies: [policy(spec)],
     pods: [web, db, far, another],
     namespaces,
@@ -146,7 +148,7 @@ test("a change of one peer is one element, and nothing is sent when nothing chan
 
 test("what is no longer wanted goes, users before what they use", () => {
   const spec = { podSelector: app("web"), ingress: [{ from: [{ podSelector: app("db") }] }] };
-  const commands = policyChanges("t", emptyTable(), plan(policy(spec)));
+  const commands = policyChanges("t", emptyTable("IPv4"), plan(policy(spec)));
   const order = ["delete element ip t ingress", "flush chain", "delete set", "delete chain"];
   const places = order.map((start) => commands.findIndex((one) => one.startsWith(start)));
   assert.deepEqual(
@@ -154,5 +156,34 @@ test("what is no longer wanted goes, users before what they use", () => {
     places.toSorted((a, b) => a - b),
   );
   assert.ok(places.every((at) => at >= 0));
-  assert.ok(policyTableCommands("t")[1] === "delete table ip t");
+  assert.ok(policyTableCommands("t", "IPv4")[1] === "delete table ip t");
+});
+
+test("what a policy says holds for both families, with peers and blocks of each", () => {
+  const from = [
+    { podSelector: app("db") },
+    { ipBlock: { cidr: "2001:db8::/32", except: ["2001:db8:1::/48"] } },
+    { ipBlock: { cidr: "192.0.2.0/24" } },
+  ];
+  const spec = { podSelector: app("web"), ingress: [{ from, ports: [{ port: "http" }] }] };
+  const pods = [pod("fd00::2", "web"), pod("fd00::3", "db")];
+  const table = planPolicies({ family: "IPv6", policies: [policy(spec)], pods, namespaces });
+  const port = "ip6 daddr . tcp dport {fd00::2 . 8080}";
+  assert.deepEqual(judged(table, "ingress", "fd00::2"), [
+    `ip6 saddr {fd00::3} ${port} accept`,
+    `ip6 saddr 2001:db8::/32 ip6 saddr != { 2001:db8:1::/48 } ${port} accept`,
+    "drop",
+  ]);
+  assert.deepEqual(
+    [...table.sets.values()].map(({ type }) => type),
+    ["ipv6_addr . inet_service", "ipv6_addr"].toSorted(),
+  );
+  const commands = policyChanges("t", table, emptyTable("IPv6"));
+  assert.ok(commands.every((command) => / ip6 t /.test(command)));
+});
+
+test("a pod that may ask nobody still finds its gateway in IPv6", () => {
+  const fixed = policyTableCommands("t", "IPv6").join("\n");
+  assert.match(fixed, /egress-input icmpv6 type \{ .*nd-neighbor-solicit.* \} accept/);
+  assert.doesNotMatch(policyTableCommands("t", "IPv4").join("\n"), /icmpv6/);
 });

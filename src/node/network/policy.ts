@@ -4,6 +4,8 @@
 import type { Informer } from "../../client/informer.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import type { Cancel, Clock } from "../../lib/clock.ts";
+import { familyOf } from "../../lib/ip-range.ts";
+import type { IpFamily } from "../../lib/ip-range.ts";
 import type { Log } from "../../lib/log.ts";
 import { runCommand } from "../../lib/run-command.ts";
 import type { Scope } from "../../lib/scope.ts";
@@ -26,13 +28,15 @@ export interface PoliciesOptions {
   nodeNames: readonly string[];
   /** nftables table of the site. */
   table: string;
+  /** Of the pods' addresses. */
+  families: readonly IpFamily[];
   clock: Clock;
   log: Log;
   scope: Scope;
   /** Runs nftables commands as one transaction; `nft` by default. */
   apply?: (commands: string[]) => Promise<unknown>;
   /** Where the site's DNS server listens. */
-  dns?: { address: string; port: number };
+  dns?: { addresses: string[]; port: number };
 }
 
 /** What the agent tells of a pod before its first container. */
@@ -60,8 +64,8 @@ class Policies implements PodGate {
   readonly #options: PoliciesOptions;
   readonly #table: string;
   /** Addresses of pods of this node that the API does not show yet, by uid. */
-  readonly #early = new Map<string, string>();
-  #applied: PolicyTable | undefined;
+  readonly #early = new Map<string, string[]>();
+  #applied: PolicyTable[] | undefined;
   #pending: Cancel | undefined;
   #running: Promise<void> = Promise.resolve();
 
@@ -92,20 +96,22 @@ class Policies implements PodGate {
     });
   }
 
-  async admit(pod: KubeObject, [ip]: string[]) {
-    if (!ip || pod.spec.hostNetwork || pod.status?.podIP === ip) return;
+  async admit(pod: KubeObject, ips: string[]) {
+    if (ips.length === 0 || pod.spec.hostNetwork || pod.status?.podIP === ips[0]) return;
     const { uid } = pod.metadata;
-    if (this.#early.get(uid) === ip) return this.#running;
-    this.#early.set(uid, ip);
+    if (this.#early.get(uid)?.[0] === ips[0]) return this.#running;
+    this.#early.set(uid, ips);
     if (this.#options.policies.list().length === 0) return;
     this.#running = this.#running.catch(() => {}).then(() => this.#sync());
     await this.#running;
   }
 
   async #sync() {
-    const next = planPolicies(this.#input());
-    const commands = policyChanges(this.#table, next, this.#applied ?? emptyTable());
-    if (!this.#applied) commands.unshift(...policyTableCommands(this.#table));
+    const next = this.#options.families.map((family) => planPolicies(this.#input(family)));
+    const commands = next.flatMap((table, i) => [
+      ...(this.#applied ? [] : policyTableCommands(this.#table, table.family)),
+      ...policyChanges(this.#table, table, this.#applied?.[i] ?? emptyTable(table.family)),
+    ]);
     if (commands.length > 0) await (this.#options.apply ?? apply)(commands);
     this.#applied = next;
   }
@@ -124,22 +130,25 @@ class Policies implements PodGate {
     });
   }
 
-  #input() {
+  #input(family: IpFamily) {
     const { policies, pods, namespaces } = this.#options;
-    const seenPods = pods.list().flatMap((pod) => this.#podOf(pod) ?? []);
+    const seenPods = pods.list().flatMap((pod) => this.#podOf(pod, family) ?? []);
+    const dns = this.#dns(family);
     return {
-      dns: this.#options.dns,
+      family,
+      dns,
       policies: policies.list(),
-      pods: [...seenPods, ...this.#dnsPod()],
+      pods: [...seenPods, ...(dns ? [dnsPod(dns)] : [])],
       namespaces: new Map(
         namespaces.list().map(({ metadata }) => [metadata.name, metadata.labels ?? {}]),
       ),
     };
   }
 
-  #podOf(pod: KubeObject): PolicyPod | undefined {
-    const { metadata, spec, status } = pod;
-    const ip = status?.podIP ?? this.#early.get(metadata.uid);
+  #podOf(pod: KubeObject, family: IpFamily): PolicyPod | undefined {
+    const { metadata, spec } = pod;
+    const ips = addressesOf(pod) ?? this.#early.get(metadata.uid) ?? [];
+    const ip = ips.find((one) => familyOf(one) === family);
     if (!ip || spec.hostNetwork || hasEnded(pod)) return undefined;
     return {
       namespace: metadata.namespace!,
@@ -150,19 +159,29 @@ class Policies implements PodGate {
     };
   }
 
-  /** The site's DNS server is no pod; policies that let pods ask `k8s-app: kube-dns` mean it. */
-  #dnsPod(): PolicyPod[] {
-    const { dns } = this.#options;
-    if (!dns) return [];
-    const ports = new Map(
-      ["udp", "tcp"].flatMap((protocol) => [
-        [`${protocol}/dns`, dns.port],
-        [`${protocol}/dns-tcp`, dns.port],
-      ]),
-    );
-    const labels = { "k8s-app": "kube-dns" };
-    return [{ namespace: "kube-system", labels, ip: dns.address, ports, isLocal: false }];
+  #dns(family: IpFamily) {
+    const { addresses = [], port = 0 } = this.#options.dns ?? {};
+    const address = addresses.find((one) => familyOf(one) === family);
+    return address === undefined ? undefined : { address, port };
   }
+}
+
+/** The site's DNS server is no pod; policies that let pods ask `k8s-app: kube-dns` mean it. */
+function dnsPod({ address, port }: { address: string; port: number }): PolicyPod {
+  const ports = new Map(
+    ["udp", "tcp"].flatMap((protocol) => [
+      [`${protocol}/dns`, port],
+      [`${protocol}/dns-tcp`, port],
+    ]),
+  );
+  const labels = { "k8s-app": "kube-dns" };
+  return { namespace: "kube-system", labels, ip: address, ports, isLocal: false };
+}
+
+/** Undefined as long as the API shows none. */
+function addressesOf({ status }: KubeObject): string[] | undefined {
+  const { podIP, podIPs = [{ ip: podIP }] } = status ?? {};
+  return podIP === undefined ? undefined : podIPs.map(({ ip }: { ip: string }) => ip);
 }
 
 /** What of a pod policies look at. */

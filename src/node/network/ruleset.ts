@@ -2,18 +2,22 @@
 // service port, so the cost of a connection does not grow with the number of Services; a chain picks its
 // endpoint from a map of its own. A change is one transaction that touches only what differs.
 import { createHash } from "node:crypto";
-import { covers } from "../../lib/ip-range.ts";
+import { covers, familyOf } from "../../lib/ip-range.ts";
+import type { IpFamily } from "../../lib/ip-range.ts";
 import { mapChanges, sameRules, setChanges } from "./nft-changes.ts";
+import { nftFamilies } from "./nft-family.ts";
+import type { NftFamily } from "./nft-family.ts";
 import type { Backend, Frontend, ServicePort } from "./service-rules.ts";
 
-export interface RulesetOptions {
-  table: string;
+/** Of one family. */
+export interface PodRanges {
   podCidr: string;
   clusterCidr: string;
 }
 
-/** What stands in the kernel. */
+/** What stands in the kernel for one family. */
 export interface Ruleset {
+  family: IpFamily;
   /** Chain name to its rules, one a line. */
   chains: Map<string, string[]>;
   /** Maps that remember which endpoint a client has, with their seconds. */
@@ -37,7 +41,8 @@ export interface Ruleset {
 
 const verdictMaps = ["services", "nodeports", "guards", "unserved", "unserved-ports"] as const;
 
-export const emptyRuleset = (): Ruleset => ({
+export const emptyRuleset = (family: IpFamily): Ruleset => ({
+  family,
   chains: new Map(),
   affinities: new Map(),
   services: new Map(),
@@ -55,6 +60,8 @@ const short = (text: string) => hash(text).digest("base64url").slice(0, 16).repl
 const chainName = (id: string) => `svc-${short(id)}`;
 
 const targetOf = ({ address, port }: Backend) => `${address} . ${port}`;
+const placeOf = ({ address, port }: Backend) =>
+  familyOf(address) === "IPv6" ? `[${address}]:${port}` : `${address}:${port}`;
 
 /** A number for each endpoint that stays the same whatever comes and goes beside it; never 0. */
 function marksOf(backends: Backend[]): number[] {
@@ -71,31 +78,40 @@ function marksOf(backends: Backend[]): number[] {
  * A client stays with the endpoint whose mark is remembered for it, as long as there is such an endpoint. The
  * packet carries the mark from rule to rule.
  */
-function affinityRules(backends: Backend[], remembered: string, protocol: string): string[] {
+function affinityRules(
+  backends: Backend[],
+  remembered: string,
+  { protocol, ip }: Pick<NftFamily, "ip"> & { protocol: string },
+): string[] {
   const marks = marksOf(backends);
   const unknown = `meta mark != { ${marks.join(", ")} }`;
   const picks = marks.map((mark, i) => `${i} : ${mark}`).join(", ");
   const targets = backends.map((b, i) => `${marks[i]} : ${targetOf(b)}`).join(", ");
   return [
     "meta mark set 0",
-    `meta mark set ip saddr map @${remembered}`,
-    `${unknown} delete @${remembered} { ip saddr : meta mark }`,
+    `meta mark set ${ip} saddr map @${remembered}`,
+    `${unknown} delete @${remembered} { ${ip} saddr : meta mark }`,
     `${unknown} meta mark set numgen random mod ${marks.length} map { ${picks} }`,
-    `update @${remembered} { ip saddr : meta mark }`,
-    `meta l4proto ${protocol} dnat ip to meta mark map { ${targets} }`,
+    `update @${remembered} { ${ip} saddr : meta mark }`,
+    `meta l4proto ${protocol} dnat ${ip} to meta mark map { ${targets} }`,
   ];
 }
 
-function pickRules(backends: Backend[], remembered: string | undefined, protocol: string) {
+function pickRules(
+  backends: Backend[],
+  remembered: string | undefined,
+  of: Pick<NftFamily, "ip"> & { protocol: string },
+) {
+  const { ip, protocol } = of;
   if (backends.length === 0) return [];
   if (backends.length === 1) {
     const [only] = backends;
-    return [`meta l4proto ${protocol} dnat ip to ${only!.address}:${only!.port}`];
+    return [`meta l4proto ${protocol} dnat ${ip} to ${placeOf(only!)}`];
   }
-  if (remembered) return affinityRules(backends, remembered, protocol);
+  if (remembered) return affinityRules(backends, remembered, of);
   const map = backends.map((b, i) => `${i} : ${targetOf(b)}`).join(", ");
   const pick = `numgen random mod ${backends.length}`;
-  return [`meta l4proto ${protocol} dnat ip to ${pick} map { ${map} }`];
+  return [`meta l4proto ${protocol} dnat ${ip} to ${pick} map { ${map} }`];
 }
 
 const keyOf = ({ address, protocol, port }: Frontend) =>
@@ -103,14 +119,19 @@ const keyOf = ({ address, protocol, port }: Frontend) =>
 
 function addChains(ruleset: Ruleset, rule: ServicePort, clusterCidr: string): string {
   const { protocol } = rule.frontends[0]!;
+  const { ip } = nftFamilies[ruleset.family];
+  const of = { protocol, ip };
   const chain = chainName(`${rule.id}/${protocol}`);
   const remembered = rule.affinity && `aff-${short(rule.affinity.of)}-${rule.affinity.seconds}`;
   if (remembered) ruleset.affinities.set(remembered, rule.affinity!.seconds);
-  const rules = pickRules(rule.backends, remembered, protocol);
+  const rules = pickRules(rule.backends, remembered, of);
   if (rule.inside?.length) {
     const within = `${chain}-in`;
-    ruleset.chains.set(within, pickRules(rule.inside, remembered, protocol));
-    rules.unshift(`ip saddr ${clusterCidr} goto ${within}`, `fib saddr type local goto ${within}`);
+    ruleset.chains.set(within, pickRules(rule.inside, remembered, of));
+    rules.unshift(
+      `${ip} saddr ${clusterCidr} goto ${within}`,
+      `fib saddr type local goto ${within}`,
+    );
   }
   ruleset.chains.set(chain, rules);
   return chain;
@@ -118,7 +139,8 @@ function addChains(ruleset: Ruleset, rule: ServicePort, clusterCidr: string): st
 
 function addGuard(ruleset: Ruleset, rule: ServicePort, sources: string[]) {
   const chain = `guard-${short(rule.id)}`;
-  ruleset.chains.set(chain, [`ip saddr != { ${sources.join(", ")} } drop`]);
+  const { ip } = nftFamilies[ruleset.family];
+  ruleset.chains.set(chain, [`${ip} saddr != { ${sources.join(", ")} } drop`]);
   for (const frontend of rule.frontends) ruleset.guards.set(keyOf(frontend), `goto ${chain}`);
 }
 
@@ -141,20 +163,22 @@ function addRule(ruleset: Ruleset, rule: ServicePort, clusterCidr: string) {
     ruleset.hairpins.add(`${address} . ${address}`);
     if (!covers(clusterCidr, address)) ruleset.outsiders.add(address);
   }
-  const sources = (rule.sources ?? []).filter((range) => !range.includes(":"));
-  if (rule.sources) addGuard(ruleset, rule, sources.length > 0 ? sources : ["255.255.255.255"]);
+  if (!rule.sources) return;
+  const sources = rule.sources.filter((range) => familyOf(range) === ruleset.family);
+  const { nobody } = nftFamilies[ruleset.family];
+  addGuard(ruleset, rule, sources.length > 0 ? sources : [nobody]);
 }
 
-/** Service rules as chains and map elements. Pure. */
+/** Service rules as chains and map elements, of the family of the pods' range. Pure. */
 export function rulesetOf(rules: ServicePort[], clusterCidr: string): Ruleset {
-  const ruleset = emptyRuleset();
+  const ruleset = emptyRuleset(familyOf(clusterCidr));
   for (const rule of rules) addRule(ruleset, rule, clusterCidr);
   return ruleset;
 }
 
 /** All of them together; of two that want the same way in, the first has it. Pure. */
-export function mergeRulesets(parts: Iterable<Ruleset>): Ruleset {
-  const all = emptyRuleset();
+export function mergeRulesets(family: IpFamily, parts: Iterable<Ruleset>): Ruleset {
+  const all = emptyRuleset(family);
   for (const part of parts) {
     for (const [name, rules] of part.chains) all.chains.set(name, rules);
     for (const [name, seconds] of part.affinities) all.affinities.set(name, seconds);
@@ -170,15 +194,16 @@ export function mergeRulesets(parts: Iterable<Ruleset>): Ruleset {
   return all;
 }
 
-const byAddress = "type ipv4_addr . inet_proto . inet_service : verdict;";
+const byAddress = (address: string) => `type ${address} . inet_proto . inet_service : verdict;`;
 const byPort = "type inet_proto . inet_service : verdict;";
-const toAddress = "ip daddr . meta l4proto . th dport";
 const toPort = "meta l4proto . th dport";
-const isNodePort = "fib daddr type local ip daddr != 127.0.0.0/8";
 
 /** The table's fixed part, emptied first. */
-export function tableCommands({ table, podCidr, clusterCidr }: RulesetOptions): string[] {
-  const t = `ip ${table}`;
+export function tableCommands(table: string, { podCidr, clusterCidr }: PodRanges): string[] {
+  const { ip, address, loopback } = nftFamilies[familyOf(clusterCidr)];
+  const t = `${ip} ${table}`;
+  const toAddress = `${ip} daddr . meta l4proto . th dport`;
+  const isNodePort = `fib daddr type local ${ip} daddr != ${loopback}`;
   const rule = (chain: string, text: string) => `add rule ${t} ${chain} ${text}`;
   const hook = (chain: string, at: string) => `add chain ${t} ${chain} { type ${at}; }`;
   return [
@@ -186,10 +211,10 @@ export function tableCommands({ table, podCidr, clusterCidr }: RulesetOptions): 
     `delete table ${t}`,
     `add table ${t}`,
     ...verdictMaps.map(
-      (name) => `add map ${t} ${name} { ${name.endsWith("ports") ? byPort : byAddress} }`,
+      (name) => `add map ${t} ${name} { ${name.endsWith("ports") ? byPort : byAddress(address)} }`,
     ),
-    `add set ${t} hairpins { type ipv4_addr . ipv4_addr; }`,
-    `add set ${t} outsiders { type ipv4_addr; }`,
+    `add set ${t} hairpins { type ${address} . ${address}; }`,
+    `add set ${t} outsiders { type ${address}; }`,
     `add chain ${t} dispatch`,
     rule("dispatch", `${toAddress} vmap @services`),
     rule("dispatch", `${isNodePort} ${toPort} vmap @nodeports`),
@@ -199,26 +224,26 @@ export function tableCommands({ table, podCidr, clusterCidr }: RulesetOptions): 
     rule("output", "jump dispatch"),
     hook("postrouting", "nat hook postrouting priority 100"),
     // A pod that reaches itself through a Service must see its answer come back through translation.
-    rule("postrouting", "ct status dnat ip saddr . ip daddr @hairpins masquerade"),
+    rule("postrouting", `ct status dnat ${ip} saddr . ${ip} daddr @hairpins masquerade`),
     // A port of the host's loopback that leads to a pod, which must answer to somebody.
-    rule("postrouting", "ct status dnat ip saddr 127.0.0.0/8 masquerade"),
+    rule("postrouting", `ct status dnat ${ip} saddr ${loopback} masquerade`),
     // Outside traffic that leaves for another machine must return this way. What other sites of this machine
     // translate is theirs.
     rule(
       "postrouting",
-      `ct status dnat ip daddr ${clusterCidr} ip saddr != ${clusterCidr} ip daddr != ${podCidr} masquerade`,
+      `ct status dnat ${ip} daddr ${clusterCidr} ${ip} saddr != ${clusterCidr} ${ip} daddr != ${podCidr} masquerade`,
     ),
     rule(
       "postrouting",
-      `ct status dnat ip daddr @outsiders ip saddr != ${clusterCidr} fib daddr type != local masquerade`,
+      `ct status dnat ${ip} daddr @outsiders ${ip} saddr != ${clusterCidr} fib daddr type != local masquerade`,
     ),
     rule(
       "postrouting",
-      `ip saddr ${podCidr} ip daddr != ${clusterCidr} fib daddr type != local masquerade`,
+      `${ip} saddr ${podCidr} ${ip} daddr != ${clusterCidr} fib daddr type != local masquerade`,
     ),
     hook("guard", "filter hook prerouting priority -110"),
     // Loopback is not for others, also where it is routed for the sake of a port.
-    rule("guard", 'iif != "lo" ip daddr 127.0.0.0/8 drop'),
+    rule("guard", `iif != "lo" ${ip} daddr ${loopback} drop`),
     rule("guard", `ct state new ${toAddress} vmap @guards`),
     `add chain ${t} refuse`,
     rule("refuse", "reject"),
@@ -249,19 +274,20 @@ function chainChanges(t: string, now: Ruleset["chains"], was: Ruleset["chains"])
   };
 }
 
-const affinityMap = (seconds: number) =>
-  `{ type ipv4_addr : mark; flags dynamic,timeout; timeout ${seconds}s; size 65536; }`;
+const affinityMap = (address: string, seconds: number) =>
+  `{ type ${address} : mark; flags dynamic,timeout; timeout ${seconds}s; size 65536; }`;
 
 /** Commands that lead from `was` to `now` within one transaction. Pure. */
 export function changeCommands(table: string, now: Ruleset, was: Ruleset): string[] {
-  const t = `ip ${table}`;
+  const { ip, address } = nftFamilies[now.family];
+  const t = `${ip} ${table}`;
   const maps = verdictMaps.map((name) => mapChanges(`${t} ${name}`, now[name], was[name]));
   const chains = chainChanges(t, now.chains, was.chains);
   const fresh = [...now.affinities].filter(([name]) => !was.affinities.has(name));
   const forgotten = [...was.affinities.keys()].filter((name) => !now.affinities.has(name));
   return [
     ...maps.flatMap(({ remove }) => remove),
-    ...fresh.map(([name, seconds]) => `add map ${t} ${name} ${affinityMap(seconds)}`),
+    ...fresh.map(([name, seconds]) => `add map ${t} ${name} ${affinityMap(address, seconds)}`),
     ...chains.write,
     ...maps.flatMap(({ add }) => add),
     ...chains.remove,
@@ -273,11 +299,12 @@ export function changeCommands(table: string, now: Ruleset, was: Ruleset): strin
 
 /** How conntrack is told to forget flows to endpoints that are gone. Pure. */
 export function endedFlows(now: Ruleset, was: Ruleset): string[][] {
+  const family = now.family === "IPv6" ? ["-f", "ipv6"] : [];
   return [...was.flows]
     .filter((flow) => !now.flows.has(flow))
     .map((flow) => {
       const [address, port, backend] = flow.split(" ");
       const to = address ? ["--orig-dst", address] : [];
-      return ["-D", "-p", "udp", ...to, "--orig-port-dst", port!, "--dst-nat", backend!];
+      return ["-D", ...family, "-p", "udp", ...to, "--orig-port-dst", port!, "--dst-nat", backend!];
     });
 }

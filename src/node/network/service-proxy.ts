@@ -6,6 +6,7 @@ import { resource } from "../../client/client.ts";
 import type { Informer } from "../../client/informer.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import type { Cancel, Clock } from "../../lib/clock.ts";
+import { familyOf } from "../../lib/ip-range.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Scope } from "../../lib/scope.ts";
 import { HealthChecks, healthChecksOf } from "./health-checks.ts";
@@ -17,10 +18,10 @@ import {
   rulesetOf,
   tableCommands,
 } from "./ruleset.ts";
-import type { Ruleset, RulesetOptions } from "./ruleset.ts";
+import type { PodRanges, Ruleset } from "./ruleset.ts";
 import { runCommand } from "../../lib/run-command.ts";
 import { hostPortRules, serviceRules } from "./service-rules.ts";
-import type { Here } from "./service-rules.ts";
+import type { Here, ServicePort } from "./service-rules.ts";
 
 export const servicesResource = resource("v1", "services");
 export const endpointSlicesResource = resource("discovery.k8s.io/v1", "endpointslices");
@@ -29,7 +30,10 @@ export const endpointSlicesResource = resource("discovery.k8s.io/v1", "endpoints
 const gatherMs = 10;
 const retryMs = 2000;
 
-export interface ServiceProxyOptions extends RulesetOptions {
+export interface ServiceProxyOptions {
+  table: string;
+  /** One of each family that pods have addresses of. */
+  ranges: readonly PodRanges[];
   client: Client;
   services: Informer;
   slices: Informer;
@@ -53,14 +57,21 @@ const loopback = /^127\./;
 /** What was made of a Service, and of what. */
 interface Made {
   from: unknown[];
+  /** By family, as the ranges are. */
+  rulesets: Ruleset[];
+}
+
+/** What should stand, by family. */
+interface Wanted {
   ruleset: Ruleset;
+  hostPorts: ServicePort[];
 }
 
 class ServiceProxy {
   readonly #options: ServiceProxyOptions;
   readonly #health: HealthChecks;
   readonly #made = new Map<string, Made>();
-  #applied: Ruleset | undefined;
+  #applied: Ruleset[] | undefined;
   #pending: Cancel | undefined;
   #running: Promise<void> = Promise.resolve();
 
@@ -99,8 +110,7 @@ class ServiceProxy {
   }
 
   /** Made anew only for a Service of which something changed. */
-  #rulesetOf(service: KubeObject, here: Here): Ruleset {
-    const { clusterCidr } = this.#options;
+  #rulesetsOf(service: KubeObject, here: Omit<Here, "family">): Ruleset[] {
     const { namespace, name } = service.metadata;
     const key = `${namespace}/${name}`;
     const own = this.#slicesOf(service);
@@ -108,37 +118,49 @@ class ServiceProxy {
     const known = this.#made.get(key);
     const isSame =
       known?.from.length === from.length && from.every((one, i) => one === known.from[i]);
-    if (isSame) return known!.ruleset;
-    const ruleset = rulesetOf(serviceRules(service, own, here), clusterCidr);
-    this.#made.set(key, { from, ruleset });
-    return ruleset;
+    if (isSame) return known!.rulesets;
+    const rulesets = this.#options.ranges.map(({ clusterCidr }) => {
+      const of = { ...here, family: familyOf(clusterCidr) };
+      return rulesetOf(serviceRules(service, own, of), clusterCidr);
+    });
+    this.#made.set(key, { from, rulesets });
+    return rulesets;
   }
 
-  #ruleset() {
-    const { services, pods, nodeNames, zone, clusterCidr } = this.#options;
+  #wanted(): Wanted[] {
+    const { services, pods, nodeNames, zone, ranges } = this.#options;
     const here = { nodes: nodeNames, zone: zone() };
     const all = services.list();
-    const parts = all.map((service) => this.#rulesetOf(service, here));
+    const parts = all.map((service) => this.#rulesetsOf(service, here));
     if (this.#made.size > all.length) {
       const there = new Set(all.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`));
       for (const key of this.#made.keys()) if (!there.has(key)) this.#made.delete(key);
     }
-    const hostPorts = hostPortRules(pods.list(), nodeNames);
-    return { ruleset: mergeRulesets([...parts, rulesetOf(hostPorts, clusterCidr)]), hostPorts };
+    return ranges.map(({ clusterCidr }, i) => {
+      const family = familyOf(clusterCidr);
+      const hostPorts = hostPortRules(pods.list(), { nodes: nodeNames, family });
+      const own = [...parts.map((one) => one[i]!), rulesetOf(hostPorts, clusterCidr)];
+      return { ruleset: mergeRulesets(family, own), hostPorts };
+    });
   }
 
   async #sync() {
-    const { table } = this.#options;
-    const { ruleset, hostPorts } = this.#ruleset();
-    const before = this.#applied ?? emptyRuleset();
-    const commands = changeCommands(table, ruleset, before);
-    if (!this.#applied) commands.unshift(...tableCommands(this.#options));
+    const { table, ranges } = this.#options;
+    const wanted = this.#wanted();
+    const rulesets = wanted.map(({ ruleset }) => ruleset);
+    const before = this.#applied ?? rulesets.map(({ family }) => emptyRuleset(family));
+    const commands = rulesets.flatMap((ruleset, i) => [
+      ...(this.#applied ? [] : tableCommands(table, ranges[i]!)),
+      ...changeCommands(table, ruleset, before[i]!),
+    ]);
     if (commands.length > 0) await runCommand("nft", ["-f", "-"], `${commands.join("\n")}\n`);
-    this.#applied = ruleset;
+    this.#applied = rulesets;
     const { services, nodeNames } = this.#options;
     this.#health.follow(healthChecksOf(services.list(), (one) => this.#slicesOf(one), nodeNames));
-    await this.#endFlows(endedFlows(ruleset, before));
-    for (const { frontends, backends } of hostPorts) {
+    for (const [i, ruleset] of rulesets.entries()) {
+      await this.#endFlows(endedFlows(ruleset, before[i]!));
+    }
+    for (const { frontends, backends } of wanted.flatMap(({ hostPorts }) => hostPorts)) {
       if (loopback.test(frontends[0]!.address ?? "")) await routeLoopback(backends[0]!.address);
     }
   }

@@ -1,10 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { changeCommands, emptyRuleset, endedFlows, mergeRulesets, rulesetOf } from "./ruleset.ts";
+import {
+  changeCommands,
+  emptyRuleset,
+  endedFlows,
+  mergeRulesets,
+  rulesetOf,
+  tableCommands,
+} from "./ruleset.ts";
 import { healthAnswer, healthChecksOf } from "./health-checks.ts";
 import { hostPortRules, serviceRules } from "./service-rules.ts";
 
-const here = { nodes: ["a"], zone: "east" };
+const here = { family: "IPv4" as const, nodes: ["a"], zone: "east" };
 
 const service = (spec: object, name = "web") =>
   ({
@@ -61,7 +68,7 @@ test("headless and ExternalName Services need no rules", () => {
 const cluster = "10.0.0.0/16";
 const rulesetFor = (spec: object, endpoints: object[], status?: object) =>
   rulesetOf(serviceRules({ ...service(spec), status }, [slice(endpoints)], here), cluster);
-const none = emptyRuleset();
+const none = emptyRuleset("IPv4");
 
 test("a change touches only what differs", () => {
   const one = rulesetFor({}, [ready("10.0.0.2")]);
@@ -147,9 +154,12 @@ test("flows of UDP end with their endpoint", () => {
 });
 
 test("of two Services that want the same way in the first has it", () => {
-  const [a, b] = [rulesetFor({}, [ready("10.0.0.2")]), emptyRuleset()];
+  const [a, b] = [rulesetFor({}, [ready("10.0.0.2")]), emptyRuleset("IPv4")];
   b.services.set("10.150.0.5 . tcp . 80", "goto other");
-  assert.notEqual(mergeRulesets([a, b]).services.get("10.150.0.5 . tcp . 80"), "goto other");
+  assert.notEqual(
+    mergeRulesets("IPv4", [a, b]).services.get("10.150.0.5 . tcp . 80"),
+    "goto other",
+  );
 });
 
 test("a hostPort of this node leads to its pod", () => {
@@ -165,7 +175,7 @@ test("a hostPort of this node leads to its pod", () => {
     }) as any;
   const [rule, ...rest] = hostPortRules(
     [pod("a"), pod("b"), pod("a", { hostNetwork: true })],
-    ["a"],
+    here,
   );
   assert.deepEqual(rest, []);
   assert.deepEqual(rule?.frontends, [{ protocol: "tcp", port: 8080 }]);
@@ -197,7 +207,7 @@ test("one hostPort at several addresses leads to several pods", () => {
       status: { podIP: `10.0.0.${name}` },
     }) as any;
   const pods = [pod("1", "127.0.0.1"), pod("2", "192.0.2.9"), pod("3", "192.0.2.9", "UDP")];
-  const { services, chains } = rulesetOf(hostPortRules(pods, ["a"]), cluster);
+  const { services, chains } = rulesetOf(hostPortRules(pods, here), cluster);
   assert.equal(services.size, 3);
   assert.equal(chains.size, 3);
 });
@@ -211,4 +221,96 @@ test("a load balancer hears how many endpoints the node has of its own", () => {
   assert.deepEqual([check!.port, check!.localEndpoints], [32000, 1]);
   assert.equal(healthAnswer(check!).status, 200);
   assert.equal(healthAnswer({ ...check!, localEndpoints: 0 }).status, 503);
+});
+
+const six = { ...here, family: "IPv6" as const };
+const sixSlice = (...addresses: string[]) =>
+  ({ ...slice(addresses.map((address) => ready(address))), addressType: "IPv6" }) as any;
+const both = { clusterIP: "10.150.0.5", clusterIPs: ["10.150.0.5", "fd00:150::5"] };
+const sixCluster = "fd00:100::/56";
+
+test("a Service of two families has a way in of each, to endpoints of the same", () => {
+  const slices = [slice([ready("10.0.0.2")]), sixSlice("fd00:100::2")];
+  const rulesOf = (where: typeof here | typeof six) => serviceRules(service(both), slices, where);
+  const ways = (where: typeof here | typeof six) =>
+    rulesOf(where).map(({ frontends, backends }) => [frontends[0]!.address, backends[0]!.address]);
+  assert.deepEqual(ways(here), [["10.150.0.5", "10.0.0.2"]]);
+  assert.deepEqual(ways(six), [["fd00:150::5", "fd00:100::2"]]);
+  const alone = { type: "NodePort", ports: [{ protocol: "TCP", port: 80, nodePort: 30_080 }] };
+  assert.deepEqual(serviceRules(service(alone), slices, six), [], "not even its node port");
+});
+
+test("rules of IPv6 say the same in its words", () => {
+  const spec = {
+    ...balancer({ loadBalancerSourceRanges: ["192.0.2.0/28", "2001:db8::/32"] }),
+    ...both,
+    externalIPs: ["2001:db8::7", "192.0.2.7"],
+    ...affine(90),
+  };
+  const backends = [sixSlice("fd00:100::2", "fd00:100::3")];
+  const of = { ...service(spec), status: at("2001:db8::9") };
+  const ruleset = rulesetOf(serviceRules(of, backends, six), sixCluster);
+  const commands = changeCommands("t", ruleset, emptyRuleset("IPv6"));
+  assert.ok(commands.every((command) => / ip6 t /.test(command)));
+  const keys = ["fd00:150::5", "2001:db8::7", "2001:db8::9"];
+  assert.deepEqual(
+    [...ruleset.services.keys()],
+    keys.map((key) => `${key} . tcp . 80`),
+  );
+  assert.ok(ruleset.nodeports.has("tcp . 30080"));
+  const texts = [...ruleset.chains.values()].flat();
+  assert.ok(texts.includes("ip6 saddr != { 2001:db8::/32 } drop"));
+  assert.ok(texts.some((text) => /ip6 saddr map @aff-/.test(text)));
+  assert.ok(texts.some((text) => /dnat ip6 to meta mark map .* fd00:100::3 \. 8080/.test(text)));
+  const alone = rulesetOf(serviceRules(of, [sixSlice("fd00:100::2")], six), sixCluster);
+  assert.match([...alone.chains.values()].flat().join(), /dnat ip6 to \[fd00:100::2\]:8080/);
+  const table = tableCommands("t", { podCidr: "fd00:100::/64", clusterCidr: sixCluster });
+  assert.ok(table.every((command) => / ip6 t\b/.test(command) && !/ipv4|127\.0/.test(command)));
+});
+
+test("only those of its own family may use an address, also when ranges name none of it", () => {
+  const spec = { ...balancer({ loadBalancerSourceRanges: ["192.0.2.0/28"] }), ...both };
+  const of = { ...service(spec), status: at("2001:db8::9") };
+  const ruleset = rulesetOf(serviceRules(of, [sixSlice("fd00:100::2")], six), sixCluster);
+  assert.match([...ruleset.chains.values()].flat().join(), /ip6 saddr != \{ :: \} drop/);
+});
+
+test("flows of UDP over IPv6 and of SCTP are of their family too", () => {
+  const ports = [{ protocol: "UDP", port: 53 }];
+  const flows = (address: string) => {
+    const slices = [{ ...sixSlice(address), ports: [{ protocol: "UDP", port: 53 }] }];
+    return rulesetOf(serviceRules(service({ ...both, ports }), slices, six), sixCluster);
+  };
+  const words = "-D -f ipv6 -p udp --orig-dst fd00:150::5 --orig-port-dst 53 --dst-nat fd00:100::2";
+  assert.deepEqual(endedFlows(flows("fd00:100::3"), flows("fd00:100::2")), [words.split(" ")]);
+  const sctp = [{ protocol: "SCTP", port: 80 }];
+  const slices = [{ ...sixSlice("fd00:100::2"), ports: [{ protocol: "SCTP", port: 9000 }] }];
+  const { chains } = rulesetOf(
+    serviceRules(service({ ...both, ports: sctp }), slices, six),
+    sixCluster,
+  );
+  assert.match([...chains.values()].join(), /meta l4proto sctp dnat ip6 to \[fd00:100::2\]:9000/);
+});
+
+test("a hostPort leads to the pod's address of the family that was asked", () => {
+  const pod = (hostIP: string) =>
+    ({
+      metadata: { name: "p", namespace: "default" },
+      spec: {
+        nodeName: "a",
+        containers: [{ ports: [{ containerPort: 80, hostPort: 8080, hostIP }] }],
+      },
+      status: { podIP: "10.0.0.7", podIPs: [{ ip: "10.0.0.7" }, { ip: "fd00:100::7" }] },
+    }) as any;
+  const backendsOf = (hostIP: string) =>
+    [here, six].map((where) => hostPortRules([pod(hostIP)], where)[0]?.backends[0]?.address);
+  assert.deepEqual(backendsOf(""), ["10.0.0.7", "fd00:100::7"]);
+  assert.deepEqual(backendsOf("0.0.0.0"), ["10.0.0.7", undefined]);
+  assert.deepEqual(backendsOf("2001:db8::1"), [undefined, "fd00:100::7"]);
+});
+
+test("a pod of two families is one endpoint to a load balancer", () => {
+  const spec = balancer({ externalTrafficPolicy: "Local", healthCheckNodePort: 32_000 });
+  const slices = [slice([ready("10.0.0.2")]), sixSlice("fd00:100::2")];
+  assert.equal(healthChecksOf([service(spec)], () => slices, ["a"])[0]!.localEndpoints, 1);
 });

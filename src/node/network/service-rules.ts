@@ -1,6 +1,8 @@
 // From Services and EndpointSlices to what the kernel must do, purely. The result is a list of virtual
 // addresses, each with its endpoints, which `ruleset.ts` prints for nftables.
 import type { KubeObject } from "../../kinds/object.ts";
+import { familyOf, isAddress } from "../../lib/ip-range.ts";
+import type { IpFamily } from "../../lib/ip-range.ts";
 
 /** One way in: an address (or any local address, for a NodePort), a protocol and a port. */
 export interface Frontend {
@@ -42,6 +44,7 @@ interface Endpoint {
 
 /** Where the rules are for. */
 export interface Here {
+  family: IpFamily;
   nodes: readonly string[];
   zone?: string | undefined;
 }
@@ -50,7 +53,7 @@ export interface Here {
  * Endpoints that are meant for clients here (KEP-2433, KEP-3015): those for this node, or else for this zone.
  * All, when one of them says nothing or none is for here.
  */
-function near(endpoints: Endpoint[], { nodes, zone }: Here): Endpoint[] {
+function near(endpoints: Endpoint[], { nodes, zone }: Pick<Here, "nodes" | "zone">): Endpoint[] {
   const meant = (kind: "forNodes" | "forZones", names: readonly string[]) => {
     if (endpoints.some(({ hints }) => !hints?.[kind]?.length)) return [];
     return endpoints.filter(({ hints }) => hints![kind]!.some(({ name }) => names.includes(name)));
@@ -73,7 +76,7 @@ function backendsOf(port: any, slices: KubeObject[], here: Here, isLocal: boolea
   const found = new Map<string, Backend>();
   const candidates: { endpoint: Endpoint; port: number }[] = [];
   for (const slice of slices) {
-    if (slice["addressType"] !== "IPv4") continue;
+    if (slice["addressType"] !== here.family) continue;
     const match = (slice["ports"] ?? []).find(
       (p: any) => (p.name ?? "") === (port.name ?? "") && (p.protocol ?? "TCP") === port.protocol,
     );
@@ -95,20 +98,22 @@ function backendsOf(port: any, slices: KubeObject[], here: Here, isLocal: boolea
   return [...found.values()].sort((a, b) => (a.address + a.port < b.address + b.port ? -1 : 1));
 }
 
-/** How many ready endpoints of a Service these nodes have. */
+/** How many ready endpoints of a Service these nodes have; each pod once, whatever families it is of. */
 export function localEndpoints(slices: KubeObject[], nodes: readonly string[]): number {
-  const endpoints: Endpoint[] = slices.flatMap((slice) => slice["endpoints"] ?? []);
+  const type = slices[0]?.["addressType"];
+  const endpoints: Endpoint[] = slices
+    .filter((slice) => slice["addressType"] === type)
+    .flatMap((slice) => slice["endpoints"] ?? []);
   const ready = endpoints.filter(({ nodeName, conditions }) => {
     return nodes.includes(nodeName ?? "") && conditions?.ready !== false;
   });
   return new Set(ready.flatMap(({ addresses }) => addresses)).size;
 }
 
-const isAddress = (address: string | undefined): address is string =>
-  address !== undefined && /^\d+\.\d+\.\d+\.\d+$/.test(address);
-
-const isBalanced = ({ ip, ipMode }: { ip?: string; ipMode?: string }) =>
-  isAddress(ip) && ipMode !== "Proxy";
+const isOf =
+  (family: IpFamily) =>
+  (address: string | undefined): address is string =>
+    address !== undefined && isAddress(address) && familyOf(address) === family;
 
 function affinityOf({ spec }: KubeObject, of: string): Pick<ServicePort, "affinity"> {
   if (spec.sessionAffinity !== "ClientIP") return {};
@@ -117,9 +122,15 @@ function affinityOf({ spec }: KubeObject, of: string): Pick<ServicePort, "affini
 }
 
 /** The ways in from outside: external addresses and node ports, and the addresses of load balancers. */
-function outside({ spec, status }: KubeObject, port: any, protocol: Frontend["protocol"]) {
+function outside(
+  { spec, status }: KubeObject,
+  port: any,
+  { protocol, family }: { protocol: Frontend["protocol"]; family: IpFamily },
+) {
+  const isBalanced = ({ ip, ipMode }: { ip?: string; ipMode?: string }) =>
+    isOf(family)(ip) && ipMode !== "Proxy";
   const at = (address: string): Frontend => ({ address, protocol, port: port.port });
-  const external: Frontend[] = (spec.externalIPs ?? []).filter(isAddress).map(at);
+  const external: Frontend[] = (spec.externalIPs ?? []).filter(isOf(family)).map(at);
   if (port.nodePort) external.push({ protocol, port: port.nodePort });
   const ingress: any[] = spec.type === "LoadBalancer" ? (status?.loadBalancer?.ingress ?? []) : [];
   return { external, balanced: ingress.filter(isBalanced).map(({ ip }) => at(ip)) };
@@ -135,9 +146,10 @@ function portRules(
   const protocol = (port.protocol ?? "TCP").toLowerCase() as Frontend["protocol"];
   const id = `${metadata.namespace}/${metadata.name}:${port.name ?? port.port}`;
   const inside: Frontend[] = (spec.clusterIPs ?? [spec.clusterIP])
-    .filter(isAddress)
+    .filter(isOf(here.family))
     .map((address: string) => ({ address, protocol, port: port.port }));
-  const { external, balanced } = outside(service, port, protocol);
+  if (inside.length === 0) return [];
+  const { external, balanced } = outside(service, port, { protocol, family: here.family });
   const all = backendsOf(port, slices, here, false);
   const local = () => backendsOf(port, slices, here, true);
   // Without any endpoint a client is told; that another node has some is not for it to know.
@@ -164,21 +176,30 @@ export function serviceRules(service: KubeObject, slices: KubeObject[], here: He
   return ports.flatMap((port: any) => portRules(service, port, slices, here));
 }
 
-const everywhere = ["", "0.0.0.0", "::"];
+/** What a `hostIP` says that means all addresses. */
+const everywhere = { IPv4: ["", "0.0.0.0", "::"], IPv6: ["", "::"] };
 
-function hostPortsOf({ metadata, spec, status }: KubeObject): ServicePort[] {
+const addressOf = ({ status }: KubeObject, family: IpFamily): string | undefined =>
+  (status?.podIPs ?? [{ ip: status?.podIP }])
+    .map(({ ip }: { ip: string }) => ip)
+    .find(isOf(family));
+
+function hostPortsOf(pod: KubeObject, family: IpFamily): ServicePort[] {
+  const { metadata, spec } = pod;
   const containers = [...(spec.initContainers ?? []), ...spec.containers];
   const ports = containers.flatMap((container: any) => container.ports ?? []);
   return ports
-    .filter((port: any) => port.hostPort)
+    .filter(({ hostPort, hostIP = "" }: any) => {
+      return hostPort && (everywhere[family].includes(hostIP) || isOf(family)(hostIP));
+    })
     .map((port: any): ServicePort => {
       const { hostPort, hostIP = "", containerPort } = port;
       const protocol = (port.protocol ?? "TCP").toLowerCase() as Frontend["protocol"];
-      const at = everywhere.includes(hostIP) ? {} : { address: hostIP };
+      const at = everywhere[family].includes(hostIP) ? {} : { address: hostIP };
       return {
         id: `${metadata.namespace}/${metadata.name}:host-${hostIP}-${hostPort}`,
         frontends: [{ ...at, protocol, port: hostPort }],
-        backends: [{ address: status.podIP, port: containerPort }],
+        backends: [{ address: addressOf(pod, family)!, port: containerPort }],
         otherwise: "reject",
       };
     });
@@ -188,10 +209,13 @@ const hasEnded = ({ status }: KubeObject) =>
   status?.phase === "Succeeded" || status?.phase === "Failed";
 
 /** Ports of this node that lead to one pod of its own (`hostPort`), pods on the host's network apart. */
-export function hostPortRules(pods: KubeObject[], nodeNames: readonly string[]): ServicePort[] {
+export function hostPortRules(
+  pods: KubeObject[],
+  { nodes, family }: Pick<Here, "nodes" | "family">,
+): ServicePort[] {
   return pods
-    .filter(({ spec }) => nodeNames.includes(spec.nodeName) && !spec.hostNetwork)
-    .filter(({ status }) => status?.podIP)
+    .filter(({ spec }) => nodes.includes(spec.nodeName) && !spec.hostNetwork)
+    .filter((pod) => addressOf(pod, family) !== undefined)
     .filter((pod) => !hasEnded(pod))
-    .flatMap(hostPortsOf);
+    .flatMap((pod) => hostPortsOf(pod, family));
 }

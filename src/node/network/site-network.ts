@@ -3,13 +3,15 @@
 // always see it, on kernels with and without br_netfilter. The site's own interface carries the gateway
 // address (where the API server and DNS listen) and the route of the Service range.
 import { writeFileSync } from "node:fs";
+import { familyOf } from "../../lib/ip-range.ts";
 import { runCommand } from "../../lib/run-command.ts";
+import { forwardIpv6 } from "./ipv6.ts";
 
 export interface NetworkSettings {
   /** Name of the site's interface, at most 15 characters. */
   interface: string;
-  gateway: string;
-  serviceCidr: string;
+  /** One of each family that pods have addresses of. */
+  families: { gateway: string; serviceCidr: string }[];
 }
 
 async function exists(name: string) {
@@ -24,11 +26,17 @@ export async function openNetwork(settings: NetworkSettings) {
   const name = settings.interface;
   // A bridge without ports serves as a dummy interface, which not every kernel has.
   if (!(await exists(name))) await runCommand("ip", ["link", "add", name, "type", "bridge"]);
-  await runCommand("ip", ["address", "replace", `${settings.gateway}/32`, "dev", name]);
+  for (const { gateway } of settings.families) {
+    // Nobody else is on this link, and an address that is still being tried cannot be listened on.
+    const whole = familyOf(gateway) === "IPv6" ? [`${gateway}/128`, "nodad"] : [`${gateway}/32`];
+    await runCommand("ip", ["address", "replace", ...whole, "dev", name]);
+  }
   await runCommand("ip", ["link", "set", name, "up"]);
-  const route = ["route", "replace", settings.serviceCidr, "dev", name, "src", settings.gateway];
-  await runCommand("ip", route);
-  writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");
+  for (const { gateway, serviceCidr } of settings.families) {
+    await runCommand("ip", ["route", "replace", serviceCidr, "dev", name, "src", gateway]);
+    if (familyOf(gateway) === "IPv6") await forwardIpv6();
+    else writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");
+  }
 }
 
 /** Takes the site's interface away, and its addresses and routes with it. */
@@ -36,17 +44,28 @@ export async function closeNetwork(name: string) {
   if (await exists(name)) await runCommand("ip", ["link", "delete", name]);
 }
 
+/**
+ * What a pod's interface of IPv6 comes after: on a cable between two ends an address cannot be another's, and to
+ * wait for that to show takes a pod more than a second.
+ */
+const withoutDetection = [
+  { type: "loopback" },
+  { type: "tuning", sysctl: { "net.ipv6.conf.default.accept_dad": "0" } },
+];
+
 /** The CNI configuration of pods on this machine (CNI 0.4.0 list). */
 export function cniConflist(settings: {
   name: string;
-  podCidr: string;
+  podCidrs: string[];
   dataDirectory: string;
   mtu?: number;
 }) {
+  const isIpv6 = (cidr: string) => familyOf(cidr) === "IPv6";
   return {
     cniVersion: "0.4.0",
     name: settings.name,
     plugins: [
+      ...(settings.podCidrs.some(isIpv6) ? withoutDetection : []),
       {
         type: "ptp",
         ipMasq: false,
@@ -54,8 +73,8 @@ export function cniConflist(settings: {
         ipam: {
           type: "host-local",
           dataDir: settings.dataDirectory,
-          ranges: [[{ subnet: settings.podCidr }]],
-          routes: [{ dst: "0.0.0.0/0" }],
+          ranges: settings.podCidrs.map((subnet) => [{ subnet }]),
+          routes: settings.podCidrs.map((cidr) => ({ dst: isIpv6(cidr) ? "::/0" : "0.0.0.0/0" })),
         },
       },
     ],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { macOf, vniOf, vxlanLink } from "./vxlan.ts";
+import { macOf, vniOf, vxlanLink, vxlanName } from "./vxlan.ts";
 
 test("where a tunnel ends follows from the pods that are there", () => {
   assert.equal(macOf("10.100.1.0/24"), "0a:4b:0a:64:01:00");
@@ -30,4 +30,25 @@ test("a machine's pods are reached through the tunnel to its address", async () 
     "ip neighbor replace 10.100.1.0 lladdr 0a:4b:0a:64:01:00 dev kerb0x nud permanent",
     "ip route replace 10.100.1.0/24 via 10.100.1.0 dev kerb0x onlink src 10.100.0.1",
   ]);
+});
+
+test("pods of IPv6 have a tunnel beside that of the others", async () => {
+  assert.match(macOf("fd00:7:0:1::/64"), /^0a:4b(:[\da-f]{2}){4}$/);
+  assert.notEqual(macOf("fd00:7:0:1::/64"), macOf("fd00:7:0:2::/64"));
+  assert.equal(vniOf("fd00:7::/56") >> 16, 0xfd);
+  assert.notEqual(vxlanName("kerb0", "IPv4"), vxlanName("kerb0", "IPv6"));
+  const calls: string[] = [];
+  const ranges = { clusterCidr: "fd00:7::/56", podCidr: "fd00:7::/64", gateway: "fd00:7::1" };
+  const link = vxlanLink(
+    { name: "kerb0y", ...ranges, address: "fd00:1::1", mtu: 1500 },
+    async (command, args) => void calls.push([command, ...args].join(" ")),
+  );
+  await link.open();
+  assert.match(calls[1]!, /mtu 1430 type vxlan id \d+ local fd00:1::1 /);
+  assert.equal(calls[2], "ip address replace fd00:7::/128 dev kerb0y nodad");
+  await link.add("fd00:7:0:1::/64", "fd00:1::2");
+  assert.equal(
+    calls.at(-1),
+    "ip route replace fd00:7:0:1::/64 via fd00:7:0:1:: dev kerb0y onlink src fd00:7::1",
+  );
 });

@@ -6,7 +6,7 @@ import type { NodeSettings } from "../node-settings.ts";
 
 export interface ConfigFacts {
   clusterDomain: string;
-  dnsServiceIp: string;
+  dnsServiceIps: string[];
   podManifestPath: string;
   maxPods: number;
 }
@@ -22,7 +22,7 @@ export function kubeletConfig(settings: NodeSettings, facts: ConfigFacts): Recor
     apiVersion: "kubelet.config.k8s.io/v1beta1",
     staticPodPath: facts.podManifestPath,
     clusterDomain: facts.clusterDomain,
-    clusterDNS: facts.dnsServiceIp ? [facts.dnsServiceIp] : [],
+    clusterDNS: facts.dnsServiceIps,
     cgroupDriver: "cgroupfs",
     maxPods: facts.maxPods,
     cpuManagerPolicy: settings.cpuManagerPolicy ?? "none",

@@ -3,15 +3,19 @@
 // store decides.
 import type { Draft, KubeObject } from "../../kinds/object.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { addressNumber, canonicalAddress, familyOf } from "../../lib/ip-range.ts";
+import type { IpFamily } from "../../lib/ip-range.ts";
 import { parseShared } from "../../lib/parse-shared.ts";
 import type { Random } from "../../lib/random.ts";
-import { invalid, type FieldError } from "../../lib/status-error.ts";
+import { invalid } from "../../lib/status-error.ts";
+import type { FieldError } from "../../lib/status-error.ts";
 import type { Entry, Store, StoreEvent } from "../../store/store.ts";
 import type { Allocator } from "../core.ts";
 import { Claims } from "./claims.ts";
 import type { Claimed } from "./claims.ts";
-import { addressRange, cidrsOf, includes, isIpv4, Pool, toAddress, toNumber } from "./ranges.ts";
-import type { Range } from "./ranges.ts";
+import { chooseFamilies } from "./families.ts";
+import { addressRange, cidrsOf, isGivenOut, Pool, portRange } from "./ranges.ts";
+import type { Ports, Range } from "./ranges.ts";
 
 const defaultCidr = "10.96.0.0/16";
 const defaultNodePorts = { first: 30000, last: 32767 };
@@ -22,17 +26,15 @@ const reservedPart = 16;
 
 type Service = KubeObject | Draft;
 
-const wantsAddress = ({ spec }: Service) =>
-  spec?.type !== "ExternalName" && spec?.clusterIP !== "None";
-
 const wantsNodePorts = ({ spec }: Service) =>
   spec?.type === "NodePort" ||
   (spec?.type === "LoadBalancer" && spec?.allocateLoadBalancerNodePorts !== false);
 
-const addressOf = (service: Service | undefined): string | undefined => {
-  const address = service?.spec?.clusterIP;
-  return address && address !== "None" ? address : undefined;
-};
+/** In the form in which they are claimed. */
+const addressesOf = ({ spec }: Service): string[] =>
+  [...((spec?.clusterIPs as string[]) ?? [spec?.clusterIP])]
+    .filter((address) => address && address !== "None")
+    .map(canonicalAddress);
 
 function nodePortsOf(service: Service | undefined): number[] {
   const { ports = [], healthCheckNodePort } = service?.spec ?? {};
@@ -40,8 +42,8 @@ function nodePortsOf(service: Service | undefined): number[] {
   return [...all, healthCheckNodePort].filter((port) => typeof port === "number" && port > 0);
 }
 
-const refuse = (service: Service, error: FieldError) =>
-  invalid("Service", "", service.metadata?.name ?? "", [error]);
+const refuse = (service: Service, ...errors: FieldError[]) =>
+  invalid("Service", "", service.metadata?.name ?? "", errors);
 
 const invalidValue = (service: Service, field: string, value: unknown, why: string) =>
   refuse(service, {
@@ -56,7 +58,7 @@ class Taking {
   readonly #service: Service;
   /** A dry run claims nothing. */
   readonly #dryRun: boolean;
-  readonly #taken: [Pool, number, Claimed][] = [];
+  readonly #taken: [() => void, Claimed][] = [];
 
   constructor(claims: Claims, service: Service, dryRun: boolean) {
     this.#claims = claims;
@@ -65,49 +67,43 @@ class Taking {
   }
 
   /** False when it is another's. */
-  async take(pool: Pool, number: number, claimed: Claimed, isPatient: boolean): Promise<boolean> {
-    pool.take(number);
+  async take<Item>(
+    pool: Pool<Item>,
+    item: Item,
+    claimed: Claimed,
+    isPatient: boolean,
+  ): Promise<boolean> {
+    pool.take(item);
     let isTaken = false;
     try {
       isTaken = this.#dryRun || (await this.#claims.take(claimed, this.#service, isPatient));
     } finally {
-      if (!isTaken) pool.free(number);
+      if (!isTaken) pool.free(item);
     }
-    if (isTaken) this.#taken.push([pool, number, claimed]);
+    if (isTaken) this.#taken.push([() => pool.free(item), claimed]);
     return isTaken;
   }
 
   undo = async () => {
-    for (const [pool, number, claimed] of this.#taken.splice(0)) {
-      pool.free(number);
+    for (const [free, claimed] of this.#taken.splice(0)) {
+      free();
       if (!this.#dryRun) await this.#claims.give(claimed, this.#service);
     }
   };
 }
 
-/** Families and the list form of the address, as every stored Service has them. */
-function fillFamilies(service: Service) {
-  const { spec } = service as any;
-  if (spec.type === "ExternalName") return;
-  spec.ipFamilies ??= ["IPv4"];
-  spec.ipFamilyPolicy ??= "SingleStack";
-  if (spec.ipFamilyPolicy === "PreferDualStack") spec.ipFamilies = ["IPv4"];
-  spec.clusterIPs = [spec.clusterIP];
-}
-
 /** What a Service has of both. */
 const claimedBy = (service: Service): Claimed[] => {
-  const address = addressOf(service);
   const ports = [...new Set(nodePortsOf(service))].map((port) => ({ port }));
-  return address && isIpv4(address) ? [{ address }, ...ports] : ports;
+  return [...addressesOf(service).map((address) => ({ address })), ...ports];
 };
 
 const sameClaim = (a: Claimed, b: Claimed) => JSON.stringify(a) === JSON.stringify(b);
 
 export interface ServiceAllocationOptions {
-  /** Used as long as there is no ServiceCIDR. */
-  serviceCidr?: string;
-  nodePorts?: Range;
+  /** One of each of the cluster's families. Used as long as there is no ServiceCIDR. */
+  serviceCidrs?: string[];
+  nodePorts?: Ports;
 }
 
 const servicePrefix = "services/";
@@ -116,10 +112,10 @@ const cidrPrefix = "servicecidrs.networking.k8s.io/";
 class ServiceAllocator implements Allocator {
   readonly #store: Store;
   readonly #claims: Claims;
-  readonly #addresses = new Pool(({ first, last }) =>
-    Math.min(reservedMax, Math.floor((last - first) / reservedPart)),
+  readonly #addresses = new Pool<string>(({ size }) =>
+    Math.min(reservedMax, Math.floor((size - 1) / reservedPart)),
   );
-  readonly #ports = new Pool();
+  readonly #ports = new Pool<number>();
   readonly #options: Required<ServiceAllocationOptions>;
   /** By name; those that are going give nothing out any more. */
   readonly #cidrs = new Map<string, string[]>();
@@ -127,11 +123,11 @@ class ServiceAllocator implements Allocator {
 
   constructor(
     parts: { store: Store; clock: Clock; random: Random },
-    { serviceCidr = defaultCidr, nodePorts = defaultNodePorts }: ServiceAllocationOptions,
+    { serviceCidrs = [defaultCidr], nodePorts = defaultNodePorts }: ServiceAllocationOptions,
   ) {
     this.#store = parts.store;
     this.#claims = new Claims(parts);
-    this.#options = { serviceCidr, nodePorts };
+    this.#options = { serviceCidrs, nodePorts };
   }
 
   async allocate(service: Service, old: KubeObject | undefined, dryRun: boolean) {
@@ -139,11 +135,12 @@ class ServiceAllocator implements Allocator {
     const taking = new Taking(this.#claims, service, dryRun);
     service["spec"] ??= {};
     try {
-      this.#families(service);
-      await this.#address(service, old, taking);
+      const families = this.#options.serviceCidrs.map(familyOf);
+      const errors = chooseFamilies(service["spec"], old?.spec, families);
+      if (errors.length > 0) throw refuse(service, ...errors);
+      await this.#addressesOf(service, old, taking);
       await this.#nodePortsOf(service, old, taking);
       await this.#healthCheckPort(service, old, taking);
-      fillFamilies(service);
     } catch (error) {
       await taking.undo();
       throw error;
@@ -196,98 +193,62 @@ class ServiceAllocator implements Allocator {
 
   #mark(claimed: Claimed, verb: "take" | "free") {
     if ("port" in claimed) this.#ports[verb](claimed.port);
-    else this.#addresses[verb](toNumber(claimed.address));
+    else this.#addresses[verb](claimed.address);
   }
 
-  get #ranges(): string[] {
+  #ranges(family: IpFamily): string[] {
     const ranges = [...this.#cidrs.values()].flat();
-    return ranges.length > 0 ? ranges : [this.#options.serviceCidr];
-  }
-
-  #families(service: Service) {
-    const { ipFamilies, ipFamilyPolicy } = service["spec"];
-    if (ipFamilyPolicy === "RequireDualStack") {
-      throw invalidValue(
-        service,
-        "spec.ipFamilyPolicy",
-        ipFamilyPolicy,
-        "this cluster is not configured for dual-stack services",
-      );
-    }
-    if (ipFamilies?.includes("IPv6")) {
-      throw invalidValue(service, "spec.ipFamilies[0]", "IPv6", "not configured on this cluster");
-    }
-  }
-
-  async #address(service: Service, old: KubeObject | undefined, taking: Taking) {
-    const spec = service["spec"];
-    if (spec.type === "ExternalName") {
-      delete spec.clusterIP;
-      delete spec.clusterIPs;
-      return;
-    }
-    const had = addressOf(old);
-    if (!spec.clusterIP && spec.clusterIPs?.[0]) spec.clusterIP = spec.clusterIPs[0];
-    if (!spec.clusterIP && had) spec.clusterIP = had;
-    if (!wantsAddress(service)) return;
-    if (spec.clusterIP === had && had) return;
-    if (had && spec.clusterIP) {
-      throw invalidValue(
-        service,
-        "spec.clusterIPs[0]",
-        [spec.clusterIP],
-        "may not change once set",
-      );
-    }
-    if (spec.clusterIP) return this.#chosen(service, spec.clusterIP, taking);
-    for (const cidr of this.#ranges) {
-      const address = await this.#freeAddress(addressRange(cidr), taking);
-      if (address === undefined) continue;
-      spec.clusterIP = address;
-      return;
-    }
-    throw invalidValue(
-      service,
-      "spec.clusterIPs",
-      [],
-      `failed to allocate IP: range ${this.#ranges.join(", ")} is full`,
+    return (ranges.length > 0 ? ranges : this.#options.serviceCidrs).filter(
+      (cidr) => familyOf(cidr) === family,
     );
   }
 
-  async #freeAddress(range: Range, taking: Taking): Promise<string | undefined> {
-    for (let tries = range.last - range.first; tries >= 0; tries--) {
-      const number = this.#addresses.next(range);
-      if (number === undefined) break;
-      const address = toAddress(number);
-      if (await taking.take(this.#addresses, number, { address }, false)) return address;
+  async #addressesOf(service: Service, old: KubeObject | undefined, taking: Taking) {
+    const spec = service["spec"];
+    if (spec.type === "ExternalName" || spec.clusterIP === "None") return;
+    const had = old ? addressesOf(old) : [];
+    const addresses: string[] = (spec.clusterIPs ??= []);
+    for (const [i, family] of (spec.ipFamilies as IpFamily[]).entries()) {
+      if (addresses[i] === undefined) addresses[i] = await this.#free(service, family, taking);
+      else if (!had.includes(canonicalAddress(addresses[i]))) {
+        await this.#chosen(service, addresses[i], taking);
+      }
+    }
+    spec.clusterIP = addresses[0];
+  }
+
+  async #free(service: Service, family: IpFamily, taking: Taking): Promise<string> {
+    for (const cidr of this.#ranges(family)) {
+      const address = await this.#freeIn(addressRange(cidr), taking);
+      if (address !== undefined) return address;
+    }
+    const all = this.#ranges(family).join(", ");
+    const why = `failed to allocate IP: range ${all} is full`;
+    throw invalidValue(service, "spec.clusterIPs", [], why);
+  }
+
+  async #freeIn(range: Range<string>, taking: Taking): Promise<string | undefined> {
+    for (let tries = range.size; tries > 0; tries--) {
+      const address = this.#addresses.next(range);
+      if (address === undefined) break;
+      if (await taking.take(this.#addresses, address, { address }, false)) return address;
     }
     return undefined;
   }
 
-  async #chosen(service: Service, address: string, taking: Taking) {
+  async #chosen(service: Service, said: string, taking: Taking) {
     const why = (text: string) =>
-      invalidValue(
-        service,
-        "spec.clusterIPs",
-        [address],
-        `failed to allocate IP ${address}: ${text}`,
-      );
-    if (!isIpv4(address)) {
-      throw invalidValue(
-        service,
-        "spec.clusterIPs[0]",
-        address,
-        "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",
-      );
-    }
-    const number = toNumber(address);
-    if (!this.#ranges.some((cidr) => includes(addressRange(cidr), number))) {
+      invalidValue(service, "spec.clusterIPs", [said], `failed to allocate IP ${said}: ${text}`);
+    const address = canonicalAddress(said);
+    const ranges = this.#ranges(familyOf(address));
+    const number = addressNumber(address);
+    if (!ranges.some((cidr) => isGivenOut(cidr, address, number))) {
       throw why(
-        `the provided IP (${address}) is not in the valid range. The range of valid IPs is ${this.#ranges.join(", ")}`,
+        `the provided IP (${said}) is not in the valid range. The range of valid IPs is ${ranges.join(", ")}`,
       );
     }
-    const isFree = !this.#addresses.has(number);
-    if (!isFree || !(await taking.take(this.#addresses, number, { address }, true))) {
+    const isFree = !this.#addresses.has(address);
+    if (!isFree || !(await taking.take(this.#addresses, address, { address }, true))) {
       throw why("provided IP is already allocated");
     }
   }
@@ -339,8 +300,8 @@ class ServiceAllocator implements Allocator {
     const { nodePort, protocol = "TCP" } = service["spec"].ports[i];
     const field = `spec.ports[${i}].nodePort`;
     const { nodePorts } = this.#options;
-    if (!includes(nodePorts, nodePort)) {
-      const { first, last } = nodePorts;
+    const { first, last } = nodePorts;
+    if (nodePort < first || nodePort > last) {
       throw invalidValue(
         service,
         field,
@@ -357,9 +318,9 @@ class ServiceAllocator implements Allocator {
   }
 
   async #freePort(service: Service, field: string, taking: Taking): Promise<number> {
-    const { nodePorts } = this.#options;
-    for (let tries = nodePorts.last - nodePorts.first; tries >= 0; tries--) {
-      const port = this.#ports.next(nodePorts);
+    const range = portRange(this.#options.nodePorts);
+    for (let tries = range.size; tries > 0; tries--) {
+      const port = this.#ports.next(range);
       if (port === undefined) break;
       if (await taking.take(this.#ports, port, { port }, false)) return port;
     }

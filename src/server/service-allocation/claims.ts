@@ -6,6 +6,7 @@
 import type { Draft, KubeObject } from "../../kinds/object.ts";
 import { sleep, timestamp } from "../../lib/clock.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { familyOf } from "../../lib/ip-range.ts";
 import { parseShared } from "../../lib/parse-shared.ts";
 import type { Random } from "../../lib/random.ts";
 import { KeyExists, RevisionMismatch } from "../../store/store.ts";
@@ -39,10 +40,10 @@ const parentOf = ({ metadata }: KubeObject | Draft): Parent => ({
   name: metadata!.name!,
 });
 
-export const ipAddressLabels = {
-  "ipaddress.kubernetes.io/ip-family": "IPv4",
+const ipAddressLabels = (address: string) => ({
+  "ipaddress.kubernetes.io/ip-family": familyOf(address),
   "ipaddress.kubernetes.io/managed-by": "ipallocator.k8s.io",
-};
+});
 
 export class Claims {
   readonly #store: Store;
@@ -113,7 +114,7 @@ export class Claims {
         uid: this.#random.uuid(),
         creationTimestamp: timestamp(this.#clock.now()),
         generation: 1,
-        ...(isAddress && { labels: ipAddressLabels }),
+        ...(isAddress && { labels: ipAddressLabels(claimed.address) }),
       },
       spec: { parentRef: parentOf(service) },
     } as unknown as KubeObject;

@@ -1,64 +1,71 @@
-// Ranges of IPv4 addresses, and the one that node ports are from.
+// Ranges that Services get addresses and node ports from.
 import type { KubeObject } from "../../kinds/object.ts";
+import { familyOf, networkOf, numberAddress } from "../../lib/ip-range.ts";
 
-export interface Range {
+/** Things in a row that are given out one after the other. */
+export interface Range<Item> {
+  id: string;
+  size: number;
+  at(index: number): Item;
+}
+
+/** Of a range of IPv6 that is bigger, no more is looked at. */
+const addressesMax = 2 ** 32;
+
+/** What may be given out of a range: not the first, and of IPv4 not the last of the network. */
+export function addressRange(cidr: string): Range<string> {
+  const { base, family, hostBits } = networkOf(cidr);
+  const size = Math.min(2 ** hostBits, addressesMax) - (family === "IPv4" ? 2 : 1);
+  return { id: cidr, size, at: (index) => numberAddress(base + 1n + BigInt(index), family) };
+}
+
+export interface Ports {
   first: number;
   last: number;
 }
 
-export const toNumber = (address: string) =>
-  address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
+export const portRange = ({ first, last }: Ports): Range<number> => ({
+  id: `${first}-${last}`,
+  size: last - first + 1,
+  at: (index) => first + index,
+});
 
-export const toAddress = (number: number) =>
-  [24, 16, 8, 0].map((shift) => Math.floor(number / 2 ** shift) % 256).join(".");
+export const cidrsOf = ({ spec }: KubeObject): string[] => spec?.cidrs ?? [];
 
-/** In the one form that Kubernetes takes: no leading zeros. */
-export const isIpv4 = (text: string) =>
-  /^\d+\.\d+\.\d+\.\d+$/.test(text) &&
-  text.split(".").every((part) => Number(part) < 256 && String(Number(part)) === part);
-
-/** The range of addresses that may be given out: neither the first nor the last of the network. */
-export function addressRange(cidr: string): Range {
-  const [base, bits] = cidr.split("/");
-  const size = 2 ** (32 - Number(bits));
-  const start = Math.floor(toNumber(base!) / size) * size;
-  return { first: start + 1, last: start + size - 2 };
+/** True for an address that `addressRange` gives out. */
+export function isGivenOut(cidr: string, address: string, number: bigint): boolean {
+  const { base, family, hostBits } = networkOf(cidr);
+  if (familyOf(address) !== family) return false;
+  const offset = number - base;
+  return offset > 0n && offset < 2n ** BigInt(hostBits) - (family === "IPv4" ? 1n : 0n);
 }
 
-export const includes = ({ first, last }: Range, number: number) =>
-  number >= first && number <= last;
-
-/** The IPv4 ranges of a ServiceCIDR. */
-export const cidrsOf = ({ spec }: KubeObject): string[] =>
-  (spec?.cidrs ?? []).filter((cidr: string) => isIpv4(cidr.split("/")[0]!));
-
-/** Numbers from some ranges; free ones are found from where the last one of the range was. */
-export class Pool {
-  readonly #taken = new Set<number>();
+/** What of some ranges is taken; free ones are found from where the last one of the range was. */
+export class Pool<Item> {
+  readonly #taken = new Set<Item>();
   readonly #cursors = new Map<string, number>();
-  /** Low numbers of a range that are left to those who choose one by hand, as long as others are free. */
-  readonly #reserved: (range: Range) => number;
+  /** The first of a range, left to those who choose one by hand as long as others are free. */
+  readonly #reserved: (range: Range<Item>) => number;
 
-  constructor(reserved: (range: Range) => number = () => 0) {
+  constructor(reserved: (range: Range<Item>) => number = () => 0) {
     this.#reserved = reserved;
   }
 
-  has = (number: number) => this.#taken.has(number);
-  take = (number: number) => void this.#taken.add(number);
-  free = (number: number) => void this.#taken.delete(number);
+  has = (item: Item) => this.#taken.has(item);
+  take = (item: Item) => void this.#taken.add(item);
+  free = (item: Item) => void this.#taken.delete(item);
 
-  /** A free number, taken; undefined when the range is full. */
-  next(range: Range): number | undefined {
-    const { first, last } = range;
-    const id = `${first}-${last}`;
-    const size = last - first + 1;
-    const cursor = this.#cursors.get(id) ?? Math.min(first + this.#reserved(range), last);
+  /** A free one, taken; undefined when the range is full. */
+  next(range: Range<Item>): Item | undefined {
+    const { id, size } = range;
+    const cursor = this.#cursors.get(id) ?? Math.min(this.#reserved(range), size - 1);
     for (let i = 0; i < size; i++) {
-      const number = first + ((cursor - first + i) % size);
-      if (this.#taken.has(number)) continue;
-      this.#cursors.set(id, number + 1 > last ? first : number + 1);
-      this.#taken.add(number);
-      return number;
+      const index = (cursor + i) % size;
+      const item = range.at(index);
+      if (this.#taken.has(item)) continue;
+      this.#cursors.set(id, (index + 1) % size);
+      this.#taken.add(item);
+      return item;
     }
     return undefined;
   }

@@ -37,7 +37,7 @@ beforeEach(() => {
     clock,
     random: seededRandom(1),
     log: silent,
-    serviceCidr: "10.96.0.0/24",
+    serviceCidrs: ["10.96.0.0/24"],
   });
   client = localClient(server, admin, "test");
 });

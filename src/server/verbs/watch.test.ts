@@ -23,7 +23,7 @@ beforeEach(() => {
   kinds.add(testKind("example.com", "v1", "Gadget", {}));
   kinds.add(testKind("", "v1", "Pod", {}));
   const parts = { store: memoryStore(), kinds, clock, random: seededRandom(1), log: silent };
-  server = createServer({ ...parts, serviceCidr: "10.96.0.0/24" });
+  server = createServer({ ...parts, serviceCidrs: ["10.96.0.0/24"] });
   client = localClient(server, { name: "admin", groups: ["system:masters"] }, "test");
 });
 

@@ -5,6 +5,7 @@ import type { Client } from "../../client/client.ts";
 import type { Informers } from "../../client/informers.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { familyOf } from "../../lib/ip-range.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Scope } from "../../lib/scope.ts";
 import { isStatus } from "../../lib/status-error.ts";
@@ -177,7 +178,7 @@ class Activator {
         },
         ownerReferences: [{ apiVersion: "v1", kind: "Service", name, uid }],
       },
-      addressType: "IPv4",
+      addressType: familyOf(address),
       endpoints: [{ addresses: [address], conditions: { ready: true } }],
       ports: ports.map((port, i) => ({
         name: port.name ?? "",

@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { addressNumber } from "../../lib/ip-range.ts";
+import { addressRange, isGivenOut, Pool, portRange } from "./ranges.ts";
+
+test("of IPv4 neither end of a range is given out, of IPv6 the first is not", () => {
+  const [four, six] = [addressRange("10.0.0.0/30"), addressRange("fd00::/126")];
+  assert.deepEqual([four.size, four.at(0), four.at(1)], [2, "10.0.0.1", "10.0.0.2"]);
+  assert.deepEqual([six.size, six.at(0), six.at(2)], [3, "fd00::1", "fd00::3"]);
+  for (const [cidr, address, is] of [
+    ["10.0.0.0/30", "10.0.0.0", false],
+    ["10.0.0.0/30", "10.0.0.2", true],
+    ["10.0.0.0/30", "10.0.0.3", false],
+    ["fd00::/126", "fd00::", false],
+    ["fd00::/126", "fd00::3", true],
+    ["fd00::/126", "fd00::4", false],
+    ["fd00::/64", "10.0.0.1", false],
+  ] as const) {
+    assert.equal(isGivenOut(cidr, address, addressNumber(address)), is, `${address} of ${cidr}`);
+  }
+});
+
+test("what is taken is passed over, and the first of a range is left to those who choose", () => {
+  const pool = new Pool<string>(() => 16);
+  const range = addressRange("fd00::/112");
+  assert.equal(pool.next(range), "fd00::11");
+  pool.take("fd00::12");
+  assert.equal(pool.next(range), "fd00::13");
+  const ports = new Pool<number>();
+  const few = portRange({ first: 30_000, last: 30_001 });
+  assert.deepEqual(
+    [ports.next(few), ports.next(few), ports.next(few)],
+    [30_000, 30_001, undefined],
+  );
+  ports.free(30_000);
+  assert.equal(ports.next(few), 30_000);
+});
