@@ -16,7 +16,7 @@ import { systemClock } from "../lib/clock.ts";
 import { badRequest } from "../lib/status-error.ts";
 import { fetchFile } from "./disks/fetch.ts";
 import { receive, serveTask } from "./disks/serve.ts";
-import { convert, headerOf, settleImage } from "./disks/settle-image.ts";
+import { convert, headerOf, keep, settleImage } from "./disks/settle-image.ts";
 import { signS3 } from "./disks/sign-s3.ts";
 import { imageFacts } from "./images/image-format.ts";
 import { diskFile, exitCodes, partFile, taskPaths } from "./disks/task.ts";
@@ -76,7 +76,7 @@ async function download() {
     : [];
   const pem = ca.map((name) => readFileSync(join("/vm/ca", name), "utf8")).join("\n");
   await fetchFile({
-    ...{ url: task.url!, headers: headersOf(), file: part, bytesMax: partBytesMax },
+    ...{ url: task.url!, headers: headersOf, file: part, bytesMax: partBytesMax },
     ...{ told: tell("transferring"), clock: systemClock },
     ...(pem && { ca: pem }),
   });
@@ -107,6 +107,7 @@ async function copyImage() {
   }
   await convert({ from, format, target, block }, tell("converting"));
   if (!block) truncateSync(target, bytes);
+  keep(target);
 }
 
 async function copyClaim() {
@@ -121,12 +122,14 @@ async function copyClaim() {
   // Always raw: what a guest wrote to its disk is never read as an image's header.
   await convert({ from, format: "raw", target: to, block }, tell("converting"));
   if (!block && !targetFile) truncateSync(target, Math.max(bytes, statSync(target).size));
+  keep(to);
 }
 
 function makeBlank() {
   if (block || existsSync(target)) return;
   writeFileSync(target, "", { mode: 0o660 });
   truncateSync(target, bytes);
+  keep(target);
 }
 
 function upload() {

@@ -1,14 +1,5 @@
 // Downloads to a file, on from where it ended before. A source that ends early or changed meanwhile is told.
-import {
-  closeSync,
-  existsSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { request as plainRequest } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { request as tlsRequest } from "node:https";
@@ -17,10 +8,12 @@ import { rootCertificates } from "node:tls";
 import type { Clock } from "../../lib/clock.ts";
 import { sleep } from "../../lib/clock.ts";
 import { badRequest } from "../../lib/status-error.ts";
+import { SparseFile } from "./sparse-file.ts";
 
 export interface FetchOptions {
   url: string;
-  headers: Record<string, string>;
+  /** Of one try: signatures do not last. */
+  headers: () => Record<string, string>;
   ca?: string;
   file: string;
   /** More is refused. */
@@ -47,9 +40,10 @@ function get(url: string, headers: Record<string, string>, ca?: string): Promise
 
 /** Credentials stay with the host that they are for. */
 async function follow({ url, headers, ca }: FetchOptions, range: Record<string, string>) {
+  const given = headers();
   let at = url;
   for (let redirects = 0; redirects <= redirectsMax; redirects++) {
-    const own = new URL(at).host === new URL(url).host ? headers : {};
+    const own = new URL(at).host === new URL(url).host ? given : {};
     const answer = await get(at, { ...own, ...range }, ca);
     const { statusCode = 0, headers: said } = answer;
     if (statusCode < 300 || statusCode >= 400 || !said.location) return answer;
@@ -86,31 +80,24 @@ async function receive(
     total,
   }: FetchOptions & { start: number; total?: number | undefined },
 ): Promise<number> {
-  const fd = openSync(file, start > 0 ? "r+" : "w");
-  let done = start;
-  const write = (chunk: Buffer) => {
-    if (done + chunk.length > bytesMax) {
-      throw badRequest(`the source has more than ${bytesMax} bytes`);
-    }
-    for (let at = 0; at < chunk.length;) {
-      const written = writeSync(fd, chunk, at, chunk.length - at, done);
-      at += written;
-      done += written;
-    }
-    told(done, total);
-  };
+  const out = new SparseFile(file, start);
   try {
     answer.on("data", (chunk: Buffer) => {
+      if (answer.destroyed) return;
       try {
-        write(chunk);
+        if (out.bytes + chunk.length > bytesMax) {
+          throw badRequest(`the source has more than ${bytesMax} bytes`);
+        }
+        out.write(chunk);
+        told(out.bytes, total);
       } catch (error) {
         answer.destroy(error as Error);
       }
     });
     await finished(answer);
-    return done;
+    return out.bytes;
   } finally {
-    closeSync(fd);
+    out.close();
   }
 }
 

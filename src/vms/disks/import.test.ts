@@ -32,7 +32,7 @@ async function source(answer: Answer) {
 
 const fetched = (url: string, name: string, bytesMax = 1e6) => {
   const file = join(folder, name);
-  return fetchFile({ url, headers: {}, file, bytesMax, told, clock }).then(() =>
+  return fetchFile({ url, headers: () => ({}), file, bytesMax, told, clock }).then(() =>
     readFileSync(file),
   );
 };
@@ -106,7 +106,7 @@ test("secrets are not told to whom a source leads", async () => {
     response.end("x");
   });
   const url = await source((_, response) => response.writeHead(302, { location: other }).end());
-  const headers = { authorization: "Basic c2VjcmV0" };
+  const headers = () => ({ authorization: "Basic c2VjcmV0" });
   await fetchFile({ url, headers, file: join(folder, "led"), bytesMax: 10, told, clock });
   assert.equal(heard, undefined);
 });

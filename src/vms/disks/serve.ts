@@ -1,11 +1,12 @@
 // What a disk's pod answers in its network, to whoever knows its key: how far it is, and for uploads the way in.
-import { createReadStream, createWriteStream, statSync } from "node:fs";
+import { createReadStream, statSync } from "node:fs";
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { timingSafeEqual } from "node:crypto";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { badRequest } from "../../lib/status-error.ts";
+import { SparseFile } from "./sparse-file.ts";
 import { taskPort } from "./task.ts";
 import type { Progress } from "./task.ts";
 
@@ -87,5 +88,5 @@ export async function receive(
     told(bytes);
     if (bytes > bytesMax) body.destroy(badRequest(`more than ${bytesMax} bytes were sent`));
   });
-  await pipeline(body, createWriteStream(file));
+  await pipeline(body, SparseFile.stream(file));
 }

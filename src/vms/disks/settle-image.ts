@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import {
   closeSync,
   createReadStream,
-  createWriteStream,
+  fsyncSync,
   openSync,
   readSync,
   renameSync,
@@ -13,11 +13,12 @@ import {
   statSync,
   truncateSync,
 } from "node:fs";
+import { dirname } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { Transform } from "node:stream";
-import type { Readable } from "node:stream";
+import { Readable, Transform } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { runCommand } from "../../lib/run-command.ts";
+import { SparseFile } from "./sparse-file.ts";
 import { badRequest } from "../../lib/status-error.ts";
 import { imageFacts, imageHeaderBytes } from "../images/image-format.ts";
 
@@ -62,15 +63,23 @@ function unpackerOf(header: Buffer): ((file: string) => Readable[]) | undefined 
   if (starts(0x1f, 0x8b)) return through(createGunzip);
   if (starts(0x28, 0xb5, 0x2f, 0xfd)) return through(createZstdDecompress);
   if (!starts(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0)) return undefined;
-  return (file) => {
-    const child = spawn(xz, ["-dc", "-M", "256MiB", file], { stdio: ["ignore", "pipe", "pipe"] });
-    const out = child.stdout;
-    child.once("error", (error) => out.destroy(error));
-    child.once("close", (code) => {
-      if (code !== 0) out.destroy(badRequest("the image is no good xz file"));
-    });
-    return [out];
-  };
+  return (file) => [Readable.from(unpackedByXz(file))];
+}
+
+/** What it says is whole only when its program says so at the end. */
+async function* unpackedByXz(file: string) {
+  const child = spawn(xz, ["-dc", "-M", "256MiB", file], { stdio: ["ignore", "pipe", "ignore"] });
+  const code = new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", resolve);
+  });
+  code.catch(() => {});
+  try {
+    yield* child.stdout;
+    if ((await code) !== 0) throw badRequest("the image does not unpack: it is no good xz file");
+  } finally {
+    child.kill();
+  }
 }
 
 class Limit extends Transform {
@@ -97,7 +106,7 @@ async function unpack(part: string, bytes: number) {
   if (!unpacker) return;
   const raw = `${part}.raw`;
   try {
-    const streams = [...unpacker(part), new Limit(bytes), createWriteStream(raw)];
+    const streams = [...unpacker(part), new Limit(bytes), SparseFile.stream(raw)];
     await pipeline(streams as any);
   } catch (error) {
     rmSync(raw, { force: true });
@@ -141,7 +150,20 @@ export async function settleImage({ part, target, block, bytes, checksum, told }
   else await convert({ from: part, format, target, block }, told);
   rmSync(part, { force: true });
   if (!block) truncateSync(target, bytes);
+  keep(target);
   told(bytes, bytes);
+}
+
+/** What is said to be there is on the disk, whatever happens to the power. */
+export function keep(target: string) {
+  for (const path of [target, dirname(target)]) {
+    const fd = openSync(path, "r");
+    try {
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  }
 }
 
 interface Conversion {
