@@ -23,6 +23,8 @@ export const agentUser = (cluster: string, agent: string) => `${clusterGroup(clu
 export const anySiteGroup = "system:bootstrappers:kerb:sites";
 /** Of bootstrap tokens that were made for one site, and are its acceptance. */
 export const siteGroup = (cluster: string) => `${anySiteGroup}:${cluster}`;
+/** Open Cluster Management's own, by which its tools know requests of sites that were invited. */
+export const invitedGroup = "system:bootstrappers:managedcluster";
 
 /** ClusterClaim: which release of Kerb the site is. */
 export const versionClaim = "version.kerb.dev";

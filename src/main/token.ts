@@ -11,7 +11,7 @@ import type { Draft } from "../kinds/object.ts";
 import { systemClock, timestamp } from "../lib/clock.ts";
 import { isStatus } from "../lib/status-error.ts";
 import { kubeconfigOf } from "../hub/member/credentials.ts";
-import { anySiteGroup, hubGroup, siteGroup } from "../hub/names.ts";
+import { anySiteGroup, hubGroup, invitedGroup, siteGroup } from "../hub/names.ts";
 import { caHash, joinGroup, newToken } from "./join-token.ts";
 import { findRunning } from "./run-file.ts";
 import { nodePermissions, rbac, sitePermissions } from "./token-permissions.ts";
@@ -41,7 +41,8 @@ async function acceptSite(client: Client, name: string) {
 /** In which groups whoever has the token is. */
 function groupsOf(site: TokenOptions["site"]): string[] {
   if (site === undefined) return [joinGroup];
-  return site === true ? [anySiteGroup] : [anySiteGroup, siteGroup(site)];
+  const any = [anySiteGroup, invitedGroup];
+  return site === true ? any : [...any, siteGroup(site)];
 }
 
 async function makeToken(client: Client, groups: string[], expires: string): Promise<string> {

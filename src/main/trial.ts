@@ -21,8 +21,11 @@ export interface Debt {
   missing?: string;
 }
 
-/** After a start the node looks at its containers before what the API says of them is true again. */
-const settleMs = 5000;
+/**
+ * All must be there for so long: the node looks at its containers before what the API says of them is true again, and
+ * at memory and disk only every ten seconds.
+ */
+const steadyMs = 15_000;
 const lookEveryMs = 1000;
 const namedMax = 3;
 
@@ -78,12 +81,14 @@ export async function noteDebt(directory: string, site: Site) {
 export async function payDebt(directory: string, site: Site, clock: Clock) {
   const debt = readDebt(directory);
   if (!debt) return;
-  if (debt.pods.length > 0) await sleep(clock, settleMs);
-  for (let told: string | undefined; ;) {
+  const steady = debt.pods.length > 0 ? steadyMs : 0;
+  let told: string | undefined;
+  for (let since = clock.monotonic(); ; await sleep(clock, lookEveryMs)) {
     const missing = missingOf(debt, hasContainers(site), await podsOf(site));
-    if (missing === undefined) return forgetDebt(directory);
-    if (missing !== told) writeDebt(directory, { ...debt, missing });
+    const now = clock.monotonic();
+    if (missing !== undefined) since = now;
+    else if (now - since >= steady) return forgetDebt(directory);
+    if (missing !== told) writeDebt(directory, { ...debt, ...(missing && { missing }) });
     told = missing;
-    await sleep(clock, lookEveryMs);
   }
 }

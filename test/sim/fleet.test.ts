@@ -23,3 +23,21 @@ test("the same seed gives the same story", async () => {
   assert.deepEqual(other, one);
   assert.ok(one.length > 10);
 });
+
+for (const [sabotage, found] of [
+  ["limit", /sites at once get/],
+  ["silence", /lost what the hub wants there/],
+  ["stranger", /was never accepted/],
+  ["unmatched", /which nobody sent it|has no work for/],
+  ["late", /got what the hub has no work for/],
+  ["loss", /in the end, not/],
+] as const) {
+  test(`the judge finds what is done wrong: ${sabotage}`, async () => {
+    const fleet = { seed: 11, sites: 10, minutes: 8, settleMinutes: 1, light: true, sabotage };
+    const { violations } = await simulateFleet(fleet);
+    assert.ok(
+      violations.some((one) => found.test(one)),
+      violations.join("\n"),
+    );
+  });
+}

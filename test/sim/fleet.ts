@@ -23,11 +23,17 @@ export interface FleetOptions {
   sites: number;
   /** Of trouble, simulated; quiet follows. */
   minutes: number;
+  settleMinutes?: number;
   maxConcurrency?: number;
   /** Sites without API servers of their own, for thousands of them. */
   light?: boolean;
   tell?: (line: string) => void;
+  /** What is done wrong on purpose, to see that it is found. */
+  sabotage?: Sabotage;
 }
+
+/** A rollout to more at once than is allowed; works lost, given, kept or changed without anybody's word. */
+export type Sabotage = "limit" | "silence" | "stranger" | "unmatched" | "late" | "loss";
 
 export interface FleetReport {
   /** What must not be. Empty when all is well. */
@@ -39,8 +45,10 @@ export interface FleetReport {
 }
 
 const minuteMs = 60_000;
-const settleMs = 20 * minuteMs;
+const settleMinutes = 20;
 const paintKey = "configmaps/default/paint";
+const paints = { ...resource("v1", "configmaps"), namespace: "default" };
+const paintAt = { ...paints, name: "paint" };
 const region = "region";
 
 const isPicked = (site: number) => site % 2 === 0;
@@ -55,9 +63,12 @@ class Fleet {
   readonly #sites: Site[] = [];
   readonly #violations = new Set<string>();
   readonly #faults: Record<string, number> = {};
-  /** By site: whether the hub ever said, or says, that the work is to be there. */
+  /** Sites of which the hub says that the work is to be there. */
   readonly #wanted = new Set<string>();
-  readonly #everWanted = new Set<string>();
+  /** By site: all colours that its work ever had. */
+  readonly #given = new Map<string, Set<string>>();
+  /** Sites whose work is to go and is there still. */
+  readonly #leaving = new Set<string>();
   /** By site: colour of its work at the hub, and whether that counts as being rolled out. */
   readonly #works = new Map<string, { colour: string; open: boolean }>();
   /** By colour: how many sites are being given it. */
@@ -79,6 +90,10 @@ class Fleet {
     this.#random = seededRandom(options.seed);
   }
 
+  get #max() {
+    return this.#options.maxConcurrency ?? 3;
+  }
+
   async run(): Promise<FleetReport> {
     await this.#build();
     await this.#clock.advance(3 * minuteMs);
@@ -91,7 +106,8 @@ class Fleet {
       await this.#clock.advance(this.#random.float() * 0.5 * minuteMs);
     }
     await this.#heal();
-    await this.#clock.advance(settleMs);
+    await this.#clock.advance((this.#options.settleMinutes ?? settleMinutes) * minuteMs);
+    if (this.#options.sabotage === "loss") await this.#sites[0]!.machine.client()!.delete(paintAt);
     await this.#judge();
     await this.#stop();
     const [faults, changes, removals] = [this.#faults, this.#changes, this.#removals];
@@ -109,7 +125,8 @@ class Fleet {
     this.#hub.machine.watchDisk("managedclusters.", (event) => this.#onCluster(event));
     await this.#clock.advance(1000);
     await this.#hub.permit();
-    for (const [at, object] of setManifests(this.#options.maxConcurrency ?? 3)) {
+    const more = this.#options.sabotage === "limit" ? 2 : 0;
+    for (const [at, object] of setManifests(this.#max + more)) {
       await this.#hub.machine.client()!.create(at, object);
     }
     await this.#repaint();
@@ -138,10 +155,11 @@ class Fleet {
         this.#violate(`the hub took from ${site} what nobody took from it`);
       this.#wanted.delete(site);
       this.#note(site);
+      if (event.type === "delete") this.#leaving.delete(site);
+      else this.#leaving.add(site);
       return;
     }
     this.#wanted.add(site);
-    this.#everWanted.add(site);
     const applied = status?.conditions?.some(
       (one: any) =>
         one.type === "Applied" &&
@@ -149,12 +167,12 @@ class Fleet {
         one.observedGeneration === metadata.generation,
     );
     const { colour } = spec.workload.manifests[0].data;
+    this.#given.set(site, (this.#given.get(site) ?? new Set()).add(colour));
     const before = this.#works.get(site);
     const isLost = before !== undefined && before.colour === colour && !before.open;
     this.#note(site, { colour, open: !applied && !isLost });
-    const max = this.#options.maxConcurrency ?? 3;
     const open = this.#open.get(colour) ?? 0;
-    if (open > max) this.#violate(`${open} sites at once get ${colour}`);
+    if (open > this.#max) this.#violate(`${open} sites at once get ${colour}`);
   }
 
   /** Keeps what is known of a site's work, and how many sites are being given each colour. */
@@ -190,7 +208,13 @@ class Fleet {
       if (this.#wanted.has(name)) this.#violate(`${name} lost what the hub wants there`);
       return;
     }
-    if (!this.#everWanted.has(name)) this.#violate(`${name} got what nobody sent it`);
+    const { colour } = parse(event).data;
+    const given = this.#given.get(name);
+    if (!given?.has(colour)) this.#violate(`${name} got ${colour}, which nobody sent it`);
+    // A work leaves the hub after the site took back what it made; nothing comes after it.
+    if (event.type === "create" && !this.#works.has(name) && !this.#leaving.has(name)) {
+      this.#violate(`${name} got what the hub has no work for`);
+    }
     if (site.isStranger) this.#violate(`${name} was never accepted, and got a work`);
   }
 
@@ -217,11 +241,11 @@ class Fleet {
         this.#clock.after(forMs, () => site.mend());
       },
       "power cut": async () => {
-        await site.machine.crash();
+        await this.#crash(site);
         this.#clock.after(forMs / 2, () => void site.machine.start());
       },
       "hub's power cut": async () => {
-        await this.#hub.machine.crash();
+        await this.#crash(this.#hub);
         await this.#clock.advance(this.#random.float() * minuteMs);
         await this.#hub.machine.start();
       },
@@ -236,6 +260,32 @@ class Fleet {
       this.#random.float() < 0.03 / this.#troubles ? "hub's power cut" : this.#pick(often);
     this.#count(what, site.name);
     await deeds[what]!();
+    await this.#harm(what, site);
+  }
+
+  /** Does what no part of Kerb may do. */
+  async #harm(what: string, site: Site) {
+    const { sabotage } = this.#options;
+    const put = async ({ machine }: Site, colour: string) => {
+      const data = { colour };
+      const paint = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "paint" }, data };
+      await machine.client()?.create(paints, paint);
+    };
+    const isBare = ({ name }: Site) => !this.#works.has(name) && !this.#leaving.has(name);
+    const bare = this.#sites.filter((one) => one.machine.client() && isBare(one));
+    const former = bare.find(({ name }) => this.#given.has(name));
+    const deeds: Partial<Record<Sabotage, () => unknown>> = {
+      silence: () => what === "cut" && site.machine.client()?.delete(paintAt),
+      stranger: () =>
+        put(
+          this.#sites.find((one) => one.isStranger)!,
+          this.#colour,
+        ),
+      unmatched: () => bare[0] && put(bare[0], this.#colour),
+      late: () => former && put(former, [...this.#given.get(former.name)!][0]!),
+    };
+    // What is there already, or not there, is no harm.
+    await Promise.resolve(sabotage && deeds[sabotage]?.()).catch(() => {});
   }
 
   /** Somebody at the hub: what is answered is acknowledged. */
@@ -272,10 +322,9 @@ class Fleet {
     for (const { name, isStranger: isOne, machine } of this.#sites) {
       const cluster = clusters.find(({ metadata }) => metadata.name === name);
       const wanted = !isOne && cluster?.metadata.labels?.[region] === "north";
-      const target = { ...resource("v1", "configmaps"), namespace: "default", name: "paint" };
       const seen = await machine
         .client()!
-        .get(target)
+        .get(paintAt)
         .then(({ data }: any) => data.colour)
         .catch(() => undefined);
       const should = wanted ? this.#colour : undefined;
@@ -287,8 +336,17 @@ class Fleet {
   }
 
   async #stop() {
-    for (const { machine } of this.#sites) await machine.crash();
-    await this.#hub.machine.crash();
+    for (const site of this.#sites) await this.#crash(site);
+    await this.#crash(this.#hub);
+  }
+
+  /** What a machine was waiting for when its power went still takes its time. */
+  async #crash({ machine }: Site | Hub) {
+    let isDown = false;
+    const down = machine.crash().then(() => (isDown = true));
+    await new Promise((resolve) => setImmediate(resolve));
+    while (!isDown) await this.#clock.advance(10);
+    await down;
   }
 }
 

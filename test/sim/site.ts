@@ -3,6 +3,7 @@
 import { startGarbageCollector } from "../../src/controllers/garbage-collector.ts";
 import { kubeconfigOf, saveSecret } from "../../src/hub/member/credentials.ts";
 import { startMember } from "../../src/hub/member/member.ts";
+import type { KerbHost } from "../../src/hub/member/operations/host.ts";
 import { bootstrapSecret } from "../../src/hub/names.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import type { Random } from "../../src/lib/random.ts";
@@ -45,6 +46,8 @@ export interface SiteOptions extends MachineOptions {
   isStranger: boolean;
   /** Without an API server of its own. */
   isLight?: boolean;
+  /** What it can do to itself; what it did outlives it. */
+  kerb?: KerbHost;
 }
 
 export class Site {
@@ -55,6 +58,7 @@ export class Site {
   readonly machine: Machine | LightMachine;
   readonly #random: Random;
   readonly #link: Link;
+  readonly #kerb: KerbHost | undefined;
 
   constructor(options: SiteOptions) {
     const { name, isStranger, random } = options;
@@ -73,6 +77,7 @@ export class Site {
           await this.#startAgent(room, options.hub);
         });
     this.#random = random;
+    this.#kerb = options.kerb;
   }
 
   async #startAgent({ client, discover, informers, scope }: AgentRoom, hub: Hub) {
@@ -80,7 +85,7 @@ export class Site {
     const invitation = { kubeconfig: this.#kubeconfig(), "cluster-name": this.name };
     await saveSecret(own, bootstrapSecret, invitation);
     await startMember({
-      site: { client: own, informers, discover, ...known },
+      site: { client: own, informers, discover, ...known, ...(this.#kerb && { kerb: this.#kerb }) },
       connect: (connection) => this.#link.client(() => hub.as(connection)),
       makeRequest,
       alarms: false,
