@@ -218,7 +218,12 @@ async function startNode(parts: Parts) {
   const address = own[0]!;
   const isNetworked = await opening.network;
   const net = isNetworked
-    ? startNetwork({ client, informers, nodeName: name, addresses, address, clock, log, scope })
+    ? startNetwork({
+        ...{ client, informers, directory, clock, log, scope },
+        nodeName: name,
+        addresses,
+        address,
+      })
     : undefined;
   net?.catch(() => {});
   const machine = await opening.machine;

@@ -19,7 +19,7 @@ import type { Runtime } from "../node/runtime.ts";
 import { vxlanBytes } from "../node/network/vxlan.ts";
 import { linkMtu, outsideAddress } from "../node/outside-address.ts";
 import { ipv6Facts, ipv6Problem } from "../node/network/ipv6.ts";
-import { cniConflist, openNetwork } from "../node/network/site-network.ts";
+import { cniConflist, cniLeases, openNetwork } from "../node/network/site-network.ts";
 import { programFile } from "../wasm/bundle.ts";
 import { isRoot } from "./config.ts";
 import { cniFolders, findTool } from "./doctor.ts";
@@ -115,7 +115,7 @@ async function startRuntime({
   const conflist = cniConflist({
     name: addresses.bridge,
     podCidrs: familiesOf(addresses).map(({ podCidr }) => podCidr),
-    dataDirectory: join(directory, "cni"),
+    dataDirectory: cniLeases(directory),
     // What leaves in a tunnel has to fit with its outer headers.
     ...(addresses.podNetwork === "vxlan" && {
       mtu: (await linkMtu(outside)) - vxlanBytes[familyOf(outside ?? addresses.gateway)],

@@ -1,4 +1,5 @@
 // What every node does for its pods' network: Services, policies and routes to the pods of other nodes.
+import { join } from "node:path";
 import type { Client } from "../client/client.ts";
 import { resource } from "../client/client.ts";
 import type { Informers } from "../client/informers.ts";
@@ -11,9 +12,12 @@ import { limitBandwidth } from "../node/network/bandwidth.ts";
 import { settleCable } from "../node/network/ipv6.ts";
 import { directLink } from "../node/network/node-link.ts";
 import type { NodeLink, RunIp } from "../node/network/node-link.ts";
+import { cniLeases } from "../node/network/site-network.ts";
 import { vxlanLink, vxlanName } from "../node/network/vxlan.ts";
 import { linkMtu } from "../node/outside-address.ts";
+import { movedLabel } from "../lib/moved-address.ts";
 import { runCommand } from "../lib/run-command.ts";
+import { startMovedRoutes } from "../node/network/moved-routes.ts";
 import { startNodeRoutes } from "../node/network/node-routes.ts";
 import { startPolicies } from "../node/network/policy.ts";
 import type { PodGate } from "../node/network/policy.ts";
@@ -28,6 +32,7 @@ import { familiesOf } from "./site-settings.ts";
 import type { SiteAddresses } from "./site-settings.ts";
 
 const nodes = resource("v1", "nodes");
+const ipAddresses = resource("networking.k8s.io/v1", "ipaddresses");
 
 const ownDns = (addresses: SiteAddresses, port: number) =>
   dnsSlices(addresses, port) as unknown as KubeObject[];
@@ -36,6 +41,8 @@ export interface PodNetworkOptions {
   client: Client;
   informers: Informers;
   nodeName: string;
+  /** Of the site or node. */
+  directory: string;
   /** Further nodes on this machine. */
   beside?: string[];
   addresses: SiteAddresses;
@@ -77,6 +84,10 @@ export async function startPodNetwork(options: PodNetworkOptions): Promise<PodGa
   const families = familiesOf(addresses);
   const pods = informers.get({ resource: resource("v1", "pods") });
   const all = informers.get({ resource: nodes });
+  const links = await Promise.all(
+    families.map((family) => nodeLink(family, addresses, options.address)),
+  );
+  const routing = { nodes: all, nodeName, clock, log: log.with({ room: "routes" }), scope };
   const nodeNames = [nodeName, ...(options.beside ?? [])];
   const common = { pods, nodeNames, table, clock, scope };
   const [gate] = await Promise.all([
@@ -99,17 +110,16 @@ export async function startPodNetwork(options: PodNetworkOptions): Promise<PodGa
       ...(dns && { local: new Map([["kube-system/kube-dns", ownDns(addresses, dns.port)]]) }),
       log: log.with({ room: "network" }),
     }),
-    ...families.map(async (family) =>
-      startNodeRoutes({
-        nodes: all,
-        nodeName,
-        link: await nodeLink(family, addresses, options.address),
-        clock,
-        log: log.with({ room: "routes" }),
-        scope,
-      }),
-    ),
+    ...links.map((link) => startNodeRoutes({ ...routing, link })),
   ]);
+  const moving = links.findIndex(({ family }) => family === "IPv4");
+  if (moving >= 0) {
+    startMovedRoutes({
+      ...{ ...routing, ...families[moving]!, link: links[moving]!, run },
+      addresses: informers.get({ resource: ipAddresses, labelSelector: movedLabel }),
+      leases: join(cniLeases(options.directory), addresses.bridge),
+    });
+  }
   return {
     admit: async (pod, ips) => {
       await gate.admit(pod, ips);

@@ -112,6 +112,7 @@ async function startNetwork(parts: Parts): Promise<PodGate> {
     client,
     informers,
     nodeName: settings.name,
+    directory: parts.directory,
     ...(parts.options.krustlet && { beside: [krustletName(settings.name)] }),
     addresses,
     address: siteAddresses(addresses, parts.options.listen)[0]!,

@@ -28,7 +28,11 @@ const networkRole: Draft = {
       verbs: ["get", "list", "watch"],
     },
     { apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs: ["list", "watch"] },
-    { apiGroups: ["networking.k8s.io"], resources: ["networkpolicies"], verbs: ["list", "watch"] },
+    {
+      apiGroups: ["networking.k8s.io"],
+      resources: ["networkpolicies", "ipaddresses"],
+      verbs: ["list", "watch"],
+    },
     {
       apiGroups: [""],
       resources: ["configmaps"],

@@ -49,6 +49,7 @@ import { Orphans } from "./orphans.ts";
 import { outsideAddresses } from "./outside-address.ts";
 import { startStaticPods } from "./static-pods/static-pods.ts";
 import { Workers } from "./workers.ts";
+import { followMovedAddresses } from "./moved-addresses.ts";
 import type { Runtime, RuntimePod } from "./runtime.ts";
 import { parseResolvConf } from "./sandbox-config.ts";
 
@@ -119,7 +120,10 @@ interface Going {
 
 async function contextOf(
   options: AgentOptions,
-  parts: Pick<Parts, "runtime" | "devices" | "csi"> & { cpus: Cpus },
+  parts: Pick<Parts, "runtime" | "devices" | "csi"> & {
+    cpus: Cpus;
+    movedAddress: AgentContext["movedAddress"];
+  },
 ): Promise<AgentContext> {
   const { client, informers, clock, log, scope, nodeName, addresses, directory } = options;
   const directories = directoriesIn(directory);
@@ -225,14 +229,16 @@ async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
   });
   let onCpus = () => {};
   const cpus = await openOwnCpus(options, () => onCpus());
+  const moved = await followMovedAddresses(options);
   const [context, running] = await Promise.all([
-    contextOf(options, { runtime, devices, csi, cpus }),
+    contextOf(options, { runtime, devices, csi, cpus, movedAddress: moved.of }),
     runtime.pods(),
     informer.synced(),
     nodes.synced(),
   ]);
   const followed = { informer, nodes, watch, alter: options.alter, running };
   const workers = follow(context, followed, scope);
+  moved.onChange((uid) => workers.byUid.get(uid)?.wake());
   const orphans = new Orphans(context, running, (uid) => workers.byUid.has(uid));
   onCpus = () => void workers.spreadCpus();
   const leaving = orphans.holders().map(({ pod }) => pod.metadata.uid);

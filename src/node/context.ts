@@ -21,6 +21,8 @@ export interface AgentContext {
   runtime: Runtime;
   /** Holds a pod up until its network policies stand. */
   gate: PodGate;
+  /** The address that a pod took over from another. */
+  movedAddress: (podUid: string) => string | undefined;
   objects: Objects;
   clock: Clock;
   log: Log;

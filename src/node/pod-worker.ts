@@ -4,6 +4,7 @@
 import { resource } from "../client/client.ts";
 import type { Cancel } from "../lib/clock.ts";
 import { differs } from "../lib/differs.ts";
+import { familyOf } from "../lib/ip-range.ts";
 import { isStatus } from "../lib/status-error.ts";
 import { readMessages } from "./container-messages.ts";
 import type { AgentContext } from "./context.ts";
@@ -169,6 +170,12 @@ export class PodWorker {
     const { runtime, clock } = this.#context;
     const runtimePod = await runtime.pod(this.pod.metadata.uid);
     this.instances = instancesOf(this.pod, runtimePod);
+    const address = this.#context.movedAddress(this.pod.metadata.uid);
+    const { sandbox } = this.instances;
+    if (sandbox && address) {
+      const ips = sandbox.ips.map((ip) => (familyOf(ip) === familyOf(address) ? address : ip));
+      this.instances.sandbox = { ...sandbox, ips };
+    }
     this.#prober.follow(
       () => this.pod,
       () => this.instances,

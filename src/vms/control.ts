@@ -80,7 +80,8 @@ export interface VmControl {
   /** Of the target: waits for the other side from now on. */
   prepareMigration(copy: string[]): Promise<MigrationTarget>;
   migrate(target: MigrationTarget, options: MigrationOptions): Promise<void>;
-  migration(): Promise<MigrationProgress>;
+  /** Answers once its phase is another than `known`, after a while in any case. */
+  migration(known?: MigrationProgress["phase"]): Promise<MigrationProgress>;
   cancelMigration(): Promise<void>;
   /** The serial console: raw bytes. A new one ends the one before. */
   openConsole(): Promise<Duplex>;

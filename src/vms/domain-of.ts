@@ -16,6 +16,8 @@ export interface DomainContext {
   bytesOf?: (claim: string) => number | undefined;
   /** Of a live migration's target. */
   incoming?: boolean;
+  /** Of a live migration's source: what others know the guest by. */
+  address?: string;
 }
 
 const digest = (text: string) => createHash("sha256").update(text).digest();
@@ -183,6 +185,7 @@ export function domainOf({ metadata, spec }: KubeObject, context: DomainContext)
     startPaused: spec.startStrategy === "Paused",
     graceSeconds: spec.terminationGracePeriodSeconds ?? 30,
     ...(context.incoming && { incoming: true }),
+    ...(context.address && { address: context.address }),
   };
 }
 

@@ -126,4 +126,6 @@ export interface Domain {
   graceSeconds: number;
   /** The target of a live migration: waits for the other side. */
   incoming?: boolean;
+  /** The address that others know the guest by, where it is not that of its pod: it moved here. */
+  address?: string;
 }

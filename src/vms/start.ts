@@ -16,6 +16,7 @@ import { hotplugController } from "./hotplug/hotplug-controller.ts";
 import { install } from "./installation.ts";
 import { instanceController } from "./instance/instance-controller.ts";
 import { migrationController } from "./migration/migration-controller.ts";
+import { movedAddressController } from "./migration/moved-address.ts";
 import { ensureNodeRights } from "./node-rights.ts";
 import { instanceReplicaSetController } from "./sets/instance-replica-set.ts";
 import { poolController } from "./sets/pool-controller.ts";
@@ -42,6 +43,7 @@ export async function startVmControllers({ connect, ...options }: VmControllersO
     cloneController,
     exportController,
     migrationController(connect),
+    movedAddressController,
     evacuationController,
     instanceReplicaSetController,
     poolController,

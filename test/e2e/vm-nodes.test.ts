@@ -9,6 +9,7 @@ import { guestArchive, guestImage, guestPaths, untilGuest } from "../support/gue
 import { Machine } from "../support/machine.ts";
 import { startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
+import { Talker } from "../support/talker.ts";
 
 let site: Site;
 const machine = new Machine();
@@ -170,7 +171,27 @@ test("a VM does not notice that Kerb is killed, and is known again", async () =>
   assert.equal(await boot("guest"), bootId);
 });
 
-test("a VM moves to another node while it runs, with its disks", async () => {
+let talkers: Talker[] = [];
+after(() => talkers.forEach((one) => one.end()));
+
+/** Both connections are the ones they were, and every line came back. */
+async function stillTalking() {
+  for (const one of talkers) {
+    const sent = one.sent;
+    await eventually(async () => one.heard > sent || one.trouble, "the next line of a client");
+    assert.equal(one.trouble, undefined);
+  }
+}
+
+test("a VM moves to another node while it runs, with its disks, and its clients stay connected", async () => {
+  await site.kubectl(["expose", "vmi", "guest", "--name=echo", "--port=7"]).catch(async () => {
+    const { metadata } = await podOf("guest");
+    await site.kubectl(["expose", "pod", metadata.name, "--name=echo", "--port=7"]);
+  });
+  const { spec: service } = await site.get("service", "echo");
+  const address = await addressOf("guest");
+  talkers = [new Talker(address, 7), new Talker(service.clusterIP, 7)];
+  await stillTalking();
   await site.apply(
     JSON.stringify({
       apiVersion: "kubevirt.io/v1",
@@ -187,7 +208,9 @@ test("a VM moves to another node while it runs, with its disks", async () => {
   assert.equal(moved.status.migrationState.targetNode, "second");
   const now = await vmi("guest");
   assert.equal(now.status.nodeName, "second");
+  assert.equal(await addressOf("guest"), address);
   assert.equal(await eventually(() => boot("guest"), "the guest elsewhere"), bootId);
+  await stillTalking();
 });
 
 test("a drained node's VM moves, and its pod goes only then", async () => {
@@ -196,6 +219,7 @@ test("a drained node's VM moves, and its pod goes only then", async () => {
   const now = await vmi("guest");
   assert.equal(now.status.nodeName, "first");
   assert.equal(await eventually(() => boot("guest"), "the guest back here"), bootId);
+  await stillTalking();
   await site.kubectl(["uncordon", "second"]);
 });
 

@@ -17,6 +17,8 @@ export interface NodeLink {
   /** Pods of `cidr` are with the machine at `address`. Idempotent. */
   add(cidr: string, address: string): Promise<void>;
   remove(cidr: string, address: string): Promise<void>;
+  /** Words of a route that leads to that machine, once its pods are known. */
+  towards(cidr: string, address: string): string[];
 }
 
 export type RunIp = (command: "ip" | "bridge", args: string[]) => Promise<unknown>;
@@ -26,5 +28,6 @@ export const directLink = (family: IpFamily, run: RunIp): NodeLink => ({
   open: async () => {},
   choose: (addresses) => addresses.find((address) => familyOf(address) === family),
   add: async (cidr, address) => void (await run("ip", ["route", "replace", cidr, "via", address])),
+  towards: (_, address) => ["via", address],
   remove: async (cidr) => void (await run("ip", ["route", "delete", cidr]).catch(() => {})),
 });

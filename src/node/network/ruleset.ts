@@ -239,7 +239,7 @@ export function tableCommands(table: string, { podCidr, clusterCidr }: PodRanges
     ),
     rule(
       "postrouting",
-      `${ip} saddr ${podCidr} ${ip} daddr != ${clusterCidr} fib daddr type != local masquerade`,
+      `${ip} saddr ${clusterCidr} ${ip} daddr != ${clusterCidr} fib daddr type != local masquerade`,
     ),
     hook("guard", "filter hook prerouting priority -110"),
     // Loopback is not for others, also where it is routed for the sake of a port.

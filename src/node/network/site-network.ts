@@ -3,6 +3,7 @@
 // always see it, on kernels with and without br_netfilter. The site's own interface carries the gateway
 // address (where the API server and DNS listen) and the route of the Service range.
 import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { familyOf } from "../../lib/ip-range.ts";
 import { runCommand } from "../../lib/run-command.ts";
 import { forwardIpv6 } from "./ipv6.ts";
@@ -43,6 +44,9 @@ export async function openNetwork(settings: NetworkSettings) {
 export async function closeNetwork(name: string) {
   if (await exists(name)) await runCommand("ip", ["link", "delete", name]);
 }
+
+/** Where the addresses of pods are noted, in a folder for each network. */
+export const cniLeases = (directory: string) => join(directory, "cni");
 
 /**
  * What a pod's interface of IPv6 comes after: on a cable between two ends an address cannot be another's, and to

@@ -62,6 +62,9 @@ export function vxlanLink(options: VxlanOptions, run: RunIp): NodeLink {
       ...["type", "vxlan", "id", String(vniOf(clusterCidr)), "local", address],
       ...["dstport", String(port), "nolearning"],
     );
+  const towards = (cidr: string) => {
+    return ["via", networkOf(cidr), "dev", name, "onlink", "src", gateway];
+  };
   return {
     family,
     choose: (addresses) => addresses.find((one) => familyOf(one) === outer),
@@ -72,11 +75,12 @@ export function vxlanLink(options: VxlanOptions, run: RunIp): NodeLink {
       await ip("address", "replace", `${networkOf(podCidr)}/${bits}`, "dev", name, ...plain);
       await ip("link", "set", name, "up");
     },
+    towards,
     async add(cidr, there) {
       const [mac, via] = [macOf(cidr), networkOf(cidr)];
       await run("bridge", ["fdb", "replace", mac, "dev", name, "dst", there, "self", "permanent"]);
       await ip("neighbor", "replace", via, "lladdr", mac, "dev", name, "nud", "permanent");
-      await ip("route", "replace", cidr, "via", via, "dev", name, "onlink", "src", gateway);
+      await ip("route", "replace", cidr, ...towards(cidr));
     },
     async remove(cidr, there) {
       const [mac, via] = [macOf(cidr), networkOf(cidr)];

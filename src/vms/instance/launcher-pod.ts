@@ -90,7 +90,12 @@ const ownAnnotations = (annotations: Record<string, string> = {}) =>
 
 export interface LauncherOptions extends VolumeContext, DomainContext {
   /** Of a live migration's target. */
-  migration?: { uid: string; avoidNode: string; nodeSelector?: Record<string, string> };
+  migration?: {
+    uid: string;
+    avoidNode: string;
+    address?: string;
+    nodeSelector?: Record<string, string>;
+  };
 }
 
 function affinityOf(spec: any, migration: LauncherOptions["migration"]) {
@@ -131,7 +136,12 @@ export function launcherPod(from: KubeObject, options: LauncherOptions): Draft {
   const { migration } = options;
   const vmi = withoutHotplugged(from);
   const { spec, metadata } = vmi;
-  const domain = domainOf(vmi, { ...options, ...(migration && { incoming: true }) });
+  const { address } = migration ?? {};
+  const domain = domainOf(vmi, {
+    ...options,
+    ...(migration && { incoming: true }),
+    ...(address && { address }),
+  });
   const volumes = launcherVolumes(spec, options);
   const passed = passedOn.filter((name) => spec[name] !== undefined);
   return {

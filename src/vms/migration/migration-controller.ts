@@ -14,8 +14,16 @@ import { claimFacts } from "../instance/claim-facts.ts";
 import { currentPod } from "../instance/plan.ts";
 import { launcherPod } from "../instance/launcher-pod.ts";
 import { claims, instances, kubeVirts, migrations, pods } from "../kinds/resources.ts";
-import { isMoving, isOver, migrationOptions, planMigration, volumesToCopy } from "./plan.ts";
+import {
+  isMoving,
+  isOver,
+  isThere,
+  migrationOptions,
+  planMigration,
+  volumesToCopy,
+} from "./plan.ts";
 import type { MigrationPhase, MigrationState } from "./plan.ts";
+import { guestAddress, moveAddress } from "./moved-address.ts";
 
 const finalizer = "kubevirt.io/migrationJobFinalize";
 const vmiLabel = "kubevirt.io/vmi-name";
@@ -127,7 +135,10 @@ class Migration {
     const nodeSelector = this.#migration.spec.addedNodeSelector;
     const draft = launcherPod(vmi, {
       ...facts,
-      migration: { uid, avoidNode: source.spec.nodeName, ...(nodeSelector && { nodeSelector }) },
+      migration: {
+        ...{ uid, avoidNode: source.spec.nodeName, address: guestAddress(source) },
+        ...(nodeSelector && { nodeSelector }),
+      },
     });
     const { generateName, ...metadata } = draft.metadata!;
     const name = `${generateName}${suffixOf(this.#migration.metadata)}`;
@@ -158,7 +169,7 @@ class Migration {
       sourcePod: source.metadata.name,
       targetNode: target.spec.nodeName,
       targetPod: target.metadata.name,
-      targetNodeAddress: target.status?.podIP,
+      targetNodeAddress: guestAddress(target),
       startTimestamp: timestamp(clock.now()),
       mode: options.postCopy ? "PostCopy" : "PreCopy",
     };
@@ -180,8 +191,10 @@ class Migration {
 
   async #follow(state: MigrationState, key: Key) {
     const control = await this.#controlOf(state.source!);
-    const progress = await control.migration();
-    if (isMoving(progress)) return this.#context.wakeAfter(key, pollMs);
+    let progress = await control.migration();
+    if (isMoving(progress)) progress = await control.migration(progress.phase);
+    if (isThere(progress)) await this.#moveAddress(state);
+    if (isMoving(progress)) return this.#context.wakeAfter(key, 0);
     if (progress.phase !== "completed") {
       return this.#fail(state, progress.error ?? `the migration is ${progress.phase}`);
     }
@@ -206,6 +219,12 @@ class Migration {
         if (!isStatus(error, "NotFound")) throw error;
       });
     await this.#write("Succeeded", migrationState);
+  }
+
+  async #moveAddress({ vmi, target }: MigrationState) {
+    const through: string | undefined = vmi!.status.migrationState?.targetNodeAddress;
+    if (!through) return;
+    await moveAddress(this.#context.client, { vmi: vmi!, target: target!, through });
   }
 
   async #fail({ vmi, target }: MigrationState, failureReason: string, abortStatus = "") {
@@ -264,6 +283,8 @@ export const migrationController = (connect: NodeConnector): Controller => ({
     { resource: kubeVirts, keys: () => [] },
   ],
   outputs: [migrations, instances, pods],
+  // Each waits for the next word of a migration.
+  workers: 16,
   async reconcile(key, context) {
     const [namespace, name] = key.split("/") as [string, string];
     const migration = context.informer(migrations).get(name, namespace);

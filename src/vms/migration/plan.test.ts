@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { movedAddress } from "../../lib/moved-address.ts";
 import { domainAnnotation } from "../domain.ts";
 import { domainOf } from "../domain-of.ts";
 import { isMoving, migrationOptions, planMigration, volumesToCopy } from "./plan.ts";
+import { movedObject } from "./moved-address.ts";
 import type { MigrationState } from "./plan.ts";
 
 const object = (metadata: any, rest: any = {}): any => ({
@@ -91,4 +93,18 @@ test("bandwidth and post-copy are as the cluster says, and never post-copy with 
   const progress = { transferredBytes: 0, remainingBytes: 0, totalBytes: 0 };
   assert.equal(isMoving({ phase: "running", ...progress }), true);
   assert.equal(isMoving({ phase: "completed", ...progress }), false);
+});
+
+test("the address of a guest leads to the pod it moved to; one on a bridge has none to take along", () => {
+  const target = (binding: string) => {
+    const domain = { address: "10.1.0.2", interfaces: [{ binding }] };
+    const annotations = { [domainAnnotation]: JSON.stringify(domain) };
+    return object({ uid: "target", annotations }, { spec: { nodeName: "b" } });
+  };
+  const vmi = object({ namespace: "default", name: "guest" });
+  const moved = movedObject({ vmi, target: target("masquerade"), through: "10.1.1.9" });
+  assert.deepEqual(movedAddress(moved!), {
+    ...{ address: "10.1.0.2", node: "b", podUid: "target", through: "10.1.1.9" },
+  });
+  assert.equal(movedObject({ vmi, target: target("user"), through: "10.1.1.9" }), undefined);
 });

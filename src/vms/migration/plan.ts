@@ -108,5 +108,9 @@ export function migrationOptions(kubeVirt: KubeObject | undefined, copy: string[
   return options;
 }
 
+/** The guest runs at the target. */
+export const isThere = ({ phase }: MigrationProgress) =>
+  phase === "postcopy" || phase === "completed";
+
 export const isMoving = ({ phase }: MigrationProgress) =>
   phase === "copying disks" || phase === "running" || phase === "postcopy";

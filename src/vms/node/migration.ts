@@ -14,6 +14,8 @@ import type { Vm } from "./vm.ts";
 const keyUser = "kerb";
 const bandwidthDefault = 64 * 2 ** 20;
 const downtimeMsMax = 300;
+/** Whoever waits for the next phase is answered by then. */
+const answerMsMax = 1000;
 const mirrorJob = (volume: string) => `mirror-${blockNode(volume)}`;
 
 /** What is remembered of a migration that leaves from here, beside what QEMU knows. */
@@ -22,9 +24,17 @@ interface Leaving {
   error?: string;
   copy: string[];
   key: string;
+  /** Told of the next phase. */
+  waiting: Set<() => void>;
 }
 
 const leaving = new WeakMap<Vm, Leaving>();
+
+function enter(state: Leaving, phase: Leaving["phase"]) {
+  state.phase = phase;
+  for (const tell of state.waiting) tell();
+  state.waiting.clear();
+}
 
 /** QEMU reads the key from a file of its own folder. */
 async function useKey(vm: Vm, key: string, endpoint: "client" | "server") {
@@ -141,7 +151,8 @@ async function endMirrors(vm: Vm, copy: string[], force: boolean) {
 }
 
 /** Follows the memory's way until it is there or not. */
-function untilMoved(vm: Vm, copy: string[]): Promise<void> {
+function untilMoved(vm: Vm, state: Leaving): Promise<void> {
+  const { copy } = state;
   return new Promise((resolve, reject) => {
     const stop = vm.onEvent(({ event, data }) => {
       if (event === "MIGRATION" && data.status === "pre-switchover") {
@@ -149,6 +160,7 @@ function untilMoved(vm: Vm, copy: string[]): Promise<void> {
           .then(() => vm.qmp.execute("migrate-continue", { state: "pre-switchover" }))
           .catch(() => vm.qmp.execute("migrate_cancel"));
       }
+      if (event === "MIGRATION" && data.status === "postcopy-active") enter(state, "postcopy");
       if (event !== "MIGRATION" || !["completed", "failed", "cancelled"].includes(data.status)) {
         return;
       }
@@ -164,9 +176,10 @@ export async function migrate(vm: Vm, target: MigrationTarget, options: Migratio
   const { copy, postCopy, autoConverge } = options;
   const speed = options.bandwidthBytesPerSecond ?? bandwidthDefault;
   const { key } = target;
-  const state: Leaving = { phase: copy.length > 0 ? "copying disks" : "running", copy, key };
+  const phase = copy.length > 0 ? "copying disks" : "running";
+  const state: Leaving = { phase, copy, key, waiting: new Set() };
   const before = leaving.get(vm);
-  if (before && ["copying disks", "running"].includes(before.phase)) {
+  if (before && ["copying disks", "running", "postcopy"].includes(before.phase)) {
     if (before.key === key) return;
     throw new StatusError("Conflict", `VMI ${vm.domain.name} is migrating already`);
   }
@@ -177,7 +190,7 @@ export async function migrate(vm: Vm, target: MigrationTarget, options: Migratio
   });
   const run = async () => {
     await mirrorDisks(vm, target, { copy, tls, speed });
-    state.phase = "running";
+    enter(state, "running");
     await vm.qmp.execute(
       "migrate-set-capabilities",
       capabilities({
@@ -194,32 +207,36 @@ export async function migrate(vm: Vm, target: MigrationTarget, options: Migratio
       "downtime-limit": downtimeMsMax,
     });
     vm.migratedAway = true;
-    const moved = untilMoved(vm, copy);
+    const moved = untilMoved(vm, state);
     moved.catch(() => {});
     await vm.qmp.execute("migrate", { uri: `tcp:${target.host}:${target.port}` });
     await moved;
-    state.phase = "completed";
+    enter(state, "completed");
   };
   run().catch(async (error: Error) => {
     vm.migratedAway = false;
-    if (state.phase !== "cancelled") state.phase = "failed";
     state.error = error.message;
+    enter(state, state.phase === "cancelled" ? "cancelled" : "failed");
     await endMirrors(vm, copy, true).catch(() => {});
     if (vm.status !== "running") await vm.qmp.execute("cont").catch(() => {});
     vm.options.changed();
   });
 }
 
-export async function progress(vm: Vm): Promise<MigrationProgress> {
+/** Answers at once, or when the phase is another than `known`. */
+export async function progress(
+  vm: Vm,
+  known?: MigrationProgress["phase"],
+): Promise<MigrationProgress> {
   const state = leaving.get(vm);
+  if (known && state?.phase === known) await nextPhase(vm, state);
   const info = await vm.qmp.execute("query-migrate").catch(() => ({}));
   const mirrors = state?.phase === "copying disks" ? await jobs(vm).catch(() => []) : [];
   const sum = (read: (job: any) => number) => mirrors.reduce((all, job) => all + read(job), 0);
   const disks = sum((job) => job["total-progress"]);
   const done = sum((job) => job["current-progress"]);
-  const isPostCopy = info.status === "postcopy-active";
   return {
-    phase: isPostCopy ? "postcopy" : (state?.phase ?? "none"),
+    phase: state?.phase ?? "none",
     transferredBytes: (info.ram?.transferred ?? 0) + done,
     remainingBytes: (info.ram?.remaining ?? 0) + disks - done,
     totalBytes: (info.ram?.total ?? 0) + disks,
@@ -229,12 +246,22 @@ export async function progress(vm: Vm): Promise<MigrationProgress> {
   };
 }
 
+function nextPhase({ options: { clock } }: Vm, { waiting }: Leaving): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.after(answerMsMax, resolve);
+    waiting.add(() => {
+      cancel();
+      resolve();
+    });
+  });
+}
+
 export async function cancel(vm: Vm) {
   const state = leaving.get(vm);
   if (!state || !["copying disks", "running"].includes(state.phase)) {
     throw new StatusError("Conflict", `VMI ${vm.domain.name} is not migrating`);
   }
-  state.phase = "cancelled";
+  enter(state, "cancelled");
   await vm.qmp.execute("migrate_cancel");
   await endMirrors(vm, state.copy, true);
 }

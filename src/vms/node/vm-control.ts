@@ -174,7 +174,7 @@ export function vmAnswers(vm: Vm, { volumes }: ControlOptions): Asked {
     },
     prepareMigration: (copy) => migration.prepare(vm, copy),
     migrate: (target, options) => migration.migrate(vm, target, options),
-    migration: () => migration.progress(vm),
+    migration: (known) => migration.progress(vm, known),
     cancelMigration: () => migration.cancel(vm),
   };
 }

@@ -64,7 +64,7 @@ const makeTap = (tap: string, user: number, mtu: number) => [
   `link set dev ${tap} mtu ${mtu} up`,
 ];
 
-/** Which of the pod's traffic is the guest's. */
+/** Which of the traffic is the guest's. */
 function chosen(ports: DomainInterface["ports"]): string[] {
   if (ports.length === 0) return [""];
   return (["TCP", "UDP"] as const).flatMap((protocol) => {
@@ -73,13 +73,19 @@ function chosen(ports: DomainInterface["ports"]): string[] {
   });
 }
 
-/** Where a live migration arrives; never the guest's. */
+/** Where a live migration arrives, at the address of the pod itself, which is never the guest's then. */
 export const migrationPorts = { memory: 49152, disks: 49153 } as const;
 
-function masquerade(one: DomainInterface, pod: PodInterface, user: number): NetworkPlan {
+/**
+ * A guest that moved here is known by `address`, which the pod does not have: packets to it are led here
+ * (node/network/moved-routes.ts). Its connections go on although nothing here saw them begin; what belongs to none of
+ * the guest's ports must not be answered by the pod, nor be sent round in circles.
+ */
+function masquerade(one: DomainInterface, pod: PodInterface, options: PlanOptions): NetworkPlan {
   const tap = "tap0";
+  const { user, address = pod.address } = options;
   const { gateway, guest, prefix } = guestNetwork(one.cidr);
-  const { memory, disks } = migrationPorts;
+  const hasMoved = address !== pod.address;
   const toGuest = chosen(one.ports);
   const lines = (before: string) =>
     toGuest.map((match) => `    ${before} ${match}dnat to ${guest}`).join("\n");
@@ -94,8 +100,7 @@ function masquerade(one: DomainInterface, pod: PodInterface, user: number): Netw
     nft: `table ip kerb_vm {
   chain prerouting {
     type nat hook prerouting priority dstnat;
-    tcp dport { ${memory}, ${disks} } return
-${lines(`iifname "${pod.name}"`)}
+${lines(`iifname "${pod.name}" ip daddr ${address}`)}${hasMoved ? underWay(pod.name, address, guest) : ""}
   }
   chain output {
     type nat hook output priority -100;
@@ -104,22 +109,33 @@ ${lines("ip daddr 127.0.0.1")}
   chain postrouting {
     type nat hook postrouting priority srcnat;
     oifname "${tap}" ip saddr 127.0.0.1 snat to ${gateway}
-    oifname "${pod.name}" ip saddr ${guest} masquerade
+    oifname "${pod.name}" ip saddr ${guest} snat to ${address}
   }
   chain forward {
     type filter hook forward priority filter;
     iifname "${tap}" ip saddr != ${guest} drop
-  }
+${hasMoved ? refused(pod.name) : ""}  }
 }
 `,
     lease: { device: tap, server: gateway, address: guest, prefix, router: gateway, mtu: pod.mtu },
   };
 }
 
+/** What the guest began itself, before it was here. */
+const underWay = (name: string, address: string, guest: string) =>
+  `\n    iifname "${name}" ip daddr ${address} tcp flags & (syn | rst) == 0x0 dnat to ${guest}`;
+
+const refused = (name: string) =>
+  [
+    `    iifname "${name}" oifname "${name}" tcp flags & (fin | syn | rst | ack) == syn reject with tcp reset`,
+    `    iifname "${name}" oifname "${name}" drop`,
+    "",
+  ].join("\n");
+
 /** Of the DHCP server on a bridge; link-local, as guests never see it but as the server's name. */
 const bridgeServer = "169.254.75.10";
 
-function bridge(pod: PodInterface, user: number): NetworkPlan {
+function bridge(pod: PodInterface, { user }: PlanOptions): NetworkPlan {
   const [tap, link] = ["tap0", "kerb-vm"];
   return {
     tap,
@@ -147,15 +163,22 @@ function bridge(pod: PodInterface, user: number): NetworkPlan {
 }
 
 /** QEMU's own network takes the guest's ports as any program of the pod would, low ones too. */
-const user: NetworkPlan = {
+const ownNetwork: NetworkPlan = {
   ip: [],
   settings: { "net/ipv4/ip_unprivileged_port_start": "0" },
   nft: "",
 };
 
-export function networkPlan(one: DomainInterface, pod: PodInterface, owner: number): NetworkPlan {
-  if (one.binding === "user") return user;
-  return one.binding === "bridge" ? bridge(pod, owner) : masquerade(one, pod, owner);
+export interface PlanOptions {
+  /** The owner of the tap. */
+  user: number;
+  /** What the guest is known by; default: the pod's address. */
+  address?: string | undefined;
+}
+
+export function networkPlan(one: DomainInterface, pod: PodInterface, options: PlanOptions) {
+  if (one.binding === "user") return ownNetwork;
+  return one.binding === "bridge" ? bridge(pod, options) : masquerade(one, pod, options);
 }
 
 /** From `ip -json address` and `ip -json route`. Throws when the pod has no address. */

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { runCommand } from "../../lib/run-command.ts";
 import type { Domain } from "../domain.ts";
 import { qemuUser } from "../domain.ts";
-import type { Lease } from "./network-plan.ts";
+import type { Lease, NetworkPlan } from "./network-plan.ts";
 import { networkPlan, podInterface } from "./network-plan.ts";
 
 export interface PreparedNetwork {
@@ -45,7 +45,8 @@ export async function prepareNetwork(
   const pod = podInterface(listed[0], listed[1]);
   prepared.mtu = pod.mtu;
   for (const one of domain.interfaces) {
-    const plan = networkPlan(one, pod, qemuUser);
+    const { address } = domain;
+    const plan: NetworkPlan = networkPlan(one, pod, { user: qemuUser, address });
     if (plan.tap) prepared.taps[one.name] = plan.tap;
     if (plan.lease) {
       const { mac, dhcp } = one;

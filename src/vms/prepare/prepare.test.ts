@@ -94,24 +94,34 @@ test("a guest's network is the second and third address of its range", () => {
 });
 
 test("masquerade gives the pod's traffic to the guest, or only that of its ports", () => {
-  const all = networkPlan(cable({}), pod, 107);
-  assert.match(all.nft, /iifname "eth0" dnat to 10\.0\.2\.2/);
+  const all = networkPlan(cable({}), pod, { user: 107 });
+  assert.match(all.nft, /iifname "eth0" ip daddr 10\.1\.0\.7 dnat to 10\.0\.2\.2/);
   assert.ok(all.ip.includes("tuntap add dev tap0 mode tap user 107 group 107"));
   const ports = [
     { port: 80, protocol: "TCP" },
     { port: 53, protocol: "UDP" },
   ];
-  const some = networkPlan(cable({ ports }), pod, 107).nft;
-  assert.match(some, /iifname "eth0" tcp dport \{ 80 \} dnat/);
-  assert.match(some, /iifname "eth0" udp dport \{ 53 \} dnat/);
-  assert.doesNotMatch(some, /iifname "eth0" dnat/);
+  const some = networkPlan(cable({ ports }), pod, { user: 107 }).nft;
+  assert.match(some, /iifname "eth0" ip daddr 10\.1\.0\.7 tcp dport \{ 80 \} dnat/);
+  assert.match(some, /iifname "eth0" ip daddr 10\.1\.0\.7 udp dport \{ 53 \} dnat/);
+  assert.doesNotMatch(some, /daddr 10\.1\.0\.7 dnat/);
+});
+
+test("a guest that moved is known by its first address, and its connections go on unseen", () => {
+  const ports = [{ port: 80, protocol: "TCP" }];
+  const options = { user: 107, address: "10.1.9.4" };
+  const { nft } = networkPlan(cable({ ports }), pod, options);
+  assert.match(nft, /ip daddr 10\.1\.9\.4 tcp dport \{ 80 \} dnat to 10\.0\.2\.2/);
+  assert.match(nft, /ip saddr 10\.0\.2\.2 snat to 10\.1\.9\.4/);
+  assert.match(nft, /daddr 10\.1\.9\.4 tcp flags & \(syn \| rst\) == 0x0 dnat/);
+  assert.match(nft, /iifname "eth0" oifname "eth0" drop/);
 });
 
 test("a bridge gives the guest the pod's address; QEMU's own network is a program of the pod", () => {
-  const plan = networkPlan(cable({ binding: "bridge" }), pod, 107);
+  const plan = networkPlan(cable({ binding: "bridge" }), pod, { user: 107 });
   assert.ok(plan.ip.includes("address flush dev eth0"));
   assert.partialDeepStrictEqual(plan.lease, { address: "10.1.0.7", router: "10.1.0.1" });
-  const own = networkPlan(cable({ binding: "user" }), pod, 107);
+  const own = networkPlan(cable({ binding: "user" }), pod, { user: 107 });
   assert.equal(own.tap, undefined);
   assert.equal(own.settings["net/ipv4/ip_unprivileged_port_start"], "0");
 });
