@@ -29,6 +29,8 @@ const testPackages = {
   git: ["/usr/bin/git"],
   "qemu-system-x86": ["/usr/bin/qemu-system-x86_64"],
   "qemu-utils": ["/usr/bin/qemu-img"],
+  swtpm: ["/usr/bin/swtpm"],
+  ovmf: ["/usr/share/OVMF/OVMF_CODE_4M.fd"],
   "xz-utils": ["/usr/bin/xz"],
   clang: ["/usr/bin/clang"],
   lld: ["/usr/bin/wasm-ld"],

@@ -5,6 +5,7 @@ import type { KubeObject } from "../kinds/object.ts";
 import { parseQuantity } from "../lib/quantity.ts";
 import { diskOf } from "./disk-of.ts";
 import type { Domain, DomainCpu, DomainFirmware, DomainInterface } from "./domain.ts";
+import { hasState, stateClaimName } from "./state-claim.ts";
 import { isOn } from "./unsupported.ts";
 
 export interface DomainContext {
@@ -58,6 +59,10 @@ function memoryOf({ memory, resources }: any): number {
   return parseQuantity(memory?.guest ?? requests?.memory ?? limits?.memory ?? memoryDefault);
 }
 
+/** Whether only signed code is to boot; true unless somebody says otherwise. */
+export const isSecure = ({ firmware, features }: any): boolean =>
+  firmware?.bootloader?.efi?.secureBoot ?? isOn(features?.smm) ?? true;
+
 function firmwareOf({ firmware, features }: any, metadata: KubeObject["metadata"]): DomainFirmware {
   const { uuid, serial, bootloader, kernelBoot } = firmware ?? {};
   const { container, kernelArgs } = kernelBoot ?? {};
@@ -67,7 +72,7 @@ function firmwareOf({ firmware, features }: any, metadata: KubeObject["metadata"
     ...(serial && { serial }),
     ...(efi && {
       efi: {
-        secureBoot: efi.secureBoot ?? isOn(features?.smm) ?? true,
+        secureBoot: isSecure({ firmware, features }),
         persistent: efi.persistent ?? false,
       },
     }),
@@ -164,6 +169,11 @@ function devicesOf(devices: any) {
   };
 }
 
+function stateOf(vmi: Pick<KubeObject, "metadata" | "spec">, { isShared }: DomainContext) {
+  if (!hasState(vmi.spec.domain)) return {};
+  return { state: { shared: isShared?.(stateClaimName(vmi)) ?? false } };
+}
+
 export function domainOf({ metadata, spec }: KubeObject, context: DomainContext): Domain {
   const { domain } = spec;
   const offset = clockOffset(domain);
@@ -180,6 +190,7 @@ export function domainOf({ metadata, spec }: KubeObject, context: DomainContext)
     disks: disksOf(spec, context),
     interfaces: interfacesOf(spec, metadata),
     ...devicesOf(domain.devices ?? {}),
+    ...stateOf({ metadata, spec }, context),
     clockOffsetSeconds: offset,
     endOnReboot: domain.rebootPolicy === "Terminate",
     startPaused: spec.startStrategy === "Paused",

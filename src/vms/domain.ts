@@ -25,6 +25,15 @@ export const launcherPaths = {
   cloudInitNetwork: (volume: string) => `/vm/disks/${volume}/network`,
   /** Image volume of firmware.kernelBoot.container. */
   kernel: "/vm/disks/kernel-boot",
+  /** What outlives the guest's end: UEFI's variables, a TPM. */
+  state: "/vm/state",
+  /** Of a sidecar that shares a volume's files. */
+  share: "/vm/share",
+} as const;
+/** Programs beside QEMU that it speaks to by sockets in `launcherPaths.run`: sidecars, so they begin before it. */
+export const sidecars = {
+  tpm: "swtpm",
+  share: (volume: string) => `virtiofs-${volume}`,
 } as const;
 /** Name of the emptyDir of `launcherPaths.run`. */
 export const runVolume = "vm-run";
@@ -112,6 +121,8 @@ export interface Domain {
   balloon: boolean;
   rng: boolean;
   tpm?: { persistent: boolean };
+  /** Whether the claim of what persists is there on every node; absent: nothing persists. */
+  state?: { shared: boolean };
   vsock: boolean;
   watchdog?: { action: "poweroff" | "reset" | "shutdown" };
   inputs: { name: string; type: "tablet" | "keyboard"; bus: "usb" | "virtio" }[];

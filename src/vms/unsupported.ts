@@ -18,8 +18,6 @@ const forbidden = [
   "cpu.realtime",
   "memory.hugepages",
   "launchSecurity",
-  "devices.filesystems",
-  "devices.tpm",
   "devices.gpus",
   "devices.hostDevices",
   "devices.sound",
@@ -31,7 +29,6 @@ const forbidden = [
   "features.hypervPassthrough",
   "features.pvspinlock",
   "firmware.acpi",
-  "firmware.bootloader.efi.persistent",
   "ioThreadsPolicy",
 ];
 

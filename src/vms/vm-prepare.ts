@@ -1,19 +1,13 @@
 // Called before runc creates a container of the handler `vm`: makes the VM's disks and cable, and rewrites
 // the bundle's config.json so that its process is QEMU. Arguments: the folder of the bundle.
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../lib/clock.ts";
 import { domainAnnotation, launcherPaths, qemuUser } from "./domain.ts";
 import type { Domain } from "./domain.ts";
+import { ownRunFolder, sidecarBundle, untilSidecars } from "./prepare/sidecar-bundle.ts";
 import {
+  containerName,
   isSandbox,
   mountSource,
   networkNamespace,
@@ -63,21 +57,22 @@ async function prepare(bundle: string, directory: string) {
   if (isSandbox(config)) return;
   const task = config.annotations?.[taskAnnotation];
   if (task) return writeFileSync(file, JSON.stringify(await taskBundle(config, task)));
+  const beside = await sidecarBundle(config, containerName(config) ?? "");
+  if (beside) return writeFileSync(file, JSON.stringify(beside));
   const text = config.annotations?.[domainAnnotation];
   const podUid = sandboxUid(config);
   if (!text || !podUid) throw new Error(`the pod has no annotation ${domainAnnotation}`);
   const domain = JSON.parse(text) as Domain;
   const hostPath = (path: string) => mountSource(config, path);
   const give = (path: string) => chownSync(path, qemuUser, qemuUser);
-  const run = hostPath(launcherPaths.run);
+  const run = ownRunFolder(config);
   const namespace = networkNamespace(config);
-  if (!run || !namespace) throw new Error(`nothing is mounted at ${launcherPaths.run}`);
-  chmodSync(run, 0o700);
-  give(run);
+  if (!namespace) throw new Error("the pod has no network of its own");
   const [disks, network, files] = await Promise.all([
     prepareDisks(domain, { hostPath, give }),
     prepareNetwork(domain, { namespace, resolvConf: hostPath("/etc/resolv.conf") }),
     qemuFiles(directory),
+    untilSidecars(run, domain, systemClock),
   ]);
   const { accelerator } = capabilitiesIn(directory);
   const { taps, mtu, leases } = network;

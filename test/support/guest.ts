@@ -31,6 +31,16 @@ const modules = [
   "fs/isofs/isofs.ko",
 ];
 
+/** Loaded by what of the guest wants them. */
+const optionalModules = [
+  "fs/fuse/fuse.ko",
+  "fs/fuse/virtiofs.ko",
+  "fs/efivarfs/efivarfs.ko",
+  "net/vmw_vsock/vsock.ko",
+  "net/vmw_vsock/vmw_vsock_virtio_transport_common.ko",
+  "net/vmw_vsock/vmw_vsock_virtio_transport.ko",
+];
+
 const directory = (path: string): CpioEntry => ({ path, mode: 0o040755 });
 const program = (path: string, data: Buffer): CpioEntry => ({ path, data, mode: 0o100755 });
 
@@ -83,7 +93,20 @@ export function guestKernel(): Buffer {
 export function guestInitramfs(): Buffer {
   const [release] = readdirSync(join(debian, "lib/modules"));
   const kernel = join(debian, "lib/modules", release!, "kernel");
-  const folders = ["bin", "dev", "proc", "sys", "tmp", "run", "mnt", "etc", "var", "var/run", "m"];
+  const folders = [
+    "bin",
+    "dev",
+    "proc",
+    "sys",
+    "tmp",
+    "run",
+    "mnt",
+    "etc",
+    "var",
+    "var/run",
+    "m",
+    "o",
+  ];
   return cpio([
     ...folders.map(directory),
     program("bin/busybox", busybox()),
@@ -94,6 +117,9 @@ export function guestInitramfs(): Buffer {
         `m/${String(i).padStart(2, "0")}-${path.split("/").pop()}`,
         readFileSync(join(kernel, path)),
       ),
+    ),
+    ...optionalModules.map((path) =>
+      program(`o/${path.split("/").pop()}`, readFileSync(join(kernel, path))),
     ),
     program("init", readFileSync(join(import.meta.dirname, "guest-init.sh"))),
   ]);

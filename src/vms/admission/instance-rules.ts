@@ -8,6 +8,7 @@ import {
 } from "../../kinds/field-checks.ts";
 import { parseQuantity } from "../../lib/quantity.ts";
 import type { FieldError } from "../../lib/status-error.ts";
+import { isSecure } from "../domain-of.ts";
 import { unsupported } from "../unsupported.ts";
 
 /** Longest cloud-init data in the object itself; more goes into a Secret. */
@@ -319,6 +320,10 @@ function ofKernel({ domain }: any, path: string): FieldError[] {
   const at = `${path}.domain.firmware.kernelBoot.container`;
   if (!container) return [];
   const errors = container.image ? [] : [required(`${at}.image`)];
+  if (domain.firmware.bootloader?.efi && isSecure(domain)) {
+    const why = "must be false: kernelBoot starts a kernel without looking at its signature";
+    errors.push(invalidValue(`${path}.domain.firmware.bootloader.efi.secureBoot`, true, why));
+  }
   if (!container.kernelPath && !container.initrdPath) {
     errors.push(required(`${at}.kernelPath`, "must be provided, or initrdPath"));
   }

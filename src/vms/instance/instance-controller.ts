@@ -7,9 +7,10 @@ import { expectationsOf } from "../../controllers/expectations.ts";
 import { timestamp } from "../../lib/clock.ts";
 import { jsonEqual } from "../../lib/json.ts";
 import { isStatus } from "../../lib/status-error.ts";
-import { claims, dataVolumes, instances, pods } from "../kinds/resources.ts";
+import { claims, dataVolumes, instances, kubeVirts, pods } from "../kinds/resources.ts";
 import { claimNames } from "../machine/data-volumes.ts";
 import { instanceFinalizer } from "../machine/instance-of.ts";
+import { hasState, stateClaim, stateClaimName } from "../state-claim.ts";
 import { claimFacts } from "./claim-facts.ts";
 import { launcherPod, unpaused } from "./launcher-pod.ts";
 import { instanceStatus, isLauncher, planInstance } from "./plan.ts";
@@ -77,6 +78,7 @@ class Reconciliation {
       event(this.#vmi, "Warning", "FailedPvcNotFound", this.#failure.message);
       return;
     }
+    if (hasState(this.#vmi.spec.domain)) await this.#keepState();
     const facts = claimFacts((name) => informer(claims).get(name, namespace));
     try {
       const pod = await client.create({ ...pods, namespace }, launcherPod(this.#vmi, facts));
@@ -88,6 +90,18 @@ class Reconciliation {
       this.#failure = { reason: "FailedCreate", message };
       event(this.#vmi, "Warning", "FailedCreate", message);
     }
+  }
+
+  async #keepState() {
+    const { client, informer } = this.#context;
+    const name = stateClaimName(this.#vmi);
+    if (informer(claims).get(name, this.#at.namespace)) return;
+    const kubeVirt = informer(kubeVirts).get("kubevirt", "kubevirt");
+    await client
+      .create({ ...claims, namespace: this.#at.namespace }, stateClaim(this.#vmi, kubeVirt))
+      .catch((error: unknown) => {
+        if (!isStatus(error, "AlreadyExists")) throw error;
+      });
   }
 
   async #remove({ metadata: { name, uid } }: KubeObject) {
@@ -173,8 +187,9 @@ export const instanceController: Controller = {
     { resource: pods, keys: owner },
     { resource: dataVolumes, keys: waiting },
     { resource: claims, keys: waiting },
+    { resource: kubeVirts, keys: () => [] },
   ],
-  outputs: [instances, pods],
+  outputs: [instances, pods, claims],
   start({ informer }) {
     informer(instances).addIndex("by-claim", (vmi) =>
       claimNames(vmi.spec).map((name) => `${vmi.metadata.namespace}/${name}`),

@@ -12,6 +12,8 @@ import {
 } from "../domain.ts";
 import type { Domain } from "../domain.ts";
 import type { DomainContext } from "../domain-of.ts";
+import { stateClaimName } from "../state-claim.ts";
+import { launcherSidecars, stateVolumes } from "./launcher-sidecars.ts";
 import { isHotplugged, launcherVolumes } from "./launcher-volumes.ts";
 import type { VolumeContext } from "./launcher-volumes.ts";
 
@@ -143,6 +145,9 @@ export function launcherPod(from: KubeObject, options: LauncherOptions): Draft {
     ...(address && { address }),
   });
   const volumes = launcherVolumes(spec, options);
+  const state = stateVolumes(domain, stateClaimName(vmi));
+  volumes.volumeMounts.push(...state.volumeMounts);
+  const beside = launcherSidecars(domain, volumes.shares);
   const passed = passedOn.filter((name) => spec[name] !== undefined);
   return {
     apiVersion: "v1",
@@ -184,8 +189,9 @@ export function launcherPod(from: KubeObject, options: LauncherOptions): Draft {
         seccompProfile: { type: "RuntimeDefault" },
       },
       terminationGracePeriodSeconds: domain.graceSeconds + graceMarginSeconds,
+      ...(beside.length > 0 && { initContainers: beside }),
       containers: [computeOf(vmi, domain, volumes)],
-      volumes: volumes.volumes,
+      volumes: [...volumes.volumes, ...state.volumes],
       ...(volumes.imagePullSecrets.length > 0 && { imagePullSecrets: volumes.imagePullSecrets }),
     },
   };

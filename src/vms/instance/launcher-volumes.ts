@@ -1,7 +1,14 @@
 // A VMI's volumes as volumes of its pod, mounted where QEMU looks for them. Pure.
 import { launcherPaths, runVolume } from "../domain.ts";
 
+/** A volume whose files the guest shares: mounted not by QEMU but beside it. */
+export interface Share {
+  name: string;
+  readOnly?: boolean;
+}
+
 export interface PodVolumes {
+  shares: Share[];
   volumes: any[];
   volumeMounts: any[];
   volumeDevices: any[];
@@ -106,12 +113,18 @@ const readers: Record<string, Reader> = {
 function merged(parts: Partial<PodVolumes>[]): PodVolumes {
   const all = <K extends keyof PodVolumes>(key: K) => parts.flatMap((part) => part[key] ?? []);
   return {
+    shares: all("shares") as Share[],
     volumes: all("volumes"),
     volumeMounts: all("volumeMounts"),
     volumeDevices: all("volumeDevices"),
     imagePullSecrets: all("imagePullSecrets") as { name: string }[],
   };
 }
+
+const shared = ({ volumeMounts = [], ...part }: Partial<PodVolumes>): Partial<PodVolumes> => ({
+  ...part,
+  shares: volumeMounts.map(({ name, readOnly }) => ({ name, ...(readOnly && { readOnly }) })),
+});
 
 /** Volumes that are plugged in while the VM runs come by a pod of their own. */
 export const isHotplugged = (volume: any): boolean =>
@@ -124,12 +137,14 @@ export function launcherVolumes(spec: any, context: VolumeContext): PodVolumes {
       { name: runVolume, mountPath: launcherPaths.run, mountPropagation: "HostToContainer" },
     ],
   };
+  const filesystems: { name: string }[] = spec.domain.devices?.filesystems ?? [];
   const kernel = spec.domain.firmware?.kernelBoot?.container;
   const parts = (spec.volumes ?? [])
     .filter((volume: any) => !isHotplugged(volume))
     .map((volume: any) => {
       const kind = Object.keys(readers).find((name) => volume[name] !== undefined);
-      return kind ? readers[kind]!(volume.name, volume[kind], context) : {};
+      const part = kind ? readers[kind]!(volume.name, volume[kind], context) : {};
+      return filesystems.some(({ name }) => name === volume.name) ? shared(part) : part;
     });
   if (kernel) parts.push(image("kernel-boot", kernel, launcherPaths.kernel));
   return merged([run, ...parts]);

@@ -40,7 +40,7 @@ const isBound = ({ source }: Domain["disks"][number]) =>
   (source.kind === "file" || source.kind === "block") && !source.shared;
 
 /** Whether it could go to another node, and why not. */
-export function migratable({ disks, interfaces, filesystems, tpm }: Domain): Condition {
+export function migratable({ disks, interfaces, filesystems, state }: Domain): Condition {
   const no = (reason: string, message: string): Condition => ({
     ...{ type: "LiveMigratable", status: "False", reason, message },
   });
@@ -56,7 +56,10 @@ export function migratable({ disks, interfaces, filesystems, tpm }: Domain): Con
   if (filesystems.length > 0) {
     return no("VirtIOFSNotLiveMigratable", "cannot migrate VMI with shared file systems");
   }
-  if (tpm) return no("NotMigratable", "cannot migrate VMI with a TPM");
+  if (state && !state.shared) {
+    const why = "cannot migrate VMI: what its firmware keeps is not shared between nodes";
+    return no("DisksNotLiveMigratable", why);
+  }
   return { type: "LiveMigratable", status: "True" };
 }
 

@@ -40,6 +40,9 @@ const annotationOf = (config: BundleConfig, name: string) => config.annotations?
 export const isSandbox = (config: BundleConfig) =>
   annotationOf(config, "io.kubernetes.cri.container-type") === "sandbox";
 
+export const containerName = (config: BundleConfig) =>
+  annotationOf(config, "io.kubernetes.cri.container-name");
+
 export const sandboxUid = (config: BundleConfig) =>
   annotationOf(config, "io.kubernetes.cri.sandbox-uid");
 

@@ -1,9 +1,17 @@
 // A kernel to boot without a disk, and UEFI: files of the pod's volumes and of the host's packages.
-import { copyFileSync, existsSync, realpathSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fchownSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { badRequest } from "../../lib/status-error.ts";
 import type { Domain } from "../domain.ts";
-import { launcherPaths } from "../domain.ts";
+import { launcherPaths, qemuUser } from "../domain.ts";
 import type { Launch } from "../qemu/launch.ts";
 import type { DiskPlaces } from "./prepare-disks.ts";
 import { fileIn } from "./prepare-disks.ts";
@@ -29,19 +37,33 @@ function kernelOf({ firmware: { kernel } }: Domain, { hostPath }: DiskPlaces): L
   };
 }
 
-function efiOf({ firmware: { efi } }: Domain, { hostPath, give }: DiskPlaces): Launch["efi"] {
+const variablesFile = "efi-variables.fd";
+
+/** Whoever else writes to the volume may have put anything there: nothing is followed and nothing replaced. */
+function own(path: string, content: string) {
+  let file: number;
+  try {
+    file = openSync(path, "wx", 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return;
+    throw error;
+  }
+  writeFileSync(file, readFileSync(content));
+  fchownSync(file, qemuUser, qemuUser);
+  closeSync(file);
+}
+
+function efiOf({ firmware: { efi } }: Domain, { hostPath }: DiskPlaces): Launch["efi"] {
   if (!efi) return undefined;
   const [code, variables] = efi.secureBoot ? uefi.secure : uefi.plain;
   if (!existsSync(code)) {
     throw badRequest(`firmware.bootloader.efi: this node has no ${code} (Debian package ovmf)`);
   }
-  const name = "efi-variables.fd";
-  const own = join(hostPath(launcherPaths.run)!, name);
-  if (!existsSync(own)) {
-    copyFileSync(variables, own);
-    give(own);
-  }
-  return { code, variables: join(launcherPaths.run, name) };
+  const folder = efi.persistent ? launcherPaths.state : launcherPaths.run;
+  const place = hostPath(folder);
+  if (!place) throw badRequest(`firmware.bootloader.efi: nothing is mounted at ${folder}`);
+  own(join(place, variablesFile), variables);
+  return { code, variables: join(folder, variablesFile) };
 }
 
 export function prepareFirmware(

@@ -206,3 +206,17 @@ test("UEFI brings its code to read and the VM's own variables to write", () => {
   assert.equal(variables.file.filename, "/vm/run/v.fd");
   assert.match(after(all, "machine")!, /smm=on/);
 });
+
+test("a TPM and shared files are programs beside QEMU, which writes into memory they see", () => {
+  const devices = { tpm: {}, filesystems: [{ name: "files", virtiofs: {} }] };
+  const volumes = [{ name: "files", persistentVolumeClaim: { claimName: "files" } }];
+  const all = words({ domain: { devices }, volumes });
+  assert.ok(all.includes("socket,id=tpm,path=/vm/run/swtpm.sock"));
+  assert.ok(all.includes("socket,id=share-files,path=/vm/run/virtiofs-files.sock"));
+  assert.ok(all.includes("memory-backend=memory"));
+  const [memory] = values(all, "object");
+  assert.partialDeepStrictEqual(memory, { "qom-type": "memory-backend-memfd", share: true });
+  const fs = values(all, "device").find(({ driver }) => driver === "vhost-user-fs-pci");
+  assert.equal(fs.tag, "files");
+  assert.ok(!words({}).includes("memory-backend=memory"));
+});

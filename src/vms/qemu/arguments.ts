@@ -109,6 +109,14 @@ function disksOf(domain: Domain, disks: PreparedDisk[]): string[] {
   return [...controllers, ...scsi, ...words];
 }
 
+/** Who shares files with the guest writes into its memory. */
+function memory({ filesystems }: Domain, mebibytes: number): string[] {
+  if (filesystems.length === 0) return [];
+  const size = mebibytes * 2 ** 20;
+  const backend = { "qom-type": "memory-backend-memfd", id: "memory", size, share: true };
+  return [...json("object", backend), "-machine", "memory-backend=memory"];
+}
+
 export interface ArgumentOptions {
   /** Milliseconds since 1970. */
   now: number;
@@ -128,6 +136,7 @@ export function qemuArguments(domain: Domain, launch: Launch, { now }: ArgumentO
       `${sockets * cores * threads},sockets=${sockets},cores=${cores},threads=${threads}`,
     ],
     ...["-m", `${mebibytes}M`],
+    ...memory(domain, mebibytes),
     ...clock(domain, now),
     ...["-boot", "strict=on"],
     ...(domain.endOnReboot ? ["-action", "reboot=shutdown"] : []),

@@ -1,9 +1,10 @@
 // Everything beside disks that is plugged into the machine. Pure.
 import { join } from "node:path";
+import { sidecars } from "../domain.ts";
 import type { Domain, DomainInterface } from "../domain.ts";
 import type { Properties } from "./disk-arguments.ts";
 import type { Launch } from "./launch.ts";
-import { socketNames } from "./launch.ts";
+import { sidecarSocket, socketNames } from "./launch.ts";
 
 /** PCIe slots that are kept free for what is plugged in later. */
 export const spareSlots = 6;
@@ -126,6 +127,32 @@ const spares = ({ machine }: Domain) =>
       ).flat()
     : [];
 
+/** Programs beside QEMU, which listen already. */
+function besides({ tpm, filesystems }: Domain, run: string): string[] {
+  const dialed = (id: string, container: string) => [
+    "-chardev",
+    `socket,id=${id},path=${join(run, sidecarSocket(container))}`,
+  ];
+  return [
+    ...(tpm
+      ? [
+          ...dialed("tpm", sidecars.tpm),
+          ...["-tpmdev", "emulator,id=tpm0,chardev=tpm"],
+          ...json("device", { driver: "tpm-crb", tpmdev: "tpm0" }),
+        ]
+      : []),
+    ...filesystems.flatMap((volume) => [
+      ...dialed(`share-${volume}`, sidecars.share(volume)),
+      ...json("device", {
+        driver: "vhost-user-fs-pci",
+        id: `filesystem-${volume}`,
+        chardev: `share-${volume}`,
+        tag: volume,
+      }),
+    ]),
+  ];
+}
+
 /** Of the VM alone on this node; 0 to 2 are taken. */
 const contextId = ({ uid }: Domain) => 3 + (Number.parseInt(uid.slice(0, 7), 16) || 0);
 
@@ -150,6 +177,7 @@ export function deviceArguments(domain: Domain, launch: Launch): string[] {
     ...(domain.rng ? json("device", { driver: virtio(domain, "virtio-rng"), id: "rng0" }) : []),
     ...inputsOf(domain),
     ...watchdogOf(domain),
+    ...besides(domain, run),
     ...(domain.vsock
       ? json("device", { driver: "vhost-vsock-pci", id: "vsock0", "guest-cid": contextId(domain) })
       : []),

@@ -29,6 +29,9 @@ export interface Launch {
   efi?: { code: string; variables: string };
 }
 
+/** Socket in `run` of a sidecar. */
+export const sidecarSocket = (container: string) => `${container}.sock`;
+
 /** Sockets in `run`. */
 export const socketNames = {
   control: "qmp",
