@@ -12,6 +12,7 @@ const sitePackages = {
   runc: ["/usr/sbin/runc", "/usr/bin/runc"],
   "containernetworking-plugins": ["/usr/lib/cni/bridge", "/opt/cni/bin/bridge"],
   nftables: ["/usr/sbin/nft"],
+  e2fsprogs: ["/usr/sbin/mkfs.ext4", "/sbin/mkfs.ext4"],
   conntrack: ["/usr/sbin/conntrack"],
   iproute2: ["/usr/sbin/ip", "/bin/ip", "/sbin/ip"],
 };

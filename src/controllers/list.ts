@@ -21,6 +21,7 @@ import { horizontalPodAutoscaler } from "./horizontal-pod-autoscaler.ts";
 import { ipAddress } from "./ip-address.ts";
 import { job } from "./job.ts";
 import { localPathController } from "./local-path.ts";
+import { localPathLost } from "./local-path-lost.ts";
 import { localPathResize } from "./local-path-resize.ts";
 import { namespaceController } from "./namespace.ts";
 import { nodeIpam } from "./node-ipam.ts";
@@ -77,6 +78,7 @@ export const controllers = (authority: Authority): Controller[] => [
   ipAddress,
   job,
   localPathController,
+  localPathLost,
   localPathResize,
   namespaceController,
   nodeIpam(authority.clusterCidrs),

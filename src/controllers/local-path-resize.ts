@@ -1,5 +1,5 @@
 // Makes local volumes as large as their claims ask. A folder has no size of its own, so it is done when the
-// objects say so; the file of a block device is grown by its node, which then tells the claim.
+// objects say so; a volume that is a file is grown by its node, which then tells the claim.
 import { resource } from "../client/client.ts";
 import type { KubeObject } from "../kinds/object.ts";
 import { timestamp } from "../lib/clock.ts";
@@ -31,7 +31,8 @@ export function planResize({ spec, status }: KubeObject, volume: KubeObject): Re
   const capacity: string = isLarger ? asked : volume.spec.capacity.storage;
   const grow = isLarger ? { volume: asked } : {};
   if (bytes(status?.capacity?.storage) >= bytes(capacity)) return grow;
-  if (volume.spec.volumeMode !== "Block") return { ...grow, claim: capacity };
+  const isFolder = volume.spec.volumeMode !== "Block" && !volume.spec.local?.fsType;
+  if (isFolder) return { ...grow, claim: capacity };
   const known = status?.conditions?.some((one: any) => one.type === "FileSystemResizePending");
   return known ? grow : { ...grow, isPending: true };
 }

@@ -1,5 +1,5 @@
 // Makes volumes for claims of the class `local-path`: a folder of the node on which the claim's first pod runs,
-// or a file there for a block device. The node makes it when a pod mounts it, and removes it, with the volume's finalizer, when the volume
+// or a file there, for a block device or for a file system that is as large as the claim and no larger. The node makes it when a pod mounts it, and removes it, with the volume's finalizer, when the volume
 // goes (`node/volumes/local-volumes.ts`).
 import { resource } from "../client/client.ts";
 import type { Draft, KubeObject } from "../kinds/object.ts";
@@ -14,6 +14,20 @@ const classes = resource("storage.k8s.io/v1", "storageclasses");
 const nodes = resource("v1", "nodes");
 
 const hostname = "kubernetes.io/hostname";
+
+const hasOwnSize = (storageClass: KubeObject) =>
+  storageClass["parameters"]?.[localVolumes.sizeParameter] === "true";
+
+/** Why no volumes are made of such a class. Pure. */
+export function refusedClass(storageClass: KubeObject): string | undefined {
+  for (const [name, value] of Object.entries<string>(storageClass["parameters"] ?? {})) {
+    if (name !== localVolumes.sizeParameter) {
+      return `parameter "${name}" is not known; there is "${localVolumes.sizeParameter}"`;
+    }
+    if (value !== "true" && value !== "false") return `${name} is "true" or "false"`;
+  }
+  return undefined;
+}
 
 /** The volume for a claim on a node whose volumes lie in `directory`. Pure. */
 export function localVolume(
@@ -47,7 +61,10 @@ export function localVolume(
         name: metadata.name,
         uid: metadata.uid,
       },
-      local: { path: `${directory}/${name}_${metadata.namespace}_${metadata.name}` },
+      local: {
+        path: `${directory}/${name}_${metadata.namespace}_${metadata.name}`,
+        ...(hasOwnSize(storageClass) && spec.volumeMode !== "Block" && { fsType: "ext4" }),
+      },
       nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions }] } },
     },
   };
@@ -71,6 +88,8 @@ export const localPathController: Controller = {
     if (storageClass?.["provisioner"] !== localVolumes.provisioner || !nodeName) return;
     if (informer(volumes).get(`pvc-${claim.metadata.uid}`)) return;
     const refuse = (why: string) => event(claim, "Warning", "ProvisioningFailed", why);
+    const why = refusedClass(storageClass);
+    if (why) return refuse(why);
     const node = informer(nodes).get(nodeName);
     const directory = node?.metadata.annotations?.[localVolumes.directoryAnnotation];
     if (!directory) return refuse(`node ${nodeName} keeps no local volumes`);

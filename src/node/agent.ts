@@ -260,7 +260,7 @@ async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
   startLocalVolumes({
     ...options,
     directory,
-    loops: context.mounts.loops,
+    mounts: context.mounts,
     // A node elsewhere may not read all volumes.
     informers: options.objects ? undefined : informers,
   });

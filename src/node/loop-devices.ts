@@ -9,6 +9,8 @@ export interface LoopDevices {
   inTurn: InTurn;
   /** The file's device, made when it has none. */
   attach(file: string): Promise<string>;
+  /** The device that the file has already. */
+  find(file: string): Promise<string | undefined>;
   /** Idempotent. */
   detach(file: string): Promise<void>;
   /** Tells the device that its file has grown. */
@@ -28,6 +30,7 @@ export const systemLoops = (): LoopDevices => ({
     const [known] = await devicesOf(file);
     return known ?? (await losetup("--find", "--show", file)).trim();
   },
+  find: async (file) => (await devicesOf(file))[0],
   async detach(file) {
     for (const device of await devicesOf(file)) await losetup("--detach", device);
   },
@@ -39,6 +42,7 @@ export const systemLoops = (): LoopDevices => ({
 export const noLoops: LoopDevices = {
   inTurn: inTurn(),
   attach: () => Promise.reject(new Error("block devices of files need root")),
+  find: async () => undefined,
   detach: async () => {},
   resize: async () => {},
 };

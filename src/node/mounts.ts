@@ -15,6 +15,8 @@ export interface Mounts {
   tmpfs(path: string, sizeBytes: number): Promise<boolean>;
   /** Shows `files` at `path`, unless something is mounted there already. */
   mount(path: string, files: FileSystem): Promise<void>;
+  /** Mounts the file system on a device, to be written to, unless something is mounted there already. */
+  mountDevice(path: string, device: string, fsType: string): Promise<void>;
   /**
    * Shows at `target` what is open as `file`, in place of what was shown there. Resolves with the path that
    * shows it.
@@ -77,6 +79,11 @@ export const systemMounts: Mounts = {
     const { args, cwd } = mountArguments(path, files);
     await runCommand("mount", args, "", cwd);
   },
+  async mountDevice(path, device, fsType) {
+    await mkdir(path, { recursive: true, mode: 0o755 });
+    if ((await mounted()).includes(path)) return;
+    await runCommand("mount", ["-t", fsType, "-o", "rw,noatime,discard", device, path]);
+  },
   async bindOpen(target, file) {
     if ((await mounted()).includes(target)) await runCommand("umount", ["-l", target]);
     await rm(target, { force: true, recursive: true });
@@ -119,6 +126,7 @@ export const systemMounts: Mounts = {
 export const noMounts: Mounts = {
   tmpfs: async (path) => (await mkdir(path, { recursive: true })) !== undefined,
   mount: async (path) => void (await mkdir(path, { recursive: true })),
+  mountDevice: async (path) => void (await mkdir(path, { recursive: true })),
   bindOpen: (_target, file) => readlink(`/proc/self/fd/${file.fd}`),
   share: async () => {},
   loops: noLoops,

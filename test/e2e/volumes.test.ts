@@ -98,6 +98,49 @@ test("a claim of mode Block is a device of its size, and grows while its pod run
   );
 });
 
+test("files of a claim whose class minds sizes are full when they are as large as it, until it grows", async () => {
+  await site.apply(`
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: {name: sized}
+provisioner: kerb.dev/local-path
+parameters: {enforceSize: "true"}
+volumeBindingMode: WaitForFirstConsumer
+allowVolumeExpansion: true
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: sized}
+spec: {storageClassName: sized, accessModes: [ReadWriteOnce], resources: {requests: {storage: 16Mi}}}
+---${pod("full", { mounts: "{name: sized, mountPath: /files}", volumes: claimed("sized") })}`);
+  await ready("full");
+  const write = (name: string) => inside(name, "dd if=/dev/zero of=/files/big bs=1M count=24 2>&1");
+  await assert.rejects(write("full"), /No space left on device/);
+  const larger = '{"spec":{"resources":{"requests":{"storage":"48Mi"}}}}';
+  await site.kubectl(["patch", "pvc", "sized", "--type=merge", "-p", larger]);
+  // Under its pod it grows where the kernel lets Kerb do that, and else when it is mounted next.
+  await site.kubectl(["delete", "pod", "full"]);
+  await eventually(
+    async () => !readFileSync("/proc/self/mounts", "utf8").includes("_sized.mounted"),
+    "the end of the mount",
+  );
+  await site.apply(
+    pod("again", { mounts: "{name: sized, mountPath: /files}", volumes: claimed("sized") }),
+  );
+  await ready("again");
+  await eventually(
+    async () => (await site.get("pvc", "sized")).status.capacity.storage === "48Mi",
+    "the new size",
+  );
+  await write("again");
+  const summary = JSON.parse(
+    await site.kubectl(["get", "--raw", "/api/v1/nodes/store/proxy/stats/summary"]),
+  );
+  const told = summary.pods.find(({ podRef }: any) => podRef.name === "again").volume[0];
+  assert.equal(told.pvcRef.name, "sized");
+  assert.ok(told.usedBytes > 24 * 2 ** 20 && told.capacityBytes < 48 * 2 ** 20);
+});
+
 test("a part of a volume cannot lead out of it, and an ephemeral claim goes with its pod", async () => {
   const scratch =
     "{name: own, ephemeral: {volumeClaimTemplate: {spec: " +
@@ -119,7 +162,7 @@ test("a part of a volume cannot lead out of it, and an ephemeral claim goes with
     return /leads out of its volume/.test(state.waiting?.message);
   }, "the refusal");
   await site.kubectl(["delete", "pod", "--all", "--now"]);
-  await site.kubectl(["delete", "pvc", "raw", "files"]);
+  await site.kubectl(["delete", "pvc", "raw", "files", "sized"]);
   await site.kubectl(["wait", "pvc", "--all", "--for=delete", "--timeout=30s"]);
   await site.kubectl(["wait", "pv", "--all", "--for=delete", "--timeout=30s"]);
   const loops = await run("losetup", ["--list", "--noheadings", "--output", "BACK-FILE"]);

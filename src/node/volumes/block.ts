@@ -42,10 +42,13 @@ export async function blockVolume(
 }
 
 /** The device goes with the last pod that holds it. */
-export async function releaseLoop({ mounts, isHeldByOthers }: ReleaseContext, { loop }: Held) {
+export async function releaseLoop(context: ReleaseContext, { loop, mounted }: Held) {
   if (typeof loop !== "string") return;
+  const { mounts, isHeldByOthers } = context;
   const { loops } = mounts;
   await loops.inTurn(async () => {
-    if (!(await isHeldByOthers((other) => other["loop"] === loop))) await loops.detach(loop);
+    if (await isHeldByOthers((other) => other["loop"] === loop)) return;
+    if (typeof mounted === "string") await mounts.unmountBelow(mounted);
+    await loops.detach(loop);
   });
 }

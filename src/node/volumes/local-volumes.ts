@@ -1,5 +1,5 @@
-// The local volumes that lie on this node: one is removed with all that is in it when its volume goes, and the
-// file of a block device grows when its volume does. A node of the site's own machine follows all volumes;
+// The local volumes that lie on this node: one is removed with all that is in it when its volume goes, and one
+// that is a file grows when its volume does. A node of the site's own machine follows all volumes;
 // another may read those that lie with it, by name, and looks at them every so often.
 import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
@@ -16,8 +16,9 @@ import type { Scope } from "../../lib/scope.ts";
 import { isStatus } from "../../lib/status-error.ts";
 import { sizeOf } from "../../lib/volume-match.ts";
 import { WorkQueue } from "../../lib/work-queue.ts";
-import type { LoopDevices } from "../loop-devices.ts";
+import type { Mounts } from "../mounts.ts";
 import { growFile } from "./block.ts";
+import { growMounted, mountedAt } from "./sized.ts";
 
 const volumes = resource("v1", "persistentvolumes");
 const claims = resource("v1", "persistentvolumeclaims");
@@ -30,7 +31,7 @@ export interface LocalVolumeOptions {
   clock: Clock;
   log: Log;
   scope: Scope;
-  loops: LoopDevices;
+  mounts: Pick<Mounts, "loops" | "unmountBelow">;
   /** The folder in which this node's volumes lie. */
   directory: string;
 }
@@ -44,23 +45,42 @@ const isOurs = ({ metadata, spec }: KubeObject, directory: string) =>
 export const isToRemove = (volume: KubeObject, directory: string): boolean =>
   volume.metadata.deletionTimestamp !== undefined && isOurs(volume, directory);
 
+/** True for one that is a file of its size; a folder has none. Pure. */
+export const hasOwnSize = ({ spec }: KubeObject) =>
+  spec.volumeMode === "Block" || spec.local?.fsType !== undefined;
+
 /** The volume whose folder has this name. */
 const volumeNameOf = (folder: string) => folder.slice(0, folder.indexOf("_"));
 
-async function remove({ client, loops }: LocalVolumeOptions, { metadata, spec }: KubeObject) {
+async function remove(options: LocalVolumeOptions, { metadata, spec }: KubeObject) {
+  const { client, mounts } = options;
   const { name, resourceVersion, finalizers = [] } = metadata;
-  await loops.inTurn(() => loops.detach(spec.local.path));
-  await rm(spec.local.path, { recursive: true, force: true });
+  const { path } = spec.local;
+  const mounted = mountedAt(path);
+  await mounts.loops.inTurn(async () => {
+    await mounts.unmountBelow(mounted);
+    await mounts.loops.detach(path);
+  });
+  for (const one of [mounted, path]) await rm(one, { recursive: true, force: true });
   const left = finalizers.filter((one) => one !== localVolumes.finalizer);
   const patch = { metadata: { resourceVersion, finalizers: left } };
   await client.patch({ ...volumes, name }, "merge", patch);
 }
 
-/** Makes the file of a block device as large as its volume, and tells the claim. */
-async function grow({ client, loops }: LocalVolumeOptions, volume: KubeObject) {
+function growContent({ mounts }: LocalVolumeOptions, { spec }: KubeObject, bytes: number) {
+  const { loops } = mounts;
+  const { path, fsType } = spec.local;
+  return loops.inTurn(async () => {
+    if (fsType) await growMounted(mounts, { path, bytes });
+    else if (await growFile(path, bytes)) await loops.resize(path);
+  });
+}
+
+/** Makes the volume's file as large as the volume, unless it is still to be made, and tells the claim. */
+async function grow(options: LocalVolumeOptions, volume: KubeObject) {
+  const { client } = options;
   const { local, claimRef, capacity } = volume.spec;
-  if (!existsSync(local.path)) return;
-  if (await growFile(local.path, sizeOf(volume))) await loops.resize(local.path);
+  if (existsSync(local.path)) await growContent(options, volume, sizeOf(volume));
   if (!claimRef?.uid) return;
   const target = { ...claims, namespace: claimRef.namespace, name: claimRef.name };
   const claim = await client.get(target);
@@ -74,7 +94,7 @@ async function keep(options: LocalVolumeOptions, volume: KubeObject | undefined)
   if (!volume || !isOurs(volume, options.directory)) return;
   try {
     if (isToRemove(volume, options.directory)) await remove(options, volume);
-    else if (volume.spec.volumeMode === "Block") await grow(options, volume);
+    else if (hasOwnSize(volume)) await grow(options, volume);
   } catch (error) {
     if (!isStatus(error, "NotFound", "Conflict", "Forbidden")) throw error;
   }

@@ -14,6 +14,7 @@ import { sourceOf } from "./csi-source.ts";
 import type { Held } from "./held.ts";
 import { hostPathVolume } from "./host-path.ts";
 import { applyFsGroup } from "./ownership.ts";
+import { sizedVolume } from "./sized.ts";
 import type { ReleaseContext, Volume, VolumeContext, VolumeType } from "./volume.ts";
 import { VolumeError } from "./volume.ts";
 
@@ -60,6 +61,12 @@ async function pathVolume(context: VolumeContext, volume: KubeObject, readOnly: 
   if (spec.volumeMode === "Block") {
     if (isOurs) await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     return blockVolume(context, { path, readOnly, ...(isOurs && { bytes: sizeOf(volume) }) });
+  }
+  if (isOurs && spec.local.fsType) {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    const hostPath = await sizedVolume(context, { path, bytes: sizeOf(volume) });
+    await applyFsGroup(hostPath, context.pod);
+    return { hostPath, readOnly };
   }
   if (isOurs) await makeLocal(path);
   else if (spec.local && !existsSync(path)) throw new VolumeError(`path "${path}" does not exist`);
