@@ -17,7 +17,7 @@ import { compileC } from "../test/support/wasm-module.ts";
 import { percentile } from "./row.ts";
 import type { Row } from "./row.ts";
 
-const built = join(root, "dist/wasm/wasm-run.mjs");
+const built = join(root, "dist/wasm/wasm-run.cjs");
 const nodeWasi = join(root, "test/wasm/node-wasi.mjs");
 const median = (values: number[]) => percentile(values, 0.5);
 
@@ -266,7 +266,7 @@ async function benchSleepers(site: Site, count: number): Promise<Row[]> {
 export async function benchWasm(site: Site, isTiny: boolean): Promise<Row[]> {
   const folder = new Folder(site);
   const module = join(folder.path, "probe.wasm");
-  await compileC("test/wasm/probe.c", module);
+  await compileC("test/wasm/probe.c", module, "-s");
   return [
     ...(await benchFirstOutput(folder, module, isTiny ? 2 : 20)),
     ...(await benchPods(site, module, isTiny ? 1 : 10)),

@@ -30,7 +30,6 @@ await build({
     testing: "src/main/test-server.ts",
     "kube-apiserver": "bin/kube-apiserver.ts",
     etcd: "bin/etcd.ts",
-    "wasm-prepare": "src/wasm/wasm-prepare.ts",
     "wasm-transpile": "src/wasm/wasm-transpile.ts",
     "vm-prepare": "src/vms/vm-prepare.ts",
     "vm-dhcp-socket": "src/vms/vm-dhcp-socket.ts",
@@ -43,14 +42,24 @@ await build({
     js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);',
   },
 });
+/** In one file and without the loader of modules, which costs a fifth of a start and of an idle runner's memory. */
+const quick: BuildOptions = {
+  ...options,
+  splitting: false,
+  format: "cjs",
+  outExtension: { ".js": ".cjs" },
+  define: { "import.meta.dirname": "__dirname", "import.meta.filename": "__filename" },
+};
+await build({
+  ...quick,
+  entryPoints: { "wasm-prepare": "src/wasm/wasm-prepare.ts" },
+  outdir: staging,
+});
 // All that is mounted into the container of a WebAssembly module, and nothing else, in a folder of its own.
 await build({
-  ...options,
-  entryPoints: {
-    "wasm-run": "src/wasm/wasm-run.ts",
-  },
+  ...quick,
+  entryPoints: { "wasm-run": "src/wasm/wasm-run.ts" },
   outdir: join(staging, "wasm"),
-  outExtension: { ".js": ".mjs" },
 });
 // Likewise for the pods of disks.
 await build({

@@ -76,10 +76,11 @@ export function containerdPaths(site: string): ContainerdPaths {
 }
 
 /** Bundled, the programs lie beside this file; as sources, in their wings. */
-function program(wing: string, name: string): string {
-  const extension = extname(import.meta.filename);
-  const folder = extension === ".ts" ? join(import.meta.dirname, "..", wing) : import.meta.dirname;
-  return join(folder, `${name}${extension}`);
+function program(wing: string, name: string, builtExtension = ".js"): string {
+  const isBuilt = extname(import.meta.filename) !== ".ts";
+  return isBuilt
+    ? join(import.meta.dirname, `${name}${builtExtension}`)
+    : join(import.meta.dirname, "..", wing, `${name}.ts`);
 }
 
 const noExecInModules = {
@@ -89,7 +90,7 @@ const noExecInModules = {
 
 function handlersIn(directory: string, { site, runc }: { site: string; runc: string }) {
   const modules = {
-    prepare: program("wasm", "wasm-prepare"),
+    prepare: program("wasm", "wasm-prepare", ".cjs"),
     args: [componentsDirectory(site)],
     noExec: noExecInModules,
   };

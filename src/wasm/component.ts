@@ -1,7 +1,7 @@
 // A component as jco made it into JavaScript and core modules: what it is, and an instance of it.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { createRequire } from "node:module";
 import type { Preview2Options } from "./wasi-preview2/host.ts";
 import { preview2 } from "./wasi-preview2/host.ts";
 import { suspending } from "./wasi-preview2/suspension.ts";
@@ -16,7 +16,7 @@ export interface ComponentFacts {
 }
 
 export const factsFile = "facts.json";
-export const scriptFile = "component.mjs";
+export const scriptFile = "component.cjs";
 
 /** `wasi:cli/run@0.2.0` without its version. */
 export const withoutVersion = (name: string) => name.split("@")[0]!;
@@ -37,8 +37,9 @@ export interface Component {
 }
 
 /** Compiles each core module once. */
-export async function loadComponent(folder: string, options: Preview2Options): Promise<Component> {
-  const script = await import(pathToFileURL(join(folder, scriptFile)).href);
+export function loadComponent(folder: string, options: Preview2Options): Component {
+  const file = join(folder, scriptFile);
+  const script = createRequire(file)(file);
   const modules = new Map<string, object>();
   const coreModule = (name: string) => {
     const known = modules.get(name);

@@ -26,7 +26,7 @@ export async function runComponent(
   holdOpen();
   const folder = program.component!;
   const { exports } = readFacts(folder);
-  const component = await loadComponent(folder, options);
+  const component = loadComponent(folder, options);
   if (exports.includes(incomingHandler)) {
     const { memoryBytes, http = httpSettings() } = program;
     const port = portOf(program);

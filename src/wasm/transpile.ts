@@ -11,7 +11,7 @@ const heapMiBMax = 2048;
 const componentsMax = 64;
 
 /** Of the transpiler and what is made with it: another one makes everything anew. */
-const generation = "jco-0.15.0-2";
+const generation = "jco-0.15.0-3";
 
 const folderName = (bytes: Uint8Array) =>
   `${createHash("sha256").update(bytes).digest("hex")}-${generation}`;
@@ -46,7 +46,8 @@ export async function transpiled(cache: string, bytes: Uint8Array, now: number):
     return folder;
   }
   mkdirSync(cache, { recursive: true, mode: 0o755 });
-  const program = join(import.meta.dirname, `wasm-transpile${extname(import.meta.filename)}`);
+  const extension = extname(import.meta.filename) === ".ts" ? ".ts" : ".js";
+  const program = join(import.meta.dirname, `wasm-transpile${extension}`);
   await run([`--max-old-space-size=${heapMiBMax}`, program, folder], bytes);
   collect(cache);
   return folder;

@@ -18,7 +18,6 @@ import { checkCoreMemory, checkModule, httpModule } from "./check-module.ts";
 import { httpLimits } from "./experimental-http/limits.ts";
 import { httpSettings } from "./http-settings.ts";
 import { readFacts } from "./component.ts";
-import { transpiled } from "./transpile.ts";
 import type { BundleConfig, Runner } from "./bundle.ts";
 import { moduleKind } from "./module-kind.ts";
 
@@ -53,13 +52,13 @@ function sharedObjects(): string[] {
 }
 
 function runner(): Runner {
-  const isBuilt = extname(import.meta.filename) === ".js";
+  const isBuilt = extname(import.meta.filename) === ".cjs";
   return {
     executable: process.execPath,
     libraries: sharedObjects(),
     // Sources find each other by their folders; the build puts all of the runner into one.
     folder: isBuilt ? join(import.meta.dirname, "wasm") : resolve(import.meta.dirname, ".."),
-    file: isBuilt ? "wasm-run.mjs" : "wasm/wasm-run.ts",
+    file: isBuilt ? "wasm-run.cjs" : "wasm/wasm-run.ts",
   };
 }
 
@@ -114,6 +113,8 @@ async function examineComponent(
   { cache, memoryBytes }: { cache: string; memoryBytes: number | undefined },
 ): Promise<Examined> {
   try {
+    // Not needed for modules, which start sooner without it.
+    const { transpiled } = await import("./transpile.ts");
     const component = await transpiled(cache, bytes, systemClock.now() / 1000);
     for (const name of readdirSync(component)) {
       if (!name.endsWith(".wasm")) continue;
@@ -133,11 +134,9 @@ function named<T>(path: string, check: () => T): T {
   }
 }
 
-try {
-  await prepare(process.argv[2]!, process.argv[3]!);
-} catch (error) {
+prepare(process.argv[2]!, process.argv[3]!).catch((error: unknown) => {
   // It goes on inside a line of JSON; what a module names may hold anything.
   const text = JSON.stringify((error as Error).message.slice(0, reasonCharactersMax));
   process.stderr.write(text.slice(1, -1));
   process.exit(1);
-}
+});

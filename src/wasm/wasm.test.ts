@@ -47,7 +47,7 @@ const runner = {
   executable: "/usr/bin/node",
   libraries: ["/lib64/ld-linux.so.2", "/usr/lib/libatomic.so.1.2.0"],
   folder: "/k/wasm",
-  file: "wasm-run.mjs",
+  file: "wasm-run.cjs",
 };
 const options = { runner, program: "/b/program.json", network: false, arch: "x64" };
 
@@ -70,7 +70,7 @@ test("a bundle runs its module under Node, as nobody, with nothing but its volum
   assert.equal(bundle.process.args[0], "/.kerb/ld-linux.so.2");
   assert.ok(bundle.process.args.includes("--wasm-max-mem-pages=1024"));
   assert.deepEqual(bundle.process.args.slice(-2), [
-    "/.kerb/code/wasm-run.mjs",
+    "/.kerb/code/wasm-run.cjs",
     "/.kerb/program.json",
   ]);
   assert.deepEqual(

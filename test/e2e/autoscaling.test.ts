@@ -4,14 +4,38 @@ import { after, before, test } from "node:test";
 import { importBusybox } from "../support/image.ts";
 import type { Site } from "../support/site.ts";
 import { startSite } from "../support/site.ts";
+import { importModule } from "../support/wasm-module.ts";
 
 let site: Site;
 
 before(async () => {
   site = await startSite("--name", "autoscaling");
   await importBusybox(site);
+  await importModule(site, "test/wasm/probe.c", "probe:1");
+  await site.apply(spinning);
 });
 after(() => site.remove());
+
+/** A module that computes, and one whose Deployment sleeps. */
+const spinning = ["spin", "nap"]
+  .map(
+    (name) => `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: ${name}}
+spec:
+  replicas: ${name === "nap" ? 0 : 1}
+  selector: {matchLabels: {app: ${name}}}
+  template:
+    metadata: {labels: {app: ${name}}}
+    spec:
+      runtimeClassName: wasm
+      terminationGracePeriodSeconds: 0
+      containers:
+      - {name: main, image: "probe:1", args: [spin], resources: {requests: {cpu: 50m}}}
+---`,
+  )
+  .join("");
 
 const burner = ["--", "sh", "-c", "while true; do :; done"];
 
@@ -21,7 +45,9 @@ test("top tells what the node and its pods use", async () => {
   await site.kubectl(["set", "resources", "deploy/burn", "--requests=cpu=50m"]);
   await site.kubectl(["rollout", "status", "deploy/burn", "--timeout=60s"]);
   assert.match(await site.kubectl(["top", "nodes"]), /autoscaling +\d+m +\d+% +\d+Mi +\d+%/);
-  await until(async () => /burn-\S+ +busybox +\d\d+m/.test(await top()));
+  for (const line of [/burn-\S+ +busybox +\d\d+m/, /spin-\S+ +main +\d\d+m +\d+Mi/]) {
+    await until(async () => line.test(await top()));
+  }
 });
 
 const top = async () => (await site.tryKubectl(["top", "pods", "--containers"])).stdout;
@@ -31,13 +57,25 @@ async function until(isSo: () => Promise<boolean>) {
   while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 500));
 }
 
-test("an autoscaler adds pods while they are busy, and its target is shown", async () => {
-  await site.kubectl(["autoscale", "deploy", "burn", "--cpu=50%", "--min=1", "--max=2"]);
-  const scaled = ["wait", "hpa/burn", "--for=jsonpath={.status.desiredReplicas}=2"];
-  await site.kubectl([...scaled, "--timeout=90s"]);
-  await site.kubectl(["rollout", "status", "deploy/burn", "--timeout=60s"]);
+test("an autoscaler adds pods while they are busy, be they modules, and its target is shown", async () => {
+  for (const name of ["burn", "spin", "nap"]) {
+    await site.kubectl(["autoscale", "deploy", name, "--cpu=50%", "--min=1", "--max=2"]);
+  }
+  for (const name of ["burn", "spin"]) {
+    const scaled = ["wait", `hpa/${name}`, "--for=jsonpath={.status.desiredReplicas}=2"];
+    await site.kubectl([...scaled, "--timeout=90s"]);
+    await site.kubectl(["rollout", "status", `deploy/${name}`, "--timeout=60s"]);
+  }
   assert.match(await site.kubectl(["get", "hpa", "burn"]), /Deployment\/burn +cpu: \d+%\/50%/);
   const events = await site.kubectl(["get", "events"]);
   assert.match(events, /New size: 2; reason: cpu resource utilization .* above target/);
-  await site.kubectl(["delete", "deploy/burn", "--grace-period=0", "--force"]);
+});
+
+test("an autoscaler leaves alone what sleeps", async () => {
+  await until(async () => {
+    const { conditions = [] } = (await site.get("hpa", "nap")).status;
+    return conditions.some(({ reason }: { reason: string }) => reason === "ScalingDisabled");
+  });
+  assert.equal((await site.get("deployment", "nap")).spec.replicas, 0);
+  await site.kubectl(["delete", "deploy/burn", "deploy/spin", "--grace-period=0", "--force"]);
 });

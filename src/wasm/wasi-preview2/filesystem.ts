@@ -1,5 +1,4 @@
 // wasi:filesystem over the same directories as WASI preview 1: nothing here knows a path of the machine.
-import { createHash } from "node:crypto";
 import type { BigIntStats } from "node:fs";
 import { Directory } from "../files/directory.ts";
 import { FileError, codeOf } from "../files/file-error.ts";
@@ -85,6 +84,7 @@ function secondsOf(time: NewTime, before: bigint, now: bigint): number {
 }
 
 const hashOf = ({ dev, ino }: BigIntStats) => {
+  const { createHash } = process.getBuiltinModule("node:crypto");
   const digest = createHash("sha256").update(`${dev} ${ino}`).digest();
   return { lower: digest.readBigUInt64LE(0), upper: digest.readBigUInt64LE(8) };
 };
