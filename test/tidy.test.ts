@@ -54,6 +54,28 @@ test("every import follows the layer table", () => {
   assert.deepEqual(broken, []);
 });
 
+test("no file needs itself before it is there", () => {
+  const needs = (file: string) => {
+    // Types are gone when a file is loaded.
+    const found = read(file).matchAll(/^(?:import|export) (?!type\b)[^;]*?from "(\.[^"]+)"/gm);
+    return [...found].map((match) => normalize(join(dirname(file), match[1]!)));
+  };
+  const graph = new Map(sources.map((file) => [file, needs(file)]));
+  const seen = [...graph.values()].flat().length;
+  assert.ok(seen > sources.length, `only ${seen} imports read in ${sources.length} files`);
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const visit = (file: string, way: string[]) => {
+    const at = way.indexOf(file);
+    if (at >= 0) return void circles.push([...way.slice(at), file].join(" -> "));
+    if (done.has(file)) return;
+    for (const next of graph.get(file) ?? []) visit(next, [...way, file]);
+    done.add(file);
+  };
+  for (const file of sources) visit(file, []);
+  assert.deepEqual(circles, []);
+});
+
 /** Files that are longer than the rule for a reason. */
 const longFiles: Record<string, string> = {};
 

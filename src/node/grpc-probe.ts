@@ -2,7 +2,7 @@
 // write and read here.
 import { connect } from "node:http2";
 import type { Clock } from "../lib/clock.ts";
-import type { HandlerResult } from "./handlers.ts";
+import type { HandlerResult } from "./handler-result.ts";
 
 const statuses = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"];
 const answerBytesMax = 1024;

@@ -5,6 +5,7 @@ import { connect } from "node:net";
 import type { Clock } from "../lib/clock.ts";
 import { sleep } from "../lib/clock.ts";
 import { probeGrpc } from "./grpc-probe.ts";
+import type { HandlerResult } from "./handler-result.ts";
 import type { Container, Handler } from "./pod.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -16,11 +17,6 @@ export interface HandlerContext {
   podIp: string;
   timeoutMs: number;
   signal: AbortSignal;
-}
-
-export interface HandlerResult {
-  ok: boolean;
-  output: string;
 }
 
 const outputBytesMax = 10_240;

@@ -1,7 +1,7 @@
 // A volume of a CSI driver, whoever describes it: a PersistentVolume, or the pod itself. Pure.
 import { createHash } from "node:crypto";
 import type { KubeObject } from "../../kinds/object.ts";
-import type { VolumeContext } from "./volume.ts";
+import type { Pod } from "../pod.ts";
 
 interface SecretRef {
   namespace: string;
@@ -46,8 +46,13 @@ export function sourceOf(volume: KubeObject, readOnly: boolean): CsiSource {
   };
 }
 
+interface InlineVolume {
+  name: string;
+  [type: string]: any;
+}
+
 /** A volume that the pod asks of a driver itself. */
-export function inlineSource({ pod, volume }: Pick<VolumeContext, "pod" | "volume">): CsiSource {
+export function inlineSource({ pod, volume }: { pod: Pod; volume: InlineVolume }): CsiSource {
   const { driver, readOnly, fsType, volumeAttributes, nodePublishSecretRef } = volume["csi"];
   const id = createHash("sha256").update(`${pod.metadata.uid}/${volume.name}`).digest("hex");
   const namespace = pod.metadata.namespace ?? "";

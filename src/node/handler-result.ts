@@ -1,0 +1,6 @@
+/** What a probe or a lifecycle hook came to. */
+export interface HandlerResult {
+  ok: boolean;
+  /** What it said, for people. */
+  output: string;
+}
