@@ -71,6 +71,13 @@ const queuingOf = (spec: any) => spec.limited?.limitResponse?.queuing ?? {};
 const hpaTarget = ({ spec }: KubeObject) =>
   `${spec.scaleTargetRef?.kind}/${spec.scaleTargetRef?.name}`;
 
+/** `services/default/web`. */
+function parentText({ spec }: KubeObject): string {
+  const { group, resource, namespace, name: of } = spec?.parentRef ?? {};
+  if (!of) return none;
+  return [group ? `${resource}.${group}` : resource, namespace, of].filter(Boolean).join("/");
+}
+
 const others: Record<string, Column[]> = {
   "apiservices.apiregistration.k8s.io": [
     name,
@@ -129,6 +136,12 @@ const others: Record<string, Column[]> = {
       (status?.loadBalancer?.ingress ?? []).map((i: any) => i.ip ?? i.hostname).join(","),
     ),
     text("Ports", ({ spec }) => (spec.tls?.length ? "80, 443" : "80")),
+    age,
+  ],
+  "ipaddresses.networking.k8s.io": [name, text("ParentRef", parentText), age],
+  "servicecidrs.networking.k8s.io": [
+    name,
+    text("CIDRs", ({ spec }) => (spec?.cidrs ?? []).join(",")),
     age,
   ],
   "leases.coordination.k8s.io": [

@@ -32,14 +32,13 @@ export function addressNumber(address: string): bigint {
   return groups.reduce((sum, group) => (sum << BigInt(groupBits[family])) | BigInt(group), 0n);
 }
 
+export const ipv4Address = (number: number) =>
+  `${number >>> 24}.${(number >>> 16) & 255}.${(number >>> 8) & 255}.${number & 255}`;
+
 export function numberAddress(number: bigint, family: IpFamily): string {
-  const bits = BigInt(groupBits[family]);
-  const count = bitsOf[family] / groupBits[family];
-  const groups = Array.from({ length: count }, (_, i) => {
-    return (number >> (bits * BigInt(count - 1 - i))) & ((1n << bits) - 1n);
-  });
-  if (family === "IPv4") return groups.join(".");
-  return canonicalAddress(groups.map((group) => group.toString(16)).join(":"));
+  if (family === "IPv4") return ipv4Address(Number(number));
+  const digits = number.toString(16).padStart(32, "0");
+  return canonicalAddress(digits.replaceAll(/(....)(?=.)/g, "$1:"));
 }
 
 export interface Network {

@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync, mkdirSync, readFileSync, statfsSync 
 import { delimiter, join } from "node:path";
 import type { Check } from "../cli/doctor.ts";
 import { systemClock } from "../lib/clock.ts";
+import { ipv6Facts, ipv6Problem } from "../node/network/ipv6.ts";
 import { isRoot, searchPath } from "./config.ts";
 
 const freeBytesMin = 500 * 2 ** 20;
@@ -88,6 +89,13 @@ function forwardCheck(): Check {
   return { name: "forwarding", state: "ok", detail };
 }
 
+/** Only sites that have ranges of IPv6 need it. */
+function ipv6Check(): Check {
+  const problem = ipv6Problem(ipv6Facts());
+  const detail = problem ? `${problem}; sites of IPv4 do not need it` : "on";
+  return { name: "IPv6", state: "ok", detail };
+}
+
 export function examine(directory: string): Check[] {
   return [
     rootCheck(),
@@ -100,5 +108,6 @@ export function examine(directory: string): Check[] {
     toolCheck("ip", "iproute2", "pods get no network"),
     cgroupCheck(),
     forwardCheck(),
+    ipv6Check(),
   ];
 }

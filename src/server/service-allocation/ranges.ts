@@ -1,6 +1,6 @@
 // Ranges that Services get addresses and node ports from.
 import type { KubeObject } from "../../kinds/object.ts";
-import { familyOf, networkOf, numberAddress } from "../../lib/ip-range.ts";
+import { familyOf, ipv4Address, networkOf, numberAddress } from "../../lib/ip-range.ts";
 
 /** Things in a row that are given out one after the other. */
 export interface Range<Item> {
@@ -16,7 +16,12 @@ const addressesMax = 2 ** 32;
 export function addressRange(cidr: string): Range<string> {
   const { base, family, hostBits } = networkOf(cidr);
   const size = Math.min(2 ** hostBits, addressesMax) - (family === "IPv4" ? 2 : 1);
-  return { id: cidr, size, at: (index) => numberAddress(base + 1n + BigInt(index), family) };
+  const first = Number(base) + 1;
+  const at =
+    family === "IPv4"
+      ? (index: number) => ipv4Address(first + index)
+      : (index: number) => numberAddress(base + 1n + BigInt(index), family);
+  return { id: cidr, size, at };
 }
 
 export interface Ports {
