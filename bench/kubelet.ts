@@ -60,6 +60,7 @@ async function startRuntime(directory: string, image: string) {
   const conflist = cniConflist({
     name: peer,
     podCidrs: ["10.250.0.0/24"],
+    addresses: "host-local",
     dataDirectory: join(directory, "cni"),
   });
   writeFileSync(join(directory, "net.d/10-bench.conflist"), JSON.stringify(conflist));

@@ -3,6 +3,7 @@
 import { startSite } from "../test/support/site.ts";
 import type { Site } from "../test/support/site.ts";
 import { benchDevices } from "./devices.bench.ts";
+import { benchFlash } from "./flash.bench.ts";
 import { benchIdle, benchPods, benchStart } from "./footprint.bench.ts";
 import { benchPodStart } from "./pod-start.bench.ts";
 import { benchList, benchWatch } from "./reads.bench.ts";
@@ -28,6 +29,7 @@ const benches: Record<string, (site: Site) => Promise<Row[]>> = {
   list: (site) => benchList(site, tiny ? 100 : 10_000),
   services: () => benchServices(tiny ? 10 : 1000),
   vms: () => benchVms(tiny ? 1 : 5),
+  flash: () => benchFlash(tiny ? 5 : 600),
   wasm: (site) => benchWasm(site, tiny),
   devices: () => benchDevices(tiny ? { runs: 1, devices: 20 } : { runs: 10, devices: 1000 }),
   scheduler: () => benchScheduler(tiny ? { nodes: 20, pods: 50 } : { nodes: 1000, pods: 5000 }),

@@ -16,6 +16,8 @@ const suites: Record<string, string[]> = {
   servers: ["test/crash/servers.test.ts"],
   // A minute of hubs and sites that move, are updated and get new authorities.
   fleet: ["--test-concurrency=1", "test/fleet/*.test.ts"],
+  // Six minutes of machines that join, are drained, cut off, rebooted and updated.
+  nodes: ["--test-concurrency=1", "test/nodes/*.test.ts"],
   // Guests moved, starved of disk and cut off.
   vms: ["--test-concurrency=1", "test/vms/*.test.ts"],
   e2e: ["--test-concurrency=1", "test/crash/*.test.ts", "test/e2e/*.test.ts"],

@@ -34,6 +34,8 @@ export interface KeptEventsOptions {
   files: Files;
   clock: Clock;
   onReturn?: ((absence: Absence) => void) | undefined;
+  /** The server went out of reach, or is back. */
+  onReach?: () => void;
 }
 
 const isAway = (error: unknown) => isStatus(error, "ServiceUnavailable", "Timeout");
@@ -57,7 +59,13 @@ export class KeptEvents {
 
   /** The server did not answer. */
   away() {
-    this.#awaySince ??= this.#options.clock.monotonic();
+    if (this.#awaySince !== undefined) return;
+    this.#awaySince = this.#options.clock.monotonic();
+    this.#options.onReach?.();
+  }
+
+  get isAway() {
+    return this.#awaySince !== undefined;
   }
 
   keep(target: Target, event: KubeObject) {
@@ -75,6 +83,7 @@ export class KeptEvents {
     const { clock, onReturn } = this.#options;
     const since = this.#awaySince;
     this.#awaySince = undefined;
+    if (since !== undefined) this.#options.onReach?.();
     if (since === undefined && (this.#kept.length === 0 || this.#delivering)) return;
     const awayMs = since === undefined ? 0 : clock.monotonic() - since;
     const absence = { awayMs, events: this.#kept.length, dropped: this.#dropped };

@@ -174,6 +174,30 @@ test("a token is remembered, other writes fail", async () => {
   await assert.rejects(put(offline, "x"), (error) => isStatus(error, "ServiceUnavailable"));
 });
 
+test("what volumes are asked for by name is remembered, and written once", async () => {
+  const { clock, client, files, stop, scope } = await remembered();
+  const claims = { ...resource("v1", "persistentvolumeclaims"), namespace: "default" };
+  const claim = { ...claims, name: "data" };
+  const resources = { requests: { storage: "1Mi" } };
+  await client.create(claims, {
+    apiVersion: "v1",
+    kind: "PersistentVolumeClaim",
+    metadata: { name: "data" },
+    spec: { accessModes: ["ReadWriteOnce"], resources },
+  } as never);
+  const online = offlineClient(client, { files, clock });
+  const before = files.writes();
+  const seen = await online.get(claim);
+  await online.get(claim);
+  assert.equal(files.writes(), before + 1);
+  const offline = offlineClient(away("refused"), { files, clock });
+  assert.deepEqual(await offline.get(claim), seen);
+  await assert.rejects(offline.get({ ...claim, name: "other" }));
+  await assert.rejects(offline.get({ ...configMaps, name: "a" }));
+  await stop();
+  await scope.close();
+});
+
 test("events of a time without a server are told when it is back, after a restart too", async () => {
   const { clock, client, files, stop, scope } = await remembered();
   await stop();
@@ -210,7 +234,10 @@ test("how long the server was away is known by the clock that never jumps", asyn
   });
   const returns: Absence[] = [];
   const onReturn = (one: Absence) => void returns.push(one);
-  const { informer, stop: end } = follow(offlineClient(link, { files, clock, onReturn }), clock);
+  const online = offlineClient(link, { files, clock, onReturn });
+  const reached: boolean[] = [];
+  online.reach.onChange(() => reached.push(online.reach.isAway()));
+  const { informer, stop: end } = follow(online, clock);
   await informer.synced();
   clock.jumpTo(Date.UTC(2100, 0, 1));
   await clock.advance(600_000);
@@ -219,6 +246,7 @@ test("how long the server was away is known by the clock that never jumps", asyn
     await clock.advance(5000);
     await turns();
   }
+  assert.deepEqual(reached, [true, false]);
   assert.equal(returns.length, 1);
   assert.ok(returns[0]!.awayMs >= 600_000 && returns[0]!.awayMs < 700_000);
   await end();

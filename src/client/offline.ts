@@ -1,6 +1,7 @@
 // A client that remembers. What its watches showed is kept on disk, and when the server is away at the start
 // of a watch, that is shown instead: a machine that reboots behind a cut link finds its pods again. Tokens of
-// service accounts are remembered too. Everything else fails as it does without a server.
+// service accounts are remembered too, and what pods' volumes are asked by name. Everything else fails as it does
+// without a server.
 import { createHash } from "node:crypto";
 import type { KubeObject } from "../kinds/object.ts";
 import type { Cancel, Clock } from "../lib/clock.ts";
@@ -21,6 +22,15 @@ const writeEveryMs = 10_000;
 const writeSoonMs = 1000;
 /** A server that says nothing for so long at the start of a watch is away. */
 const firstEventMsMax = 10_000;
+
+/** Read by name when a pod starts. */
+const readByName = new Set([
+  "persistentvolumeclaims",
+  "persistentvolumes",
+  "csidrivers",
+  "volumeattachments",
+  "resourceclaims",
+]);
 
 const initialEnd = "k8s.io/initial-events-end";
 
@@ -133,7 +143,15 @@ function* shown({ objects, revision }: Seen): Generator<WatchEvent> {
   yield { type: "BOOKMARK", object: { metadata } as unknown as KubeObject };
 }
 
+/** Whether the server is out of reach. */
+export interface Reach {
+  isAway(): boolean;
+  /** Returns what ends it. */
+  onChange(listener: () => void): () => void;
+}
+
 export interface OfflineClient extends Client {
+  reach: Reach;
   /** Writes what is not on disk yet. */
   flush(): void;
 }
@@ -150,7 +168,16 @@ export function offlineClient(
   { files, clock, onReturn }: OfflineOptions,
 ): OfflineClient {
   const memories = new Map<string, Memory>();
-  const kept = new KeptEvents({ client, files, clock, onReturn });
+  const listeners = new Set<() => void>();
+  const onReach = () => listeners.forEach((listener) => listener());
+  const kept = new KeptEvents({ client, files, clock, onReturn, onReach });
+  const reach: Reach = {
+    isAway: () => kept.isAway,
+    onChange: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
 
   function memoryOf(target: Target, { labelSelector, fieldSelector }: WatchOptions): Memory {
     const file = `watch-${hashOf([...targetParts(target), labelSelector, fieldSelector])}`;
@@ -228,8 +255,23 @@ export function offlineClient(
     }
   };
 
+  const get: Client["get"] = async (target, signal) => {
+    if (!readByName.has(target.resource)) return client.get(target, signal);
+    const file = `object-${hashOf(targetParts(target))}`;
+    try {
+      const object = await client.get(target, signal);
+      const text = JSON.stringify(object);
+      if (files.read(file) !== text) files.write(file, text);
+      return object as never;
+    } catch (error) {
+      const known = isAway(error) ? files.read(file) : undefined;
+      if (known === undefined) throw error;
+      return JSON.parse(known);
+    }
+  };
+
   return {
-    get: (...args) => client.get(...args),
+    get,
     list: (...args) => client.list(...args),
     update: (...args) => client.update(...args),
     patch: (...args) => client.patch(...args),
@@ -237,6 +279,7 @@ export function offlineClient(
     deleteCollection: (...args) => client.deleteCollection(...args),
     create,
     watch,
+    reach,
     flush: () => {
       memories.forEach((memory) => memory.flush());
       kept.flush();

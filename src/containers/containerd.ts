@@ -117,7 +117,10 @@ function trimLog(path: string) {
   if (size > logBytesMax) truncateSync(path);
 }
 
-/** Resolves once the socket answers. A running containerd is adopted. */
+/**
+ * Resolves once the socket answers. A running containerd is adopted; one that another release configured differently
+ * is started again, and what it runs does not notice.
+ */
 export async function startContainerd(paths: ContainerdPaths, clock: Clock): Promise<void> {
   const { directory, binary } = paths;
   const socket = socketOf(directory);
@@ -125,10 +128,15 @@ export async function startContainerd(paths: ContainerdPaths, clock: Clock): Pro
     mkdirSync(join(directory, folder), { recursive: true, mode: 0o700 });
   const logFile = join(directory, "containerd.log");
   trimLog(logFile);
-  if (containerdPid(directory) !== undefined && (await answers(socket))) return;
-  rmSync(socket, { force: true });
   const config = join(directory, "config.toml");
-  writeFileSync(config, containerdConfig(paths, !mayLowerOomScore()), { mode: 0o600 });
+  const wanted = containerdConfig(paths, !mayLowerOomScore());
+  const isSame = existsSync(config) && readFileSync(config, "utf8") === wanted;
+  if (containerdPid(directory) !== undefined && (await answers(socket))) {
+    if (isSame) return;
+    await stopContainerd(directory, clock);
+  }
+  rmSync(socket, { force: true });
+  if (!isSame) writeFileSync(config, wanted, { mode: 0o600 });
   const output = openSync(logFile, "a", 0o600);
   const child = spawn(binary, ["--config", config, "--log-level", "warn"], {
     detached: true,

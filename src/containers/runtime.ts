@@ -16,6 +16,7 @@ import type {
   SandboxConfig,
   Stats,
 } from "../node/runtime.ts";
+import { withAddresses } from "./address-plugin.ts";
 import { attachToContainer } from "./attach.ts";
 import { socketOf } from "./containerd.ts";
 import { containerMessage, labelNames, linuxResources, sandboxMessage } from "./cri-config.ts";
@@ -57,6 +58,7 @@ interface Connected {
 export class ContainerdRuntime implements Runtime {
   readonly version: string;
   readonly abilities: RuntimeAbilities;
+  readonly #directory: string;
   readonly #connection: GrpcConnection;
   readonly #runtime: GrpcService;
   readonly #images: GrpcService;
@@ -72,6 +74,7 @@ export class ContainerdRuntime implements Runtime {
     this.version = `containerd://${version}`;
     this.abilities = abilities;
     this.#connection = connection;
+    this.#directory = directory;
     this.#runtime = connection.service("/runtime.v1.RuntimeService", cri as Message);
     this.#images = connection.service("/runtime.v1.ImageService", cri as Message);
     this.#views = new ImageViews(connection, this.#images);
@@ -120,7 +123,9 @@ export class ContainerdRuntime implements Runtime {
 
   async runSandbox(config: SandboxConfig): Promise<string> {
     const request = { config: sandboxMessage(config), runtime_handler: config.handler };
-    const { pod_sandbox_id: id } = await this.#runtime.call("RunPodSandbox", request);
+    const { pod_sandbox_id: id } = await withAddresses(this.#directory, config, () =>
+      this.#runtime.call("RunPodSandbox", request),
+    );
     this.#podOf.set(id, config.podUid);
     return id;
   }

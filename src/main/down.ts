@@ -10,12 +10,13 @@ import { ipFamilies } from "../lib/ip-range.ts";
 import { runCommand } from "../lib/run-command.ts";
 import { silent } from "../lib/log.ts";
 import { systemCgroups } from "../node/cgroups.ts";
-import { endingPriorityOf, graceSecondsOf } from "../node/grace.ts";
+import { endingContainerOf, endingPriorityOf, graceSecondsOf } from "../node/grace.ts";
 import { removeRules } from "../node/network/nft-changes.ts";
 import { policyTableOf } from "../node/network/policy.ts";
 import { vxlanName } from "../node/network/vxlan.ts";
 import { closeNetwork } from "../node/network/site-network.ts";
 import type { Runtime, RuntimePod } from "../node/runtime.ts";
+import { stopContainer } from "../node/stop-container.ts";
 import { isRoot } from "./config.ts";
 import { krustletCgroup } from "./krustlet.ts";
 import { containerdDirectory, containerdPaths } from "./machine.ts";
@@ -42,12 +43,22 @@ async function stopKerb(directory: string) {
   return true;
 }
 
-/** Ends a pod's containers within their grace, then the pod. */
+/** Ends a pod's containers by their hooks and within their grace, then the pod. */
 async function stopPod(runtime: Runtime, pod: RuntimePod, gracePeriod: number | undefined) {
   const running = pod.containers.filter(({ state }) => state === "running");
+  const hooked = running.some(
+    ({ name, annotations }) => endingContainerOf(name, annotations).lifecycle,
+  );
+  const detail = hooked ? await runtime.pod(pod.sandboxes[0]?.podUid ?? "") : undefined;
+  const podIp = detail?.sandboxes.find(({ ready }) => ready)?.ips[0] ?? "127.0.0.1";
+  const { signal } = new AbortController();
   await Promise.all(
-    running.map(({ id, annotations }) =>
-      runtime.stopContainer(id, (gracePeriod ?? graceSecondsOf(annotations)) * 1000),
+    running.map(({ id, name, annotations }) =>
+      stopContainer({
+        ...{ runtime, clock: systemClock, signal, id, podIp },
+        container: endingContainerOf(name, annotations),
+        graceMs: (gracePeriod ?? graceSecondsOf(annotations)) * 1000,
+      }),
     ),
   );
   for (const { id } of pod.sandboxes) {

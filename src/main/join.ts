@@ -29,10 +29,13 @@ import { LocalPlugins } from "../node/devices/local-plugins.ts";
 import { startAgent } from "../node/agent.ts";
 import { referencedObjects } from "../node/referenced-objects.ts";
 import { serveTunnel } from "../node/tunnel.ts";
+import { becomeRelease, proveNode, switchAsked } from "./releases/node.ts";
+import { handOver } from "./releases/handover.ts";
 import { clusterRangesName } from "./cluster-objects.ts";
 import {
   clusterDomain,
   defaultPort,
+  hasManager,
   isRoot,
   kerbVersion,
   kubernetesVersion,
@@ -59,6 +62,9 @@ const clock = systemClock;
 const random = systemRandom;
 const nodes = resource("v1", "nodes");
 const rangeMsMax = 60_000;
+const stopMsMax = 10_000;
+/** A link that is cut is noticed in half a minute: Services lead to this machine's own pods meanwhile. */
+const pingMs = 10_000;
 const retry = { firstMs: 500, maxMs: 10_000 };
 
 /** The address of this machine that packets to the server leave from. */
@@ -180,12 +186,13 @@ async function startNetwork(options: Omit<PodNetworkOptions, "dns">) {
   return startPodNetwork({ ...options, dns: { addresses: gateways, port } });
 }
 
-async function startNode(parts: Parts) {
+/** Resolves with why no containers run here, if they do not. */
+async function startNode(parts: Parts): Promise<string | undefined> {
   const { directory, settings, options, identity: first, log, scope, tell } = parts;
   const { name, server } = settings as SiteSettings & { server: string };
   let identity = first;
   const connection = { server, ...identity };
-  const link = httpsClient(connection, { agent: "kerb" });
+  const link = httpsClient(connection, { agent: "kerb", pingMs });
   scope.defer(() => link.close());
   const client: OfflineClient = offlineClient(link, {
     files: memoryFiles(directory),
@@ -223,6 +230,7 @@ async function startNode(parts: Parts) {
         nodeName: name,
         addresses,
         address,
+        reach: client.reach,
       })
     : undefined;
   net?.catch(() => {});
@@ -276,16 +284,21 @@ async function startNode(parts: Parts) {
     const told = await runVms({ ...shared, runtime, parts: nodeParts });
     tell("vms", told ?? "not on this node: qemu-system-x86 is not installed");
   }
-  if (!options.devices) return;
-  const { searchDevices } = await import("./devices.ts");
-  await searchDevices({ ...shared, kubeletDirectory, host: localPlugins });
-  tell("devices", "akri.sh/v0");
+  if (options.devices) {
+    const { searchDevices } = await import("./devices.ts");
+    await searchDevices({ ...shared, kubeletDirectory, host: localPlugins });
+    tell("devices", "akri.sh/v0");
+  }
+  return machine.shortcoming;
 }
 
 export async function joinSite(asked: string | undefined, options: JoinOptions): Promise<number> {
   const directory = resolve(options.dataDir);
+  handOver(directory, process.argv.slice(2));
+  const asksToSwitch = switchAsked(directory);
   const running = findRunning(directory);
-  if (running) throw new Error(`a Kerb already runs on ${directory} (pid ${running.pid})`);
+  if (running && running.pid !== process.pid)
+    throw new Error(`a Kerb already runs on ${directory} (pid ${running.pid})`);
   const { settings } = settle(directory, {
     defaultPort,
     slots: isRoot ? slotsDirectory : undefined,
@@ -305,13 +318,28 @@ export async function joinSite(asked: string | undefined, options: JoinOptions):
     const log = pinoLog(logLevel);
     writeRunFile(directory, 0);
     scope.defer(() => removeRunFile(directory));
-    await startNode({ directory, settings, options, identity, log, scope, tell });
-    console.log(`Node ${name} of ${server} is up.`);
-    await new Promise<void>((stop) => {
-      for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => stop());
+    const shortcoming = await startNode({
+      directory,
+      settings,
+      options,
+      identity,
+      log,
+      scope,
+      tell,
     });
-    return 0;
+    console.log(`Node ${name} of ${server} is up.`);
+    if (!shortcoming) proveNode(directory);
+    const next = await Promise.race([untilStopped(), asksToSwitch]);
+    if (!next) return 0;
+    await Promise.race([scope.close(), sleep(clock, stopMsMax)]);
+    becomeRelease(directory, next, hasManager);
   } finally {
     await scope.close();
   }
 }
+
+const untilStopped = () =>
+  new Promise<undefined>((stop) => {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
+      process.once(signal, () => stop(undefined));
+  });

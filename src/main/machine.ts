@@ -4,6 +4,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { extname, join } from "node:path";
 import { startContainerd } from "../containers/containerd.ts";
 import type { ContainerdPaths } from "../containers/containerd.ts";
+import { addressPlugin, writeNetworkPlugins } from "../containers/address-plugin.ts";
 import { ensurePauseImage } from "../containers/images.ts";
 import { writeHandlerBinary } from "../containers/handler-binary.ts";
 import { writeRegistryHosts } from "../containers/registry-hosts.ts";
@@ -66,10 +67,11 @@ export function containerdPaths(site: string): ContainerdPaths {
   const directory = containerdDirectory(site);
   const runc = findTool("runc")!;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const plugins = cniFolders.find((folder) => existsSync(join(folder, "ptp")))!;
   return {
     binary: findTool("containerd")!,
     runc,
-    cniPlugins: cniFolders.find((folder) => existsSync(join(folder, "ptp")))!,
+    cniPlugins: writeNetworkPlugins(directory, plugins),
     directory,
     handlers: handlersIn(directory, { site, runc }),
   };
@@ -117,6 +119,7 @@ async function startRuntime({
     name: addresses.bridge,
     podCidrs: familiesOf(addresses).map(({ podCidr }) => podCidr),
     dataDirectory: cniLeases(directory),
+    addresses: addressPlugin,
     // What leaves in a tunnel has to fit with its outer headers.
     ...(addresses.podNetwork === "vxlan" && {
       mtu: (await linkMtu(outside)) - vxlanBytes[familyOf(outside ?? addresses.gateway)],

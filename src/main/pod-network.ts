@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Client } from "../client/client.ts";
 import { resource } from "../client/client.ts";
 import type { Informers } from "../client/informers.ts";
+import type { Reach } from "../client/offline.ts";
 import type { KubeObject } from "../kinds/object.ts";
 import type { Clock } from "../lib/clock.ts";
 import { familyOf } from "../lib/ip-range.ts";
@@ -48,6 +49,8 @@ export interface PodNetworkOptions {
   addresses: SiteAddresses;
   /** Where other nodes reach this one. */
   address: string;
+  /** Of a machine that joined. */
+  reach?: Reach;
   /** Where a DNS server of this machine answers behind its Service. */
   dns?: { addresses: string[]; port: number };
   clock: Clock;
@@ -106,6 +109,7 @@ export async function startPodNetwork(options: PodNetworkOptions): Promise<PodGa
       slices: informers.get({ resource: endpointSlicesResource }),
       zone: () => all.get(nodeName)?.metadata.labels?.["topology.kubernetes.io/zone"],
       ranges: families,
+      ...(options.reach && { reach: options.reach }),
       // Names are answered on every machine, so that they are when it is cut off.
       ...(dns && { local: new Map([["kube-system/kube-dns", ownDns(addresses, dns.port)]]) }),
       log: log.with({ room: "network" }),

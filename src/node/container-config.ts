@@ -149,7 +149,7 @@ export async function containerConfig(input: ConfigInput): Promise<ContainerConf
     devices: devicesOf(input),
     labels: {},
     annotations: {
-      ...graceAnnotations(pod.spec),
+      ...graceAnnotations(pod.spec, container),
       ...sizedAnnotation(container),
     },
     logPath: logPath(container.name, attempt),

@@ -1,8 +1,9 @@
-// How long a container may take to end and how important it is, kept with the container: whoever ends it may
-// have no API to ask.
+// How a container ends and how important it is, kept with the container: whoever ends it may have no API to ask.
+import type { Container } from "./pod.ts";
 
 const annotation = "io.kubernetes.pod.terminationGracePeriod";
 const priorityAnnotation = "kerb.dev/priority";
+const endAnnotation = "io.kubernetes.container.kerb.end";
 /** Kubernetes' default. */
 const secondsDefault = 30;
 
@@ -11,10 +12,23 @@ interface EndingSpec {
   priority?: number;
 }
 
-export const graceAnnotations = (spec: EndingSpec): Record<string, string> => ({
+/** What a container's end asks for beside time: its hook, and the ports that the hook may name. */
+function endOf({ lifecycle, ports }: Container): Record<string, string> {
+  const { preStop, stopSignal } = lifecycle ?? {};
+  if (!preStop && !stopSignal) return {};
+  return { [endAnnotation]: JSON.stringify({ lifecycle: { preStop, stopSignal }, ports }) };
+}
+
+export const graceAnnotations = (spec: EndingSpec, container: Container) => ({
   [annotation]: String(spec.terminationGracePeriodSeconds ?? secondsDefault),
   ...(spec.priority !== undefined && { [priorityAnnotation]: String(spec.priority) }),
+  ...endOf(container),
 });
+
+/** As much of a container as its end needs, from its annotations. */
+export function endingContainerOf(name: string, annotations: Record<string, string>): Container {
+  return { name, image: "", ...JSON.parse(annotations[endAnnotation] ?? "{}") };
+}
 
 /** The lower end first. */
 export const endingPriorityOf = (annotations: Record<string, string>) =>

@@ -15,6 +15,8 @@ export interface SandboxConfig {
   labels: Record<string, string>;
   annotations: Record<string, string>;
   hostNetwork: boolean;
+  /** That the pod had before, and has again if they are free. */
+  addresses?: string[];
   hostPid: boolean;
   hostIpc: boolean;
   shareProcessNamespace: boolean;

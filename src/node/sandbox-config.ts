@@ -73,6 +73,9 @@ export function sandboxConfig(
     labels: metadata.labels ?? {},
     annotations: metadata.annotations ?? {},
     hostNetwork: spec.hostNetwork ?? false,
+    addresses: spec.hostNetwork
+      ? []
+      : (pod.status?.podIPs ?? []).map((one: { ip: string }) => one.ip),
     hostPid: spec.hostPID ?? false,
     hostIpc: spec.hostIPC ?? false,
     shareProcessNamespace: spec.shareProcessNamespace ?? false,

@@ -57,14 +57,34 @@ test("a volume shows an image's files, read only, also after the machine started
   await ready("image");
   assert.match(await inside("image", "cat /disk/etc/passwd /who"), /^(root:.*\n){2}$/);
   await assert.rejects(inside("image", "touch /disk/new"), /Read-only file system/);
+  await site.apply(leaving(join(site.directory, "words")));
+  await ready("leaving");
   await site.down();
+  // Its hook was heard out before its signal.
+  assert.equal(readFileSync(join(site.directory, "words/last"), "utf8"), "hook\nTERM\n");
   await site.up();
   await eventually(async () => {
     assert.match(await inside("image", "cat /who"), /root/);
     return true;
   }, "the pod after a restart");
-  await site.kubectl(["delete", "pod", "image"]);
+  await site.kubectl(["delete", "pod", "image", "leaving"]);
 });
+
+/** Says by what it is ended; the site has no API any more when it is. */
+const leaving = (path: string) => `
+apiVersion: v1
+kind: Pod
+metadata: {name: leaving}
+spec:
+  terminationGracePeriodSeconds: 10
+  volumes: [{name: words, hostPath: {path: ${path}, type: DirectoryOrCreate}}]
+  containers:
+  - name: main
+    image: busybox:kerb
+    command: [sh, -c, "trap 'echo TERM >> /words/last; exit 0' TERM; while true; do sleep 1 & wait; done"]
+    lifecycle: {preStop: {exec: {command: [sh, -c, "sleep 1; echo hook >> /words/last"]}}}
+    volumeMounts: [{name: words, mountPath: /words}]
+`;
 
 const claim = (name: string, mode: string) => `
 apiVersion: v1

@@ -21,7 +21,7 @@ export interface Counts {
 export interface Owned {
   directory: string;
   /** Of their cgroups: `kerb2`. */
-  names: Set<string>;
+  names: string[];
   pid: number;
 }
 
@@ -47,7 +47,7 @@ function processes({ directory, names }: Owned): number {
   const pids = readdirSync("/proc").filter((one) => /^\d+$/.test(one));
   const inCgroup = (pid: string) => {
     const cgroup = cgroupOf(pid);
-    return [...names].some((name) => cgroup.includes(`/${name}/`));
+    return names.some((name) => cgroup.includes(`/${name}/`));
   };
   return pids.filter((pid) => commandOf(pid).includes(directory) || inCgroup(pid)).length;
 }
@@ -83,7 +83,7 @@ function cgroups({ names }: Owned): number {
       return 0;
     }
   };
-  const own = tops.flatMap((top) => [...names].map((name) => join(top, name)));
+  const own = tops.flatMap((top) => names.map((name) => join(top, name)));
   return own.reduce((sum, path) => sum + pods(path), 0);
 }
 

@@ -1,6 +1,6 @@
 // A machine joins, has pods, is killed and cut off, and leaves: nothing of it stays, neither on the site's side nor on
 // its own.
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { busyboxArchive } from "../support/image.ts";
 import { Machine } from "../support/machine.ts";
@@ -8,7 +8,6 @@ import type { Site } from "../support/site.ts";
 import { deployment } from "./trials.ts";
 import type { Trial } from "./trials.ts";
 
-export const slotsSeen = new Set<number>();
 let joins = 0;
 
 const there = (name: string, node: string) =>
@@ -22,7 +21,6 @@ async function rollout(site: Site, name: string) {
 async function live(site: Site, machine: Machine, node: string) {
   const said = await site.kerb("token", "create");
   await machine.join(.../kerb join (.*)/.exec(said)![1]!.split(" "), "--name", node);
-  slotsSeen.add(JSON.parse(readFileSync(join(machine.directory, "site.json"), "utf8")).slot);
   const archive = join(machine.directory, "busybox.tar");
   writeFileSync(archive, busyboxArchive());
   await machine.kerb("image", "import", archive);

@@ -1,6 +1,6 @@
 // `npm run soak -- --minutes N [--seed N]`: a site on a small disk of its own lives through one trial after the other;
 // what it has of the machine is counted before and after each.
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { setTimeout } from "node:timers/promises";
@@ -9,7 +9,7 @@ import { freePort, Site } from "../support/site.ts";
 import { count, grown } from "./census.ts";
 import type { Counts } from "./census.ts";
 import { inMachineOfItsOwn } from "./own-machine.ts";
-import { slotsSeen } from "./joined.ts";
+import { slotsDirectory } from "../../src/main/config.ts";
 import { deployment, smallDisk, upOptions } from "./trials.ts";
 import { trials, warmUp } from "./list.ts";
 
@@ -39,13 +39,20 @@ const home = await inMachineOfItsOwn((folder) =>
 );
 const site = new Site(join(home, "site"), await freePort());
 
-const names = new Set<string>();
-/** Machines that join have a slot each, and their cgroups outlive their folders where somebody forgot them. */
-function census(): Promise<Counts> {
-  const { slot } = JSON.parse(readFileSync(join(site.directory, "site.json"), "utf8"));
-  for (const one of [slot, ...slotsSeen]) names.add(`kerb${one}`);
-  return count({ directory: home, names, pid: site.pid });
+function ownerOf(link: string): string {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return "";
+  }
 }
+
+/** The cgroups of machines that joined outlive their folders where somebody forgot them; others may have their slots. */
+const names = () =>
+  readdirSync(slotsDirectory)
+    .filter((slot) => ownerOf(join(slotsDirectory, slot)).startsWith(home))
+    .map((slot) => `kerb${slot}`);
+const census = () => count({ directory: home, names: names(), pid: site.pid });
 
 /** What is on its way out may take a moment. */
 async function settled(before: Counts): Promise<{ now: Counts; more: string[] }> {

@@ -3,14 +3,55 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { run } from "./command.ts";
+import { run, runToEnd } from "./command.ts";
 import { kerb } from "./site.ts";
 
 let machines = 0;
+
+const textOf = (path: string) => {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+};
+
+/** Containers, their shims and containerd, and then the groups they were in. */
+async function endProcesses(directory: string, cgroup: string) {
+  const all = () =>
+    readdirSync("/proc").filter(
+      (pid) =>
+        /^\d+$/.test(pid) &&
+        (textOf(`/proc/${pid}/cmdline`).includes(directory) ||
+          textOf(`/proc/${pid}/cgroup`).includes(`/${cgroup}/`)),
+    );
+  for (let pids = all(); pids.length > 0; pids = all()) {
+    for (const pid of pids) {
+      try {
+        process.kill(Number(pid), "SIGKILL");
+      } catch {
+        // It ended with another.
+      }
+    }
+    await setTimeout(100);
+  }
+  const { stdout } = await runToEnd("find", [
+    ...["/sys/fs/cgroup", "-depth", "-type", "d", "-path", `*/${cgroup}`],
+    ...["-o", "-depth", "-type", "d", "-path", `*/${cgroup}/*`],
+  ]);
+  for (const path of stdout.split("\n").filter(Boolean)) rmdirSync(path);
+}
+
+const mountsBelow = (directory: string) =>
+  readFileSync("/proc/self/mounts", "utf8")
+    .split("\n")
+    .map((line) => line.split(" ")[1] ?? "")
+    .filter((path) => path.startsWith(`${directory}/`))
+    .toReversed();
 
 export class Machine {
   readonly name: string;
@@ -113,9 +154,30 @@ export class Machine {
   async kill() {
     const node = this.#node!;
     this.#node = undefined;
+    // A release that was broken ended by itself.
+    if (node.exitCode !== null || node.signalCode !== null) return;
     const ended = once(node, "exit");
     node.kill("SIGKILL");
     await ended;
+  }
+
+  /** What a power cut takes: every process, mount, cgroup, interface and rule. Its disk and its cable stay as they are. */
+  async reboot({ isPlugged }: { isPlugged: boolean }) {
+    if (this.#node) await this.kill();
+    const { slot } = JSON.parse(readFileSync(join(this.directory, "site.json"), "utf8"));
+    const { podCidr } = JSON.parse(readFileSync(join(this.directory, "addresses.json"), "utf8"));
+    await endProcesses(this.directory, `kerb${slot}`);
+    for (const name of readdirSync("/run/netns").filter((one) => one.startsWith("cni-"))) {
+      const { stdout } = await runToEnd("ip", ["-n", name, "-4", "-o", "address"]);
+      const isOurs = stdout.includes(` ${podCidr.replace(/0\/\d+$/, "")}`);
+      if (isOurs) await run("ip", ["netns", "delete", name]);
+    }
+    for (const path of mountsBelow(this.directory)) await runToEnd("umount", ["--lazy", path]);
+    await run("ip", ["netns", "delete", this.name]);
+    // The cable's end here goes with the other, a moment later.
+    await runToEnd("ip", ["link", "delete", this.#cable]);
+    await this.start();
+    await this.plug(isPlugged);
   }
 
   async remove() {

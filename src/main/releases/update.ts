@@ -14,6 +14,8 @@ import { releasesFolder } from "./state.ts";
 import type { Release } from "./state.ts";
 import { releasePath, switchPath } from "./switch.ts";
 import type { ReleaseReport } from "./switch.ts";
+import { readSettings } from "../site-settings.ts";
+import { updateNode } from "./node.ts";
 
 const doneMsMax = 200_000;
 const lookEveryMs = 500;
@@ -30,7 +32,8 @@ export async function updateSite(file: string, options: UpdateOptions): Promise<
     const sha256 = await offerArchive(directory, resolve(file));
     return `url: ${releaseArchivePath}?sha256=${sha256}\nsha256: ${sha256}`;
   }
-  if (!findRunning(directory)) {
+  const running = findRunning(directory);
+  if (!running) {
     throw new Error(`no site runs on ${directory}; install the release with npm and start that`);
   }
   const digest = await sha256Of(file);
@@ -41,7 +44,11 @@ export async function updateSite(file: string, options: UpdateOptions): Promise<
     const kubeconfig = parseKubeconfig(readFileSync(join(directory, "kubeconfig"), "utf8"));
     return (await json(await askSite(kubeconfig, method, path))) as ReleaseReport;
   };
-  const { version } = await stageRelease(directory, resolve(file));
+  const release = await stageRelease(directory, resolve(file));
+  if (readSettings(directory)?.server !== undefined) {
+    return updateNode(directory, release, running.pid);
+  }
+  const { version } = release;
   await ask("POST", `${switchPath}?version=${version}`);
   const deadline = systemClock.monotonic() + doneMsMax;
   while (systemClock.monotonic() < deadline) {

@@ -26,7 +26,8 @@ test("the links that a router told of are those that must go on listening to it"
 
 test("pods of two families get an address of each, at once; those of IPv4 are as ever", () => {
   const conflist = (...podCidrs: string[]) =>
-    cniConflist({ name: "kerb0", podCidrs, dataDirectory: "/d" }).plugins as any[];
+    cniConflist({ name: "kerb0", podCidrs, addresses: "host-local", dataDirectory: "/d" })
+      .plugins as any[];
   const [ptp, ...rest] = conflist("10.100.0.0/24");
   assert.deepEqual(rest, []);
   assert.deepEqual(ptp.ipam.ranges, [[{ subnet: "10.100.0.0/24" }]]);

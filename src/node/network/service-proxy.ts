@@ -4,6 +4,7 @@ import { writeFile } from "node:fs/promises";
 import type { Client } from "../../client/client.ts";
 import { resource } from "../../client/client.ts";
 import type { Informer } from "../../client/informer.ts";
+import type { Reach } from "../../client/offline.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import type { Cancel, Clock } from "../../lib/clock.ts";
 import { familyOf } from "../../lib/ip-range.ts";
@@ -42,6 +43,8 @@ export interface ServiceProxyOptions {
   nodeNames: readonly string[];
   /** EndpointSlices that stand here for those of a Service, by `namespace/name`: what this node serves itself. */
   local?: ReadonlyMap<string, KubeObject[]>;
+  /** Whether this node is cut off; absent where the server is here. */
+  reach?: Reach;
   /** The zone that this node is in now, if it says. */
   zone: () => string | undefined;
   clock: Clock;
@@ -81,12 +84,13 @@ class ServiceProxy {
   }
 
   async start() {
-    const { services, slices, pods, scope } = this.#options;
+    const { services, slices, pods, reach, scope } = this.#options;
     await Promise.all([services.synced(), slices.synced(), pods.synced()]);
     await this.#sync();
     const wakeUp = () => this.#syncSoon(gatherMs);
     const wake = { onAdd: wakeUp, onUpdate: wakeUp, onDelete: wakeUp };
     for (const informer of [services, slices]) scope.defer(informer.subscribe(wake));
+    if (reach) scope.defer(reach.onChange(wakeUp));
     const wakeForHostPorts = (pod: KubeObject) => {
       const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
       const ports = containers.flatMap((container: any) => container.ports ?? []);
@@ -114,7 +118,7 @@ class ServiceProxy {
     const { namespace, name } = service.metadata;
     const key = `${namespace}/${name}`;
     const own = this.#slicesOf(service);
-    const from = [service, here.zone, ...own];
+    const from = [service, here.zone, here.isCutOff, ...own];
     const known = this.#made.get(key);
     const isSame =
       known?.from.length === from.length && from.every((one, i) => one === known.from[i]);
@@ -128,8 +132,8 @@ class ServiceProxy {
   }
 
   #wanted(): Wanted[] {
-    const { services, pods, nodeNames, zone, ranges } = this.#options;
-    const here = { nodes: nodeNames, zone: zone() };
+    const { services, pods, nodeNames, zone, reach, ranges } = this.#options;
+    const here = { nodes: nodeNames, zone: zone(), isCutOff: reach?.isAway() ?? false };
     const all = services.list();
     const parts = all.map((service) => this.#rulesetsOf(service, here));
     if (this.#made.size > all.length) {

@@ -196,6 +196,20 @@ test("endpoints that are meant for here are taken, and all when none is", () => 
   assert.deepEqual(backends([own, other]), ["10.0.0.5"]);
 });
 
+test("a node that is cut off asks its own endpoints first, and others where it has none", () => {
+  const at = (address: string, nodeName: string) => ({ ...ready(address), nodeName });
+  const backends = (endpoints: object[], isCutOff: boolean) =>
+    serviceRules(service({}), [slice(endpoints)], {
+      ...here,
+      nodes: ["a"],
+      isCutOff,
+    })[0]!.backends.map(({ address }) => address);
+  const [own, other] = [at("10.0.0.2", "a"), at("10.0.0.3", "b")];
+  assert.deepEqual(backends([own, other], false), ["10.0.0.2", "10.0.0.3"]);
+  assert.deepEqual(backends([own, other], true), ["10.0.0.2"]);
+  assert.deepEqual(backends([other], true), ["10.0.0.3"]);
+});
+
 test("one hostPort at several addresses leads to several pods", () => {
   const pod = (name: string, hostIP: string, protocol = "TCP") =>
     ({

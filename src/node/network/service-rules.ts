@@ -47,13 +47,17 @@ export interface Here {
   family: IpFamily;
   nodes: readonly string[];
   zone?: string | undefined;
+  /** The server is out of reach, and so may be everything that is not here. */
+  isCutOff?: boolean;
 }
 
 /**
  * Endpoints that are meant for clients here (KEP-2433, KEP-3015): those for this node, or else for this zone.
- * All, when one of them says nothing or none is for here.
+ * All, when one of them says nothing or none is for here. While the node is cut off, its own before all others.
  */
-function near(endpoints: Endpoint[], { nodes, zone }: Pick<Here, "nodes" | "zone">): Endpoint[] {
+function near(endpoints: Endpoint[], { nodes, zone, isCutOff }: Omit<Here, "family">): Endpoint[] {
+  const own = isCutOff ? endpoints.filter(({ nodeName }) => nodes.includes(nodeName ?? "")) : [];
+  if (own.length > 0) return own;
   const meant = (kind: "forNodes" | "forZones", names: readonly string[]) => {
     if (endpoints.some(({ hints }) => !hints?.[kind]?.length)) return [];
     return endpoints.filter(({ hints }) => hints![kind]!.some(({ name }) => names.includes(name)));

@@ -62,6 +62,8 @@ export function cniConflist(settings: {
   name: string;
   podCidrs: string[];
   dataDirectory: string;
+  /** The plugin that gives addresses out. */
+  addresses: string;
   mtu?: number;
 }) {
   const isIpv6 = (cidr: string) => familyOf(cidr) === "IPv6";
@@ -75,7 +77,7 @@ export function cniConflist(settings: {
         ipMasq: false,
         ...(settings.mtu && { mtu: settings.mtu }),
         ipam: {
-          type: "host-local",
+          type: settings.addresses,
           dataDir: settings.dataDirectory,
           ranges: settings.podCidrs.map((subnet) => [{ subnet }]),
           routes: settings.podCidrs.map((cidr) => ({ dst: isIpv6(cidr) ? "::/0" : "0.0.0.0/0" })),

@@ -1,0 +1,107 @@
+// What an idle site and an idle machine that joined it write to flash: each has a disk of its own, and the kernel says what
+// came down to it, whichever process wrote it, with the file system's own journal, and how often it had to be synced.
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { run, runToEnd } from "../test/support/command.ts";
+import { busyboxArchive, importBusybox } from "../test/support/image.ts";
+import { Machine } from "../test/support/machine.ts";
+import { freePort, Site } from "../test/support/site.ts";
+import type { Row } from "./row.ts";
+
+const sectorBytes = 512;
+/** What starts wrote is carried from the journal to the tree half a minute later: it is not idleness. */
+const restMs = 60_000;
+const pods = 3;
+
+async function diskAt(directory: string, file: string): Promise<string> {
+  await run("fallocate", ["-l", "1G", file]);
+  await run("mkfs.ext4", ["-q", "-F", file]);
+  mkdirSync(directory, { recursive: true });
+  await run("mount", ["-o", "loop,noatime", file, directory]);
+  const device = await run("findmnt", ["--noheadings", "--output", "SOURCE", directory]);
+  return basename(device.trim());
+}
+
+/** Of a block device since it is there. */
+function written(device: string) {
+  const fields = readFileSync(`/sys/block/${device}/stat`, "utf8").trim().split(/\s+/).map(Number);
+  return { bytes: fields[6]! * sectorBytes, syncs: fields[15]! };
+}
+
+const workload = (node: string) => `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: idle-${node}}
+spec:
+  replicas: ${pods}
+  selector: {matchLabels: {app: idle-${node}}}
+  template:
+    metadata: {labels: {app: idle-${node}}}
+    spec:
+      nodeSelector: {kubernetes.io/hostname: ${node}}
+      containers:
+      - name: main
+        image: busybox:kerb
+        command: [sleep, "1000000"]
+        readinessProbe: {exec: {command: ["true"]}, periodSeconds: 10}
+`;
+
+export async function benchFlash(seconds: number): Promise<Row[]> {
+  const home = mkdtempSync(join(tmpdir(), "kerb-flash-"));
+  const site = new Site(join(home, "site"), await freePort());
+  const machine = new Machine();
+  const disks = {
+    site: await diskAt(site.directory, join(home, "site.disk")),
+    "joined node": await diskAt(machine.directory, join(home, "machine.disk")),
+  };
+  try {
+    await machine.start();
+    await site.up("--name", "first", "--listen", machine.hostAddress);
+    const said = await site.kerb("token", "create");
+    await machine.join(.../kerb join (.*)/.exec(said)![1]!.split(" "), "--name", "second");
+    await importBusybox(site);
+    const archive = join(machine.directory, "busybox.tar");
+    writeFileSync(archive, busyboxArchive());
+    await machine.kerb("image", "import", archive);
+    for (const node of ["first", "second"]) {
+      await site.apply(workload(node));
+      await site.kubectl(["rollout", "status", `deployment/idle-${node}`, "--timeout=120s"]);
+    }
+    await run("sync", []);
+    await setTimeout(restMs);
+    return await watched(disks, seconds);
+  } finally {
+    await machine.remove().catch(() => {});
+    await site.down("--grace-period=0");
+    for (const one of [site.directory, machine.directory]) await runToEnd("umount", [one]);
+    await rm(home, { recursive: true, force: true });
+    await rm(machine.directory, { recursive: true, force: true });
+  }
+}
+
+async function watched(disks: Record<string, string>, seconds: number): Promise<Row[]> {
+  const before = Object.entries(disks).map(([name, device]) => ({
+    ...{ name, device },
+    ...written(device),
+  }));
+  await setTimeout(seconds * 1000);
+  return before.flatMap(({ name, device, bytes, syncs }) => {
+    const now = written(device);
+    const anHour = (n: number) => (n / seconds) * 3600;
+    const [mebibytes, times] = [anHour(now.bytes - bytes) / 2 ** 20, anHour(now.syncs - syncs)];
+    const what = `idle ${name}, ${pods} pods`;
+    return [
+      {
+        name: `${what}: to flash an hour`,
+        value: mebibytes,
+        unit: "MiB",
+        better: "lower",
+        target: 1,
+      },
+      { name: `${what}: syncs an hour`, value: times, unit: "", better: "lower" },
+    ] satisfies Row[];
+  });
+}
