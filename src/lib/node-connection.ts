@@ -55,6 +55,19 @@ export interface NodeUsage extends Used {
 export interface NodePart {
   ask(question: any): Promise<unknown>;
   open(question: any): Promise<Duplex>;
+  /** Answers a probe of a pod that is the part's, where it knows better than to ask the pod; never rejects. */
+  probe?(podUid: string, probe: PartProbe): Promise<PartVerdict> | undefined;
+}
+
+export interface PartProbe {
+  /** Of a probe that runs one. */
+  command?: string[] | undefined;
+  timeoutMs: number;
+}
+
+export interface PartVerdict {
+  ok: boolean;
+  output: string;
 }
 
 /** By name; a wing adds its own once it runs. */

@@ -144,6 +144,7 @@ async function contextOf(
     ...parts,
     client,
     gate: options.gate ?? openGate,
+    parts: options.parts ?? new Map(),
     objects,
     clock,
     log,
@@ -283,7 +284,7 @@ async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
   });
   const pages = openPages({ context, workers: workers.all, config, scope });
   const found = { find: (uid: string) => workers.find(uid), all: workers.all, pages };
-  return nodeConnection(context, found, options.parts ?? new Map());
+  return nodeConnection(context, found, context.parts);
 }
 
 async function followShutdowns(options: AgentOptions, workers: Workers, going: Going) {

@@ -4,6 +4,7 @@ import type { RecordEvent } from "../client/events.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { SecurityAbilities } from "./admit-security.ts";
+import type { NodeParts } from "../lib/node-connection.ts";
 import type { Cgroups } from "./cgroups.ts";
 import type { Cpus } from "./cpus/cpus.ts";
 import type { CsiDrivers } from "./csi/drivers.ts";
@@ -23,6 +24,8 @@ export interface AgentContext {
   gate: PodGate;
   /** The address that a pod took over from another. */
   movedAddress: (podUid: string) => string | undefined;
+  /** What wings answer for at this node. */
+  parts: NodeParts;
   objects: Objects;
   clock: Clock;
   log: Log;

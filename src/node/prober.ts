@@ -128,9 +128,14 @@ export class Prober {
     }
   }
 
-  #once(probe: Probe, { container, instance, podIp, signal }: Target) {
-    const { runtime, clock } = this.#context;
+  #once(probe: Probe, { pod, container, instance, podIp, signal }: Target) {
+    const { runtime, clock, parts } = this.#context;
     const timeoutMs = (probe.timeoutSeconds ?? 1) * 1000;
+    const { uid } = pod().metadata;
+    for (const part of parts.values()) {
+      const verdict = part.probe?.(uid, { command: probe.exec?.command, timeoutMs });
+      if (verdict) return verdict;
+    }
     return runHandler(probe, {
       runtime,
       clock,

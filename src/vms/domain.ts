@@ -11,6 +11,8 @@ export const runtimeClass = { name: "kerb-vm", handler: "vm" } as const;
 export const launcherImage = "kerb.internal/virt-launcher:1";
 /** The container that is QEMU. */
 export const computeContainer = "compute";
+/** What a probe of the guest's agent runs in the container's place: this, and the guest's command or nothing. */
+export const agentProbe = "virt-probe";
 /** The user that QEMU runs as; the launcher pod's runAsUser, runAsGroup and fsGroup. */
 export const qemuUser = 107;
 

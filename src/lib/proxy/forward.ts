@@ -1,5 +1,5 @@
 // Sends a caller's request on to another HTTP server and brings its answer back, bodies as streams both
-// ways. Every request has a connection of its own, made by the target's `dial`.
+// ways. Every request has a connection of its own, made by the target's `dial`, unless the target keeps some.
 import {
   type ClientRequest,
   type IncomingMessage,
@@ -8,6 +8,7 @@ import {
 } from "node:http";
 import type { Duplex, Readable } from "node:stream";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
+import type { KeptConnections } from "./kept-connections.ts";
 import { StatusError } from "../status-error.ts";
 
 export interface Forwarded {
@@ -23,6 +24,8 @@ export interface ForwardTarget {
   dial: () => Promise<Duplex>;
   /** Absent for plain HTTP. */
   tls?: ConnectionOptions;
+  /** For requests that ask for no upgrade. */
+  kept?: KeptConnections;
 }
 
 export interface Upgraded {
@@ -50,7 +53,7 @@ function secured(plain: Duplex, options: ConnectionOptions): Promise<Duplex> {
   });
 }
 
-async function connected({ dial, tls }: ForwardTarget): Promise<Duplex> {
+export async function connected({ dial, tls }: ForwardTarget): Promise<Duplex> {
   const plain = await dial();
   return tls ? secured(plain, tls) : plain;
 }
@@ -94,16 +97,31 @@ async function send(target: ForwardTarget, forwarded: Forwarded, extra: Outgoing
   return { sent, release, start: () => (body ? upload(body, sent) : sent.end()) };
 }
 
+function sendKept(kept: KeptConnections, forwarded: Forwarded) {
+  const { method, path, signal, body } = forwarded;
+  const headers = bodyHeaders(forwarded);
+  const sent = httpRequest({ agent: kept, method, path, headers, setHost: false, signal });
+  return { sent, start: () => (body ? upload(body, sent) : sent.end()) };
+}
+
+/** The other server closed a connection at the moment that it was to be used again. */
+const isStale = (sent: ClientRequest, error: Error) =>
+  sent.reusedSocket && (error as NodeJS.ErrnoException).code === "ECONNRESET";
+
 /** The head of the answer, its body still to be read. Throws ServiceUnavailable. */
 export async function forward(
   target: ForwardTarget,
   forwarded: Forwarded,
 ): Promise<IncomingMessage> {
   try {
-    const { sent, start } = await send(target, forwarded, {});
+    const { kept, ...fresh } = target;
+    const { sent, start } = kept ? sendKept(kept, forwarded) : await send(target, forwarded, {});
     return await new Promise((resolve, reject) => {
       sent.on("response", resolve);
-      sent.on("error", reject);
+      sent.on("error", (error) => {
+        if (isStale(sent, error) && !forwarded.body) resolve(forward(fresh, forwarded));
+        else reject(error);
+      });
       start();
     });
   } catch (error) {

@@ -13,6 +13,8 @@ import type { StoreEvent } from "../../store/store.ts";
 import type { KeyPair } from "../auth/authority.ts";
 import { loopback } from "../bootstrap.ts";
 import type { UpgradeSocket } from "../upgrade-socket.ts";
+import { connected } from "../../lib/proxy/forward.ts";
+import { KeptConnections } from "../../lib/proxy/kept-connections.ts";
 import { passOn, passOnUpgrade } from "../proxy/pass-on.ts";
 import type { Remotes, RemoteVersion } from "../remotes.ts";
 import type { ApiRequest, ApiResponse } from "../request.ts";
@@ -51,6 +53,7 @@ interface Remote {
   discovered: RemoteVersion | undefined;
   /** Checks that failed since the last that passed. */
   failures: number;
+  kept: KeptConnections;
   stop: () => void;
 }
 
@@ -165,11 +168,11 @@ class Aggregation implements Remotes {
   }
 
   #passage(request: ApiRequest) {
-    const service = this.#find(request.path)?.service;
-    if (!service || !isAvailable(service)) throw unavailable();
+    const { service, kept } = this.#find(request.path) ?? {};
+    if (!service || !kept || !isAvailable(service)) throw unavailable();
     const query = request.query.toString();
     const path = request.url ?? encodeURI(request.path) + (query && `?${query}`);
-    return { ...this.#route(service), path, headers: identityHeaders(request.user) };
+    return { ...this.#route(service), kept, path, headers: identityHeaders(request.user) };
   }
 
   #route({ spec }: ApiService) {
@@ -202,7 +205,8 @@ class Aggregation implements Remotes {
     if (known && !changed) return;
     this.#forget(key);
     const stop = this.#watchService(name, service.spec.service);
-    this.#remotes.set(key, { service, discovered: undefined, failures: 0, stop });
+    const kept = new KeptConnections(() => connected(this.#route(service)));
+    this.#remotes.set(key, { service, discovered: undefined, failures: 0, kept, stop });
     this.#queue.add(name);
   }
 

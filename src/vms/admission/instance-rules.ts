@@ -307,11 +307,8 @@ function ofProbes(spec: any, path: string): FieldError[] {
       const why = `spec.${name} must have exactly one probe type set`;
       return [invalidValue(`${path}.${name}`, given.length, why)];
     }
-    return ["exec", "guestAgentPing"]
-      .filter((kind) => probe[kind])
-      .map((kind) =>
-        forbiddenValue(`${path}.${name}.${kind}`, "this is not supported by VMs of Kerb"),
-      );
+    const command = probe.exec && !probe.exec.command?.length;
+    return command ? [required(`${path}.${name}.exec.command`)] : [];
   });
 }
 

@@ -106,8 +106,8 @@ test("an instance that cannot be is refused by field", () => {
     ],
     [
       "a probe by the agent",
-      { domain: {}, livenessProbe: { guestAgentPing: {} } },
-      ["spec.livenessProbe.guestAgentPing"],
+      { domain: {}, livenessProbe: { exec: {} } },
+      ["spec.livenessProbe.exec.command"],
     ],
     [
       "strategies that are none",

@@ -50,3 +50,15 @@ test("variables of UEFI that persist are QEMU's to write", () => {
   assert.equal(initContainers, undefined);
   assert.deepEqual(containers[0].volumeMounts.at(-1), { name: "vm-state", mountPath: "/vm/state" });
 });
+
+test("probes of the guest's agent are commands that the node answers", () => {
+  const readinessProbe = { exec: { command: ["cat", "/ready"] }, periodSeconds: 2 };
+  const livenessProbe = { guestAgentPing: {}, failureThreshold: 5 };
+  const { containers } = podOf({ domain: {}, readinessProbe, livenessProbe });
+  assert.deepEqual(containers[0].readinessProbe, {
+    ...{ exec: { command: ["virt-probe", "cat", "/ready"] }, periodSeconds: 2 },
+  });
+  assert.deepEqual(containers[0].livenessProbe, {
+    ...{ exec: { command: ["virt-probe"] }, failureThreshold: 5 },
+  });
+});

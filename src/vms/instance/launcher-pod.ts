@@ -4,6 +4,7 @@ import type { Draft, KubeObject } from "../../kinds/object.ts";
 import { parseQuantity } from "../../lib/quantity.ts";
 import { domainOf, overheadBytes } from "../domain-of.ts";
 import {
+  agentProbe,
   computeContainer,
   domainAnnotation,
   launcherImage,
@@ -59,11 +60,16 @@ const passedOn = [
   "subdomain",
 ];
 
-/** Probes of the guest's ports are probes of the pod's. */
+/** Probes of the guest's ports are probes of the pod's; those of its agent are answered by the node. */
+function probeOf({ guestAgentPing, exec, ...probe }: any) {
+  const command = exec ? [agentProbe, ...(exec.command ?? [])] : [agentProbe];
+  return guestAgentPing || exec ? { ...probe, exec: { command } } : probe;
+}
+
 function probesOf({ readinessProbe, livenessProbe }: any) {
   return {
-    ...(readinessProbe && { readinessProbe }),
-    ...(livenessProbe && { livenessProbe }),
+    ...(readinessProbe && { readinessProbe: probeOf(readinessProbe) }),
+    ...(livenessProbe && { livenessProbe: probeOf(livenessProbe) }),
   };
 }
 

@@ -1,7 +1,9 @@
 // The node's part that answers for VMs (`vmControl` asks it).
 import type { NodePart } from "../../lib/node-connection.ts";
 import { StatusError } from "../../lib/status-error.ts";
+import { agentProbe } from "../domain.ts";
 import type { Vm } from "./vm.ts";
+import { probeVm } from "./probe-vm.ts";
 import { openStream, vmAnswers } from "./vm-control.ts";
 import type { ControlOptions } from "./vm-control.ts";
 
@@ -26,6 +28,12 @@ export function vmPart(
       if (!Object.hasOwn(answers, method)) throw new StatusError("NotFound", `no ${method}`);
       const answer = answers[method as keyof typeof answers] as (...all: any[]) => Promise<unknown>;
       return answer(...args);
+    },
+    probe(podUid, probe) {
+      const vm = find(podUid);
+      if (vm) return probeVm(vm, probe);
+      if (probe.command?.[0] !== agentProbe) return undefined;
+      return Promise.resolve({ ok: false, output: "QEMU does not answer yet" });
     },
     open: async ({ podUid, method }: Question) => openStream(vmOf(podUid), method, options),
   };

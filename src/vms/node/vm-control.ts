@@ -41,12 +41,12 @@ async function screenshot(vm: Vm): Promise<string> {
   }
 }
 
-async function guestExec(vm: Vm, command: string[]) {
+export async function guestExec(vm: Vm, command: string[], timeoutMs = execMsMax) {
   const agent = await vm.agent();
   const { clock } = vm.options;
   const [path, ...arg] = command;
   const { pid } = await agent.execute("guest-exec", { path, arg, "capture-output": true });
-  const giveUpAt = clock.monotonic() + execMsMax;
+  const giveUpAt = clock.monotonic() + timeoutMs;
   for (;;) {
     const status = await agent.execute("guest-exec-status", { pid });
     if (status.exited) {
@@ -58,7 +58,7 @@ async function guestExec(vm: Vm, command: string[]) {
       };
     }
     if (clock.monotonic() > giveUpAt) {
-      throw new StatusError("Timeout", `a command in the guest took over ${execMsMax} ms`);
+      throw new StatusError("Timeout", `a command in the guest took over ${timeoutMs} ms`);
     }
     await sleep(clock, execPollMs);
   }
