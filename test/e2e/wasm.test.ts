@@ -166,14 +166,30 @@ test("exec is refused by name, in kubectl and in probes", async () => {
 
 test("what cannot run says why in the pod's status", async () => {
   const component = Buffer.from("0061736d0d00010000", "hex");
+  const module = (hex: string) => Buffer.from(`0061736d01000000${hex}`, "hex");
+  const hex = (text: string) => Buffer.from(text).toString("hex");
+  const more = { resources: { limits: { memory: "64Mi" } } };
   const images: [string, Buffer, RegExp][] = [
     ["truncated", probe.subarray(0, -100), /app\.wasm is truncated/],
     ["stranger", Buffer.from("#!/bin/sh\nexit 0\n"), /app\.wasm is no WebAssembly module/],
     ["broken", component, /app\.wasm is a WebAssembly component|component/],
+    ["preamble", Buffer.from("0061736d02000000", "hex"), /app\.wasm is no WebAssembly module/],
+    [
+      "missing",
+      module(`010401600000020f0103${hex("env")}07${hex("missing")}0000`),
+      /app\.wasm imports env\.missing, which is not provided/,
+    ],
+    ["wide", module("0503010401"), /app\.wasm has a 64-bit memory/],
+    [
+      "hungry",
+      module("050401008010"),
+      /needs 128 MiB of memory at its start, and its limit is 64 MiB/,
+    ],
   ];
-  for (const [name, bytes] of images) await importImage(name, bytes);
+  await Promise.all(images.map(([name, bytes]) => importImage(name, bytes)));
   const spec = { restartPolicy: "Always" };
-  for (const [name] of images) await site.apply(pod(name, [], { image: `${name}:1`, spec }));
+  const pods = images.map(([name]) => pod(name, [], { image: `${name}:1`, spec, more }));
+  await site.apply(`{"apiVersion":"v1","kind":"List","items":[${pods.join()}]}`);
   for (const [name, , why] of images) {
     const waiting = await eventually(async () => {
       const { state, lastState } = await stateOf(name);

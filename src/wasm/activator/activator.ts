@@ -2,6 +2,7 @@
 // wakes the Deployment when somebody asks. A sleeping one costs a listening socket and its objects.
 import { resource } from "../../client/client.ts";
 import type { Client } from "../../client/client.ts";
+import type { Informer } from "../../client/informer.ts";
 import type { Informers } from "../../client/informers.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -91,14 +92,17 @@ class Activator {
     const see = (service: KubeObject) => void this.#see(service);
     const gone = (service: KubeObject) => this.#forget(keyOf(service));
     scope.defer(all.subscribe({ onAdd: see, onUpdate: see, onDelete: gone }));
-    const look = ({ metadata }: KubeObject) => {
-      for (const { namespace, sleepers } of this.#known.values()) {
-        if (namespace === metadata.namespace) for (const one of sleepers) one.look();
-      }
-    };
-    for (const informer of [this.#pods, this.#deployments]) {
+    const follow = (informer: Informer, isOf: (known: Known, object: KubeObject) => boolean) => {
+      const look = (object: KubeObject) => {
+        for (const known of this.#known.values()) {
+          if (known.namespace !== object.metadata.namespace || !isOf(known, object)) continue;
+          for (const one of known.sleepers) one.look();
+        }
+      };
       scope.defer(informer.subscribe({ onAdd: look, onUpdate: look, onDelete: look }));
-    }
+    };
+    follow(this.#deployments, ({ plan }, { metadata }) => plan.deployment === metadata.name);
+    follow(this.#pods, ({ namespace, plan }, pod) => this.#isOwn(namespace, plan.deployment, pod));
     scope.defer(() => {
       for (const key of this.#known.keys()) this.#forget(key);
     });
@@ -135,25 +139,31 @@ class Activator {
       error: error.message,
     });
 
+  /** Whether a pod of the same namespace is a Deployment's. */
+  #isOwn(namespace: string, deployment: string, { metadata }: KubeObject): boolean {
+    const { spec } = this.#deployments.get(`${namespace}/${deployment}`) ?? {};
+    const labels = Object.entries<string>(spec?.selector?.matchLabels ?? {});
+    return labels.length > 0 && labels.every(([key, value]) => metadata.labels?.[key] === value);
+  }
+
   #sleeper(namespace: string, { deployment: name, idleMs }: Plan, port: number): Sleeper {
     const { client, clock } = this.#options;
     const deployment = () => this.#deployments.get(`${namespace}/${name}`);
-    const labels = () => Object.entries<string>(deployment()?.spec?.selector?.matchLabels ?? {});
-    const isOwn = ({ metadata }: KubeObject) =>
-      metadata.namespace === namespace &&
-      labels().every(([key, value]) => metadata.labels?.[key] === value);
+    const isOwn = (pod: KubeObject) =>
+      pod.metadata.namespace === namespace && this.#isOwn(namespace, name, pod);
     return new Sleeper({
       port,
       idleMs,
       clock,
       replicas: () => deployment()?.spec?.replicas,
+      // Nothing runs for one that sleeps, and most do.
       ready: () =>
-        labels().length === 0
-          ? []
-          : this.#pods
+        deployment()?.spec?.replicas
+          ? this.#pods
               .list()
               .filter((pod) => isOwn(pod) && isReady(pod))
-              .flatMap((pod) => pod.status?.podIP ?? []),
+              .flatMap((pod) => pod.status?.podIP ?? [])
+          : [],
       scale: async (replicas) => {
         const target = { ...deployments, namespace, name, subresource: "scale" };
         await client.patch(target, "merge", { spec: { replicas } });
