@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { Command, InvalidArgumentError } from "commander";
+import { parsePort } from "./up.ts";
 
 /** Where a cluster's API server reaches this machine. */
 export interface Advertised {
@@ -25,6 +26,9 @@ export interface RunOptions {
   advertise?: Advertised;
   node?: string;
   kubeletDirectory?: string;
+  ingressHttpPort?: number;
+  ingressHttpsPort?: number;
+  ingressAddress?: string;
 }
 
 /** `a,b` as a list of names among `known`. */
@@ -60,6 +64,9 @@ export function runCommand(
     )
     .option("--node <name>", "the node that this machine is (default: the host's name)")
     .option("--kubelet-directory <dir>", "of this machine's kubelet (default: /var/lib/kubelet)")
+    .option("--ingress-http-port <n>", "of this machine, in the place of 80", parsePort)
+    .option("--ingress-https-port <n>", "of this machine, in the place of 443", parsePort)
+    .option("--ingress-address <ip>", "the only address to let requests in by (default: all)")
     .addHelpText(
       "after",
       `\nWings:\n${lines.join("")}\nExample:\n  kerb run --kubeconfig ~/.kube/config --wings hub\n  kerb run --kubeconfig k3s.yaml --wings devices,device-node --node edge-1`,

@@ -17,6 +17,7 @@ import type { Subject } from "./registration/cluster-csr.ts";
 import { clusterLease } from "./registration/cluster-lease.ts";
 import { clusterSet } from "./registration/cluster-set.ts";
 import { managedCluster } from "./registration/managed-cluster.ts";
+import { managedNamespaces } from "./registration/managed-namespaces.ts";
 import { maintenanceWindow } from "./rollout/maintenance-window.ts";
 import { replicaSet } from "./rollout/replica-set.ts";
 import { timeToLive } from "./work/time-to-live.ts";
@@ -37,6 +38,7 @@ export async function startHub({ subjectOf, cel, ...options }: HubOptions) {
     clusterLease(),
     clusterSet,
     clusterSetBinding,
+    managedNamespaces,
     placement(cel),
     replicaSet,
     maintenanceWindow,

@@ -11,8 +11,9 @@ import { ingressPorts } from "./own-ports.ts";
 import type { SiteSettings } from "./site-settings.ts";
 
 interface Parts {
-  options: UpOptions;
-  settings: SiteSettings;
+  options: Pick<UpOptions, "ingressHttpPort" | "ingressHttpsPort" | "ingressAddress">;
+  /** The port is the site's own API server's, on this machine. */
+  settings: Pick<SiteSettings, "name"> & { port?: number };
   plane: Pick<ControlPlane, "client">;
   informers: Informers;
   clock: Clock;
@@ -28,7 +29,7 @@ export function openIngress({ options, settings, plane, log, ...parts }: Parts) 
     log: log.with({ room: "ingress" }),
     ports: ingressPorts(options),
     address: options.ingressAddress ?? "0.0.0.0",
-    reserved: new Set([settings.port]),
+    reserved: new Set(settings.port === undefined ? [] : [settings.port]),
     nodeName: settings.name,
   });
 }

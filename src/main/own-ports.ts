@@ -2,7 +2,9 @@
 import type { UpOptions } from "../cli/up.ts";
 import type { SiteSettings } from "./site-settings.ts";
 
-export const ingressPorts = ({ ingressHttpPort = 80, ingressHttpsPort = 443 }: UpOptions) => ({
+type IngressOptions = Pick<UpOptions, "ingressHttpPort" | "ingressHttpsPort">;
+
+export const ingressPorts = ({ ingressHttpPort = 80, ingressHttpsPort = 443 }: IngressOptions) => ({
   http: ingressHttpPort,
   https: ingressHttpsPort,
 });

@@ -51,7 +51,7 @@ export async function startWings(
         identity: random.uuid(),
         async lead(term) {
           const informers = new Informers({ client, clock, log: room, scope: term });
-          const place = { node, kubeletDirectory };
+          const place = { node, kubeletDirectory, ingress: options };
           const parts = { cluster, informers, host, port, wings: names, ...place, clock, random };
           await wings[name]!.start({ ...parts, log: room, scope: term });
           started(name);

@@ -1,4 +1,5 @@
 // Parts of Kerb that run on a cluster which is there already: one entry per wing, loaded when it is asked for.
+import type { RunOptions } from "../cli/run.ts";
 import type { Informers } from "../client/informers.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
@@ -19,6 +20,8 @@ export interface WingParts {
   node: string;
   /** Where its kubelet has its sockets. */
   kubeletDirectory: string;
+  /** Where this machine lets requests in. */
+  ingress: Pick<RunOptions, "ingressHttpPort" | "ingressHttpsPort" | "ingressAddress">;
   clock: Clock;
   random: Random;
   log: Log;
@@ -89,10 +92,20 @@ const gitops: Wing = {
   },
 };
 
+const ingress: Wing = {
+  summary: "lets requests in on this machine, by Ingresses and Gateway API of the class kerb",
+  onEachNode: true,
+  async start({ cluster, ingress: options, node, ...parts }) {
+    const { openIngress } = await import("./ingress.ts");
+    await openIngress({ ...parts, plane: cluster, options, settings: { name: node } });
+  },
+};
+
 export const wings: Record<string, Wing> = {
   hub,
   member,
   gitops,
+  ingress,
   devices,
   "device-node": deviceNode,
 };

@@ -114,6 +114,29 @@ spec: {hubAcceptsClient: true}`;
   assert.match(sets, /2 ManagedClusters selected/);
 });
 
+test("every site of a set has the set's namespaces, which stay when the set wants them no more", async () => {
+  const want = (...names: string[]) => {
+    const managedNamespaces = names.map((name) => ({ name }));
+    const body = JSON.stringify({ spec: { managedNamespaces } });
+    return hub.kubectl(["patch", "managedclusterset", "default", "--type", "merge", "-p", body]);
+  };
+  const mark = async (site: Site) => {
+    const { metadata } = await site.get("namespace", "tills");
+    const ours = ([name]: [string, unknown]) => name.startsWith("clusterset.open-cluster");
+    return Object.entries(metadata.labels).find(ours)?.[1];
+  };
+  await want("tills");
+  for (const site of [farm, shop]) {
+    await eventually(async () => (await mark(site)) === "true", "the namespace");
+  }
+  await eventually(async () => {
+    const { status } = await hub.get("managedcluster", "farm");
+    return status.managedNamespaces[0].conditions[0].status === "True";
+  }, "what the site says of it");
+  await want();
+  await eventually(async () => (await mark(farm)) === "false", "its release");
+});
+
 test("a work becomes pods at the site, and its state comes back", async () => {
   await hub.apply(work("red"));
   await hub.kubectl([

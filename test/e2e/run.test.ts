@@ -11,7 +11,7 @@ import { startServer } from "../../src/main/test-server.ts";
 import { run } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { startKubernetes } from "../support/kube-apiserver.ts";
-import { kerb, Site } from "../support/site.ts";
+import { freePort, kerb, Site } from "../support/site.ts";
 
 const program = process.env["KUBE_APISERVER"];
 let folder: string;
@@ -38,8 +38,8 @@ function end(child: ChildProcess): Promise<void> {
 }
 
 /** `kerb run`; resolves once the wings act. */
-async function wings(names: string, { kubeconfig }: Site) {
-  const args = ["run", "--kubeconfig", kubeconfig, "--wings", names];
+async function wings(names: string, { kubeconfig }: Site, ...options: string[]) {
+  const args = ["run", "--kubeconfig", kubeconfig, "--wings", names, ...options];
   const child = spawn(kerb, args, { stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
   for (const stream of [child.stdout, child.stderr]) {
@@ -53,11 +53,15 @@ async function wings(names: string, { kubeconfig }: Site) {
 
 let hub: Site;
 let site: Site;
+let door: number;
 
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), "kerb-run-"));
   [hub, site] = await Promise.all([cluster("hub"), cluster("site")]);
-  await Promise.all([wings("hub", hub), wings("member", site)]);
+  door = await freePort();
+  const ports = ["--ingress-http-port", String(door), "--ingress-https-port"];
+  const here = [...ports, String(await freePort()), "--ingress-address", "127.0.0.1"];
+  await Promise.all([wings("hub", hub), wings("member,ingress", site, ...here)]);
 });
 after(async () => {
   for (const stop of stops.toReversed()) await stop();
@@ -112,4 +116,24 @@ test("kubectl goes through that hub to the site", async () => {
 test("the site is released whole", async () => {
   await hub.kubectl(["delete", "managedcluster", "farm", "--timeout=30s"]);
   await assert.rejects(site.get("configmap", "paint"), /not found/);
+});
+
+test("requests are let in to a cluster of others as its Ingresses say", async () => {
+  const backend = { service: { name: "nobody", port: { number: 80 } } };
+  await site.kubectl(["create", "-f", "-"], {
+    input: JSON.stringify({
+      ...{ apiVersion: "networking.k8s.io/v1", kind: "Ingress", metadata: { name: "door" } },
+      spec: {
+        ingressClassName: "kerb",
+        rules: [{ http: { paths: [{ path: "/shop", pathType: "Prefix", backend }] } }],
+      },
+    }),
+  });
+  const answerOf = async (path: string) =>
+    (await fetch(`http://127.0.0.1:${door}${path}`).catch(() => undefined))?.status;
+  await eventually(
+    async () => (await answerOf("/shop")) === 503,
+    "a door to a Service without pods",
+  );
+  assert.equal(await answerOf("/other"), 404);
 });

@@ -25,12 +25,13 @@ import {
   manifestWorks,
 } from "../kinds/resources.ts";
 import { leaseName } from "../names.ts";
-import { workController } from "../work/work-controller.ts";
+import { hubHashOf, workController } from "../work/work-controller.ts";
 import type { WorkSite } from "../work/work-controller.ts";
 import { clusterStatus, memberConditions } from "./cluster-status.ts";
 import type { Credentials } from "./credentials.ts";
 import { hasDeparted, returned } from "./departure.ts";
 import type { KerbHost } from "./operations/host.ts";
+import { managedNamespacesAt } from "./managed-namespaces.ts";
 import { leaseRenewal } from "./lease-renewal.ts";
 import { operationController, takesOperations } from "./operations/operation-controller.ts";
 import { newAuthorities } from "./trust.ts";
@@ -234,6 +235,12 @@ class Session {
     for (const informer of [this.#cluster, this.#works]) scope.defer(informer.subscribe(events));
   }
 
+  keepNamespaces() {
+    const { site, credentials } = this.#options;
+    const hash = hubHashOf(credentials.connection.server);
+    return startControllers([managedNamespacesAt(site.client, this.#name, hash)], this.#atHub);
+  }
+
   doWorks() {
     const { site, credentials } = this.#options;
     const works = workController({
@@ -264,6 +271,6 @@ export async function startSession(options: SessionOptions): Promise<void> {
   session.tellAlarms();
   session.openWay();
   session.takeOperations();
-  await session.doWorks();
+  await Promise.all([session.doWorks(), session.keepNamespaces()]);
   session.followRelease();
 }

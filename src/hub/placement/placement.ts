@@ -24,6 +24,7 @@ import type {
   ManagedClusterSet,
   Placement,
 } from "./model.ts";
+import { durationMs } from "../rollout/limits.ts";
 import { planPlacement } from "./plan.ts";
 import type { PlacementPlan, PlacementState } from "./plan.ts";
 
@@ -32,10 +33,21 @@ const wakeMsMax = 3_600_000;
 
 /** Sites join and change by the thousand, and each look ranks them all. */
 const settleMs = 100;
+const scoreRateLimit = "1m";
 
 const all = (_: KubeObject, { informer, wakeAfter }: ControllerContext) => {
   for (const { metadata } of informer(placements).list()) {
     wakeAfter(`${metadata.namespace}/${metadata.name}`, settleMs);
+  }
+  return [];
+};
+/** Scores come as often as whoever gives them likes; each placement says how often it minds. */
+const byScore = (_: KubeObject, { informer, wakeAfter }: ControllerContext) => {
+  for (const { metadata, spec } of informer(placements).list()) {
+    const configurations: any[] = spec.prioritizerPolicy?.configurations ?? [];
+    if (!configurations.some((one) => one.scoreCoordinate?.type === "AddOn")) continue;
+    const ms = durationMs(spec.scoreRateLimit ?? scoreRateLimit, settleMs);
+    wakeAfter(`${metadata.namespace}/${metadata.name}`, ms);
   }
   return [];
 };
@@ -167,7 +179,7 @@ export const placement = (cel: CelMatch): Controller => ({
     { resource: managedClusters, keys: all },
     { resource: managedClusterSets, keys: all },
     { resource: managedClusterSetBindings, keys: sameNamespace },
-    { resource: addOnPlacementScores, keys: all },
+    { resource: addOnPlacementScores, keys: byScore },
   ],
   outputs: [placements, placementDecisions],
   async reconcile(key, context) {

@@ -220,7 +220,10 @@ class Work {
     await this.#writeApplied(applied, [...made, ...others, ...left]);
     for (const one of former) await forgetApplied(this.#site.client, one);
     await this.#report(outcomes);
-    const steady = left.length === 0 && outcomes.every(({ failure, live }) => !failure && live);
+    const steady =
+      left.length === 0 &&
+      outcomes.every(({ failure, live }) => !failure && live) &&
+      !(spec.manifestConfigs ?? []).some((one: any) => one.feedbackScrapeType === "Watch");
     return steady ? steadyMs : unsteadyMs;
   }
 
