@@ -10,6 +10,8 @@ import type { DnsServerOptions } from "../node/network/dns-server.ts";
 import type { Upstreams } from "../node/network/dns-upstream.ts";
 import { endpointSlicesResource, servicesResource } from "../node/network/service-proxy.ts";
 import { clusterDomain } from "./config.ts";
+import { familiesOf } from "./site-settings.ts";
+import type { SiteAddresses } from "./site-settings.ts";
 import type { DnsSource } from "../node/network/dns-zone.ts";
 
 function dnsSource(
@@ -85,11 +87,21 @@ export function upstreamsOf(config: KubeObject | undefined, ofMachine: string[])
   return { servers: own.length > 0 ? own : ofMachine, stubs: new Map(stubs) };
 }
 
-/** Starts the DNS server of this machine's pods; resolves with its port. */
-export function startDns(
-  options: Omit<DnsServerOptions, "port" | "source" | "upstreams"> & { informers: Informers },
-) {
+/** Where a DNS server of this machine answers behind its Service. */
+export interface PodDns {
+  addresses: string[];
+  port: number;
+}
+
+/** Starts the DNS server of this machine's pods, which answers from what this node knows. */
+export async function startDns(
+  options: Pick<DnsServerOptions, "clock" | "log" | "scope"> & {
+    informers: Informers;
+    addresses: SiteAddresses;
+  },
+): Promise<PodDns> {
   const { informers } = options;
+  const addresses = familiesOf(options.addresses).map(({ gateway }) => gateway);
   const pods = informers.get({ resource: resource("v1", "pods") });
   const source = dnsSource(clusterDomain, {
     services: informers.get({ resource: servicesResource }),
@@ -104,5 +116,7 @@ export function startDns(
   });
   const ofMachine = machineNameServers();
   const upstreams = () => upstreamsOf(config.get("kube-dns", "kube-system"), ofMachine);
-  return startDnsServer({ ...options, port: 0, source, upstreams });
+  const log = options.log.with({ room: "dns" });
+  const server = { ...options, log, addresses, port: 0, source, upstreams };
+  return { addresses, port: await startDnsServer(server) };
 }

@@ -172,18 +172,8 @@ interface Parts {
   tell: (what: string, detail: string) => void;
 }
 
-/** Like any node's, with a DNS server that answers from what this node knows. */
 async function startNetwork(options: Omit<PodNetworkOptions, "dns">) {
-  const { informers, addresses, log, scope } = options;
-  const gateways = familiesOf(addresses).map(({ gateway }) => gateway);
-  const port = await startDns({
-    informers,
-    addresses: gateways,
-    clock,
-    log: log.with({ room: "dns" }),
-    scope,
-  });
-  return startPodNetwork({ ...options, dns: { addresses: gateways, port } });
+  return startPodNetwork({ ...options, dns: await startDns(options) });
 }
 
 /** Resolves with why no containers run here, if they do not. */

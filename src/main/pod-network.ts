@@ -28,6 +28,7 @@ import {
   startServiceProxy,
 } from "../node/network/service-proxy.ts";
 import { dnsSlices } from "./cluster-objects.ts";
+import type { PodDns } from "./dns-source.ts";
 import type { FamilyAddresses } from "./site-ranges.ts";
 import { familiesOf } from "./site-settings.ts";
 import type { SiteAddresses } from "./site-settings.ts";
@@ -51,8 +52,7 @@ export interface PodNetworkOptions {
   address: string;
   /** Of a machine that joined. */
   reach?: Reach;
-  /** Where a DNS server of this machine answers behind its Service. */
-  dns?: { addresses: string[]; port: number };
+  dns: PodDns;
   clock: Clock;
   log: Log;
   scope: Scope;
@@ -98,7 +98,7 @@ export async function startPodNetwork(options: PodNetworkOptions): Promise<PodGa
       ...common,
       policies: informers.get({ resource: resource("networking.k8s.io/v1", "networkpolicies") }),
       namespaces: informers.get({ resource: resource("v1", "namespaces") }),
-      ...(dns && { dns }),
+      dns,
       families: families.map(({ podCidr }) => familyOf(podCidr)),
       log: log.with({ room: "policy" }),
     }),
@@ -111,7 +111,7 @@ export async function startPodNetwork(options: PodNetworkOptions): Promise<PodGa
       ranges: families,
       ...(options.reach && { reach: options.reach }),
       // Names are answered on every machine, so that they are when it is cut off.
-      ...(dns && { local: new Map([["kube-system/kube-dns", ownDns(addresses, dns.port)]]) }),
+      local: new Map([["kube-system/kube-dns", ownDns(addresses, dns.port)]]),
       log: log.with({ room: "network" }),
     }),
     ...links.map((link) => startNodeRoutes({ ...routing, link })),

@@ -99,15 +99,7 @@ async function startNetwork(parts: Parts): Promise<PodGate> {
   await ensureClusterRanges(client, addresses);
   await ensureStorageClass(client);
   await ensureRuntimeClass(client);
-  const gateways = familiesOf(addresses).map(({ gateway }) => gateway);
-  const port = await startDns({
-    informers,
-    addresses: gateways,
-    clock,
-    log: log.with({ room: "dns" }),
-    scope,
-  });
-  const dns = { addresses: gateways, port };
+  const dns = await startDns({ informers, addresses, clock, log, scope });
   const network = {
     client,
     informers,
@@ -123,7 +115,7 @@ async function startNetwork(parts: Parts): Promise<PodGate> {
   };
   const [gate] = await Promise.all([
     startPodNetwork(network),
-    ensureDnsObjects(client, addresses, port),
+    ensureDnsObjects(client, addresses, dns.port),
   ]);
   return gate;
 }
