@@ -13,7 +13,7 @@ import { ensureOwnImage } from "../containers/images.ts";
 import { mountSourceOf } from "../containers/mount-source.ts";
 import type { NodeParts } from "../lib/node-connection.ts";
 import { StatusError } from "../lib/status-error.ts";
-import { directoriesIn, podDirectory } from "../node/directories.ts";
+import { directoriesIn, localVolumesDirectory, podDirectory } from "../node/directories.ts";
 import type { Runtime } from "../node/runtime.ts";
 import { launcherImage, runVolume } from "../vms/domain.ts";
 import type { HolderVolumes } from "../vms/node/hotplug.ts";
@@ -135,6 +135,7 @@ export async function runVms(options: VmNodeOptions) {
     discover: async () => [],
     run: (uid) => join(podDirectory(directories, uid), "volumes", runVolume),
     volumes: volumesOf(options),
+    claimVolumes: localVolumesDirectory(directory),
     informers,
   });
   const { version, why } = capabilities;

@@ -2,7 +2,12 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { AgentContext } from "./context.ts";
-import { memoryDirectory, podDirectory, subPathDirectory } from "./directories.ts";
+import {
+  localVolumesDirectory,
+  memoryDirectory,
+  podDirectory,
+  subPathDirectory,
+} from "./directories.ts";
 import type { ObjectKind } from "./objects.ts";
 import type { Pod } from "./pod.ts";
 import { forgetTokens } from "./volumes/service-account-token.ts";
@@ -43,6 +48,7 @@ function prepareOne(
     clock,
     pull: (image) => ensureImage(context, pod, image),
     hold: (details) => writeHeld(own, volume.name, { ...details, type: typeNameOf(volume) }),
+    localVolumes: localVolumesDirectory(directories.root),
     onDisk: join(own, "volumes", volume.name),
     inMemory: join(memoryDirectory(directories, uid), volume.name),
   });

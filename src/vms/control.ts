@@ -7,6 +7,8 @@ import type { DomainDisk } from "./domain.ts";
 
 /** Name of the node's part that answers for VMs. */
 export const vmsPart = "vms";
+/** And of the one that answers for copies of replicated volumes. */
+export const replicasPart = "replicas";
 
 export interface GuestFilesystem {
   diskName: string;
@@ -44,7 +46,31 @@ export interface MigrationProgress {
   error?: string;
 }
 
+/** Where a copy of a disk takes writes, from one writer alone. */
+export interface CopyTarget {
+  host: string;
+  port: number;
+  /** Of the export, and the key (hexadecimal) that both ends speak TLS by: made anew for each writer. */
+  name: string;
+  key: string;
+}
+
+/** A replicated disk as its writer sees it. */
+export interface CopyView {
+  /** The guest may run. */
+  isReleased: boolean;
+  bytes: number;
+  /** To the other copy. */
+  link: "none" | "syncing" | "alike" | "broken" | "silent";
+}
+
 export interface VmControl {
+  /** `host`: of the other copy's pod. */
+  viewCopy(volume: string, host: string | undefined): Promise<CopyView>;
+  attachCopy(volume: string, target: CopyTarget & { sync: "none" | "full" }): Promise<void>;
+  detachCopy(volume: string): Promise<void>;
+  /** Lets a guest with replicated disks run. */
+  release(): Promise<void>;
   state(): Promise<{ status: string; paused: boolean; agent: boolean }>;
   pause(): Promise<void>;
   unpause(): Promise<void>;

@@ -17,12 +17,14 @@ function cloudInitOf(
 export interface DiskContext {
   isBlock: (claim: string) => boolean;
   isShared?: (claim: string) => boolean;
+  isReplicated?: (claim: string) => boolean;
   bytesOf?: (claim: string) => number | undefined;
 }
 
 const claimFile = "disk.img";
 
-function claim(name: string, { isBlock, isShared }: DiskContext): DiskSource {
+function claim(name: string, { isBlock, isShared, isReplicated }: DiskContext): DiskSource {
+  if (isReplicated?.(name)) return { kind: "file", file: claimFile, replicated: true };
   const shared = isShared?.(name) && { shared: true };
   return isBlock(name)
     ? { kind: "block", ...shared }

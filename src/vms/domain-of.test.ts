@@ -83,6 +83,7 @@ test("each kind of volume is the disk that QEMU is to open", () => {
 
 test("a claim that holds no disk gets one of its size, and a DataVolume's does not", () => {
   const find = (): any => ({
+    metadata: {},
     spec: { accessModes: ["ReadWriteMany"], resources: { requests: { storage: "1Ki" } } },
   });
   const kind = (source: object) =>

@@ -13,6 +13,8 @@ export interface DomainContext {
   isBlock: (claim: string) => boolean;
   /** Claims that are there on every node (ReadWriteMany); default: none. */
   isShared?: (claim: string) => boolean;
+  /** Claims whose volume has copies on several nodes; default: none. */
+  isReplicated?: (claim: string) => boolean;
   /** What a claim asks for; an empty one gets a disk of this size. */
   bytesOf?: (claim: string) => number | undefined;
   /** Of a live migration's target. */

@@ -5,6 +5,7 @@ import type { Client } from "../client/client.ts";
 import { resource } from "../client/client.ts";
 import type { Draft } from "../kinds/object.ts";
 import { isStatus } from "../lib/status-error.ts";
+import { replicatedVolumes } from "../lib/replicated-volumes.ts";
 import { timestamp } from "../lib/clock.ts";
 import type { Clock } from "../lib/clock.ts";
 import { cdiConfigs, kubeVirts } from "./kinds/resources.ts";
@@ -16,6 +17,7 @@ const installNamespace = "kubevirt";
 const manager = { fieldManager: "kerb-vms" };
 const core = resource("v1", "namespaces");
 const roles = resource("rbac.authorization.k8s.io/v1", "clusterroles");
+const storageClasses = resource("storage.k8s.io/v1", "storageclasses");
 const runtimeClasses = resource("node.k8s.io/v1", "runtimeclasses");
 
 const groups = [
@@ -67,6 +69,11 @@ const upload = {
   resources: ["uploadtokenrequests"],
   verbs: ["create"],
 };
+const readReplicated = {
+  apiGroups: ["vms.kerb.dev"],
+  resources: ["replicatedvolumes"],
+  verbs: ["get", "list", "watch"],
+};
 const readAll = { apiGroups: groups, resources: ["*"], verbs: ["get", "list", "watch"] };
 const writeAll = {
   apiGroups: groups,
@@ -89,7 +96,7 @@ const role = (
 });
 
 const clusterRoles = [
-  role("view", [readAll, reading], "view"),
+  role("view", [readAll, readReplicated, reading], "view"),
   role("edit", [writeAll, reading, streams, acting, upload], "edit"),
   role("admin", [writeAll, reading, streams, acting, upload], "admin"),
   role("migrate", [migrating]),
@@ -127,6 +134,17 @@ async function ensureKubeVirt(client: Client, clock: Clock) {
   await client.patch({ ...target, subresource: "status" }, "merge", { status });
 }
 
+/** For volumes with a copy on two nodes. */
+const replicatedClass = {
+  apiVersion: "storage.k8s.io/v1",
+  kind: "StorageClass",
+  metadata: { name: "kerb-replicated" },
+  provisioner: replicatedVolumes.provisioner,
+  parameters: { replicas: "2" },
+  reclaimPolicy: "Delete",
+  volumeBindingMode: "Immediate",
+};
+
 export async function install(client: Client, clock: Clock) {
   const object = (apiVersion: string, kind: string, name: string, rest: object = {}) => ({
     ...{ apiVersion, kind, metadata: { name }, ...rest },
@@ -142,6 +160,7 @@ export async function install(client: Client, clock: Clock) {
       }),
       manager,
     ),
+    apply(client, storageClasses, replicatedClass, manager),
     ensureKubeVirt(client, clock),
     apply(client, cdiConfigs, object("cdi.kubevirt.io/v1beta1", "CDIConfig", "config"), manager),
   ]);

@@ -18,6 +18,8 @@ import { instanceController } from "./instance/instance-controller.ts";
 import { migrationController } from "./migration/migration-controller.ts";
 import { movedAddressController } from "./migration/moved-address.ts";
 import { ensureNodeRights } from "./node-rights.ts";
+import { replicatedClaimController } from "./replication/replicated-claim.ts";
+import { replicatedVolumeController } from "./replication/replicated-volume.ts";
 import { instanceReplicaSetController } from "./sets/instance-replica-set.ts";
 import { poolController } from "./sets/pool-controller.ts";
 import { vmDefinitions } from "./kinds/definitions.ts";
@@ -48,6 +50,8 @@ export async function startVmControllers({ connect, ...options }: VmControllersO
     instanceReplicaSetController,
     poolController,
     hotplugController(connect),
+    replicatedClaimController(connect),
+    replicatedVolumeController(connect),
   ];
   await startControllers(all, options);
 }

@@ -38,6 +38,7 @@ const settle = () =>
   settleImage({
     ...{ part, target, block, bytes, told: tell("converting") },
     ...(task.checksum && { checksum: task.checksum }),
+    isRaw: task.isRaw ?? false,
   });
 
 function headersOf(): Record<string, string> {
@@ -160,7 +161,7 @@ function serve() {
   });
 }
 
-const kinds: Record<DiskTask["kind"], () => Promise<void> | void> = {
+const kinds: Record<Exclude<DiskTask["kind"], "replica">, () => Promise<void> | void> = {
   ...{ blank: makeBlank, http: download, s3: download, image: copyImage },
   ...{ upload, copy: copyClaim, serve },
 };
@@ -168,6 +169,7 @@ const kinds: Record<DiskTask["kind"], () => Promise<void> | void> = {
 async function run() {
   const reports = !["upload", "serve"].includes(task.kind);
   if (reports) await serveTask({ key: task.key, progress: () => progress });
+  if (task.kind === "replica") throw new Error("copies are kept by another program");
   await kinds[task.kind]();
 }
 

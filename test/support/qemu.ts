@@ -33,6 +33,8 @@ export interface QemuOptions {
   /** Folders of the volumes, by name. */
   folders?: Record<string, string>;
   incoming?: boolean;
+  /** Of all claims. */
+  isReplicated?: boolean;
 }
 
 /** The kernel and initramfs as files, once for a test. */
@@ -63,7 +65,14 @@ export class QemuVm {
 
   static async start(
     kernel: { path: string; initrd: string },
-    { guest = "", devices = {}, volumes = [], folders = {}, incoming }: QemuOptions = {},
+    {
+      guest = "",
+      devices = {},
+      volumes = [],
+      folders = {},
+      incoming,
+      isReplicated = false,
+    }: QemuOptions = {},
   ) {
     const folder = mkdtempSync(join(tmpdir(), "kerb-qemu-"));
     const [run, notes] = [join(folder, "run"), join(folder, "notes")];
@@ -80,7 +89,11 @@ export class QemuVm {
     };
     const metadata = { namespace: "test", name: "guest", uid: "1", resourceVersion: "1" };
     const vmi = { metadata: { ...metadata, creationTimestamp: "" }, spec } as KubeObject;
-    const domain = domainOf(vmi, { isBlock: () => false, ...(incoming && { incoming }) });
+    const domain = domainOf(vmi, {
+      isBlock: () => false,
+      isReplicated: () => isReplicated,
+      ...(incoming && { incoming }),
+    });
     for (const one of domain.interfaces) one.binding = "user";
     const hostPath = (path: string) =>
       path === "/vm/run" ? run : folders[path.slice("/vm/disks/".length)];

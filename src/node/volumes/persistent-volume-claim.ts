@@ -1,11 +1,12 @@
 // A claim that is bound to a volume this node can show: a path of its own, as files or as a block device.
 import { existsSync } from "node:fs";
 import { chmod, mkdir } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { resource } from "../../client/client.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { controllerOf } from "../../kinds/object.ts";
 import { localVolumes } from "../../lib/local-volumes.ts";
+import { replicatedVolumes } from "../../lib/replicated-volumes.ts";
 import { isStatus } from "../../lib/status-error.ts";
 import { sizeOf } from "../../lib/volume-match.ts";
 import { blockVolume, releaseLoop } from "./block.ts";
@@ -18,6 +19,7 @@ import { sizedVolume } from "./sized.ts";
 import type { ReleaseContext, Volume, VolumeContext, VolumeType } from "./volume.ts";
 import { VolumeError } from "./volume.ts";
 
+const provisionedBy = "pv.kubernetes.io/provisioned-by";
 const claims = resource("v1", "persistentvolumeclaims");
 const volumes = resource("v1", "persistentvolumes");
 
@@ -53,10 +55,23 @@ async function boundVolume(
   return client.get({ ...volumes, name: claim.spec.volumeName });
 }
 
+/** This node's own copy of a replicated volume. */
+function copyPath({ pod, localVolumes: directory }: VolumeContext, { metadata }: KubeObject) {
+  if (pod.spec["runtimeClassName"] === replicatedVolumes.runtimeClass) {
+    return join(directory, metadata.name);
+  }
+  throw new VolumeError(
+    `persistent volume ${metadata.name} is replicated, and only virtual machines may use it`,
+  );
+}
+
 /** The path of a volume of this node. */
 async function pathVolume(context: VolumeContext, volume: KubeObject, readOnly: boolean) {
   const { metadata, spec } = volume;
-  const path: string = spec.hostPath?.path ?? spec.local?.path;
+  const isCopy = metadata.annotations?.[provisionedBy] === replicatedVolumes.provisioner;
+  const path: string = isCopy
+    ? copyPath(context, volume)
+    : (spec.hostPath?.path ?? spec.local?.path);
   const isOurs = metadata.finalizers?.includes(localVolumes.finalizer) ?? false;
   if (spec.volumeMode === "Block") {
     if (isOurs) await mkdir(dirname(path), { recursive: true, mode: 0o700 });
@@ -68,7 +83,7 @@ async function pathVolume(context: VolumeContext, volume: KubeObject, readOnly: 
     await applyFsGroup(hostPath, context.pod);
     return { hostPath, readOnly };
   }
-  if (isOurs) await makeLocal(path);
+  if (isOurs || isCopy) await makeLocal(path);
   else if (spec.local && !existsSync(path)) throw new VolumeError(`path "${path}" does not exist`);
   const made = await hostPathVolume(path, spec.hostPath?.type ?? "");
   await applyFsGroup(path, context.pod);

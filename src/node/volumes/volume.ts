@@ -30,6 +30,8 @@ export interface VolumeContext {
   pull: (image: Pick<Container, "image" | "imagePullPolicy">) => Promise<string>;
   /** Writes down what the type's `release` will give back. */
   hold: (details: Omit<Held, "type">) => Promise<void>;
+  /** In which the volumes of claims lie. */
+  localVolumes: string;
   /** Folders of this volume, on disk and on tmpfs. */
   onDisk: string;
   inMemory: string;

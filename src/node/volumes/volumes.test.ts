@@ -81,6 +81,7 @@ function prepare({
     isAgain: false,
     ...more,
     clock: clock ?? new FakeClock(),
+    localVolumes: path,
     onDisk: path,
     inMemory: path,
   });

@@ -8,6 +8,7 @@ import type { FieldError } from "../../lib/status-error.ts";
 import { controllerOf } from "../../kinds/object.ts";
 import { planEviction } from "../eviction/plan.ts";
 import { instances, kubeVirts, pods } from "../kinds/resources.ts";
+import { judgeClone } from "./clone-rights.ts";
 import { dataVolumeErrors } from "./data-volume-rules.ts";
 import { withDefaults } from "./defaults.ts";
 import { instanceErrors } from "./instance-rules.ts";
@@ -124,6 +125,7 @@ export function reviewsOf(client: Client) {
     if (!judge || !object) return respond(review, { allowed: true });
     try {
       const user = userInfo?.username ?? "";
+      if (kind.kind === "DataVolume" && !old) await judgeClone(client, object, userInfo ?? {});
       const errors = judge({ object, old, user, context: await contextOf(client) });
       if (errors.length === 0) return respond(review, { allowed: true });
       const name = object.metadata.name ?? object.metadata.generateName ?? "";

@@ -7,7 +7,8 @@ import { isStatus } from "../../lib/status-error.ts";
 import { taskPod } from "../disks/task-pod.ts";
 import type { TaskPod } from "../disks/task-pod.ts";
 import type { DiskTask } from "../disks/task.ts";
-import { pods } from "../kinds/resources.ts";
+import { isReplicated } from "../replication/record.ts";
+import { claims, pods } from "../kinds/resources.ts";
 
 const keyBytes = 24;
 
@@ -25,7 +26,10 @@ export async function ensureTaskPod(
   const known = context.informer(pods).get(name, namespace);
   if (known) return controllerOf(known)?.uid === owner.metadata.uid ? known : undefined;
   const key = randomBytes(keyBytes).toString("hex");
-  const draft = taskPod({ ...options, task: { ...task, key } });
+  const isGated = options.volumes.some(({ claim }) =>
+    isReplicated(context.informer(claims).get(claim, namespace)),
+  );
+  const draft = taskPod({ ...options, isGated, task: { ...task, key } });
   await context.client.create({ ...pods, namespace }, draft).catch((error: unknown) => {
     if (!isStatus(error, "AlreadyExists")) throw error;
   });

@@ -9,7 +9,9 @@ import type { NodeConnector } from "../../lib/node-connection.ts";
 import { parseQuantity } from "../../lib/quantity.ts";
 import { isStatus } from "../../lib/status-error.ts";
 import { claims, dataSources, dataVolumes, pods } from "../kinds/resources.ts";
-import { progressOf } from "./ask-task.ts";
+import { hasFinished, isReady } from "../../controllers/pod-state.ts";
+import { progressOf, taskOf } from "./ask-task.ts";
+import { cloneForAnnotation, giverName, giverPod, straying } from "./foreign-source.ts";
 import { isDone, planFill } from "./plan.ts";
 import type { FillPlan } from "./plan.ts";
 import { claimOf, sourceKind, sourceTask, taskPodName } from "./source-task.ts";
@@ -20,17 +22,41 @@ const podReady = "cdi.kubevirt.io/storage.pod.ready";
 const waitMs = 5000;
 const keyBytes = 24;
 
+interface Copied {
+  claim: KubeObject;
+  sourceClaim: KubeObject | undefined;
+  giver: KubeObject | undefined;
+}
+
+/** Pods elsewhere that give a disk to a DataVolume: `key` names it. */
+async function removeGivers(key: Key, { client, informer }: ControllerContext) {
+  const givers = informer(pods)
+    .list()
+    .filter(({ metadata }) => metadata.annotations?.[cloneForAnnotation] === key);
+  for (const { metadata } of givers) {
+    const { namespace, name, uid, deletionTimestamp } = metadata;
+    if (deletionTimestamp) continue;
+    await client
+      .delete({ ...pods, namespace, name }, { preconditions: { uid } })
+      .catch((error: unknown) => {
+        if (!isStatus(error, "NotFound", "Conflict")) throw error;
+      });
+  }
+}
+
 class Filling {
   readonly #dv: KubeObject;
   readonly #context: ControllerContext;
   readonly #connect: NodeConnector;
   readonly #namespace: string;
+  readonly #key: Key;
 
   constructor(dv: KubeObject, context: ControllerContext, connect: NodeConnector) {
     this.#dv = dv;
     this.#context = context;
     this.#connect = connect;
     this.#namespace = dv.metadata.namespace!;
+    this.#key = `${this.#namespace}/${dv.metadata.name}`;
   }
 
   async run(key: Key) {
@@ -38,7 +64,8 @@ class Filling {
     const dv = this.#dv;
     const { name } = dv.metadata;
     const source = this.#source();
-    const sourceClaim = source?.pvc && informer(claims).get(source.pvc.name, this.#namespace);
+    const from: string = source?.pvc?.namespace ?? this.#namespace;
+    const sourceClaim = source?.pvc && informer(claims).get(source.pvc.name, from);
     let waitsFor = this.#waitsFor(source, sourceClaim);
     let claim = informer(claims).get(name, this.#namespace);
     if (claim && controllerOf(claim)?.uid !== dv.metadata.uid) {
@@ -46,6 +73,10 @@ class Filling {
       claim = undefined;
     } else if (!claim && !waitsFor && !isDone(dv)) claim = await this.#createClaim(sourceClaim);
     const kind = sourceKind(source);
+    const isForeign = from !== this.#namespace;
+    const isAsked = isForeign && claim && !waitsFor && !isDone(dv);
+    const giver = isAsked ? await this.#giver(sourceClaim!) : undefined;
+    if (giver && !isReady(giver)) waitsFor = `pod ${from}/${giverName(dv)} is not ready yet`;
     const pod = informer(pods).get(taskPodName(dv, kind), this.#namespace);
     const own = pod && controllerOf(pod)?.uid === dv.metadata.uid ? pod : undefined;
     const progress =
@@ -54,7 +85,9 @@ class Filling {
       ...{ dv, kind, claim, pod: own, progress, now: clock.now() },
       ...(waitsFor && { waitsFor }),
     });
-    if (plan.createPod) await this.#createPod(source, claim!, sourceClaim);
+    if (plan.createPod) await this.#createPod(source, { claim: claim!, sourceClaim, giver });
+    if (isForeign && isDone({ ...dv, status: plan.status }))
+      await removeGivers(this.#key, this.#context);
     await this.#tellClaim(claim, plan);
     await this.#write(plan);
     if (plan.failure) event(dv, "Warning", "Error", `Unable to process data: ${plan.failure}`);
@@ -77,22 +110,21 @@ class Filling {
     if (!source && sourceRef) return `DataSource ${sourceRef.name} does not exist`;
     if (!source?.pvc) return undefined;
     const { name, namespace = this.#namespace } = source.pvc;
-    if (namespace !== this.#namespace) {
-      return `source PVC ${namespace}/${name} is in another namespace, from which nothing is cloned here`;
-    }
+    const strays = straying(this.#dv, source);
+    if (strays) return strays;
     if (!sourceClaim) return `Source pvc ${namespace}/${name} not found`;
     const filled = sourceClaim.metadata.annotations?.[podPhase];
     if (filled !== undefined && filled !== "Succeeded") return `source PVC ${name} is being filled`;
-    const used = this.#users(name)[0];
+    const used = this.#users(name, namespace)[0];
     return used && `pod ${used} is using the source PVC ${name}`;
   }
 
   /** Pods other than ours that have a claim mounted. */
-  #users(claimName: string): string[] {
+  #users(claimName: string, namespace: string): string[] {
     const ended = ["Succeeded", "Failed"];
     return this.#context
       .informer(pods)
-      .list(this.#namespace)
+      .list(namespace)
       .filter(({ spec, status, metadata }) => {
         const uses = spec.volumes?.some(
           (one: any) => one.persistentVolumeClaim?.claimName === claimName,
@@ -127,10 +159,31 @@ class Filling {
     }
   }
 
-  async #createPod(source: any, claim: KubeObject, sourceClaim: KubeObject | undefined) {
+  /** In the namespace of the claim that is copied; made where there is none. */
+  async #giver(claim: KubeObject): Promise<KubeObject> {
+    const { client, informer } = this.#context;
+    const { namespace } = claim.metadata;
+    const known = informer(pods).get(giverName(this.#dv), namespace);
+    if (known && hasFinished(known)) await removeGivers(this.#key, this.#context);
+    if (known) return known;
+    const draft = giverPod(this.#dv, claim, randomBytes(keyBytes).toString("hex"));
+    return client.create({ ...pods, namespace: namespace! }, draft);
+  }
+
+  async #createPod(source: any, { claim, sourceClaim, giver: from }: Copied) {
+    const giver = from ? { podIP: from.status!.podIP, key: taskOf(from)!.key } : undefined;
     const bytes = parseQuantity(claim.spec.resources.requests.storage);
     const key = randomBytes(keyBytes).toString("hex");
-    const pod = taskPod(sourceTask(source, { dv: this.#dv, claim, sourceClaim, bytes, key }));
+    const pod = taskPod(
+      sourceTask(source, {
+        dv: this.#dv,
+        claim,
+        sourceClaim,
+        giver,
+        bytes,
+        key,
+      }),
+    );
     await this.#context.client
       .create({ ...pods, namespace: this.#namespace }, pod)
       .catch((error: unknown) => {
@@ -175,6 +228,8 @@ class Filling {
 }
 
 const owner = (object: KubeObject): Key[] => {
+  const whose = object.metadata.annotations?.[cloneForAnnotation];
+  if (whose) return [whose];
   const reference = controllerOf(object);
   if (reference?.kind !== "DataVolume") return [];
   return [`${object.metadata.namespace}/${reference.name}`];
@@ -192,6 +247,7 @@ export const dataVolumeController = (connect: NodeConnector): Controller => ({
   async reconcile(key, context) {
     const [namespace, name] = key.split("/") as [string, string];
     const dv = context.informer(dataVolumes).get(name, namespace);
-    if (dv && !dv.metadata.deletionTimestamp) await new Filling(dv, context, connect).run(key);
+    if (!dv || dv.metadata.deletionTimestamp) return removeGivers(key, context);
+    await new Filling(dv, context, connect).run(key);
   },
 });

@@ -30,6 +30,8 @@ export interface SettleOptions {
   block: boolean;
   bytes: number;
   checksum?: string;
+  /** Whatever it looks like: a guest wrote it. */
+  isRaw?: boolean;
   told: (doneBytes: number, totalBytes?: number) => void;
 }
 
@@ -142,10 +144,12 @@ async function judge(part: string, bytes: number) {
   return facts.format;
 }
 
-export async function settleImage({ part, target, block, bytes, checksum, told }: SettleOptions) {
+export async function settleImage(options: SettleOptions) {
+  const { part, target, block, bytes, checksum, isRaw, told } = options;
   if (checksum) await check(part, checksum);
-  await unpack(part, bytes);
-  const format = await judge(part, bytes);
+  if (!isRaw) await unpack(part, bytes);
+  const format = isRaw ? "raw" : await judge(part, bytes);
+  if (isRaw && statSync(part).size > bytes) throw tooLarge(statSync(part).size, bytes);
   if (format === "raw" && !block) renameSync(part, target);
   else await convert({ from: part, format, target, block }, told);
   rmSync(part, { force: true });

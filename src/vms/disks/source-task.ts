@@ -1,5 +1,7 @@
 // What a DataVolume's source means for the pod that fills its claim. Pure.
 import type { KubeObject } from "../../kinds/object.ts";
+import { isReplicated } from "../replication/record.ts";
+import { takerTask } from "./foreign-source.ts";
 import { taskPaths } from "./task.ts";
 import type { TaskPod } from "./task-pod.ts";
 import type { DiskTask } from "./task.ts";
@@ -10,6 +12,8 @@ export interface SourceContext {
   claim: KubeObject;
   /** Of `pvc`. */
   sourceClaim?: KubeObject | undefined;
+  /** Where the claim is another namespace's: the pod there that gives its disk away. */
+  giver?: { podIP: string; key: string } | undefined;
   bytes: number;
   key: string;
 }
@@ -39,7 +43,11 @@ const readers: Record<string, (source: any, context: SourceContext) => Part> = {
     task: { kind: "image" },
     image: { reference: String(url).replace(/^docker:\/\//, "") },
   }),
-  pvc: (_, { sourceClaim }) => ({ task: { kind: "copy", sourceBlock: isBlock(sourceClaim) } }),
+  pvc: (_, { sourceClaim, giver }) => ({
+    task: giver
+      ? takerTask(giver.podIP, giver.key)
+      : { kind: "copy", sourceBlock: isBlock(sourceClaim) },
+  }),
 };
 
 const prefixes: Record<string, string> = { upload: "cdi-upload", pvc: "cdi-clone" };
@@ -57,10 +65,11 @@ export function sourceTask(source: any, context: SourceContext): TaskPod {
   const { task, ...rest } = readers[kind]!(source[kind], context);
   const block = isBlock(claim);
   const target = { claim: claim.metadata.name, block, path: taskPaths.target };
-  const from = sourceClaim && {
-    ...{ claim: sourceClaim.metadata.name, block: isBlock(sourceClaim), path: taskPaths.source },
-    readOnly: true,
-  };
+  const from = sourceClaim &&
+    !context.giver && {
+      ...{ claim: sourceClaim.metadata.name, block: isBlock(sourceClaim), path: taskPaths.source },
+      readOnly: true,
+    };
   const { priorityClassName } = dv.spec;
   return {
     owner: dv,
@@ -68,6 +77,7 @@ export function sourceTask(source: any, context: SourceContext): TaskPod {
     task: { ...{ kind: "blank", bytes, block, key }, ...task } as DiskTask,
     volumes: [target, ...(from ? [from] : [])],
     ...rest,
+    isGated: isReplicated(claim) || (!context.giver && isReplicated(sourceClaim)),
     ...(priorityClassName && { priorityClassName }),
   };
 }

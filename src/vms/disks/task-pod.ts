@@ -2,6 +2,7 @@
 import { controllerReference } from "../../controllers/pod-template.ts";
 import type { Draft, KubeObject } from "../../kinds/object.ts";
 import { launcherImage, qemuUser, runtimeClass } from "../domain.ts";
+import { replicationGate } from "../replication/record.ts";
 import { schedulableLabel } from "../instance/launcher-pod.ts";
 import { taskAnnotation, taskPaths, taskPort } from "./task.ts";
 import type { DiskTask } from "./task.ts";
@@ -28,6 +29,8 @@ export interface TaskPod {
   ca?: string;
   priorityClassName?: string;
   labels?: Record<string, string>;
+  /** Waits for its turn with a replicated volume. */
+  isGated?: boolean;
   /** Where another pod is that it stands by. */
   nodeName?: string;
 }
@@ -68,7 +71,7 @@ const onNode = (nodeName: string) => ({
 });
 
 export function taskPod(options: TaskPod): Draft {
-  const { owner, name, task, image, priorityClassName, labels, nodeName } = options;
+  const { owner, name, task, image, priorityClassName, labels, nodeName, isGated } = options;
   const { all, mounts, devices } = volumesOf(options);
   return {
     apiVersion: "v1",
@@ -85,6 +88,7 @@ export function taskPod(options: TaskPod): Draft {
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       nodeSelector: { [schedulableLabel]: "true" },
+      ...(isGated && { schedulingGates: [{ name: replicationGate }] }),
       ...(nodeName && { affinity: onNode(nodeName) }),
       ...(priorityClassName && { priorityClassName }),
       ...(image?.pullSecret && { imagePullSecrets: [{ name: image.pullSecret }] }),

@@ -20,7 +20,7 @@ export const diskFile = "disk.img";
 export const partFile = ".import.part";
 
 export interface DiskTask {
-  kind: "blank" | "http" | "s3" | "image" | "upload" | "copy" | "serve";
+  kind: "blank" | "http" | "s3" | "image" | "upload" | "copy" | "serve" | "replica";
   /** Of `http` and `s3`. */
   url?: string;
   /** `sha256:HEX`. */
@@ -29,6 +29,8 @@ export interface DiskTask {
   headers?: string[];
   /** PEM texts that are trusted besides the usual. */
   ca?: string;
+  /** Of `http`: it is a disk, and not an image of one. */
+  isRaw?: boolean;
   /** What the claim has room for; a larger disk is refused. */
   bytes: number;
   /** The target is a device. */

@@ -12,6 +12,7 @@ import { diskOf } from "../disk-of.ts";
 import { taskPaths } from "../disks/task.ts";
 import { currentPod } from "../instance/plan.ts";
 import { claims, dataVolumes, instances, pods } from "../kinds/resources.ts";
+import { isReplicated } from "../replication/record.ts";
 import { planHotplug, withVolumeStatus } from "./plan.ts";
 import type { VolumeStatus } from "./plan.ts";
 
@@ -73,6 +74,9 @@ class Plugging {
     const dv = informer(dataVolumes).get(claimName, this.#namespace);
     if (!claim || (dv && dv.status?.phase !== "Succeeded")) {
       return waits("Pending", `PVC ${claimName} is not ready`);
+    }
+    if (isReplicated(claim)) {
+      return waits("Pending", `PVC ${claimName} is replicated, and such are not plugged in`);
     }
     const pod = await ensureTaskPod(this.#context, {
       owner: this.#vmi,

@@ -15,6 +15,8 @@ import type { Domain } from "../domain.ts";
 import type { DomainContext } from "../domain-of.ts";
 import { stateClaimName } from "../state-claim.ts";
 import { launcherSidecars, stateVolumes } from "./launcher-sidecars.ts";
+import { claimNames } from "../machine/data-volumes.ts";
+import { replicationGate } from "../replication/record.ts";
 import { isHotplugged, launcherVolumes } from "./launcher-volumes.ts";
 import type { VolumeContext } from "./launcher-volumes.ts";
 
@@ -129,6 +131,12 @@ function affinityOf(spec: any, migration: LauncherOptions["migration"]) {
   };
 }
 
+/** A pod with a replicated volume waits for its turn. */
+function gatesOf(spec: any, { isReplicated }: LauncherOptions) {
+  const waits = claimNames(spec).some((name) => isReplicated?.(name));
+  return waits && { schedulingGates: [{ name: replicationGate }] };
+}
+
 /** Volumes that are plugged in are the node's affair once the VM runs. */
 const withoutHotplugged = (vmi: KubeObject): KubeObject => {
   const volumes: any[] = vmi.spec.volumes ?? [];
@@ -181,6 +189,7 @@ export function launcherPod(from: KubeObject, options: LauncherOptions): Draft {
       ...affinityOf(spec, migration),
       runtimeClassName: runtimeClass.name,
       restartPolicy: "Never",
+      ...gatesOf(spec, options),
       readinessGates: [{ conditionType: unpaused }],
       automountServiceAccountToken: false,
       enableServiceLinks: false,

@@ -3,6 +3,7 @@ import { cdiDefinitions } from "./cdi.ts";
 import { instancetypeDefinitions } from "./instancetype.ts";
 import { kubevirtDefinitions } from "./kubevirt.ts";
 import { poolDefinition } from "./pool.ts";
+import { replicationDefinition } from "./replication.ts";
 import { copyDefinitions } from "./snapshot.ts";
 
 export const vmDefinitions = [
@@ -11,4 +12,5 @@ export const vmDefinitions = [
   poolDefinition,
   ...copyDefinitions,
   ...cdiDefinitions,
+  replicationDefinition,
 ];

@@ -3,6 +3,7 @@
 import { chown, rm } from "node:fs/promises";
 import { writeFileSync, truncateSync } from "node:fs";
 import { join } from "node:path";
+import { badRequest } from "../../lib/status-error.ts";
 import { qemuUser } from "../domain.ts";
 import { blockNode } from "../qemu/disk-arguments.ts";
 import { show } from "./hotplug.ts";
@@ -31,6 +32,14 @@ export async function backupDisks(
   names: string[],
   { volumes, to, quiesce }: BackupOptions,
 ) {
+  const replicated = vm.domain.disks.find(
+    ({ name, source }) => names.includes(name) && source.kind === "file" && source.replicated,
+  );
+  if (replicated) {
+    throw badRequest(
+      `volume ${replicated.name} is replicated: it is copied while the VM is stopped`,
+    );
+  }
   const folder = await volumes.folder(to.holder, to.volume);
   const shown = `backup-${to.volume}`;
   await show(vm, shown, folder);

@@ -9,6 +9,7 @@ import { isStatus } from "../../lib/status-error.ts";
 import type { Domain } from "../domain.ts";
 import { computeContainer, domainAnnotation, launcherPaths } from "../domain.ts";
 import { instances, pods } from "../kinds/resources.ts";
+import { isHeld } from "./copies.ts";
 import { serveDhcp } from "./dhcp-server.ts";
 import { guestInterfaces, guestOsInfo } from "./guest-facts.ts";
 import type { GuestInterface } from "./guest-facts.ts";
@@ -155,6 +156,8 @@ export class VmHandler {
     if (now - machine.pressedAt < pressMs) return;
     machine.pressedAt = now;
     const press = async () => {
+      // Nothing runs in it that could power down.
+      if (isHeld(vm)) return void (await vm.qmp.execute("quit"));
       if (vm.status === "paused") await vm.qmp.execute("cont");
       await vm.qmp.execute("system_powerdown");
     };

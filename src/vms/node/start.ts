@@ -7,11 +7,14 @@ import { startControllers } from "../../controllers/runtime.ts";
 import { timestamp } from "../../lib/clock.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { NodeParts } from "../../lib/node-connection.ts";
-import { vmsPart } from "../control.ts";
+import { replicasPart, vmsPart } from "../control.ts";
 import { VmHandler } from "./handler.ts";
 import type { HolderVolumes } from "./hotplug.ts";
 import { nodeLabels } from "./labels.ts";
 import { vmPart } from "./part.ts";
+import { launcherPaths } from "../domain.ts";
+import { replicaFile } from "../prepare/prepare-replica.ts";
+import { replicaPart } from "./replicas.ts";
 import type { NodeCapabilities } from "./probe.ts";
 import { Streams } from "./streams.ts";
 
@@ -24,6 +27,8 @@ export interface VmNodeOptions extends ControllersOptions {
   /** The host's folder of a pod's sockets. */
   run: (podUid: string) => string;
   volumes: HolderVolumes;
+  /** The folder in which volumes of claims lie. */
+  claimVolumes: string;
 }
 
 const nodes = resource("v1", "nodes");
@@ -37,7 +42,8 @@ async function label(client: Client, node: string, capabilities: NodeCapabilitie
 }
 
 export async function startVmNode(options: VmNodeOptions) {
-  const { client, node, parts, directory, capabilities, run, volumes, scope, clock } = options;
+  const { client, node, parts, directory, capabilities, run, volumes, claimVolumes, scope, clock } =
+    options;
   const notes = (podUid: string) => join(directory, podUid);
   const handler = new VmHandler({
     ...{ node, run, notes, scope },
@@ -47,7 +53,14 @@ export async function startVmNode(options: VmNodeOptions) {
     vmsPart,
     vmPart((uid) => handler.find(uid), { streams: new Streams(), volumes }),
   );
-  scope.defer(() => void parts.delete(vmsPart));
+  parts.set(
+    replicasPart,
+    replicaPart({
+      ...{ run, volumes, directory: claimVolumes },
+      ...{ inside: launcherPaths.run, file: replicaFile },
+    }),
+  );
+  for (const part of [vmsPart, replicasPart]) scope.defer(() => void parts.delete(part));
   await startControllers([handler.controller], options);
   await label(client, node, capabilities, clock);
 }

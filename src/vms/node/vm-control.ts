@@ -14,6 +14,7 @@ import { backupDisks } from "./backup.ts";
 import { dialIn } from "./sockets.ts";
 import type { Streams } from "./streams.ts";
 import type { Vm } from "./vm.ts";
+import * as copies from "./copies.ts";
 import * as migration from "./migration.ts";
 
 const execMsMax = 30_000;
@@ -117,7 +118,11 @@ async function softReboot(vm: Vm) {
   await vm.qmp.execute("system_powerdown");
 }
 
+const held = (vm: Vm) =>
+  new StatusError("Conflict", `VMI ${vm.domain.name} waits for its replicated disks`);
+
 async function powerDown(vm: Vm) {
+  if (copies.isHeld(vm)) throw held(vm);
   if (vm.status === "paused" || vm.status === "prelaunch") await vm.qmp.execute("cont");
   if (vm.domain.acpi) return vm.qmp.execute("system_powerdown");
   if (vm.agentConnected) return (await vm.agent()).tell("guest-shutdown", { mode: "powerdown" });
@@ -131,6 +136,7 @@ async function pause(vm: Vm) {
 }
 
 async function unpause(vm: Vm) {
+  if (copies.isHeld(vm)) throw held(vm);
   if (vm.status === "running") throw new StatusError("Conflict", "VMI is not paused");
   await vm.qmp.execute("cont");
   vm.status = "running";
@@ -172,6 +178,10 @@ export function vmAnswers(vm: Vm, { volumes }: ControlOptions): Asked {
       const still = vm.agentConnected && !vm.frozen && { quiesce };
       return backupDisks(vm, names, { volumes, to, ...still });
     },
+    viewCopy: (volume, host) => copies.view(vm, volume, host),
+    attachCopy: (volume, target) => copies.attach(vm, volume, target),
+    detachCopy: (volume) => copies.detach(vm, volume),
+    release: () => copies.release(vm),
     prepareMigration: (copy) => migration.prepare(vm, copy),
     migrate: (target, options) => migration.migrate(vm, target, options),
     migration: (known) => migration.progress(vm, known),

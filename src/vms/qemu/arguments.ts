@@ -117,6 +117,10 @@ function memory({ filesystems }: Domain, mebibytes: number): string[] {
   return [...json("object", backend), "-machine", "memory-backend=memory"];
 }
 
+/** It is let run once it is known to which copies it writes. */
+const isReplicated = ({ disks }: Domain) =>
+  disks.some(({ source }) => source.kind === "file" && source.replicated);
+
 export interface ArgumentOptions {
   /** Milliseconds since 1970. */
   now: number;
@@ -140,7 +144,7 @@ export function qemuArguments(domain: Domain, launch: Launch, { now }: ArgumentO
     ...clock(domain, now),
     ...["-boot", "strict=on"],
     ...(domain.endOnReboot ? ["-action", "reboot=shutdown"] : []),
-    ...(domain.startPaused ? ["-S"] : []),
+    ...(domain.startPaused || isReplicated(domain) ? ["-S"] : []),
     ...(domain.incoming ? ["-incoming", "defer"] : []),
     ...monitors(launch.run),
     ...firmware(domain, launch),

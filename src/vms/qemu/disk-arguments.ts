@@ -12,6 +12,10 @@ export const blockNode = (volume: string) =>
 
 export const diskDevice = (volume: string) => `disk-${volume}`;
 
+/** Replicated disks keep the room that they have. */
+const discardOf = ({ source }: DomainDisk) =>
+  source.kind === "file" && source.replicated ? "ignore" : "unmap";
+
 function fileNode({ path, driver }: ImageFile, disk: DomainDisk, readOnly: boolean): Properties {
   const isDirect = disk.cache === "none";
   return {
@@ -20,7 +24,7 @@ function fileNode({ path, driver }: ImageFile, disk: DomainDisk, readOnly: boole
     "read-only": readOnly,
     aio: disk.io === "native" && isDirect ? "native" : "threads",
     cache: { direct: isDirect, "no-flush": false },
-    discard: "unmap",
+    discard: discardOf(disk),
     ...(disk.shareable && { locking: "off" }),
   };
 }
@@ -37,7 +41,7 @@ export function blockdev({ disk, backing, ...image }: PreparedDisk): Properties 
     driver: image.format,
     "node-name": blockNode(disk.name),
     "read-only": disk.readOnly,
-    discard: "unmap",
+    discard: discardOf(disk),
     file: fileNode(image, disk, disk.readOnly),
     ...(image.format === "qcow2" && { backing: below ?? null }),
   };

@@ -1,0 +1,160 @@
+// The copy of a VM's disk on another node, from the writer's side: QEMU mirrors each write before it acknowledges it.
+// While the other end is away, writes wait; they go on without it only when it is let go, which is recorded before.
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { StatusError } from "../../lib/status-error.ts";
+import type { CopyTarget, CopyView } from "../control.ts";
+import { replicaPort } from "../replication/replica-pod.ts";
+import { blockNode } from "../qemu/disk-arguments.ts";
+import { jobs } from "./jobs.ts";
+import { sharedKey } from "./shared-key.ts";
+import type { Vm } from "./vm.ts";
+
+const jobOf = (volume: string) => `copy-${blockNode(volume)}`;
+const copyNode = (volume: string) => blockNode(`copy of ${volume}`);
+const linkNode = (volume: string) => blockNode(`link to the copy of ${volume}`);
+const keyOf = (volume: string) => `tls-${copyNode(volume)}`;
+
+/** Ten years: nothing but us lets a copy go. */
+const waitSeconds = 315_360_000;
+const greetingMsMax = 1500;
+const greetingTries = 3;
+const greeting = "NBDMAGIC";
+
+/** Whether whoever serves the copy says something. */
+function greets(host: string, clock: Vm["options"]["clock"]): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port: replicaPort });
+    const end = (is: boolean) => {
+      cancel();
+      socket.destroy();
+      resolve(is);
+    };
+    const cancel = clock.after(greetingMsMax, () => end(false));
+    socket.once("data", (chunk) => end(chunk.toString("latin1").startsWith(greeting)));
+    socket.once("error", () => end(false));
+    socket.once("close", () => end(false));
+  });
+}
+
+async function isThere(host: string, clock: Vm["options"]["clock"]): Promise<boolean> {
+  for (let tries = 0; tries < greetingTries; tries++) {
+    if (await greets(host, clock)) return true;
+  }
+  return false;
+}
+
+const blockNodes = (vm: Vm): Promise<any[]> =>
+  vm.qmp.execute("query-named-block-nodes", { flat: true });
+
+const releasedFile = ({ options }: Vm) => join(options.notes, "released");
+
+/** True while a VM with replicated disks must not run yet. */
+export const isHeld = (vm: Vm): boolean =>
+  vm.domain.disks.some(({ source }) => source.kind === "file" && source.replicated) &&
+  !existsSync(releasedFile(vm));
+
+export async function view(vm: Vm, volume: string, host: string | undefined): Promise<CopyView> {
+  const nodes = await blockNodes(vm);
+  const disk = nodes.find((one) => one["node-name"] === blockNode(volume));
+  if (!disk) throw new StatusError("NotFound", `there is no disk ${volume}`);
+  const job = (await jobs(vm)).find(({ id }) => id === jobOf(volume));
+  const isLinked = nodes.some((one) => one["node-name"] === copyNode(volume));
+  const seen = { isReleased: !isHeld(vm), bytes: disk.image["virtual-size"] as number };
+  if (!job) return { ...seen, link: isLinked ? "broken" : "none" };
+  if (job.error || job.status === "concluded") return { ...seen, link: "broken" };
+  // Where nothing waits for the copy nobody needs to know.
+  const waits = job["current-progress"] < job["total-progress"];
+  if (waits && !(host && (await isThere(host, vm.options.clock)))) {
+    return { ...seen, link: "silent" };
+  }
+  return { ...seen, link: job.status === "ready" ? "alike" : "syncing" };
+}
+
+export async function attach(
+  vm: Vm,
+  volume: string,
+  { host, port, name, key, sync }: CopyTarget & { sync: "none" | "full" },
+) {
+  const { run, inside, clock } = vm.options;
+  await detach(vm, volume);
+  // QEMU stands still while it dials.
+  if (!(await isThere(host, clock))) throw new StatusError("ServiceUnavailable", "no copy there");
+  const id = keyOf(volume);
+  const credentials = { run, inside, id, key, endpoint: "client" as const };
+  await vm.qmp.execute("object-add", await sharedKey(credentials));
+  try {
+    await vm.qmp.execute("blockdev-add", {
+      driver: "raw",
+      "node-name": copyNode(volume),
+      file: {
+        driver: "nbd",
+        "node-name": linkNode(volume),
+        server: { type: "inet", host, port: String(port) },
+        export: name,
+        "tls-creds": id,
+        "reconnect-delay": waitSeconds,
+      },
+    });
+    await vm.qmp.execute("blockdev-mirror", {
+      "job-id": jobOf(volume),
+      device: blockNode(volume),
+      target: copyNode(volume),
+      ...{ sync, "copy-mode": "write-blocking" },
+      ...{ "on-target-error": "report", "auto-dismiss": false },
+    });
+  } catch (error) {
+    await detach(vm, volume);
+    throw error;
+  }
+}
+
+/** Writes that waited for the copy are acknowledged by this. */
+export async function detach(vm: Vm, volume: string) {
+  const job = (await jobs(vm)).find(({ id }) => id === jobOf(volume));
+  if (job && job.status !== "concluded") {
+    const link = { type: "block-node", "node-name": linkNode(volume) };
+    await vm.qmp.execute("yank", { instances: [link] }).catch(() => {});
+    const device = jobOf(volume);
+    await vm.qmp.execute("block-job-cancel", { device, force: true }).catch(() => {});
+    await concluded(vm, device);
+  }
+  if (job) await vm.qmp.execute("job-dismiss", { id: jobOf(volume) }).catch(() => {});
+  const there = (await blockNodes(vm)).some((one) => one["node-name"] === copyNode(volume));
+  if (there) await vm.qmp.execute("blockdev-del", { "node-name": copyNode(volume) });
+  await vm.qmp.execute("object-del", { id: keyOf(volume) }).catch(() => {});
+  if (vm.stopReason === copyFailed) await vm.qmp.execute("cont");
+}
+
+/** Why a guest stands still whose copy failed: nothing is acknowledged before that is recorded. */
+const copyFailed = "a copy of a disk failed";
+
+/** Told of every event of a VM. */
+export function hearOfCopies(vm: Vm, { event, data }: { event: string; data?: any }) {
+  if (event !== "BLOCK_JOB_ERROR" || !String(data?.device).startsWith("copy-")) return;
+  if (vm.status !== "running") return;
+  vm.stopReason = copyFailed;
+  void vm.qmp.execute("stop").catch(() => {});
+}
+
+const pollMs = 50;
+const concludedTries = 200;
+
+async function concluded(vm: Vm, id: string) {
+  for (let tries = 0; tries < concludedTries; tries++) {
+    const job = (await jobs(vm)).find((one) => one.id === id);
+    if (!job || job.status === "concluded") return;
+    await new Promise<void>((resolve) => void vm.options.clock.after(pollMs, () => resolve()));
+  }
+  throw new StatusError("Timeout", "the copy is not let go");
+}
+
+/** Lets the guest run for the first time. */
+export async function release(vm: Vm) {
+  if (!isHeld(vm)) return;
+  await writeFile(releasedFile(vm), "");
+  if (!vm.domain.startPaused) await vm.qmp.execute("cont");
+  vm.options.changed();
+}

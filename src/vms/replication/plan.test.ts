@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { KubeObject } from "../../kinds/object.ts";
+import { placeCopies } from "./place.ts";
+import { planReplication } from "./plan.ts";
+import type { ReplicationSeen, ReplicationStep, User } from "./plan.ts";
+import type { ReplicationRecord } from "./record.ts";
+
+const record = (
+  a: boolean,
+  b: boolean,
+  rest: Partial<ReplicationRecord> = {},
+): ReplicationRecord => ({
+  copies: [
+    { node: "a", state: a ? "Current" : "Stale" },
+    { node: "b", state: b ? "Current" : "Stale" },
+  ],
+  identical: false,
+  ...rest,
+});
+const guest: User = {
+  ...{ name: "guest", uid: "1", kind: "machine", isGated: false, node: "a" },
+  ...{ isOver: false, isClean: false },
+};
+const writer = { pod: "guest", uid: "1", nodes: ["a", "b"] };
+const released = { ...writer, released: true };
+const up = ["a", "b"];
+const plan = (seen: Partial<ReplicationSeen> & { record: ReplicationRecord }) =>
+  planReplication({ users: [guest], up, ...seen });
+const machine = (isReleased: boolean, link: any) => ({ isReleased, link });
+
+/** What a step records: which copies are current, whether they are the same, whether the guest may write. */
+function recorded(step: ReplicationStep) {
+  if (step.do !== "record" && step.do !== "take") return step.do;
+  const { copies, identical, writer: next } = step.record;
+  const states = copies.filter(({ state }) => state === "Current").map(({ node }) => node);
+  const word = next?.released ? "writes" : next ? "waits" : "nobody";
+  return `${states.join("+")} ${identical ? "same" : "differ"} ${word}`;
+}
+
+test("a machine is let in where the copies are current, and nobody else beside it", () => {
+  const gated = { ...guest, isGated: true };
+  const take = plan({ record: record(true, true), users: [gated] });
+  assert.deepEqual([take.do, (take as any).nodes], ["take", ["a", "b"]]);
+  const stale = plan({ record: record(true, false), users: [gated] });
+  assert.deepEqual((stale as any).nodes, ["a"]);
+  const lost = plan({ record: record(true, false), users: [gated], up: ["b"] });
+  assert.deepEqual(lost, { do: "nothing", why: "no current copy can be reached" });
+  const admit = plan({ record: record(true, true, { writer }), users: [gated] });
+  assert.deepEqual(admit, { do: "admit", user: gated, nodes: ["a", "b"] });
+  const second = { ...gated, name: "second", uid: "2" };
+  const held = plan({
+    record: record(true, true, { writer: released }),
+    users: [guest, second],
+    machine: machine(true, "alike"),
+  });
+  assert.deepEqual(held, { do: "nothing", why: "guest uses it" });
+});
+
+test("what fills a disk leaves one current copy, and what reads it changes nothing", () => {
+  const task: User = { ...guest, kind: "task", isGated: true };
+  assert.equal(recorded(plan({ record: record(true, true), users: [task] })), "a differ waits");
+  const reader: User = { ...task, kind: "reader" };
+  const step = plan({ record: record(false, true), users: [reader] });
+  assert.deepEqual(step, { do: "admit", user: reader, nodes: ["b"] });
+});
+
+test("a guest writes only once the record says to which copies", () => {
+  const same = record(true, true, { identical: true, writer });
+  const rows: [string, ReplicationRecord, any, string][] = [
+    ["both the same: linked first", same, machine(false, "none"), "attach"],
+    ["linked: both stay current", same, machine(false, "alike"), "a+b differ writes"],
+    ["the link broke before", same, machine(false, "silent"), "a differ writes"],
+    [
+      "they differ: the other is stale until it was copied anew",
+      record(true, true, { writer }),
+      machine(false, "none"),
+      "a differ writes",
+    ],
+    ["recorded", record(true, true, { writer: released }), machine(false, "alike"), "release"],
+    [
+      "recorded, and then the link broke",
+      record(true, true, { writer: released }),
+      machine(false, "broken"),
+      "a differ writes",
+    ],
+    ["alone", record(true, false, { writer: released }), machine(false, "none"), "release"],
+  ];
+  for (const [name, of, seen, wanted] of rows) {
+    assert.equal(recorded(plan({ record: of, machine: seen })), wanted, name);
+  }
+});
+
+test("a copy that is out of reach is stale before writes go on, and copied anew when it is back", () => {
+  const both = record(true, true, { writer: released });
+  const alone = record(true, false, { writer: released });
+  const rows: [string, ReplicationRecord, any, string[], string][] = [
+    ["well", both, machine(true, "alike"), up, "nothing"],
+    ["silent", both, machine(true, "silent"), up, "a differ writes"],
+    ["failed", both, machine(true, "broken"), up, "a differ writes"],
+    ["then let go", alone, machine(true, "silent"), up, "detach"],
+    ["away", alone, machine(true, "none"), ["a"], "nothing"],
+    ["back", alone, machine(true, "none"), up, "attach"],
+    ["copying", alone, machine(true, "syncing"), up, "nothing"],
+    ["copied", alone, machine(true, "alike"), up, "a+b differ writes"],
+    ["its node does not say", both, undefined, up, "nothing"],
+  ];
+  for (const [name, of, seen, there, wanted] of rows) {
+    const step = plan({ record: of, up: there, ...(seen && { machine: seen }) });
+    assert.equal(recorded(step), wanted, name);
+  }
+  const back = plan({ record: alone, machine: machine(true, "none") });
+  assert.deepEqual(back, { do: "attach", from: "a", to: "b", sync: "full" });
+});
+
+test("copies are the same after a clean end, and not known to be after any other", () => {
+  const both = record(true, true, { writer: released });
+  const over = (more: Partial<User>) =>
+    recorded(plan({ record: both, users: [{ ...guest, isOver: true, ...more }] }));
+  assert.equal(over({ isClean: true }), "a+b same nobody");
+  assert.equal(over({}), "a+b differ nobody");
+  assert.equal(recorded(plan({ record: both, users: [] })), "a+b differ nobody");
+  const never = record(true, true, { identical: true, writer });
+  assert.equal(recorded(plan({ record: never, users: [] })), "a+b same nobody");
+});
+
+test("when the writer's node is lost, the other goes on alone, and the first is stale when it is back", () => {
+  const before = record(true, true, { writer: released });
+  const freed = planReplication({ record: before, users: [], up: ["b"] });
+  const next: User = { ...guest, name: "next", uid: "2", isGated: true };
+  const taken = planReplication({
+    record: (freed as any).record,
+    users: [next],
+    up: ["b"],
+  });
+  assert.deepEqual([taken.do, (taken as any).nodes], ["take", ["b"]]);
+  const there = { ...next, isGated: false, node: "b" };
+  const starts = planReplication({
+    record: (taken as any).record,
+    users: [there],
+    up: ["b"],
+    machine: machine(false, "none"),
+  });
+  assert.equal(recorded(starts), "b differ writes");
+});
+
+test("copies go to nodes that run machines and have the fewest", () => {
+  const node = (name: string, rest: object = {}): KubeObject =>
+    ({
+      metadata: { name, labels: { "kubevirt.io/schedulable": "true" } },
+      status: { conditions: [{ type: "Ready", status: "True" }] },
+      ...rest,
+    }) as any;
+  const nodes = [node("a"), node("b"), node("c"), node("d", { spec: { unschedulable: true } })];
+  const load = (name: string) => (name === "a" ? 3 : 0);
+  assert.deepEqual(placeCopies({ nodes, load, copies: 2 }), ["b", "c"]);
+  assert.deepEqual(placeCopies({ nodes, load, copies: 3 }), ["b", "c", "a"]);
+  assert.equal(placeCopies({ nodes, load, copies: 4 }), undefined);
+});
