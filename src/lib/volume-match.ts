@@ -28,6 +28,9 @@ export function volumeSuits(volume: Volume, claim: Claim): boolean {
     if (!isKeptFor(volume, claim)) return false;
   } else if (status?.phase && status.phase !== "Available") return false;
   if ((spec.storageClassName ?? "") !== (wanted.storageClassName ?? "")) return false;
+  if ((spec.volumeAttributesClassName ?? "") !== (wanted.volumeAttributesClassName ?? "")) {
+    return false;
+  }
   if ((spec.volumeMode ?? "Filesystem") !== (wanted.volumeMode ?? "Filesystem")) return false;
   const modes: string[] = spec.accessModes ?? [];
   if (!(wanted.accessModes ?? []).every((mode: string) => modes.includes(mode))) return false;

@@ -20,6 +20,8 @@ export const inputs = {
   volumes: persistentVolumes,
   storageClasses: resource("storage.k8s.io/v1", "storageclasses"),
   csiNodes: resource("storage.k8s.io/v1", "csinodes"),
+  csiDrivers: resource("storage.k8s.io/v1", "csidrivers"),
+  csiCapacities: resource("storage.k8s.io/v1", "csistoragecapacities"),
   budgets: resource("policy/v1", "poddisruptionbudgets"),
   resourceClaims,
   deviceClasses,
@@ -56,6 +58,8 @@ export class Cache {
     const volumes = informers(inputs.volumes);
     const classes = informers(inputs.storageClasses);
     const csiNodes = informers(inputs.csiNodes);
+    const csiDrivers = informers(inputs.csiDrivers);
+    const capacities = informers(inputs.csiCapacities);
     const devices = new Devices({
       claims: informers(inputs.resourceClaims),
       classes: informers(inputs.deviceClasses),
@@ -69,6 +73,8 @@ export class Cache {
       volumes: () => volumes.list(),
       storageClass: (name: string) => classes.get(name),
       csiNode: (name: string) => csiNodes.get(name),
+      csiDriver: (name: string) => csiDrivers.get(name),
+      capacities: () => capacities.list(),
     };
     this.snapshot = new Snapshot(lookup, devices);
   }
@@ -90,6 +96,8 @@ export class Cache {
     follow(inputs.volumes, wake("volume"));
     follow(inputs.storageClasses, wake("volume"));
     follow(inputs.csiNodes, wake("volume"));
+    follow(inputs.csiDrivers, wake("volume"));
+    follow(inputs.csiCapacities, wake("volume"));
     follow(inputs.resourceClaims, this.#resourceClaim, this.#resourceClaimGone);
     follow(inputs.deviceClasses, wake("device"));
     follow(inputs.resourceSlices, () => {

@@ -15,14 +15,19 @@ export interface VolumeLookup {
   storageClass(name: string): KubeObject | undefined;
   /** What drivers of volumes say of a node. */
   csiNode(name: string): KubeObject | undefined;
+  csiDriver(name: string): KubeObject | undefined;
+  /** Room that drivers say they have, by place and class. */
+  capacities(): KubeObject[];
 }
 
-const noVolumes: VolumeLookup = {
+export const noVolumes: VolumeLookup = {
   claim: () => undefined,
   volume: () => undefined,
   volumes: () => [],
   storageClass: () => undefined,
   csiNode: () => undefined,
+  csiDriver: () => undefined,
+  capacities: () => [],
 };
 
 export class Snapshot {

@@ -1,6 +1,8 @@
 // Claims that wait for their first consumer, and the volumes they could be bound to.
 import type { KubeObject } from "../kinds/object.ts";
+import { compileSelector } from "../lib/label-selector.ts";
 import { matchesTerms } from "../lib/node-selector.ts";
+import { amountOf } from "../lib/pod-requests.ts";
 import { sizeOf, volumeSuits } from "../lib/volume-match.ts";
 import type { NodeInfo } from "./node-info.ts";
 import type { VolumeLookup } from "./snapshot.ts";
@@ -21,6 +23,33 @@ export const provisions = (claim: KubeObject, volumes: VolumeLookup) => {
   const provisioner = classOf(claim, volumes)?.provisioner;
   return provisioner !== undefined && provisioner !== noProvisioner;
 };
+
+/** The class's places; without any it is every node. */
+function isAllowed(storageClass: KubeObject, { labels }: NodeInfo): boolean {
+  const terms: any[] = storageClass["allowedTopologies"] ?? [];
+  if (terms.length === 0) return true;
+  return terms.some(({ matchLabelExpressions = [] }) =>
+    matchLabelExpressions.every(({ key, values }: any) => values.includes(labels[key])),
+  );
+}
+
+/** Does a driver that counts its room have enough of it for a volume at the node? */
+function hasRoom(claim: KubeObject, storageClass: KubeObject, node: NodeInfo, of: VolumeLookup) {
+  if (of.csiDriver(storageClass["provisioner"])?.spec?.storageCapacity !== true) return true;
+  const asked = amountOf("storage", claim.spec?.resources?.requests?.storage ?? "0");
+  return of.capacities().some((one) => {
+    const room: string | undefined = one["maximumVolumeSize"] ?? one["capacity"];
+    const isOf = one["storageClassName"] === storageClass.metadata.name && one["nodeTopology"];
+    return isOf && room && amountOf("storage", room) >= asked && compileSelector(isOf)(node.labels);
+  });
+}
+
+/** Why no volume will be made for the claim at this node. */
+export function refusedPlace(claim: KubeObject, node: NodeInfo, volumes: VolumeLookup) {
+  const storageClass = classOf(claim, volumes)!;
+  if (!isAllowed(storageClass, node)) return "topology" as const;
+  return hasRoom(claim, storageClass, node, volumes) ? undefined : ("room" as const);
+}
 
 function suits(volume: KubeObject, claim: KubeObject, node: NodeInfo): boolean {
   const terms = volume.spec?.nodeAffinity?.required?.nodeSelectorTerms;

@@ -54,6 +54,9 @@ export const boundStatus = ({ status }: KubeObject, { spec }: KubeObject) => ({
   phase: "Bound",
   accessModes: spec.accessModes,
   capacity: spec.capacity,
+  ...(spec.volumeAttributesClassName && {
+    currentVolumeAttributesClassName: spec.volumeAttributesClassName,
+  }),
 });
 
 const pending = ({ status }: KubeObject): ClaimPlan =>

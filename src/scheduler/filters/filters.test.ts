@@ -5,7 +5,7 @@ import type { KubeObject } from "../../kinds/object.ts";
 import { info, node, snapshotOf, type NodeFixture, type PodFixture } from "../fixtures.ts";
 import { podInfo } from "../pod-info.ts";
 import { filters } from "../profile.ts";
-import { Snapshot } from "../snapshot.ts";
+import { noVolumes, Snapshot } from "../snapshot.ts";
 
 interface Row {
   filter: string;
@@ -331,10 +331,10 @@ const volumeTable: {
 for (const row of volumeTable) {
   test(`VolumeBinding: ${row.when}`, () => {
     const snapshot = new Snapshot({
+      ...noVolumes,
       claim: () => row.claim,
       volume: () => row.volume,
       volumes: () => (row.volume ? [row.volume] : []),
-      csiNode: () => undefined,
       storageClass: () =>
         ({
           volumeBindingMode: "WaitForFirstConsumer",

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { KubeObject } from "../../kinds/object.ts";
 import { info, node } from "../fixtures.ts";
-import { Snapshot } from "../snapshot.ts";
+import { noVolumes, Snapshot } from "../snapshot.ts";
 import type { Filter } from "../filter.ts";
 import { volumeLimits } from "./volume-limits.ts";
+import { volumes } from "./volumes.ts";
 import { volumeRestrictions } from "./volume-restrictions.ts";
 
 const driver = "disk.example.com";
@@ -14,12 +15,12 @@ const object = (spec: object, more: object = {}) =>
 /** Claims `a`, `b`, ... are bound to volumes of their names; `new` has none yet. */
 function snapshotOf({ count, accessModes }: { count?: number; accessModes?: string[] }) {
   const snapshot = new Snapshot({
+    ...noVolumes,
     claim: (_, name) =>
       name === "new"
         ? object({ storageClassName: "disks", accessModes })
         : object({ volumeName: name, accessModes }),
     volume: (name) => object({ csi: { driver, volumeHandle: name } }),
-    volumes: () => [],
     storageClass: () => object({}, { provisioner: driver }),
     csiNode: () =>
       object({
@@ -72,4 +73,30 @@ test("a claim for one pod alone is not given to a second until the first is gone
   const shared = snapshotOf({ accessModes: ["ReadWriteOnce"] });
   shared.place(podWith("first", "a"), "n");
   assert.equal(judge(volumeRestrictions, shared, "a"), undefined);
+});
+
+test("a volume is made where its class allows it and its driver has room", () => {
+  const storageClass = (more: object) =>
+    object({}, { metadata: { name: "disks" }, provisioner: driver, ...waits, ...more });
+  const waits = { volumeBindingMode: "WaitForFirstConsumer" };
+  const claim = object({ storageClassName: "disks", resources: { requests: { storage: "2Gi" } } });
+  const judged = (more: object, capacity?: string) => {
+    const snapshot = new Snapshot({
+      ...noVolumes,
+      claim: () => claim,
+      storageClass: () => storageClass(more),
+      csiDriver: () => object({ storageCapacity: capacity !== undefined }),
+      capacities: () => [object({}, { storageClassName: "disks", nodeTopology: {}, capacity })],
+    });
+    snapshot.setNode(node("n", { labels: { rack: "r1" } }));
+    return judge(volumes, snapshot, "new");
+  };
+  const at = (rack: string) => ({
+    allowedTopologies: [{ matchLabelExpressions: [{ key: "rack", values: [rack] }] }],
+  });
+  assert.equal(judged({}), undefined);
+  assert.equal(judged(at("r1")), undefined);
+  assert.match(judged(at("r2"))!, /didn't find available persistent volumes to bind/);
+  assert.equal(judged({}, "2Gi"), undefined);
+  assert.match(judged({}, "1Gi")!, /did not have enough free storage/);
 });

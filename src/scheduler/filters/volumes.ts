@@ -5,10 +5,11 @@ import { resolvable, unresolvable, type Filter } from "../filter.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import type { PodInfo } from "../pod-info.ts";
 import type { Snapshot } from "../snapshot.ts";
-import { findVolume, provisions, waitsForConsumer } from "../volumes.ts";
+import { findVolume, provisions, refusedPlace, waitsForConsumer } from "../volumes.ts";
 
 const conflict = unresolvable("node(s) had volume node affinity conflict");
 const noVolume = resolvable("node(s) didn't find available persistent volumes to bind");
+const noRoom = resolvable("node(s) did not have enough free storage");
 
 /** The claims a pod mounts; a generic ephemeral volume's claim is named after pod and volume. */
 export function claimsOf({ pod, name }: PodInfo): { name: string; ephemeral: boolean }[] {
@@ -48,8 +49,10 @@ export const volumes: Filter = {
     return (node) => {
       if (!bound.every((terms) => matchesTerms(terms, node))) return conflict;
       for (const claim of toBind) {
-        if (provisions(claim, snapshot.volumes)) continue;
-        if (!findVolume(claim, node, snapshot.volumes)) return noVolume;
+        if (provisions(claim, snapshot.volumes)) {
+          const why = refusedPlace(claim, node, snapshot.volumes);
+          if (why) return why === "room" ? noRoom : noVolume;
+        } else if (!findVolume(claim, node, snapshot.volumes)) return noVolume;
       }
       return undefined;
     };
