@@ -31,6 +31,8 @@ import type { Devices } from "./devices/devices.ts";
 import type { LocalPlugins } from "./devices/local-plugins.ts";
 import { localVolumesDirectory, directoriesIn } from "./directories.ts";
 import { machineFacts, podsMax } from "./machine.ts";
+import { AgentMetrics } from "./metrics/agent-metrics.ts";
+import { measuredRuntime } from "./metrics/measured-runtime.ts";
 import { kubeletConfig } from "./pages/kubelet-config.ts";
 import { openPages } from "./pages/pages.ts";
 import type { PodGate } from "./network/policy.ts";
@@ -140,8 +142,11 @@ async function contextOf(
   ]);
   const { clusterDomain, dnsServiceIps, cgroupRoot } = options;
   const event = eventsOf(options);
+  const metrics = new AgentMetrics();
   return {
     ...parts,
+    runtime: measuredRuntime(parts.runtime, { metrics, clock }),
+    metrics,
     client,
     gate: options.gate ?? openGate,
     parts: options.parts ?? new Map(),

@@ -11,6 +11,7 @@ import {
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { noCgroups, podLimits, settingsOf, systemCgroups } from "./cgroups.ts";
+import { usageOf } from "./cgroup-usage.ts";
 import type { Pod } from "./pod.ts";
 
 let root: string;
@@ -114,4 +115,21 @@ test("the kernel takes the limits, and the cgroups go again", { skip: !real }, a
   }
   assert.equal(existsSync(tree("cpu")), false);
   await noCgroups.prepare(idle);
+});
+
+test("what a container's cgroup counts is read alike on v1 and v2", () => {
+  const v1 = usageOf(
+    "nr_periods 10\nnr_throttled 3\nthrottled_time 2000000000\n",
+    "cache 1\ntotal_cache 5\ntotal_swap 0\ntotal_mapped_file 2\n",
+    "7\n",
+  );
+  const v2 = usageOf(
+    "usage_usec 9\nnr_periods 10\nnr_throttled 3\nthrottled_usec 2000000\n",
+    "anon 9\nfile 5\nfile_mapped 2\n",
+    "7\n",
+  );
+  const found = { periods: 10, throttledPeriods: 3, throttledSeconds: 2, cacheBytes: 5 };
+  assert.deepEqual(v1, { ...found, swapBytes: 0, mappedBytes: 2, processes: 7 });
+  assert.deepEqual(v2, { ...found, mappedBytes: 2, processes: 7 });
+  assert.deepEqual(usageOf("", "", ""), {});
 });

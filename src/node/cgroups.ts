@@ -8,6 +8,8 @@ import { podRequests } from "../lib/pod-requests.ts";
 import type { Pod } from "./pod.ts";
 import { allContainers } from "./pod.ts";
 import { amountIn, qosClassOf } from "../lib/qos-class.ts";
+import { readUsage } from "./cgroup-usage.ts";
+import type { CgroupUsage } from "./cgroup-usage.ts";
 import { cgroupParent, cpuPeriod, cpuQuota, cpuShares } from "./resources.ts";
 
 export interface Limits {
@@ -26,6 +28,8 @@ export interface Cgroups {
   remove(pod: Pod): Promise<void>;
   /** How many processes and threads a pod has; 0 where nobody counts them. */
   processes(pod: Pod): Promise<number>;
+  /** What its cgroup counts of one of its containers. */
+  usage(pod: Pod, containerId: string): Promise<CgroupUsage>;
   /** Takes away those of pods that nobody knows. */
   removeOthers(isKnown: (podUid: string) => boolean): Promise<void>;
   /** Takes away all of the site's, once nothing runs in them. */
@@ -158,6 +162,15 @@ class SystemCgroups implements Cgroups {
     return Number(await readFile(file, "utf8").catch(() => 0));
   }
 
+  usage(pod: Pod, containerId: string) {
+    const path = join(cgroupParent(this.#root, pod), containerId);
+    const read = (controller: string, file: string) => {
+      const hierarchy = this.#version === "v2" ? this.#mount : join(this.#mount, controller);
+      return readFile(join(hierarchy, path, file), "utf8").catch(() => "");
+    };
+    return readUsage(read);
+  }
+
   async removeOthers(isKnown: (podUid: string) => boolean) {
     const hierarchies = await this.#hierarchies();
     for (const path of classes.map((name) => join(this.#root, name))) {
@@ -237,6 +250,7 @@ export const noCgroups: Cgroups = {
   grow: async () => {},
   prepare: async () => {},
   processes: async () => 0,
+  usage: async () => ({}),
   remove: async () => {},
   removeOthers: async () => {},
   removeRoot: async () => {},

@@ -11,6 +11,7 @@ import type { CsiDrivers } from "./csi/drivers.ts";
 import type { Devices } from "./devices/devices.ts";
 import type { Directories } from "./directories.ts";
 import type { NodeFacts } from "./field-ref.ts";
+import type { AgentMetrics } from "./metrics/agent-metrics.ts";
 import type { PodGate } from "./network/policy.ts";
 import type { Mounts } from "./mounts.ts";
 import type { Objects } from "./objects.ts";
@@ -41,5 +42,6 @@ export interface AgentContext {
   cgroupRoot: string;
   abilities: SecurityAbilities;
   memoryBytes: number;
+  metrics: AgentMetrics;
   signal: AbortSignal;
 }

@@ -11,6 +11,7 @@ import { hasExited } from "./instances.ts";
 import { killContainer } from "./kill-container.ts";
 import { phaseOf } from "./phase.ts";
 import type { Action } from "./plan-pod.ts";
+import { containerTypeOf } from "./pod.ts";
 import type { Container, Pod } from "./pod.ts";
 import { nextBackoff, nextTrouble, resizeTrouble } from "./pod-state.ts";
 import type { PodWorker } from "./pod-worker.ts";
@@ -155,8 +156,10 @@ export class PodJobs {
         throw new Error(`hostUsers: false: ${runtime.version} has no user namespaces for pods`);
       }
       await runtime.runSandbox({ ...this.#config(attempt), handler: this.#handler() });
+      this.#context.metrics.podStarted(false);
       state.trouble.delete("");
     } catch (error) {
+      this.#context.metrics.podStarted(true);
       const message = `Failed to create pod sandbox: ${messageOf(error)}`;
       event(pod, "Warning", "FailedCreatePodSandBox", message);
       this.#fail("", "FailedCreatePodSandBox", message, firstRetryMs);
@@ -193,6 +196,8 @@ export class PodJobs {
     const before = instances.newest.get(name);
     const sandboxOf = this.#config(sandbox.attempt);
     const { volumes } = this;
+    const { metrics } = this.#context;
+    const kind = containerTypeOf(pod, name);
     const { targetContainerName = "" } = container;
     const targetId = instances.newest.get(targetContainerName)?.id;
     try {
@@ -207,9 +212,11 @@ export class PodJobs {
         volumes,
         targetId,
       });
+      metrics.containerStarted(kind);
       state.trouble.delete(name);
     } catch (error) {
       const { reason, message } = error as Error & { reason: string };
+      metrics.containerStarted(kind, reason ?? "CreateContainerError");
       this.#fail(name, reason ?? "CreateContainerError", message);
     }
     state.images.delete(name);

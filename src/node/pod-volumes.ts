@@ -14,7 +14,7 @@ import { forgetTokens } from "./volumes/service-account-token.ts";
 import { forgetHeld, readHeld, someHeld, writeHeld } from "./volumes/held.ts";
 import type { Held } from "./volumes/held.ts";
 import { ensureImage } from "./pull-image.ts";
-import { typeNamed, typeNameOf, volumeType } from "./volumes/types.ts";
+import { pluginOf, typeNamed, typeNameOf, volumeType } from "./volumes/types.ts";
 import type { Volume } from "./volumes/volume.ts";
 
 type Declared = { name: string; [type: string]: any };
@@ -54,6 +54,20 @@ function prepareOne(
   });
 }
 
+async function measured(context: AgentContext, volume: Declared, make: () => Promise<Volume>) {
+  const { metrics, clock } = context;
+  const began = clock.monotonic();
+  let failed = true;
+  try {
+    const made = await make();
+    failed = false;
+    return made;
+  } finally {
+    const plugin = pluginOf(typeNameOf(volume));
+    metrics.mounted(plugin, clock.monotonic() - began, failed);
+  }
+}
+
 /** Makes or updates a pod's volumes. */
 export async function prepareVolumes(
   context: AgentContext,
@@ -66,7 +80,9 @@ export async function prepareVolumes(
   const chosen = again ? declared.filter(isChosen) : declared;
   const made = await Promise.all(
     chosen.map(async (volume) => {
-      const prepared = await prepareOne(context, pod, volume, options);
+      const prepared = await measured(context, volume, () =>
+        prepareOne(context, pod, volume, options),
+      );
       return [volume.name, prepared] as const;
     }),
   );

@@ -36,6 +36,8 @@ export class PodWorker {
   pod: Pod;
   /** What the API has of a static pod. */
   mirror: Pod | undefined;
+  /** When it was first seen, monotonic, until it runs; absent for one that was there before. */
+  newAt: number | undefined;
   readonly resizer: Resizer;
   readonly #context: AgentContext;
   readonly #jobs: PodJobs;
@@ -155,8 +157,11 @@ export class PodWorker {
   async #look() {
     while (this.#dirty && !this.#stopped && !this.state.finished) {
       this.#dirty = false;
+      const { metrics, clock: time } = this.#context;
+      const began = time.monotonic();
       try {
         await this.#once();
+        metrics.turn("sync", time.monotonic() - began);
       } catch (error) {
         const { log, clock } = this.#context;
         log.warn("a pod's turn failed", { pod: podText(this.pod), error: String(error) });
@@ -204,6 +209,16 @@ export class PodWorker {
     }
   }
 
+  /** Once, of a pod that began while this agent was there. */
+  #tellStart() {
+    const { clock, metrics } = this.#context;
+    const { newAt } = this;
+    if (newAt === undefined) return;
+    this.newAt = undefined;
+    const createdMs = clock.now() - Date.parse(this.pod.metadata.creationTimestamp ?? "");
+    metrics.podRuns({ seenMs: clock.monotonic() - newAt, createdMs });
+  }
+
   /** Writes the status when it differs from what the API has. */
   async writeStatus() {
     const { client, clock, facts } = this.#context;
@@ -220,6 +235,7 @@ export class PodWorker {
     try {
       const written = await client.patch<Pod>(target, "merge", { metadata: { uid }, status });
       this.#written = text;
+      if (status.phase === "Running") this.#tellStart();
       if (known !== pod) this.mirror = written;
       else if (revision(written) > revision(this.pod)) this.pod = written;
     } catch (error) {

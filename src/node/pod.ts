@@ -102,3 +102,11 @@ export const podText = ({ metadata }: Pod) =>
 /** Names the folder of a pod's logs, as on any node. */
 export const logFolder = ({ metadata }: Pod) =>
   `${metadata.namespace}_${metadata.name}_${metadata.uid}`;
+
+/** In the words of Kubernetes' metrics. */
+export function containerTypeOf({ spec }: Pod, name: string) {
+  if (spec.containers.some((one) => one.name === name)) return "container";
+  return (spec.initContainers ?? []).some((one) => one.name === name)
+    ? "init_container"
+    : "ephemeral_container";
+}

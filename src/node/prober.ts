@@ -20,6 +20,11 @@ interface Target {
   signal: AbortSignal;
 }
 
+const labelsOf = ({ pod, container }: Target) => {
+  const { name, namespace = "", uid } = pod().metadata;
+  return { container: container.name, pod: name, namespace, pod_uid: uid };
+};
+
 /** What the API last said of this very container, so that Kerb's restart makes no pod unready. */
 function initialResults(pod: Pod, container: Container, instance: Instance): ProbeResults {
   const { containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
@@ -61,6 +66,8 @@ export class Prober {
         instances().sandbox?.ips[0] ?? this.#context.facts.hostIps[0] ?? "127.0.0.1";
       const { signal } = controller;
       const target = { pod, podIp, container, instance: instance!, results, signal };
+      const labels = labelsOf(target);
+      signal.addEventListener("abort", () => this.#context.metrics.forgetProbes(labels));
       void this.#probe(target).catch(() => {});
     }
     for (const id of this.#running.keys()) if (!alive.has(id)) this.#forget(id);
@@ -106,6 +113,8 @@ export class Prober {
     for (;;) {
       const { ok, output } = await this.#once(probe, target);
       if (signal.aborted) return false;
+      const result = ok ? "successful" : "failed";
+      this.#context.metrics.probed({ ...labelsOf(target), probe_type: name }, result);
       successes = ok ? successes + 1 : 0;
       failures = ok ? 0 : failures + 1;
       if (!ok) event(target.pod(), "Warning", "Unhealthy", `${name} probe failed: ${output}`);

@@ -58,7 +58,10 @@ export class Workers {
     }
     const worker = new PodWorker(this.#context, pod, this.#fits);
     worker.instances = instancesOf(pod, this.#running.get(uid));
-    if (isNew(pod)) this.#admit(worker);
+    if (isNew(pod)) {
+      worker.newAt = this.#context.clock.monotonic();
+      this.#admit(worker);
+    }
     this.byUid.set(uid, worker);
     worker.wake();
   }

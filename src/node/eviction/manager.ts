@@ -102,7 +102,9 @@ async function relieve(options: ManagerOptions) {
   );
   const [first] = ranked(uses, threshold!.signal);
   const worker = first && candidates.find(({ pod }) => pod.metadata.uid === first.pod.metadata.uid);
-  if (worker) evict(worker, evictionOf(first, threshold!, readings[threshold!.signal]));
+  if (!worker) return;
+  context.metrics.evicted(threshold!.signal);
+  evict(worker, evictionOf(first, threshold!, readings[threshold!.signal]));
 }
 
 export function startEviction(options: ManagerOptions) {

@@ -6,6 +6,10 @@ export interface InterfaceUse {
   rxErrors: number;
   txBytes: number;
   txErrors: number;
+  rxPackets: number;
+  rxDropped: number;
+  txPackets: number;
+  txDropped: number;
 }
 
 /** Of /proc/net/dev. */
@@ -14,9 +18,10 @@ export function parseInterfaces(text: string): InterfaceUse[] {
     const [, name, rest] = /^\s*([^:\s]+):\s*(.*)$/.exec(line) ?? [];
     if (!name || !rest) return [];
     const numbers = rest.split(/\s+/).map(Number);
-    const [rxBytes = 0, , rxErrors = 0] = numbers;
-    const [txBytes = 0, , txErrors = 0] = numbers.slice(8);
-    return [{ name, rxBytes, rxErrors, txBytes, txErrors }];
+    const [rxBytes = 0, rxPackets = 0, rxErrors = 0, rxDropped = 0] = numbers;
+    const [txBytes = 0, txPackets = 0, txErrors = 0, txDropped = 0] = numbers.slice(8);
+    const received = { rxBytes, rxErrors, rxPackets, rxDropped };
+    return [{ name, ...received, txBytes, txErrors, txPackets, txDropped }];
   });
 }
 

@@ -1,6 +1,8 @@
 // What the node's pages tell of, measured when somebody asks: the machine, each pod, each container. Rates need
 // two looks, so the last one is kept.
 import { readFile } from "node:fs/promises";
+import type { CgroupUsage } from "../cgroup-usage.ts";
+import type { Cgroups } from "../cgroups.ts";
 import type { CsiDrivers } from "../csi/drivers.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { readSignals } from "../eviction/signals.ts";
@@ -19,6 +21,7 @@ export interface ContainerMeasure {
   name: string;
   instance: Instance;
   stats: Stats;
+  cgroup: CgroupUsage;
   /** Absent at the first look. */
   nanoCores?: number;
 }
@@ -49,6 +52,7 @@ interface Look {
 }
 
 export interface MeasureOptions {
+  cgroups: Pick<Cgroups, "usage">;
   runtime: Runtime;
   csi: CsiDrivers | undefined;
   clock: Clock;
@@ -73,7 +77,7 @@ export class Measurer {
   }
 
   async look(): Promise<Measures> {
-    const { runtime, csi, clock, directory, workers } = this.#options;
+    const { runtime, cgroups, csi, clock, directory, workers } = this.#options;
     const all = [...workers()];
     const [machine, stats, readings, devices, routes, uptime, volumes] = await Promise.all([
       machineUsage(),
@@ -90,14 +94,17 @@ export class Measurer {
     const elapsedMs = monotonic - (this.#last?.monotonic ?? monotonic);
     const before = this.#last;
     const byId = new Map(stats.map((one) => [one.containerId, one]));
-    const pods = all.map(({ pod, instances }, place): PodMeasure => {
-      const containers = [...instances.newest].flatMap(([name, instance]) => {
+    const pods = all.map(async ({ pod, instances }, place): Promise<PodMeasure> => {
+      const measured = [...instances.newest].map(async ([name, instance]) => {
         const found = byId.get(instance.id);
         if (!found) return [];
         const total = before?.containers.get(instance.id);
         const nanoCores = rate(total, found.cpuNanoseconds, elapsedMs);
-        return [{ name, instance, stats: found, ...(nanoCores !== undefined && { nanoCores }) }];
+        const cgroup = await cgroups.usage(pod, instance.id);
+        const known = nanoCores !== undefined && { nanoCores };
+        return [{ name, instance, stats: found, cgroup, ...known }];
       });
+      const containers = (await Promise.all(measured)).flat();
       const link = byAddress.get(instances.sandbox?.ips[0] ?? "");
       const network = interfaces.find(({ name }) => name === link);
       return {
@@ -121,7 +128,7 @@ export class Measurer {
       ...(nanoCores !== undefined && { nanoCores }),
       readings,
       interfaces: outwardFirst(interfaces, routes),
-      pods,
+      pods: await Promise.all(pods),
     };
   }
 }
@@ -138,6 +145,10 @@ const seenFromInside = (use: InterfaceUse): InterfaceUse => ({
   name: "eth0",
   rxBytes: use.txBytes,
   rxErrors: use.txErrors,
+  rxPackets: use.txPackets,
+  rxDropped: use.txDropped,
   txBytes: use.rxBytes,
   txErrors: use.rxErrors,
+  txPackets: use.rxPackets,
+  txDropped: use.rxDropped,
 });

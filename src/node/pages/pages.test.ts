@@ -16,7 +16,10 @@ import { volumeMetrics } from "./volume-metrics.ts";
 import { statsSummary } from "./stats-summary.ts";
 
 const reading = { available: 60, capacity: 100 };
-const link = { name: "eth0", rxBytes: 5, rxErrors: 0, txBytes: 7, txErrors: 0 };
+const link = {
+  ...{ name: "eth0", rxBytes: 5, rxErrors: 0, txBytes: 7, txErrors: 0 },
+  ...{ rxPackets: 2, rxDropped: 1, txPackets: 3, txDropped: 0 },
+};
 const measures = {
   at: Date.UTC(2026, 0, 2),
   startedAt: Date.UTC(2026, 0, 1),
@@ -33,7 +36,11 @@ const measures = {
   interfaces: [link],
   pods: [
     {
-      pod: { metadata: { name: "p", namespace: "default", uid: "u" }, status: {} },
+      pod: {
+        metadata: { name: "p", namespace: "default", uid: "u" },
+        spec: { containers: [{ name: "web", resources: { limits: { memory: "1Ki", cpu: "1" } } }] },
+        status: {},
+      },
       network: link,
       volumes: [
         {
@@ -48,6 +55,7 @@ const measures = {
           name: "web",
           instance: { id: "c1", startedAt: Date.UTC(2026, 0, 2), image: "web:1" },
           stats: { cpuNanoseconds: 2e9, memoryBytes: 30, workingSetBytes: 20, rssBytes: 10 },
+          cgroup: { periods: 10, throttledPeriods: 3 },
           nanoCores: 5e8,
         },
       ],
@@ -77,6 +85,11 @@ test("metrics have the names and labels that collectors look for", () => {
   assert.match(lines, /^pod_memory_working_set_bytes\{namespace="default",pod="p"\} 20$/m);
   const detailed = exposition(containerMetrics(measures, { cores: 2, memoryBytes: 100 }));
   assert.match(detailed, /container_memory_rss\{.*image="web:1".*\} 10/);
+  assert.match(detailed, /container_network_receive_packets_dropped_total\{.*\} 1/);
+  assert.match(detailed, /container_cpu_cfs_throttled_periods_total\{.*\} 3/);
+  assert.match(detailed, /container_spec_memory_limit_bytes\{container="web",.*\} 1024/);
+  assert.match(detailed, /container_spec_cpu_quota\{.*\} 100000/);
+  assert.doesNotMatch(detailed, /container_memory_swap/, "what nobody counts is not told");
   const volumes = exposition(volumeMetrics([...measures.pods, ...measures.pods]));
   const labels = 'namespace="default",persistentvolumeclaim="disk"';
   assert.ok(volumes.includes(`kubelet_volume_stats_used_bytes{${labels}} 4\n`));
@@ -105,7 +118,11 @@ test("a pod's interface is the one that its address is routed to", () => {
   assert.equal(defaultInterface(routes), "eth0");
   const devices = "x|y\n  lo: 1 0 2 0 0 0 0 0 3 0 4 0 0 0 0 0\n";
   const [lo] = parseInterfaces(devices);
-  assert.deepEqual(lo, { name: "lo", rxBytes: 1, rxErrors: 2, txBytes: 3, txErrors: 4 });
+  assert.deepEqual(lo, {
+    name: "lo",
+    ...{ rxBytes: 1, rxPackets: 0, rxErrors: 2, rxDropped: 0 },
+    ...{ txBytes: 3, txPackets: 0, txErrors: 4, txDropped: 0 },
+  });
 });
 
 const folder = mkdtempSync(join(tmpdir(), "log-"));

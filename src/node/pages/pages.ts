@@ -8,10 +8,10 @@ import { duplexPair } from "node:stream";
 import type { Duplex } from "node:stream";
 import type { Scope } from "../../lib/scope.ts";
 import type { AgentContext } from "../context.ts";
-import { isRunning } from "../instances.ts";
 import type { PodWorker } from "../pod-worker.ts";
 import type { Family } from "./exposition.ts";
 import { exposition } from "./exposition.ts";
+import { ownMetrics } from "./own-metrics.ts";
 import { sendLogFile } from "./log-files.ts";
 import { Measurer } from "./measures.ts";
 import { containerMetrics, resourceMetrics } from "./resource-metrics.ts";
@@ -36,44 +36,12 @@ const textType = "text/plain; version=0.0.4; charset=utf-8";
 const json = (response: ServerResponse, body: unknown) =>
   void response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body));
 
-const metrics = (response: ServerResponse, families: Family[]) =>
-  void response.writeHead(200, { "content-type": textType }).end(exposition(families));
-
-function ownMetrics(nodeName: string, workers: Iterable<PodWorker>): Family[] {
-  const all = [...workers];
-  const states = all.flatMap(({ instances }) =>
-    [...instances.newest.values()].filter(({ remembered }) => !remembered),
-  );
-  const inState = (state: string) => states.filter((one) => one.state === state).length;
-  const running = all.filter(({ instances }) => [...instances.newest.values()].some(isRunning));
-  const gauge = (name: string, help: string, samples: Family["samples"]): Family => ({
-    name,
-    help,
-    type: "gauge",
-    samples,
-  });
-  return [
-    gauge("kubelet_node_name", "The node's name; always 1", [
-      { labels: { node: nodeName }, value: 1 },
-    ]),
-    gauge("kubelet_running_pods", "Pods with a running container", [{ value: running.length }]),
-    gauge(
-      "kubelet_running_containers",
-      "Containers by state",
-      ["created", "running", "exited", "unknown"].map((state) => ({
-        labels: { container_state: state },
-        value: inState(state),
-      })),
-    ),
-    gauge("process_resident_memory_bytes", "Resident memory of the process", [
-      { value: process.memoryUsage.rss() },
-    ]),
-  ];
-}
+const metrics = (response: ServerResponse, families: Family[], counted = "") =>
+  void response.writeHead(200, { "content-type": textType }).end(exposition(families) + counted);
 
 function pagesOf({ context, workers, config }: PagesOptions): Record<string, Page> {
-  const { runtime, csi, clock, directories, facts, memoryBytes } = context;
-  const measurer = new Measurer({ runtime, csi, clock, directory: directories.root, workers });
+  const { csi, directories, facts, memoryBytes } = context;
+  const measurer = new Measurer({ ...context, directory: directories.root, workers });
   const machine = { cores: availableParallelism(), memoryBytes };
   return {
     "/healthz": (response) =>
@@ -90,8 +58,11 @@ function pagesOf({ context, workers, config }: PagesOptions): Record<string, Pag
       const pods = await Promise.all(
         all.map(async ({ pod, volumes }) => ({ pod, volumes: await measureVolumes(csi, volumes) })),
       );
-      metrics(response, [...ownMetrics(facts.nodeName, all), ...volumeMetrics(pods)]);
+      const families = [...ownMetrics(facts.nodeName, all), ...volumeMetrics(pods)];
+      metrics(response, families, await context.metrics.work.metrics());
     },
+    "/metrics/probes": async (response) =>
+      metrics(response, [], await context.metrics.probes.metrics()),
     "/metrics/resource": async (response) =>
       metrics(response, resourceMetrics(await measurer.look())),
     "/metrics/cadvisor": async (response) =>

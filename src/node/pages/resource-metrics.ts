@@ -1,5 +1,8 @@
 // `/metrics/resource` and `/metrics/cadvisor`: what runs used up to now, under the names that collectors know.
 // Pure.
+import { amountIn } from "../../lib/qos-class.ts";
+import { allContainers } from "../pod.ts";
+import { cpuPeriod, cpuQuota, cpuShares } from "../resources.ts";
 import type { Family, Sample } from "./exposition.ts";
 import type { ContainerMeasure, Measures, PodMeasure } from "./measures.ts";
 
@@ -111,8 +114,67 @@ function networkFamilies({ pods }: Measures): Family[] {
   return [
     one("receive_bytes", "Bytes received", (link) => link.rxBytes),
     one("receive_errors", "Errors while receiving", (link) => link.rxErrors),
+    one("receive_packets", "Packets received", (link) => link.rxPackets),
+    one("receive_packets_dropped", "Packets dropped on arrival", (link) => link.rxDropped),
+    one("transmit_packets", "Packets transmitted", (link) => link.txPackets),
+    one("transmit_packets_dropped", "Packets dropped on departure", (link) => link.txDropped),
     one("transmit_bytes", "Bytes transmitted", (link) => link.txBytes),
     one("transmit_errors", "Errors while transmitting", (link) => link.txErrors),
+  ];
+}
+
+function quotaFamilies(measures: Measures): Family[] {
+  const one = (name: string, help: string, value: Value) =>
+    family(
+      "counter",
+      `container_cpu_cfs_${name}_total`,
+      help,
+      eachContainer(measures, value, identity),
+    );
+  return [
+    one("periods", "Periods of the quota of processor time", ({ cgroup }) => cgroup.periods),
+    one(
+      "throttled_periods",
+      "Periods in which the quota was used up",
+      ({ cgroup }) => cgroup.throttledPeriods,
+    ),
+    one(
+      "throttled_seconds",
+      "Time for which the quota was used up",
+      ({ cgroup }) => cgroup.throttledSeconds,
+    ),
+  ];
+}
+
+/** What the pod asks for, in a cgroup's numbers. */
+function specFamilies({ pods }: Measures): Family[] {
+  const samples = (value: (resources: any) => number | undefined) =>
+    pods.flatMap((pod) =>
+      pod.containers.flatMap((one): Sample[] => {
+        const found = allContainers(pod.pod).find(({ name }) => name === one.name);
+        const amount = value(found?.resources ?? {});
+        if (amount === undefined) return [];
+        const labels = { container: one.name, ...identity(one), ...podLabels(pod) };
+        return [{ labels, value: amount }];
+      }),
+    );
+  const gauge = (name: string, help: string, value: (resources: any) => number | undefined) =>
+    family("gauge", `container_spec_${name}`, help, samples(value));
+  const quota = ({ limits }: any) => {
+    const cpu = amountIn(limits, "cpu");
+    return cpu === undefined ? undefined : cpuQuota(cpu);
+  };
+  return [
+    gauge(
+      "memory_limit_bytes",
+      "Limit of memory; 0 for none",
+      ({ limits }) => amountIn(limits, "memory") ?? 0,
+    ),
+    gauge("cpu_quota", "Quota of processor time in a period", quota),
+    gauge("cpu_period", "Period of that quota", (one) => (quota(one) ? cpuPeriod : undefined)),
+    gauge("cpu_shares", "Weight among others", ({ requests }) =>
+      cpuShares(amountIn(requests, "cpu") ?? 0),
+    ),
   ];
 }
 
@@ -133,6 +195,12 @@ export function containerMetrics(
     gauge("memory_working_set_bytes", "Current working set", memoryOf),
     gauge("memory_usage_bytes", "Memory in use, caches included", (one) => one.stats.memoryBytes),
     gauge("memory_rss", "Anonymous memory", (one) => one.stats.rssBytes),
+    gauge("memory_cache", "File pages", ({ cgroup }) => cgroup.cacheBytes),
+    gauge("memory_swap", "Swap in use", ({ cgroup }) => cgroup.swapBytes),
+    gauge("memory_mapped_file", "Mapped file pages", ({ cgroup }) => cgroup.mappedBytes),
+    gauge("processes", "Processes and threads", ({ cgroup }) => cgroup.processes),
+    ...quotaFamilies(measures),
+    ...specFamilies(measures),
     gauge("fs_usage_bytes", "Bytes of its own layer", (one) => one.stats.writtenBytes),
     gauge("start_time_seconds", "Start time since 1970", (one) => one.instance.startedAt / 1000),
     gauge("last_seen", "When it was last seen by this node", () => measures.at / 1000),

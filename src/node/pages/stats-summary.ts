@@ -29,10 +29,18 @@ function disk(time: string, bytes: Reading, inodes: Reading): Any {
   };
 }
 
+const told = ({ name, rxBytes, rxErrors, txBytes, txErrors }: InterfaceUse) => ({
+  name,
+  rxBytes,
+  rxErrors,
+  txBytes,
+  txErrors,
+});
+
 const network = (time: string, interfaces: InterfaceUse[]): Any => ({
   time,
-  ...interfaces[0],
-  interfaces,
+  ...(interfaces[0] && told(interfaces[0])),
+  interfaces: interfaces.map(told),
 });
 
 function container(time: string, { name, instance, stats, nanoCores }: ContainerMeasure): Any {

@@ -36,3 +36,7 @@ export function volumeType(volume: { name: string }): VolumeType {
   if (!known) throw new VolumeError(`volume ${volume.name}: type ${type} is not supported`);
   return known;
 }
+
+/** In the words of Kubernetes' metrics. */
+export const pluginOf = (type: string) =>
+  `kubernetes.io/${type === "persistentVolumeClaim" ? "persistent-claim" : type.replace(/[A-Z]+/g, (word) => `-${word.toLowerCase()}`)}`;
