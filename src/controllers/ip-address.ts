@@ -2,6 +2,7 @@
 // hand or by a crash is put right here, as for Services from before there were such objects.
 import { resource } from "../client/client.ts";
 import type { KubeObject } from "../kinds/object.ts";
+import { canonicalAddress, familyOf } from "../lib/ip-range.ts";
 import { isStatus } from "../lib/status-error.ts";
 import type { Controller, ControllerContext } from "./runtime.ts";
 import { ipAddresses } from "./service-cidr.ts";
@@ -14,7 +15,9 @@ const manager = "ipallocator.k8s.io";
 const leftOverMs = 60_000;
 
 const clusterIps = ({ spec }: KubeObject): string[] =>
-  (spec?.clusterIPs ?? [spec?.clusterIP]).filter((ip: string) => ip && ip !== "None");
+  (spec?.clusterIPs ?? [spec?.clusterIP])
+    .filter((ip: string) => ip && ip !== "None")
+    .map(canonicalAddress);
 
 const draftOf = (address: string, { metadata }: KubeObject) => ({
   apiVersion: "networking.k8s.io/v1",
@@ -22,7 +25,7 @@ const draftOf = (address: string, { metadata }: KubeObject) => ({
   metadata: {
     name: address,
     labels: {
-      "ipaddress.kubernetes.io/ip-family": address.includes(":") ? "IPv6" : "IPv4",
+      "ipaddress.kubernetes.io/ip-family": familyOf(address),
       [managedBy]: manager,
     },
   },

@@ -97,3 +97,22 @@ test("a second range extends the first, and stays while its addresses are used",
   await client.delete({ ...inDefault, name: "three" });
   await until(cidrs, (all) => !named(all, "more"));
 });
+
+test("an address of IPv6 has one IPAddress, however the Service writes it", async (t) => {
+  const clock = new FakeClock();
+  const { client, scope, until } = await startControlled([ipAddress], {
+    clock,
+    serviceCidrs: ["fd00:96::/112"],
+  });
+  t.after(() => scope.close());
+  const draft = service("six");
+  await client.create(inDefault, { ...draft, spec: { ...draft.spec, clusterIP: "FD00:96:0::20" } });
+  await client.delete({ ...addresses, name: "fd00:96::20" });
+  await until(addresses, (all) => named(all, "fd00:96::20"));
+  await clock.advance(61_000);
+  const names = (await client.list(addresses)).items.map(({ metadata }) => metadata.name);
+  assert.deepEqual(names, ["fd00:96::20"]);
+  const again = { apiVersion: "networking.k8s.io/v1", kind: "IPAddress", spec: {} };
+  const odd = { ...again, metadata: { name: "fd00:96:0::21" } };
+  await assert.rejects(client.create(addresses, odd), /canonical form \("fd00:96::21"\)/);
+});

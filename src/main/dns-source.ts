@@ -5,6 +5,7 @@ import { resource } from "../client/client.ts";
 import type { Informer } from "../client/informer.ts";
 import type { Informers } from "../client/informers.ts";
 import type { KubeObject } from "../kinds/object.ts";
+import { canonicalAddress, isAddress } from "../lib/ip-range.ts";
 import { startDnsServer } from "../node/network/dns-server.ts";
 import type { DnsServerOptions } from "../node/network/dns-server.ts";
 import type { Upstreams } from "../node/network/dns-upstream.ts";
@@ -24,7 +25,9 @@ function dnsSource(
       ? []
       : (status.podIPs ?? [{ ip: status.podIP }]).map(({ ip }: { ip: string }) => ip),
   );
-  services.addIndex("address", (service) => service.spec.clusterIPs ?? []);
+  services.addIndex("address", ({ spec }) =>
+    (spec.clusterIPs ?? []).filter(isAddress).map(canonicalAddress),
+  );
   slices.addIndex("address", (slice) =>
     (slice["endpoints"] ?? []).flatMap((endpoint: any) => endpoint.addresses ?? []),
   );

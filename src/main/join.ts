@@ -211,8 +211,8 @@ async function startNode(parts: Parts): Promise<string | undefined> {
     log,
     scope,
   });
-  const own = joinedAddresses(addresses, await ownAddress(new URL(server)));
-  const address = own[0]!;
+  const address = await ownAddress(new URL(server));
+  const own = joinedAddresses(addresses, address);
   const isNetworked = await opening.network;
   const net = isNetworked
     ? startNetwork({

@@ -105,6 +105,13 @@ function handlersIn(directory: string, { site, runc }: { site: string; runc: str
   return Object.fromEntries(all.map((one) => [one.name, writeHandlerBinary(directory, one, runc)]));
 }
 
+/** Machines of a site that has IPv6 may reach each other by it. */
+async function tunneledMtu(addresses: SiteAddresses): Promise<number> {
+  const outside = (await outsideAddress()) ?? (await outsideAddress("IPv6"));
+  const hasIpv6 = familiesOf(addresses).some(({ gateway }) => familyOf(gateway) === "IPv6");
+  return (await linkMtu(outside)) - vxlanBytes[hasIpv6 ? "IPv6" : "IPv4"];
+}
+
 async function startRuntime({
   directory,
   addresses,
@@ -114,7 +121,6 @@ async function startRuntime({
   scope,
 }: MachineOptions): Promise<Runtime> {
   const paths = { ...containerdPaths(directory), podFamily: familyOf(addresses.podCidr) };
-  const outside = await outsideAddress();
   const conflist = cniConflist({
     name: addresses.bridge,
     podCidrs: familiesOf(addresses).map(({ podCidr }) => podCidr),
@@ -122,7 +128,7 @@ async function startRuntime({
     addresses: addressPlugin,
     // What leaves in a tunnel has to fit with its outer headers.
     ...(addresses.podNetwork === "vxlan" && {
-      mtu: (await linkMtu(outside)) - vxlanBytes[familyOf(outside ?? addresses.gateway)],
+      mtu: await tunneledMtu(addresses),
     }),
   });
   replaceFile(join(paths.directory, "net.d/10-kerb.conflist"), JSON.stringify(conflist));

@@ -107,7 +107,7 @@ async function startNetwork(parts: Parts): Promise<PodGate> {
     directory: parts.directory,
     ...(parts.options.krustlet && { beside: [krustletName(settings.name)] }),
     addresses,
-    address: siteAddresses(addresses, parts.options.listen)[0]!,
+    address: parts.options.listen?.[0] ?? addresses.gateway,
     dns,
     clock,
     log,

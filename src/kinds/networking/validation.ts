@@ -1,6 +1,5 @@
 // What the networking group checks beyond its schemas.
-import { isIP } from "node:net";
-import { isCidr } from "../../lib/ip-range.ts";
+import { canonicalAddress, isAddress, isCidr } from "../../lib/ip-range.ts";
 import type { FieldError } from "../../lib/status-error.ts";
 import { invalidValue, required } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
@@ -13,7 +12,11 @@ const cidrsMax = 2;
 export function ipAddressErrors({ object }: Change): FieldError[] {
   const errors: FieldError[] = [];
   const { name } = object.metadata;
-  if (isIP(name) === 0) errors.push(invalidValue("metadata.name", name, wrongAddress));
+  if (!isAddress(name)) errors.push(invalidValue("metadata.name", name, wrongAddress));
+  else if (canonicalAddress(name) !== name) {
+    const why = `must be in canonical form ("${canonicalAddress(name)}")`;
+    errors.push(invalidValue("metadata.name", name, why));
+  }
   const parent = object.spec?.parentRef;
   if (!parent) return [...errors, required("spec.parentRef")];
   for (const field of ["resource", "name"]) {
