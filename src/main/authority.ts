@@ -1,6 +1,8 @@
 // The replacement of a site's authority, phase by phase: what each of them means to those who trust it. The
 // certificates themselves are made in `server/auth/`; here everybody who keeps a copy is told.
 import { caHash } from "./join-token.ts";
+import { certificatesIn, notReadyFor } from "./node-authority.ts";
+import { krustletName } from "./krustlet.ts";
 import { resource } from "../client/client.ts";
 import type { Client } from "../client/client.ts";
 import { isStatus, StatusError } from "../lib/status-error.ts";
@@ -30,9 +32,6 @@ interface Parts {
   /** The node of this process. */
   node: string;
 }
-
-const certificates = (pem: string) =>
-  pem.match(/-----BEGIN CERTIFICATE-----[^]+?-----END CERTIFICATE-----\n/g) ?? [];
 
 const unlessGone = (error: unknown) => {
   if (!isStatus(error, "NotFound", "Conflict")) throw error;
@@ -67,7 +66,7 @@ export class SiteAuthority {
 
   state(): AuthorityState {
     const { pki } = this.#parts;
-    return { phase: pki.phase(), authorities: certificates(pki.ca()).map(caHash) };
+    return { phase: pki.phase(), authorities: certificatesIn(pki.ca()).map(caHash) };
   }
 
   /** One phase further, told to everybody when it resolves. */
@@ -99,16 +98,20 @@ export class SiteAuthority {
     return done;
   }
 
-  /** Machines that joined keep the authority they came with. */
+  /** Machines that joined say on their Nodes what they know. */
   async #mustReachAll() {
     const { client, node } = this.#parts;
+    const { phase, authorities } = this.state();
+    if (phase === "Settled") return;
+    const own = new Set([node, krustletName(node)]);
     const joined = (await client.list(nodes)).items.filter(
-      ({ metadata }) => metadata.name !== node,
+      ({ metadata }) => !own.has(metadata.name),
     );
-    if (joined.length === 0) return;
-    const names = joined.map(({ metadata }) => metadata.name).join(", ");
-    const message = `machines have joined (${names}) and would not know the new authority; this is not there yet`;
-    throw new StatusError("NotImplemented", message);
+    const late = notReadyFor(phase, joined, authorities);
+    if (late.length === 0) return;
+    const what = phase === "TrustBoth" ? "trust the new authority" : "have its certificates";
+    const message = `${late.join(", ")}: not all machines ${what} yet; wait, or let go of those that are gone: kubectl delete node`;
+    throw new StatusError("Conflict", message);
   }
 }
 

@@ -49,6 +49,7 @@ import { kubeletDirectoryOf } from "./kubelet-directory.ts";
 import { checkFamilies, openMachine } from "./machine.ts";
 import { joinedAddresses } from "./node-addresses.ts";
 import { nodeSettingsOf, registriesOf } from "./node-settings.ts";
+import { followAuthority } from "./node-authority.ts";
 import { keepIdentity, openIdentity } from "./node-identity.ts";
 import type { NodeIdentity } from "./node-identity.ts";
 import { pinoLog } from "./pino-log.ts";
@@ -191,7 +192,7 @@ async function startNode(parts: Parts): Promise<string | undefined> {
   });
   scope.defer(() => client.flush());
   const keep = { client, directory, name, clock, random, log, scope };
-  await keepIdentity(identity, keep, (renewed) => {
+  const trust = await keepIdentity(identity, keep, (renewed) => {
     identity = renewed;
     Object.assign(connection, renewed);
     // What asks again does so as the new one.
@@ -203,6 +204,7 @@ async function startNode(parts: Parts): Promise<string | undefined> {
   const podCidrs = families.map(({ podCidr }) => podCidr);
   tell("node", `${name}, pods in ${podCidrs.join(", ")}`);
   const informers = new Informers({ client, clock, log, scope });
+  followAuthority({ client, informers, name, identity: () => identity, trust, clock, log, scope });
   const opening = openMachine({
     directory,
     addresses,

@@ -14,6 +14,7 @@ import { isStatus } from "../lib/status-error.ts";
 import { needsRenewal } from "../server/auth/authority.ts";
 import { requestCertificate } from "../server/auth/x509.ts";
 import { readIfThere, replaceFile } from "./files.ts";
+import { isOfSigner } from "./node-authority.ts";
 
 const nodes = resource("v1", "nodes");
 const requests = resource("certificates.k8s.io/v1", "certificatesigningrequests");
@@ -142,7 +143,10 @@ const isRefused = (client: Client, name: string) =>
     (error: unknown) => isStatus(error, "Forbidden", "Unauthorized"),
   );
 
-/** Renews in time, and what ran out while the link was cut; `renewed` is told the new one. */
+/**
+ * Renews in time, and what ran out while the link was cut; `renewed` is told the new one. Resolves with what is called
+ * with the authorities that are to be trusted.
+ */
 export async function keepIdentity(
   identity: NodeIdentity,
   { client, directory, name, clock, random, log, scope }: KeepOptions,
@@ -153,7 +157,7 @@ export async function keepIdentity(
     const { ca, cert } = current;
     const endMs = Date.parse(new X509Certificate(cert).validTo);
     const limitMs = Date.parse(new X509Certificate(ca).validTo);
-    const due = needsRenewal(endMs, clock.now(), leafLifeMs, limitMs);
+    const due = !isOfSigner(current) || needsRenewal(endMs, clock.now(), leafLifeMs, limitMs);
     if (!due && !(await isRefused(client, name))) return;
     current = { ca, ...(await certify(client, name, random, clock)) };
     save(directory, current);
@@ -166,6 +170,13 @@ export async function keepIdentity(
   scope.defer(clock.every(renewalEveryMs, () => void run()));
   // A server that is away is not waited for.
   await Promise.race([run(), sleep(clock, firstLookMsMax)]);
+  return async (ca: string) => {
+    if (ca === current.ca) return;
+    current = { ...current, ca };
+    save(directory, current);
+    renewed(current);
+    await look();
+  };
 }
 
 interface KeepOptions {

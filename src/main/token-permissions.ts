@@ -36,7 +36,7 @@ const networkRole: Draft = {
     {
       apiGroups: [""],
       resources: ["configmaps"],
-      resourceNames: ["kerb-cluster", "kube-dns"],
+      resourceNames: ["kerb-cluster", "kube-dns", "kube-root-ca.crt"],
       verbs: ["get", "list", "watch"],
     },
   ],

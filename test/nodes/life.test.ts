@@ -105,6 +105,37 @@ test("a release that does not start gives way to the one before, and pods do not
   assert.match(readFileSync(join(machine.directory, "kerb.log"), "utf8"), /Kerb 9\.0\.1 /);
 });
 
+test("the site's authority is replaced when its machine has followed, and not before", async () => {
+  const before = await there();
+  await machine.plug(false);
+  assert.match(await site.kerb("authority", "advance"), /^TrustBoth/);
+  await assert.rejects(site.kerb("authority", "advance"), /second: not all machines trust/);
+  await machine.plug(true);
+  const advanced = (phase: string) =>
+    eventually(async () => (await site.kerb("authority", "advance")).startsWith(phase), phase);
+  await advanced("IssueNew");
+  const identity = () => readFileSync(join(machine.directory, "pki/node.pem"), "utf8");
+  const { authorities } = JSON.parse(await site.kubectl(["get", "--raw", "/kerb/authority"])) as {
+    authorities: string[];
+  };
+  await eventually(async () => {
+    const { metadata } = await site.get("node", "second");
+    return metadata.annotations["kerb.dev/certificate-authority"] === authorities[0];
+  }, "a certificate of the new authority");
+  const renewed = identity();
+  await machine.plug(false);
+  await advanced("Settled");
+  await machine.plug(true);
+  await eventually(() => answers("9.0.1"), "an answer by the new authority");
+  await machine.kerb("down", "--keep-workloads");
+  await machine.join();
+  await eventually(() => answers("9.0.1"), "an answer of the node that was started again");
+  assert.equal(identity(), renewed);
+  const known = () => readFileSync(join(machine.directory, "pki/server-ca.pem"), "utf8");
+  await eventually(async () => known().split("BEGIN CERT").length === 2, "one authority");
+  assert.deepEqual(await there(), before);
+});
+
 test("a machine that leaves leaves nothing on either side", async () => {
   const drain = ["drain", "second", "--ignore-daemonsets", "--force", "--timeout=90s"];
   await site.kubectl([...drain, "--disable-eviction"], { timeoutMs: 100_000 });
