@@ -16,6 +16,7 @@ import { clusterCsr } from "./registration/cluster-csr.ts";
 import type { Subject } from "./registration/cluster-csr.ts";
 import { clusterLease } from "./registration/cluster-lease.ts";
 import { clusterSet } from "./registration/cluster-set.ts";
+import { addOn } from "./registration/add-on.ts";
 import { managedCluster } from "./registration/managed-cluster.ts";
 import { managedNamespaces } from "./registration/managed-namespaces.ts";
 import { maintenanceWindow } from "./rollout/maintenance-window.ts";
@@ -34,6 +35,7 @@ export async function startHub({ subjectOf, cel, ...options }: HubOptions) {
   await ensureRules(options.client, "hub");
   const all = [
     managedCluster,
+    addOn,
     clusterCsr(subjectOf),
     clusterLease(),
     clusterSet,

@@ -289,6 +289,20 @@ test("a site may all that its agents' installers ask for, and nothing of its hub
   assert.deepEqual(having(await reviewed(identity, rights.nobody), true), []);
 });
 
+test("an add-on is kept for agents that look for it, and told that nobody here installs it", async () => {
+  const client = hub.client();
+  const addOns = resource("addon.open-cluster-management.io/v1alpha1", "managedclusteraddons");
+  await client.create({ ...addOns, namespace: cluster }, {
+    apiVersion: "addon.open-cluster-management.io/v1alpha1",
+    ...{ kind: "ManagedClusterAddOn", metadata: { name: "proxy" }, spec: {} },
+  } as any);
+  const told = await eventually(async () => {
+    const { status } = await client.get({ ...addOns, namespace: cluster, name: "proxy" });
+    return status?.conditions?.find((one: any) => one.reason === "NoAddOnManager");
+  }, "what the hub says of it");
+  assert.match(told.message, /installs no add-ons/);
+});
+
 test("a status of ten megabytes is refused for its size, and the one before stands", async () => {
   const kubernetes = "v".repeat(10 * 2 ** 20);
   const { code, object } = await say(telling({ version: { kubernetes } }), identity, asItIs);

@@ -16,6 +16,7 @@ import all from "./data/definitions.json" with { type: "json" };
 
 const cluster = "cluster.open-cluster-management.io";
 const work = "work.open-cluster-management.io";
+const addOn = "addon.open-cluster-management.io";
 
 export const managedClusters = resource(`${cluster}/v1`, "managedclusters");
 export const managedClusterSets = resource(`${cluster}/v1beta2`, "managedclustersets");
@@ -27,6 +28,7 @@ export const managedClusterSetBindings = resource(
 export const placements = resource(`${cluster}/v1beta1`, "placements");
 export const placementDecisions = resource(`${cluster}/v1beta1`, "placementdecisions");
 export const addOnPlacementScores = resource(`${cluster}/v1alpha1`, "addonplacementscores");
+export const managedClusterAddOns = resource(`${addOn}/v1alpha1`, "managedclusteraddons");
 export const manifestWorkReplicaSets = resource(`${work}/v1alpha1`, "manifestworkreplicasets");
 export const manifestWorks = resource(`${work}/v1`, "manifestworks");
 export const appliedManifestWorks = resource(`${work}/v1`, "appliedmanifestworks");
