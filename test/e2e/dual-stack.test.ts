@@ -24,12 +24,14 @@ const ranges = [
   ...["--service-cidr", `10.${201 + 2 * id}.0.0/16,${prefix}:100::/112`],
 ];
 
+const external = `${prefix}:200::9`;
+
 const script =
   "mkdir -p /tmp/cgi-bin; " +
   "printf '#!/bin/sh\\necho; echo $(hostname) $REMOTE_ADDR\\n' > /tmp/cgi-bin/who; " +
   "chmod 755 /tmp/cgi-bin/who; exec httpd -f -p '[::]:8080' -h /tmp";
 const env = `[{name: OWN, valueFrom: {fieldRef: {fieldPath: status.podIPs}}}]`;
-const container = `{name: main, image: "busybox:kerb", command: [sh, -c, ${JSON.stringify(script)}], env: ${env}, ports: [{name: http, containerPort: 8080}]}`;
+const container = `{name: main, image: "busybox:kerb", command: [sh, -c, ${JSON.stringify(script)}], env: ${env}, ports: [{name: http, containerPort: 8080, hostPort: 18184}]}`;
 
 const service = (name: string, spec: string) => `---
 apiVersion: v1
@@ -48,7 +50,7 @@ spec:
     metadata: {labels: {app: web}}
     spec: {terminationGracePeriodSeconds: 0, containers: [${container}]}
 ` +
-  service("web", "type: NodePort, ipFamilyPolicy: PreferDualStack") +
+  service("web", `type: NodePort, ipFamilyPolicy: PreferDualStack, externalIPs: ['${external}']`) +
   service("six", "ipFamilies: [IPv6], sessionAffinity: ClientIP") +
   service("head", "clusterIP: None, ipFamilyPolicy: RequireDualStack") +
   service("near", "type: LoadBalancer, ipFamilies: [IPv6], externalTrafficPolicy: Local").replace(
@@ -182,9 +184,12 @@ test("names have addresses of both families, and addresses have names", async ()
 test("a client outside gets in by node ports and load balancers, and is known by its address", async () => {
   const { ports } = (await site.get("service", "web")).spec;
   assert.match(await ask(outside.hostAddress6, ports[0].nodePort), /^web-/);
+  assert.match(await ask(external, 80), /^web-/);
+  const first = (await pods())[0]!.name;
+  assert.ok((await ask(outside.hostAddress6, 18_184)).startsWith(first), "the host's own pod");
   const near = (await eventually(() => ingress("near"), "an address"))!;
   const [pod, client] = (await ask(near, 18_181)).trim().split(" ");
-  assert.equal(pod, (await pods())[0]!.name);
+  assert.equal(pod, first);
   assert.equal(client, `[${outside.address6}]`);
   const { healthCheckNodePort } = (await site.get("service", "near")).spec;
   const health = await outside.run("curl", "-gs", `http://[${near}]:${healthCheckNodePort}/`);

@@ -12,7 +12,7 @@ import { silent } from "../../lib/log.ts";
 import { Scope } from "../../lib/scope.ts";
 import { startDnsServer } from "./dns-server.ts";
 import { nextQuestions } from "./dns-resolver.ts";
-import { serversFor } from "./dns-upstream.ts";
+import { placeOf, serversFor } from "./dns-upstream.ts";
 import type { DnsSource } from "./dns-zone.ts";
 
 const web = {
@@ -149,4 +149,17 @@ test("a name goes to the servers of the longest domain that it lies in", () => {
   assert.deepEqual(of("a.deep.corp.example"), ["10.0.0.2"]);
   assert.deepEqual(of("Corp.Example"), ["10.0.0.1"]);
   assert.deepEqual(of("corp.example.org"), servers);
+});
+
+test("a name server is an address of either family, with or without a port", () => {
+  for (const [server, host, port] of [
+    ["192.0.2.1", "192.0.2.1", 53],
+    ["192.0.2.1:5353", "192.0.2.1", 5353],
+    ["2001:db8::53", "2001:db8::53", 53],
+    ["[2001:db8::53]", "2001:db8::53", 53],
+    ["[2001:db8::53]:5353", "2001:db8::53", 5353],
+    ["fe80::1%eth0", "fe80::1%eth0", 53],
+  ] as const) {
+    assert.deepEqual(placeOf(server), { host, port }, server);
+  }
 });

@@ -19,7 +19,8 @@ const cacheEntriesMax = 2000;
 const cacheMsMax = 30_000;
 const serverFailure = 2;
 
-const placeOf = (server: string) => {
+/** Pure. */
+export const placeOf = (server: string) => {
   const bracketed = /^\[(.+)\](?::(\d+))?$/.exec(server);
   const [host, port = "53"] = bracketed
     ? [bracketed[1]!, bracketed[2]]
