@@ -254,6 +254,10 @@ async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
     onDriver: () => {
       for (const worker of workers.byUid.values()) worker.retry(/^FailedPrepareDynamicResources$/);
     },
+    onHealth: () => {
+      for (const worker of workers.byUid.values()) if (worker.hasDevices) worker.wake();
+    },
+    cpus,
   });
   const { podManifestPath = join(options.directory, "manifests") } = options.settings ?? {};
   await startStaticPods({ context, directory: podManifestPath, workers, informer, nodes, scope });

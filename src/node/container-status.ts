@@ -1,5 +1,6 @@
 // `v1 ContainerStatus` of one container. Pure.
 import { timestamp } from "../lib/clock.ts";
+import type { ResourceHealth } from "./devices/ledger.ts";
 import { hasExited, isRunning } from "./instances.ts";
 import type { Instance, Instances } from "./instances.ts";
 import { isSidecar, podText } from "./pod.ts";
@@ -14,6 +15,7 @@ interface Input {
   instances: Instances;
   state: PodState;
   now: number;
+  deviceHealth?: (container: string) => ResourceHealth[];
 }
 
 /** `10s`, `1m20s`, as Go prints a duration. */
@@ -127,6 +129,7 @@ export function containerStatus(input: Input, container: Container, init: boolea
   const running = isRunning(instance);
   const regularInit = init && !isSidecar(container);
   const done = hasExited(instance) && instance!.exitCode === 0;
+  const health = input.deviceHealth?.(name) ?? [];
   return {
     name,
     state,
@@ -137,6 +140,7 @@ export function containerStatus(input: Input, container: Container, init: boolea
     imageID: instance?.imageId ?? "",
     ...(instance && { containerID: idOf(instance) }),
     ...sizeOf(input, container, instance),
+    ...(health.length > 0 && { allocatedResourcesStatus: health }),
     ...(running &&
       container.lifecycle?.stopSignal && { stopSignal: container.lifecycle.stopSignal }),
     started: regularInit ? running : running && (probes?.started ?? false),

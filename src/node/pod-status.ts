@@ -11,6 +11,7 @@ import type { Container, Pod } from "./pod.ts";
 import { resizableContainers, resizeOf, withAllocation } from "./resize/allocation.ts";
 import type { ResourceLists } from "./resize/allocation.ts";
 import type { PodState } from "./pod-state.ts";
+import type { ResourceHealth } from "./devices/ledger.ts";
 import { qosClassOf } from "../lib/qos-class.ts";
 
 export interface StatusInput {
@@ -19,6 +20,8 @@ export interface StatusInput {
   state: PodState;
   now: number;
   hostIps: string[];
+  /** How devices of a container are. */
+  deviceHealth?: (container: string) => ResourceHealth[];
 }
 
 interface Condition {

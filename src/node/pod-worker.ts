@@ -11,7 +11,7 @@ import type { AgentContext } from "./context.ts";
 import { hasExited, instancesOf } from "./instances.ts";
 import type { Instances } from "./instances.ts";
 import { planPod } from "./plan-pod.ts";
-import { podText } from "./pod.ts";
+import { allContainers, podText } from "./pod.ts";
 import type { Pod } from "./pod.ts";
 import { PodJobs } from "./pod-jobs.ts";
 import { crashedUntil, newPodState } from "./pod-state.ts";
@@ -209,6 +209,15 @@ export class PodWorker {
     }
   }
 
+  #deviceHealth(container: string) {
+    return this.#context.devices?.healthOf(this.pod.metadata.uid, container) ?? [];
+  }
+
+  /** True when a container of it was given devices by a plugin. */
+  get hasDevices() {
+    return allContainers(this.pod).some(({ name }) => this.#deviceHealth(name).length > 0);
+  }
+
   /** Once, of a pod that began while this agent was there. */
   #tellStart() {
     const { clock, metrics } = this.#context;
@@ -225,7 +234,9 @@ export class PodWorker {
     if (this.state.gone) return;
     const { pod, instances, state } = this;
     const now = clock.now();
-    const status = podStatus({ pod, instances, state, now, hostIps: facts.hostIps });
+    const { hostIps } = facts;
+    const deviceHealth = (container: string) => this.#deviceHealth(container);
+    const status = podStatus({ pod, instances, state, now, hostIps, deviceHealth });
     const text = JSON.stringify(status);
     const known = isStatic(pod) ? this.mirror : pod;
     if (isStatic(pod)) this.pod = { ...pod, status };

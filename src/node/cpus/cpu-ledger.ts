@@ -34,6 +34,11 @@ export class CpuLedger {
     return this.#cores.flat().filter((cpu) => !taken.has(cpu));
   }
 
+  /** What containers can have alone. */
+  lendable(): number[] {
+    return this.#cores.flat().filter((cpu) => !this.#reserved.has(cpu));
+  }
+
   /** Gives a pod what it has alone. Throws NoCpus. */
   admit(pod: Pod) {
     const { uid } = pod.metadata;

@@ -37,6 +37,7 @@ test("only whole cpus of guaranteed pods are had alone", () => {
 
 test("two cpus are those of one core, and the others share what is left", () => {
   const ledger = new CpuLedger(pairs, [0]);
+  assert.deepEqual(ledger.lendable(), [4, 1, 5, 2, 6, 3, 7]);
   const first = pod("a", "2");
   ledger.admit(first);
   assert.deepEqual(ledger.of(first, first.spec.containers[0]!), [1, 5]);

@@ -21,6 +21,10 @@ export interface Cpus {
   cpusetOf(pod: Pod, container: Container): string | undefined;
   /** True for pods with processors of their own. */
   holds(podUid: string): boolean;
+  /** What a container has alone. */
+  own(pod: Pod, container: Container): number[];
+  /** What containers can have alone. */
+  lendable(): number[];
 }
 
 export const anyCpus: Cpus = {
@@ -29,6 +33,8 @@ export const anyCpus: Cpus = {
   keep: async () => {},
   cpusetOf: () => undefined,
   holds: () => false,
+  own: () => [],
+  lendable: () => [],
 };
 
 const topology = "/sys/devices/system/cpu";
@@ -91,6 +97,14 @@ class StaticCpus implements Cpus {
 
   holds(podUid: string) {
     return podUid in this.#ledger.assignments;
+  }
+
+  own(pod: Pod, container: Container) {
+    return this.#ledger.of(pod, container) ?? [];
+  }
+
+  lendable() {
+    return this.#ledger.lendable();
   }
 
   async #changed() {

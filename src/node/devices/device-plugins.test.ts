@@ -165,8 +165,19 @@ test("a plugin's devices are the node's, and a container gets what the plugin sa
   );
   const driver = mounts.find((one) => one.containerPath === "/lib/driver");
   assert.deepEqual([driver?.hostPath, driver?.readOnly], ["/opt/driver", true]);
+  const told = (health: string) =>
+    cluster.until(pods, (all) => {
+      const [status] = all.find(({ metadata }) => metadata.name === "train")?.status
+        .containerStatuses ?? [{}];
+      const [of] = status.allocatedResourcesStatus ?? [];
+      return of?.name === gpu && of.resources[1].resourceID === "b"
+        ? of.resources[1].health === health
+        : undefined;
+    });
+  await told("Healthy");
   plugin.set("b", "Unhealthy");
   await untilNode("3", "1");
+  await told("Unhealthy");
 });
 
 test("no device is given twice, and the next pod gets what the last gave back", async () => {

@@ -5,6 +5,7 @@ import type { Client } from "../../client/client.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Scope } from "../../lib/scope.ts";
+import type { Cpus } from "../cpus/cpus.ts";
 import type { Container, Pod } from "../pod.ts";
 import type { Ending } from "../ending.ts";
 import type { ContainerConfig } from "../runtime.ts";
@@ -44,6 +45,16 @@ export interface HoldingPod {
   isLeaving: boolean;
 }
 
+export interface FollowOptions {
+  /** Those whose containers may run. */
+  holders: () => HoldingPod[];
+  /** Those that waited for a driver may be tried again. */
+  onDriver: () => void;
+  /** What pods have may have fallen ill, or recovered. */
+  onHealth: () => void;
+  cpus: Pick<Cpus, "own" | "lendable">;
+}
+
 export class Devices {
   readonly #plugins: DevicePlugins;
   readonly #claims: PreparedClaims;
@@ -57,6 +68,13 @@ export class Devices {
 
   /** What plugins add to the node. */
   amounts = () => this.#plugins.amounts();
+
+  /** How what a container has is. */
+  healthOf = (podUid: string, container: string) =>
+    this.#plugins.ledger.healthOf(podUid, container);
+
+  /** Told when devices came, went, or fell ill. */
+  onHealth = () => {};
 
   isAskedBy = (pod: Pod) => this.#plugins.isAskedBy(pod);
 
@@ -84,12 +102,10 @@ export class Devices {
     await this.#claims.unprepare(podUid);
   }
 
-  /**
-   * Called once the pods are all known. `holders`: those whose containers may run; `onDriver`: those that waited
-   * for a driver may be tried again.
-   */
-  async follow({ holders, onDriver }: { holders: () => HoldingPod[]; onDriver: () => void }) {
+  /** Called once the pods are all known. */
+  async follow({ holders, onDriver, onHealth, cpus }: FollowOptions) {
     this.#claims.onDriver = onDriver;
+    this.onHealth = onHealth;
     const uids = () => new Set(holders().map(({ pod }) => pod.metadata.uid));
     this.#plugins.holders = () =>
       holders().map(({ pod, isLeaving }) => ({ uid: pod.metadata.uid, isLeaving }));
@@ -100,6 +116,7 @@ export class Devices {
       socketDirectory: join(kubeletDirectory, "pod-resources"),
       ledger: this.#plugins.ledger,
       claims: this.#claims,
+      cpus,
       pods: () => holders().map(({ pod }) => pod),
       scope,
     });
@@ -117,10 +134,14 @@ export async function openDevices(options: DevicesOptions): Promise<Devices> {
   scope.defer(() => claims.close());
   const slices = new SliceCleanup(options);
   scope.defer(() => slices.stop());
+  let opened: Devices | undefined;
   const plugins = await openDevicePlugins({
     socketDirectory: join(kubeletDirectory, "device-plugins"),
     checkpointPath: join(directory, "devices.json"),
-    onChange,
+    onChange: () => {
+      onChange();
+      opened?.onHealth();
+    },
     ...(localPlugins && { localPlugins }),
     clock,
     log,
@@ -138,5 +159,6 @@ export async function openDevices(options: DevicesOptions): Promise<Devices> {
     scope,
   });
   slices.start();
-  return new Devices(options, plugins, claims);
+  opened = new Devices(options, plugins, claims);
+  return opened;
 }

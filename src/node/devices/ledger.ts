@@ -25,6 +25,14 @@ export interface Device {
   topology?: { nodes: { ID: number }[] } | null;
 }
 
+type Health = "Healthy" | "Unhealthy" | "Unknown";
+
+/** An entry of a container's `allocatedResourcesStatus`. */
+export interface ResourceHealth {
+  name: string;
+  resources: { resourceID: string; health: Health }[];
+}
+
 /** As it lies on disk. */
 export interface Checkpoint {
   resources: string[];
@@ -87,6 +95,19 @@ export class DeviceLedger {
 
   of(podUid: string, container: string): Allocation[] {
     return this.allocations.filter((one) => one.podUid === podUid && one.container === container);
+  }
+
+  /** How what a container has is, for its status; a device that is told of no more is unhealthy. */
+  healthOf(podUid: string, container: string): ResourceHealth[] {
+    return this.of(podUid, container).map(({ resource, ids }) => {
+      const all = this.devices.get(resource);
+      const told = (id: string): Health => {
+        if (!all || all.size === 0) return "Unknown";
+        return all.get(id)?.health === "Healthy" ? "Healthy" : "Unhealthy";
+      };
+      const resources = ids.toSorted().map((id) => ({ resourceID: id, health: told(id) }));
+      return { name: resource, resources };
+    });
   }
 
   /** Forgets all pods but these; true when there were others. */

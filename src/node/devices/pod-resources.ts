@@ -3,6 +3,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { grpcError, listenGrpc } from "../../lib/grpc-server.ts";
 import type { Scope } from "../../lib/scope.ts";
+import type { Cpus } from "../cpus/cpus.ts";
 import type { Container, Pod } from "../pod.ts";
 import type { PreparedClaims } from "./claims.ts";
 import type { Device, DeviceLedger } from "./ledger.ts";
@@ -13,6 +14,7 @@ export interface PodResourcesOptions {
   socketDirectory: string;
   ledger: DeviceLedger;
   claims: PreparedClaims;
+  cpus: Pick<Cpus, "own" | "lendable">;
   /** Those that run, or are to. */
   pods: () => Pod[];
   scope: Scope;
@@ -33,7 +35,8 @@ function byPlace(resource: string, devices: Device[]) {
   return [...places.values()];
 }
 
-function containerOf(pod: Pod, container: Container, { ledger, claims }: PodResourcesOptions) {
+function containerOf(pod: Pod, container: Container, options: PodResourcesOptions) {
+  const { ledger, claims, cpus } = options;
   const devices = ledger.of(pod.metadata.uid, container.name).flatMap(({ resource, ids }) => {
     const all = ledger.devices.get(resource);
     return byPlace(
@@ -51,7 +54,7 @@ function containerOf(pod: Pod, container: Container, { ledger, claims }: PodReso
       device_name: one.device_name,
     })),
   }));
-  return { name: container.name, devices, dynamic_resources };
+  return { name: container.name, devices, dynamic_resources, cpu_ids: cpus.own(pod, container) };
 }
 
 const resourcesOf = (pod: Pod, options: PodResourcesOptions) => ({
@@ -64,7 +67,7 @@ const resourcesOf = (pod: Pod, options: PodResourcesOptions) => ({
 });
 
 function methodsOf(options: PodResourcesOptions) {
-  const { ledger, pods } = options;
+  const { ledger, cpus, pods } = options;
   return {
     List: {
       request: "ListPodResourcesRequest",
@@ -86,6 +89,7 @@ function methodsOf(options: PodResourcesOptions) {
       request: "AllocatableResourcesRequest",
       response: "AllocatableResourcesResponse",
       answer: () => ({
+        cpu_ids: cpus.lendable(),
         devices: [...ledger.devices].flatMap(([resource, devices]) =>
           byPlace(
             resource,
