@@ -9,6 +9,8 @@ import { clusterSetBinding } from "./placement/cluster-set-binding.ts";
 import type { CelMatch } from "./placement/model.ts";
 import { clusterProfile } from "./inventory/cluster-profile.ts";
 import { site } from "./operations/site.ts";
+import { siteBackup } from "./operations/site-backup.ts";
+import type { TakeBackup } from "./operations/site-backup.ts";
 import { updateStrategy } from "./operations/update-strategy.ts";
 import { placement } from "./placement/placement.ts";
 import { ensurePolicies } from "./registration/policies.ts";
@@ -27,9 +29,11 @@ export interface HubOptions extends ControllersOptions {
   /** Reads a PKCS #10 request in PEM; undefined for one that cannot be read. */
   subjectOf: (pem: string) => Subject | undefined;
   cel: CelMatch;
+  /** Absent: the hub has no disk of its own. */
+  takeBackup?: TakeBackup;
 }
 
-export async function startHub({ subjectOf, cel, ...options }: HubOptions) {
+export async function startHub({ subjectOf, cel, takeBackup, ...options }: HubOptions) {
   await ensureDefinitions(options.client, options.clock, hubDefinitions);
   await ensurePolicies(options.client);
   await ensureRules(options.client, "hub");
@@ -46,6 +50,7 @@ export async function startHub({ subjectOf, cel, ...options }: HubOptions) {
     maintenanceWindow,
     site,
     updateStrategy,
+    siteBackup(takeBackup),
     clusterProfile,
     timeToLive,
     alarmController(options.informers, options.scope),

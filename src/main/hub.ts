@@ -3,6 +3,7 @@ import type { Informers } from "../client/informers.ts";
 import { Misconfigured } from "../hub/placement/model.ts";
 import type { CelMatch } from "../hub/placement/model.ts";
 import { startReach } from "../hub/reach/publish.ts";
+import type { TakeBackup } from "../hub/operations/site-backup.ts";
 import { startHub } from "../hub/start.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
@@ -50,13 +51,17 @@ async function loadCelMatch(): Promise<CelMatch> {
   };
 }
 
-export async function controlHub({ plane, informers, clock, random, log, scope }: HubParts) {
+export async function controlHub(
+  { plane, informers, clock, random, log, scope }: HubParts,
+  takeBackup?: TakeBackup,
+) {
   return startHub({
     cel: await loadCelMatch(),
     client: plane.client("system:kerb-hub"),
     discover: plane.discover,
     log: log.with({ room: "hub" }),
     subjectOf,
+    ...(takeBackup && { takeBackup }),
     ...{ informers, clock, random, scope },
   });
 }

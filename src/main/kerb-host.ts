@@ -2,6 +2,7 @@
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { KerbHost } from "../hub/member/operations/host.ts";
+import type { TakeBackup } from "../hub/operations/site-backup.ts";
 import { systemClock, timestamp } from "../lib/clock.ts";
 import type { SiteAuthority } from "./authority.ts";
 import { backupSite } from "./backup/backup.ts";
@@ -16,18 +17,28 @@ interface Parts {
   switches: Switches;
 }
 
-async function backUp(directory: string, keep: number): Promise<string> {
-  const folder = join(directory, "backups");
+/** `site` is a member of this hub; absent for the site itself. */
+async function backUp(directory: string, keep: number, site?: string): Promise<string> {
+  const folder = join(directory, "backups", ...(site ? [site] : []));
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const name = `${timestamp(systemClock.now()).replaceAll(":", "")}.backup`;
-  const { objects } = await backupSite(join(folder, name), { dataDir: directory });
+  const { objects } = await backupSite(join(folder, name), {
+    dataDir: directory,
+    ...(site && { site }),
+  });
   const old = readdirSync(folder)
     .filter((one) => one.endsWith(".backup"))
     .sort()
     .slice(0, -keep);
   for (const one of old) rmSync(join(folder, one));
-  return `${objects} objects in backups/${name}`;
+  return `${objects} objects in ${join("backups", site ?? "", name)}`;
 }
+
+/** A hub keeps backups of its sites beside its own. */
+export const backupsOf =
+  (directory: string): TakeBackup =>
+  (site, keep) =>
+    backUp(directory, keep, site);
 
 export const kerbHost = ({
   directory,

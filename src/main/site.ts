@@ -34,7 +34,7 @@ import { kubeletDirectoryOf } from "./kubelet-directory.ts";
 import { krustletName, startNodes } from "./krustlet.ts";
 import type { Agents } from "./krustlet.ts";
 import { keptPort } from "./kept-port.ts";
-import { kerbHost } from "./kerb-host.ts";
+import { backupsOf, kerbHost } from "./kerb-host.ts";
 import { checkFamilies, openMachine } from "./machine.ts";
 import { followHub, ownSite } from "./member.ts";
 import { siteAddresses } from "./node-addresses.ts";
@@ -190,7 +190,7 @@ async function startControlOf(parts: Parts, isNetworked: boolean) {
     if (parts.options.hub) {
       const { controlHub, openReach } = await import("./hub.ts");
       plugArchives(plane.server.plugs, parts.directory);
-      await controlHub(acting);
+      await controlHub(acting, backupsOf(parts.directory));
       const port = keptPort(join(parts.directory, "reach-port"));
       await openReach(acting, { host: loopback, port });
     }

@@ -97,6 +97,13 @@ spec: {maxParallel: 1}
   const folder = join(shop.directory, "backups");
   const [file] = readdirSync(folder);
   assert.equal(statSync(join(folder, file!)).mode & 0o777, 0o600);
+  const central = { keep: 1, location: "Hub" };
+  await strategy("central", { type: "Backup", backup: central }, { group: "all" });
+  const kept = await over("central");
+  assert.equal(kept.state, "Complete", kept.message);
+  assert.match(kept.sites[0].message, /objects in backups\/farm\//);
+  const [held] = readdirSync(join(hub.directory, "backups/shop"));
+  assert.equal(statSync(join(hub.directory, "backups/shop", held!)).mode & 0o777, 0o600);
   const table = await hub.kubectl(["get", "sites"]);
   assert.match(table, /farm +Managed +Online +InSync +0\.1\.0/);
   assert.match(await hub.kubectl(["get", "sitegroups"]), /all +1 +2/);

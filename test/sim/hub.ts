@@ -6,6 +6,7 @@ import type { Connection } from "../../src/client/kubeconfig.ts";
 import { localClient } from "../../src/client/local.ts";
 import { managedClusters } from "../../src/hub/kinds/resources.ts";
 import { anySiteGroup, siteGroup } from "../../src/hub/names.ts";
+import type { TakeBackup } from "../../src/hub/operations/site-backup.ts";
 import { fingerprintOf } from "../../src/hub/registration/lineage.ts";
 import { returningSite } from "../../src/hub/registration/returning.ts";
 import type { Clock } from "../../src/lib/clock.ts";
@@ -48,6 +49,8 @@ function readCertificate(pem: string) {
 
 export class Hub {
   readonly machine: Machine;
+  /** What it does when it is to back a site up. */
+  takeBackup: TakeBackup = async () => "nothing";
   /** Whether invitations are still good. */
   tokensHold = true;
   readonly #clock: Clock;
@@ -60,7 +63,7 @@ export class Hub {
       const parts = { informers, clock, random, log: silent, scope };
       const plane = { client, discover, pki };
       await startControl({ plane, addresses: addressesOf(0), ...parts });
-      await controlHub({ plane, ...parts });
+      await controlHub({ plane, ...parts }, (site, keep) => this.takeBackup(site, keep));
     });
   }
 

@@ -107,13 +107,21 @@ async function down(machine: Machine | LightMachine) {
 }
 
 /** Runs a strategy, with something done at its write number `at`; resolves with its end and its number of writes. */
-async function runStrategy(version: string, at: number, harm: (about: string | undefined) => void) {
+async function runStrategy(
+  version: string,
+  at: number,
+  harm: (about: string | undefined) => void,
+  asked?: object,
+) {
   let writes = 0;
   let most = 0;
   written = (about) => {
     if (writes++ === at) clock.after(0, () => harm(about));
   };
-  const operation = { type: "UpdateKerb", release: { version, url: "/x", sha256: "0".repeat(64) } };
+  const operation = asked ?? {
+    type: "UpdateKerb",
+    release: { version, url: "/x", sha256: "0".repeat(64) },
+  };
   await hub.machine.client()!.create(updateStrategies, {
     ...{
       apiVersion: "fleet.kerb.dev/v1alpha1",
@@ -183,6 +191,23 @@ test("a release that does not prove itself stops the strategy, whenever the powe
     assert.equal(status?.state, "Failed", `${version}: ${JSON.stringify(status)}`);
     assert.match(status!.message!, /stopped, since .* failed; 1 of 3 were not begun/);
     assert.deepEqual(ready(), former);
+    if (at >= writes) break;
+  }
+});
+
+test("backups that the hub keeps are all there, whenever its power fails", async () => {
+  for (let at = 0; ; at++) {
+    const taken = new Set<string>();
+    hub.takeBackup = async (site, keep) => {
+      assert.equal(keep, 2);
+      taken.add(site);
+      return `7 objects in backups/${site}`;
+    };
+    const backup = { type: "Backup", backup: { keep: 2, location: "Hub" } };
+    const { status, writes } = await runStrategy(`nightly-${at}`, at, harms["its hub"], backup);
+    assert.equal(status?.state, "Complete", JSON.stringify(status));
+    assert.match(status!.sites![0]!.message!, /7 objects in backups/);
+    assert.deepEqual([...taken].toSorted(), names);
     if (at >= writes) break;
   }
 });

@@ -17,7 +17,7 @@ export interface Operation {
   release?: { version: string; url: string; sha256: string };
   authority?: { restSeconds?: number };
   images?: string[];
-  backup?: { keep?: number };
+  backup?: { keep?: number; location?: "Site" | "Hub" };
   /** All values of the options that are to change. */
   configuration?: Setting[];
 }
@@ -51,7 +51,13 @@ export const operationSchema: Schema = {
       maxItems: 100,
       items: { type: "string", minLength: 1, maxLength: 1024 },
     },
-    backup: { type: "object", properties: { keep: integer(1, 100) } },
+    backup: {
+      type: "object",
+      properties: {
+        keep: integer(1, 100),
+        location: { type: "string", enum: ["Site", "Hub"] },
+      },
+    },
     configuration: {
       type: "array",
       minItems: 1,
