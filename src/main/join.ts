@@ -273,7 +273,7 @@ async function startNode(parts: Parts): Promise<string | undefined> {
   const shared = { client, informers, directory, clock, random, log, scope, node: name };
   if (options.vms && runtime) {
     const { runVms } = await import("./vms.ts");
-    const told = await runVms({ ...shared, runtime, parts: nodeParts });
+    const told = await runVms({ ...shared, options, runtime, parts: nodeParts });
     tell("vms", told ?? "not on this node: qemu-system-x86 is not installed");
   }
   if (options.devices) {

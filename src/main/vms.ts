@@ -93,6 +93,8 @@ export interface VmNodeOptions {
   informers: Informers;
   runtime: Runtime;
   parts: NodeParts;
+  /** What the node was started with. */
+  options: { cpuManagerPolicy?: string };
   clock: Clock;
   random: Random;
   log: Log;
@@ -131,6 +133,7 @@ export async function runVms(options: VmNodeOptions) {
     ...options,
     log: log.with({ room: "vms" }),
     capabilities,
+    dedicatesCpus: options.options.cpuManagerPolicy === "static",
     directory: vmsDirectory(directory),
     discover: async () => [],
     run: (uid) => join(podDirectory(directories, uid), "volumes", runVolume),

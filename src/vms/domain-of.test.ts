@@ -142,8 +142,13 @@ test("what would be left out is refused by its field", () => {
   const rows: [any, string[]][] = [
     [{ domain: { devices: {} } }, []],
     [
-      { domain: { cpu: { dedicatedCpuPlacement: true }, devices: { gpus: [{ name: "g" }] } } },
-      ["spec.domain.cpu.dedicatedCpuPlacement", "spec.domain.devices.gpus"],
+      {
+        domain: {
+          cpu: { numa: { guestMappingPassthrough: {} } },
+          devices: { sound: { name: "s" } },
+        },
+      },
+      ["spec.domain.cpu.numa", "spec.domain.devices.sound"],
     ],
     [{ domain: { cpu: { model: "a,b=c" } } }, ["spec.domain.cpu.model"]],
     [{ domain: { machine: { type: "s390" } } }, ["spec.domain.machine.type"]],

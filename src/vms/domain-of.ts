@@ -5,6 +5,7 @@ import type { KubeObject } from "../kinds/object.ts";
 import { parseQuantity } from "../lib/quantity.ts";
 import { diskOf } from "./disk-of.ts";
 import type { Domain, DomainCpu, DomainFirmware, DomainInterface } from "./domain.ts";
+import { hostDevicesOf } from "./host-devices.ts";
 import { hasState, stateClaimName } from "./state-claim.ts";
 import { isOn } from "./unsupported.ts";
 
@@ -179,6 +180,8 @@ function stateOf(vmi: Pick<KubeObject, "metadata" | "spec">, { isShared }: Domai
 export function domainOf({ metadata, spec }: KubeObject, context: DomainContext): Domain {
   const { domain } = spec;
   const offset = clockOffset(domain);
+  const { hugepages } = domain.memory ?? {};
+  const passed = hostDevicesOf(domain.devices ?? {});
   return {
     namespace: metadata.namespace ?? "",
     name: metadata.name,
@@ -188,6 +191,9 @@ export function domainOf({ metadata, spec }: KubeObject, context: DomainContext)
     acpi: isOn(domain.features?.acpi) ?? true,
     cpu: cpuOf(domain),
     memoryBytes: memoryOf(domain),
+    ...(hugepages && { hugePageBytes: parseQuantity(hugepages.pageSize) }),
+    ...(domain.cpu?.dedicatedCpuPlacement && { dedicatedCpus: true as const }),
+    ...(passed.length > 0 && { hostDevices: passed }),
     firmware: firmwareOf(domain, metadata),
     disks: disksOf(spec, context),
     interfaces: interfacesOf(spec, metadata),
@@ -205,8 +211,11 @@ export function domainOf({ metadata, spec }: KubeObject, context: DomainContext)
 const mebibyte = 2 ** 20;
 
 /** What QEMU needs beside the guest's memory, at most, as measured; counted in the pod's request. */
-export function overheadBytes({ cpu, graphics, memoryBytes }: Domain): number {
+export function overheadBytes({ cpu, graphics, memoryBytes, hostDevices = [] }: Domain): number {
   const cpus = cpu.sockets * cpu.cores * cpu.threads;
   const tables = memoryBytes / 512;
-  return Math.ceil(56 * mebibyte + cpus * 4 * mebibyte + (graphics ? 16 * mebibyte : 0) + tables);
+  // Devices reach the guest's memory, and theirs is reached by it.
+  const devices = hostDevices.length > 0 ? 1024 * mebibyte : 0;
+  const screen = graphics ? 16 * mebibyte : 0;
+  return Math.ceil(56 * mebibyte + cpus * 4 * mebibyte + screen + tables + devices);
 }

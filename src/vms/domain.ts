@@ -3,6 +3,8 @@
 // as JSON, made from the VMI by `domainOf`. Everything else of the VM (addresses, limits, logs, volumes)
 // is the pod's.
 
+import type { HostDevice } from "./host-devices.ts";
+
 /** Of the launcher pod: the JSON of a `Domain`. */
 export const domainAnnotation = "vms.kerb.dev/domain";
 /** Of the RuntimeClass that launcher pods name, and of its handler. */
@@ -118,6 +120,11 @@ export interface Domain {
   acpi: boolean;
   cpu: DomainCpu;
   memoryBytes: number;
+  /** Of the node's huge pages of this size. */
+  hugePageBytes?: number;
+  /** CPUs of the node that nobody else uses. */
+  dedicatedCpus?: true;
+  hostDevices?: HostDevice[];
   firmware: DomainFirmware;
   disks: DomainDisk[];
   interfaces: DomainInterface[];

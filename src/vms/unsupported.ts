@@ -12,14 +12,10 @@ const no = "this is not supported by VMs of Kerb";
 
 /** Paths in spec.domain that mean something else than what would run. */
 const forbidden = [
-  "cpu.dedicatedCpuPlacement",
   "cpu.isolateEmulatorThread",
   "cpu.numa",
   "cpu.realtime",
-  "memory.hugepages",
   "launchSecurity",
-  "devices.gpus",
-  "devices.hostDevices",
   "devices.sound",
   "devices.clientPassthrough",
   "devices.downwardMetrics",

@@ -3,11 +3,13 @@
 import { chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../lib/clock.ts";
+import { grantedDevices } from "./host-devices.ts";
 import { domainAnnotation, launcherPaths, qemuUser } from "./domain.ts";
 import type { Domain } from "./domain.ts";
 import { ownRunFolder, sidecarBundle, untilSidecars } from "./prepare/sidecar-bundle.ts";
 import {
   containerName,
+  withHostDevices,
   isSandbox,
   mountSource,
   networkNamespace,
@@ -77,7 +79,17 @@ async function prepare(bundle: string, directory: string) {
   const { accelerator } = capabilitiesIn(directory);
   const { taps, mtu, leases } = network;
   const firmware = prepareFirmware(domain, { hostPath, give });
-  const launch = { accelerator, disks, taps, mtu, run: launcherPaths.run, ...firmware };
+  const environment = config.process["env"] as string[] | undefined;
+  const hostDevices = grantedDevices(domain.hostDevices ?? [], environment ?? []);
+  const launch = {
+    accelerator,
+    disks,
+    taps,
+    mtu,
+    run: launcherPaths.run,
+    hostDevices,
+    ...firmware,
+  };
   const notes = notesFolder(directory, podUid);
   writeFileSync(join(notes, "network.json"), JSON.stringify({ namespace, leases }));
   writeFileSync(join(notes, "disks.json"), JSON.stringify(disks));
@@ -87,7 +99,8 @@ async function prepare(bundle: string, directory: string) {
     files,
     devices: devicesOf(domain, Object.keys(taps).length > 0, accelerator),
   };
-  writeFileSync(file, JSON.stringify(qemuBundle(config, program)));
+  const made = qemuBundle(config, program);
+  writeFileSync(file, JSON.stringify(hostDevices.length > 0 ? withHostDevices(made) : made));
 }
 
 prepare(process.argv[2]!, process.argv[3]!).catch((error: Error) => {

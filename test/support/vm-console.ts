@@ -24,6 +24,14 @@ function identity(site: Site) {
   };
 }
 
+/** A WebSocket of raw bytes, as virtctl and browsers open one. */
+export async function openSocket(site: Site, path: string): Promise<WebSocket> {
+  const url = `${site.server}${root}/${path}`;
+  const socket = new WebSocket(url, "plain.kubevirt.io", identity(site));
+  await once(socket, "open");
+  return socket;
+}
+
 /** A serial console; what it says is kept. */
 export class VmConsole {
   readonly #socket: WebSocket;
@@ -35,11 +43,7 @@ export class VmConsole {
   }
 
   static async open(site: Site, name: string): Promise<VmConsole> {
-    const url = `${site.server}${root}/virtualmachineinstances/${name}/console`;
-    const socket = new WebSocket(url, "plain.kubevirt.io", identity(site));
-    const console = new VmConsole(socket);
-    await once(socket, "open");
-    return console;
+    return new VmConsole(await openSocket(site, `virtualmachineinstances/${name}/console`));
   }
 
   type(line: string) {

@@ -14,7 +14,8 @@ import { eventually } from "../support/eventually.ts";
 import { guestImage, guestPaths, importGuest } from "../support/guest.ts";
 import { startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
-import { act, ask, VmConsole } from "../support/vm-console.ts";
+import { screenOf } from "../support/rfb.ts";
+import { act, ask, openSocket, VmConsole } from "../support/vm-console.ts";
 
 let site: Site;
 let source: Server;
@@ -155,6 +156,10 @@ test("a machine starts, applies cloud-init, shows its screen and answers on its 
   assert.match(logs, /GUEST has been told/);
   const shot = await ask(site, "virtualmachineinstances/till/vnc/screenshot");
   assert.match(shot.slice(0, 8), /PNG/);
+  const socket = await openSocket(site, "virtualmachineinstances/till/vnc");
+  const picture = await screenOf(socket);
+  socket.close();
+  assert.ok(picture.width >= 640 && picture.pixels.some((byte) => byte !== 0));
   await waitFor("vmi/till", "condition=AgentConnected");
   assert.match(await ask(site, "virtualmachineinstances/till/guestosinfo"), /guestAgentVersion/);
 });

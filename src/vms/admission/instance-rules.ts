@@ -8,6 +8,7 @@ import {
 } from "../../kinds/field-checks.ts";
 import { parseQuantity } from "../../lib/quantity.ts";
 import type { FieldError } from "../../lib/status-error.ts";
+import { deviceErrors } from "../host-devices.ts";
 import { isSecure } from "../domain-of.ts";
 import { unsupported } from "../unsupported.ts";
 
@@ -175,6 +176,8 @@ const volumeRules: Record<string, VolumeRule> = {
 };
 
 export interface RuleContext {
+  /** Resources whose devices guests may have. */
+  permittedDevices?: Set<string>;
   /** Feature gates of the KubeVirt object. */
   gates: Set<string>;
 }
@@ -312,6 +315,17 @@ function ofProbes(spec: any, path: string): FieldError[] {
   });
 }
 
+function ofHugePages({ domain }: any, path: string): FieldError[] {
+  const size = domain.memory?.hugepages?.pageSize;
+  if (size === undefined) return [];
+  const field = `${path}.domain.memory.hugepages`;
+  if (size !== "2Mi" && size !== "1Gi") return supported(`${field}.pageSize`, size, ["2Mi", "1Gi"]);
+  const guest = domain.memory.guest ?? domain.resources?.requests?.memory;
+  if (!guest) return [required(`${path}.domain.memory.guest`, "must be said with hugepages")];
+  if (parseQuantity(guest) % parseQuantity(size) === 0) return [];
+  return [invalidValue(`${field}.pageSize`, size, `${guest} is no multiple of it`)];
+}
+
 function ofKernel({ domain }: any, path: string): FieldError[] {
   const container = domain.firmware?.kernelBoot?.container;
   const at = `${path}.domain.firmware.kernelBoot.container`;
@@ -337,6 +351,12 @@ export function instanceErrors(spec: any, path: string, context: RuleContext): F
     ...ofMemory(spec, path),
     ...ofProbes(spec, path),
     ...ofKernel(spec, path),
+    ...ofHugePages(spec, path),
+    ...deviceErrors(
+      spec.domain.devices,
+      `${path}.domain.devices`,
+      context.permittedDevices ?? new Set(),
+    ),
     ...supported(`${path}.evictionStrategy`, spec.evictionStrategy, evictionStrategies),
     ...supported(`${path}.startStrategy`, spec.startStrategy, ["Paused"]),
     ...(grace !== undefined && grace < 0

@@ -8,6 +8,7 @@ import type { FieldError } from "../../lib/status-error.ts";
 import { controllerOf } from "../../kinds/object.ts";
 import { planEviction } from "../eviction/plan.ts";
 import { instances, kubeVirts, pods } from "../kinds/resources.ts";
+import { permittedDevices } from "../host-devices.ts";
 import { judgeClone } from "./clone-rights.ts";
 import { dataVolumeErrors } from "./data-volume-rules.ts";
 import { withDefaults } from "./defaults.ts";
@@ -27,9 +28,11 @@ async function contextOf(client: Client): Promise<RuleContext & { evictionStrate
   const found = await client.get(target).catch((error: unknown) => {
     if (!isStatus(error, "NotFound")) throw error;
   });
-  const { developerConfiguration, evictionStrategy } = found?.spec?.configuration ?? {};
+  const configuration = found?.spec?.configuration ?? {};
+  const { developerConfiguration, evictionStrategy } = configuration;
   const gates = new Set<string>(developerConfiguration?.featureGates);
-  return { gates, ...(evictionStrategy && { evictionStrategy }) };
+  const allowed = permittedDevices(configuration);
+  return { gates, permittedDevices: allowed, ...(evictionStrategy && { evictionStrategy }) };
 }
 
 /** Parts of Kerb, which alone change an instance's spec. */

@@ -121,8 +121,23 @@ test("an instance that cannot be is refused by field", () => {
     ],
     [
       "what QEMU here does not do",
-      { domain: { devices: { gpus: [{}] } } },
-      ["spec.domain.devices.gpus"],
+      { domain: { devices: { sound: { name: "s" } } } },
+      ["spec.domain.devices.sound"],
+    ],
+    [
+      "devices that nobody permits, or names",
+      { domain: { devices: { gpus: [{}], hostDevices: [{ name: "a", deviceName: "x/y" }] } } },
+      ["spec.domain.devices.gpus[0].deviceName", "spec.domain.devices.hostDevices[0].deviceName"],
+    ],
+    [
+      "huge pages of an odd size",
+      { domain: { memory: { guest: "64Mi", hugepages: { pageSize: "4Ki" } } } },
+      ["spec.domain.memory.hugepages.pageSize"],
+    ],
+    [
+      "a guest that fills no huge page",
+      { domain: { memory: { guest: "63Mi", hugepages: { pageSize: "2Mi" } } } },
+      ["spec.domain.memory.hugepages.pageSize"],
     ],
   ];
   for (const [name, spec, expected] of cases) {

@@ -7,7 +7,8 @@ import { expectationsOf } from "../../controllers/expectations.ts";
 import { timestamp } from "../../lib/clock.ts";
 import { jsonEqual } from "../../lib/json.ts";
 import { isStatus } from "../../lib/status-error.ts";
-import { claims, dataVolumes, instances, kubeVirts, pods } from "../kinds/resources.ts";
+import { boundsOf } from "./launcher-resources.ts";
+import { claims, dataVolumes, instances, kubeVirts, pods, quotas } from "../kinds/resources.ts";
 import { claimNames } from "../machine/data-volumes.ts";
 import { instanceFinalizer } from "../machine/instance-of.ts";
 import { hasState, stateClaim, stateClaimName } from "../state-claim.ts";
@@ -81,7 +82,10 @@ class Reconciliation {
     if (hasState(this.#vmi.spec.domain)) await this.#keepState();
     const facts = claimFacts((name) => informer(claims).get(name, namespace));
     try {
-      const pod = await client.create({ ...pods, namespace }, launcherPod(this.#vmi, facts));
+      const pod = await client.create(
+        { ...pods, namespace },
+        launcherPod(this.#vmi, { ...facts, bounds: boundsOf(informer(quotas).list(namespace)) }),
+      );
       expectationsOf(this.#context).created(key, pod);
       const what = `Created virtual machine pod ${pod.metadata.name}`;
       event(this.#vmi, "Normal", "SuccessfulCreate", what);
@@ -188,6 +192,7 @@ export const instanceController: Controller = {
     { resource: dataVolumes, keys: waiting },
     { resource: claims, keys: waiting },
     { resource: kubeVirts, keys: () => [] },
+    { resource: quotas, keys: () => [] },
   ],
   outputs: [instances, pods, claims],
   start({ informer }) {

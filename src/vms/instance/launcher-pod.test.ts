@@ -6,9 +6,9 @@ import { launcherPod } from "./launcher-pod.ts";
 const metadata = {
   ...{ namespace: "default", name: "shop", uid: "0a", resourceVersion: "1", creationTimestamp: "" },
 };
-const podOf = (spec: any) => {
+const podOf = (spec: any, bounds = {}) => {
   const vmi = { apiVersion: "kubevirt.io/v1", kind: "VirtualMachineInstance", metadata, spec };
-  return launcherPod(vmi as KubeObject, { isBlock: () => false }).spec as any;
+  return launcherPod(vmi as KubeObject, { isBlock: () => false, bounds }).spec as any;
 };
 const files = { name: "files", persistentVolumeClaim: { claimName: "files" } };
 const words = { name: "words", configMap: { name: "words" } };
@@ -61,4 +61,37 @@ test("probes of the guest's agent are commands that the node answers", () => {
   assert.deepEqual(containers[0].livenessProbe, {
     ...{ exec: { command: ["virt-probe"] }, failureThreshold: 5 },
   });
+});
+
+const resourcesOf = (domain: object, bounds = {}) =>
+  podOf({ domain }, bounds).containers[0].resources;
+
+test("a limit is said where somebody says one, or a quota wants it", () => {
+  const memory = { guest: "64Mi" };
+  assert.equal(resourcesOf({ memory }).limits, undefined);
+  assert.deepEqual(resourcesOf({ memory, cpu: { cores: 2 } }, { memory: true, cpu: true }), {
+    requests: { cpu: "200m", memory: "145Mi" },
+    limits: { cpu: "2", memory: "289Mi" },
+  });
+});
+
+test("a guest in huge pages asks for as many, and for ordinary memory beside them", () => {
+  const memory = { guest: "64Mi", hugepages: { pageSize: "2Mi" } };
+  const { requests, limits } = resourcesOf({ memory });
+  assert.deepEqual([requests["hugepages-2Mi"], requests.memory], ["64Mi", "77Mi"]);
+  assert.deepEqual(limits, { "hugepages-2Mi": "64Mi", memory: "77Mi" });
+});
+
+test("CPUs that nobody else uses are whole ones of a node that gives such away", () => {
+  const { containers, nodeSelector } = podOf({
+    domain: { cpu: { cores: 2, dedicatedCpuPlacement: true }, memory: { guest: "64Mi" } },
+  });
+  assert.deepEqual(containers[0].resources.requests, containers[0].resources.limits);
+  assert.equal(containers[0].resources.requests.cpu, "2");
+  assert.equal(nodeSelector.cpumanager, "true");
+});
+
+test("devices of the machine are asked for by their resources", () => {
+  const hostDevices = ["a", "b"].map((name) => ({ name, deviceName: "example.com/card" }));
+  assert.deepEqual(resourcesOf({ devices: { hostDevices } }).limits, { "example.com/card": "2" });
 });

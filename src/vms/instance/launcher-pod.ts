@@ -1,8 +1,7 @@
 // The pod that a VMI is. Pure.
 import { controllerReference } from "../../controllers/pod-template.ts";
 import type { Draft, KubeObject } from "../../kinds/object.ts";
-import { parseQuantity } from "../../lib/quantity.ts";
-import { domainOf, overheadBytes } from "../domain-of.ts";
+import { domainOf } from "../domain-of.ts";
 import {
   agentProbe,
   computeContainer,
@@ -18,7 +17,9 @@ import { launcherSidecars, stateVolumes } from "./launcher-sidecars.ts";
 import { claimNames } from "../machine/data-volumes.ts";
 import { replicationGate } from "../replication/record.ts";
 import { isHotplugged, launcherVolumes } from "./launcher-volumes.ts";
-import type { VolumeContext } from "./launcher-volumes.ts";
+import type { PodVolumes, VolumeContext } from "./launcher-volumes.ts";
+import { computeResources } from "./launcher-resources.ts";
+import type { LimitBounds } from "./launcher-resources.ts";
 
 export const schedulableLabel = "kubevirt.io/schedulable";
 const createdBy = "kubevirt.io/created-by";
@@ -26,30 +27,6 @@ const createdBy = "kubevirt.io/created-by";
 export const unpaused = "kubevirt.io/virtual-machine-unpaused";
 /** The pod outlives the guest's own time to power down by this. */
 const graceMarginSeconds = 5;
-const cpuRequestMillis = 100;
-
-const mebibyte = 2 ** 20;
-const inMebibytes = (bytes: number) => `${Math.ceil(bytes / mebibyte)}Mi`;
-
-/** What people ask for, and on top of the guest's memory what QEMU needs. */
-function resourcesOf(spec: any, domain: Domain) {
-  const { requests = {}, limits = {}, overcommitGuestOverhead } = spec.domain.resources ?? {};
-  const overhead = overheadBytes(domain);
-  const guest = parseQuantity(requests.memory ?? domain.memoryBytes);
-  const asked = guest + (overcommitGuestOverhead ? 0 : overhead);
-  const { sockets, cores, threads } = domain.cpu;
-  const cpu = requests.cpu ?? limits.cpu ?? `${sockets * cores * threads * cpuRequestMillis}m`;
-  return {
-    requests: { ...requests, cpu, memory: inMebibytes(asked) },
-    ...(Object.keys(limits).length > 0 && {
-      limits: {
-        ...limits,
-        ...(limits.memory && { memory: inMebibytes(parseQuantity(limits.memory) + overhead) }),
-      },
-    }),
-  };
-}
-
 const passedOn = [
   "affinity",
   "tolerations",
@@ -61,6 +38,11 @@ const passedOn = [
   "hostname",
   "subdomain",
 ];
+
+interface Around {
+  volumes: PodVolumes;
+  bounds: LimitBounds | undefined;
+}
 
 /** Probes of the guest's ports are probes of the pod's; those of its agent are answered by the node. */
 function probeOf({ guestAgentPing, exec, ...probe }: any) {
@@ -75,11 +57,14 @@ function probesOf({ readinessProbe, livenessProbe }: any) {
   };
 }
 
-function computeOf(vmi: KubeObject, domain: Domain, volumes: ReturnType<typeof launcherVolumes>) {
-  const { volumeMounts, volumeDevices } = volumes;
+function computeOf(
+  vmi: KubeObject,
+  domain: Domain,
+  { volumes: { volumeMounts, volumeDevices }, bounds = {} }: Around,
+) {
   return {
     ...{ name: computeContainer, image: launcherImage, imagePullPolicy: "Never" },
-    resources: resourcesOf(vmi.spec, domain),
+    resources: computeResources(vmi.spec, domain, bounds),
     securityContext: {
       allowPrivilegeEscalation: false,
       capabilities: { drop: ["ALL"] },
@@ -99,6 +84,8 @@ const ownAnnotations = (annotations: Record<string, string> = {}) =>
   );
 
 export interface LauncherOptions extends VolumeContext, DomainContext {
+  /** What the namespace's quotas want said. */
+  bounds?: LimitBounds;
   /** Of a live migration's target. */
   migration?: {
     uid: string;
@@ -198,6 +185,7 @@ export function launcherPod(from: KubeObject, options: LauncherOptions): Draft {
         ...spec.nodeSelector,
         ...migration?.nodeSelector,
         [schedulableLabel]: "true",
+        ...(domain.dedicatedCpus && { cpumanager: "true" }),
       },
       securityContext: {
         ...{ runAsUser: qemuUser, runAsGroup: qemuUser, runAsNonRoot: true, fsGroup: qemuUser },
@@ -205,7 +193,7 @@ export function launcherPod(from: KubeObject, options: LauncherOptions): Draft {
       },
       terminationGracePeriodSeconds: domain.graceSeconds + graceMarginSeconds,
       ...(beside.length > 0 && { initContainers: beside }),
-      containers: [computeOf(vmi, domain, volumes)],
+      containers: [computeOf(vmi, domain, { volumes, bounds: options.bounds })],
       volumes: [...volumes.volumes, ...state.volumes],
       ...(volumes.imagePullSecrets.length > 0 && { imagePullSecrets: volumes.imagePullSecrets }),
     },

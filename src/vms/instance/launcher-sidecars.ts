@@ -8,9 +8,13 @@ export const stateVolume = "vm-state";
 
 const run = { name: runVolume, mountPath: launcherPaths.run };
 
-const sidecar = (name: string, mount: object) => ({
+const small = { cpu: "10m", memory: "16Mi" };
+/** Where QEMU has CPUs of its own, its pod must be bounded in all; the guest's memory is QEMU's. */
+const bounded = { cpu: "100m", memory: "96Mi" };
+
+const sidecar = (name: string, mount: object, isBounded: boolean) => ({
   ...{ name, image: launcherImage, imagePullPolicy: "Never", restartPolicy: "Always" },
-  resources: { requests: { cpu: "10m", memory: "16Mi" } },
+  resources: isBounded ? { requests: bounded, limits: bounded } : { requests: small },
   securityContext: {
     allowPrivilegeEscalation: false,
     capabilities: { drop: ["ALL"] },
@@ -19,11 +23,13 @@ const sidecar = (name: string, mount: object) => ({
   volumeMounts: [run, mount],
 });
 
-export function launcherSidecars({ tpm }: Domain, shares: Share[]) {
+export function launcherSidecars({ tpm, dedicatedCpus }: Domain, shares: Share[]) {
+  const bound = dedicatedCpus ?? false;
+  const state = { name: stateVolume, mountPath: launcherPaths.state };
   return [
-    ...(tpm ? [sidecar(sidecars.tpm, { name: stateVolume, mountPath: launcherPaths.state })] : []),
+    ...(tpm ? [sidecar(sidecars.tpm, state, bound)] : []),
     ...shares.map(({ name, ...mount }) =>
-      sidecar(sidecars.share(name), { ...mount, name, mountPath: launcherPaths.share }),
+      sidecar(sidecars.share(name), { ...mount, name, mountPath: launcherPaths.share }, bound),
     ),
   ];
 }

@@ -27,5 +27,6 @@ export const dataSources = resource(cdi, "datasources");
 export const cdiConfigs = resource(cdi, "cdiconfigs");
 
 export const pods = resource("v1", "pods");
+export const quotas = resource("v1", "resourcequotas");
 export const claims = resource("v1", "persistentvolumeclaims");
 export const controllerRevisions = resource("apps/v1", "controllerrevisions");

@@ -13,7 +13,8 @@ import type { VmControl } from "../control.ts";
 import { claimFacts } from "../instance/claim-facts.ts";
 import { currentPod } from "../instance/plan.ts";
 import { launcherPod } from "../instance/launcher-pod.ts";
-import { claims, instances, kubeVirts, migrations, pods } from "../kinds/resources.ts";
+import { boundsOf } from "../instance/launcher-resources.ts";
+import { claims, instances, kubeVirts, migrations, pods, quotas } from "../kinds/resources.ts";
 import {
   isMoving,
   isOver,
@@ -135,6 +136,7 @@ class Migration {
     const nodeSelector = this.#migration.spec.addedNodeSelector;
     const draft = launcherPod(vmi, {
       ...facts,
+      bounds: boundsOf(informer(quotas).list(this.#namespace)),
       migration: {
         ...{ uid, avoidNode: source.spec.nodeName, address: guestAddress(source) },
         ...(nodeSelector && { nodeSelector }),
@@ -281,6 +283,7 @@ export const migrationController = (connect: NodeConnector): Controller => ({
     { resource: pods, keys: ofVmi((pod) => pod.metadata.labels?.["vm.kubevirt.io/name"]) },
     { resource: claims, keys: () => [] },
     { resource: kubeVirts, keys: () => [] },
+    { resource: quotas, keys: () => [] },
   ],
   outputs: [migrations, instances, pods],
   // Each waits for the next word of a migration.

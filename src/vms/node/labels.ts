@@ -11,10 +11,13 @@ const labelName = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
 
 /** Labels to be there, and with `null` those of ours that are not to be there any more. */
 export function nodeLabels(
-  { models }: Pick<NodeCapabilities, "models">,
+  { models, dedicatesCpus }: Pick<NodeCapabilities, "models"> & { dedicatesCpus: boolean },
   before: Record<string, string>,
 ): Record<string, string | null> {
-  const wanted: Record<string, string> = { "kubevirt.io/schedulable": "true" };
+  const wanted: Record<string, string> = {
+    "kubevirt.io/schedulable": "true",
+    cpumanager: String(dedicatesCpus),
+  };
   for (const model of models.filter((one) => labelName.test(one))) {
     wanted[prefixes.model + model] = "true";
     wanted[prefixes.migratable + model] = "true";

@@ -33,8 +33,9 @@ test("KVM is tried where a processor helps it, and not where a kernel only plays
 
 test("a node's labels name its processors, and lose those it has no more", () => {
   const before = { "cpu-model.node.kubevirt.io/Old": "true", other: "kept" };
-  const labels = nodeLabels({ models: ["EPYC", "odd name"] }, before);
+  const labels = nodeLabels({ models: ["EPYC", "odd name"], dedicatesCpus: true }, before);
   assert.equal(labels["kubevirt.io/schedulable"], "true");
+  assert.equal(labels["cpumanager"], "true");
   assert.equal(labels["cpu-model.node.kubevirt.io/EPYC"], "true");
   assert.equal(labels["cpu-model.node.kubevirt.io/Old"], null);
   assert.ok(!("other" in labels) && !("cpu-model.node.kubevirt.io/odd name" in labels));

@@ -1,11 +1,9 @@
 // The wing at a node: what of VMs runs here is followed, told of and answered for.
 import { join } from "node:path";
-import type { Client } from "../../client/client.ts";
 import { resource } from "../../client/client.ts";
 import type { ControllersOptions } from "../../controllers/runtime.ts";
 import { startControllers } from "../../controllers/runtime.ts";
 import { timestamp } from "../../lib/clock.ts";
-import type { Clock } from "../../lib/clock.ts";
 import type { NodeParts } from "../../lib/node-connection.ts";
 import { replicasPart, vmsPart } from "../control.ts";
 import { VmHandler } from "./handler.ts";
@@ -21,6 +19,8 @@ import { Streams } from "./streams.ts";
 export interface VmNodeOptions extends ControllersOptions {
   node: string;
   parts: NodeParts;
+  /** Whether the node gives CPUs away that nobody else uses. */
+  dedicatesCpus: boolean;
   /** Kerb's own folder about VMs. */
   directory: string;
   capabilities: NodeCapabilities;
@@ -33,17 +33,17 @@ export interface VmNodeOptions extends ControllersOptions {
 
 const nodes = resource("v1", "nodes");
 
-async function label(client: Client, node: string, capabilities: NodeCapabilities, clock: Clock) {
+async function label(options: VmNodeOptions) {
+  const { client, node, capabilities, clock, dedicatesCpus } = options;
   const target = { ...nodes, name: node };
   const { metadata } = await client.get(target);
-  const labels = nodeLabels(capabilities, metadata.labels ?? {});
+  const labels = nodeLabels({ ...capabilities, dedicatesCpus }, metadata.labels ?? {});
   const annotations = { "kubevirt.io/heartbeat": timestamp(clock.now()) };
   await client.patch(target, "merge", { metadata: { labels, annotations } });
 }
 
 export async function startVmNode(options: VmNodeOptions) {
-  const { client, node, parts, directory, capabilities, run, volumes, claimVolumes, scope, clock } =
-    options;
+  const { node, parts, directory, capabilities, run, volumes, claimVolumes, scope } = options;
   const notes = (podUid: string) => join(directory, podUid);
   const handler = new VmHandler({
     ...{ node, run, notes, scope },
@@ -62,5 +62,5 @@ export async function startVmNode(options: VmNodeOptions) {
   );
   for (const part of [vmsPart, replicasPart]) scope.defer(() => void parts.delete(part));
   await startControllers([handler.controller], options);
-  await label(client, node, capabilities, clock);
+  await label(options);
 }

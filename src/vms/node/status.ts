@@ -40,7 +40,8 @@ const isBound = ({ source }: Domain["disks"][number]) =>
   (source.kind === "file" || source.kind === "block") && !source.shared;
 
 /** Whether it could go to another node, and why not. */
-export function migratable({ disks, interfaces, filesystems, state }: Domain): Condition {
+export function migratable(domain: Domain): Condition {
+  const { disks, interfaces, filesystems, state, hostDevices = [] } = domain;
   const no = (reason: string, message: string): Condition => ({
     ...{ type: "LiveMigratable", status: "False", reason, message },
   });
@@ -55,6 +56,9 @@ export function migratable({ disks, interfaces, filesystems, state }: Domain): C
   }
   if (filesystems.length > 0) {
     return no("VirtIOFSNotLiveMigratable", "cannot migrate VMI with shared file systems");
+  }
+  if (hostDevices.length > 0) {
+    return no("HostDeviceNotLiveMigratable", "cannot migrate VMI with devices of its node");
   }
   if (state && !state.shared) {
     const why = "cannot migrate VMI: what its firmware keeps is not shared between nodes";

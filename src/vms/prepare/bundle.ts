@@ -96,3 +96,27 @@ export function qemuBundle(config: BundleConfig, program: Program): BundleConfig
     },
   };
 }
+
+const ofGuests = /^\/dev\/(vfio|bus\/usb)\//;
+
+/** What a device plugin put there for the guest is QEMU's to open, and memory that devices reach stays where it is. */
+export function withHostDevices(config: BundleConfig): BundleConfig {
+  const { linux = {}, process } = config;
+  const { uid, gid } = process.user;
+  const devices = (linux.devices ?? []) as { path: string }[];
+  const unlimited = 2 ** 63;
+  return {
+    ...config,
+    process: {
+      ...process,
+      rlimits: [
+        ...((process["rlimits"] as object[] | undefined) ?? []),
+        { type: "RLIMIT_MEMLOCK", hard: unlimited, soft: unlimited },
+      ],
+    },
+    linux: {
+      ...linux,
+      devices: devices.map((one) => (ofGuests.test(one.path) ? { ...one, uid, gid } : one)),
+    },
+  };
+}

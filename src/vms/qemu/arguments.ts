@@ -110,10 +110,17 @@ function disksOf(domain: Domain, disks: PreparedDisk[]): string[] {
 }
 
 /** Who shares files with the guest writes into its memory. */
-function memory({ filesystems }: Domain, mebibytes: number): string[] {
-  if (filesystems.length === 0) return [];
-  const size = mebibytes * 2 ** 20;
-  const backend = { "qom-type": "memory-backend-memfd", id: "memory", size, share: true };
+function memory(
+  { filesystems, hugePageBytes, dedicatedCpus }: Domain,
+  mebibytes: number,
+): string[] {
+  const share = filesystems.length > 0;
+  if (!share && !hugePageBytes) return [];
+  const backend = {
+    ...{ "qom-type": "memory-backend-memfd", id: "memory", size: mebibytes * 2 ** 20, share },
+    ...(hugePageBytes && { hugetlb: true, hugetlbsize: hugePageBytes }),
+    ...((hugePageBytes ?? dedicatedCpus) && { prealloc: true }),
+  };
   return [...json("object", backend), "-machine", "memory-backend=memory"];
 }
 

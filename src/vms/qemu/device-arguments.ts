@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { sidecars } from "../domain.ts";
 import type { Domain, DomainInterface } from "../domain.ts";
+import type { GrantedDevice } from "../host-devices.ts";
 import type { Properties } from "./disk-arguments.ts";
 import type { Launch } from "./launch.ts";
 import { sidecarSocket, socketNames } from "./launch.ts";
@@ -156,10 +157,22 @@ function besides({ tpm, filesystems }: Domain, run: string): string[] {
 /** Of the VM alone on this node; 0 to 2 are taken. */
 const contextId = ({ uid }: Domain) => 3 + (Number.parseInt(uid.slice(0, 7), 16) || 0);
 
+function passedThrough({ name, kind, at }: GrantedDevice): Properties {
+  const id = `host-${name}`;
+  if (kind === "pci") return { driver: "vfio-pci", id, host: at };
+  if (kind === "mediated") {
+    return { driver: "vfio-pci", id, sysfsdev: `/sys/bus/mdev/devices/${at}` };
+  }
+  const [hostbus, hostaddr] = at.split(":").map(Number);
+  return { driver: "usb-host", id, hostbus, hostaddr };
+}
+
 export function deviceArguments(domain: Domain, launch: Launch): string[] {
-  const { run } = launch;
+  const { run, hostDevices = [] } = launch;
   const needsUsb =
-    domain.inputs.some(({ bus }) => bus === "usb") || domain.disks.some(({ bus }) => bus === "usb");
+    hostDevices.some(({ kind }) => kind === "usb") ||
+    domain.inputs.some(({ bus }) => bus === "usb") ||
+    domain.disks.some(({ bus }) => bus === "usb");
   return [
     ...spares(domain),
     ...(needsUsb ? json("device", { driver: "qemu-xhci", id: "usb" }) : []),
@@ -178,6 +191,7 @@ export function deviceArguments(domain: Domain, launch: Launch): string[] {
     ...inputsOf(domain),
     ...watchdogOf(domain),
     ...besides(domain, run),
+    ...hostDevices.flatMap((one) => json("device", passedThrough(one))),
     ...(domain.vsock
       ? json("device", { driver: "vhost-vsock-pci", id: "vsock0", "guest-cid": contextId(domain) })
       : []),

@@ -1,4 +1,5 @@
 // What the node found out and made before QEMU starts, beside the Domain: the input of the command line.
+import type { GrantedDevice } from "../host-devices.ts";
 import type { DomainDisk } from "../domain.ts";
 
 export interface ImageFile {
@@ -23,6 +24,7 @@ export interface Launch {
   mtu: number;
   /** Folder of the sockets. */
   run: string;
+  hostDevices?: GrantedDevice[];
   /** Inside the container. */
   kernel?: { path?: string; initrd?: string };
   /** UEFI's code, and the VM's own copy of its variables. */
