@@ -26,6 +26,7 @@ export interface ServeOptions extends HttpSettings {
 /** Callers may not know yet that this one is going; it answers them for so long. */
 const drainMs = 1500;
 const keepAliveMs = 65_000;
+const quietMs = 600_000;
 const waitingMax = 1024;
 const trimMs = 30_000;
 
@@ -136,7 +137,9 @@ export function serveHttp(options: ServeOptions): Server {
     void host.answer(request, response);
   });
   server.keepAliveTimeout = keepAliveMs;
+  // A body may take as long as it comes, but not for ever nothing.
   server.requestTimeout = 0;
+  server.timeout = quietMs;
   server.listen(options.port);
   process.once("SIGTERM", () => leave(server, host, options.clock));
   return server;

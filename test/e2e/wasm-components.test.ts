@@ -9,7 +9,7 @@ import { setTimeout } from "node:timers/promises";
 import { eventually } from "../support/eventually.ts";
 import { startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
-import { buildHandler, buildStreamingHandler } from "../support/wasm-component.ts";
+import { buildDatagrams, buildHandler, buildStreamingHandler } from "../support/wasm-component.ts";
 import { importModule } from "../support/wasm-module.ts";
 
 let site: Site;
@@ -26,6 +26,9 @@ before(async () => {
   const file = join(folder, "stream.wasm");
   await buildStreamingHandler(file);
   await site.kerb("image", "import", file, "--name", "stream:1");
+  const datagrams = join(folder, "datagrams.wasm");
+  await buildDatagrams(datagrams);
+  await site.kerb("image", "import", datagrams, "--name", "datagrams:1");
   await site.apply(manifest);
   await site.apply(streaming);
   await site.kubectl(["rollout", "status", "deployment/web", "--timeout=60s"]);
@@ -74,11 +77,15 @@ spec:
     resources: {limits: {memory: 32Mi}}
 `;
 
+/** As fetch, which would wait for five minutes. */
+const ask = (url: string, options: RequestInit = {}) =>
+  fetch(url, { ...options, signal: AbortSignal.timeout(60_000) });
+
 const address = async () => (await site.get("service", "web")).spec.clusterIP as string;
 
 test("a component that exports wasi:http serves behind a Service, with probes", async () => {
   const ip = await address();
-  const answer = await fetch(`http://${ip}/some/path?and=query`);
+  const answer = await ask(`http://${ip}/some/path?and=query`);
   assert.equal(answer.headers.get("content-type"), "text/plain");
   assert.equal(await answer.text(), "version 1 of /some/path?and=query\n");
 });
@@ -115,11 +122,21 @@ test("an old module asks a Service by wasi_experimental_http, and no origin that
   );
 });
 
+test("a command waits for a clock and for datagrams, and has a network of its pod", async () => {
+  const containers = [{ name: "main", image: "datagrams:1" }];
+  const spec = { runtimeClassName: "wasm", restartPolicy: "Never", containers };
+  const metadata = { name: "datagrams" };
+  await site.apply(JSON.stringify({ apiVersion: "v1", kind: "Pod", metadata, spec }));
+  const wait = "--for=jsonpath={.status.phase}=Succeeded";
+  await site.kubectl(["wait", wait, "pod/datagrams", "--timeout=60s"]);
+  assert.equal(await site.kubectl(["logs", "datagrams"]), "a datagram\n");
+});
+
 test("one that traps answers, is told of, and goes on with a new instance", async () => {
   const ip = await address();
-  await fetch(`http://${ip}/trap`).then((answer) => answer.text());
-  await fetch(`http://${ip}/trap`).then((answer) => answer.text());
-  assert.equal(await (await fetch(`http://${ip}/after`)).text(), "version 1 of /after\n");
+  await ask(`http://${ip}/trap`).then((answer) => answer.text());
+  await ask(`http://${ip}/trap`).then((answer) => answer.text());
+  assert.equal(await (await ask(`http://${ip}/after`)).text(), "version 1 of /after\n");
   for (const { metadata, status } of (await site.get("pods", "-l", "app=web")).items) {
     assert.equal(status.containerStatuses[0].restartCount, 0, metadata.name);
   }
@@ -137,8 +154,8 @@ test("bodies stream through an instance, others are answered meanwhile, and what
   response.on("data", (piece: Buffer) => (received += piece.length));
   await once(response, "data");
   let isOver = false;
-  const slow = fetch(`http://${host}:8080/sleep`).then(() => (isOver = true));
-  const quick = await fetch(`http://${host}:8080/`, { method: "POST", body: "quick" });
+  const slow = ask(`http://${host}:8080/sleep`).then(() => (isOver = true));
+  const quick = await ask(`http://${host}:8080/`, { method: "POST", body: "quick" });
   assert.deepEqual([await quick.text(), isOver], ["quick", false]);
   // More than the pod's memory would hold.
   const piece = Buffer.alloc(1 << 20, "x");
@@ -164,11 +181,11 @@ test("a handler that sleeps is woken by a request, and sleeps again when nobody 
   await site.apply(`${deployment}---${sleeping}`);
   const ip = (await site.get("service", "nap")).spec.clusterIP;
   const replicas = async () => (await site.get("deployment", "nap")).spec.replicas;
-  const ask = async () => {
-    const answer = await fetch(`http://${ip}/woken`, { headers: { connection: "close" } });
+  const woken = async () => {
+    const answer = await ask(`http://${ip}/woken`, { headers: { connection: "close" } });
     return answer.text();
   };
-  await eventually(() => ask().then((text) => text === "version 1 of /woken\n"), "it wakes");
+  await eventually(() => woken().then((text) => text === "version 1 of /woken\n"), "it wakes");
   assert.equal(await replicas(), 1);
   await eventually(async () => (await replicas()) === 0, "it sleeps again");
 });
@@ -181,7 +198,7 @@ test("a rolling update under load loses no request", async () => {
   const client = async () => {
     while (!isDone) {
       try {
-        const answer = await fetch(`http://${ip}/x`, { headers: { connection: "close" } });
+        const answer = await ask(`http://${ip}/x`, { headers: { connection: "close" } });
         const text = await answer.text();
         seen.set(text, (seen.get(text) ?? 0) + 1);
         if (!answer.ok) failures.push(`${answer.status} ${text}`);
@@ -192,12 +209,16 @@ test("a rolling update under load loses no request", async () => {
     }
   };
   const clients = [client(), client(), client()];
-  await site.kubectl(["set", "image", "deployment/web", "web=web:2"]);
-  await site.kubectl(["rollout", "status", "deployment/web", "--timeout=90s"]);
-  const gone = async () => (await site.get("pods", "-l", "app=web")).items.length === 3;
-  await eventually(gone, "the old pods go");
-  isDone = true;
-  await Promise.all(clients);
+  try {
+    await site.kubectl(["set", "image", "deployment/web", "web=web:2"]);
+    await site.kubectl(["rollout", "status", "deployment/web", "--timeout=90s"]);
+    const gone = async () => (await site.get("pods", "-l", "app=web")).items.length === 3;
+    await eventually(gone, "the old pods go");
+  } finally {
+    // Clients that go on would keep the test for ever.
+    isDone = true;
+    await Promise.all(clients);
+  }
   assert.deepEqual(failures, []);
   assert.ok((seen.get("version 1 of /x\n") ?? 0) > 0 && (seen.get("version 2 of /x\n") ?? 0) > 0);
 });

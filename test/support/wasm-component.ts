@@ -4,19 +4,32 @@ import { run } from "./command.ts";
 import { root } from "./site.ts";
 import { compileC } from "./wasm-module.ts";
 
-const folder = "examples/wasm/component";
+const examples = "examples/wasm/component";
 
-async function build(name: string, world: string, file: string, ...more: string[]) {
-  const flags = ["--target=wasm32", "-nostdlib", "-Wl,--no-entry", ...more];
-  await compileC(`${folder}/${name}.c`, `${file}.core`, ...flags);
-  const script = join(root, folder, "componentize.js");
-  const wit = join(root, folder, "http.wit");
-  await run(process.execPath, [script, `${file}.core`, wit, world, file]);
+interface Sources {
+  /** Without their extensions, below the repository's root. */
+  source: string;
+  wit: string;
+  world: string;
 }
+
+async function build({ source, wit, world }: Sources, file: string, ...more: string[]) {
+  const flags = ["--target=wasm32", "-nostdlib", "-Wl,--no-entry", ...more];
+  await compileC(`${source}.c`, `${file}.core`, ...flags);
+  const script = join(root, examples, "componentize.js");
+  await run(process.execPath, [script, `${file}.core`, join(root, `${wit}.wit`), world, file]);
+}
+
+const http = `${examples}/http`;
 
 /** The HTTP handler of the examples; `greeting` begins what it says. */
 export const buildHandler = (file: string, greeting: string) =>
-  build("http", "http", file, `-DGREETING="${greeting}"`);
+  build({ source: http, wit: http, world: "http" }, file, `-DGREETING="${greeting}"`);
 
 /** The one that sends back what comes, piece by piece. */
-export const buildStreamingHandler = (file: string) => build("stream", "streaming", file);
+export const buildStreamingHandler = (file: string) =>
+  build({ source: `${examples}/stream`, wit: http, world: "streaming" }, file);
+
+/** A command that sends itself a datagram. */
+export const buildDatagrams = (file: string) =>
+  build({ source: "test/wasm/datagrams", wit: "test/wasm/datagrams", world: "datagrams" }, file);
