@@ -37,6 +37,15 @@ export const conversion = {
   oneofs: false,
 } as const;
 
+/** Services that are described by the same data share what is made from it. */
+const roots = new WeakMap<object, protobuf.Root>();
+
+function rootOf(types: protobuf.INamespace["nested"] = {}): protobuf.Root {
+  const root = roots.get(types) ?? protobuf.Root.fromJSON({ nested: types });
+  roots.set(types, root);
+  return root;
+}
+
 const messageBytesMaxDefault = 16 * 2 ** 20;
 
 /** A peer behind a cut link is found out within these. */
@@ -68,7 +77,7 @@ export class GrpcConnection {
     names: Record<string, [request: string, response: string]> = {},
     metadata: Record<string, string> = {},
   ): GrpcService {
-    const root = protobuf.Root.fromJSON({ nested: types ?? {} });
+    const root = rootOf(types);
     const lookup = (method: string) => {
       const [request, response] = names[method] ?? [`${method}Request`, `${method}Response`];
       const input = root.lookupType(request);

@@ -44,6 +44,7 @@ import {
 } from "./config.ts";
 import { asKrustlet } from "../wasm/krustlet.ts";
 import { readIfThere, replaceFile } from "./files.ts";
+import { keepIdleMemorySmall } from "./idle-memory.ts";
 import { startDns } from "./dns-source.ts";
 import { kubeletDirectoryOf } from "./kubelet-directory.ts";
 import { checkFamilies, openMachine } from "./machine.ts";
@@ -205,6 +206,7 @@ async function startNode(parts: Parts): Promise<string | undefined> {
   tell("node", `${name}, pods in ${podCidrs.join(", ")}`);
   const informers = new Informers({ client, clock, log, scope });
   followAuthority({ client, informers, name, identity: () => identity, trust, clock, log, scope });
+  keepIdleMemorySmall(clock, scope);
   const opening = openMachine({
     directory,
     addresses,

@@ -11,6 +11,7 @@ import type { Log } from "../lib/log.ts";
 import { systemRandom } from "../lib/random.ts";
 import { Scope } from "../lib/scope.ts";
 import { kerbVersion, logLevel } from "./config.ts";
+import { keepIdleMemorySmall } from "./idle-memory.ts";
 import { usualKubelet } from "./kubelet-directory.ts";
 import { pinoLog } from "./pino-log.ts";
 import { openRemoteCluster } from "./remote-cluster.ts";
@@ -35,6 +36,7 @@ export async function startWings(
 ): Promise<Running> {
   const connection = parseKubeconfig(readFileSync(kubeconfig, "utf8"), dirname(kubeconfig));
   const scope = new Scope();
+  keepIdleMemorySmall(clock, scope);
   const cluster = openRemoteCluster(connection, { clock, scope });
   try {
     const version = await cluster.version();

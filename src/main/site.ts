@@ -30,6 +30,7 @@ import { startControl } from "./control.ts";
 import { openControlPlane } from "./control-plane.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { startDns } from "./dns-source.ts";
+import { keepIdleMemorySmall } from "./idle-memory.ts";
 import { kubeletDirectoryOf } from "./kubelet-directory.ts";
 import { krustletName, startNodes } from "./krustlet.ts";
 import type { Agents } from "./krustlet.ts";
@@ -235,6 +236,7 @@ export async function startSite(
     throw new Error(`${directory} is a node of ${settings.server}; start it with: kerb join`);
   }
   const scope = new Scope();
+  keepIdleMemorySmall(clock, scope);
   try {
     const audit = auditFilesOf(options);
     const addresses = await addressesIn(options, settings, clock);

@@ -23,20 +23,24 @@ export function openKernelLog(path = "/dev/kmsg"): KernelLog {
     return { lines: () => [], close: () => {} };
   }
   const buffer = Buffer.alloc(recordBytesMax);
-  const lines = () => {
-    const found: string[] = [];
+  const read = (take: (size: number) => void) => {
     for (let i = 0; i < recordsMax; i++) {
       try {
         const size = readSync(file, buffer);
         if (size === 0) break;
-        found.push(recordText(buffer.toString("utf8", 0, size)));
+        take(size);
       } catch (error) {
         // EPIPE: records were overwritten before they were read.
         if ((error as NodeJS.ErrnoException).code !== "EPIPE") break;
       }
     }
+  };
+  const lines = () => {
+    const found: string[] = [];
+    read((size) => found.push(recordText(buffer.toString("utf8", 0, size))));
     return found;
   };
-  lines();
+  // What was said before is nobody's.
+  read(() => {});
   return { lines, close: () => closeSync(file) };
 }
