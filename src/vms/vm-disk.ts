@@ -19,7 +19,7 @@ import { receive, serveTask } from "./disks/serve.ts";
 import { convert, headerOf, keep, settleImage } from "./disks/settle-image.ts";
 import { signS3 } from "./disks/sign-s3.ts";
 import { imageFacts } from "./images/image-format.ts";
-import { diskFile, exitCodes, partFile, taskPaths } from "./disks/task.ts";
+import { diskFile, exitCodes, headersFolder, partFile, taskPaths } from "./disks/task.ts";
 import type { DiskTask, Progress } from "./disks/task.ts";
 
 const task = JSON.parse(process.argv[2]!) as DiskTask;
@@ -42,7 +42,7 @@ const settle = () =>
   });
 
 function headersOf(): Record<string, string> {
-  const given = (task.headers ?? []).map((line) => {
+  const given = [...(task.headers ?? []), ...secretHeaders()].map((line) => {
     const at = line.indexOf(":");
     return [line.slice(0, at).trim(), line.slice(at + 1).trim()];
   });
@@ -56,6 +56,18 @@ function headersOf(): Record<string, string> {
             authorization: `Basic ${Buffer.from(`${accessKeyId}:${secretKey}`).toString("base64")}`,
           };
   return { ...Object.fromEntries(given), ...keys };
+}
+
+/** Of Secrets, a line each. */
+function secretHeaders(): string[] {
+  if (!existsSync(headersFolder)) return [];
+  const folders = readdirSync(headersFolder).map((name) => join(headersFolder, name));
+  return folders.flatMap((folder) =>
+    readdirSync(folder)
+      .filter((name) => !name.startsWith("."))
+      .flatMap((name) => readFileSync(join(folder, name), "utf8").split("\n"))
+      .filter((line) => line.includes(":")),
+  );
 }
 
 /** Of a Secret that is mounted beside the disks. */

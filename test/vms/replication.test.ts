@@ -157,12 +157,17 @@ function cutPower(place: Place, program: RegExp) {
 }
 
 test("a VM writes to two copies, on nodes that hold all of it", async () => {
-  await make(claim, virtualMachine(name));
+  await make(claim);
   await untilGuest(
     async () => (await site.get("pvc", "data")).status?.phase === "Bound",
     "the claim",
   );
   volume = (await site.get("pvc", "data")).spec.volumeName;
+  await eventually(async () => {
+    const { items } = await site.get("pods", "-l", `vms.kerb.dev/replica-of=${volume}`);
+    return items.length === 2 && items.every(({ status }: any) => status.phase === "Running");
+  }, "the copies' pods");
+  await make(virtualMachine(name));
   await untilWrites("second").catch(async (error) => {
     throw new Error(`${error.message}\n${await why()}`);
   });

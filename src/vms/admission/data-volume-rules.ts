@@ -4,7 +4,7 @@ import type { FieldError } from "../../lib/status-error.ts";
 
 /** Each source that is there, with the fields of it that are acted on. */
 const sources: Record<string, string[]> = {
-  http: ["url", "checksum", "extraHeaders", "secretRef", "certConfigMap"],
+  http: ["url", "checksum", "extraHeaders", "secretExtraHeaders", "secretRef", "certConfigMap"],
   // Whoever pulls, it is the node.
   registry: ["url", "imageStream", "pullMethod"],
   s3: ["url", "secretRef", "certConfigMap"],

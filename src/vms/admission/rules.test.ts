@@ -203,8 +203,8 @@ test("a DataVolume that cannot be is refused by field", () => {
     ],
     [{ source: { registry: { url: "docker://a/b", pullMethod: "node" } }, pvc }, []],
     [
-      { source: { http: { url: "http://a/b", secretExtraHeaders: ["x"] } }, pvc },
-      ["spec.source.http.secretExtraHeaders"],
+      { source: { http: { url: "http://a/b", customHeaders: ["x"] } }, pvc },
+      ["spec.source.http.customHeaders"],
     ],
     [
       { source: { registry: { url: "docker://a/b", secretRef: "x" } }, pvc },

@@ -178,7 +178,11 @@ test("an export names its disks, leads to them and ends", () => {
   ]);
   assert.equal(exportedDisks("Pod", vm()), undefined);
   const disks = exportedDisks("PersistentVolumeClaim", claim("data", "1Gi"))!;
-  const { external } = exportLinks(exported, disks, { url: "https://127.0.0.1:1", ca: "pem" });
+  const { external } = exportLinks(
+    { ...exported, spec: { source: { kind: "PersistentVolumeClaim" } } },
+    disks,
+    { url: "https://127.0.0.1:1", ca: "pem" },
+  );
   const { url } = external.volumes[0]!.formats[1]!;
   const asked = { namespace: "shop", name: "out", volume: "data", file: "disk.img.gz" };
   assert.deepEqual(parseExportPath(new URL(url).pathname), asked);

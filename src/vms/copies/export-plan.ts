@@ -51,14 +51,39 @@ export function parseExportPath(path: string) {
   return { namespace, name, volume, file };
 }
 
+const manifestFiles = { all: "all", "auth-header-secret": "secret" };
+
+/** Machines have manifests, claims alone have none. */
+export const hasManifests = (kind: string) => kind !== "PersistentVolumeClaim";
+
+const manifestPath = (namespace: string, name: string, file: string) =>
+  `/api/export.kubevirt.io/v1/namespaces/${namespace}/virtualmachineexports/${name}/manifests/${file}`;
+
+/** Of a path as `manifestPath` makes it. */
+export function parseManifestPath(path: string) {
+  const found =
+    /^\/api\/export\.kubevirt\.io\/v1\/namespaces\/([^/]+)\/virtualmachineexports\/([^/]+)\/manifests\/(all|secret)$/.exec(
+      path,
+    );
+  if (!found) return undefined;
+  const [, namespace, name, file] = found as unknown as [string, string, string, "all" | "secret"];
+  return { namespace, name, file };
+}
+
 export function exportLinks(
-  { metadata }: KubeObject,
+  { metadata, spec }: KubeObject,
   disks: ExportedDisk[],
   at: { url: string; ca: string },
 ) {
   const base = (volume: string) => at.url + exportPath(metadata.namespace!, metadata.name, volume);
   const link = {
     cert: at.ca,
+    ...(hasManifests(spec.source.kind) && {
+      manifests: Object.entries(manifestFiles).map(([type, file]) => ({
+        type,
+        url: at.url + manifestPath(metadata.namespace!, metadata.name, file),
+      })),
+    }),
     volumes: disks.map(({ name }) => ({
       name,
       formats: [

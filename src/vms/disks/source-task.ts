@@ -18,20 +18,21 @@ export interface SourceContext {
   key: string;
 }
 
-type Part = Pick<TaskPod, "image" | "keys" | "ca"> & { task: Partial<DiskTask> };
+type Part = Pick<TaskPod, "image" | "keys" | "headers" | "ca"> & { task: Partial<DiskTask> };
 
 const isBlock = (claim: KubeObject | undefined) => claim?.spec.volumeMode === "Block";
 
 const readers: Record<string, (source: any, context: SourceContext) => Part> = {
   blank: () => ({ task: { kind: "blank" } }),
   upload: () => ({ task: { kind: "upload" } }),
-  http: ({ url, checksum, extraHeaders, secretRef, certConfigMap }) => ({
+  http: ({ url, checksum, extraHeaders, secretExtraHeaders, secretRef, certConfigMap }) => ({
     task: {
       ...{ kind: "http", url },
       ...(checksum && { checksum }),
       ...(extraHeaders?.length && { headers: extraHeaders }),
     },
     ...(secretRef && { keys: secretRef }),
+    ...(secretExtraHeaders?.length && { headers: secretExtraHeaders }),
     ...(certConfigMap && { ca: certConfigMap }),
   }),
   s3: ({ url, secretRef, certConfigMap }) => ({

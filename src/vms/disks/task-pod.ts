@@ -4,7 +4,7 @@ import type { Draft, KubeObject } from "../../kinds/object.ts";
 import { launcherImage, qemuUser, runtimeClass } from "../domain.ts";
 import { replicationGate } from "../replication/record.ts";
 import { schedulableLabel } from "../instance/launcher-pod.ts";
-import { taskAnnotation, taskPaths, taskPort } from "./task.ts";
+import { headersFolder, taskAnnotation, taskPaths, taskPort } from "./task.ts";
 import type { DiskTask } from "./task.ts";
 
 export interface TaskVolume {
@@ -25,6 +25,8 @@ export interface TaskPod {
   image?: { reference: string; pullSecret?: string };
   /** With `accessKeyId` and `secretKey`. */
   keys?: string;
+  /** Secrets whose values are headers, `Name: value`. */
+  headers?: string[];
   /** A ConfigMap of certificates to trust. */
   ca?: string;
   priorityClassName?: string;
@@ -40,7 +42,7 @@ const resources = {
   limits: { memory: "512Mi" },
 };
 
-function volumesOf({ volumes, image, keys, ca }: TaskPod) {
+function volumesOf({ volumes, image, keys, headers = [], ca }: TaskPod) {
   const mounts: any[] = [{ name: "scratch", mountPath: taskPaths.scratch }];
   const devices: any[] = [];
   const all: any[] = [{ name: "scratch", emptyDir: {} }];
@@ -56,6 +58,9 @@ function volumesOf({ volumes, image, keys, ca }: TaskPod) {
   };
   if (image) add("image", taskPaths.source, { image: { reference: image.reference } });
   if (keys) add("keys", "/vm/keys", { secret: { secretName: keys } });
+  headers.forEach((secretName, i) =>
+    add(`headers-${i}`, `${headersFolder}/${i}`, { secret: { secretName } }),
+  );
   if (ca) add("ca", "/vm/ca", { configMap: { name: ca } });
   return { all, mounts, devices };
 }

@@ -6,6 +6,9 @@ export const taskAnnotation = "vms.kerb.dev/task";
 /** Where the program answers in the pod's network; see `serve.ts`. */
 export const taskPort = 8443;
 
+/** Of Secrets whose values are headers, a folder each. */
+export const headersFolder = "/vm/headers";
+
 export const taskPaths = {
   /** The disk that is filled: a folder, or a device for block claims. */
   target: "/vm/disks/target",

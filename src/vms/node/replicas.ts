@@ -71,7 +71,8 @@ async function serve(options: ReplicaOptions, podUid: string, bytes: number) {
   const { run, inside, file: filename, volumes } = options;
   const folder = await volumes.folder(podUid, replicaDisk);
   const here = run(podUid);
-  const name = randomBytes(nameBytes).toString("hex");
+  // QEMU takes no name that begins with a digit.
+  const name = `w${randomBytes(nameBytes).toString("hex")}`;
   const key = randomBytes(keyBytes).toString("hex");
   return withDaemon(here, async (qmp): Promise<Omit<CopyTarget, "host">> => {
     await close(qmp);
