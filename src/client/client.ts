@@ -66,6 +66,12 @@ export interface WriteOptions {
   fieldValidation?: "Strict" | "Warn" | "Ignore";
 }
 
+export interface PatchOptions extends WriteOptions {
+  force?: boolean;
+  /** The answer's metadata are enough, which spares thin links the rest. */
+  brief?: boolean;
+}
+
 export type PatchType = "json" | "merge" | "strategic" | "apply";
 
 export interface DeleteOptions {
@@ -105,7 +111,7 @@ export interface Client {
     target: Target,
     type: PatchType,
     patch: unknown,
-    options?: WriteOptions & { force?: boolean },
+    options?: PatchOptions,
   ): Promise<T>;
   delete(target: Target, options?: DeleteOptions): Promise<KubeObject>;
   deleteCollection(target: Target, options?: DeleteOptions & ListOptions): Promise<void>;

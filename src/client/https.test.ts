@@ -245,3 +245,14 @@ test("a connection that carries something is not asked whether it is alive; one 
     { clock, pingMs: 10_000 },
   );
 });
+
+test("a patch whose answer matters little asks for its metadata only", () =>
+  withClient(async (client) => {
+    answer = (stream, path, headers) => reply(stream, 200, { path, accept: headers["accept"] });
+    const target = { ...pods, name: "a" };
+    const brief: any = await client.patch(target, "merge", {}, { brief: true, force: true });
+    assert.match(brief.accept, /as=PartialObjectMetadata/);
+    assert.match(brief.path, /pods\/a\?force=true$/);
+    const whole: any = await client.patch(target, "merge", {});
+    assert.equal(whole.accept, "application/json");
+  }));

@@ -44,6 +44,9 @@ export interface HttpsClient extends Client {
   close(): void;
 }
 
+const onlyMetadata =
+  "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
+
 const { NGHTTP2_CANCEL } = constants;
 
 const unavailable = (why: string, cause?: unknown) =>
@@ -223,8 +226,11 @@ export function httpsClient(
     watch: (target, options) => transport.watch(target, options),
     create: (target, body, options) => ask("POST", target, { query: queryOf(options), body }),
     update: (target, body, options) => ask("PUT", target, { query: queryOf(options), body }),
-    patch: (target, type, body, options) =>
-      ask("PATCH", target, { query: queryOf(options), body, contentType: patchMediaTypes[type] }),
+    patch: (target, type, body, { brief, ...options } = {}) =>
+      ask("PATCH", target, {
+        ...{ query: queryOf(options), body, contentType: patchMediaTypes[type] },
+        ...(brief && { accept: onlyMetadata }),
+      }),
     delete: (target, options) => ask<KubeObject>("DELETE", target, { body: deleteBody(options) }),
     async deleteCollection(target, options = {}) {
       const { signal, labelSelector, fieldSelector, limit, resourceVersion } = options;

@@ -139,7 +139,7 @@ export function localClient(server: LocalServer, user: LocalUser, agent = "kerb"
       ask("PUT", target, { query: queryOf(options), body: structuredClone(object) }),
     patch: (target, type, patch, options) =>
       ask("PATCH", target, {
-        query: queryOf(options),
+        query: queryOf({ ...options, brief: undefined }),
         body: structuredClone(patch) as object,
         contentType: patchMediaTypes[type],
       }),

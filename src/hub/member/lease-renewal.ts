@@ -14,7 +14,8 @@ export function leaseRenewal(hub: Client, target: Target): (renewTime: string) =
 
   async function patch(renewTime: string) {
     const metadata = known?.metadata.managedFields && { metadata: { managedFields: nobodys } };
-    known = await hub.patch(target, "merge", { ...metadata, spec: { renewTime } });
+    const body = { ...metadata, spec: { renewTime } };
+    known = await hub.patch(target, "merge", body, { brief: true });
   }
 
   async function update(renewTime: string) {

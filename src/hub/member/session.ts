@@ -157,7 +157,8 @@ class Session {
     if (differs(status, cluster.status)) {
       const { resourceVersion } = cluster.metadata;
       const target = { ...managedClusters, name: this.#name, subresource: "status" };
-      await hub.patch(target, "merge", { metadata: { resourceVersion }, status });
+      const body = { metadata: { resourceVersion }, status };
+      await hub.patch(target, "merge", body, { brief: true });
     }
     return statusEveryMs;
   }

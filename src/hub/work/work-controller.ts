@@ -98,7 +98,7 @@ class Work {
   async #finalizers(finalizers: string[]) {
     const { resourceVersion } = this.#work.metadata;
     const metadata = { finalizers, resourceVersion };
-    await this.#context.client.patch(this.#target, "merge", { metadata });
+    await this.#context.client.patch(this.#target, "merge", { metadata }, { brief: true });
   }
 
   async #applied(): Promise<KubeObject> {
@@ -235,7 +235,7 @@ class Work {
     if (!differs(status, this.#work.status)) return;
     const { resourceVersion } = this.#work.metadata;
     const body = { metadata: { resourceVersion }, status };
-    await client.patch({ ...this.#target, subresource: "status" }, "merge", body);
+    await client.patch({ ...this.#target, subresource: "status" }, "merge", body, { brief: true });
   }
 
   /** The hub wants it gone: the site's objects first, then what remembers them, then the work itself. */
