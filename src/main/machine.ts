@@ -149,7 +149,7 @@ export function checkFamilies(addresses: SiteAddresses) {
   if (!problem) return;
   throw new Error(
     `pods cannot have addresses of ${wanted.podCidr}: ${problem}. ` +
-      "A new site without ranges of IPv6 needs none of this",
+      "A site whose ranges are of IPv4 alone needs none of this",
   );
 }
 

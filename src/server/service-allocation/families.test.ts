@@ -119,6 +119,12 @@ const refused: [string, object, IpFamily[], RegExp][] = [
   ],
   ["no address", { clusterIP: "fe80::1%eth0" }, dual, /must be a valid IP address/],
   [
+    "an address and None",
+    { clusterIP: "10.0.0.5", clusterIPs: ["None"] },
+    dual,
+    /first value must match/,
+  ],
+  [
     "None and more",
     { clusterIPs: ["None", "10.0.0.5"] },
     dual,

@@ -24,10 +24,10 @@ const isSelectorless = ({ selector }: Spec) => Object.keys(selector ?? {}).lengt
 function external(spec: Spec, old: Spec | undefined): FieldError[] {
   for (const field of linked) {
     const isLeft = old && jsonEqual(old[field], spec[field]);
-    if (isLeft || field.startsWith("clusterIP")) delete spec[field];
+    if (isLeft || !spec[field]?.length || field.startsWith("clusterIP")) delete spec[field];
   }
   return ["ipFamilies", "ipFamilyPolicy"].flatMap((field) =>
-    spec[field]?.length > 0
+    spec[field]
       ? [forbiddenValue(`spec.${field}`, "may not be set for ExternalName services")]
       : [],
   );
@@ -75,16 +75,17 @@ function addressErrors(spec: Spec): FieldError[] {
   if (all.includes("None") && all.length > 1) {
     return [invalidValue(at, all, "'None' must be the first and only value")];
   }
-  if (isNone(spec)) return [];
+  const unlike =
+    all.length > 0 && clusterIP !== all[0]
+      ? [invalidValue(at, all, "first value must match `clusterIP`")]
+      : [];
+  if (isNone(spec)) return unlike;
   const wrong = (all as string[]).flatMap((ip, i) =>
     !isAddress(ip) ? [invalidValue(`${at}[${i}]`, ip, wrongAddress)] : [],
   );
   if (all.length > 2) wrong.push(invalidValue(at, all, "may only hold up to 2 values"));
   if (wrong.length > 0) return wrong;
-  const errors: FieldError[] = [];
-  if (all.length > 0 && clusterIP !== all[0]) {
-    errors.push(invalidValue(at, all, "first value must match `clusterIP`"));
-  }
+  const errors = [...unlike];
   if (all.length > 1 && familyOf(all[0]) === familyOf(all[1])) {
     errors.push(invalidValue(at, all, "may specify no more than one IP for each IP family"));
   }
