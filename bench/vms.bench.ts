@@ -11,6 +11,7 @@ import { startSite } from "../test/support/site.ts";
 import type { Site } from "../test/support/site.ts";
 import { openApi } from "./api-load.ts";
 import type { Api } from "./api-load.ts";
+import { benchImport } from "./vm-import.ts";
 import { percentile } from "./row.ts";
 import type { Row } from "./row.ts";
 
@@ -19,6 +20,7 @@ const subresources = "/apis/subresources.kubevirt.io/v1/namespaces/default/virtu
 const firstWord = "GUEST up";
 const guestMebibytes = 128;
 const lookMs = 2;
+const importRunsMax = 3;
 
 const manifest = (name: string) =>
   Buffer.from(
@@ -124,6 +126,7 @@ export async function benchVms(runs: number): Promise<Row[]> {
     const raw = await rawQemu(folder, runs);
     const rawStart = percentile(raw.starts, 0.5);
     const pause = percentile(await pauses(site, api, runs * 10), 0.5);
+    const imported = await benchImport(site, api, Math.min(runs, importRunsMax));
     const rawPause = percentile(raw.pauses, 0.5);
     const better = "lower" as const;
     const baseline = (value: number) => ({ name: "raw QEMU", value });
@@ -140,6 +143,7 @@ export async function benchVms(runs: number): Promise<Row[]> {
         ...{ name: "VM overhead, accounted", value: await overheadMebibytes(site), unit: "MiB" },
         ...{ better, target: 80 },
       },
+      imported,
     ];
   } finally {
     api.close();
