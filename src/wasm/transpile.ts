@@ -11,7 +11,7 @@ const heapMiBMax = 2048;
 const componentsMax = 64;
 
 /** Of the transpiler and what is made with it: another one makes everything anew. */
-const generation = "jco-0.15.0-3";
+const generation = "jco-0.15.0-4";
 
 const folderName = (bytes: Uint8Array) =>
   `${createHash("sha256").update(bytes).digest("hex")}-${generation}`;
