@@ -1,4 +1,4 @@
-// `npm run sim -- --seed N --sites N --minutes N`: replays one simulated fleet and tells what happened.
+// `npm run sim -- --seed N --sites N --minutes N [--settle N]`: replays one simulated fleet and tells what happened.
 import { parseArgs } from "node:util";
 import { simulateFleet } from "./fleet.ts";
 
@@ -10,6 +10,7 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     sites: { type: "string", default: "100" },
     minutes: { type: "string", default: "60" },
+    settle: { type: "string", default: "20" },
     concurrency: { type: "string", default: "3" },
     light: { type: "boolean", default: false },
     quiet: { type: "boolean", default: false },
@@ -20,6 +21,7 @@ const { violations, ...report } = await simulateFleet({
   seed: Number(values.seed),
   sites: Number(values.sites),
   minutes: Number(values.minutes),
+  settleMinutes: Number(values.settle),
   maxConcurrency: Number(values.concurrency),
   light: values.light || Number(values.sites) > wholeMax,
   ...(!values.quiet && { tell: (line: string) => console.log(line) }),

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { KerbHost } from "../../src/hub/member/operations/host.ts";
-import { updateStrategies } from "../../src/hub/kinds/fleet.ts";
+import { maintenanceWindows, updateStrategies } from "../../src/hub/kinds/fleet.ts";
 import type { StrategyStatus } from "../../src/hub/kinds/update-strategy.ts";
 import { FakeClock } from "../../src/lib/fake-clock.ts";
 import { seededRandom } from "../../src/lib/random.ts";
@@ -16,6 +16,8 @@ import { Site } from "./site.ts";
 const names = ["farm", "mill", "shop"];
 const downMs = 3000;
 const provedMs = 5000;
+const minuteMs = 60_000;
+const yearMs = 365 * 86_400_000;
 
 /** The releases of a site, which its power cuts do not touch. A release whose name says so does not prove itself. */
 class Releases {
@@ -24,6 +26,8 @@ class Releases {
   failed: { version: string; message: string } | undefined;
   /** Every switch that was begun. */
   readonly begun: string[] = [];
+  /** By the hub's clock: the last of them. */
+  begunMs = 0;
   readonly #clock: FakeClock;
   site!: Site;
 
@@ -32,6 +36,7 @@ class Releases {
   }
 
   become(version: string) {
+    this.begunMs = this.#clock.now();
     const former = this.version;
     this.begun.push(version);
     this.trying = { version };
@@ -210,4 +215,29 @@ test("backups that the hub keeps are all there, whenever its power fails", async
     assert.deepEqual([...taken].toSorted(), names);
     if (at >= writes) break;
   }
+});
+
+test("a window is the hub's: clocks of sites that are wrong open and close nothing", async () => {
+  const opensAt = Math.ceil(clock.now() / minuteMs) * minuteMs + 10 * minuteMs;
+  const at = new Date(opensAt);
+  const client = hub.machine.client()!;
+  await client.create(maintenanceWindows, {
+    ...{ apiVersion: "fleet.kerb.dev/v1alpha1", kind: "MaintenanceWindow" },
+    metadata: { name: "soon" },
+    spec: {
+      ...{ schedule: `${at.getUTCMinutes()} ${at.getUTCHours()} * * *`, duration: "5m" },
+      timeZone: "UTC",
+    },
+  });
+  // By their own clocks one is in the window now, one was years ago, and one never will be.
+  const offsets = [11 * minuteMs, -10 * yearMs, 10 * yearMs];
+  for (const [i, site] of sites.entries()) site.clock.offsetMs = offsets[i]!;
+  const begunAt = () => [...releases.values()].map(({ begunMs }) => begunMs);
+  const { status } = await runStrategy("4.0.0", 0, harms.nobody);
+  assert.equal(status?.state, "Complete", JSON.stringify(status));
+  for (const begun of begunAt()) {
+    assert.ok(begun >= opensAt && begun < opensAt + 5 * minuteMs, new Date(begun).toISOString());
+  }
+  for (const site of sites) site.clock.offsetMs = 0;
+  await client.delete({ ...maintenanceWindows, name: "soon" });
 });
