@@ -11,6 +11,7 @@ import { printRows } from "./row.ts";
 import type { Row } from "./row.ts";
 import { benchScheduler } from "./scheduler.bench.ts";
 import { benchServices } from "./services.bench.ts";
+import { benchVmMigration } from "./vm-migration.bench.ts";
 import { benchVms } from "./vms.bench.ts";
 import { benchWasm } from "./wasm.bench.ts";
 import { benchWrites } from "./writes.bench.ts";
@@ -29,6 +30,7 @@ const benches: Record<string, (site: Site) => Promise<Row[]>> = {
   list: (site) => benchList(site, tiny ? 100 : 10_000),
   services: () => benchServices(tiny ? 10 : 1000),
   vms: () => benchVms(tiny ? 1 : 5),
+  "vm-migration": () => benchVmMigration(tiny ? 1 : 6),
   flash: () => benchFlash(tiny ? 5 : 600),
   wasm: (site) => benchWasm(site, tiny),
   devices: () => benchDevices(tiny ? { runs: 1, devices: 20 } : { runs: 10, devices: 1000 }),

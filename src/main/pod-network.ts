@@ -58,6 +58,7 @@ export interface PodNetworkOptions {
   scope: Scope;
 }
 
+const batch = (lines: string[]) => runCommand("ip", ["-batch", "-"], `${lines.join("\n")}\n`);
 const run: RunIp = (command, args) => runCommand(command, args);
 
 async function nodeLink(
@@ -119,7 +120,7 @@ export async function startPodNetwork(options: PodNetworkOptions): Promise<PodGa
   const moving = links.findIndex(({ family }) => family === "IPv4");
   if (moving >= 0) {
     startMovedRoutes({
-      ...{ ...routing, ...families[moving]!, link: links[moving]!, run },
+      ...{ ...routing, ...families[moving]!, link: links[moving]!, run, batch },
       addresses: informers.get({ resource: ipAddresses, labelSelector: movedLabel }),
       leases: join(cniLeases(options.directory), addresses.bridge),
     });

@@ -29,7 +29,7 @@ test("an address that moved lies behind its new pod's, and behind that node for 
   const addresses = [moved("10.100.0.7", "second", "10.100.1.3")];
   const node = { cidr: "10.100.1.0/24", address: "192.168.0.2" };
   assert.deepEqual(on("first", "10.100.0.0/24", addresses), [
-    ["10.100.0.7", { node, isOwn: true }],
+    ["10.100.0.7", { node, from: "10.100.1.3", isOwn: true }],
   ]);
   assert.deepEqual(on("second", "10.100.1.0/24", addresses), [
     ["10.100.0.7", { through: "10.100.1.3", isOwn: false }],

@@ -22,8 +22,9 @@ const keeper = "kerb-moved\r\neth0";
 export interface MovedRoute {
   /** A pod of this node has it, behind this address. */
   through?: string;
-  /** Else the node that has it. */
+  /** Else the node that has it, and what it is behind there. */
   node?: { cidr: string; address: string };
+  from?: string;
   /** The address is of this node's range. */
   isOwn: boolean;
 }
@@ -50,7 +51,7 @@ export function movedRoutes({ addresses, nodes, nodeName, podCidr, link }: Known
     if (moved.node === nodeName) routes.set(moved.address, { through: moved.through, isOwn });
     else if (other) {
       const [cidr, address] = other;
-      routes.set(moved.address, { node: { cidr, address }, isOwn });
+      routes.set(moved.address, { node: { cidr, address }, from: moved.through, isOwn });
     }
   }
   return routes;
@@ -67,6 +68,8 @@ export interface MovedRoutesOptions {
   /** Where the pod network keeps what it gave away. */
   leases: string;
   run: RunIp;
+  /** Lines for `ip -batch`. */
+  batch: (lines: string[]) => Promise<unknown>;
   clock: Clock;
   log: Log;
   scope: Scope;
@@ -98,37 +101,35 @@ class MovedRoutes {
     }
     for (const [address, route] of wanted) {
       const text = JSON.stringify(route);
-      if (this.#known.get(address) === text) continue;
-      if (route.isOwn) await this.#keep(address);
+      const known = this.#known.get(address);
+      if (known === text) continue;
+      if (known !== undefined) await this.#forgetLeftBehind(address);
       await this.#lead(address, route);
       this.#known.set(address, text);
+      if (route.isOwn) await this.#keep(address);
     }
   }
 
-  async #lead(address: string, { through, node }: MovedRoute) {
-    const { run, link } = this.#options;
-    const replace = (...words: string[]) =>
-      run("ip", ["route", "replace", `${address}/32`, ...words, "proto", protocol]);
-    await this.#forgetLeftBehind(address);
+  /** In as few calls as there can be: connections wait for it. */
+  async #lead(address: string, { through, node, from }: MovedRoute) {
+    const { run, link, batch } = this.#options;
+    const shown = async (...words: string[]) =>
+      JSON.parse(String(await run("ip", ["-json", "route", ...words])) || "[]")[0];
+    const route = `route replace ${address}/32`;
+    const way = `proto ${protocol}`;
     if (through) {
-      const [way] = JSON.parse(String(await run("ip", ["-json", "route", "get", through])));
-      return void (await replace("via", through, "dev", way.dev, "onlink"));
+      const { dev } = await shown("get", through);
+      return batch([`${route} via ${through} dev ${dev} onlink ${way}`]);
     }
-    await this.#stayBehind(address);
-    await replace(...link.towards(node!.cidr, node!.address));
-  }
-
-  /** The pod that has the address still, if it is here. */
-  async #stayBehind(address: string) {
-    const { run, addresses } = this.#options;
-    const object = addresses.list().find(({ metadata }) => metadata.name === address);
-    const from = object && movedAddress(object)?.through;
-    const [now] = JSON.parse(
-      String(await run("ip", ["-json", "route", "show", `${address}/32`])) || "[]",
-    );
-    if (!from || !now?.dev || now.gateway) return;
-    await run("ip", ["route", "replace", `${address}/32`, "dev", now.dev, "table", protocol]);
-    await run("ip", ["rule", "add", "from", from, "to", address, "lookup", protocol]);
+    const towards = `${route} ${link.towards(node!.cidr, node!.address).join(" ")} ${way}`;
+    const now = await shown("show", `${address}/32`);
+    const isHere = now?.dev && !now.gateway;
+    if (!isHere) return batch([towards]);
+    await batch([
+      `route replace ${address}/32 dev ${now.dev} table ${protocol}`,
+      `rule add from ${from} to ${address} lookup ${protocol}`,
+      towards,
+    ]);
   }
 
   async #forgetLeftBehind(address: string) {

@@ -210,7 +210,14 @@ class Migration {
     const nodeName: string = target!.spec.nodeName;
     const status = { nodeName, migrationState };
     await this.#writeVmi(vmi!, { status, labels: { [nodeLabel]: nodeName } });
-    event(vmi!, "Normal", "Migrated", `VirtualMachineInstance migrated to node ${nodeName}.`);
+    const { downtimeMs } = progress;
+    const stood = downtimeMs === undefined ? "" : ` It stood still for ${downtimeMs} ms.`;
+    event(
+      vmi!,
+      "Normal",
+      "Migrated",
+      `VirtualMachineInstance migrated to node ${nodeName}.${stood}`,
+    );
     const { name, uid } = source!.metadata;
     await client
       .delete(

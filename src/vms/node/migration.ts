@@ -13,7 +13,9 @@ import type { Vm } from "./vm.ts";
 
 const keyUser = "kerb";
 const bandwidthDefault = 64 * 2 ** 20;
-const downtimeMsMax = 300;
+/** How long the guest may stand still: little at first, more for one that changes its memory faster than it is sent. */
+const downtimeMs = { first: 20, max: 300 } as const;
+const patienceMs = 2000;
 /** Whoever waits for the next phase is answered by then. */
 const answerMsMax = 1000;
 const mirrorJob = (volume: string) => `mirror-${blockNode(volume)}`;
@@ -171,6 +173,15 @@ function untilMoved(vm: Vm, state: Leaving): Promise<void> {
   });
 }
 
+/** Until it is stopped. */
+function growPatient(vm: Vm) {
+  let limit: number = downtimeMs.first;
+  return vm.options.clock.every(patienceMs, () => {
+    limit = Math.min(limit * 2, downtimeMs.max);
+    void vm.qmp.execute("migrate-set-parameters", { "downtime-limit": limit }).catch(() => {});
+  });
+}
+
 /** Resolves once it has begun; `progress` tells the rest. */
 export async function migrate(vm: Vm, target: MigrationTarget, options: MigrationOptions) {
   const { copy, postCopy, autoConverge } = options;
@@ -204,13 +215,14 @@ export async function migrate(vm: Vm, target: MigrationTarget, options: Migratio
       "tls-creds": tls,
       "tls-hostname": "",
       "max-bandwidth": speed,
-      "downtime-limit": downtimeMsMax,
+      "downtime-limit": downtimeMs.first,
     });
     vm.migratedAway = true;
     const moved = untilMoved(vm, state);
     moved.catch(() => {});
     await vm.qmp.execute("migrate", { uri: `tcp:${target.host}:${target.port}` });
-    await moved;
+    const stop = growPatient(vm);
+    await moved.finally(stop);
     enter(state, "completed");
   };
   run().catch(async (error: Error) => {
