@@ -190,7 +190,7 @@ run().then(
   () => process.exit(0),
   (error: Error & { reason?: string; code?: string }) => {
     if (error.code === "ENOSPC") {
-      rmSync(part, { force: true });
+      for (const file of [part, `${part}.mark`]) rmSync(file, { force: true });
       if (!block) rmSync(`${target}.new`, { force: true });
     }
     process.stderr.write(`${error.message}\n`);

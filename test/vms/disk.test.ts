@@ -1,12 +1,27 @@
 // A disk that is full, and power that is cut: the guest's writer is the judge. Each of its blocks carries its number
 // and a sum; what it was told to be written must be there.
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { systemClock } from "../../src/lib/clock.ts";
+import { fetchFile } from "../../src/vms/disks/fetch.ts";
+import { settleImage } from "../../src/vms/disks/settle-image.ts";
 import { eventually } from "../support/eventually.ts";
 import { untilGuest } from "../support/guest.ts";
 import { guestFiles, QemuVm } from "../support/qemu.ts";
@@ -54,6 +69,50 @@ function lost(): number[] {
     return sum === right && Number(line) >= n ? [] : [n];
   });
 }
+
+test("a second VM with the same disk does not start, and the first does not notice", async () => {
+  const second = await QemuVm.start(guestFiles(folder), {
+    devices: { disks: [{ name: "data", disk: { bus: "virtio" } }] },
+    volumes: [{ name: "data", persistentVolumeClaim: { claimName: "data" } }],
+    folders: { data: disk },
+  });
+  try {
+    await eventually(async () => second.child.exitCode === 1, "its end");
+    assert.match(second.said, /Failed to get "write" lock/);
+  } finally {
+    await second.stop();
+  }
+  await untilGuest(async () => written().length > 0, "the first's writes");
+});
+
+test("an import that fills the disk is told once, and leaves the room to others", async () => {
+  const place = join(folder, "imported");
+  mkdirSync(place);
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", place]);
+  let asked = 0;
+  const server = createServer((_, response) => {
+    asked++;
+    response.end(Buffer.alloc(4 * 2 ** 20, "image"));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  try {
+    const { port } = server.address() as AddressInfo;
+    const coming = fetchFile({
+      ...{ url: `http://127.0.0.1:${port}/`, headers: () => ({}), file: join(place, "part") },
+      ...{ bytesMax: 2 ** 30, told: () => {}, clock: systemClock },
+    });
+    await assert.rejects(coming, { code: "ENOSPC" });
+    assert.equal(asked, 1);
+    const [part, target] = [join(place, "part"), join(place, "disk.img")];
+    writeFileSync(part, gzipSync(randomBytes(700_000)));
+    const settled = settleImage({ part, target, block: false, bytes: 2 ** 30, told: () => {} });
+    await assert.rejects(settled, { code: "ENOSPC" });
+    assert.deepEqual(readdirSync(place).sort(), ["part", "part.mark"]);
+  } finally {
+    server.close();
+    execFileSync("umount", [place]);
+  }
+});
 
 test("a disk that is full stops the guest, which goes on when there is room", async () => {
   await untilGuest(async () => one.vm.stopReason, "the stop").catch((error) => {
