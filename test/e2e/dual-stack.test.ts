@@ -92,14 +92,16 @@ const ingress = async (name: string): Promise<string | undefined> =>
   (await site.get("service", name)).status?.loadBalancer?.ingress?.[0]?.ip;
 
 before(async () => {
-  for (const machine of [second, outside]) {
-    await machine.start();
-    await machine.addIpv6();
-  }
+  await Promise.all(
+    [second, outside].map(async (machine) => {
+      await machine.start();
+      await machine.addIpv6();
+    }),
+  );
   site = await startSite("--name", "first", "--listen", second.hostAddress, ...ranges);
   const said = await site.kerb("token", "create");
-  await second.join(.../kerb join (.*)/.exec(said)![1]!.split(" "), "--name", "second");
-  await importBusybox(site);
+  const words = /kerb join (.*)/.exec(said)![1]!.split(" ");
+  await Promise.all([second.join(...words, "--name", "second"), importBusybox(site)]);
   const archive = join(site.directory, "image.tar");
   writeFileSync(archive, busyboxArchive());
   await second.kerb("image", "import", archive);
@@ -107,8 +109,7 @@ before(async () => {
   await site.kubectl(["rollout", "status", "daemonset/web", "--timeout=60s"]);
 });
 after(async () => {
-  await outside.remove();
-  await second.remove();
+  await Promise.all([outside.remove(), second.remove()]);
   await site.remove();
 });
 
