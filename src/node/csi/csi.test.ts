@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { eventually } from "../../../test/support/eventually.ts";
@@ -44,7 +44,8 @@ before(async () => {
     scope,
   });
   const registry = join(folder, "plugins_registry");
-  await watchPlugins({ directory: registry, handlers: { CSIPlugin: drivers.handler }, log, scope });
+  const handlers = { CSIPlugin: drivers.handler };
+  await watchPlugins({ directory: registry, handlers, clock, log, scope });
   driver = new FakeCsiDriver({
     registry,
     name: "disk.example.com",
@@ -242,4 +243,20 @@ test("a driver that asks for it is told of the pod; a volume of a driver unknown
     inline.prepare(contextOf("u4", [], { volume: other })),
     /driver name other.example.com not found in the list of registered CSI drivers/,
   );
+});
+
+test("a driver that does not answer yet is asked again, and one that was killed registers when it is back", async () => {
+  const registry = join(folder, "plugins_registry");
+  const name = "slow.example.com";
+  const slow = new FakeCsiDriver({ registry, name, silences: 1 });
+  await slow.start();
+  const first = drivers.find(name);
+  assert.ok(first);
+  // A driver that is killed leaves its socket, and makes another in its place.
+  const socket = join(registry, `${name}.sock`);
+  await rename(socket, `${socket}.old`);
+  const again = new FakeCsiDriver({ registry, name });
+  await again.start();
+  assert.notEqual(drivers.find(name), first);
+  for (const one of [slow, again]) one.stop();
 });

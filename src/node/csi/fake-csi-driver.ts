@@ -1,7 +1,7 @@
 // A driver of volumes for tests: it registers, says what it was asked, and publishes folders as they are.
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { listenGrpc } from "../../lib/grpc-server.ts";
+import { grpcError, listenGrpc } from "../../lib/grpc-server.ts";
 import type { GrpcListener } from "../../lib/grpc-server.ts";
 import { pluginWatcher } from "../devices/protocols.ts";
 import { abilities, csiNode, units } from "./protocol.ts";
@@ -12,6 +12,8 @@ export interface FakeCsiDriverOptions {
   registry: string;
   name: string;
   can?: Ability[];
+  /** How often it does not say who it is, before it does. */
+  silences?: number;
 }
 
 export class FakeCsiDriver {
@@ -44,11 +46,15 @@ export class FakeCsiDriver {
 
   #registration(done: () => void) {
     const { name } = this.#options;
+    let { silences = 0 } = this.#options;
     const methods = {
       GetInfo: {
         request: "InfoRequest",
         response: "PluginInfo",
-        answer: () => ({ type: "CSIPlugin", name, supported_versions: ["1.0.0"] }),
+        answer: () => {
+          if (silences-- > 0) throw grpcError("UNAVAILABLE", "not yet");
+          return { type: "CSIPlugin", name, supported_versions: ["1.0.0"] };
+        },
       },
       NotifyRegistrationStatus: {
         request: "RegistrationStatus",

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { startCluster } from "../../../test/support/cluster.ts";
 import type { Cluster } from "../../../test/support/cluster.ts";
 import { resource } from "../../client/client.ts";
+import { systemClock } from "../../lib/clock.ts";
 import { silent } from "../../lib/log.ts";
 import { Scope } from "../../lib/scope.ts";
 import type { Pod } from "../pod.ts";
@@ -43,7 +44,7 @@ async function open() {
   prepared = await PreparedClaims.open(cluster.client, statePath());
   scope.defer(() => prepared.close());
   const handlers = { DRAPlugin: prepared.handler };
-  await watchPlugins({ directory: registry(), handlers, log: silent, scope });
+  await watchPlugins({ directory: registry(), handlers, clock: systemClock, log: silent, scope });
 }
 
 async function startDriver(versions = ["v1.DRAPlugin"]) {

@@ -155,6 +155,7 @@ export async function openDevices(options: DevicesOptions): Promise<Devices> {
       DevicePlugin: plugins.handler,
       ...(options.csi && { CSIPlugin: options.csi }),
     },
+    clock,
     log,
     scope,
   });

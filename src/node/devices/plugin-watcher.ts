@@ -1,7 +1,9 @@
-// Plugins that put a socket into a folder are asked who they are (plugin registration API v1).
+// Plugins that put a socket into a folder are asked who they are (plugin registration API v1). One that does not
+// answer yet is asked again, and one that came back has another socket of the same name.
 import { watch } from "node:fs";
-import { mkdir, readdir } from "node:fs/promises";
+import { lstat, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { Cancel, Clock } from "../../lib/clock.ts";
 import { GrpcConnection } from "../../lib/grpc.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Scope } from "../../lib/scope.ts";
@@ -26,16 +28,35 @@ export interface PluginWatcherOptions {
   directory: string;
   /** By type: `DRAPlugin`. */
   handlers: Record<string, PluginHandler>;
+  clock: Clock;
   log: Log;
   scope: Scope;
 }
 
 const answerMsMax = 10_000;
 const pluginsMax = 256;
+const retryMsMin = 500;
+const retryMsMax = 60_000;
+
+interface Known {
+  /** Of the socket. */
+  identity: string;
+  /** Absent for one that did not register. */
+  info?: PluginInfo;
+  /** Until it is asked again. */
+  retryMs: number;
+}
+
+/** Empty for one that is gone. */
+const identityOf = (path: string) =>
+  lstat(path).then(
+    ({ ino, birthtimeMs }) => `${ino}/${birthtimeMs}`,
+    () => "",
+  );
 
 class PluginWatcher {
   readonly #options: PluginWatcherOptions;
-  readonly #known = new Map<string, PluginInfo | undefined>();
+  readonly #known = new Map<string, Known>();
   #looking: Promise<void> = Promise.resolve();
 
   constructor(options: PluginWatcherOptions) {
@@ -54,15 +75,42 @@ class PluginWatcher {
     const { directory, handlers } = this.#options;
     const entries = await readdir(directory, { withFileTypes: true });
     const sockets = entries.filter((one) => one.isSocket()).map(({ name }) => name);
-    for (const [name, info] of this.#known) {
+    for (const [name, { info }] of this.#known) {
       if (sockets.includes(name)) continue;
       this.#known.delete(name);
       if (info) handlers[info.type]?.removed(info);
     }
     for (const name of sockets.slice(0, pluginsMax)) {
-      if (this.#known.has(name)) continue;
-      this.#known.set(name, await this.#ask(join(directory, name)));
+      const path = join(directory, name);
+      const identity = await identityOf(path);
+      const before = this.#known.get(name);
+      const isSame = before?.identity === identity;
+      if (isSame && before.info) continue;
+      const info = await this.#ask(path);
+      const retryMs = isSame ? Math.min(before.retryMs * 2, retryMsMax) : retryMsMin;
+      this.#known.set(name, { identity, retryMs, ...(info && { info }) });
+      if (!info) this.#lookAfter(retryMs);
     }
+  }
+
+  #cancel: Cancel = () => {};
+  #dueAt = Infinity;
+
+  /** The soonest of those that wait counts; the others are asked with it. */
+  #lookAfter(ms: number) {
+    const { clock } = this.#options;
+    const at = clock.monotonic() + ms;
+    if (at >= this.#dueAt) return;
+    this.#cancel();
+    this.#dueAt = at;
+    this.#cancel = clock.after(ms, () => {
+      this.#dueAt = Infinity;
+      void this.look();
+    });
+  }
+
+  stop() {
+    this.#cancel();
   }
 
   /** Its answer; undefined for one that is of no use here. */
@@ -113,6 +161,9 @@ export async function watchPlugins(options: PluginWatcherOptions): Promise<void>
   await mkdir(directory, { recursive: true });
   const watcher = new PluginWatcher(options);
   const watched = watch(directory, () => void watcher.look());
-  scope.defer(() => watched.close());
+  scope.defer(() => {
+    watched.close();
+    watcher.stop();
+  });
   await watcher.look();
 }
