@@ -41,6 +41,9 @@ const groupsPolicy = (context: Record<string, any>): Message =>
     ? { supplemental_groups_policy: context["supplementalGroupsPolicy"] }
     : {};
 
+const mappings = ({ userNamespace: range }: SandboxConfig) =>
+  range ? [{ host_id: range.hostId, container_id: 0, length: range.length }] : [];
+
 function namespaceOptions(sandbox: SandboxConfig): Message {
   const { hostNetwork, hostPid, hostIpc, shareProcessNamespace } = sandbox;
   const { pod, container, node } = namespaceModes;
@@ -48,6 +51,13 @@ function namespaceOptions(sandbox: SandboxConfig): Message {
     network: hostNetwork ? node : pod,
     pid: hostPid ? node : shareProcessNamespace ? pod : container,
     ipc: hostIpc ? node : pod,
+    ...(sandbox.userNamespace && {
+      userns_options: {
+        mode: pod,
+        uids: mappings(sandbox),
+        gids: mappings(sandbox),
+      },
+    }),
   };
 }
 
@@ -165,6 +175,9 @@ export function containerMessage(config: ContainerConfig, sandbox: SandboxConfig
       host_path: mount.hostPath,
       readonly: mount.readOnly,
       propagation: propagation[mount.propagation],
+      // So that files belong to the same users within as they do without.
+      uidMappings: mappings(sandbox),
+      gidMappings: mappings(sandbox),
     })),
     devices: config.devices.map((device) => ({
       container_path: device.containerPath,

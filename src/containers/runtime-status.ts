@@ -1,5 +1,12 @@
 // From CRI's answers to Kerb's own description of what runs. Pure.
-import type { ContainerStatus, ImageStatus, RuntimePod, SandboxStatus } from "../node/runtime.ts";
+import type {
+  ContainerStatus,
+  HandlerAbilities,
+  ImageStatus,
+  RuntimeAbilities,
+  RuntimePod,
+  SandboxStatus,
+} from "../node/runtime.ts";
 import type { Message } from "../lib/grpc.ts";
 
 const milliseconds = (nanoseconds: number | undefined) => Math.floor((nanoseconds ?? 0) / 1e6);
@@ -83,4 +90,16 @@ export function groupByPod(sandboxes: Message[], containers: Message[]): Map<str
     podOf.get(sandboxId)?.containers.push(containerOf(listed, sandboxId));
   }
   return pods;
+}
+
+/** What the answer to Status says that the runtime can do; an older one says nothing. Pure. */
+export function abilitiesOf({ features, runtime_handlers = [] }: any): RuntimeAbilities {
+  const handlers = new Map<string, HandlerAbilities>();
+  for (const { name, features: can } of runtime_handlers) {
+    handlers.set(name, {
+      recursiveReadOnlyMounts: can?.recursive_read_only_mounts ?? false,
+      userNamespaces: can?.user_namespaces ?? false,
+    });
+  }
+  return { strictGroups: features?.supplemental_groups_policy ?? false, handlers };
 }

@@ -30,7 +30,7 @@ import { fullReference } from "./images.ts";
 import { busyNamespace, freeNamespace } from "./network-namespace.ts";
 import { OrphanShims } from "./orphan-shims.ts";
 import { dialInNamespace } from "./port-forward.ts";
-import { containerOf, groupByPod, imageOf, sandboxOf } from "./runtime-status.ts";
+import { abilitiesOf, containerOf, groupByPod, imageOf, sandboxOf } from "./runtime-status.ts";
 import { signalNumber } from "./signal-number.ts";
 import { followEvents } from "./task-events.ts";
 import type { TaskEvent } from "./task-events.ts";
@@ -348,8 +348,7 @@ export async function connectContainerd(directory: string, log: Log): Promise<Co
       const { runtime_version } = await cri1.call("Version", { version: "v1" });
       // Unlike Version, this is refused until CRI is ready.
       await cri1.call("ListPodSandbox", { filter: { id: "none" } });
-      const { features } = await cri1.call("Status", {});
-      const abilities = { strictGroups: features?.supplemental_groups_policy ?? false };
+      const abilities = abilitiesOf(await cri1.call("Status", {}));
       const version = runtime_version as string;
       return new ContainerdRuntime({ directory, connection, version, abilities, log });
     } catch (error) {

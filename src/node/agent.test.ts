@@ -337,3 +337,32 @@ test("after a power cut a pod comes back as the same pod", async () => {
   );
   assert.equal(back.metadata.uid, metadata.uid);
 });
+
+test("a pod has users of its own where the handler can keep them apart, and else waits", async () => {
+  const can = (userNamespaces: boolean) => ({ recursiveReadOnlyMounts: false, userNamespaces });
+  const handlers = new Map([
+    ["", can(true)],
+    ["small", can(false)],
+  ]);
+  runtime = new FakeRuntime({ clock, abilities: { strictGroups: true, handlers } });
+  await start();
+  const { status } = await client.get({ ...nodes, name: "edge" });
+  assert.deepEqual(status.features, { supplementalGroupsPolicy: true });
+  assert.deepEqual(status.runtimeHandlers[1], { name: "small", features: can(false) });
+  await client.create(resource("node.k8s.io/v1", "runtimeclasses"), {
+    apiVersion: "node.k8s.io/v1",
+    kind: "RuntimeClass",
+    metadata: { name: "small" },
+    handler: "small",
+  });
+  for (const name of ["one", "two"]) await create(name, { hostUsers: false });
+  await create("refused", { hostUsers: false, runtimeClassName: "small" });
+  for (const name of ["one", "two"]) await until(name, (pod) => isReady(pod) === true);
+  const ranges = runtime.sandboxConfigs().map(({ userNamespace }) => userNamespace);
+  assert.deepEqual(new Set(ranges.map((one) => one?.hostId)), new Set([65_536, 131_072]));
+  const why = /hostUsers: false: the handler small of fake:\/\/1 has no user namespaces for pods/;
+  await eventually(async () => {
+    const { items } = await client.list(events);
+    return items.some((event) => why.test(event["message"] as string));
+  });
+});

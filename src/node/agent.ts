@@ -50,6 +50,7 @@ import type { Objects } from "./objects.ts";
 import { Orphans } from "./orphans.ts";
 import { outsideAddresses } from "./outside-address.ts";
 import { startStaticPods } from "./static-pods/static-pods.ts";
+import { UserNamespaces } from "./user-namespaces.ts";
 import { Workers } from "./workers.ts";
 import { followMovedAddresses } from "./moved-addresses.ts";
 import type { Runtime, RuntimePod } from "./runtime.ts";
@@ -143,10 +144,13 @@ async function contextOf(
   const { clusterDomain, dnsServiceIps, cgroupRoot } = options;
   const event = eventsOf(options);
   const metrics = new AgentMetrics();
+  const userNamespaces = new UserNamespaces(join(directory, "pods"));
+  await userNamespaces.load();
   return {
     ...parts,
     runtime: measuredRuntime(parts.runtime, { metrics, clock }),
     metrics,
+    userNamespaces,
     client,
     gate: options.gate ?? openGate,
     parts: options.parts ?? new Map(),
@@ -370,6 +374,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       shortcoming: () => (going.isComing() ? "node is shutting down" : runtime ? "" : why),
       ...(devices && { devices: () => devices.amounts() }),
       ...(csi && { volumesInUse: () => csi.inUse.names() }),
+      ...(runtime?.abilities && { abilities: runtime.abilities }),
     }).then((registered) => (node = registered)),
   ]);
   return agent;

@@ -17,6 +17,7 @@ import type { Mounts } from "./mounts.ts";
 import type { Objects } from "./objects.ts";
 import type { Runtime } from "./runtime.ts";
 import type { DnsSettings } from "./sandbox-config.ts";
+import type { UserNamespaces } from "./user-namespaces.ts";
 
 export interface AgentContext {
   client: Client;
@@ -43,5 +44,6 @@ export interface AgentContext {
   abilities: SecurityAbilities;
   memoryBytes: number;
   metrics: AgentMetrics;
+  userNamespaces: UserNamespaces;
   signal: AbortSignal;
 }

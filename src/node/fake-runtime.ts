@@ -10,6 +10,7 @@ import type {
   ImageStatus,
   Resources,
   Runtime,
+  RuntimeAbilities,
   RuntimePod,
   SandboxConfig,
   SandboxStatus,
@@ -25,6 +26,7 @@ export interface FakeRuntimeOptions {
   clock: Clock;
   /** How a container ends; undefined: it runs until it is stopped. */
   script?: (config: ContainerConfig, sandbox: SandboxConfig) => FakeExit | undefined;
+  abilities?: RuntimeAbilities;
   /** Images that are there from the start. */
   images?: string[];
   /** Images that can be pulled; absent: all. */
@@ -35,6 +37,7 @@ export interface FakeRuntimeOptions {
 
 export class FakeRuntime implements Runtime {
   readonly version = "fake://1";
+  readonly abilities: RuntimeAbilities;
   /** Every call that changed something, in order: `start web`. */
   readonly calls: string[] = [];
   readonly containers = new Map<string, ContainerStatus>();
@@ -49,12 +52,18 @@ export class FakeRuntime implements Runtime {
 
   constructor(options: FakeRuntimeOptions) {
     this.#options = options;
+    this.abilities = options.abilities ?? { strictGroups: false };
     this.#images = new Set(options.images ?? []);
+  }
+
+  /** Of all sandboxes that were made. */
+  sandboxConfigs() {
+    return [...this.#sandboxConfigs.values()];
   }
 
   /** Of the sandboxes there are. */
   handlers() {
-    return [...this.#sandboxConfigs.values()].map(({ handler }) => handler);
+    return this.sandboxConfigs().map(({ handler }) => handler);
   }
 
   async runSandbox(config: SandboxConfig) {

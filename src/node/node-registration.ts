@@ -16,6 +16,7 @@ import { goArch } from "./machine.ts";
 import type { MachineFacts } from "./machine.ts";
 import type { Condition } from "./problems/problems.ts";
 import type { NodeSettings } from "./node-settings.ts";
+import type { RuntimeAbilities } from "./runtime.ts";
 import { kubeletPort } from "./pages/pages.ts";
 
 /** Read by the controller that watches over nodes. */
@@ -51,6 +52,8 @@ export interface NodeOptions {
   devices?: () => Pick<MachineFacts, "capacity" | "allocatable">;
   /** What may be mounted here and must not be detached. */
   volumesInUse?: () => string[];
+  /** What its runtime can do. */
+  abilities?: RuntimeAbilities;
   /** What the machine is short of. */
   pressure: () => Promise<Pressure>;
   /** What else ails it. */
@@ -143,6 +146,14 @@ interface Seen {
   outside: string[];
 }
 
+/** For the node's status. Pure. */
+export const abilityStatus = ({ strictGroups, handlers = new Map() }: RuntimeAbilities) => ({
+  features: { supplementalGroupsPolicy: strictGroups },
+  ...(handlers.size > 0 && {
+    runtimeHandlers: [...handlers].map(([name, features]) => ({ name, features })),
+  }),
+});
+
 function statusOf(options: NodeOptions, { found, problems, outside }: Seen) {
   const { facts, addresses, nodeName, devices, identity, volumesInUse } = options;
   const brought = devices?.();
@@ -158,6 +169,7 @@ function statusOf(options: NodeOptions, { found, problems, outside }: Seen) {
         .map((address) => ({ type: "ExternalIP", address })),
     ],
     ...(volumesInUse && { volumesInUse: volumesInUse() }),
+    ...(options.abilities && abilityStatus(options.abilities)),
     daemonEndpoints: { kubeletEndpoint: { Port: kubeletPort } },
     conditions: [...problems, ...nodeConditions(found, options.shortcoming())],
   };

@@ -135,10 +135,23 @@ export class PodJobs {
   }
 
   #config(attempt: number): SandboxConfig {
-    const { dns, cgroupRoot, directories } = this.#context;
+    const { dns, cgroupRoot, directories, userNamespaces } = this.#context;
     const { pod } = this.#worker;
     const logs = logDirectory(directories, pod);
-    return sandboxConfig(pod, attempt, { dns, cgroupRoot, logDirectory: logs });
+    const usersFrom = userNamespaces.of(pod.metadata.uid);
+    return sandboxConfig(pod, attempt, { dns, cgroupRoot, logDirectory: logs, usersFrom });
+  }
+
+  /** Gives the pod users of its own, where the handler can keep them apart. */
+  async #takeUsers(handler: string) {
+    const { runtime, userNamespaces } = this.#context;
+    if (!runtime.abilities?.handlers?.get(handler)?.userNamespaces) {
+      const whose = handler ? `the handler ${handler} of ` : "";
+      throw new Error(
+        `hostUsers: false: ${whose}${runtime.version} has no user namespaces for pods`,
+      );
+    }
+    await userNamespaces.take(this.#worker.pod.metadata.uid);
   }
 
   async #sandbox({ attempt }: Of<"sandbox">) {
@@ -152,10 +165,9 @@ export class PodJobs {
         const message = "Pod sandbox changed, it will be killed and re-created.";
         event(pod, "Normal", "SandboxChanged", message);
       }
-      if (pod.spec["hostUsers"] === false) {
-        throw new Error(`hostUsers: false: ${runtime.version} has no user namespaces for pods`);
-      }
-      await runtime.runSandbox({ ...this.#config(attempt), handler: this.#handler() });
+      const handler = this.#handler();
+      if (pod.spec["hostUsers"] === false) await this.#takeUsers(handler);
+      await runtime.runSandbox({ ...this.#config(attempt), handler });
       this.#context.metrics.podStarted(false);
       state.trouble.delete("");
     } catch (error) {

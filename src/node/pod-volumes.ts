@@ -136,4 +136,5 @@ export async function removePodFiles(context: AgentContext, podUid: string) {
     await mounts.unmountBelow(path);
     await rm(path, { recursive: true, force: true });
   }
+  context.userNamespaces.release(podUid);
 }

@@ -5,7 +5,15 @@
 import type { Duplex } from "node:stream";
 import type { Streams } from "../lib/node-connection.ts";
 
+/** Users of a pod, 0 and so on, and who they are on the machine. */
+export interface UserRange {
+  hostId: number;
+  length: number;
+}
+
 export interface SandboxConfig {
+  /** Absent: its users are the machine's. */
+  userNamespace?: UserRange;
   podUid: string;
   namespace: string;
   name: string;
@@ -167,6 +175,13 @@ export interface FileSystem {
 export interface RuntimeAbilities {
   /** Heeds `supplementalGroupsPolicy`. */
   strictGroups: boolean;
+  /** What its handlers can do, by name; `` is the one that pods have that name none. */
+  handlers?: ReadonlyMap<string, HandlerAbilities>;
+}
+
+export interface HandlerAbilities {
+  recursiveReadOnlyMounts: boolean;
+  userNamespaces: boolean;
 }
 
 export interface Runtime {

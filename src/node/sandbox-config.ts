@@ -4,6 +4,7 @@ import { allContainers } from "./pod.ts";
 import type { Container, Pod } from "./pod.ts";
 import { cgroupParent } from "./resources.ts";
 import type { SandboxConfig } from "./runtime.ts";
+import { rangeLength } from "./user-namespaces.ts";
 
 export interface DnsSettings {
   clusterDomain: string;
@@ -53,12 +54,14 @@ export interface SandboxSettings {
   dns: DnsSettings;
   cgroupRoot: string;
   logDirectory: string;
+  /** The first user of the pod's own on the machine. */
+  usersFrom?: number | undefined;
 }
 
 export function sandboxConfig(
   pod: Pod,
   attempt: number,
-  { dns, cgroupRoot, logDirectory }: SandboxSettings,
+  { dns, cgroupRoot, logDirectory, usersFrom }: SandboxSettings,
 ): SandboxConfig {
   const { metadata } = pod;
   const spec = pod.spec as any;
@@ -99,5 +102,8 @@ export function sandboxConfig(
       ...(allContainers(pod).some(isPrivileged) && { privileged: true }),
     },
     handler: "",
+    ...(usersFrom !== undefined && {
+      userNamespace: { hostId: usersFrom, length: rangeLength },
+    }),
   };
 }
