@@ -123,6 +123,26 @@ test("nothing is acknowledged while a copy does not answer, until it is let go",
   }
 });
 
+test("a copy is let go also when QEMU itself waits for it", async () => {
+  daemon.kill("SIGSTOP");
+  await eventually(() => isLinked("silent"), "the silence");
+  const stopped = one.vm.qmp.execute("stop");
+  assert.equal(await link(), "silent");
+  await one.answers().detachCopy("data");
+  await stopped;
+  await one.vm.qmp.execute("cont");
+  await untilMore();
+  daemon.kill("SIGCONT");
+  await one.answers().attachCopy("data", { ...(await serve()), sync: "full" });
+  await eventually(() => isLinked("alike"), "the copy");
+  await assert.rejects(
+    one.answers().attachCopy("data", { ...(await serve()), sync: "none" }),
+    /has written since/,
+  );
+  await one.answers().attachCopy("data", { ...(await serve()), sync: "full" });
+  await eventually(() => isLinked("alike"), "the copy");
+});
+
 test("a copy that is given to another writer takes nothing more from the one before", async () => {
   await part.ask({ method: "close", podUid: "r" });
   const before = written().length;

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { sleep } from "../../lib/clock.ts";
 import { StatusError } from "../../lib/status-error.ts";
 import type { CopyTarget, CopyView } from "../control.ts";
 import { replicaPort } from "../replication/replica-pod.ts";
@@ -22,6 +23,8 @@ const waitSeconds = 315_360_000;
 const greetingMsMax = 1500;
 const greetingTries = 3;
 const greeting = "NBDMAGIC";
+/** Longer than all greetings are waited for. */
+const lookMsMax = 6000;
 
 /** Whether whoever serves the copy says something. */
 function greets(host: string, clock: Vm["options"]["clock"]): Promise<boolean> {
@@ -56,7 +59,20 @@ export const isHeld = (vm: Vm): boolean =>
   vm.domain.disks.some(({ source }) => source.kind === "file" && source.replicated) &&
   !existsSync(releasedFile(vm));
 
+/** QEMU itself may wait for a copy, as when its guest is reset. */
 export async function view(vm: Vm, volume: string, host: string | undefined): Promise<CopyView> {
+  const { clock, scope } = vm.options;
+  const seen = look(vm, volume, host);
+  seen.catch(() => {});
+  const late = sleep(clock, lookMsMax, scope.signal).then(() => undefined);
+  const answer = await Promise.race([seen, late]);
+  if (answer) return answer;
+  if (host && (await isThere(host, clock)))
+    throw new StatusError("Timeout", "QEMU does not answer");
+  return { isReleased: !isHeld(vm), bytes: 0, link: "silent" };
+}
+
+async function look(vm: Vm, volume: string, host: string | undefined): Promise<CopyView> {
   const nodes = await blockNodes(vm);
   const disk = nodes.find((one) => one["node-name"] === blockNode(volume));
   if (!disk) throw new StatusError("NotFound", `there is no disk ${volume}`);
@@ -78,8 +94,27 @@ export async function attach(
   volume: string,
   { host, port, name, key, sync }: CopyTarget & { sync: "none" | "full" },
 ) {
-  const { run, inside, clock } = vm.options;
   await detach(vm, volume);
+  linking.add(vm);
+  try {
+    await link(vm, volume, { host, port, name, key, sync });
+  } finally {
+    linking.delete(vm);
+  }
+}
+
+/** VMs whose disks are just being linked to their copies. */
+const linking = new WeakSet<Vm>();
+
+async function link(
+  vm: Vm,
+  volume: string,
+  { host, port, name, key, sync }: CopyTarget & { sync: "none" | "full" },
+) {
+  const { run, inside, clock } = vm.options;
+  if (sync === "none" && !isHeld(vm)) {
+    throw new StatusError("Conflict", "the guest has written since the copies were the same");
+  }
   // QEMU stands still while it dials.
   if (!(await isThere(host, clock))) throw new StatusError("ServiceUnavailable", "no copy there");
   const id = keyOf(volume);
@@ -113,10 +148,10 @@ export async function attach(
 
 /** Writes that waited for the copy are acknowledged by this. */
 export async function detach(vm: Vm, volume: string) {
+  const link = { type: "block-node", "node-name": linkNode(volume) };
+  await vm.urgent.urge("yank", { instances: [link] }).catch(() => {});
   const job = (await jobs(vm)).find(({ id }) => id === jobOf(volume));
   if (job && job.status !== "concluded") {
-    const link = { type: "block-node", "node-name": linkNode(volume) };
-    await vm.qmp.execute("yank", { instances: [link] }).catch(() => {});
     const device = jobOf(volume);
     await vm.qmp.execute("block-job-cancel", { device, force: true }).catch(() => {});
     await concluded(vm, device);
@@ -154,6 +189,8 @@ async function concluded(vm: Vm, id: string) {
 /** Lets the guest run for the first time. */
 export async function release(vm: Vm) {
   if (!isHeld(vm)) return;
+  // A link that comes late must not miss a write.
+  if (linking.has(vm)) throw new StatusError("Conflict", "its disks are being linked");
   await writeFile(releasedFile(vm), "");
   if (!vm.domain.startPaused) await vm.qmp.execute("cont");
   vm.options.changed();

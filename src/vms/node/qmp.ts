@@ -38,10 +38,10 @@ export class Qmp {
     });
   }
 
-  /** Resolves once the monitor takes commands. */
-  static async open(stream: Duplex): Promise<Qmp> {
+  /** Resolves once the monitor takes commands; with `oob`, `urge` as well. */
+  static async open(stream: Duplex, { oob = false } = {}): Promise<Qmp> {
     const qmp = new Qmp(stream);
-    await qmp.execute("qmp_capabilities");
+    await qmp.execute("qmp_capabilities", oob ? { enable: ["oob"] } : {});
     return qmp;
   }
 
@@ -58,6 +58,15 @@ export class Qmp {
   }
 
   execute(command: string, args: object = {}): Promise<any> {
+    return this.#send("execute", command, args);
+  }
+
+  /** Done at once, whatever QEMU waits for. Few commands know it. */
+  urge(command: string, args: object = {}): Promise<any> {
+    return this.#send("exec-oob", command, args);
+  }
+
+  #send(how: "execute" | "exec-oob", command: string, args: object): Promise<any> {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       if (this.#stream.destroyed) {
@@ -65,7 +74,7 @@ export class Qmp {
         return;
       }
       this.#waiting.set(id, { resolve, reject });
-      this.#stream.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
+      this.#stream.write(`${JSON.stringify({ [how]: command, arguments: args, id })}\n`);
     });
   }
 

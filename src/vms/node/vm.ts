@@ -48,6 +48,7 @@ export class Vm {
   readonly options: VmOptions;
   readonly domain: Domain;
   #qmp: Qmp | undefined;
+  #urgent: Qmp | undefined;
   #agent: GuestAgent | undefined;
   readonly #listeners = new Set<(event: QmpEvent) => void>();
   /** As QEMU says it: running, paused, inmigrate ...; "" before it answers. */
@@ -70,6 +71,12 @@ export class Vm {
   /** The monitor for commands; rejects while QEMU does not answer. */
   get qmp(): Qmp {
     if (this.#qmp) return this.#qmp;
+    throw new StatusError("Conflict", `VMI ${this.domain.name} is not running`);
+  }
+
+  /** The monitor that answers even while QEMU waits for a disk, for `urge`. */
+  get urgent(): Qmp {
+    if (this.#urgent) return this.#urgent;
     throw new StatusError("Conflict", `VMI ${this.domain.name} is not running`);
   }
 
@@ -103,7 +110,8 @@ export class Vm {
     scope.defer(() => this.#close());
     while (!scope.closed) {
       try {
-        const events = await Qmp.open(await dialIn(run, socketNames.events));
+        const events = await Qmp.open(await dialIn(run, socketNames.events), { oob: true });
+        this.#urgent = events;
         events.onEvent((event) => this.#hear(event));
         this.#qmp = await Qmp.open(await dialIn(run, socketNames.control));
         await this.#look();
@@ -150,6 +158,7 @@ export class Vm {
   #close() {
     this.#qmp?.close();
     this.#qmp = undefined;
+    this.#urgent = undefined;
     this.#agent?.close();
   }
 }
