@@ -102,6 +102,17 @@ test("an instance that traps is told of and replaced, and others never hear of i
   });
 });
 
+test("one that traps when all is said has answered all the same", async () => {
+  const late: Handle = (_request, out) => {
+    answer(out, "all");
+    throw new Error("unreachable");
+  };
+  await serving(late, {}, async (ask, traps) => {
+    for (let i = 0; i < 20; i++) assert.equal(await ask("/x"), "200 all");
+    assert.equal(traps.length, 20);
+  });
+});
+
 test("a component that answers once in its life has a new instance for every request", async () => {
   const once_: Handle = (_request, out, use) => {
     if (use === 1) answer(out, "first and only");

@@ -18,17 +18,20 @@ before(async () => {
   site = await startSite("--name", "handlers");
   const folder = join(site.directory, "modules");
   mkdirSync(folder, { recursive: true });
-  for (const version of [1, 2]) {
-    const file = join(folder, `web-${version}.wasm`);
-    await buildHandler(file, `version ${version} of `);
-    await site.kerb("image", "import", file, "--name", `web:${version}`);
-  }
-  const file = join(folder, "stream.wasm");
-  await buildStreamingHandler(file);
-  await site.kerb("image", "import", file, "--name", "stream:1");
-  const datagrams = join(folder, "datagrams.wasm");
-  await buildDatagrams(datagrams);
-  await site.kerb("image", "import", datagrams, "--name", "datagrams:1");
+  const handler = (version: number) => (file: string) =>
+    buildHandler(file, `version ${version} of `);
+  const all: [string, (file: string) => Promise<void>][] = [
+    ["web:1", handler(1)],
+    ["web:2", handler(2)],
+    ["stream:1", buildStreamingHandler],
+    ["datagrams:1", buildDatagrams],
+  ];
+  const importing = all.map(async ([name, build]) => {
+    const file = join(folder, `${name.replace(":", "-")}.wasm`);
+    await build(file);
+    await site.kerb("image", "import", file, "--name", name);
+  });
+  await Promise.all(importing);
   await site.apply(manifest);
   await site.apply(streaming);
   await site.kubectl(["rollout", "status", "deployment/web", "--timeout=60s"]);
