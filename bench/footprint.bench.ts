@@ -1,7 +1,13 @@
-// What a site costs while nobody asks anything of it: time to Ready, resident memory idle and with 50
-// pods, bytes written per idle hour.
+// What Kerb costs while nobody asks anything of it: time to Ready, resident memory of a site, of a joined node, of
+// each wing and of a member's agent, memory with 50 pods, bytes written per idle hour. Memory stands beside that of a
+// Node that has TLS and HTTP/2 loaded and does nothing.
+import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { run } from "../test/support/command.ts";
 import { importBusybox } from "../test/support/image.ts";
+import { Machine } from "../test/support/machine.ts";
+import { kerb, startSite } from "../test/support/site.ts";
 import type { Site } from "../test/support/site.ts";
 import type { Row } from "./row.ts";
 
@@ -12,6 +18,18 @@ const writtenBytes = (pid: number) =>
   Number(/^write_bytes: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, "utf8"))?.[1]);
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** How long after its start a process has collected what the start left. */
+const settledMs = 40_000;
+
+async function bareNode() {
+  const script = 'require("node:http2"); require("node:tls"); setInterval(() => {}, 1000)';
+  const child = spawn(process.execPath, ["-e", script], { stdio: "ignore" });
+  await pause(2000);
+  const value = residentMiB(child.pid!);
+  child.kill();
+  return { name: "Node alone", value };
+}
 
 /** Milliseconds that the site itself says it took. */
 async function timeToReady(site: Site): Promise<number> {
@@ -46,8 +64,9 @@ export async function benchIdle(site: Site, seconds = 120): Promise<Row[]> {
       name: "resident memory, idle",
       value: residentMiB(site.pid),
       unit: "MiB",
+      baseline: await bareNode(),
       better: "lower",
-      target: 150,
+      target: 90,
     },
     {
       name: "written per idle hour",
@@ -57,6 +76,74 @@ export async function benchIdle(site: Site, seconds = 120): Promise<Row[]> {
       target: 1,
     },
   ];
+}
+
+export async function benchJoined(waitMs = settledMs): Promise<Row[]> {
+  const machine = new Machine();
+  await machine.start();
+  const site = await startSite("--name", "bench", "--listen", machine.hostAddress);
+  try {
+    const said = await site.kerb("token", "create");
+    const [server, ...trust] = /kerb join (.*)/.exec(said)![1]!.split(" ");
+    await machine.join(server!, ...trust, "--name", "joined");
+    await pause(waitMs);
+    const { pid } = JSON.parse(readFileSync(join(machine.directory, "run.json"), "utf8"));
+    return [
+      {
+        name: "resident memory of a joined node",
+        value: residentMiB(pid),
+        unit: "MiB",
+        baseline: await bareNode(),
+        better: "lower",
+      },
+    ];
+  } finally {
+    await machine.remove();
+    await site.remove();
+  }
+}
+
+async function settledSite(waitMs: number, ...args: string[]): Promise<Site> {
+  const site = await startSite("--name", "bench", ...args);
+  await pause(waitMs);
+  return site;
+}
+
+/** Makes `site` a member of `hub`. */
+async function attach(site: Site, hub: Site) {
+  const said = await hub.kerb("token", "create", "--site", "member");
+  const [, words] = /kerb (attach .*)/.exec(said)!;
+  const args = words!.replace("//ADDRESS", "//127.0.0.1").split(" ");
+  await run(kerb, [...args, "--data-dir", site.directory], { timeoutMs: 60_000 });
+}
+
+/** What each wing, and being a member of a hub, adds to a site with a node. */
+export async function benchWings(waitMs = settledMs): Promise<Row[]> {
+  const plain = await settledSite(waitMs);
+  const without = residentMiB(plain.pid);
+  const rows: Row[] = [];
+  const tell = (name: string, { pid }: Site, target?: number) => {
+    const value = residentMiB(pid) - without;
+    const row: Row = { name: `memory that ${name} adds`, value, unit: "MiB", better: "lower" };
+    rows.push({ ...row, ...(target && { target }) });
+  };
+  try {
+    for (const wing of ["--hub", "--gitops", "--devices", "--ingress", "--vms", "--krustlet"]) {
+      const site = await settledSite(waitMs, wing);
+      try {
+        tell(wing, site);
+        if (wing !== "--hub") continue;
+        await attach(plain, site);
+        await pause(waitMs);
+        tell("membership", plain, 10);
+      } finally {
+        await site.remove();
+      }
+    }
+  } finally {
+    await plain.remove();
+  }
+  return rows;
 }
 
 const deployment = (replicas: number) =>

@@ -4,7 +4,7 @@ import { startSite } from "../test/support/site.ts";
 import type { Site } from "../test/support/site.ts";
 import { benchDevices } from "./devices.bench.ts";
 import { benchFlash } from "./flash.bench.ts";
-import { benchIdle, benchPods, benchStart } from "./footprint.bench.ts";
+import { benchIdle, benchJoined, benchPods, benchStart, benchWings } from "./footprint.bench.ts";
 import { benchPodStart } from "./pod-start.bench.ts";
 import { benchList, benchWatch } from "./reads.bench.ts";
 import { printRows } from "./row.ts";
@@ -23,6 +23,8 @@ const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith("
 const benches: Record<string, (site: Site) => Promise<Row[]>> = {
   start: (site) => benchStart(site, tiny ? 1 : 5),
   idle: (site) => benchIdle(site, tiny ? 5 : 180),
+  joined: () => benchJoined(tiny ? 1000 : undefined),
+  wings: () => benchWings(tiny ? 1000 : undefined),
   pods: (site) => benchPods(site, tiny ? 3 : 50),
   "pod-start": (site) => benchPodStart(site, tiny ? 2 : 15),
   watch: (site) => benchWatch(site, tiny ? 20 : 1000),

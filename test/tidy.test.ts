@@ -54,12 +54,13 @@ test("every import follows the layer table", () => {
   assert.deepEqual(broken, []);
 });
 
+/** What is loaded with a file: types are gone by then, and what is imported where it is used waits for that. */
+function needs(file: string): string[] {
+  const found = read(file).matchAll(/^(?:import|export) (?!type\b)[^;]*?from "(\.[^"]+)"/gm);
+  return [...found].map((match) => normalize(join(dirname(file), match[1]!)));
+}
+
 test("no file needs itself before it is there", () => {
-  const needs = (file: string) => {
-    // Types are gone when a file is loaded.
-    const found = read(file).matchAll(/^(?:import|export) (?!type\b)[^;]*?from "(\.[^"]+)"/gm);
-    return [...found].map((match) => normalize(join(dirname(file), match[1]!)));
-  };
   const graph = new Map(sources.map((file) => [file, needs(file)]));
   const seen = [...graph.values()].flat().length;
   assert.ok(seen > sources.length, `only ${seen} imports read in ${sources.length} files`);
@@ -74,6 +75,36 @@ test("no file needs itself before it is there", () => {
   };
   for (const file of sources) visit(file, []);
   assert.deepEqual(circles, []);
+});
+
+/** All that is loaded with a file. */
+function loadedWith(file: string, loaded = new Set<string>()): Set<string> {
+  if (loaded.has(file)) return loaded;
+  loaded.add(file);
+  for (const next of needs(file)) if (next.endsWith(".ts")) loadedWith(next, loaded);
+  return loaded;
+}
+
+test("a joined machine, and a wing on another cluster, load nothing of a control plane", () => {
+  const rooms = ["src/server/", "src/store/", "src/scheduler/", "src/controllers/"];
+  // A machine reads the certificates that it is shown; a site's agent loads CEL by the first rule that asks for it.
+  const own = /^src\/server\/(auth\/(authority|der|x509)|cel\/(load|object-rules))\.ts$/;
+  const plane = (file: string) => rooms.some((room) => file.startsWith(room)) && !own.test(file);
+  const whole = [...loadedWith("src/main/site.ts")];
+  for (const room of rooms)
+    assert.ok(
+      whole.some((file) => file.startsWith(room)),
+      room,
+    );
+  for (const [entry, size] of [
+    ["src/main/join.ts", 150],
+    ["src/main/run.ts", 20],
+    ["src/main/member.ts", 5],
+  ] as const) {
+    const loaded = [...loadedWith(entry)];
+    assert.ok(loaded.length > size, `only ${loaded.length} files are loaded with ${entry}`);
+    assert.deepEqual(loaded.filter(plane), [], entry);
+  }
 });
 
 /** Files that are longer than the rule for a reason. */
