@@ -17,6 +17,7 @@ import {
 import { connect } from "node:net";
 import { join } from "node:path";
 import type { Clock } from "../lib/clock.ts";
+import { socketOf } from "./socket.ts";
 import type { IpFamily } from "../lib/ip-range.ts";
 
 export interface ContainerdPaths {
@@ -31,7 +32,6 @@ export interface ContainerdPaths {
   podFamily?: IpFamily;
 }
 
-export const socketOf = (directory: string) => join(directory, "containerd.sock");
 export const pauseImage = "kerb.internal/pause:1";
 const logBytesMax = 4 * 2 ** 20;
 const startMsMax = 20_000;

@@ -2,7 +2,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pauseImage, socketOf } from "./containerd.ts";
+import { pauseImage } from "./containerd.ts";
+import { socketOf } from "./socket.ts";
 import { layoutArchive, ociArchive } from "./oci-archive.ts";
 import type { ImageContent, ImageLayer } from "./oci-archive.ts";
 import { ociArchitecture, pauseProgram } from "./pause.ts";

@@ -1,7 +1,7 @@
 // Shims that containerd has lost. It starts one for each pod and forgets it when the start is broken off at the
 // wrong moment: by a full disk, or because Kerb was killed while it asked. Nobody would ever end them.
 import { readdir, readFile } from "node:fs/promises";
-import { socketOf } from "./containerd.ts";
+import { socketOf } from "./socket.ts";
 
 export interface Shim {
   pid: number;
@@ -19,7 +19,7 @@ export function shimOf(pid: number, command: string, socket: string): Shim | und
   return id ? { pid, id } : undefined;
 }
 
-async function shimsIn(directory: string): Promise<Shim[]> {
+export async function shimsIn(directory: string): Promise<Shim[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
   const found = await Promise.all(
     pids.map(async (pid) => {

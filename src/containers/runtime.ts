@@ -18,7 +18,7 @@ import type {
 } from "../node/runtime.ts";
 import { withAddresses } from "./address-plugin.ts";
 import { attachToContainer } from "./attach.ts";
-import { socketOf } from "./containerd.ts";
+import { socketOf } from "./socket.ts";
 import { containerMessage, labelNames, linuxResources, sandboxMessage } from "./cri-config.ts";
 import cri from "./data/cri.json" with { type: "json" };
 import { execInContainer } from "./exec.ts";
@@ -92,7 +92,7 @@ export class ContainerdRuntime implements Runtime {
         { Get: ["GetContainerRequest", "GetContainerResponse"] },
         inKubernetes,
       ),
-      directory: join(directory, "exec"),
+      directory: join(directory, "state/exec"),
       newId: randomUUID,
     };
     this.#shims = new OrphanShims(directory);

@@ -9,6 +9,7 @@ import { ensurePauseImage } from "../containers/images.ts";
 import { writeHandlerBinary } from "../containers/handler-binary.ts";
 import { writeRegistryHosts } from "../containers/registry-hosts.ts";
 import { shareNamespaceFolder } from "../containers/network-namespace.ts";
+import { stateInMemory } from "../containers/state-in-memory.ts";
 import { superviseContainerd } from "../containers/supervise.ts";
 import { connectContainerd } from "../containers/runtime.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -134,6 +135,7 @@ async function startRuntime({
   replaceFile(join(paths.directory, "net.d/10-kerb.conflist"), JSON.stringify(conflist));
   await shareNamespaceFolder();
   writeRegistryHosts(join(paths.directory, "certs.d"), registries);
+  await stateInMemory(paths.directory);
   await startContainerd(paths, clock);
   const runtime = await connectContainerd(paths.directory, log.with({ room: "containers" }));
   superviseContainerd(paths, { clock, log: log.with({ room: "containers" }), scope });

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { containerdDirectory } from "../../src/main/machine.ts";
-import { socketOf } from "../../src/containers/containerd.ts";
+import { socketOf } from "../../src/containers/socket.ts";
 import { run } from "./command.ts";
 import { freePort } from "./site.ts";
 import type { Site } from "./site.ts";
