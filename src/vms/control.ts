@@ -32,12 +32,11 @@ export interface MigrationOptions {
   bandwidthBytesPerSecond?: number;
   /** Volumes whose content goes along. */
   copy: string[];
-  postCopy: boolean;
   autoConverge: boolean;
 }
 
 export interface MigrationProgress {
-  phase: "none" | "copying disks" | "running" | "postcopy" | "completed" | "failed" | "cancelled";
+  phase: "none" | "copying disks" | "running" | "completed" | "failed" | "cancelled";
   transferredBytes: number;
   remainingBytes: number;
   totalBytes: number;

@@ -45,7 +45,6 @@ after(async () => {
 
 const slowly = {
   copy: ["data"],
-  postCopy: false,
   autoConverge: false,
   bandwidthBytesPerSecond: mebibyte,
 };
@@ -78,7 +77,7 @@ test("a guest goes on elsewhere at its next word, with its disk", async () => {
   await eventually(async () => source.vm.agentConnected, "the guest's agent");
   await guestExec(["/bin/sh", "-c", "printf moved | dd of=/dev/vda conv=fsync"]);
   const way = await target.answers().prepareMigration(["data"]);
-  await source.answers().migrate(way, { copy: ["data"], postCopy: false, autoConverge: true });
+  await source.answers().migrate(way, { copy: ["data"], autoConverge: true });
   const done = await eventually(async () => {
     const progress = await source.answers().migration();
     assert.notEqual(progress.phase, "failed", progress.error ?? "");

@@ -1,7 +1,7 @@
 // Routes to addresses that moved with their pods (lib/moved-address.ts). At the node that has one now it lies behind
 // the address its pod was made with; at all others, behind that node. Where it came from, it is kept from being given
-// to another pod. A pod that is left behind may still be sending the rest of itself (post-copy): what its successor
-// answers goes to it, by a rule that knows both.
+// to another pod. A pod that is left behind may still be closing the connection by which it moved: what its
+// successor answers goes to it, by a rule that knows both.
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Informer } from "../../client/informer.ts";

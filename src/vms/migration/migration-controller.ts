@@ -173,7 +173,7 @@ class Migration {
       targetPod: target.metadata.name,
       targetNodeAddress: guestAddress(target),
       startTimestamp: timestamp(clock.now()),
-      mode: options.postCopy ? "PostCopy" : "PreCopy",
+      mode: "PreCopy",
     };
     if (vmi.status.migrationState?.migrationUid !== migrationUid) {
       // Before anything is asked of either end, so that a conflict makes only this begin again.

@@ -76,20 +76,19 @@ test("what a guest wrote to goes along, unless both nodes have it", () => {
   assert.deepEqual(volumesToCopy(pod), ["root", "own"]);
 });
 
-test("bandwidth and post-copy are as the cluster says, and never post-copy with mirrors", () => {
+test("bandwidth and auto-converge are as the cluster says", () => {
   const kubeVirt = object(
     {},
     {
       spec: {
-        configuration: { migrations: { bandwidthPerMigration: "1Mi", allowPostCopy: true } },
+        configuration: { migrations: { bandwidthPerMigration: "1Mi", allowAutoConverge: true } },
       },
     },
   );
   const shared = migrationOptions(kubeVirt, []);
   assert.equal(shared.bandwidthBytesPerSecond, 2 ** 20);
-  assert.equal(shared.postCopy, true);
-  assert.equal(migrationOptions(kubeVirt, ["root"]).postCopy, false);
-  assert.equal(migrationOptions(undefined, []).postCopy, false);
+  assert.equal(shared.autoConverge, true);
+  assert.equal(migrationOptions(undefined, []).autoConverge, false);
   const progress = { transferredBytes: 0, remainingBytes: 0, totalBytes: 0 };
   assert.equal(isMoving({ phase: "running", ...progress }), true);
   assert.equal(isMoving({ phase: "completed", ...progress }), false);

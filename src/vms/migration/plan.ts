@@ -93,15 +93,16 @@ export function volumesToCopy(pod: KubeObject): string[] {
   });
 }
 
-/** Of KubeVirt's own configuration (spec.configuration.migrations). */
+/**
+ * Of KubeVirt's own configuration (spec.configuration.migrations). Post-copy may be allowed and is never done: QEMU
+ * would have to handle page faults of its own memory, which kernels leave to root.
+ */
 export function migrationOptions(kubeVirt: KubeObject | undefined, copy: string[]) {
-  const { bandwidthPerMigration, allowPostCopy, allowAutoConverge } =
+  const { bandwidthPerMigration, allowAutoConverge } =
     kubeVirt?.spec?.configuration?.migrations ?? {};
   const bytes = bandwidthPerMigration ? parseQuantity(bandwidthPerMigration) : 0;
   const options: MigrationOptions = {
     copy,
-    // Post-copy and mirrors of disks exclude each other: the source must not write any more.
-    postCopy: (allowPostCopy ?? false) && copy.length === 0,
     autoConverge: allowAutoConverge ?? false,
     ...(bytes > 0 && { bandwidthBytesPerSecond: bytes }),
   };
@@ -109,8 +110,7 @@ export function migrationOptions(kubeVirt: KubeObject | undefined, copy: string[
 }
 
 /** The guest runs at the target. */
-export const isThere = ({ phase }: MigrationProgress) =>
-  phase === "postcopy" || phase === "completed";
+export const isThere = ({ phase }: MigrationProgress) => phase === "completed";
 
 export const isMoving = ({ phase }: MigrationProgress) =>
-  phase === "copying disks" || phase === "running" || phase === "postcopy";
+  phase === "copying disks" || phase === "running";

@@ -96,7 +96,6 @@ async function open(vm: Vm, copy: string[]): Promise<MigrationTarget> {
       });
     }
   }
-  await vm.qmp.execute("migrate-set-capabilities", capabilities({ "postcopy-ram": false }));
   await vm.qmp.execute("migrate-set-parameters", { "tls-creds": tls });
   await vm.qmp.execute("migrate-incoming", { uri: `tcp:${listen}:${memory}` });
   // Once the guest runs here, nobody writes to its disks but it.
@@ -162,7 +161,6 @@ function untilMoved(vm: Vm, state: Leaving): Promise<void> {
           .then(() => vm.qmp.execute("migrate-continue", { state: "pre-switchover" }))
           .catch(() => vm.qmp.execute("migrate_cancel"));
       }
-      if (event === "MIGRATION" && data.status === "postcopy-active") enter(state, "postcopy");
       if (event !== "MIGRATION" || !["completed", "failed", "cancelled"].includes(data.status)) {
         return;
       }
@@ -184,13 +182,13 @@ function growPatient(vm: Vm) {
 
 /** Resolves once it has begun; `progress` tells the rest. */
 export async function migrate(vm: Vm, target: MigrationTarget, options: MigrationOptions) {
-  const { copy, postCopy, autoConverge } = options;
+  const { copy, autoConverge } = options;
   const speed = options.bandwidthBytesPerSecond ?? bandwidthDefault;
   const { key } = target;
   const phase = copy.length > 0 ? "copying disks" : "running";
   const state: Leaving = { phase, copy, key, waiting: new Set() };
   const before = leaving.get(vm);
-  if (before && ["copying disks", "running", "postcopy"].includes(before.phase)) {
+  if (before && ["copying disks", "running"].includes(before.phase)) {
     if (before.key === key) return;
     throw new StatusError("Conflict", `VMI ${vm.domain.name} is migrating already`);
   }
@@ -206,7 +204,6 @@ export async function migrate(vm: Vm, target: MigrationTarget, options: Migratio
       "migrate-set-capabilities",
       capabilities({
         "pause-before-switchover": copy.length > 0,
-        "postcopy-ram": postCopy,
         "auto-converge": autoConverge,
         events: true,
       }),
