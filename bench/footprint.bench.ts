@@ -5,6 +5,8 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "../test/support/command.ts";
+import { pauseImage } from "../src/containers/containerd.ts";
+import { podsMax } from "../src/node/machine.ts";
 import { importBusybox } from "../test/support/image.ts";
 import { Machine } from "../test/support/machine.ts";
 import { kerb, startSite } from "../test/support/site.ts";
@@ -17,7 +19,7 @@ const residentMiB = (pid: number) =>
 const writtenBytes = (pid: number) =>
   Number(/^write_bytes: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, "utf8"))?.[1]);
 
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const rest = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** How long after its start a process has collected what the start left. */
 const settledMs = 40_000;
@@ -25,7 +27,7 @@ const settledMs = 40_000;
 async function bareNode() {
   const script = 'require("node:http2"); require("node:tls"); setInterval(() => {}, 1000)';
   const child = spawn(process.execPath, ["-e", script], { stdio: "ignore" });
-  await pause(2000);
+  await rest(2000);
   const value = residentMiB(child.pid!);
   child.kill();
   return { name: "Node alone", value };
@@ -55,9 +57,9 @@ export async function benchStart(site: Site, times = 5): Promise<Row[]> {
 /** Watches an idle site for `seconds`. */
 export async function benchIdle(site: Site, seconds = 120): Promise<Row[]> {
   // What the start wrote is carried from the journal to the tree half a minute later: it is not idleness.
-  await pause(45_000);
+  await rest(45_000);
   const before = writtenBytes(site.pid);
-  await pause(seconds * 1000);
+  await rest(seconds * 1000);
   const perHour = ((writtenBytes(site.pid) - before) / seconds) * 3600;
   return [
     {
@@ -86,7 +88,7 @@ export async function benchJoined(waitMs = settledMs): Promise<Row[]> {
     const said = await site.kerb("token", "create");
     const [server, ...trust] = /kerb join (.*)/.exec(said)![1]!.split(" ");
     await machine.join(server!, ...trust, "--name", "joined");
-    await pause(waitMs);
+    await rest(waitMs);
     const { pid } = JSON.parse(readFileSync(join(machine.directory, "run.json"), "utf8"));
     return [
       {
@@ -105,7 +107,7 @@ export async function benchJoined(waitMs = settledMs): Promise<Row[]> {
 
 async function settledSite(waitMs: number, ...args: string[]): Promise<Site> {
   const site = await startSite("--name", "bench", ...args);
-  await pause(waitMs);
+  await rest(waitMs);
   return site;
 }
 
@@ -134,7 +136,7 @@ export async function benchWings(waitMs = settledMs): Promise<Row[]> {
         tell(wing, site);
         if (wing !== "--hub") continue;
         await attach(plain, site);
-        await pause(waitMs);
+        await rest(waitMs);
         tell("membership", plain, 10);
       } finally {
         await site.remove();
@@ -172,7 +174,7 @@ export async function benchPods(site: Site, pods = 50): Promise<Row[]> {
     timeoutMs: 200_000,
   });
   const seconds = (performance.now() - started) / 1000;
-  await pause(10_000);
+  await rest(10_000);
   const memory = residentMiB(site.pid);
   await site.kubectl(["delete", "deployment", "many"]);
   await site.kubectl(["wait", "--for=delete", "pod", "-l", "app=many", "--timeout=120s"], {
@@ -188,4 +190,29 @@ export async function benchPods(site: Site, pods = 50): Promise<Row[]> {
       target: 200,
     },
   ];
+}
+
+const pause = (name: string) => ({
+  name,
+  image: pauseImage,
+  imagePullPolicy: "Never",
+});
+
+/** As many pods of nothing as a node takes. */
+export async function benchFullNode(site: Site, pods = podsMax): Promise<Row[]> {
+  const labels = { app: "full" };
+  const spec = { terminationGracePeriodSeconds: 0, containers: [pause("main")] };
+  const template = { metadata: { labels }, spec };
+  const metadata = { name: "full" };
+  const deployed = { replicas: pods, selector: { matchLabels: labels }, template };
+  const started = performance.now();
+  await site.apply(
+    JSON.stringify({ apiVersion: "apps/v1", kind: "Deployment", metadata, spec: deployed }),
+  );
+  await site.kubectl(["rollout", "status", "deployment/full", "--timeout=300s"], {
+    timeoutMs: 310_000,
+  });
+  const value = (performance.now() - started) / 1000;
+  const name = `${pods} pods of pause from apply to available`;
+  return [{ name, value, unit: "s", better: "lower", target: 60 }];
 }

@@ -4,7 +4,14 @@ import { startSite } from "../test/support/site.ts";
 import type { Site } from "../test/support/site.ts";
 import { benchDevices } from "./devices.bench.ts";
 import { benchFlash } from "./flash.bench.ts";
-import { benchIdle, benchJoined, benchPods, benchStart, benchWings } from "./footprint.bench.ts";
+import {
+  benchFullNode,
+  benchIdle,
+  benchJoined,
+  benchPods,
+  benchStart,
+  benchWings,
+} from "./footprint.bench.ts";
 import { benchPodStart } from "./pod-start.bench.ts";
 import { benchList, benchWatch } from "./reads.bench.ts";
 import { printRows } from "./row.ts";
@@ -26,6 +33,7 @@ const benches: Record<string, (site: Site) => Promise<Row[]>> = {
   joined: () => benchJoined(tiny ? 1000 : undefined),
   wings: () => benchWings(tiny ? 1000 : undefined),
   pods: (site) => benchPods(site, tiny ? 3 : 50),
+  "full-node": (site) => benchFullNode(site, tiny ? 3 : 110),
   "pod-start": (site) => benchPodStart(site, tiny ? 2 : 15),
   watch: (site) => benchWatch(site, tiny ? 20 : 1000),
   writes: (site) => benchWrites(site, tiny ? 0.02 : 1),
