@@ -144,7 +144,12 @@ test("what is cut off for longer than every timeout goes on, and what said that 
   await Promise.all([east.plug(false), west.plug(false)]);
   await until(async () => !(await isReady("east")), "a silent node").catch(() => {});
   await until(async () => !(await isReady("east")) && !(await isReady("west")), "silent nodes");
-  await setTimeout(3000);
+  await until(async () => {
+    const { items } = await site.get("endpointslices", "-l", "kubernetes.io/service-name=web");
+    const all: any[] = items.flatMap((slice: any) => slice.endpoints ?? []);
+    return all.every(({ nodeName, conditions }) => nodeName === "centre" || !conditions.ready);
+  }, "endpoints where the link is whole");
+  await setTimeout(4000);
   for (const node of ["centre", "east"]) phase("before the cut is known", node);
   // Changes on this side.
   await site.apply([greeting("changed"), policy("stranger")].join("---"));
@@ -198,7 +203,8 @@ test("on return nothing restarts, and both sides know what the other did", async
   const running = (await tasks(east)).map(({ id }) => id);
   for (const node of ["centre", "east"]) asked[node]!.since();
   await Promise.all([east.plug(true), west.plug(true)]);
-  await until(async () => (await isReady("east")) && (await isReady("west")), "both nodes");
+  const back = ["wait", "node", "east", "west", "--for=condition=Ready", "--timeout=120s"];
+  await site.kubectl(back, { timeoutMs: 130_000 });
   const isGone = async () =>
     (await site.tryKubectl(["get", "pod", deleted])).stderr.includes("NotFound");
   await until(isGone, "the end of what was deleted meanwhile");
