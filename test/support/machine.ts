@@ -70,9 +70,10 @@ export class Machine {
     const id = (process.pid % 1000) * 10 + machines++;
     this.name = `kerbm${id}`;
     this.#cable = `kbm${id}`;
-    // Tests of several checkouts share a machine.
-    this.hostAddress = `192.168.${180 + ((process.pid * 3 + machines) % 75)}.1`;
-    this.address = this.hostAddress.replace(/1$/, "2");
+    // Four addresses for each, of 192.168.180.0 and up: tests of several checkouts share a machine.
+    const [network, first] = [180 + Math.floor((id % 4800) / 64), (id % 64) * 4];
+    this.hostAddress = `192.168.${network}.${first + 1}`;
+    this.address = `192.168.${network}.${first + 2}`;
     this.hostAddress6 = `fd4b:0:${id.toString(16)}::1`;
     this.address6 = this.hostAddress6.replace(/1$/, "2");
   }
@@ -92,10 +93,10 @@ export class Machine {
       "netns",
       this.name,
     );
-    await ip("address", "add", `${this.hostAddress}/24`, "dev", this.#cable);
+    await ip("address", "add", `${this.hostAddress}/30`, "dev", this.#cable);
     await ip("link", "set", this.#cable, "up");
     for (const link of ["lo", "eth0"]) await ip("-n", this.name, "link", "set", link, "up");
-    await ip("-n", this.name, "address", "add", `${this.address}/24`, "dev", "eth0");
+    await ip("-n", this.name, "address", "add", `${this.address}/30`, "dev", "eth0");
     await ip("-n", this.name, "route", "add", "default", "via", this.hostAddress);
   }
 

@@ -1,8 +1,7 @@
 // A command that waits a moment, sends itself a datagram, waits for it and says what came: by the canonical ABI.
-#include <stddef.h>
-#include <stdint.h>
+#define HEAP_BYTES (1 << 16)
+#include "../../examples/wasm/component/component.h"
 
-#define IMPORT(module, name) __attribute__((import_module(module), import_name(name)))
 #define UDP "wasi:sockets/udp@0.2.0"
 
 IMPORT("wasi:sockets/instance-network@0.2.0", "instance-network") int network(void);
@@ -23,18 +22,6 @@ IMPORT("wasi:clocks/monotonic-clock@0.2.0", "subscribe-duration") int after(int6
 IMPORT("wasi:cli/stdout@0.2.0", "get-stdout") int get_stdout(void);
 IMPORT("wasi:io/streams@0.2.0", "[method]output-stream.blocking-write-and-flush")
 void put(int, const void *, size_t, void *);
-
-static char heap[1 << 16] __attribute__((aligned(16)));
-static size_t used;
-
-__attribute__((export_name("cabi_realloc"))) void *cabi_realloc(void *old, size_t had, size_t align, size_t size) {
-  used = (used + align - 1) & ~(align - 1);
-  if (used + size > sizeof heap) __builtin_trap();
-  char *place = heap + used;
-  used += size;
-  for (size_t i = 0; i < had && i < size; i++) place[i] = ((char *)old)[i];
-  return place;
-}
 
 struct address {
   uint8_t tag;

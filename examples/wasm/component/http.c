@@ -1,9 +1,8 @@
 // A handler of wasi:http without a library around it: answers every request with its path, by the canonical ABI.
 // Built by examples/wasm/build.sh.
-#include <stddef.h>
-#include <stdint.h>
+#define HEAP_BYTES (1 << 16)
+#include "component.h"
 
-#define IMPORT(module, name) __attribute__((import_module(module), import_name(name)))
 #define TYPES "wasi:http/types@0.2.0"
 
 IMPORT(TYPES, "[constructor]fields") int new_fields(void);
@@ -19,29 +18,6 @@ void answer(int, int, int, int, int64_t, int, int, int, int);
 IMPORT("wasi:io/streams@0.2.0", "[method]output-stream.blocking-write-and-flush")
 void put(int, const char *, size_t, void *);
 IMPORT("wasi:io/streams@0.2.0", "[resource-drop]output-stream") void drop_stream(int);
-
-// What a request leaves in memory is forgotten when the next one comes.
-static char heap[1 << 16] __attribute__((aligned(16)));
-static size_t used;
-
-__attribute__((export_name("cabi_realloc"))) void *cabi_realloc(void *old, size_t had, size_t align, size_t size) {
-  used = (used + align - 1) & ~(align - 1);
-  if (used + size > sizeof heap) __builtin_trap();
-  char *place = heap + used;
-  used += size;
-  for (size_t i = 0; i < had && i < size; i++) place[i] = ((char *)old)[i];
-  return place;
-}
-
-struct text {
-  uint8_t is_there;
-  const char *at;
-  size_t length;
-};
-struct result {
-  uint8_t failed;
-  int value;
-};
 
 #ifndef GREETING
 #define GREETING "Hello from "

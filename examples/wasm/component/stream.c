@@ -1,9 +1,8 @@
 // A handler of wasi:http that streams: what comes in goes out again piece by piece, with its trailers, whoever
 // else is served meanwhile. `/sleep` waits a second before it answers. Built by examples/wasm/build.sh.
-#include <stddef.h>
-#include <stdint.h>
+#define HEAP_BYTES (1 << 18)
+#include "component.h"
 
-#define IMPORT(module, name) __attribute__((import_module(module), import_name(name)))
 #define TYPES "wasi:http/types@0.2.0"
 #define STREAMS "wasi:io/streams@0.2.0"
 
@@ -34,28 +33,6 @@ IMPORT("wasi:clocks/monotonic-clock@0.2.0", "subscribe-duration") int after(int6
 
 #define second 1000000000ll
 
-// What a piece leaves in memory is forgotten when the next one comes.
-static char heap[1 << 18] __attribute__((aligned(16)));
-static size_t used;
-
-__attribute__((export_name("cabi_realloc"))) void *cabi_realloc(void *old, size_t had, size_t align, size_t size) {
-  used = (used + align - 1) & ~(align - 1);
-  if (used + size > sizeof heap) __builtin_trap();
-  char *place = heap + used;
-  used += size;
-  for (size_t i = 0; i < had && i < size; i++) place[i] = ((char *)old)[i];
-  return place;
-}
-
-struct text {
-  uint8_t is_there;
-  const char *at;
-  size_t length;
-};
-struct result {
-  uint8_t failed;
-  int value;
-};
 struct bytes {
   uint8_t failed;
   const void *at;

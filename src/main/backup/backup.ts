@@ -1,14 +1,13 @@
 // `kerb backup`: asks the site that runs, itself or by way of its hub; of one that is stopped it reads the data.
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { BackupOptions, BackupReport } from "../../cli/backup.ts";
-import { parseKubeconfig } from "../../client/kubeconfig.ts";
 import { proxyPath } from "../../hub/reach/protocol.ts";
 import { builtinKinds } from "../../kinds/kinds.ts";
 import { systemClock, timestamp } from "../../lib/clock.ts";
 import { silent } from "../../lib/log.ts";
 import { openLmdbStore } from "../../store/lmdb.ts";
-import { askSite } from "../ask-site.ts";
+import { askSiteIn } from "../ask-site.ts";
 import { kerbVersion } from "../config.ts";
 import { findRunning } from "../run-file.ts";
 import { openSecretKeys } from "../secret-keys.ts";
@@ -35,8 +34,7 @@ async function* ofStopped(directory: string): AsyncGenerator<BackupRecord> {
 }
 
 async function* ofRunning(directory: string, path: string): AsyncGenerator<BackupRecord> {
-  const kubeconfig = parseKubeconfig(readFileSync(join(directory, "kubeconfig"), "utf8"));
-  yield* decodeRecords(await askSite(kubeconfig, "GET", path));
+  yield* decodeRecords(await askSiteIn(directory, "GET", path));
 }
 
 function recordsOf(directory: string, site: string | undefined): AsyncGenerator<BackupRecord> {

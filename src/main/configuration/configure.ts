@@ -1,17 +1,12 @@
 // `kerb configure OPTION=VALUE...`: gives the running site other options and watches it start with them.
-import { readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { json } from "node:stream/consumers";
-import { parseKubeconfig } from "../../client/kubeconfig.ts";
 import type { ConfiguredOption } from "../../cli/configure.ts";
-import { sleep, systemClock } from "../../lib/clock.ts";
-import { askSite } from "../ask-site.ts";
+import { askSiteIn } from "../ask-site.ts";
 import { findRunning } from "../run-file.ts";
+import { untilProven } from "../until-proven.ts";
 import { changePath, configurationPath } from "./switch.ts";
 import type { ConfigurationReport } from "./switch.ts";
-
-const doneMsMax = 200_000;
-const lookEveryMs = 500;
 
 const optionsIn = ({ good, commandLine }: ConfigurationReport): ConfiguredOption[] => [
   ...commandLine.map((option) => ({ option, value: "", from: "the command line" })),
@@ -32,24 +27,20 @@ export async function configureSite(
 ): Promise<ConfiguredOption[]> {
   const directory = resolve(dataDir);
   if (!findRunning(directory)) throw new Error(`no site runs on ${directory}`);
-  const ask = async (method: string, path: string) => {
-    const kubeconfig = parseKubeconfig(readFileSync(join(directory, "kubeconfig"), "utf8"));
-    return (await json(await askSite(kubeconfig, method, path))) as ConfigurationReport;
-  };
+  const ask = async (method: string, path: string) =>
+    (await json(await askSiteIn(directory, method, path))) as ConfigurationReport;
   if (settings.length === 0) return optionsIn(await ask("GET", configurationPath));
   const query = new URLSearchParams(settings.map((one) => ["set", one]));
   const asked = await ask("POST", `${changePath}?${query}`);
   const change = asked.trying?.change;
   if (change === undefined) return optionsIn(asked);
-  const deadline = systemClock.monotonic() + doneMsMax;
-  while (systemClock.monotonic() < deadline) {
-    await sleep(systemClock, lookEveryMs);
+  const look = async () => {
     const report = await ask("GET", configurationPath).catch(() => undefined);
-    if (!report || report.trying) continue;
-    if (report.failed?.change === change) {
-      throw new Error(`${report.failed.message}; the options before are the site's again`);
-    }
-    return optionsIn(report);
+    return report?.trying ? undefined : report;
+  };
+  const report = await untilProven(look, `the site does not answer; see ${directory}/kerb.log`);
+  if (report.failed?.change === change) {
+    throw new Error(`${report.failed.message}; the options before are the site's again`);
   }
-  throw new Error(`the site does not answer; see ${directory}/kerb.log`);
+  return optionsIn(report);
 }

@@ -1,14 +1,12 @@
 // A machine that joined becomes another release as a site does, but has no API of its own to be asked by: who updates it
 // writes which release is to be tried, and sends a signal.
-import { sleep, systemClock } from "../../lib/clock.ts";
 import { become, ownRelease } from "./handover.ts";
 import { proveRelease, readState, tryRelease, writeState } from "./state.ts";
 import type { Release } from "./state.ts";
 import { spawnWatcher } from "./switch.ts";
+import { untilProven } from "../until-proven.ts";
 
 const switchSignal = "SIGUSR2";
-const doneMsMax = 200_000;
-const lookEveryMs = 300;
 
 /** Resolves when the node is to stop and become what is tried. */
 export function switchAsked(directory: string): Promise<Release> {
@@ -40,14 +38,12 @@ export async function updateNode(directory: string, release: Release, pid: numbe
   writeState(directory, tryRelease(state, release, installed));
   process.kill(pid, switchSignal);
   const { version } = release;
-  const deadline = systemClock.monotonic() + doneMsMax;
-  while (systemClock.monotonic() < deadline) {
-    await sleep(systemClock, lookEveryMs);
+  const look = async () => {
     const { trying, failed, good } = readState(directory) ?? {};
-    if (trying) continue;
+    if (trying) return undefined;
     if (failed?.version === version)
       throw new Error(`${failed.message}; the one before runs again`);
-    if (good?.version === version) return `Kerb ${version} runs the node.`;
-  }
-  throw new Error(`the node does not say that it is up; see ${directory}/kerb.log`);
+    return good?.version === version ? `Kerb ${version} runs the node.` : undefined;
+  };
+  return untilProven(look, `the node does not say that it is up; see ${directory}/kerb.log`);
 }

@@ -1,13 +1,12 @@
 // `kerb update FILE`: stages a release for the running site and watches the site become it.
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { json } from "node:stream/consumers";
 import type { UpdateOptions } from "../../cli/update.ts";
-import { parseKubeconfig } from "../../client/kubeconfig.ts";
-import { sleep, systemClock } from "../../lib/clock.ts";
 import { releaseArchivePath } from "../../hub/names.ts";
-import { askSite } from "../ask-site.ts";
+import { askSiteIn } from "../ask-site.ts";
 import { findRunning } from "../run-file.ts";
+import { untilProven } from "../until-proven.ts";
 import { offerArchive } from "./archives.ts";
 import { sha256Of, stageRelease } from "./stage.ts";
 import { releasesFolder } from "./state.ts";
@@ -16,9 +15,6 @@ import { releasePath, switchPath } from "./switch.ts";
 import type { ReleaseReport } from "./switch.ts";
 import { readSettings } from "../site-settings.ts";
 import { updateNode } from "./node.ts";
-
-const doneMsMax = 200_000;
-const lookEveryMs = 500;
 
 /** Of a release that was staged before. */
 export function stagedRelease(directory: string, version: string): Release | undefined {
@@ -40,25 +36,21 @@ export async function updateSite(file: string, options: UpdateOptions): Promise<
   if (options.sha256 && options.sha256 !== digest) {
     throw new Error(`${file} is sha256 ${digest}, not ${options.sha256}`);
   }
-  const ask = async (method: string, path: string) => {
-    const kubeconfig = parseKubeconfig(readFileSync(join(directory, "kubeconfig"), "utf8"));
-    return (await json(await askSite(kubeconfig, method, path))) as ReleaseReport;
-  };
+  const ask = async (method: string, path: string) =>
+    (await json(await askSiteIn(directory, method, path))) as ReleaseReport;
   const release = await stageRelease(directory, resolve(file));
   if (readSettings(directory)?.server !== undefined) {
     return updateNode(directory, release, running.pid);
   }
   const { version } = release;
   await ask("POST", `${switchPath}?version=${version}`);
-  const deadline = systemClock.monotonic() + doneMsMax;
-  while (systemClock.monotonic() < deadline) {
-    await sleep(systemClock, lookEveryMs);
+  const look = async () => {
     const report = await ask("GET", releasePath).catch(() => undefined);
-    if (!report || report.trying) continue;
-    if (report.failed?.version === version) {
-      throw new Error(`${report.failed.message}; ${report.version} runs again`);
-    }
-    return `Kerb ${version} runs the site.`;
+    return report?.trying ? undefined : report;
+  };
+  const report = await untilProven(look, `the site does not answer; see ${directory}/kerb.log`);
+  if (report.failed?.version === version) {
+    throw new Error(`${report.failed.message}; ${report.version} runs again`);
   }
-  throw new Error(`the site does not answer; see ${directory}/kerb.log`);
+  return `Kerb ${version} runs the site.`;
 }

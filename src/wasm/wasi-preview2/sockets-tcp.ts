@@ -4,6 +4,7 @@ import { Server, Socket, createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { readableSource, writableSink } from "./node-streams.ts";
 import { Outcome, Pollable } from "./poll.ts";
+import { fixSettings } from "./socket-settings.ts";
 import { refuse } from "./refuse.ts";
 import { addressOf, hostOf, socketErrorOf } from "./socket-addresses.ts";
 import type { SocketAddress } from "./socket-addresses.ts";
@@ -161,8 +162,7 @@ export class TcpSocket {
   }
 }
 
-/** Settings that the kernel's own values stand in for. */
-const settings: Record<string, unknown> = {
+fixSettings(TcpSocket, {
   keepAliveEnabled: false,
   keepAliveIdleTime: 7_200_000_000_000n,
   keepAliveInterval: 75_000_000_000n,
@@ -170,9 +170,5 @@ const settings: Record<string, unknown> = {
   hopLimit: 64,
   receiveBufferSize: 65_536n,
   sendBufferSize: 65_536n,
-};
-for (const [name, value] of Object.entries(settings)) {
-  const setter = `set${name[0]!.toUpperCase()}${name.slice(1)}`;
-  Object.assign(TcpSocket.prototype, { [name]: () => value, [setter]: () => {} });
-}
+});
 Object.assign(TcpSocket.prototype, { setListenBacklogSize: () => {} });

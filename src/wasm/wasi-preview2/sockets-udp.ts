@@ -4,6 +4,7 @@ import type { RemoteInfo, Socket } from "node:dgram";
 import { once } from "node:events";
 import { Outcome, Pollable } from "./poll.ts";
 import type { PollableState } from "./poll.ts";
+import { fixSettings } from "./socket-settings.ts";
 import { refuse } from "./refuse.ts";
 import { addressOf, hostOf, socketErrorOf } from "./socket-addresses.ts";
 import type { SocketAddress } from "./socket-addresses.ts";
@@ -174,16 +175,11 @@ export class UdpSocket {
   }
 }
 
-/** Settings that the kernel's own values stand in for. */
-const settings: Record<string, unknown> = {
+fixSettings(UdpSocket, {
   unicastHopLimit: 64,
   receiveBufferSize: 65_536n,
   sendBufferSize: 65_536n,
-};
-for (const [name, value] of Object.entries(settings)) {
-  const setter = `set${name[0]!.toUpperCase()}${name.slice(1)}`;
-  Object.assign(UdpSocket.prototype, { [name]: () => value, [setter]: () => {} });
-}
+});
 
 export const udpInterfaces = {
   "wasi:sockets/udp": { UdpSocket, IncomingDatagramStream, OutgoingDatagramStream },
