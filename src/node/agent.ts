@@ -226,6 +226,12 @@ function follow(context: AgentContext, followed: Followed, scope: Scope): Worker
   return workers;
 }
 
+const ownNode = ({ informers, nodeName }: AgentOptions) =>
+  informers.get({
+    resource: resource("v1", "nodes"),
+    fieldSelector: `metadata.name=${nodeName}`,
+  });
+
 async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
   const { runtime, devices, csi, watch } = parts;
   const { informers, nodeName, scope, log } = options;
@@ -233,10 +239,7 @@ async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
     resource: resource("v1", "pods"),
     fieldSelector: `spec.nodeName=${nodeName}`,
   });
-  const nodes = informers.get({
-    resource: resource("v1", "nodes"),
-    fieldSelector: `metadata.name=${nodeName}`,
-  });
+  const nodes = ownNode(options);
   let onCpus = () => {};
   const cpus = await openOwnCpus(options, () => onCpus());
   const moved = await followMovedAddresses(options);
@@ -357,6 +360,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   if (csi) csi.inUse.onChange = async () => node?.refresh();
   const devices = runtime && (await openOwnDevices(options, csi, () => node));
   const watch = pressureWatch(directory, options.clock, options.settings ?? {});
+  const shown = ownNode(options);
   const going: Going = { isComing: () => false, onChange: () => void node?.refresh() };
   const [agent] = await Promise.all([
     runtime
@@ -369,6 +373,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         await watch.look();
         return watch.pressure();
       },
+      shown: () => shown.get(options.nodeName),
       problems: startProblemWatch({ ...options, event: eventsOf(options) }),
       outside: () => outsideAddresses(options.podCidrs.map(familyOf)),
       shortcoming: () => (going.isComing() ? "node is shutting down" : runtime ? "" : why),

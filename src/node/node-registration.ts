@@ -1,5 +1,5 @@
 // The Node object and its Lease. The lease says every ten seconds that the node lives; the status is written
-// when something changed, and every five minutes.
+// when something changed, when others said something else of it, and every five minutes.
 import { resource } from "../client/client.ts";
 import type { Client } from "../client/client.ts";
 import type { KubeObject } from "../kinds/object.ts";
@@ -61,6 +61,8 @@ export interface NodeOptions {
   identity?: NodeIdentity;
   /** Why no containers run here; "" when they do. */
   shortcoming: () => string;
+  /** The Node as the API has it. */
+  shown: () => KubeObject | undefined;
 }
 
 /** Conditions in upstream's words. Pure. */
@@ -105,6 +107,13 @@ function timed(conditions: Condition[], before: any[], now: number) {
     return { ...condition, lastHeartbeatTime: timestamp(now), lastTransitionTime };
   });
 }
+
+/** Whoever heard nothing of a node calls its conditions unknown: they are not what it said last. Pure. */
+export const isContradicted = (said: Condition[], shown: KubeObject | undefined) =>
+  said.some(({ type, status }) => {
+    const known = shown?.status?.conditions?.find((one: Condition) => one.type === type);
+    return known !== undefined && known.status !== status;
+  });
 
 const holds = (map: Record<string, string> = {}, wanted: Record<string, string>) =>
   Object.entries(wanted).every(([key, value]) => map[key] === value);
@@ -220,7 +229,7 @@ export async function registerNode(options: NodeOptions): Promise<NodeRegistrati
     const status = statusOf(options, { found, problems, outside });
     const text = JSON.stringify(status);
     const due = clock.monotonic() - writtenAt >= statusEveryMs;
-    if (text === written && !due) return;
+    if (text === written && !due && !isContradicted(status.conditions, options.shown())) return;
     const all = timed(status.conditions, conditions, clock.now());
     const target = { ...nodes, name: nodeName, subresource: "status" };
     await client.patch(target, "merge", { status: { ...status, conditions: all } });

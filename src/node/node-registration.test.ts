@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+import { startCluster } from "../../test/support/cluster.ts";
+import type { Cluster } from "../../test/support/cluster.ts";
+import { eventually } from "../../test/support/eventually.ts";
+import { resource } from "../client/client.ts";
+import type { Informer } from "../client/informer.ts";
+import type { KubeObject } from "../kinds/object.ts";
+import { FakeClock } from "../lib/fake-clock.ts";
+import { isContradicted, registerNode } from "./node-registration.ts";
+
+const nodes = resource("v1", "nodes");
+const target = { ...nodes, name: "edge" };
+const heartbeatMs = 10_000;
+const calm = { memory: false, disk: false, pids: false };
+const facts = { capacity: { cpu: "2" }, allocatable: { cpu: "2" }, nodeInfo: {} };
+
+let clock: FakeClock;
+let cluster: Cluster;
+let informer: Informer;
+beforeEach(async () => {
+  clock = new FakeClock();
+  cluster = startCluster({ clock });
+  informer = cluster.informers.get({ resource: nodes });
+  await registerNode({
+    ...cluster,
+    nodeName: "edge",
+    directory: "/none",
+    addresses: ["192.0.2.1"],
+    podCidrs: ["10.244.0.0/24"],
+    facts: facts as any,
+    pressure: async () => calm,
+    shortcoming: () => "",
+    shown: () => informer.get("edge"),
+  });
+  await informer.synced();
+});
+afterEach(() => cluster.scope.close());
+
+const node = () => cluster.client.get(target);
+const statusIn = (shown: KubeObject | undefined) =>
+  shown?.status.conditions.find(({ type }: any) => type === "Ready").status;
+const ready = async () => statusIn(await node());
+
+test("a node that others called unknown while it was cut off says at its next heartbeat how it is", async () => {
+  assert.equal(await ready(), "True");
+  const { status } = await node();
+  const conditions = status.conditions.map((one: any) => ({ ...one, status: "Unknown" }));
+  const patch = { status: { conditions } };
+  await cluster.client.patch({ ...target, subresource: "status" }, "merge", patch);
+  await eventually(async () => statusIn(informer.get("edge")) === "Unknown", "the news of it");
+  await clock.advance(heartbeatMs);
+  await eventually(async () => (await ready()) === "True", "Ready again");
+});
+
+test("a node that nothing happens to writes its status no more", async () => {
+  await clock.advance(heartbeatMs);
+  const { metadata } = await node();
+  for (let i = 0; i < 10; i++) await clock.advance(heartbeatMs);
+  assert.equal((await node()).metadata.resourceVersion, metadata.resourceVersion);
+});
+
+test("a condition that the API does not show, or shows as it was said, is no contradiction", () => {
+  const said = [{ type: "Ready", status: "True", reason: "", message: "" }] as const;
+  const shown = (status: string, type = "Ready"): any => ({
+    status: { conditions: [{ type, status }] },
+  });
+  assert.equal(isContradicted([...said], undefined), false);
+  assert.equal(isContradicted([...said], shown("True")), false);
+  assert.equal(isContradicted([...said], shown("Unknown", "Other")), false);
+  assert.equal(isContradicted([...said], shown("Unknown")), true);
+});
