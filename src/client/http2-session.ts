@@ -7,6 +7,7 @@ import type { Connection } from "./kubeconfig.ts";
 
 /** What is not heard for this long is pinged. */
 export const pingMsDefault = 30_000;
+/** An answer is waited for as long as silence is, and no longer than this. */
 const pongMsMax = 15_000;
 
 export class Http2Session {
@@ -69,7 +70,7 @@ export class Http2Session {
   #ping(session: ClientHttp2Session) {
     if (session.destroyed || session.connecting || !streamsOf.get(session)) return;
     const late = () => session.destroy(new Error("the connection is dead: no answer to a ping"));
-    const cancel = this.#clock.after(pongMsMax, late);
+    const cancel = this.#clock.after(Math.min(this.#pingMs, pongMsMax), late);
     session.ping((error) => {
       cancel();
       if (error) session.destroy();

@@ -20,7 +20,7 @@ const files: string[] = [];
 
 interface Counts {
   links: number;
-  routes: number;
+  routes: string[];
   rules: number;
   namespaces: number;
   mounts: number;
@@ -29,15 +29,15 @@ interface Counts {
 
 /** On the site's side of the cable. Other sites of this machine are counted by nobody. */
 async function counts(): Promise<Counts> {
-  const lines = (text: string, of: RegExp) =>
-    text.split("\n").filter((line) => of.test(line)).length;
+  const found = (text: string, of: RegExp) => text.split("\n").filter((line) => of.test(line));
+  const lines = (text: string, of: RegExp) => found(text, of).length;
   const { slot } = JSON.parse(readFileSync(join(site.directory, "site.json"), "utf8"));
   const ours = new RegExp(`kerb${slot}(x|v|\\b)|10\\.${100 + slot}\\.`);
   const mounts = readFileSync("/proc/self/mounts", "utf8");
   const { stdout: rules } = await runToEnd("nft", ["list", "table", "ip", `kerb${slot}`]);
   return {
     links: lines(await run("ip", ["-o", "address"]), ours),
-    routes: lines(await run("ip", ["route", "show", "table", "all"]), ours),
+    routes: found(await run("ip", ["route", "show", "table", "all"]), ours).toSorted(),
     rules: lines(rules, /./),
     namespaces: readdirSync("/run/netns").filter((name) => name === machine.name).length,
     mounts: lines(mounts, new RegExp(machine.directory)),
@@ -51,6 +51,10 @@ before(async () => {
   await importBusybox(site);
   await site.apply([around, greeting("hello"), client("first")].join("---"));
   await site.kubectl(["rollout", "status", "deployment/client-first", "--timeout=60s"]);
+  // The kernel's own routes to a new link come when it has seen that nobody else has the link's address.
+  const settled = async () =>
+    !(await run("ip", ["-6", "-o", "address", "show", "tentative"])).trim();
+  await eventually(settled, "addresses of links");
   had = { ...(await counts()), namespaces: 0 };
   const said = await site.kerb("token", "create");
   await machine.join(.../kerb join (.*)/.exec(said)![1]!.split(" "), "--name", "second");
