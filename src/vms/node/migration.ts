@@ -26,6 +26,8 @@ interface Leaving {
   error?: string;
   copy: string[];
   key: string;
+  /** Its mirrors are let go; until then no other migration begins, whose mirrors have the same names. */
+  ended?: Promise<void>;
   /** Told of the next phase. */
   waiting: Set<() => void>;
 }
@@ -151,6 +153,9 @@ async function endMirrors(vm: Vm, copy: string[], force: boolean) {
   }
 }
 
+/** Of a migration that came to nothing; asked twice, it is done once. */
+const letGo = (vm: Vm, state: Leaving) => (state.ended ??= endMirrors(vm, state.copy, true));
+
 /** Follows the memory's way until it is there or not. */
 function untilMoved(vm: Vm, state: Leaving): Promise<void> {
   const { copy } = state;
@@ -198,6 +203,7 @@ export async function migrate(vm: Vm, target: MigrationTarget, options: Migratio
     throw error;
   });
   const run = async () => {
+    await before?.ended;
     await mirrorDisks(vm, target, { copy, tls, speed });
     enter(state, "running");
     await vm.qmp.execute(
@@ -226,7 +232,7 @@ export async function migrate(vm: Vm, target: MigrationTarget, options: Migratio
     vm.migratedAway = false;
     state.error = error.message;
     enter(state, state.phase === "cancelled" ? "cancelled" : "failed");
-    await endMirrors(vm, copy, true).catch(() => {});
+    await letGo(vm, state).catch(() => {});
     if (vm.status !== "running") await vm.qmp.execute("cont").catch(() => {});
     vm.options.changed();
   });
@@ -272,5 +278,5 @@ export async function cancel(vm: Vm) {
   }
   enter(state, "cancelled");
   await vm.qmp.execute("migrate_cancel");
-  await endMirrors(vm, state.copy, true);
+  await letGo(vm, state);
 }
