@@ -17,7 +17,7 @@ import { startSite } from "../test/support/site.ts";
 import type { Site } from "../test/support/site.ts";
 import { openApi } from "./api-load.ts";
 import { percentile } from "./row.ts";
-import type { Row } from "./row.ts";
+import type { Rows } from "./row.ts";
 
 const namespace = "default";
 const pods = "/api/v1/namespaces/default/pods";
@@ -70,7 +70,7 @@ function until(site: Site, cause: () => void, holds: (event: any) => boolean): P
 const isRunning = ({ object }: any) => object.status?.phase === "Running";
 const isGone = ({ type }: any) => type === "DELETED";
 
-async function benchBroker(runs: number): Promise<Row[]> {
+async function* benchBroker(runs: number): Rows {
   const site = await startSite("--name", "leaf", "--devices");
   try {
     await importBusybox(site);
@@ -93,23 +93,21 @@ async function benchBroker(runs: number): Promise<Row[]> {
     api.close();
     const start = percentile(plain, 0.5);
     const better = "lower" as const;
-    return [
-      {
-        name: "device seen to broker Running, p50",
-        value: percentile(come, 0.5),
-        unit: "ms",
-        baseline: { name: "a plain pod", value: start },
-        better,
-        target: 1000,
-      },
-      {
-        name: "device lost to broker gone, p50",
-        value: percentile(gone, 0.5),
-        unit: "ms",
-        better,
-        target: 1000,
-      },
-    ];
+    yield {
+      name: "device seen to broker Running, p50",
+      value: percentile(come, 0.5),
+      unit: "ms",
+      baseline: { name: "a plain pod", value: start },
+      better,
+      target: 1000,
+    };
+    yield {
+      name: "device lost to broker gone, p50",
+      value: percentile(gone, 0.5),
+      unit: "ms",
+      better,
+      target: 1000,
+    };
   } finally {
     await site.remove();
   }
@@ -132,7 +130,7 @@ const heapMiB = () => {
 };
 
 /** All that a node's search costs, the objects in the store among it. */
-async function benchMany(count: number): Promise<Row[]> {
+async function* benchMany(count: number): Rows {
   const cluster = await startDeviceCluster();
   let tell = () => {};
   const many: DiscoveryHandler = {
@@ -168,19 +166,23 @@ async function benchMany(count: number): Promise<Row[]> {
   const { user, system } = process.cpuUsage(began);
   await cluster.scope.close();
   const better = "lower" as const;
-  return [
-    {
-      name: `a look at ${count} devices`,
-      value: (user + system) / 1000,
-      unit: "ms CPU",
-      better,
-      target: 200,
-    },
-    { name: `a node's search for ${count} devices`, value: extra, unit: "MiB", better, target: 30 },
-  ];
+  yield {
+    name: `a look at ${count} devices`,
+    value: (user + system) / 1000,
+    unit: "ms CPU",
+    better,
+    target: 200,
+  };
+  yield {
+    name: `a node's search for ${count} devices`,
+    value: extra,
+    unit: "MiB",
+    better,
+    target: 30,
+  };
 }
 
-async function benchSlots(claims: number, slots: number): Promise<Row[]> {
+async function* benchSlots(claims: number, slots: number): Rows {
   const cluster = await startDeviceCluster();
   const { client, clock } = cluster;
   const name = "cam-8120fe";
@@ -212,15 +214,11 @@ async function benchSlots(claims: number, slots: number): Promise<Row[]> {
     throw new Error(`${twice} slots were given twice, ${granted.size} of ${slots} at all`);
   }
   const better = "lower" as const;
-  return [
-    { name: `${claims} claims for ${slots} slots, none twice`, value: ms, unit: "ms", better },
-  ];
+  yield { name: `${claims} claims for ${slots} slots, none twice`, value: ms, unit: "ms", better };
 }
 
-export async function benchDevices({ runs, devices }: { runs: number; devices: number }) {
-  return [
-    ...(await benchBroker(runs)),
-    ...(await benchMany(devices)),
-    ...(await benchSlots(100, 10)),
-  ];
+export async function* benchDevices({ runs, devices }: { runs: number; devices: number }): Rows {
+  yield* benchBroker(runs);
+  yield* benchMany(devices);
+  yield* benchSlots(100, 10);
 }

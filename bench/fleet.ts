@@ -6,7 +6,7 @@ import { createPrivateKey, generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { parseCount } from "../src/cli/up.ts";
 import { resource } from "../src/client/client.ts";
 import type { Client } from "../src/client/client.ts";
 import { httpsClient } from "../src/client/https.ts";
@@ -19,23 +19,28 @@ import {
 } from "../src/hub/kinds/resources.ts";
 import { agentUser, clusterGroup, managedClustersGroup } from "../src/hub/names.ts";
 import { issueCertificate } from "../src/server/auth/x509.ts";
+import { runner } from "../test/support/runner.ts";
 import { startSite } from "../test/support/site.ts";
 import type { Site } from "../test/support/site.ts";
 import type { AgentsConfig } from "./fleet-agents.ts";
 import { residentBytes } from "../test/support/kube-apiserver.ts";
-import { printRows, throughput } from "./row.ts";
-import type { Row } from "./row.ts";
+import { printHeader, printRow, throughput } from "./row.ts";
+import type { Rows } from "./row.ts";
 
-const { values } = parseArgs({
-  options: {
-    sites: { type: "string", default: "5000" },
-    "fan-out": { type: "string", default: "1000" },
-    seconds: { type: "string", default: "60" },
-  },
-});
-const sites = Number(values.sites);
-const fanOut = Math.min(Number(values["fan-out"]), sites);
-const seconds = Number(values.seconds);
+const options = runner(
+  "bench:fleet",
+  "One hub and many sites at Open Cluster Management's lease rates: what the hub costs while nothing " +
+    "happens, and how long a change takes to the last site and back. Five thousand sites take about " +
+    "five minutes.",
+  { "--sites 500 --fan-out 100": "a small fleet" },
+)
+  .option("--sites <n>", "members of the hub", parseCount, 5000)
+  .option("--fan-out <n>", "sites that a change is made to", parseCount, 1000)
+  .option("--seconds <n>", "how long nothing happens", parseCount, 60)
+  .parse()
+  .opts<{ sites: number; fanOut: number; seconds: number }>();
+const { sites, seconds } = options;
+const fanOut = Math.min(options.fanOut, sites);
 
 const dayMs = 86_400_000;
 const ocm = "open-cluster-management.io";
@@ -114,22 +119,27 @@ function startAgents(config: AgentsConfig, folder: string): Agents {
   return { child, heard, started };
 }
 
-async function measureIdle(hub: Site, { heard }: Agents): Promise<Row[]> {
+async function* measureIdle(hub: Site, { heard }: Agents): Rows {
   const count = () => [...heard.values()].reduce((sum, one) => sum + one, 0);
   const [cpu, beats] = [cpuSeconds(hub.pid), count()];
   await pause(seconds * 1000);
   const rate = (count() - beats) / seconds;
   const share = (cpuSeconds(hub.pid) - cpu) / seconds;
   const memory = residentBytes([hub.pid]) / 2 ** 20;
-  return [
-    { name: `leases renewed, ${sites} sites`, value: rate, unit: "/s", better: "higher" },
-    { name: `hub, ${sites} idle sites`, value: share, unit: "cores", better: "lower", target: 0.5 },
-    { name: "hub's resident memory", value: memory, unit: "MiB", better: "lower", target: 2048 },
-  ];
+  yield { name: `leases renewed, ${sites} sites`, value: rate, unit: "/s", better: "higher" };
+  const name = `hub, ${sites} idle sites`;
+  yield { name, value: share, unit: "cores", better: "lower", target: 0.5 };
+  yield {
+    name: "hub's resident memory",
+    value: memory,
+    unit: "MiB",
+    better: "lower",
+    target: 2048,
+  };
 }
 
 /** Until the replica set says that all have its content. */
-async function measureFanOut(client: Client): Promise<Row[]> {
+async function* measureFanOut(client: Client): Rows {
   await client.create(resource("v1", "namespaces"), {
     ...{ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } },
   });
@@ -173,21 +183,15 @@ async function measureFanOut(client: Client): Promise<Row[]> {
       await pause(250);
     }
   };
-  const rows: Row[] = [];
-  const measure = async (name: string, generation: number, change: () => Promise<unknown>) => {
+  const measure = async (what: string, generation: number, change: () => Promise<unknown>) => {
     const began = performance.now();
     await change();
     await done(generation);
     const value = (performance.now() - began) / 1000;
-    rows.push({
-      name: `${name} to ${fanOut} sites`,
-      value,
-      unit: "s",
-      better: "lower",
-      target: 30,
-    });
+    const name = `${what} to ${fanOut} sites`;
+    return { name, value, unit: "s", better: "lower" as const, target: 30 };
   };
-  await measure("new works", 1, () =>
+  yield await measure("new works", 1, () =>
     client.create(target, {
       ...{ apiVersion: `work.${ocm}/v1alpha1`, kind: "ManifestWorkReplicaSet" },
       metadata: { name: "paint" },
@@ -197,10 +201,9 @@ async function measureFanOut(client: Client): Promise<Row[]> {
       },
     }),
   );
-  await measure("a change", 2, () =>
+  yield await measure("a change", 2, () =>
     client.patch({ ...target, name: "paint" }, "merge", { spec: template("blue") }),
   );
-  return rows;
 }
 
 const folder = mkdtempSync(join(tmpdir(), "kerb-fleet-"));
@@ -218,10 +221,10 @@ try {
   while (agents.heard.size < sites) await pause(500);
   await pause(10_000);
   console.error(`measuring for ${seconds} s ...`);
-  const rows = await measureIdle(hub, agents);
+  printHeader();
+  for await (const row of measureIdle(hub, agents)) printRow(row);
   console.error("fanning out ...");
-  rows.push(...(await measureFanOut(client)));
-  printRows(rows);
+  for await (const row of measureFanOut(client)) printRow(row);
 } finally {
   agents?.child.removeAllListeners("exit");
   agents?.child.kill();

@@ -11,7 +11,7 @@ import { importBusybox } from "../test/support/image.ts";
 import { Machine } from "../test/support/machine.ts";
 import { kerb, startSite } from "../test/support/site.ts";
 import type { Site } from "../test/support/site.ts";
-import type { Row } from "./row.ts";
+import type { Row, Rows } from "./row.ts";
 
 const residentMiB = (pid: number) =>
   (Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]) * 4096) / 2 ** 20;
@@ -41,7 +41,7 @@ async function timeToReady(site: Site): Promise<number> {
 }
 
 /** Restarts the site `times` times; the middle of the times to Ready. */
-export async function benchStart(site: Site, times = 5): Promise<Row[]> {
+export async function* benchStart(site: Site, times = 5): Rows {
   const measured: number[] = [];
   for (let i = 0; i < times; i++) {
     await site.down();
@@ -49,38 +49,34 @@ export async function benchStart(site: Site, times = 5): Promise<Row[]> {
   }
   measured.sort((a, b) => a - b);
   const value = measured[Math.floor(times / 2)]!;
-  return [
-    { name: "process start to Ready, warm", value, unit: "ms", better: "lower", target: 1500 },
-  ];
+  yield { name: "process start to Ready, warm", value, unit: "ms", better: "lower", target: 1500 };
 }
 
 /** Watches an idle site for `seconds`. */
-export async function benchIdle(site: Site, seconds = 120): Promise<Row[]> {
+export async function* benchIdle(site: Site, seconds = 120): Rows {
   // What the start wrote is carried from the journal to the tree half a minute later: it is not idleness.
   await rest(45_000);
   const before = writtenBytes(site.pid);
   await rest(seconds * 1000);
   const perHour = ((writtenBytes(site.pid) - before) / seconds) * 3600;
-  return [
-    {
-      name: "resident memory, idle",
-      value: residentMiB(site.pid),
-      unit: "MiB",
-      baseline: await bareNode(),
-      better: "lower",
-      target: 90,
-    },
-    {
-      name: "written per idle hour",
-      value: perHour / 2 ** 20,
-      unit: "MiB",
-      better: "lower",
-      target: 1,
-    },
-  ];
+  yield {
+    name: "resident memory, idle",
+    value: residentMiB(site.pid),
+    unit: "MiB",
+    baseline: await bareNode(),
+    better: "lower",
+    target: 90,
+  };
+  yield {
+    name: "written per idle hour",
+    value: perHour / 2 ** 20,
+    unit: "MiB",
+    better: "lower",
+    target: 1,
+  };
 }
 
-export async function benchJoined(waitMs = settledMs): Promise<Row[]> {
+export async function* benchJoined(waitMs = settledMs): Rows {
   const machine = new Machine();
   await machine.start();
   const site = await startSite("--name", "bench", "--listen", machine.hostAddress);
@@ -90,15 +86,13 @@ export async function benchJoined(waitMs = settledMs): Promise<Row[]> {
     await machine.join(server!, ...trust, "--name", "joined");
     await rest(waitMs);
     const { pid } = JSON.parse(readFileSync(join(machine.directory, "run.json"), "utf8"));
-    return [
-      {
-        name: "resident memory of a joined node",
-        value: residentMiB(pid),
-        unit: "MiB",
-        baseline: await bareNode(),
-        better: "lower",
-      },
-    ];
+    yield {
+      name: "resident memory of a joined node",
+      value: residentMiB(pid),
+      unit: "MiB",
+      baseline: await bareNode(),
+      better: "lower",
+    };
   } finally {
     await machine.remove();
     await site.remove();
@@ -120,24 +114,23 @@ async function attach(site: Site, hub: Site) {
 }
 
 /** What each wing, and being a member of a hub, adds to a site with a node. */
-export async function benchWings(waitMs = settledMs): Promise<Row[]> {
+export async function* benchWings(waitMs = settledMs): Rows {
   const plain = await settledSite(waitMs);
   const without = residentMiB(plain.pid);
-  const rows: Row[] = [];
-  const tell = (name: string, { pid }: Site, target?: number) => {
+  const rowOf = (name: string, { pid }: Site, target?: number): Row => {
     const value = residentMiB(pid) - without;
-    const row: Row = { name: `memory that ${name} adds`, value, unit: "MiB", better: "lower" };
-    rows.push({ ...row, ...(target && { target }) });
+    const row = { name: `memory that ${name} adds`, value, unit: "MiB", better: "lower" as const };
+    return { ...row, ...(target && { target }) };
   };
   try {
     for (const wing of ["--hub", "--gitops", "--devices", "--ingress", "--vms", "--krustlet"]) {
       const site = await settledSite(waitMs, wing);
       try {
-        tell(wing, site);
+        yield rowOf(wing, site);
         if (wing !== "--hub") continue;
         await attach(plain, site);
         await rest(waitMs);
-        tell("membership", plain, 10);
+        yield rowOf("membership", plain, 10);
       } finally {
         await site.remove();
       }
@@ -145,7 +138,6 @@ export async function benchWings(waitMs = settledMs): Promise<Row[]> {
   } finally {
     await plain.remove();
   }
-  return rows;
 }
 
 const deployment = (replicas: number) =>
@@ -166,7 +158,7 @@ const deployment = (replicas: number) =>
     },
   });
 
-export async function benchPods(site: Site, pods = 50): Promise<Row[]> {
+export async function* benchPods(site: Site, pods = 50): Rows {
   await importBusybox(site);
   await site.apply(deployment(pods));
   const started = performance.now();
@@ -180,16 +172,19 @@ export async function benchPods(site: Site, pods = 50): Promise<Row[]> {
   await site.kubectl(["wait", "--for=delete", "pod", "-l", "app=many", "--timeout=120s"], {
     timeoutMs: 130_000,
   });
-  return [
-    { name: `${pods} pods from apply to available`, value: seconds, unit: "s", better: "lower" },
-    {
-      name: `resident memory with ${pods} pods`,
-      value: memory,
-      unit: "MiB",
-      better: "lower",
-      target: 200,
-    },
-  ];
+  yield {
+    name: `${pods} pods from apply to available`,
+    value: seconds,
+    unit: "s",
+    better: "lower",
+  };
+  yield {
+    name: `resident memory with ${pods} pods`,
+    value: memory,
+    unit: "MiB",
+    better: "lower",
+    target: 200,
+  };
 }
 
 const pause = (name: string) => ({
@@ -199,7 +194,7 @@ const pause = (name: string) => ({
 });
 
 /** As many pods of nothing as a node takes. */
-export async function benchFullNode(site: Site, pods = podsMax): Promise<Row[]> {
+export async function* benchFullNode(site: Site, pods = podsMax): Rows {
   const labels = { app: "full" };
   const spec = { terminationGracePeriodSeconds: 0, containers: [pause("main")] };
   const template = { metadata: { labels }, spec };
@@ -214,5 +209,5 @@ export async function benchFullNode(site: Site, pods = podsMax): Promise<Row[]> 
   });
   const value = (performance.now() - started) / 1000;
   const name = `${pods} pods of pause from apply to available`;
-  return [{ name, value, unit: "s", better: "lower", target: 60 }];
+  yield { name, value, unit: "s", better: "lower", target: 60 };
 }

@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { parseArgs } from "node:util";
+import { parseCount } from "../src/cli/up.ts";
 import { startContainerd, stopContainerd } from "../src/containers/containerd.ts";
 import { socketOf } from "../src/containers/socket.ts";
 import { ensurePauseImage } from "../src/containers/images.ts";
@@ -19,17 +19,26 @@ import { cniConflist } from "../src/node/network/site-network.ts";
 import { run } from "../test/support/command.ts";
 import { eventually } from "../test/support/eventually.ts";
 import { busyboxArchive } from "../test/support/image.ts";
+import { atInterrupt } from "../test/support/interrupt.ts";
 import { Machine } from "../test/support/machine.ts";
+import { runner } from "../test/support/runner.ts";
 import { freePort, startSite } from "../test/support/site.ts";
 import type { Site } from "../test/support/site.ts";
 import { openApi } from "./api-load.ts";
 import type { Api } from "./api-load.ts";
-import { percentile, printRows } from "./row.ts";
-import type { Row } from "./row.ts";
+import { percentile, printHeader, printRow } from "./row.ts";
+import type { Row, Rows } from "./row.ts";
 
-const { values } = parseArgs({
-  options: { kubelet: { type: "string" }, runs: { type: "string", default: "15" } },
-});
+const { kubelet, runs } = runner(
+  "bench:kubelet",
+  "Kerb's agent on a joined machine beside a real kubelet, each with a containerd of its own, on one " +
+    "API server, in turn: a pod's start and end, and memory. About two minutes, as root.",
+  { "--kubelet ./kubelet": "what it needs" },
+)
+  .requiredOption("--kubelet <file>", "the kubelet of Kubernetes 1.36, built from its source")
+  .option("--runs <n>", "pods on each", parseCount, 15)
+  .parse()
+  .opts<{ kubelet: string; runs: number }>();
 const pods = "/api/v1/namespaces/default/pods";
 const peer = "kubelet";
 
@@ -85,7 +94,7 @@ async function startPeer(site: Site, directory: string, image: string): Promise<
   writeFileSync(config, JSON.stringify(kubeletConfig(directory, await freePort())));
   const output = openSync(join(directory, "kubelet.log"), "a");
   const child: ChildProcess = spawn(
-    resolve(values.kubelet!),
+    resolve(kubelet),
     [
       ...["--config", config, "--kubeconfig", site.kubeconfig],
       ...["--hostname-override", peer, "--node-ip", "127.0.0.1"],
@@ -170,11 +179,11 @@ async function one(api: Api, nodeName: string, i: number, times: Times) {
 const residentMiB = (pid: number) =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
 
-async function compare(site: Site, nodeName: string): Promise<Row[]> {
+async function* compare(site: Site, nodeName: string): Rows {
   const api = openApi(site.kubeconfig, 2);
   const own: Times = { start: [], end: [] };
   const other: Times = { start: [], end: [] };
-  for (let i = 0; i <= Number(values.runs); i++) {
+  for (let i = 0; i <= runs; i++) {
     await one(api, nodeName, i, own);
     await one(api, peer, i, other);
     // The first of each makes what is made once.
@@ -188,10 +197,10 @@ async function compare(site: Site, nodeName: string): Promise<Row[]> {
     baseline: { name: "kubelet 1.36", value: percentile(other[key], 0.5) },
     better: "lower",
   });
-  return [row("pod create to Running", "start"), row("pod delete to gone", "end")];
+  yield row("pod create to Running", "start");
+  yield row("pod delete to gone", "end");
 }
 
-if (!values.kubelet) throw new Error("--kubelet FILE: Kubernetes' own kubelet");
 const directory = mkdtempSync(join(tmpdir(), "kerb-bench-kubelet-"));
 const image = join(directory, "busybox.tar");
 writeFileSync(image, busyboxArchive());
@@ -205,22 +214,23 @@ try {
   await machine.join(server!, ...trust, "--name", "agent");
   await machine.kerb("image", "import", image);
   other = await startPeer(site, join(directory, "peer"), image);
+  atInterrupt(other.stop);
   const ready = async () => {
     const { status } = await site.get("node", peer);
     return status.conditions.some((c: any) => c.type === "Ready" && c.status === "True");
   };
   await eventually(ready, "a kubelet that is Ready");
-  const rows = await compare(site, "agent");
+  printHeader();
+  for await (const row of compare(site, "agent")) printRow(row);
   await setTimeout(10_000);
   const { pid } = JSON.parse(readFileSync(join(machine.directory, "run.json"), "utf8"));
-  rows.push({
+  printRow({
     name: "resident memory of the agent",
     value: residentMiB(pid),
     unit: "MiB",
     baseline: { name: "kubelet 1.36", value: residentMiB(other.pid) },
     better: "lower",
   });
-  printRows(rows);
 } finally {
   await other?.stop();
   await machine.remove();

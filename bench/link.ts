@@ -5,28 +5,34 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
-import { parseArgs } from "node:util";
+import { parseCount } from "../src/cli/up.ts";
 import { httpsClient } from "../src/client/https.ts";
 import type { Client } from "../src/client/client.ts";
 import { parseKubeconfig } from "../src/client/kubeconfig.ts";
 import { manifestWorks } from "../src/hub/kinds/resources.ts";
 import { run } from "../test/support/command.ts";
 import { residentBytes } from "../test/support/kube-apiserver.ts";
+import { runner } from "../test/support/runner.ts";
 import { kerb, startSite } from "../test/support/site.ts";
 import type { Site } from "../test/support/site.ts";
 import { printRows, throughput } from "./row.ts";
-import type { Row } from "./row.ts";
+import type { Rows } from "./row.ts";
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: "string", default: "180" },
-    works: { type: "string", default: "100" },
-    cut: { type: "string", default: "20" },
-  },
-});
-const seconds = Number(values.seconds);
-const works = Number(values.works);
-const cutSeconds = Number(values.cut);
+const {
+  seconds,
+  works,
+  cut: cutSeconds,
+} = runner(
+  "bench:link",
+  "What being a member of a hub costs a site: memory, bytes on the link while nothing happens, and " +
+    "bytes of coming back after a cut. With what is the default about eight minutes.",
+  { "--seconds 30 --works 10": "a short look" },
+)
+  .option("--seconds <n>", "how long the link is idle", parseCount, 180)
+  .option("--works <n>", "ManifestWorks that the site has", parseCount, 100)
+  .option("--cut <seconds>", "how long the link is cut", parseCount, 20)
+  .parse()
+  .opts<{ seconds: number; works: number; cut: number }>();
 
 const headBytes = 40;
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -122,7 +128,7 @@ async function settled(client: Client) {
 
 const megabytes = (pid: number) => residentBytes([pid]) / 2 ** 20;
 
-async function measure(hub: Site, site: Site, cable: Cable): Promise<Row[]> {
+async function* measure(hub: Site, site: Site, cable: Cable): Rows {
   const client = httpsClient(parseKubeconfig(readFileSync(hub.kubeconfig, "utf8")));
   const port = await cable.open();
   await pause(30_000);
@@ -133,19 +139,12 @@ async function measure(hub: Site, site: Site, cable: Cable): Promise<Row[]> {
   await run(kerb, [...words, "--data-dir", site.directory], { timeoutMs: 60_000 });
   await pause(60_000);
   const memory = megabytes(site.pid) - before;
+  const name = "memory of the agent in a site";
+  yield { name, value: memory, unit: "MiB", better: "lower", target: 10 };
   cable.bytes = 0;
   await pause(seconds * 1000);
   const idle = (cable.bytes * 8) / seconds / 1000;
-  const rows: Row[] = [
-    {
-      name: "memory of the agent in a site",
-      value: memory,
-      unit: "MiB",
-      better: "lower",
-      target: 10,
-    },
-    { name: "idle link", value: idle, unit: "kbit/s", better: "lower", target: 0.3 },
-  ];
+  yield { name: "idle link", value: idle, unit: "kbit/s", better: "lower", target: 0.3 };
   await give(client, works, 0);
   await settled(client);
   for (const changed of [0, 1, Math.ceil(works / 5), works]) {
@@ -158,17 +157,16 @@ async function measure(hub: Site, site: Site, cable: Cable): Promise<Row[]> {
     await settled(client);
     await pause(15_000);
     const name = `back after ${cutSeconds} s, ${changed} of ${works} works changed`;
-    rows.push({ name, value: cable.bytes / 1024, unit: "KiB", better: "lower" });
+    yield { name, value: cable.bytes / 1024, unit: "KiB", better: "lower" };
   }
   client.close();
-  return rows;
 }
 
 const hub = await startSite("--name", "centre", "--hub", "--no-node");
 const site = await startSite("--name", "farm", "--no-node");
 const cable = new Cable(hub.port);
 try {
-  printRows(await measure(hub, site, cable));
+  await printRows(measure(hub, site, cable));
 } finally {
   cable.close();
   await Promise.all([hub.remove(), site.remove()]);

@@ -1,6 +1,5 @@
 // One measured figure. `baseline` is the same work done by something raw or by a peer in the same run;
 // the ratio is what counts, since machines differ.
-import { formatTable } from "../src/cli/table.ts";
 
 export interface Row {
   name: string;
@@ -12,23 +11,47 @@ export interface Row {
   target?: number;
 }
 
+/** A bench gives each figure as soon as it has it. */
+export type Rows = AsyncGenerator<Row, void>;
+
+const columns = { FIGURE: 56, KERB: 14, BASELINE: 32, RATIO: 8, TARGET: 16 };
+
 const number = (value: number) =>
   value >= 100 ? String(Math.round(value)) : value.toFixed(value >= 10 ? 1 : 2);
 
-export function printRows(rows: Row[]) {
-  const cells = rows.map((row) => {
-    const { baseline, target } = row;
-    const met = target && (row.better === "higher" ? row.value >= target : row.value <= target);
-    return [
-      row.name,
-      `${number(row.value)} ${row.unit}`,
-      baseline ? `${number(baseline.value)} (${baseline.name})` : "",
-      baseline ? `${(row.value / baseline.value).toFixed(2)} x` : "",
-      target ? `${row.better === "higher" ? ">=" : "<="} ${target}` : "",
-      target ? (met ? "met" : "MISSED") : "",
-    ];
-  });
-  console.log(formatTable(["FIGURE", "KERB", "BASELINE", "RATIO", "TARGET", ""], cells));
+function cellsOf({ name, value, unit, baseline, better, target }: Row): string[] {
+  const met = target && (better === "higher" ? value >= target : value <= target);
+  return [
+    name,
+    `${number(value)} ${unit}`,
+    baseline ? `${number(baseline.value)} (${baseline.name})` : "",
+    baseline ? `${(value / baseline.value).toFixed(2)} x` : "",
+    target ? `${better === "higher" ? ">=" : "<="} ${target} ${met ? "met" : "MISSED"}` : "",
+  ];
+}
+
+function printLine(cells: string[]) {
+  const widths = Object.values(columns);
+  console.log(
+    cells
+      .map((cell, i) => cell.padEnd(widths[i]!))
+      .join(" ")
+      .trimEnd(),
+  );
+}
+
+export function printHeader() {
+  printLine(Object.keys(columns));
+}
+
+export function printRow(row: Row) {
+  printLine(cellsOf(row));
+}
+
+/** A table, line by line as it is measured. */
+export async function printRows(rows: Rows) {
+  printHeader();
+  for await (const row of rows) printRow(row);
 }
 
 /** The value below which `share` of `values` lie. */

@@ -14,7 +14,7 @@ import { plan } from "../src/scheduler/plan.ts";
 import { startScheduler } from "../src/scheduler/scheduler.ts";
 import { loadDeviceSelector } from "../src/server/cel/device-selector.ts";
 import { openLmdbStore } from "../src/store/lmdb.ts";
-import { printRows, throughput, type Row } from "./row.ts";
+import { printRows, throughput, type Rows } from "./row.ts";
 
 interface Size {
   nodes: number;
@@ -93,24 +93,22 @@ function planned({ nodes, pods }: Size): number {
   return ((performance.now() - started) * 1000) / pods;
 }
 
-export async function benchScheduler(size: Size = { nodes: 1000, pods: 5000 }): Promise<Row[]> {
+export async function* benchScheduler(size: Size = { nodes: 1000, pods: 5000 }): Rows {
   const of = `${size.pods} pods on ${size.nodes} nodes`;
-  return [
-    {
-      name: `scheduling plan, ${of}`,
-      value: planned(size),
-      unit: "us",
-      better: "lower",
-      target: 300,
-    },
-    {
-      name: `scheduled and bound, ${of}`,
-      value: await bound(size),
-      unit: "pods/s",
-      better: "higher",
-      target: 2000,
-    },
-  ];
+  yield {
+    name: `scheduling plan, ${of}`,
+    value: planned(size),
+    unit: "us",
+    better: "lower",
+    target: 300,
+  };
+  yield {
+    name: `scheduled and bound, ${of}`,
+    value: await bound(size),
+    unit: "pods/s",
+    better: "higher",
+    target: 2000,
+  };
 }
 
-if (import.meta.main) printRows(await benchScheduler());
+if (import.meta.main) await printRows(benchScheduler());

@@ -14,7 +14,7 @@ import {
 } from "../src/node/network/service-proxy.ts";
 import { resource } from "../src/client/client.ts";
 import { percentile, throughput } from "./row.ts";
-import type { Row } from "./row.ts";
+import type { Rows } from "./row.ts";
 
 const table = "kerbbench";
 const namespace = "default";
@@ -111,7 +111,7 @@ async function connectionUs(address: string): Promise<number> {
   return Math.min(...passes);
 }
 
-export async function benchServices(count: number): Promise<Row[]> {
+export async function* benchServices(count: number): Rows {
   const cluster = startCluster({ serviceCidrs: ["10.96.0.0/16"] });
   const server = createServer((socket) => socket.on("error", () => {})).listen(0, "127.0.0.1");
   try {
@@ -149,23 +149,21 @@ export async function benchServices(count: number): Promise<Row[]> {
     stop();
     const raw: number[] = [];
     for (let i = 0; i < updates; i++) raw.push(await rawMs());
-    return [
-      {
-        name: `rule update among ${count} Services, median`,
-        value: percentile(times, 0.5),
-        unit: "ms",
-        better: "lower",
-        baseline: { name: "nft alone", value: percentile(raw, 0.5) },
-        target: 100,
-      },
-      {
-        name: `connection among ${count} Services`,
-        value: await connectionUs(addressOf(0)),
-        unit: "us",
-        better: "lower",
-        baseline: { name: "one Service", value: alone },
-      },
-    ];
+    yield {
+      name: `rule update among ${count} Services, median`,
+      value: percentile(times, 0.5),
+      unit: "ms",
+      better: "lower",
+      baseline: { name: "nft alone", value: percentile(raw, 0.5) },
+      target: 100,
+    };
+    yield {
+      name: `connection among ${count} Services`,
+      value: await connectionUs(addressOf(0)),
+      unit: "us",
+      better: "lower",
+      baseline: { name: "one Service", value: alone },
+    };
   } finally {
     await cluster.scope.close();
     server.close();

@@ -9,7 +9,7 @@ import { silent } from "../src/lib/log.ts";
 import { openLmdbStore } from "../src/store/lmdb.ts";
 import type { Store } from "../src/store/store.ts";
 import { printRows, throughput } from "./row.ts";
-import type { Row } from "./row.ts";
+import type { Row, Rows } from "./row.ts";
 
 const head = `{"metadata":{`;
 const bodyOf = (bytes: number) => ({
@@ -20,7 +20,7 @@ const bodyOf = (bytes: number) => ({
 /** Writers at once, and how many creates a second the whole API must reach with as many clients. */
 const writers = [1, 16, 256];
 
-async function benchCreates(store: Store, directory: string, scale: number): Promise<Row[]> {
+async function* benchCreates(store: Store, directory: string, scale: number): Rows {
   const raw = open<Uint8Array, string>({
     path: join(directory, "raw"),
     encoding: "binary",
@@ -28,7 +28,6 @@ async function benchCreates(store: Store, directory: string, scale: number): Pro
     eventTurnBatching: false,
   });
   const body = bodyOf(2000);
-  const rows: Row[] = [];
   for (const count of writers) {
     const total = Math.round((count === 1 ? 1000 : 10_000) * scale);
     const value = await throughput(count, total, async (i) => {
@@ -37,16 +36,15 @@ async function benchCreates(store: Store, directory: string, scale: number): Pro
     const puts = await throughput(count, total, async (i) => {
       await raw.put(`pods/w${count}/${i}`, body.bytes);
     });
-    rows.push({
+    yield {
       name: `store creates, ${count} writer${count > 1 ? "s" : ""}`,
       value,
       unit: "/s",
       baseline: { name: "lmdb puts", value: puts },
       better: "higher",
-    });
+    };
   }
   await raw.close();
-  return rows;
 }
 
 /** The best of `runs`, in milliseconds. */
@@ -60,7 +58,7 @@ async function fastest(runs: number, run: () => unknown): Promise<number> {
   return best;
 }
 
-async function benchLists(store: Store, scale: number): Promise<Row[]> {
+async function* benchLists(store: Store, scale: number): Rows {
   const total = Math.round(10_000 * scale);
   const body = bodyOf(7000);
   const before = await store.create("big/first", body);
@@ -75,23 +73,25 @@ async function benchLists(store: Store, scale: number): Promise<Row[]> {
     ...(target !== undefined && { target }),
   });
   const { revision } = before;
-  return [
-    row(`store list of ${total} x 7 kB`, await fastest(5, () => store.list("big/")), 150),
-    row("store page of 500", await fastest(5, () => store.list("big/", { limit: 500 }))),
-    row(`store list undoing ${total}`, await fastest(5, () => store.list("big/", { revision }))),
-    row("store compaction of it all", await fastest(1, () => store.compact(store.revision()))),
-  ];
+  yield row(`store list of ${total} x 7 kB`, await fastest(5, () => store.list("big/")), 150);
+  yield row("store page of 500", await fastest(5, () => store.list("big/", { limit: 500 })));
+  yield row(
+    `store list undoing ${total}`,
+    await fastest(5, () => store.list("big/", { revision })),
+  );
+  yield row("store compaction of it all", await fastest(1, () => store.compact(store.revision())));
 }
 
-export async function benchStore(scale = 1): Promise<Row[]> {
+export async function* benchStore(scale = 1): Rows {
   const directory = mkdtempSync(join(tmpdir(), "kerb-bench-"));
   const store = await openLmdbStore(join(directory, "store"), { clock: systemClock, log: silent });
   try {
-    return [...(await benchCreates(store, directory, scale)), ...(await benchLists(store, scale))];
+    yield* benchCreates(store, directory, scale);
+    yield* benchLists(store, scale);
   } finally {
     await store.close();
     rmSync(directory, { recursive: true });
   }
 }
 
-if (import.meta.main) printRows(await benchStore());
+if (import.meta.main) await printRows(benchStore());

@@ -15,7 +15,7 @@ import type { Site } from "../test/support/site.ts";
 import { buildHandler } from "../test/support/wasm-component.ts";
 import { compileC } from "../test/support/wasm-module.ts";
 import { percentile } from "./row.ts";
-import type { Row } from "./row.ts";
+import type { Rows } from "./row.ts";
 
 const built = join(root, "dist/wasm/wasm-run.cjs");
 const nodeWasi = join(root, "test/wasm/node-wasi.mjs");
@@ -49,7 +49,7 @@ async function firstOutput(args: string[]): Promise<number> {
   return took;
 }
 
-async function benchFirstOutput(folder: Folder, module: string, runs: number): Promise<Row[]> {
+async function* benchFirstOutput(folder: Folder, module: string, runs: number): Rows {
   const program = { module, args: ["app", "say", "x"] };
   const [ours, raw]: number[][] = [[], []];
   for (let i = 0; i < runs; i++) {
@@ -58,7 +58,7 @@ async function benchFirstOutput(folder: Folder, module: string, runs: number): P
   }
   const baseline = { name: "child with node:wasi", value: median(raw!) };
   const name = "wasm runner, start to first output";
-  return [{ name, value: median(ours!), unit: "ms", baseline, better: "lower" }];
+  yield { name, value: median(ours!), unit: "ms", baseline, better: "lower" };
 }
 
 const podOf = (name: string, spec: object) =>
@@ -83,7 +83,7 @@ async function podOutput(site: Site, name: string, spec: object): Promise<number
   return took;
 }
 
-async function benchPods(site: Site, module: string, runs: number): Promise<Row[]> {
+async function* benchPods(site: Site, module: string, runs: number): Rows {
   await site.kerb("image", "import", module, "--name", "probe:1");
   await importBusybox(site);
   const wasm = {
@@ -100,7 +100,7 @@ async function benchPods(site: Site, module: string, runs: number): Promise<Row[
   }
   const baseline = { name: "pod of a container", value: median(theirs!) };
   const name = "wasm pod, apply to its line in kubectl logs";
-  return [{ name, value: median(ours!), unit: "ms", baseline, better: "lower" }];
+  yield { name, value: median(ours!), unit: "ms", baseline, better: "lower" };
 }
 
 /** Mebibytes that a process shares with nobody. */
@@ -119,19 +119,17 @@ async function idleMiB(args: string[]): Promise<number> {
   return found;
 }
 
-async function benchMemory(folder: Folder, module: string): Promise<Row[]> {
+async function* benchMemory(folder: Folder, module: string): Rows {
   const program = { module, args: ["app", "sleep", "1000"] };
   const raw = await idleMiB(folder.command(nodeWasi, program));
-  return [
-    {
-      name: "idle wasm container, private memory",
-      value: await idleMiB(folder.command(built, program)),
-      unit: "MiB",
-      baseline: { name: "child with node:wasi", value: raw },
-      better: "lower",
-      target: 10,
-    },
-  ];
+  yield {
+    name: "idle wasm container, private memory",
+    value: await idleMiB(folder.command(built, program)),
+    unit: "MiB",
+    baseline: { name: "child with node:wasi", value: raw },
+    better: "lower",
+    target: 10,
+  };
 }
 
 /** Milliseconds from SIGTERM to the end of a module that does not listen. */
@@ -145,8 +143,7 @@ async function killed(args: string[]): Promise<number> {
   return performance.now() - began;
 }
 
-async function benchKill(folder: Folder, module: string, runs: number): Promise<Row[]> {
-  const rows = [];
+async function* benchKill(folder: Folder, module: string, runs: number): Rows {
   for (const [name, ...args] of [
     ["loop", "say", "begins", "spin"],
     ["sleep", "sleep", "1000"],
@@ -155,13 +152,12 @@ async function benchKill(folder: Folder, module: string, runs: number): Promise<
     const program = { module, args: ["app", ...args] };
     for (let i = 0; i < runs; i++) took.push(await killed(folder.command(built, program)));
     const row = { unit: "ms", better: "lower" as const, target: 50 };
-    rows.push({
+    yield {
       ...row,
       name: `wasm module in a ${name}, SIGTERM to its end`,
       value: median(took),
-    });
+    };
   }
-  return rows;
 }
 
 /** Asks again and again over one connection, by a client that costs next to nothing. */
@@ -207,7 +203,7 @@ async function requestsPerSecond(child: ChildProcess, port: number, total: numbe
   return rate;
 }
 
-async function benchHttp(folder: Folder, total: number): Promise<Row[]> {
+async function* benchHttp(folder: Folder, total: number): Rows {
   const component = join(folder.path, "http.wasm");
   await buildHandler(component, "Hello from ");
   const made = join(folder.path, "http");
@@ -231,13 +227,11 @@ async function benchHttp(folder: Folder, total: number): Promise<Row[]> {
     value: await requestsPerSecond(child, port, total),
   };
   const row = { unit: "/s", baseline, better: "higher" as const };
-  return [
-    { ...row, name: "wasi:http, instance used again", value: await serve(false), target: 4000 },
-    { ...row, name: "wasi:http, fresh instance each", value: await serve(true), target: 700 },
-  ];
+  yield { ...row, name: "wasi:http, instance used again", value: await serve(false), target: 4000 };
+  yield { ...row, name: "wasi:http, fresh instance each", value: await serve(true), target: 700 };
 }
 
-async function benchCompute(folder: Folder): Promise<Row[]> {
+async function* benchCompute(folder: Folder): Rows {
   const module = join(folder.path, "compute.wasm");
   const native = join(folder.path, "compute");
   await compileC("test/wasm/compute.c", module);
@@ -249,10 +243,8 @@ async function benchCompute(folder: Folder): Promise<Row[]> {
   const optimized = ["--no-liftoff", "--no-wasm-tier-up", "--no-wasm-lazy-compilation"];
   const ours = (...flags: string[]) =>
     best(process.execPath, folder.command(built, { module }, ...flags));
-  return [
-    { ...row, name: "wasm compute, best turn", value: await ours() },
-    { ...row, name: "wasm compute, optimized first", value: await ours(...optimized) },
-  ];
+  yield { ...row, name: "wasm compute, best turn", value: await ours() };
+  yield { ...row, name: "wasm compute, optimized first", value: await ours(...optimized) };
 }
 
 /** Makes handlers that sleep, from a number on. */
@@ -290,7 +282,7 @@ async function makeSleepers(site: Site, from: number, count: number) {
 }
 
 /** What handlers that sleep cost Kerb, with their Services and Deployments, once it has made some. */
-async function benchSleepers(site: Site, count: number): Promise<Row[]> {
+async function* benchSleepers(site: Site, count: number): Rows {
   const before = privateMiB(site.pid);
   const first = Math.ceil(count / 5);
   await makeSleepers(site, 0, first);
@@ -299,20 +291,18 @@ async function benchSleepers(site: Site, count: number): Promise<Row[]> {
   const value = ((privateMiB(site.pid) - warm) * 1000) / count;
   const name = `Kerb's growth per thousand sleeping handlers, after ${first}`;
   const baseline = { name: `growth by the first ${first}`, value: warm - before };
-  return [{ name, value, unit: "MiB", baseline, better: "lower", target: 100 }];
+  yield { name, value, unit: "MiB", baseline, better: "lower", target: 100 };
 }
 
-export async function benchWasm(site: Site, isTiny: boolean): Promise<Row[]> {
+export async function* benchWasm(site: Site, isTiny: boolean): Rows {
   const folder = new Folder(site);
   const module = join(folder.path, "probe.wasm");
   await compileC("test/wasm/probe.c", module, "-s");
-  return [
-    ...(await benchFirstOutput(folder, module, isTiny ? 2 : 20)),
-    ...(await benchPods(site, module, isTiny ? 1 : 10)),
-    ...(await benchMemory(folder, module)),
-    ...(await benchKill(folder, module, isTiny ? 1 : 10)),
-    ...(await benchHttp(folder, isTiny ? 800 : 20_000)),
-    ...(await benchCompute(folder)),
-    ...(await benchSleepers(site, isTiny ? 20 : 1000)),
-  ];
+  yield* benchFirstOutput(folder, module, isTiny ? 2 : 20);
+  yield* benchPods(site, module, isTiny ? 1 : 10);
+  yield* benchMemory(folder, module);
+  yield* benchKill(folder, module, isTiny ? 1 : 10);
+  yield* benchHttp(folder, isTiny ? 800 : 20_000);
+  yield* benchCompute(folder);
+  yield* benchSleepers(site, isTiny ? 20 : 1000);
 }

@@ -1,6 +1,5 @@
 // Runs a command line with the Node that Kerb needs, whichever Node npm itself runs on.
-import { spawnSync } from "node:child_process";
+import { inForeground } from "./foreground.js";
 import { modernNode, root } from "./prepare.js";
 
-const { status } = spawnSync(modernNode(), process.argv.slice(2), { cwd: root, stdio: "inherit" });
-process.exit(status ?? 1);
+process.exit(await inForeground(modernNode(), process.argv.slice(2), { cwd: root }));

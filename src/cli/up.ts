@@ -42,7 +42,8 @@ export function parsePort(text: string): number {
   return port;
 }
 
-function parseCount(text: string): number {
+/** A whole number from 1 up, from the command line. */
+export function parseCount(text: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count > 0) return count;
   throw new InvalidArgumentError("a whole number from 1 up is needed.");

@@ -1,12 +1,11 @@
 // Runs the official conformance program against Kerb and writes what passed into docs/compatibility.md:
-//   npm run conformance -- --binary FILE [--tier A] [--focus REGEX] [--kubeconfig FILE] [--output DIR]
-// FILE is e2e.test of Kubernetes' own source. Without --kubeconfig a control plane with two nodes that only
-// report is started here; with --programs FOLDER (agnhost, sample-apiserver) a whole site that runs pods. results.json remembers every test's last result; for one that fails, a reason
-// written there by hand stays until the test passes.
+// results.json remembers every test's last result; for one that fails, a reason written there by hand stays until the
+// test passes.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
+import { parseCount } from "../../src/cli/up.ts";
 import { startRegistry } from "../support/registry.ts";
+import { runner } from "../support/runner.ts";
 import { kerb, startSite } from "../support/site.ts";
 import { startCluster } from "./cluster.ts";
 import { importSuiteImages } from "./images.ts";
@@ -21,21 +20,44 @@ const page = join(root, "docs/compatibility.md");
 /** What must not happen the suite awaits for five minutes. */
 const patienceMs = 330_000;
 
-const { values } = parseArgs({
-  options: {
-    binary: { type: "string" },
-    tier: { type: "string" },
-    focus: { type: "string" },
-    kubeconfig: { type: "string" },
-    programs: { type: "string" },
-    kubectl: { type: "string", default: join(root, ".cache/clients/kubectl") },
-    nodes: { type: "string", default: "2" },
-    output: { type: "string" },
-    seconds: { type: "string", default: "120" },
-    failing: { type: "boolean", default: false },
-    list: { type: "boolean", default: false },
+interface Options {
+  binary: string;
+  tier?: string;
+  focus?: string;
+  kubeconfig?: string;
+  programs?: string;
+  kubectl: string;
+  nodes: number;
+  output?: string;
+  seconds: number;
+  failing?: boolean;
+  list?: boolean;
+}
+
+const values = runner(
+  "conformance",
+  "Runs Kubernetes' official conformance program against Kerb and writes what passed into " +
+    "docs/compatibility.md: against a cluster, a control plane whose two nodes only report (the " +
+    "default), or a whole site that runs pods. All of it takes hours.",
+  {
+    "--binary ./e2e.test --list": "which tests there are",
+    "--binary ./e2e.test --focus ConfigMap": "some of them",
+    "--binary ./e2e.test --programs ./programs": "with pods that run",
   },
-});
+)
+  .requiredOption("--binary <file>", "e2e.test, built from Kubernetes' source")
+  .option("--tier <letters>", "only tests of these tiers")
+  .option("--focus <regex>", "only tests whose file and name match")
+  .option("--failing", "only tests that did not pass last time")
+  .option("--list", "say which tests that would be, and run none")
+  .option("--kubeconfig <file>", "of the cluster to test")
+  .option("--programs <dir>", "test a site that runs pods: where agnhost and sample-apiserver lie")
+  .option("--kubectl <file>", "that the tests call", join(root, ".cache/clients/kubectl"))
+  .option("--nodes <n>", "tests at once", parseCount, 2)
+  .option("--seconds <n>", "that a test may take, beside what it must wait", parseCount, 120)
+  .option("--output <dir>", "keep what the program says")
+  .parse()
+  .opts<Options>();
 
 const readResults = () => JSON.parse(readFileSync(resultsFile, "utf8")) as Results;
 
@@ -64,7 +86,7 @@ function keepOutput(file: string, output: string) {
 
 async function runGroup(group: ConformanceTest[], options: Omit<RunOptions, "timeoutMs">) {
   const { file } = group[0]!;
-  const timeoutMs = patienceMs + Number(values.seconds) * 1000 * group.length;
+  const timeoutMs = patienceMs + values.seconds * 1000 * group.length;
   const { results, output } = await runTests(group, { ...options, timeoutMs });
   keepOutput(file, output);
   for (const { name } of group) {
@@ -94,7 +116,6 @@ async function chooseCluster() {
 }
 
 async function main() {
-  if (!values.binary) throw new Error("--binary FILE: Kubernetes' own e2e.test");
   const binary = resolve(values.binary);
   const all = await conformanceTests(binary);
   const focus = new RegExp(values.focus ?? "");
@@ -112,7 +133,7 @@ async function main() {
   let passed = 0;
   try {
     for (const group of groups(chosen)) {
-      const options = { binary, kubeconfig, kubectl, nodes: +values.nodes };
+      const options = { binary, kubeconfig, kubectl, nodes: values.nodes };
       const found = await runGroup(group, options);
       // One that takes too long takes the time of those behind it.
       for (const test of group.length > 1 ? group : []) {

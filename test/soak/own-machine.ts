@@ -1,10 +1,10 @@
 // A soak has network and mount namespaces to itself, as a machine would: every interface, route, rule, mount and network
 // namespace that it finds there is its own. Its folder and disk are there outside too, since sites of one machine look
 // whether those that took addresses are still there.
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { inForeground } from "../../tools/foreground.js";
 import { runToEnd } from "../support/command.ts";
 
 export const ownAddress = "192.0.2.2";
@@ -31,11 +31,9 @@ export async function inMachineOfItsOwn(furnish: (home: string) => Promise<void>
   const own = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
   // What trials make lies in the folder, and is counted with the rest.
   const env = { ...process.env, KERB_SOAK_HOME: home, TMPDIR: home };
-  const { status } = spawnSync("unshare", ["--mount", "--net", "sh", "-c", script, "sh", ...own], {
-    stdio: "inherit",
-    env,
-  });
+  const args = ["--mount", "--net", "sh", "-c", script, "sh", ...own];
+  const code = await inForeground("unshare", args, { env });
   await runToEnd("umount", ["--lazy", join(home, "site")]);
   rmSync(home, { recursive: true, force: true });
-  process.exit(status ?? 1);
+  process.exit(code);
 }

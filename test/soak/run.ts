@@ -1,10 +1,12 @@
-// `npm run soak -- --minutes N [--seed N]`: a site on a small disk of its own lives through one trial after the other;
+// `npm run soak`: a site on a small disk of its own lives through one trial after the other;
 // what it has of the machine is counted before and after each.
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { setTimeout } from "node:timers/promises";
+import { InvalidArgumentError } from "commander";
+import { parseCount } from "../../src/cli/up.ts";
 import { importBusybox } from "../support/image.ts";
+import { runner } from "../support/runner.ts";
 import { freePort, Site } from "../support/site.ts";
 import { count, grown } from "./census.ts";
 import type { Counts } from "./census.ts";
@@ -13,13 +15,25 @@ import { slotsDirectory } from "../../src/main/config.ts";
 import { deployment, smallDisk, upOptions } from "./trials.ts";
 import { trials, warmUp } from "./list.ts";
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: "string", default: "10" },
-    seed: { type: "string", default: "1" },
-    only: { type: "string" },
-  },
-});
+/** Part of a trial's name. */
+function parseTrials(words: string): string {
+  if (trials.some(({ name }) => name.includes(words))) return words;
+  throw new InvalidArgumentError("no trial has this in its name.");
+}
+
+const list = trials.map(({ name }) => `  ${name}`).join("\n");
+const { minutes, seed, only } = runner(
+  "soak",
+  "A site on a small disk of its own lives through one trial after the other, in an order that the seed " +
+    "tells; all that it has of the machine is counted before and after each, and must not grow. As root.",
+  { "--minutes 60": "an hour", "--only kill": "the trials with this in their names" },
+)
+  .option("--minutes <n>", "how long trials go on", parseCount, 10)
+  .option("--seed <n>", "the same seed, the same order", parseCount, 1)
+  .option("--only <words>", "the trials with these in their names", parseTrials)
+  .addHelpText("after", `\nTrials:\n${list}`)
+  .parse()
+  .opts<{ minutes: number; seed: number; only?: string }>();
 
 /** Small and known, so that a run can be had again (Park and Miller). */
 function randomFrom(seed: number) {
@@ -92,9 +106,9 @@ try {
   await setTimeout(5000);
   const before = await census();
   console.log(`before   ${JSON.stringify(before)} ${memory().toFixed(0)} MiB`);
-  const random = randomFrom(Number(values.seed));
-  const endsAt = performance.now() + Number(values.minutes) * 60_000;
-  const chosen = trials.filter(({ name }) => name.includes(values.only ?? ""));
+  const random = randomFrom(seed);
+  const endsAt = performance.now() + minutes * 60_000;
+  const chosen = trials.filter(({ name }) => name.includes(only ?? ""));
   while (performance.now() < endsAt) {
     for (const trial of shuffled(chosen, random)) {
       if (performance.now() >= endsAt) break;

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { run, runToEnd } from "./command.ts";
+import { atInterrupt } from "./interrupt.ts";
 import { kerb } from "./site.ts";
 
 let machines = 0;
@@ -65,6 +66,8 @@ export class Machine {
   readonly #cable: string;
   #node: ChildProcess | undefined;
   #said = "";
+  #forget = () => {};
+  #removing: Promise<void> | undefined;
 
   constructor() {
     const id = (process.pid % 1000) * 10 + machines++;
@@ -80,6 +83,8 @@ export class Machine {
 
   async start() {
     const ip = (...args: string[]) => run("ip", args);
+    this.#forget();
+    this.#forget = atInterrupt(() => this.remove());
     await ip("netns", "add", this.name);
     await ip(
       "link",
@@ -181,7 +186,15 @@ export class Machine {
     await this.plug(isPlugged);
   }
 
-  async remove() {
+  remove(): Promise<void> {
+    this.#removing ??= this.#remove().finally(() => {
+      this.#removing = undefined;
+      this.#forget();
+    });
+    return this.#removing;
+  }
+
+  async #remove() {
     if (this.#node) await this.kill();
     await this.kerb("down", "--grace-period=0");
     await run("ip", ["netns", "delete", this.name]);

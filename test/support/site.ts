@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run, runToEnd } from "./command.ts";
 import type { CommandOptions } from "./command.ts";
+import { atInterrupt } from "./interrupt.ts";
 
 export const root = join(import.meta.dirname, "../..");
 export const kerb = join(root, "bin/kerb");
@@ -24,6 +25,8 @@ export function freePort(): Promise<number> {
 export class Site {
   readonly directory: string;
   readonly port: number;
+  #forget = () => {};
+  #removing: Promise<void> | undefined;
 
   constructor(directory: string, port: number) {
     this.directory = directory;
@@ -43,6 +46,8 @@ export class Site {
   }
 
   up(...args: string[]) {
+    this.#forget();
+    this.#forget = atInterrupt(() => this.remove());
     const where = ["--data-dir", this.directory, "--port", String(this.port)];
     return run(kerb, ["up", "--detach", ...where, ...args], { timeoutMs: 120_000 });
   }
@@ -82,7 +87,15 @@ export class Site {
   }
 
   /** Stops everything and removes the folder. */
-  async remove() {
+  remove(): Promise<void> {
+    this.#removing ??= this.#remove().finally(() => {
+      this.#removing = undefined;
+      this.#forget();
+    });
+    return this.#removing;
+  }
+
+  async #remove() {
     await this.down("--grace-period=0");
     rmSync(this.directory, { recursive: true, force: true });
   }

@@ -1,15 +1,26 @@
-// `npm run density [-- MODULES CONTAINERS]`: many modules beside containers on one node; Kerb is killed, and
+// `npm run density [-- --modules N --containers N]`: many modules beside containers on one node; Kerb is killed, and
 // none of them restarts. Tells what they cost.
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { parseCount } from "../../src/cli/up.ts";
 import { eventually } from "../support/eventually.ts";
 import { importBusybox } from "../support/image.ts";
+import { runner } from "../support/runner.ts";
 import { startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
 import { compileC } from "../support/wasm-module.ts";
 
-const [modules = 100, containers = 50] = process.argv.slice(2).map(Number);
+const { modules, containers } = runner(
+  "density",
+  "Many modules beside containers on one node; Kerb is killed, and none of them restarts. Tells what " +
+    "they cost. A few minutes.",
+  { "--modules 10 --containers 5": "a small node" },
+)
+  .option("--modules <n>", "pods of a WebAssembly module", parseCount, 100)
+  .option("--containers <n>", "pods of a container", parseCount, 50)
+  .parse()
+  .opts<{ modules: number; containers: number }>();
 const minutesMax = 15;
 
 const deployment = (name: string, replicas: number, spec: object) =>
@@ -63,6 +74,7 @@ try {
   await site.kerb("image", "import", join(folder, "probe.wasm"), "--name", "probe:1");
   await importBusybox(site);
   const args = ["sleep", "1000000"];
+  console.log(`starting ${modules} modules and ${containers} containers ...`);
   const began = performance.now();
   const tolerations = [{ key: "kubernetes.io/arch", operator: "Equal", value: "wasm32-wasi" }];
   const module = { name: "main", image: "probe:1", args: ["probe", ...args] };
@@ -80,6 +92,7 @@ try {
   console.log(`${count} runners, ${(privateMiB / count).toFixed(1)} MiB private each`);
   const before = await containersOf(site);
   assert.equal(before.size, modules + containers);
+  console.log("killing Kerb ...");
   process.kill(site.pid, "SIGKILL");
   await site.up("--krustlet");
   await eventually(async () => {
