@@ -28,5 +28,8 @@ export const clusterDomain = "cluster.local";
 /** Where tools are looked for. */
 export const searchPath = process.env["PATH"] ?? "";
 
+/** The zone that this process was told to have. */
+export const zoneVariable = process.env["TZ"];
+
 /** One link per site on this machine; see site-settings.ts. */
 export const slotsDirectory = "/var/lib/kerb-sites";

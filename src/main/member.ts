@@ -13,6 +13,7 @@ import type { Subject } from "../server/auth/x509.ts";
 import { kubernetesVersion } from "./config.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { HubParts } from "./hub.ts";
+import { timeZone } from "./time-zone.ts";
 
 export function makeRequest(subject: Subject) {
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
@@ -52,7 +53,6 @@ let rules: EvaluateRule | undefined;
 async function start(parts: MemberParts) {
   const { plane, informers, version, isKerb, api, kerb, isHub, clock, random, log, scope } = parts;
   const { startMember } = await import("../hub/member/member.ts");
-  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
   await startMember({
     site: {
       client: plane.client("system:kerb-agent"),
@@ -60,7 +60,7 @@ async function start(parts: MemberParts) {
       discover: plane.discover,
       version,
       isKerb,
-      timeZone,
+      timeZone: timeZone(),
       loadRules: async () => (rules ??= await loadObjectRules()),
       ...(api && { api }),
       ...(kerb && { kerb }),
