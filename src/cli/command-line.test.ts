@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { summarizePods } from "./status.ts";
-import { parseAdvertised } from "./run.ts";
+import { parseAdvertised, parseWings } from "./run.ts";
 import { formatBytes, formatTable } from "./table.ts";
 import { parsePort, parseSiteName } from "./up.ts";
 
@@ -43,4 +43,11 @@ test("where a cluster reaches this machine is an address, and a port that stays"
   for (const bad of ["hub", "10.0.0.5:", "10.0.0.5:0", "10.0.0.5:70000", "hub:8443"]) {
     assert.throws(() => parseAdvertised(bad), bad);
   }
+});
+
+test("wings are named, once each, and what is none says why", () => {
+  const parse = parseWings(["hub", "member"], { vms: "nobody runs them there" });
+  assert.deepEqual(parse("member, hub,member"), ["member", "hub"]);
+  assert.throws(() => parse("hub,vms"), /vms is no wing for clusters of others: nobody runs them/);
+  assert.throws(() => parse("toString"), /there is no wing toString; there are: hub, member/);
 });

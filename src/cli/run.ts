@@ -31,19 +31,29 @@ export interface RunOptions {
   ingressAddress?: string;
 }
 
-/** `a,b` as a list of names among `known`. */
-export function parseWings(known: string[]) {
+/** `a,b` as a list of names among `known`; `refused` says of others why they are none. */
+export function parseWings(known: string[], refused: Record<string, string>) {
   return (text: string): string[] => {
     const names = text.split(",").map((name) => name.trim());
     const strange = names.find((name) => !known.includes(name));
     if (strange === undefined) return [...new Set(names)];
+    const why = Object.hasOwn(refused, strange) && refused[strange];
+    if (why)
+      throw new InvalidArgumentError(`${strange} is no wing for clusters of others: ${why}.`);
     throw new InvalidArgumentError(`there is no wing ${strange}; there are: ${known.join(", ")}.`);
   };
 }
 
-/** `kerb run`. `summaries` says what each wing is; `start` resolves with the exit code. */
+interface Wings {
+  /** What each is. */
+  summaries: Record<string, string>;
+  /** Why others are none. */
+  refused: Record<string, string>;
+}
+
+/** `kerb run`; `start` resolves with the exit code. */
 export function runCommand(
-  summaries: Record<string, string>,
+  { summaries, refused }: Wings,
   start: (options: RunOptions) => Promise<number>,
 ) {
   const names = Object.keys(summaries);
@@ -56,7 +66,7 @@ export function runCommand(
         "the kubeconfig's user; of several that run the same wing one acts.",
     )
     .requiredOption("--kubeconfig <file>", "of the cluster")
-    .requiredOption("--wings <a,b>", "which ones", parseWings(names))
+    .requiredOption("--wings <a,b>", "which ones", parseWings(names, refused))
     .option(
       "--advertise <ip[:port]>",
       `where the cluster's API server reaches this machine, for \`kubectl --cluster SITE\` (port ${advertisedPort})`,

@@ -23,7 +23,7 @@ import { versionCommand } from "../cli/version.ts";
 import { holdOpen } from "../lib/clock.ts";
 import { StatusError } from "../lib/status-error.ts";
 import { defaultDataDirectory, kerbVersion, kubernetesVersion, logLevel } from "./config.ts";
-import { wings } from "./wings.ts";
+import { refusedWings, wings } from "./wings.ts";
 
 const wingSummaries = Object.fromEntries(
   Object.entries(wings).map(([name, { summary }]) => [name, summary]),
@@ -47,7 +47,9 @@ function program(): Command {
     }),
     joinCommand(directory, async (...args) => (await import("./join.ts")).joinSite(...args)),
     attachCommand(directory, async (...args) => (await import("./attach.ts")).attachSite(...args)),
-    runCommand(wingSummaries, async (options) => (await import("./run.ts")).run(options)),
+    runCommand({ summaries: wingSummaries, refused: refusedWings }, async (options) =>
+      (await import("./run.ts")).run(options),
+    ),
     handlerCommand(async (...args) => (await import("./handler.ts")).serveOne(...args)),
     detachCommand(directory, async (options) => (await import("./detach.ts")).detachSite(options)),
     kubeconfigCommand(directory, async (options) =>

@@ -109,3 +109,13 @@ export const wings: Record<string, Wing> = {
   devices,
   "device-node": deviceNode,
 };
+
+/** Parts of `kerb up` that people look for here, and why a cluster of others cannot have them. */
+export const refusedWings: Record<string, string> = {
+  vms:
+    "a machine is a pod whose containerd starts QEMU for the handler vm, and only Kerb's nodes have that; " +
+    "use: kerb up --vms",
+  wasm:
+    "a module is a pod whose containerd starts it for the handler wasm, and only Kerb's nodes have that; " +
+    "use: kerb up",
+};

@@ -46,7 +46,8 @@ async function wings(names: string, { kubeconfig }: Site, ...options: string[]) 
     stream.setEncoding("utf8").on("data", (text: string) => (said += text));
   }
   stops.push(() => end(child));
-  await eventually(async () => said.includes(" acts"), `the wing ${names}`).catch((error) => {
+  const isActing = async () => names.split(",").every((name) => said.includes(` ${name} acts`));
+  await eventually(isActing, `the wings ${names}`).catch((error) => {
     throw new Error(`${error.message}\n${said}`);
   });
 }
@@ -61,7 +62,11 @@ before(async () => {
   door = await freePort();
   const ports = ["--ingress-http-port", String(door), "--ingress-https-port"];
   const here = [...ports, String(await freePort()), "--ingress-address", "127.0.0.1"];
-  await Promise.all([wings("hub", hub), wings("member,ingress", site, ...here)]);
+  const node = { apiVersion: "v1", kind: "Node", metadata: { name: "edge" } };
+  await site.kubectl(["create", "-f", "-"], { input: JSON.stringify(node) });
+  const machine = ["--node", "edge", "--kubelet-directory", mkdtempSync(join(folder, "kubelet"))];
+  const all = "member,ingress,gitops,devices,device-node";
+  await Promise.all([wings("hub", hub), wings(all, site, ...here, ...machine)]);
 });
 after(async () => {
   for (const stop of stops.toReversed()) await stop();
@@ -111,6 +116,44 @@ test("kubectl goes through that hub to the site", async () => {
   writeFileSync(at.kubeconfig, JSON.stringify({ ...through, ...current }), { mode: 0o600 });
   const found = await eventually(() => at.get("configmap", "paint"), "the way to the site");
   assert.equal(found.data.colour, "red");
+});
+
+test("a machine of others looks for leaf devices, and says what it saw", async () => {
+  await site.apply(`
+apiVersion: akri.sh/v0
+kind: Configuration
+metadata: {name: echo, namespace: default}
+spec:
+  capacity: 2
+  discoveryHandler: {name: debugEcho, discoveryDetails: "descriptions: [lamp, pump]"}
+`);
+  const found = await eventually(async () => {
+    const { items } = await site.get("instances.akri.sh");
+    return items.length === 2 && items;
+  }, "two devices");
+  for (const { spec } of found) assert.deepEqual(spec.nodes, ["edge"]);
+});
+
+test("a cluster of others follows what lies in git, and says why it cannot", async () => {
+  await site.apply(`
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: GitRepository
+metadata: {name: nowhere, namespace: default}
+spec: {interval: 1m, url: "https://127.0.0.1:1/nowhere.git", ref: {branch: main}}
+`);
+  const ready = await eventually(async () => {
+    const { status } = await site.get("gitrepository", "nowhere");
+    return status?.conditions?.find(({ type }: any) => type === "Ready");
+  }, "what became of it");
+  assert.equal(ready.status, "False");
+  assert.match(ready.message, /127\.0\.0\.1:1/);
+});
+
+test("machines are refused there by name, with what to do instead", async () => {
+  await assert.rejects(
+    run(kerb, ["run", "--kubeconfig", site.kubeconfig, "--wings", "vms"]),
+    /vms is no wing for clusters of others: .* use: kerb up --vms/,
+  );
 });
 
 test("the site is released whole", async () => {
