@@ -20,6 +20,7 @@ import { benchStore } from "./store.bench.ts";
 import { benchVmMigration } from "./vm-migration.bench.ts";
 import { benchVms } from "./vms.bench.ts";
 import { benchWasm } from "./wasm.bench.ts";
+import { benchWasmStart } from "./wasm-start.bench.ts";
 import { benchWrites } from "./writes.bench.ts";
 
 export interface Bench {
@@ -121,6 +122,11 @@ export const benches: Record<string, Bench> = {
     measures: "modules and components, beside node:wasi, a container, native code and plain Node",
     takes: "WASM",
     run: onSite(benchWasm),
+  },
+  "wasm-start": {
+    measures: "a container of a module until its first output, beside one of the same program",
+    takes: "40 s",
+    run: (tiny) => benchWasmStart(tiny ? 1 : 20),
   },
   devices: {
     measures: "a broker that follows its device, 1,000 devices, slots that many want",

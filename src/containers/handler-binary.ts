@@ -11,17 +11,34 @@ export interface Handler {
   /** The program, and what it is told after the bundle's folder. */
   prepare: string;
   args?: string[];
+  /** A pipe by which a program that waits there is told of bundles in place of one that is started for each. */
+  ask?: string;
   /** Containers in whose bundle this file lies take no further programs, and why. */
   noExec?: { file: string; why: string };
 }
 
+const openSecondsMax = 3;
+/** Above what the longest look may take. */
+const answerSecondsMax = 200;
+
 const sandbox = '"io.kubernetes.cri.container-type": *"sandbox"';
+
+/** Whoever waits at the pipe has it open; a pipe that nobody opens in time is one that was left behind. */
+const asking = (ask: string) => `asked() {
+  [ -p ${ask} ] && mkfifo -m 600 "$bundle/prepared" || return 1
+  exec 3<>"$bundle/prepared"
+  printf '%s\\n' "$bundle" | timeout ${openSecondsMax} tee ${ask} >/dev/null || { exec 3>&-; rm -f ${ask}; return 1; }
+  problem=$(timeout ${answerSecondsMax} head -n 1 <&3) || problem="its bundle was not looked at in time"
+  exec 3>&-
+  [ -z "$problem" ] || refuse "$problem"
+}`;
 
 /** runc's own error goes to its log, from where containerd reads it. */
 function runtimeScript(node: string, handler: Handler, runc: string): string {
-  const { prepare, args = [], noExec } = handler;
+  const { prepare, args = [], ask, noExec } = handler;
   const command = [node, prepare].map(quote).join(" ");
   const rest = args.map((word) => ` ${quote(word)}`).join("");
+  const look = `problem=$(${command} "$bundle"${rest} 2>&1) || refuse "$problem"`;
   const exec = noExec
     ? `[ ! -e "$(dirname "$log")"/${quote(noExec.file)} ] || refuse ${quote(noExec.why)}`
     : ":";
@@ -42,10 +59,11 @@ for word; do
   esac
   last=$word
 done
+${ask === undefined ? "" : asking(quote(ask))}
 case $step in
   create)
     # A pod's own sandbox holds no program of ours, and the look at it costs a start of Node.
-    grep -q '${sandbox}' "$bundle/config.json" || problem=$(${command} "$bundle"${rest} 2>&1) || refuse "$problem" ;;
+    grep -q '${sandbox}' "$bundle/config.json" || ${ask === undefined ? "" : "asked || "}${look} ;;
   exec) ${exec} ;;
 esac
 exec ${quote(runc)} "$@"

@@ -23,6 +23,7 @@ import { linkMtu, outsideAddress } from "../node/outside-address.ts";
 import { ipv6Facts, ipv6Problem } from "../node/network/ipv6.ts";
 import { cniConflist, cniLeases, openNetwork } from "../node/network/site-network.ts";
 import { programFile } from "../wasm/bundle.ts";
+import { preparingAhead } from "../wasm/preparing-ahead.ts";
 import { isRoot } from "./config.ts";
 import { cniFolders, findTool } from "./doctor.ts";
 import { replaceFile } from "./files.ts";
@@ -86,6 +87,10 @@ function program(wing: string, name: string, builtExtension = ".js"): string {
     : join(import.meta.dirname, "..", wing, `${name}.ts`);
 }
 
+const prepareModules = program("wasm", "wasm-prepare", ".cjs");
+/** By it bundles of modules are named to whoever waits for them. */
+const askPipe = (directory: string) => join(directory, "wasm-bundles");
+
 const noExecInModules = {
   file: programFile,
   why: "exec is not supported in WebAssembly containers: there are no programs in them",
@@ -93,8 +98,9 @@ const noExecInModules = {
 
 function handlersIn(directory: string, { site, runc }: { site: string; runc: string }) {
   const modules = {
-    prepare: program("wasm", "wasm-prepare", ".cjs"),
+    prepare: prepareModules,
     args: [componentsDirectory(site)],
+    ask: askPipe(directory),
     noExec: noExecInModules,
   };
   const all = [
@@ -141,7 +147,14 @@ async function startRuntime({
   superviseContainerd(paths, { clock, log: log.with({ room: "containers" }), scope });
   await ensurePauseImage(paths.directory, runtime);
   const folders = { containerd: paths.directory, components: componentsDirectory(directory) };
-  return pullingModules(runtime, folders, registries);
+  const ask = askPipe(paths.directory);
+  const ahead = preparingAhead(runtime, {
+    handlers: ["wasm", "wasmtime"],
+    ask,
+    program: [prepareModules, "--wait", ask, folders.components],
+    scope,
+  });
+  return pullingModules(ahead, folders, registries);
 }
 
 /** Throws when this machine cannot give its pods addresses of all families of the site. */

@@ -1,0 +1,55 @@
+// Looks at bundles as they come by a pipe, so that a container's start need not wait for one of Node. It goes when
+// nobody has asked for a while, or when Kerb has gone, since most machines start modules seldom.
+import { closeSync, constants, openSync, rmSync, writeSync } from "node:fs";
+import { Socket } from "node:net";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Clock } from "../lib/clock.ts";
+
+/** In the bundle's folder: a pipe that whoever asks has opened. */
+const answerPipe = "prepared";
+const quietMs = 60_000;
+/** For those who asked while the pipe was taken away. */
+const lateMs = 1500;
+
+interface WaitOptions {
+  /** Resolves with what is wrong, in one line. */
+  look: (bundle: string) => Promise<string>;
+  clock: Clock;
+}
+
+function answer(bundle: string, text: string) {
+  try {
+    const pipe = openSync(join(bundle, answerPipe), constants.O_WRONLY | constants.O_NONBLOCK);
+    writeSync(pipe, `${text}\n`);
+    closeSync(pipe);
+  } catch {
+    // Whoever asked has gone.
+  }
+}
+
+/** Ends the process when it is done. */
+export function waitForBundles(ask: string, { look, clock }: WaitOptions) {
+  let looking = 0;
+  let cancel = () => {};
+  const leave = () => {
+    rmSync(ask, { force: true });
+    clock.after(lateMs, () => (looking === 0 ? process.exit(0) : leave()));
+  };
+  const settle = () => {
+    cancel();
+    cancel = clock.after(quietMs, leave);
+  };
+  // Opened for both, the pipe has no end when those who ask close it.
+  const fd = openSync(ask, constants.O_RDWR | constants.O_NONBLOCK);
+  createInterface({ input: new Socket({ fd, writable: false }) }).on("line", (bundle) => {
+    settle();
+    looking += 1;
+    void look(bundle).then((text) => {
+      looking -= 1;
+      answer(bundle, text);
+    });
+  });
+  process.stdin.on("end", leave).resume();
+  settle();
+}
