@@ -25,6 +25,8 @@ function memoryFiles() {
       writes += 1;
       texts.set(name, text);
     },
+    names: () => [...texts.keys()],
+    remove: (name: string) => void texts.delete(name),
   };
 }
 
@@ -250,5 +252,43 @@ test("how long the server was away is known by the clock that never jumps", asyn
   assert.equal(returns.length, 1);
   assert.ok(returns[0]!.awayMs >= 600_000 && returns[0]!.awayMs < 700_000);
   await end();
+  await scope.close();
+});
+
+test("what is seen is on disk as soon as it is whole", async () => {
+  const clock = new FakeClock();
+  const { client, scope } = startCluster({ clock });
+  const files = memoryFiles();
+  await put(client, "a");
+  const { informer, stop } = follow(offlineClient(client, { files, clock }), clock);
+  await informer.synced();
+  assert.match([...files.texts.values()].join(), /"name":"a"/);
+  await stop();
+  await scope.close();
+});
+
+test("what a pod named is forgotten when the pod is gone and nobody follows it", async () => {
+  const clock = new FakeClock();
+  const { client, scope } = startCluster({ clock });
+  const files = memoryFiles();
+  await put(client, "a");
+  const online = offlineClient(client, { files, clock });
+  const own = new Scope();
+  const fieldSelector = "metadata.name=a";
+  const options = { resource: configMaps, namespace: "default", fieldSelector };
+  const informer = createInformer({ client: online, ...options, clock, log: silent, scope: own });
+  await informer.synced();
+  online.keepOnly([]);
+  assert.equal(files.texts.size, 1, "it is followed");
+  await own.close();
+  const volumes = [{ name: "v", configMap: { name: "a" } }];
+  const pod = { metadata: { name: "p", namespace: "default", uid: "1" }, spec: { volumes } } as any;
+  online.keepOnly([pod]);
+  assert.equal(files.texts.size, 1, "a pod names it");
+  online.keepOnly([]);
+  assert.equal(files.texts.size, 0);
+  await clock.advance(60_000);
+  online.flush();
+  assert.equal(files.texts.size, 0, "nothing is written late");
   await scope.close();
 });

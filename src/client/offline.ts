@@ -2,12 +2,12 @@
 // of a watch, that is shown instead: a machine that reboots behind a cut link finds its pods again. Tokens of
 // service accounts are remembered too, and what pods' volumes are asked by name. Everything else fails as it does
 // without a server.
-import { createHash } from "node:crypto";
 import type { KubeObject } from "../kinds/object.ts";
 import type { Cancel, Clock } from "../lib/clock.ts";
 import { isStatus, StatusError } from "../lib/status-error.ts";
 import { KeptEvents } from "./kept-events.ts";
 import type { Absence } from "./kept-events.ts";
+import { forgotten, hashOf, objectFile, tokenFile, watchFile } from "./remembered.ts";
 import { keyOf } from "./cache.ts";
 import type { Client, Target, WatchEvent, WatchOptions } from "./client.ts";
 
@@ -15,6 +15,8 @@ import type { Client, Target, WatchEvent, WatchOptions } from "./client.ts";
 export interface MemoryFiles {
   read(name: string): string | undefined;
   write(name: string, text: string): void;
+  names(): string[];
+  remove(name: string): void;
 }
 
 /** Changes are written down together, at most this often: flash wears. The first of a quiet time wait less. */
@@ -41,12 +43,6 @@ interface Seen {
 
 const isAway = (error: unknown) => isStatus(error, "ServiceUnavailable", "Timeout");
 
-const hashOf = (parts: unknown) =>
-  createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
-
-const targetParts = ({ group, version, resource, namespace, name }: Target) =>
-  [group, version, resource, namespace, name] as const;
-
 /** What one watch has shown up to now, and its file. */
 class Memory {
   readonly #file: string;
@@ -58,6 +54,8 @@ class Memory {
   #revision = "";
   #due: Cancel | undefined;
   #writtenAt = Number.NEGATIVE_INFINITY;
+  /** Of who follows the watch. */
+  readonly #signals = new Set<AbortSignal>();
   /** Of the objects that are on disk: a heartbeat, or a list that is read again, is not worth a write. */
   #written = "";
 
@@ -84,6 +82,21 @@ class Memory {
     this.#fresh = new Map();
   }
 
+  followedUntil(signal: AbortSignal | undefined) {
+    if (signal) this.#signals.add(signal);
+  }
+
+  /** Between two watches it is followed too. */
+  get isFollowed() {
+    for (const signal of this.#signals) if (signal.aborted) this.#signals.delete(signal);
+    return this.#signals.size > 0;
+  }
+
+  forget() {
+    this.#due?.();
+    this.#due = undefined;
+  }
+
   note({ type, object }: WatchEvent) {
     if (type === "ERROR") return;
     const into = this.#fresh ?? this.#objects;
@@ -95,6 +108,8 @@ class Memory {
     }
     this.#revision = object.metadata.resourceVersion;
     if (this.#fresh) return;
+    // A machine that loses power right after it joined starts without its server all the same.
+    if (this.#written === "") return this.#write();
     const restMs = this.#writtenAt + writeEveryMs - this.#clock.monotonic();
     this.#due ??= this.#clock.after(Math.max(writeSoonMs, restMs), () => this.flush());
   }
@@ -103,6 +118,10 @@ class Memory {
     if (!this.#due) return;
     this.#due();
     this.#due = undefined;
+    this.#write();
+  }
+
+  #write() {
     const objects = [...this.#objects.values()];
     const hash = contentOf(objects);
     if (hash === this.#written) return;
@@ -154,6 +173,8 @@ export interface OfflineClient extends Client {
   reach: Reach;
   /** Writes what is not on disk yet. */
   flush(): void;
+  /** Of Secrets, ConfigMaps and tokens keeps those of `pods`, which are all that are to run here. */
+  keepOnly(pods: KubeObject[]): void;
 }
 
 export interface OfflineOptions {
@@ -179,11 +200,22 @@ export function offlineClient(
     },
   };
 
-  function memoryOf(target: Target, { labelSelector, fieldSelector }: WatchOptions): Memory {
-    const file = `watch-${hashOf([...targetParts(target), labelSelector, fieldSelector])}`;
+  function memoryOf(target: Target, options: WatchOptions): Memory {
+    const file = watchFile(target, options);
     let memory = memories.get(file);
     if (!memory) memories.set(file, (memory = new Memory(file, files, clock)));
+    memory.followedUntil(options.signal);
     return memory;
+  }
+
+  function keepOnly(pods: KubeObject[]) {
+    const followed = [...memories].filter(([, memory]) => memory.isFollowed);
+    const held = new Set(followed.map(([name]) => name));
+    for (const name of forgotten(files.names(), { held, pods })) {
+      memories.get(name)?.forget();
+      memories.delete(name);
+      files.remove(name);
+    }
   }
 
   /** Events of the server; throws ServiceUnavailable when the first one does not come in time. */
@@ -243,7 +275,7 @@ export function offlineClient(
       }
     }
     if (target.subresource !== "token") return client.create(target, object, options);
-    const file = `token-${hashOf([...targetParts(target), object])}`;
+    const file = tokenFile(target, object);
     try {
       const answer = await client.create(target, object, options);
       files.write(file, JSON.stringify(answer));
@@ -257,7 +289,7 @@ export function offlineClient(
 
   const get: Client["get"] = async (target, signal) => {
     if (!readByName.has(target.resource)) return client.get(target, signal);
-    const file = `object-${hashOf(targetParts(target))}`;
+    const file = objectFile(target);
     try {
       const object = await client.get(target, signal);
       const text = JSON.stringify(object);
@@ -280,6 +312,7 @@ export function offlineClient(
     create,
     watch,
     reach,
+    keepOnly,
     flush: () => {
       memories.forEach((memory) => memory.flush());
       kept.flush();

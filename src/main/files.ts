@@ -4,8 +4,10 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
@@ -32,6 +34,18 @@ export function readIfThere(path: string): string | undefined {
     throw error;
   }
 }
+
+/** None where there is no such folder. */
+export function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}
+
+export const removeFile = (path: string) => rmSync(path, { force: true });
 
 export const pkiFiles = (directory: string): PkiStorage => ({
   read: async (name) => readIfThere(join(directory, name)),

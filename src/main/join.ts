@@ -9,6 +9,7 @@ import { resource } from "../client/client.ts";
 import type { Client } from "../client/client.ts";
 import { eventRecorder } from "../client/events.ts";
 import { httpsClient } from "../client/https.ts";
+import type { Informer } from "../client/informer.ts";
 import { Informers } from "../client/informers.ts";
 import type { Absence } from "../client/kept-events.ts";
 import { offlineClient } from "../client/offline.ts";
@@ -26,7 +27,7 @@ import { Scope } from "../lib/scope.ts";
 import { isStatus } from "../lib/status-error.ts";
 import { keepTunnel } from "../lib/tunnel/keep.ts";
 import { LocalPlugins } from "../node/devices/local-plugins.ts";
-import { startAgent } from "../node/agent.ts";
+import { podsOf, startAgent } from "../node/agent.ts";
 import { referencedObjects } from "../node/referenced-objects.ts";
 import { serveTunnel } from "../node/tunnel.ts";
 import { becomeRelease, proveNode, switchAsked } from "./releases/node.ts";
@@ -43,7 +44,7 @@ import {
   slotsDirectory,
 } from "./config.ts";
 import { asKrustlet } from "../wasm/krustlet.ts";
-import { readIfThere, replaceFile } from "./files.ts";
+import { namesIn, readIfThere, removeFile, replaceFile } from "./files.ts";
 import { keepIdleMemorySmall } from "./idle-memory.ts";
 import { startDns } from "./dns-source.ts";
 import { kubeletDirectoryOf } from "./kubelet-directory.ts";
@@ -65,6 +66,8 @@ const random = systemRandom;
 const nodes = resource("v1", "nodes");
 const rangeMsMax = 60_000;
 const stopMsMax = 10_000;
+/** What was of a pod that is gone is forgotten this soon. */
+const forgetMs = 30_000;
 /** A link that is cut is noticed in half a minute: Services lead to this machine's own pods meanwhile. */
 const pingMs = 10_000;
 const retry = { firstMs: 500, maxMs: 10_000 };
@@ -159,10 +162,24 @@ async function addressesOnce(
 }
 
 /** What the client remembers: for its owner's eyes, since Secrets of pods are in it. */
-const memoryFiles = (directory: string): MemoryFiles => ({
-  read: (name) => readIfThere(joinPath(directory, "remembered", name)),
-  write: (name, text) => replaceFile(joinPath(directory, "remembered", name), text),
-});
+function memoryFiles(directory: string): MemoryFiles {
+  const folder = joinPath(directory, "remembered");
+  return {
+    read: (name) => readIfThere(joinPath(folder, name)),
+    write: (name, text) => replaceFile(joinPath(folder, name), text),
+    names: () => namesIn(folder),
+    remove: (name) => removeFile(joinPath(folder, name)),
+  };
+}
+
+/** Secrets of pods that are gone. */
+function forgetWhatIsGone(client: OfflineClient, pods: Informer, scope: Scope) {
+  const forget = () => client.keepOnly(pods.list());
+  void pods.synced().then(() => {
+    forget();
+    scope.defer(clock.every(forgetMs, forget));
+  });
+}
 
 interface Parts {
   directory: string;
@@ -283,6 +300,8 @@ async function startNode(parts: Parts): Promise<string | undefined> {
     await searchDevices({ ...shared, kubeletDirectory, host: localPlugins });
     tell("devices", "akri.sh/v0");
   }
+  // At last: what is followed by then is not asked for by a pod, and is kept.
+  forgetWhatIsGone(client, podsOf(informers, name), scope);
   return machine.shortcoming;
 }
 

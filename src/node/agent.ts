@@ -226,6 +226,10 @@ function follow(context: AgentContext, followed: Followed, scope: Scope): Worker
   return workers;
 }
 
+/** All that are bound to a node. */
+export const podsOf = (informers: Informers, nodeName: string) =>
+  informers.get({ resource: resource("v1", "pods"), fieldSelector: `spec.nodeName=${nodeName}` });
+
 const ownNode = ({ informers, nodeName }: AgentOptions) =>
   informers.get({
     resource: resource("v1", "nodes"),
@@ -235,10 +239,7 @@ const ownNode = ({ informers, nodeName }: AgentOptions) =>
 async function startPods(options: AgentOptions, parts: Parts): Promise<Agent> {
   const { runtime, devices, csi, watch } = parts;
   const { informers, nodeName, scope, log } = options;
-  const informer = informers.get({
-    resource: resource("v1", "pods"),
-    fieldSelector: `spec.nodeName=${nodeName}`,
-  });
+  const informer = podsOf(informers, nodeName);
   const nodes = ownNode(options);
   let onCpus = () => {};
   const cpus = await openOwnCpus(options, () => onCpus());

@@ -105,6 +105,8 @@ const away = new Proxy({} as Client, {
   },
 });
 
+const nothingToForget = { names: () => [], remove: () => {} };
+
 test("a node that crashes and wakes without its server finds what it had written down last", async () => {
   const clock = new FakeClock();
   const disk = new CrashDisk();
@@ -112,7 +114,11 @@ test("a node that crashes and wakes without its server finds what it had written
   let acknowledged: string | undefined;
   let writing: string | undefined;
   const recalled = async (found: ReadonlyMap<string, string>) => {
-    const files = { read: (name: string) => found.get(`remembered/${name}`), write: () => {} };
+    const files = {
+      ...nothingToForget,
+      read: (name: string) => found.get(`remembered/${name}`),
+      write: () => {},
+    };
     const client = offlineClient(away, { files, clock });
     for await (const { type, object } of client.watch(configMaps, { sendInitialEvents: true })) {
       if (type === "ADDED") return object["data"].n as string;
@@ -121,6 +127,7 @@ test("a node that crashes and wakes without its server finds what it had written
   };
   const crashes: Promise<void>[] = [];
   const files = {
+    ...nothingToForget,
     read: (name: string) => disk.read(`remembered/${name}`),
     write: (name: string, text: string) => {
       writing = JSON.parse(text).objects[0].data.n;
