@@ -9,10 +9,21 @@ const mebibyte = 2 ** 20;
 function process() {
   const clock = new FakeClock();
   const scope = new Scope();
-  const state = { heapBytes: 50 * mebibyte, busyMs: 0, collections: 0 };
+  const state = {
+    heapBytes: 50 * mebibyte,
+    residentBytes: 100 * mebibyte,
+    busyMs: 0,
+    collections: 0,
+    gifts: 0,
+  };
   keepIdleMemorySmall(clock, scope, {
     heapBytes: () => state.heapBytes,
     busyMs: () => state.busyMs,
+    residentBytes: () => state.residentBytes,
+    giveBack: async () => {
+      state.gifts += 1;
+      state.residentBytes = 50 * mebibyte;
+    },
     collect: () => {
       state.collections += 1;
       state.heapBytes = 30 * mebibyte;
@@ -50,4 +61,18 @@ test("a process that ends collects no more", async () => {
   await scope.close();
   await clock.advance(60_000);
   assert.equal(state.collections, 0);
+});
+
+test("pages that are not needed are given back after a start, and when they have become more again", async () => {
+  const { clock, scope, state } = process();
+  await clock.advance(10_000);
+  assert.equal(state.gifts, 1);
+  // What is needed comes back at once.
+  state.residentBytes = 60 * mebibyte;
+  await clock.advance(60_000);
+  assert.equal(state.gifts, 1);
+  state.residentBytes = 69 * mebibyte;
+  await clock.advance(60_000);
+  assert.deepEqual([state.gifts, state.collections], [2, 1]);
+  await scope.close();
 });
