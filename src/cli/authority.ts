@@ -5,6 +5,8 @@ export interface AuthorityReport {
   phase: "Settled" | "TrustBoth" | "IssueNew";
   /** The first signs. */
   authorities: string[];
+  /** Machines that joined, without whom there is no next phase. */
+  waitsFor: { name: string; awaySince?: string }[];
 }
 
 export interface AuthorityActions {
@@ -20,9 +22,21 @@ const meaning = {
   IssueNew: "the new one signs; the previous one is still trusted",
 };
 
-function print({ phase, authorities }: AuthorityReport) {
+const lacking = {
+  Settled: "",
+  TrustBoth: "does not trust the new one yet",
+  IssueNew: "has no certificate of the new one yet",
+};
+
+function print({ phase, authorities, waitsFor }: AuthorityReport) {
   console.log(`${phase}: ${meaning[phase]}`);
   for (const hash of authorities) console.log(`  ${hash}`);
+  for (const { name, awaySince } of waitsFor) {
+    const away = awaySince ? `, and is away since ${awaySince}` : "";
+    console.log(`  waiting for ${name}, which ${lacking[phase]}${away}`);
+  }
+  if (waitsFor.some(({ awaySince }) => awaySince))
+    console.log("  a machine that does not come back is let go of by: kubectl delete node NAME");
 }
 
 function parseSeconds(text: string): number {
@@ -47,7 +61,8 @@ export function authorityCommand(directory: string, actions: AuthorityActions) {
   );
   add(
     "rotate",
-    "Replaces the authority in three phases: trust the new one too, let it sign, trust it alone. Copies of\n" +
+    "Replaces the authority in three phases: trust the new one too, let it sign, trust it alone. Waits for machines\n" +
+      "that joined and are away; interrupted, it goes on from its phase when it is run again. Copies of\n" +
       "DIR/kubeconfig made before are of no use afterwards; take new ones while both are trusted.",
   )
     .option(

@@ -26,6 +26,17 @@ export interface AuthorityState {
   authorities: string[];
 }
 
+/** A machine that joined and does not know yet what the next phase needs. */
+export interface LateMachine {
+  name: string;
+  /** When it was heard of last, if it is away. */
+  awaySince?: string;
+}
+
+export interface AuthorityReport extends AuthorityState {
+  waitsFor: LateMachine[];
+}
+
 interface Parts {
   pki: Pki;
   client: Client;
@@ -69,15 +80,19 @@ export class SiteAuthority {
     return { phase: pki.phase(), authorities: certificatesIn(pki.ca()).map(caHash) };
   }
 
+  async report(): Promise<AuthorityReport> {
+    return { ...this.state(), waitsFor: await this.#late() };
+  }
+
   /** One phase further, told to everybody when it resolves. */
-  advance(): Promise<AuthorityState> {
+  advance(): Promise<AuthorityReport> {
     return this.#next(async () => {
       await this.#mustReachAll();
       await this.#parts.pki.advance();
     });
   }
 
-  abandon(): Promise<AuthorityState> {
+  abandon(): Promise<AuthorityReport> {
     return this.#next(async () => {
       if (this.#parts.pki.phase() === "IssueNew") {
         const message = "the new authority signs already: go on to the end instead";
@@ -87,30 +102,36 @@ export class SiteAuthority {
     });
   }
 
-  #next(step: () => Promise<void>): Promise<AuthorityState> {
+  #next(step: () => Promise<void>): Promise<AuthorityReport> {
     const done = this.#busy.then(async () => {
       await step();
       const { client, pki } = this.#parts;
       await spread(client, pki.ca(), pki.phase());
-      return this.state();
+      return this.report();
     });
     this.#busy = done.catch(() => {});
     return done;
   }
 
   /** Machines that joined say on their Nodes what they know. */
-  async #mustReachAll() {
+  async #late(): Promise<LateMachine[]> {
     const { client, node } = this.#parts;
     const { phase, authorities } = this.state();
-    if (phase === "Settled") return;
+    if (phase === "Settled") return [];
     const own = new Set([node, krustletName(node)]);
     const joined = (await client.list(nodes)).items.filter(
       ({ metadata }) => !own.has(metadata.name),
     );
-    const late = notReadyFor(phase, joined, authorities);
+    return notReadyFor(phase, joined, authorities);
+  }
+
+  async #mustReachAll() {
+    const late = await this.#late();
     if (late.length === 0) return;
+    const { phase } = this.state();
+    const names = late.map(({ name }) => name).join(", ");
     const what = phase === "TrustBoth" ? "trust the new authority" : "have its certificates";
-    const message = `${late.join(", ")}: not all machines ${what} yet; wait, or let go of those that are gone: kubectl delete node`;
+    const message = `${names}: not all machines ${what} yet; wait, or let go of those that are gone: kubectl delete node`;
     throw new StatusError("Conflict", message);
   }
 }
@@ -124,7 +145,7 @@ export function plugAuthority(plugs: Plugs, authority: SiteAuthority) {
       }
       return { code: 200, object: (await run()) as object };
     });
-  plug(authorityPath, "GET", () => authority.state());
+  plug(authorityPath, "GET", () => authority.report());
   plug(advancePath, "POST", () => authority.advance());
   plug(abandonPath, "POST", () => authority.abandon());
 }

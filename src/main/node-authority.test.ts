@@ -37,12 +37,16 @@ test("a machine is ready for a phase when it trusts what will sign, and then whe
   assert.equal(await site.advance(), "TrustBoth");
   const heard = node("heard", toldOf({ ca: site.ca(), cert }));
   assert.ok(isOfSigner({ ca: site.ca(), cert }));
-  assert.deepEqual(notReadyFor("TrustBoth", [before, heard, node("old")], hashes()), [
-    "before",
-    "old",
+  const gone = node("old");
+  gone["status"] = {
+    conditions: [{ type: "Ready", status: "Unknown", lastHeartbeatTime: "2026-01-01T00:00:00Z" }],
+  };
+  assert.deepEqual(notReadyFor("TrustBoth", [before, heard, gone], hashes()), [
+    { name: "before" },
+    { name: "old", awaySince: "2026-01-01T00:00:00Z" },
   ]);
   assert.equal(await site.advance(), "IssueNew");
   assert.ok(!isOfSigner({ ca: site.ca(), cert }));
   const renewed = node("renewed", toldOf({ ca: site.ca(), cert: signed() }));
-  assert.deepEqual(notReadyFor("IssueNew", [heard, renewed], hashes()), ["heard"]);
+  assert.deepEqual(notReadyFor("IssueNew", [heard, renewed], hashes()), [{ name: "heard" }]);
 });

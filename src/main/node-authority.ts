@@ -52,12 +52,18 @@ export function notReadyFor(
   phase: "TrustBoth" | "IssueNew",
   joined: KubeObject[],
   hashes: string[],
-): string[] {
+): { name: string; awaySince?: string }[] {
   const isReady = ({ metadata: { annotations = {} } }: KubeObject) =>
     phase === "TrustBoth"
       ? annotations[trustedAnnotation]?.split(",").includes(hashes[1]!)
       : annotations[signedAnnotation] === hashes[0];
-  return joined.filter((node) => !isReady(node)).map(({ metadata }) => metadata.name);
+  return joined
+    .filter((node) => !isReady(node))
+    .map((node) => {
+      const ready = node["status"]?.conditions?.find(({ type }: any) => type === "Ready");
+      const isAway = ready && ready.status !== "True";
+      return { name: node.metadata.name, ...(isAway && { awaySince: ready.lastHeartbeatTime }) };
+    });
 }
 
 interface Parts {

@@ -82,6 +82,50 @@ test("who does not answer in time fails", async (t) => {
   assert.match((await result).output, /context deadline exceeded/);
 });
 
+const answers = [
+  {
+    what: "lines that end without a carriage return",
+    text: "HTTP/1.1 200 OK\nX-A: b\n\nok",
+    ok: true,
+  },
+  { what: "an answer of HTTP/1.0", text: "HTTP/1.0 200 OK\r\n\r\nok", ok: true },
+  { what: "a failure without carriage returns", text: "HTTP/1.1 503 No\n\n", ok: false },
+  { what: "no HTTP", text: "hello\n\n", ok: false },
+  {
+    what: "a body that breaks off",
+    text: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok",
+    ok: false,
+  },
+];
+
+for (const { what, text, ok } of answers) {
+  test(`${what} is ${ok ? "an answer" : "a failure"} to a probe`, async (t) => {
+    const server = createTcpServer((socket) => socket.once("data", () => socket.end(text)));
+    const port = await listening(t, server);
+    assert.equal((await run({ httpGet: { port } })).ok, ok);
+  });
+}
+
+test("a body without an end is read no further than a kubelet reads it", async (t) => {
+  const server = createServer((_, response) => {
+    const more = (error?: unknown) => error || response.write("x".repeat(4096), more);
+    more();
+  });
+  const port = await listening(t, server);
+  assert.equal((await run({ httpGet: { port } })).ok, true);
+});
+
+test("a body that stops in the middle fails in its time", async (t) => {
+  const clock = new FakeClock();
+  const reached = Promise.withResolvers<void>();
+  const server = createServer((_, response) => response.write("x", () => reached.resolve()));
+  const port = await listening(t, server);
+  const result = run({ httpGet: { port } }, clock);
+  await reached.promise;
+  await clock.advance(1001);
+  assert.match((await result).output, /context deadline exceeded/);
+});
+
 test("a connection is enough for tcpSocket", async (t) => {
   const port = await listening(t, createTcpServer());
   assert.equal((await run({ tcpSocket: { port } })).ok, true);
