@@ -29,11 +29,15 @@ function vfioNodes({ paths }: HandlerWorld) {
   };
 }
 
-function wishesOf(request: DiscoverRequest, world: HandlerWorld, permissions: string): Wishes {
+function wishesOf(
+  request: DiscoverRequest,
+  world: HandlerWorld,
+  chosen: Pick<Wishes, "permissions" | "together">,
+): Wishes {
   const resource = textOf(request.properties, "devicePluginResourceName");
-  const vfio = textOf(request.properties, "vfioPassthrough") === "true";
+  const vfio = textOf(request.properties, "vfioPassthrough")?.trim().toLowerCase() === "true";
   return {
-    permissions,
+    ...chosen,
     ...(resource !== undefined && { resource }),
     ...(vfio && { vfioNodes: vfioNodes(world) }),
   };
@@ -63,7 +67,7 @@ export const udev: DiscoveryHandler = {
   check: wishedIn,
   async *discover(request, world) {
     const { isChosen, together, permissions } = wishedIn(request.details);
-    const wishes = wishesOf(request, world, permissions);
+    const wishes = wishesOf(request, world, { permissions, together });
     const { paths, clock } = world;
     const look = (): Device[] =>
       grouped(new UdevSystem(paths).devices().filter(isChosen).map(reached), together).map(

@@ -28,38 +28,49 @@ const usbNode = /\/bus\/usb\/0*(\d+)\/0*(\d+)$/;
 const pciAddress = /[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]/g;
 
 /** The variables by which KubeVirt finds a device to pass through. */
-function passthrough({ devnode = "", devpath }: UdevDevice, resource: string) {
-  const name = resource.toUpperCase().replaceAll(/[./]/g, "_");
-  const usb = usbNode.exec(devnode);
-  if (usb) return { [`USB_RESOURCE_${name}`]: `${usb[1]}:${usb[2]}` };
-  const pci = devpath.match(pciAddress)?.at(-1);
-  return pci === undefined ? {} : { [`PCI_RESOURCE_${name}`]: pci };
+const variable = (kind: "USB" | "PCI", resource: string) =>
+  `${kind}_RESOURCE_${resource.toUpperCase().replaceAll(/[./]/g, "_")}`;
+
+/** Empty for what hangs on USB: the PCI device above it is the controller of others too. */
+function pciOf(devpath: string): string | undefined {
+  if (devpath.split("/").some((part) => part.startsWith("usb"))) return undefined;
+  return devpath.match(pciAddress)?.at(-1);
 }
 
 export interface Wishes {
   permissions: string;
+  /** Parts of one device are one, and numbered. */
+  together: boolean;
   resource?: string;
-  /** Nodes to add for a device that is passed through. */
+  /** Nodes to add for a PCI device that is passed through. */
   vfioNodes?: (device: UdevDevice) => string[];
 }
 
 export function deviceOf(
   group: UdevDevice[],
-  { permissions, resource, vfioNodes }: Wishes,
+  { permissions, together, resource, vfioNodes }: Wishes,
 ): Device {
-  const properties: Record<string, string> = {};
-  const nodes = new Map<string, DeviceNode>();
-  const give = (path: string) =>
-    nodes.set(path, { containerPath: path, hostPath: path, permissions });
-  for (const [i, device] of group.entries()) {
-    const suffix = group.length > 1 ? `_${i}` : "";
-    properties[`UDEV_DEVPATH${suffix}`] = device.devpath;
-    if (device.devnode) {
-      properties[`UDEV_DEVNODE${suffix}`] = device.devnode;
-      give(device.devnode);
-    }
-    if (resource !== undefined) Object.assign(properties, passthrough(device, resource));
-    for (const path of vfioNodes?.(device) ?? []) give(path);
+  const [top] = group as [UdevDevice];
+  const properties: Record<string, string> = { UDEV_DEVPATH: top.devpath };
+  const nodes: DeviceNode[] = [];
+  const give = (path: string, letters: string) =>
+    nodes.push({ containerPath: path, hostPath: path, permissions: letters });
+  for (const [i, { devnode }] of group.entries()) {
+    if (!devnode) continue;
+    const suffix = together ? `_${i}` : "";
+    properties[`UDEV_DEVNODE${suffix}`] = devnode;
+    give(devnode, permissions);
+    const usb = usbNode.exec(devnode);
+    if (resource === undefined || !usb) continue;
+    const name = variable("USB", resource);
+    properties[`${name}${suffix}`] = `${usb[1]}:${usb[2]}`;
+    // KubeVirt knows no numbers.
+    properties[name] ??= `${usb[1]}:${usb[2]}`;
   }
-  return { id: group[0]!.devpath, properties, mounts: [], nodes: [...nodes.values()] };
+  const pci = pciOf(top.devpath);
+  if (resource !== undefined && pci !== undefined) {
+    properties[variable("PCI", resource)] = pci;
+    for (const path of vfioNodes?.(top) ?? []) give(path, "rw");
+  }
+  return { id: top.devpath, properties, mounts: [], nodes };
 }

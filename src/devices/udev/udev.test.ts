@@ -111,17 +111,33 @@ test("parts of one device are one device when they are grouped", async () => {
   });
   assert.deepEqual(rest, []);
   assert.equal(camera?.id, usb);
+  // Named as Akri does; KubeVirt wants the address without a number.
   assert.deepEqual(camera?.properties, {
-    UDEV_DEVPATH_0: usb,
+    UDEV_DEVPATH: usb,
     UDEV_DEVNODE_0: join(paths.dev, "bus/usb/001/004"),
-    UDEV_DEVPATH_1: `${usb}/video4linux/video0`,
     UDEV_DEVNODE_1: join(paths.dev, "video0"),
-    UDEV_DEVPATH_2: `${usb}/video4linux/video1`,
     UDEV_DEVNODE_2: join(paths.dev, "video1"),
     USB_RESOURCE_VENDOR_COM_CAM: "1:4",
-    PCI_RESOURCE_VENDOR_COM_CAM: "0000:00:14.0",
+    USB_RESOURCE_VENDOR_COM_CAM_0: "1:4",
   });
   assert.deepEqual(new Set(camera?.nodes.map((one) => one.permissions)), new Set(["rw"]));
+});
+
+test("a card to be passed through has its address and the nodes of its group", async () => {
+  const card = "devices/pci0000:00/0000:00:1c.0/0000:03:00.0";
+  await device(card, "pci", { uevent: "DRIVER=vfio-pci\n", vendor: "0x8086\n" });
+  await mkdir(join(paths.sys, "kernel/iommu_groups/7"), { recursive: true });
+  await symlink(join(paths.sys, "kernel/iommu_groups/7"), join(paths.sys, card, "iommu_group"));
+  const [one] = await found(['SUBSYSTEM=="pci"'], {
+    properties: { devicePluginResourceName: "intel.com/card", vfioPassthrough: "True" },
+  });
+  assert.deepEqual(one?.properties, {
+    UDEV_DEVPATH: `/${card}`,
+    PCI_RESOURCE_INTEL_COM_CARD: "0000:03:00.0",
+  });
+  const nodes = one?.nodes.map(({ hostPath, permissions }) => [hostPath, permissions]);
+  const vfio = ["7", "vfio"].map((name) => [join(paths.dev, "vfio", name), "rw"]);
+  assert.deepEqual(nodes, vfio);
 });
 
 test("what has no node of its own is reached by its parent's", async () => {
