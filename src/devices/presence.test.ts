@@ -40,11 +40,27 @@ test("one that goes stays until its grace is over, and is said to be away", asyn
   assert.equal(presence.look(seen(), grace, set("a")).found.size, 0);
 });
 
-test("an Instance of an earlier agent is kept for the grace, without its device being known", async () => {
-  const clock = new FakeClock();
-  const presence = new Presence(clock);
-  const grace = wishes({ graceSeconds: 10 });
-  assert.deepEqual([...presence.look(seen(), grace, set("a")).kept], ["a"]);
-  await clock.advance(10_001);
-  assert.equal(presence.look(seen(), grace, set("a")).kept.size, 0);
+for (const [graceSeconds, keptMs] of [
+  [0, 60_000],
+  [300, 300_000],
+] as const) {
+  const what = `with a grace of ${graceSeconds} seconds`;
+  test(`${what}, an Instance of an earlier agent is kept, its device unknown`, async () => {
+    const clock = new FakeClock();
+    const presence = new Presence(clock);
+    const grace = wishes({ graceSeconds });
+    assert.deepEqual([...presence.look(seen(), grace, set("a")).kept], ["a"]);
+    await clock.advance(keptMs - 1);
+    assert.equal(presence.look(seen(), grace, set("a")).kept.size, 1);
+    await clock.advance(2);
+    assert.equal(presence.look(seen(), grace, set("a")).kept.size, 0);
+    assert.equal(presence.look(seen(), grace, set("a")).kept.size, 0, "it was given up already");
+  });
+}
+
+test("what this agent gave up is not kept a second time while it is on its way out", () => {
+  const presence = new Presence(new FakeClock());
+  presence.look(seen("a"), wishes({}), set());
+  assert.equal(presence.look(seen(), wishes({}), set("a")).kept.size, 0);
+  assert.equal(presence.look(seen(), wishes({}), set("a")).kept.size, 0);
 });

@@ -1,8 +1,11 @@
 // When a device counts as there. It is waited for before it does (settle) and after it went (grace), so one that
-// flaps moves nothing. What stood before this agent started has its grace from then on.
+// flaps moves nothing. What stood before this agent started has its grace from then on, and a minute at least: of
+// several handlers that see devices for one Configuration the last may come back much later than the first.
 import type { Clock } from "../lib/clock.ts";
 import type { Configuration } from "./kinds/configuration.ts";
 import type { Found } from "./plan-instances.ts";
+
+const earlierMsMin = 60_000;
 
 interface Last {
   /** Undefined for an Instance of an earlier agent. */
@@ -26,6 +29,7 @@ export interface Present {
 export class Presence {
   readonly #clock: Clock;
   readonly #last = new Map<string, Last>();
+  #hasLooked = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -52,7 +56,7 @@ export class Presence {
         else present.found.set(name, found!);
         continue;
       }
-      const leftMs = goneMs + graceMs - now;
+      const leftMs = goneMs + (found ? graceMs : Math.max(graceMs, earlierMsMin)) - now;
       // What did not settle was never there.
       if (leftMs <= 0 || !existing.has(name)) this.#last.delete(name);
       else {
@@ -71,10 +75,12 @@ export class Presence {
       const sinceMs = before && before.goneMs === undefined ? before.sinceMs : now;
       this.#last.set(name, { found, sinceMs, goneMs: undefined });
     }
-    for (const name of existing) {
+    // Later ones are those that this agent gave up and that are not gone yet.
+    for (const name of this.#hasLooked ? [] : existing) {
       if (this.#last.has(name)) continue;
       this.#last.set(name, { found: undefined, sinceMs: now, goneMs: now });
     }
     for (const [name, last] of this.#last) if (!seen.has(name)) last.goneMs ??= now;
+    this.#hasLooked = true;
   }
 }
