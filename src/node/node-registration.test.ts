@@ -8,6 +8,7 @@ import type { Informer } from "../client/informer.ts";
 import type { KubeObject } from "../kinds/object.ts";
 import { FakeClock } from "../lib/fake-clock.ts";
 import { isContradicted, registerNode } from "./node-registration.ts";
+import type { NodeRegistration } from "./node-registration.ts";
 
 const nodes = resource("v1", "nodes");
 const target = { ...nodes, name: "edge" };
@@ -18,21 +19,29 @@ const facts = { capacity: { cpu: "2" }, allocatable: { cpu: "2" }, nodeInfo: {} 
 let clock: FakeClock;
 let cluster: Cluster;
 let informer: Informer;
-beforeEach(async () => {
-  clock = new FakeClock();
-  cluster = startCluster({ clock });
-  informer = cluster.informers.get({ resource: nodes });
-  await registerNode({
+let brought: Record<string, string>;
+let registration: NodeRegistration;
+
+const register = async () => {
+  registration = await registerNode({
     ...cluster,
     nodeName: "edge",
     directory: "/none",
     addresses: ["192.0.2.1"],
     podCidrs: ["10.244.0.0/24"],
     facts: facts as any,
+    devices: () => ({ capacity: brought, allocatable: brought }),
     pressure: async () => calm,
     shortcoming: () => "",
     shown: () => informer.get("edge"),
   });
+};
+beforeEach(async () => {
+  clock = new FakeClock();
+  cluster = startCluster({ clock });
+  informer = cluster.informers.get({ resource: nodes });
+  brought = {};
+  await register();
   await informer.synced();
 });
 afterEach(() => cluster.scope.close());
@@ -51,6 +60,26 @@ test("a node that others called unknown while it was cut off says at its next he
   await eventually(async () => statusIn(informer.get("edge")) === "Unknown", "the news of it");
   await clock.advance(heartbeatMs);
   await eventually(async () => (await ready()) === "True", "Ready again");
+});
+
+test("what a node offers no more leaves its status, also after a restart; what people added stays", async () => {
+  const offered = async () => {
+    const { capacity, allocatable } = (await node()).status;
+    assert.deepEqual(capacity, allocatable);
+    return capacity;
+  };
+  brought = { "akri.sh/lamp": "2", "akri.sh/cam": "1" };
+  await registration.refresh();
+  const dongles = { "example.com/dongle": "4" };
+  const status = { capacity: dongles, allocatable: dongles };
+  const byHand = { ...target, subresource: "status" };
+  await cluster.client.patch(byHand, "merge", { status }, { fieldManager: "kubectl-patch" });
+  brought = { "akri.sh/cam": "1" };
+  await registration.refresh();
+  assert.deepEqual(await offered(), { cpu: "2", "akri.sh/cam": "1", ...dongles });
+  brought = {};
+  await register();
+  assert.deepEqual(await offered(), { cpu: "2", ...dongles });
 });
 
 test("a node that nothing happens to writes its status no more", async () => {

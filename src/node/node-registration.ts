@@ -16,6 +16,7 @@ import { goArch } from "./machine.ts";
 import type { MachineFacts } from "./machine.ts";
 import type { Condition } from "./problems/problems.ts";
 import type { NodeSettings } from "./node-settings.ts";
+import { offeredBefore, withoutGone } from "./offered-resources.ts";
 import type { RuntimeAbilities } from "./runtime.ts";
 import { kubeletPort } from "./pages/pages.ts";
 
@@ -214,8 +215,10 @@ export async function registerNode(options: NodeOptions): Promise<NodeRegistrati
   const { client, clock, log, scope, nodeName } = options;
   let node: KubeObject | undefined;
   let conditions: any[] = [];
+  let offered: string[] = [];
   const ensure = async () => {
     node = await ensureNode(options);
+    offered = offeredBefore(node);
     if (conditions.length === 0) conditions = node.status?.conditions ?? [];
   };
   let written = "";
@@ -232,8 +235,12 @@ export async function registerNode(options: NodeOptions): Promise<NodeRegistrati
     if (text === written && !due && !isContradicted(status.conditions, options.shown())) return;
     const all = timed(status.conditions, conditions, clock.now());
     const target = { ...nodes, name: nodeName, subresource: "status" };
-    await client.patch(target, "merge", { status: { ...status, conditions: all } });
+    const capacity = withoutGone(status.capacity, offered);
+    const allocatable = withoutGone(status.allocatable, offered);
+    const patch = { ...status, capacity, allocatable, conditions: all };
+    await client.patch(target, "merge", { status: patch });
     [conditions, written, writtenAt] = [all, text, clock.monotonic()];
+    offered = Object.keys(status.capacity);
   };
   // One after the other, so that the last that is written is the last that was true.
   const turn = inTurn();

@@ -25,12 +25,20 @@ export function freePort(): Promise<number> {
 export class Site {
   readonly directory: string;
   readonly port: number;
+  /** What each of its commands is run by: in other namespaces it sees another machine. */
+  readonly #inside: string[];
   #forget = () => {};
   #removing: Promise<void> | undefined;
 
-  constructor(directory: string, port: number) {
+  constructor(directory: string, port: number, inside: string[] = []) {
     this.directory = directory;
     this.port = port;
+    this.#inside = inside;
+  }
+
+  #run(args: string[], options: CommandOptions = {}) {
+    const [command, ...rest] = [...this.#inside, kerb, ...args] as [string, ...string[]];
+    return run(command, rest, options);
   }
 
   get kubeconfig() {
@@ -49,15 +57,15 @@ export class Site {
     this.#forget();
     this.#forget = atInterrupt(() => this.remove());
     const where = ["--data-dir", this.directory, "--port", String(this.port)];
-    return run(kerb, ["up", "--detach", ...where, ...args], { timeoutMs: 120_000 });
+    return this.#run(["up", "--detach", ...where, ...args], { timeoutMs: 120_000 });
   }
 
   down(...args: string[]) {
-    return run(kerb, ["down", "--data-dir", this.directory, ...args], { timeoutMs: 120_000 });
+    return this.#run(["down", "--data-dir", this.directory, ...args], { timeoutMs: 120_000 });
   }
 
   kerb(...args: string[]) {
-    return run(kerb, [...args, "--data-dir", this.directory]);
+    return this.#run([...args, "--data-dir", this.directory]);
   }
 
   /** kubectl with this site's kubeconfig; rejects when it fails. */

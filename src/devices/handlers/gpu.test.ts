@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { handlerWorld, startSearch } from "../../../test/support/handlers.ts";
+import { FakeClock } from "../../lib/fake-clock.ts";
 import { Scope } from "../../lib/scope.ts";
 import type { HandlerWorld } from "../handler.ts";
 import { gpu } from "./gpu.ts";
@@ -27,30 +28,40 @@ function files(of: Record<string, string>) {
   }
 }
 
-const look = (details: object = {}, run: HandlerWorld["run"] = handlerWorld().run) =>
+const search = (details: object, world: Partial<HandlerWorld>) =>
   startSearch(gpu, details, {
     scope,
-    world: { paths: { ...handlerWorld().paths, root }, run },
-  })();
+    world: { paths: { ...handlerWorld().paths, root }, ...world },
+  });
+
+const look = (details: object = {}, run: HandlerWorld["run"] = handlerWorld().run) =>
+  search(details, { run })();
 
 const uuid = "GPU-5f5a69c2-e0ae-504f-829b-00fcdab169cc";
+const other = "GPU-11111111-2222-3333-4444-555555555555";
+
+const information = (minor: number, address: string, of = uuid) => ({
+  [`proc/driver/nvidia/gpus/${address}/information`]:
+    `Model: \t\t NVIDIA H200\nIRQ:   \t\t 16\nGPU UUID: \t ${of}\nVideo BIOS: \t ??.??.??.??.??\n` +
+    `Bus Location: \t ${address}\nDevice Minor: \t ${minor}\nGPU Excluded:\t No\n`,
+});
 
 const nvidia = () =>
   files({
-    "proc/driver/nvidia/gpus/0000:17:00.0/information":
-      `Model: \t\t NVIDIA H200\nIRQ:   \t\t 16\nGPU UUID: \t ${uuid}\n` +
-      "Bus Location: \t 0000:17:00.0\nDevice Minor: \t 0\n",
+    ...information(0, "0000:17:00.0"),
     "dev/nvidia0": "",
     "dev/nvidiactl": "",
     "dev/nvidia-uvm": "",
     "usr/lib/x86_64-linux-gnu/libcuda.so.1": "",
+    "usr/lib/x86_64-linux-gnu/libcuda.so.570.86.15": "",
+    "usr/lib/x86_64-linux-gnu/libnvidia-nvvm.so.4": "",
     "usr/lib/x86_64-linux-gnu/libother.so.1": "",
     "usr/bin/nvidia-smi": "",
   });
 
 test("an NVIDIA card has its model, its memory, its nodes and its driver's libraries", async () => {
   nvidia();
-  const [card] = await look({}, async () => `${uuid}, 143771\n`);
+  const [card] = await look({}, async () => `00000000:17:00.0, ${uuid}, 143771\n`);
   assert.equal(card?.id, uuid);
   assert.deepEqual(card?.properties, {
     GPU_VENDOR: "nvidia",
@@ -64,17 +75,79 @@ test("an NVIDIA card has its model, its memory, its nodes and its driver's libra
     card?.nodes.map(({ containerPath }) => containerPath),
     ["/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm"],
   );
-  assert.deepEqual(
-    card?.mounts.map(({ containerPath }) => containerPath),
-    ["/usr/lib/x86_64-linux-gnu/libcuda.so.1", "/usr/bin/nvidia-smi"],
-  );
+  assert.deepEqual(card?.mounts.map(({ containerPath }) => containerPath).sort(), [
+    "/usr/bin/nvidia-smi",
+    "/usr/lib/x86_64-linux-gnu/libcuda.so.1",
+    "/usr/lib/x86_64-linux-gnu/libcuda.so.570.86.15",
+    "/usr/lib/x86_64-linux-gnu/libnvidia-nvvm.so.4",
+  ]);
 });
 
 test("without nvidia-smi a card is found all the same, its memory unknown", async () => {
   nvidia();
   const [card] = await look();
+  assert.equal(card?.id, uuid);
   assert.equal(card?.properties["GPU_MEMORY_BYTES"], undefined);
   assert.deepEqual(await look({ memoryBytesMin: 1 }), []);
+});
+
+test("cards that nobody has used are told apart by the library, or by where they are", async () => {
+  const none = "GPU-????????-????-????-????-????????????";
+  files({
+    ...information(1, "0000:17:00.0", none),
+    ...information(0, "0000:3B:00.0", none),
+  });
+  const rows = [`00000000:17:00.0, ${uuid}, 1024`, `00000000:3B:00.0, ${other}, 2048`];
+  const found = await look({}, async () => rows.join("\n"));
+  assert.deepEqual(
+    found.map(({ id, properties, nodes }) => [
+      id,
+      properties["GPU_MEMORY_BYTES"],
+      nodes[0]?.containerPath,
+    ]),
+    [
+      [other, "2147483648", "/dev/nvidia0"],
+      [uuid, "1073741824", "/dev/nvidia1"],
+    ],
+  );
+  const alone = await look();
+  assert.deepEqual(
+    alone.map(({ id }) => id),
+    ["pci-0000:17:00.0", "pci-0000:3b:00.0"],
+  );
+});
+
+test("a card that the driver leaves alone is none", async () => {
+  nvidia();
+  const [path, text] = Object.entries(information(0, "0000:17:00.0"))[0]!;
+  files({ [path]: text.replace("Excluded:\t No", "Excluded:\t Yes") });
+  assert.deepEqual(await look(), []);
+});
+
+test("the library is asked once for the cards that are there, and again when that changes", async () => {
+  nvidia();
+  const clock = new FakeClock();
+  let asked = 0;
+  const next = search({ intervalSeconds: 1 }, { clock, run: async () => `${asked++}` });
+  await next();
+  files(information(1, "0000:3b:00.0", other));
+  const found = next();
+  await clock.advance(1001);
+  assert.equal((await found).length, 2);
+  assert.equal(asked, 2);
+  rmSync(join(root, "dev/nvidia-uvm"));
+  const without = next();
+  await clock.advance(1001);
+  assert.equal((await without)[0]?.nodes.length, 2);
+  assert.equal(asked, 2);
+});
+
+test("a library that never answers does not hide the cards", async () => {
+  nvidia();
+  const clock = new FakeClock();
+  const found = search({}, { clock, run: () => new Promise(() => {}) })();
+  await clock.advance(15_001);
+  assert.equal((await found)[0]?.id, uuid);
 });
 
 /** A card at a PCI address, as the kernel's class of drm lists it. */

@@ -5,7 +5,7 @@ import { filterOf, passes } from "../filter.ts";
 import { DetailsError } from "../handler.ts";
 import type { DiscoveryHandler } from "../handler.ts";
 import { drmDevices } from "../gpu/drm.ts";
-import { nvidiaDevices } from "../gpu/nvidia.ts";
+import { nvidiaLook } from "../gpu/nvidia.ts";
 import { tpuDevices } from "../gpu/tpu.ts";
 import { everyMsIn, poll } from "../poll.ts";
 
@@ -30,8 +30,9 @@ export const gpu: DiscoveryHandler = {
   async *discover({ details, signal }, { clock, paths, run }) {
     const { vendors, models, least, everyMs } = wishesIn(details);
     const world = { root: paths.root, run };
+    const nvidia = nvidiaLook(world, clock, signal);
     const look = async () =>
-      [...(await nvidiaDevices(world)), ...drmDevices(world), ...tpuDevices(world)].filter(
+      [...(await nvidia()), ...drmDevices(world), ...tpuDevices(world)].filter(
         ({ properties }) =>
           passes(vendors, [properties["GPU_VENDOR"]!]) &&
           passes(models, [properties["GPU_MODEL"]!]) &&

@@ -99,6 +99,10 @@ export class DevicePlugins {
   constructor(options: DevicePluginsOptions, checkpoint?: Checkpoint) {
     this.#options = options;
     this.ledger = new DeviceLedger(checkpoint);
+    // Of an earlier run: those that do not come back were taken away meanwhile.
+    for (const resource of this.ledger.devices.keys()) {
+      this.#forgetLater(resource, () => this.ledger.devices.delete(resource));
+    }
   }
 
   amounts() {
@@ -287,12 +291,16 @@ export class DevicePlugins {
     if (this.#plugins.get(resource) !== plugin) return;
     this.#plugins.delete(resource);
     this.ledger.doubt(resource);
-    const forget = () => {
-      this.ledger.set(resource, []);
+    this.#forgetLater(resource, () => this.ledger.set(resource, []));
+    this.#changed();
+  }
+
+  #forgetLater(resource: string, forget: () => void) {
+    const forgotten = () => {
+      forget();
       this.#changed();
     };
-    this.#forgetting.set(resource, this.#options.clock.after(forgetMs, forget));
-    this.#changed();
+    this.#forgetting.set(resource, this.#options.clock.after(forgetMs, forgotten));
   }
 
   #isTelling = false;
