@@ -9,6 +9,14 @@ import { Listeners } from "./listeners.ts";
 import { isClaimed, parseUsage, slotsOf, usageText, virtualDevices } from "./slots.ts";
 import type { VirtualDevices } from "./slots.ts";
 
+/** Which cards a container may see is one variable for all of them. */
+function visible(before: Record<string, string>, more: Record<string, string>) {
+  const both = Object.entries(more).filter(([name]) => name.endsWith('_VISIBLE_DEVICES'));
+  return Object.fromEntries(
+    both.map(([name, value]) => [name, before[name] ? `${before[name]},${value}` : value]),
+  );
+}
+
 export class ConfigurationPlugin implements DevicePlugin {
   readonly resourceName: string;
   readonly #name: string;
@@ -46,7 +54,7 @@ export class ConfigurationPlugin implements DevicePlugin {
     for (const id of ids) {
       const give = () => this.#allocateOne(id);
       const { envs, mounts, devices } = await this.#parts.fresh.giving([id], give);
-      Object.assign(all.envs, envs);
+      all.envs = { ...all.envs, ...envs, ...visible(all.envs, envs) };
       all.mounts.push(...mounts);
       all.devices.push(...devices);
     }

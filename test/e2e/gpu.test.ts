@@ -140,21 +140,18 @@ test("as an extended resource a card is shared as well, and two of them are two 
   const [card] = await cardsNow();
   const name = `akri.sh/${card.metadata.name}`;
   const slice = `{limits: {${name}: 1}}`;
-  await site.apply(
-    [
-      pod("left", "", slice),
-      pod("right", "", slice),
-      pod("both", "", "{limits: {akri.sh/gpus: 2}}"),
-      pod("none", "", "{}"),
-    ].join("---"),
-  );
+  const sharing = [pod("left", "", slice), pod("right", "", slice), pod("none", "", "{}")];
+  await site.apply(sharing.join("---"));
   await untilRunning("left", "right", "none");
+  await site.apply(pod("both", "", "{limits: {akri.sh/gpus: 2}}"));
   assert.match(await say("left", "ls /dev/nvidia0"), /^\/dev\/nvidia0$/m);
   assert.match(await say("right", "ls /dev/nvidia0"), /^\/dev\/nvidia0$/m);
   assert.equal(await say("none", "ls /dev | grep -c nvidia"), "0\n");
   await site.kubectl(["delete", "pod", "left", "right"]);
   await untilRunning("both");
   assert.equal(await say("both", "ls /dev | grep -c 'nvidia[01]$'"), "2\n");
+  const [, visible] = /^NVIDIA_VISIBLE_DEVICES=(.*)$/m.exec(await say("both", "env"))!;
+  assert.deepEqual(visible!.split(",").sort(), [big.uuid, small.uuid].sort());
   await site.kubectl(["delete", "pods", "--all"]);
 });
 

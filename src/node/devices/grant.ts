@@ -15,7 +15,10 @@ export function withGrants(config: ContainerConfig, grants: readonly DeviceGrant
       if (!env.some((one) => one.name === name)) env.push({ name, value });
     }
     for (const { container_path: containerPath, host_path: hostPath, read_only } of grant.mounts) {
-      if (mounts.some((one) => one.containerPath === containerPath)) {
+      const same = mounts.find((one) => one.containerPath === containerPath);
+      // Cards of one maker bring the same libraries.
+      if (same?.hostPath === hostPath && same.readOnly === read_only) continue;
+      if (same) {
         throw new ConfigError(`two mounts want ${containerPath}`);
       }
       mounts.push({ containerPath, hostPath, readOnly: read_only, propagation: "None" });
