@@ -11,7 +11,7 @@ import type { VirtualDevices } from "./slots.ts";
 
 /** Which cards a container may see is one variable for all of them. */
 function visible(before: Record<string, string>, more: Record<string, string>) {
-  const both = Object.entries(more).filter(([name]) => name.endsWith('_VISIBLE_DEVICES'));
+  const both = Object.entries(more).filter(([name]) => name.endsWith("_VISIBLE_DEVICES"));
   return Object.fromEntries(
     both.map(([name, value]) => [name, before[name] ? `${before[name]},${value}` : value]),
   );

@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "./command.ts";
+import { atInterrupt } from "./interrupt.ts";
 
 export interface Card {
   address: string;
@@ -64,12 +65,17 @@ exec sleep infinity
 export class GpuMachine {
   readonly #directory = mkdtempSync(join(tmpdir(), "kerb-gpu-"));
   #holder: ChildProcess | undefined;
+  #forget = () => {};
 
   async start(cards: Card[]) {
     const args = ["--mount", "sh", "-c", script(cards), "sh", this.#directory];
-    this.#holder = spawn("unshare", args, { stdio: ["pipe", "pipe", "inherit"] });
-    this.#holder.stdin!.end(nvidiaSmi(cards));
-    await once(this.#holder.stdout!, "data");
+    // In a group of its own: an interrupt must not end it before the site in it.
+    const stdio: ["pipe", "pipe", "inherit"] = ["pipe", "pipe", "inherit"];
+    const holder = spawn("unshare", args, { stdio, detached: true });
+    this.#holder = holder;
+    this.#forget = atInterrupt(() => this.remove());
+    holder.stdin.end(nvidiaSmi(cards));
+    await once(holder.stdout, "data");
   }
 
   /** Before a command, which then sees this machine. */
@@ -83,6 +89,7 @@ export class GpuMachine {
   }
 
   async remove() {
+    this.#forget();
     const ended = once(this.#holder!, "exit");
     this.#holder!.kill();
     await ended;
