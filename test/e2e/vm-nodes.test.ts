@@ -141,6 +141,15 @@ let bootId: string;
 const addressOf = async (name: string) => (await vmi(name)).status.interfaces[0].ipAddress;
 const boot = async (name: string) => page(await addressOf(name), "/boot");
 
+/** Its boot's id where it is now; where it does not answer, its last words say why. */
+async function bootThere(what: string) {
+  const lastWords = async () =>
+    site.kubectl(["logs", "--tail=20", (await podOf("guest")).metadata.name]);
+  return eventually(() => boot("guest"), what).catch(async (error: Error) => {
+    throw new Error(`${error.message}\n${await lastWords().catch(String)}`);
+  });
+}
+
 test("a VM runs as a pod: its console is the log, its agent answers, a Service reaches it", async () => {
   await site.apply(machineOf("guest"));
   await untilGuest(async () => isTrue(await vmi("guest"), "AgentConnected"), "the agent").catch(
@@ -209,7 +218,7 @@ test("a VM moves to another node while it runs, with its disks, and its clients 
   const now = await vmi("guest");
   assert.equal(now.status.nodeName, "second");
   assert.equal(await addressOf("guest"), address);
-  assert.equal(await eventually(() => boot("guest"), "the guest elsewhere"), bootId);
+  assert.equal(await bootThere("the guest elsewhere"), bootId);
   await stillTalking();
 });
 
@@ -218,7 +227,7 @@ test("a drained node's VM moves, and its pod goes only then", async () => {
   await site.kubectl([...drain, "--timeout=90s"], { timeoutMs: 100_000 });
   const now = await vmi("guest");
   assert.equal(now.status.nodeName, "first");
-  assert.equal(await eventually(() => boot("guest"), "the guest back here"), bootId);
+  assert.equal(await bootThere("the guest back here"), bootId);
   await stillTalking();
   await site.kubectl(["uncordon", "second"]);
 });

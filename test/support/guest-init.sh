@@ -97,6 +97,7 @@ esac
 case $(word run) in
   poweroff) poweroff -f ;;
   reboot-once) ;;
+  judge) memory-judge & ;;
   count) (i=0; while :; do i=$((i + 1)); echo "GUEST count $i"; sleep 1; done) & ;;
 esac
 # A writer whose disk tells afterwards whether anything was lost: numbered blocks with their sums.

@@ -1,7 +1,8 @@
 // A tiny guest for VMs: Debian's kernel, busybox and Debian's guest agent in an initramfs, as an image that a
 // containerDisk or kernelBoot names. What it does is in guest-init.sh.
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ociArchive } from "../../src/containers/oci-archive.ts";
 import { ociArchitecture } from "../../src/containers/pause.ts";
@@ -83,6 +84,27 @@ function busybox(): Buffer {
   return readFileSync(file);
 }
 
+/** memory-judge.c, for the guest. */
+function memoryJudge(): Buffer {
+  const folder = mkdtempSync(join(tmpdir(), "kerb-judge-"));
+  try {
+    const file = join(folder, "judge");
+    const source = join(import.meta.dirname, "memory-judge.c");
+    const bare = [
+      "-O2",
+      "-ffreestanding",
+      "-fno-stack-protector",
+      "-fno-pic",
+      "-mgeneral-regs-only",
+    ];
+    const linked = ["-static", "-nostdlib", "-fuse-ld=lld"];
+    execFileSync("clang", [...bare, ...linked, "-o", file, source]);
+    return readFileSync(file);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 const bootFolder = join(debian, "boot");
 
 export function guestKernel(): Buffer {
@@ -121,6 +143,7 @@ export function guestInitramfs(): Buffer {
     ...optionalModules.map((path) =>
       program(`o/${path.split("/").pop()}`, readFileSync(join(kernel, path))),
     ),
+    program("bin/memory-judge", memoryJudge()),
     program("init", readFileSync(join(import.meta.dirname, "guest-init.sh"))),
   ]);
 }

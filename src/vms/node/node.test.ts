@@ -169,10 +169,11 @@ test("a VM can move unless something ties it to its node", () => {
       },
       "InterfaceNotLiveMigratable",
     ],
+    [{ domain: { memory: { hugepages: { pageSize: "2Mi" } } } }, "HugepagesNotLiveMigratable"],
   ];
   for (const [spec, reason] of rows) {
     const { domain } = facts(spec);
-    assert.equal(migratable(domain).reason, reason);
+    assert.equal(migratable(domain, "tcg").reason, reason);
   }
 });
 

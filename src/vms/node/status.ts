@@ -40,8 +40,8 @@ const isBound = ({ source }: Domain["disks"][number]) =>
   (source.kind === "file" || source.kind === "block") && !source.shared;
 
 /** Whether it could go to another node, and why not. */
-export function migratable(domain: Domain): Condition {
-  const { disks, interfaces, filesystems, state, hostDevices = [] } = domain;
+export function migratable(domain: Domain, accelerator: VmFacts["accelerator"]): Condition {
+  const { disks, interfaces, filesystems, state, hostDevices = [], hugePageBytes } = domain;
   const no = (reason: string, message: string): Condition => ({
     ...{ type: "LiveMigratable", status: "False", reason, message },
   });
@@ -64,11 +64,16 @@ export function migratable(domain: Domain): Condition {
     const why = "cannot migrate VMI: what its firmware keeps is not shared between nodes";
     return no("DisksNotLiveMigratable", why);
   }
+  if (hugePageBytes && accelerator === "tcg") {
+    // Their size is even (qemu/arguments.ts).
+    const why = "cannot migrate VMI: QEMU would lose writes to the huge pages of an emulated guest";
+    return no("HugepagesNotLiveMigratable", why);
+  }
   return { type: "LiveMigratable", status: "True" };
 }
 
 function conditionsOf(facts: VmFacts): { wanted: Condition[]; absent: string[] } {
-  const wanted: Condition[] = [migratable(facts.domain)];
+  const wanted: Condition[] = [migratable(facts.domain, facts.accelerator)];
   const absent: string[] = [];
   const say = (isTrue: boolean, condition: Condition) => {
     if (isTrue) wanted.push(condition);

@@ -109,19 +109,30 @@ function disksOf(domain: Domain, disks: PreparedDisk[]): string[] {
   return [...controllers, ...scsi, ...words];
 }
 
+/**
+ * QEMU before 9.0 loses what an emulated guest writes while it moves, where its memory is a multiple of 64 pages: it
+ * forgets to look for writes again in those that it has sent. Of any other size it looks page by page, and does not.
+ */
+const unevenBytes = 2 ** 16;
+
+function memoryBytes({ memoryBytes: asked, hugePageBytes }: Domain, accelerator: string): number {
+  const whole = Math.max(1, Math.floor(asked / 2 ** 20)) * 2 ** 20;
+  return accelerator === "tcg" && !hugePageBytes ? whole + unevenBytes : whole;
+}
+
 /** Who shares files with the guest writes into its memory. */
-function memory(
-  { filesystems, hugePageBytes, dedicatedCpus }: Domain,
-  mebibytes: number,
-): string[] {
+function memory(domain: Domain, { accelerator }: Launch): string[] {
+  const { filesystems, hugePageBytes, dedicatedCpus } = domain;
+  const size = memoryBytes(domain, accelerator);
+  const words = ["-m", `${size / 2 ** 10}K`];
   const share = filesystems.length > 0;
-  if (!share && !hugePageBytes) return [];
+  if (!share && !hugePageBytes) return words;
   const backend = {
-    ...{ "qom-type": "memory-backend-memfd", id: "memory", size: mebibytes * 2 ** 20, share },
+    ...{ "qom-type": "memory-backend-memfd", id: "memory", size, share },
     ...(hugePageBytes && { hugetlb: true, hugetlbsize: hugePageBytes }),
     ...((hugePageBytes ?? dedicatedCpus) && { prealloc: true }),
   };
-  return [...json("object", backend), "-machine", "memory-backend=memory"];
+  return [...words, ...json("object", backend), "-machine", "memory-backend=memory"];
 }
 
 /** It is let run once it is known to which copies it writes. */
@@ -135,7 +146,6 @@ export interface ArgumentOptions {
 
 export function qemuArguments(domain: Domain, launch: Launch, { now }: ArgumentOptions): string[] {
   const { sockets, cores, threads } = domain.cpu;
-  const mebibytes = Math.max(1, Math.floor(domain.memoryBytes / 2 ** 20));
   return [
     ...["-nodefaults", "-no-user-config", "-display", "none", "-msg", "timestamp=on"],
     ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
@@ -146,8 +156,7 @@ export function qemuArguments(domain: Domain, launch: Launch, { now }: ArgumentO
       "-smp",
       `${sockets * cores * threads},sockets=${sockets},cores=${cores},threads=${threads}`,
     ],
-    ...["-m", `${mebibytes}M`],
-    ...memory(domain, mebibytes),
+    ...memory(domain, launch),
     ...clock(domain, now),
     ...["-boot", "strict=on"],
     ...(domain.endOnReboot ? ["-action", "reboot=shutdown"] : []),
