@@ -11,7 +11,6 @@ import { startSite } from "../test/support/site.ts";
 import type { Site } from "../test/support/site.ts";
 import { openApi } from "./api-load.ts";
 import type { Api } from "./api-load.ts";
-import { benchImport } from "./vm-import.ts";
 import { percentile } from "./row.ts";
 import type { Rows } from "./row.ts";
 
@@ -20,7 +19,6 @@ const subresources = "/apis/subresources.kubevirt.io/v1/namespaces/default/virtu
 const firstWord = "GUEST up";
 const guestMebibytes = 128;
 const lookMs = 2;
-const importRunsMax = 3;
 
 const manifest = (name: string) =>
   Buffer.from(
@@ -140,7 +138,6 @@ export async function* benchVms(runs: number): Rows {
       ...{ name: "VM overhead, accounted", value: await overheadMebibytes(site), unit: "MiB" },
       ...{ better, target: 80 },
     };
-    yield await benchImport(site, api, Math.min(runs, importRunsMax));
   } finally {
     api.close();
     await site.remove();

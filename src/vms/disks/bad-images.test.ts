@@ -94,8 +94,9 @@ test("zeros take no room: downloaded, unpacked and sent", async () => {
   const file = join(folder, "sparse");
   const out = new SparseFile(file);
   // As chunks of a stream come: not where blocks begin.
-  for (let at = 0; at < bytes.length; at += 10_007) out.write(bytes.subarray(at, at + 10_007));
-  out.close();
+  for (let at = 0; at < bytes.length; at += 10_007)
+    out.write(bytes.subarray(at, at + 10_007), () => {});
+  await out.close();
   assert.deepEqual(readFileSync(file), bytes);
   assert.ok(roomOf(file) <= 16_384, `${roomOf(file)} bytes on the disk`);
   for (const pack of Object.values(packers)) {

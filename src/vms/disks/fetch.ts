@@ -3,11 +3,14 @@ import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:
 import { request as plainRequest } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { request as tlsRequest } from "node:https";
+import { isIP } from "node:net";
 import { finished } from "node:stream/promises";
 import { rootCertificates } from "node:tls";
 import type { Clock } from "../../lib/clock.ts";
 import { sleep } from "../../lib/clock.ts";
 import { badRequest } from "../../lib/status-error.ts";
+import { LargeReads } from "./large-reads.ts";
+import type { Take } from "./large-reads.ts";
 import { SparseFile } from "./sparse-file.ts";
 
 export interface FetchOptions {
@@ -26,13 +29,33 @@ const redirectsMax = 5;
 const attemptsMax = 8;
 const waitMsFirst = 500;
 const idleMsMax = 60_000;
+const waitingBytesMax = 4 * 2 ** 20;
 
-function get(url: string, headers: Record<string, string>, ca?: string): Promise<IncomingMessage> {
-  const ask = url.startsWith("https:") ? tlsRequest : plainRequest;
-  const trust = ca ? { ca: [...rootCertificates, ca] } : {};
+interface Answer {
+  answer: IncomingMessage;
+  /** Where its length is known: the body, which the answer then does not have. */
+  body?: LargeReads;
+}
+
+const lengthOf = ({ headers }: IncomingMessage): number | undefined =>
+  headers["content-length"] === undefined ? undefined : Number(headers["content-length"]);
+
+function get(url: string, headers: Record<string, string>, ca?: string): Promise<Answer> {
+  const { protocol, hostname } = new URL(url);
+  const tls = protocol === "https:";
+  const trust = {
+    servername: isIP(hostname) ? "" : hostname,
+    ...(ca && { ca: [...rootCertificates, ca] }),
+  };
   return new Promise((resolve, reject) => {
-    const asked = ask(url, { headers, timeout: idleMsMax, ...trust }, resolve);
-    asked.on("timeout", () => asked.destroy(new Error("the source says nothing")));
+    let reads: LargeReads;
+    const createConnection = (target: object) =>
+      (reads = new LargeReads({ ...target, ...(tls && trust) }, { tls, idleMsMax }));
+    const ask = tls ? tlsRequest : plainRequest;
+    const asked = ask(url, { headers, createConnection }, (answer) => {
+      const isBody = [200, 206].includes(answer.statusCode ?? 0) && lengthOf(answer) !== undefined;
+      resolve({ answer, ...(isBody && reads.detach() && { body: reads }) });
+    });
     asked.on("error", reject);
     asked.end();
   });
@@ -44,9 +67,10 @@ async function follow({ url, headers, ca }: FetchOptions, range: Record<string, 
   let at = url;
   for (let redirects = 0; redirects <= redirectsMax; redirects++) {
     const own = new URL(at).host === new URL(url).host ? given : {};
-    const answer = await get(at, { ...own, ...range }, ca);
+    const got = await get(at, { ...own, ...range }, ca);
+    const { answer } = got;
     const { statusCode = 0, headers: said } = answer;
-    if (statusCode < 300 || statusCode >= 400 || !said.location) return answer;
+    if (statusCode < 300 || statusCode >= 400 || !said.location) return got;
     answer.resume();
     const next = new URL(said.location, at);
     if (!/^https?:$/.test(next.protocol)) throw badRequest(`the source leads to ${next.protocol}`);
@@ -59,46 +83,55 @@ const sizeOf = (file: string) => (existsSync(file) ? statSync(file).size : 0);
 const readMark = (file: string) => (existsSync(file) ? readFileSync(file, "utf8") : "");
 
 /** The whole length, when the answer says it. */
-function totalOf({ statusCode, headers }: IncomingMessage, start: number): number | undefined {
+function totalOf(answer: IncomingMessage, start: number): number | undefined {
+  const { statusCode, headers } = answer;
   const range = /\/(\d+)$/.exec(headers["content-range"] ?? "");
   if (range) return Number(range[1]);
-  const length = headers["content-length"];
-  return length === undefined ? undefined : Number(length) + (statusCode === 206 ? start : 0);
+  const length = lengthOf(answer);
+  return length === undefined ? undefined : length + (statusCode === 206 ? start : 0);
 }
 
-/**
- * Writes what arrives at once: a stream that is ended by a broken connection would drop what it still holds, and a
- * source that always breaks off early would never be read. Resolves with the length reached.
- */
-async function receive(
-  answer: IncomingMessage,
-  {
-    file,
-    bytesMax,
-    told,
-    start,
-    total,
-  }: FetchOptions & { start: number; total?: number | undefined },
-): Promise<number> {
-  const out = new SparseFile(file, start);
-  try {
-    answer.on("data", (chunk: Buffer) => {
-      if (answer.destroyed) return;
-      try {
-        if (out.bytes + chunk.length > bytesMax) {
-          throw badRequest(`the source has more than ${bytesMax} bytes`);
-        }
-        out.write(chunk);
-        told(out.bytes, total);
-      } catch (error) {
-        answer.destroy(error as Error);
-      }
+/** A body whose end only its own end tells. */
+async function flow(answer: IncomingMessage, take: Take) {
+  let waiting = 0;
+  answer.on("data", (chunk: Buffer) => {
+    waiting += chunk.length;
+    if (waiting > waitingBytesMax) answer.pause();
+    take(chunk, () => {
+      waiting -= chunk.length;
+      if (waiting < waitingBytesMax) answer.resume();
     });
-    await finished(answer);
-    return out.bytes;
+  });
+  await finished(answer);
+}
+
+interface Reception extends FetchOptions, Answer {
+  start: number;
+  total?: number | undefined;
+}
+
+/** What arrived is written, however a connection ends: a source that always breaks off early is read too. */
+async function receive(reception: Reception): Promise<number> {
+  const { answer, body, file, bytesMax, told, start, total } = reception;
+  const out = new SparseFile(file, start);
+  const from = body ?? answer;
+  const take: Take = (piece, letGo) => {
+    if (out.bytes + piece.length > bytesMax) {
+      from.destroy(badRequest(`the source has more than ${bytesMax} bytes`));
+      return;
+    }
+    out.write(piece, (error) => {
+      letGo();
+      if (error) from.destroy(error);
+    });
+    told(out.bytes, total);
+  };
+  try {
+    await (body ? body.flow(lengthOf(answer)!, take) : flow(answer, take));
   } finally {
-    out.close();
+    await out.close();
   }
+  return out.bytes;
 }
 
 async function once(options: FetchOptions) {
@@ -107,7 +140,8 @@ async function once(options: FetchOptions) {
   const mark = readMark(marker);
   const have = mark ? sizeOf(file) : 0;
   const range = have > 0 ? { range: `bytes=${have}-`, "if-range": mark } : {};
-  const answer = await follow(options, range as Record<string, string>);
+  const got = await follow(options, range as Record<string, string>);
+  const { answer } = got;
   const { statusCode = 0, headers } = answer;
   if (statusCode === 416 && have > 0) {
     rmSync(marker, { force: true });
@@ -121,12 +155,12 @@ async function once(options: FetchOptions) {
   const start = statusCode === 206 ? have : 0;
   const total = totalOf(answer, start);
   if (total !== undefined && total > bytesMax) {
-    answer.destroy();
+    (got.body ?? answer).destroy();
     throw badRequest(`the source has ${total} bytes, and the claim has room for ${bytesMax}`);
   }
   const validator = headers.etag?.startsWith("W/") ? undefined : headers.etag;
   writeFileSync(marker, validator ?? headers["last-modified"] ?? "");
-  const done = await receive(answer, { ...options, start, total });
+  const done = await receive({ ...options, ...got, start, total });
   if (total !== undefined && done !== total) {
     throw new Error(`the source ended after ${done} of ${total} bytes`);
   }
