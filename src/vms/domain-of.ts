@@ -6,6 +6,7 @@ import { parseQuantity } from "../lib/quantity.ts";
 import { diskOf } from "./disk-of.ts";
 import type { Domain, DomainCpu, DomainFirmware, DomainInterface } from "./domain.ts";
 import { hostDevicesOf } from "./host-devices.ts";
+import { wantsContextId } from "./instance/context-ids.ts";
 import { hasState, stateClaimName } from "./state-claim.ts";
 import { isOn } from "./unsupported.ts";
 
@@ -165,7 +166,6 @@ function devicesOf(devices: any) {
     balloon: devices.autoattachMemBalloon ?? true,
     rng: devices.rng !== undefined,
     ...(tpm && isOn(tpm) && { tpm: { persistent: tpm.persistent ?? false } }),
-    vsock: devices.autoattachVSOCK ?? false,
     ...watchdogOf(devices),
     inputs: inputs.map(({ name, type, bus }: any) => ({ name, type, bus: bus ?? "usb" })),
     filesystems: filesystems.map(({ name }: any) => name),
@@ -177,7 +177,7 @@ function stateOf(vmi: Pick<KubeObject, "metadata" | "spec">, { isShared }: Domai
   return { state: { shared: isShared?.(stateClaimName(vmi)) ?? false } };
 }
 
-export function domainOf({ metadata, spec }: KubeObject, context: DomainContext): Domain {
+export function domainOf({ metadata, spec, status }: KubeObject, context: DomainContext): Domain {
   const { domain } = spec;
   const offset = clockOffset(domain);
   const { hugepages } = domain.memory ?? {};
@@ -198,6 +198,7 @@ export function domainOf({ metadata, spec }: KubeObject, context: DomainContext)
     disks: disksOf(spec, context),
     interfaces: interfacesOf(spec, metadata),
     ...devicesOf(domain.devices ?? {}),
+    ...(wantsContextId({ spec }) && { vsock: status?.VSOCKCID }),
     ...stateOf({ metadata, spec }, context),
     clockOffsetSeconds: offset,
     endOnReboot: domain.rebootPolicy === "Terminate",

@@ -135,7 +135,8 @@ export interface Domain {
   tpm?: { persistent: boolean };
   /** Whether the claim of what persists is there on every node; absent: nothing persists. */
   state?: { shared: boolean };
-  vsock: boolean;
+  /** The guest's context id. */
+  vsock?: number;
   watchdog?: { action: "poweroff" | "reset" | "shutdown" };
   inputs: { name: string; type: "tablet" | "keyboard"; bus: "usb" | "virtio" }[];
   /** Virtiofs shares, by volume. */

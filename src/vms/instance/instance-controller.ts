@@ -13,6 +13,7 @@ import { claimNames } from "../machine/data-volumes.ts";
 import { instanceFinalizer } from "../machine/instance-of.ts";
 import { hasState, stateClaim, stateClaimName } from "../state-claim.ts";
 import { claimFacts } from "./claim-facts.ts";
+import { contextIdsOf, wantsContextId } from "./context-ids.ts";
 import { launcherPod, unpaused } from "./launcher-pod.ts";
 import { instanceStatus, isLauncher, planInstance } from "./plan.ts";
 import type { InstancePlan } from "./plan.ts";
@@ -22,7 +23,7 @@ const nodeNameLabel = "kubevirt.io/nodeName";
 const retryMs = 5000;
 
 class Reconciliation {
-  readonly #vmi: KubeObject;
+  #vmi: KubeObject;
   readonly #context: ControllerContext;
   readonly #at: { namespace: string; name: string };
   #failure: Failure | undefined;
@@ -33,7 +34,7 @@ class Reconciliation {
     this.#at = { namespace: vmi.metadata.namespace!, name: vmi.metadata.name };
   }
 
-  async run(key: Key) {
+  async run(key: Key): Promise<void> {
     const { informer } = this.#context;
     const { uid } = this.#vmi.metadata;
     const expectations = expectationsOf(this.#context);
@@ -46,7 +47,9 @@ class Reconciliation {
     const plan = planInstance(this.#vmi, own, { disksReady: disksReady ?? true });
     if (plan.create) await this.#create(key);
     for (const pod of plan.remove) await this.#remove(pod);
-    await this.#write(plan, disksReady);
+    const isNew = this.#vmi.status?.phase === undefined;
+    const isWritten = await this.#write(plan, disksReady);
+    if (isNew && isWritten) return this.run(key);
     if (plan.pod) await this.#tellReadiness(plan.pod);
     if (this.#failure) this.#context.wakeAfter(key, retryMs);
   }
@@ -145,10 +148,13 @@ class Reconciliation {
       });
   }
 
-  async #write(plan: InstancePlan, disksReady: boolean | undefined) {
+  async #write(plan: InstancePlan, disksReady: boolean | undefined): Promise<boolean> {
     const { client, clock } = this.#context;
     const vmi = this.#vmi;
-    const options = { now: clock.now(), failure: this.#failure, disksReady };
+    const contextId = wantsContextId(vmi)
+      ? contextIdsOf(this.#context).give(vmi, this.#context.informer(instances).list())
+      : undefined;
+    const options = { now: clock.now(), failure: this.#failure, disksReady, contextId };
     const status = instanceStatus(vmi, plan, options);
     const { finalizers = [], labels = {} } = vmi.metadata;
     const others = finalizers.filter((one) => one !== instanceFinalizer);
@@ -164,10 +170,14 @@ class Reconciliation {
     };
     const next = { ...vmi, metadata, status };
     if (jsonEqual(next, { labels: {}, ...vmi, metadata: { ...vmi.metadata, finalizers, labels } }))
-      return;
-    await client.update({ ...instances, ...this.#at }, next).catch((error: unknown) => {
-      if (!isStatus(error, "NotFound")) throw error;
-    });
+      return false;
+    try {
+      this.#vmi = await client.update({ ...instances, ...this.#at }, next);
+      return true;
+    } catch (error) {
+      if (isStatus(error, "NotFound")) return false;
+      throw error;
+    }
   }
 }
 

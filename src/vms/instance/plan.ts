@@ -5,6 +5,7 @@ import type { Condition } from "../../controllers/pod-state.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { timestamp } from "../../lib/clock.ts";
 import { isFinal } from "../machine/run-strategy.ts";
+import { wantsContextId } from "./context-ids.ts";
 import { judge } from "./conditions.ts";
 import type { Failure } from "./conditions.ts";
 
@@ -84,13 +85,16 @@ export function planInstance(
     };
   }
   const phase = phaseOf(vmi, pod);
-  const create = !pod && phase === "Pending" && disksReady && before !== "";
+  const hasIds = !wantsContextId(vmi) || vmi.status?.VSOCKCID !== undefined;
+  const create = !pod && phase === "Pending" && disksReady && hasIds && before !== "";
   return { create, remove: [], release: false, phase, pod };
 }
 
 export interface StatusOptions {
   now: number;
   failure: Failure | undefined;
+  /** Where the guest asks for one. */
+  contextId?: number | undefined;
   /** Of its DataVolumes; undefined when it has none. */
   disksReady: boolean | undefined;
 }
@@ -119,6 +123,7 @@ export function instanceStatus(vmi: KubeObject, plan: InstancePlan, options: Sta
       nodeName: status.nodeName ?? scheduled,
       activePods: { ...status.activePods, [pod.metadata.uid]: scheduled },
     }),
+    ...(options.contextId !== undefined && { VSOCKCID: options.contextId }),
     ...(pod?.status?.qosClass && { qosClass: pod.status.qosClass }),
   };
 }

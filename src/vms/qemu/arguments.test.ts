@@ -9,7 +9,8 @@ import type { Launch, PreparedDisk } from "./launch.ts";
 const metadata = { namespace: "till", name: "shop", uid: "0a", resourceVersion: "1" };
 
 function domain(spec: any) {
-  const vmi = { metadata: { ...metadata, creationTimestamp: "" }, spec } as KubeObject;
+  const status = { VSOCKCID: 7 };
+  const vmi = { metadata: { ...metadata, creationTimestamp: "" }, spec, status } as KubeObject;
   return domainOf(vmi, { isBlock: () => false });
 }
 
@@ -196,6 +197,11 @@ test("optional devices are there when asked for, and only then", () => {
     assert.ok(drivers(on).includes(driver), driver);
     assert.ok(!drivers(off).includes(driver), `no ${driver}`);
   }
+});
+
+test("a guest has the vsock address that its machine was given", () => {
+  const devices = values(words({ domain: { devices: { autoattachVSOCK: true } } }), "device");
+  assert.equal(devices.find(({ id }) => id === "vsock0")?.["guest-cid"], 7);
 });
 
 test("a VM starts paused, ends at a reboot or waits for a migration when it is to", () => {

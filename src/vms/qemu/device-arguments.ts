@@ -154,9 +154,6 @@ function besides({ tpm, filesystems }: Domain, run: string): string[] {
   ];
 }
 
-/** Of the VM alone on this node; 0 to 2 are taken. */
-const contextId = ({ uid }: Domain) => 3 + (Number.parseInt(uid.slice(0, 7), 16) || 0);
-
 function passedThrough({ name, kind, at }: GrantedDevice): Properties {
   const id = `host-${name}`;
   if (kind === "pci") return { driver: "vfio-pci", id, host: at };
@@ -193,7 +190,7 @@ export function deviceArguments(domain: Domain, launch: Launch): string[] {
     ...besides(domain, run),
     ...hostDevices.flatMap((one) => json("device", passedThrough(one))),
     ...(domain.vsock
-      ? json("device", { driver: "vhost-vsock-pci", id: "vsock0", "guest-cid": contextId(domain) })
+      ? json("device", { driver: "vhost-vsock-pci", id: "vsock0", "guest-cid": domain.vsock })
       : []),
   ];
 }
