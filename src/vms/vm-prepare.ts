@@ -37,7 +37,7 @@ function devicesOf(domain: Domain, hasTap: boolean, accelerator: string) {
   const wanted: [string, boolean, string][] = [
     ["/dev/net/tun", hasTap, "interfaces"],
     ["/dev/kvm", accelerator === "kvm", "KVM"],
-    ["/dev/vhost-vsock", domain.vsock !== undefined, "autoattachVSOCK"],
+    ["/dev/vhost-vsock", Boolean(domain.vsock), "autoattachVSOCK"],
   ];
   return wanted.flatMap(([path, isWanted, what]) => {
     if (!isWanted) return [];
