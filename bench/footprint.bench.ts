@@ -4,12 +4,11 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { run } from "../test/support/command.ts";
 import { pauseImage } from "../src/containers/containerd.ts";
 import { podsMax } from "../src/node/machine.ts";
 import { importBusybox } from "../test/support/image.ts";
 import { Machine } from "../test/support/machine.ts";
-import { kerb, startSite } from "../test/support/site.ts";
+import { startSite } from "../test/support/site.ts";
 import type { Site } from "../test/support/site.ts";
 import type { Row, Rows } from "./row.ts";
 
@@ -81,9 +80,7 @@ export async function* benchJoined(waitMs = settledMs): Rows {
   await machine.start();
   const site = await startSite("--name", "bench", "--listen", machine.hostAddress);
   try {
-    const said = await site.kerb("token", "create");
-    const [server, ...trust] = /kerb join (.*)/.exec(said)![1]!.split(" ");
-    await machine.join(server!, ...trust, "--name", "joined");
+    await machine.join(...(await site.joinWords()), "--name", "joined");
     await rest(waitMs);
     const { pid } = JSON.parse(readFileSync(join(machine.directory, "run.json"), "utf8"));
     yield {
@@ -105,14 +102,6 @@ async function settledSite(waitMs: number, ...args: string[]): Promise<Site> {
   return site;
 }
 
-/** Makes `site` a member of `hub`. */
-async function attach(site: Site, hub: Site) {
-  const said = await hub.kerb("token", "create", "--site", "member");
-  const [, words] = /kerb (attach .*)/.exec(said)!;
-  const args = words!.replace("//ADDRESS", "//127.0.0.1").split(" ");
-  await run(kerb, [...args, "--data-dir", site.directory], { timeoutMs: 60_000 });
-}
-
 /** What each wing, and being a member of a hub, adds to a site with a node. */
 export async function* benchWings(waitMs = settledMs): Rows {
   const plain = await settledSite(waitMs);
@@ -128,7 +117,7 @@ export async function* benchWings(waitMs = settledMs): Rows {
       try {
         yield rowOf(wing, site);
         if (wing !== "--hub") continue;
-        await attach(plain, site);
+        await plain.attach(site, "member");
         await rest(waitMs);
         yield rowOf("membership", plain, 10);
       } finally {

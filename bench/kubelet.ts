@@ -209,9 +209,7 @@ await machine.start();
 const site = await startSite("--name", "bench", "--listen", machine.hostAddress);
 let other: Peer | undefined;
 try {
-  const said = await site.kerb("token", "create");
-  const [server, ...trust] = /kerb join (.*)/.exec(said)![1]!.split(" ");
-  await machine.join(server!, ...trust, "--name", "agent");
+  await machine.join(...(await site.joinWords()), "--name", "agent");
   await machine.kerb("image", "import", image);
   other = await startPeer(site, join(directory, "peer"), image);
   atInterrupt(other.stop);

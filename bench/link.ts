@@ -134,9 +134,9 @@ async function* measure(
 ): Rows {
   const client = httpsClient(parseKubeconfig(readFileSync(hub.kubeconfig, "utf8")));
   const port = await cable.open();
-  const said = await hub.kerb("token", "create", "--site", "farm");
-  const [, args] = /kerb (attach .*)/.exec(said)!;
-  const words = args!.replace(/\/\/[^ ]+/, `//127.0.0.1:${port}`).split(" ");
+  const words = (await hub.attachWords("farm")).map((word) =>
+    word.replace(/\/\/.+/, `//127.0.0.1:${port}`),
+  );
   await run(kerb, [...words, "--data-dir", site.directory], { timeoutMs: 60_000 });
   await pause(60_000);
   const memory = megabytes(site.pid) - megabytes(alone.pid);

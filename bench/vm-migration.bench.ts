@@ -76,7 +76,7 @@ async function throughKerb(runs: number): Promise<Moves> {
   const site = await startSite("--vms", "--name", "first", "--listen", machine.hostAddress);
   const moves: Moves = { stoodMs: [], silentMs: [] };
   try {
-    const words = /kerb join (.*)/.exec(await site.kerb("token", "create"))![1]!.split(" ");
+    const words = await site.joinWords();
     await machine.join(...words, "--name", "second", "--vms");
     const archive = join(site.directory, "guest.tar");
     writeFileSync(archive, guestArchive());

@@ -8,15 +8,17 @@ import type { AgentContext } from "./context.ts";
 import { NotPrepared } from "./devices/claims.ts";
 import { logDirectory } from "./directories.ts";
 import { hasExited } from "./instances.ts";
+import type { Instances } from "./instances.ts";
 import { killContainer } from "./kill-container.ts";
 import { phaseOf } from "./phase.ts";
 import type { Action } from "./plan-pod.ts";
 import { containerTypeOf } from "./pod.ts";
 import type { Container, Pod } from "./pod.ts";
 import { nextBackoff, nextTrouble, resizeTrouble } from "./pod-state.ts";
-import type { PodWorker } from "./pod-worker.ts";
+import type { PodState } from "./pod-state.ts";
 import { prepareVolumes, removePodFiles, removePodVolumes } from "./pod-volumes.ts";
 import { ensureImage } from "./pull-image.ts";
+import type { Resizer } from "./resize/resizer.ts";
 import type { SandboxConfig } from "./runtime.ts";
 import { sandboxConfig } from "./sandbox-config.ts";
 import { startContainer } from "./start-container.ts";
@@ -35,31 +37,46 @@ type Of<D extends Action["do"]> = Extract<Action, { do: D }>;
 
 const messageOf = (error: unknown) => (error as Error).message;
 
+/** Who has the jobs done. */
+export interface PodOwner {
+  readonly pod: Pod;
+  /** The pod as the node has granted it. */
+  readonly allocated: Pod;
+  readonly state: PodState;
+  readonly instances: Instances;
+  readonly resizer: Resizer;
+  wake(): void;
+  refreshAt(time: number): void;
+  volumesAtRest(): Promise<void>;
+  writeStatus(): Promise<void>;
+  stop(): Promise<void>;
+}
+
 export class PodJobs {
   readonly #context: AgentContext;
-  readonly #worker: PodWorker;
+  readonly #owner: PodOwner;
   readonly volumes = new Map<string, Volume>();
 
-  constructor(context: AgentContext, worker: PodWorker) {
+  constructor(context: AgentContext, owner: PodOwner) {
     this.#context = context;
-    this.#worker = worker;
+    this.#owner = owner;
   }
 
   begin(action: Action) {
-    const { state } = this.#worker;
+    const { state } = this.#owner;
     state.busy.add(action.key);
     void this.#run(action)
       .catch(async (error) => {
         const { log, event, clock, signal } = this.#context;
         log.warn("a job of a pod failed", { job: action.key, error: messageOf(error) });
         const reason = action.do === "stop" || action.do === "kill" ? "FailedKillPod" : "Failed";
-        event(this.#worker.pod, "Warning", reason, messageOf(error));
+        event(this.#owner.pod, "Warning", reason, messageOf(error));
         // Still busy for a while, so that the next look does not begin it again at once.
         await sleep(clock, firstRetryMs, signal).catch(() => {});
       })
       .finally(() => {
         state.busy.delete(action.key);
-        this.#worker.wake();
+        this.#owner.wake();
       });
   }
 
@@ -87,7 +104,7 @@ export class PodJobs {
   }
 
   #fail(name: string, reason: string, message: string, firstMs?: number) {
-    const { trouble } = this.#worker.state;
+    const { trouble } = this.#owner.state;
     const now = this.#context.clock.now();
     trouble.set(name, nextTrouble(trouble.get(name), reason, message, now, firstMs));
   }
@@ -95,7 +112,7 @@ export class PodJobs {
   volumesMade(volumes: Map<string, Volume>) {
     for (const [name, volume] of volumes) this.volumes.set(name, volume);
     const times = [...volumes.values()].flatMap(({ refreshAt }) => refreshAt ?? []);
-    if (times.length > 0) this.#worker.refreshAt(Math.min(...times));
+    if (times.length > 0) this.#owner.refreshAt(Math.min(...times));
   }
 
   /** Names of volumes that have a time to be made again. */
@@ -105,11 +122,11 @@ export class PodJobs {
   }
 
   async #makeVolumes() {
-    const { pod, state } = this.#worker;
+    const { pod, state } = this.#owner;
     try {
       // Here, since an adopted pod passes by as well as a new one.
       await this.#context.objects.follow(pod);
-      await this.#context.cgroups.prepare(this.#worker.allocated);
+      await this.#context.cgroups.prepare(this.#owner.allocated);
       await this.#context.devices?.prepare(pod);
       this.volumesMade(await prepareVolumes(this.#context, pod));
       state.volumesReady = true;
@@ -127,7 +144,7 @@ export class PodJobs {
 
   /** The runtime's name of the pod's RuntimeClass. Throws when there is no such class. */
   #handler(): string {
-    const name: string | undefined = this.#worker.pod.spec.runtimeClassName;
+    const name: string | undefined = this.#owner.pod.spec.runtimeClassName;
     if (!name) return "";
     const found = this.#context.objects.runtimeClass(name);
     if (found) return found["handler"];
@@ -136,7 +153,7 @@ export class PodJobs {
 
   #config(attempt: number): SandboxConfig {
     const { dns, cgroupRoot, directories, userNamespaces } = this.#context;
-    const { pod } = this.#worker;
+    const { pod } = this.#owner;
     const logs = logDirectory(directories, pod);
     const usersFrom = userNamespaces.of(pod.metadata.uid);
     return sandboxConfig(pod, attempt, { dns, cgroupRoot, logDirectory: logs, usersFrom });
@@ -151,12 +168,12 @@ export class PodJobs {
         `hostUsers: false: ${whose}${runtime.version} has no user namespaces for pods`,
       );
     }
-    await userNamespaces.take(this.#worker.pod.metadata.uid);
+    await userNamespaces.take(this.#owner.pod.metadata.uid);
   }
 
   async #sandbox({ attempt }: Of<"sandbox">) {
     const { runtime, event } = this.#context;
-    const { pod, state } = this.#worker;
+    const { pod, state } = this.#owner;
     try {
       if (attempt > 0) {
         for (const old of (await runtime.pod(pod.metadata.uid))?.sandboxes ?? []) {
@@ -179,7 +196,7 @@ export class PodJobs {
   }
 
   async #image(container: Container) {
-    const { state, pod } = this.#worker;
+    const { state, pod } = this.#owner;
     const { name, image } = container;
     try {
       state.images.set(name, await ensureImage(this.#context, pod, container));
@@ -194,13 +211,13 @@ export class PodJobs {
         trouble.reason = "ImagePullBackOff";
         trouble.message = `Back-off pulling image "${image}": ErrImagePull: ${message}`;
         this.#context.event(pod, "Normal", "BackOff", `Back-off pulling image "${image}"`);
-        this.#worker.wake();
+        this.#owner.wake();
       });
     }
   }
 
   async #start({ container, attempt }: Of<"start">) {
-    const { state, instances, allocated: pod } = this.#worker;
+    const { state, instances, allocated: pod } = this.#owner;
     const { name } = container;
     const { sandbox } = instances;
     const imageId = state.images.get(name);
@@ -242,7 +259,7 @@ export class PodJobs {
   /** Keeps the newest two instances of a container, for logs and `lastState`. */
   async #collect(name: string) {
     const { runtime, directories } = this.#context;
-    const { pod } = this.#worker;
+    const { pod } = this.#owner;
     const { containers = [], sandboxes = [] } = (await runtime.pod(pod.metadata.uid)) ?? {};
     const own = containers.filter((one) => one.name === name);
     const old = own.sort((a, b) => b.attempt - a.attempt).slice(2);
@@ -258,20 +275,20 @@ export class PodJobs {
   }
 
   async #kill({ container, id, graceMs, why }: Of<"kill">) {
-    const { pod, instances } = this.#worker;
+    const { pod, instances } = this.#owner;
     const podIp = instances.sandbox?.ips[0] ?? this.#context.facts.hostIps[0] ?? "127.0.0.1";
     await killContainer(this.#context, { pod, container, id, graceMs, podIp, why });
   }
 
   async #resize({ containers }: Of<"resize">) {
-    const { state, allocated, resizer } = this.#worker;
+    const { state, allocated, resizer } = this.#owner;
     try {
       await resizer.apply(allocated, containers);
       state.trouble.delete(resizeTrouble);
     } catch (error) {
       const message = messageOf(error);
       if (message !== state.resize.error) {
-        this.#context.event(this.#worker.pod, "Warning", "ResizeError", message);
+        this.#context.event(this.#owner.pod, "Warning", "ResizeError", message);
       }
       state.resize.error = message;
       this.#fail(resizeTrouble, "ResizeError", message);
@@ -281,7 +298,7 @@ export class PodJobs {
   async #stop({ ids }: Of<"stop">) {
     const { runtime, devices, cgroups, cpus } = this.#context;
     for (const id of ids) await runtime.stopSandbox(id);
-    const { pod, instances, state } = this.#worker;
+    const { pod, instances, state } = this.#owner;
     // One that has ended may stay for long, and holds nothing meanwhile.
     const phase = phaseOf(pod, instances);
     const ended = state.ending !== undefined || phase === "Succeeded" || phase === "Failed";
@@ -289,12 +306,12 @@ export class PodJobs {
     await devices?.release(pod.metadata.uid);
     await cpus.release(pod.metadata.uid);
     await cgroups.remove(pod);
-    await this.#worker.volumesAtRest();
+    await this.#owner.volumesAtRest();
     await removePodVolumes(this.#context, pod.metadata.uid);
   }
 
   async #end() {
-    const { pod, state } = this.#worker;
+    const { pod, state } = this.#owner;
     const message = "Pod was active on the node longer than the specified deadline";
     this.#context.event(pod, "Normal", "DeadlineExceeded", message);
     state.ending = { reason: "DeadlineExceeded", message };
@@ -302,18 +319,18 @@ export class PodJobs {
 
   async #finish() {
     const { client, runtime, directories, cgroups, devices, cpus } = this.#context;
-    const worker = this.#worker;
-    const { uid, namespace, name } = worker.pod.metadata;
+    const owner = this.#owner;
+    const { uid, namespace, name } = owner.pod.metadata;
     // Before the pod goes: whoever takes its place may need them.
     await devices?.release(uid);
     await cpus.release(uid);
     // A volume that moves with its claim is let go before somebody elsewhere may have it.
-    if (usesClaims(worker.pod)) {
-      await worker.volumesAtRest();
+    if (usesClaims(owner.pod)) {
+      await owner.volumesAtRest();
       await removePodVolumes(this.#context, uid);
     }
-    await worker.writeStatus();
-    if (!worker.state.gone && !isStatic(worker.pod)) {
+    await owner.writeStatus();
+    if (!owner.state.gone && !isStatic(owner.pod)) {
       const options = { gracePeriodSeconds: 0, preconditions: { uid } };
       try {
         await client.delete({ ...pods, namespace, name }, options);
@@ -323,11 +340,11 @@ export class PodJobs {
       }
     }
     for (const { id } of (await runtime.pod(uid))?.sandboxes ?? []) await runtime.removeSandbox(id);
-    await cgroups.remove(worker.pod);
-    await worker.volumesAtRest();
+    await cgroups.remove(owner.pod);
+    await owner.volumesAtRest();
     await removePodFiles(this.#context, uid);
-    await rm(logDirectory(directories, worker.pod), { recursive: true, force: true });
-    worker.state.finished = true;
-    await worker.stop();
+    await rm(logDirectory(directories, owner.pod), { recursive: true, force: true });
+    owner.state.finished = true;
+    await owner.stop();
   }
 }

@@ -154,7 +154,7 @@ export class Cache {
     }
     this.assumed.delete(uid);
     const known = this.snapshot.pods.get(uid);
-    if (known && known.node?.name === pod.spec.nodeName && !podChanged(known.pod, pod)) {
+    if (known && known.node.name === pod.spec.nodeName && !podChanged(known.pod, pod)) {
       known.pod = pod;
       return;
     }

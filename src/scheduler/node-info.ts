@@ -8,6 +8,11 @@ import { anyAddress } from "../lib/host-ports.ts";
 import type { HostPort } from "../lib/host-ports.ts";
 import type { PodInfo } from "./pod-info.ts";
 
+/** A pod that the snapshot accounts on a node; one that waits is on none. */
+export interface PlacedPod extends PodInfo {
+  node: NodeInfo;
+}
+
 export class NodeInfo {
   readonly name: string;
   /** Absent while pods are known to be here but the node itself is not (yet, or any more). */
@@ -32,7 +37,7 @@ export class NodeInfo {
   /** As `usedCpu`, `usedMemory`, with a little assumed for pods that ask for nothing. */
   scoredCpu = 0;
   scoredMemory = 0;
-  readonly pods = new Set<PodInfo>();
+  readonly pods = new Set<PlacedPod>();
   /** `TCP/80` to the addresses it is taken on. */
   readonly ports = new Map<string, string[]>();
 
@@ -63,17 +68,19 @@ export class NodeInfo {
     }
   }
 
-  add(pod: PodInfo) {
-    this.pods.add(pod);
+  add(pod: PodInfo): PlacedPod {
+    const placed: PlacedPod = Object.assign(pod, { node: this });
+    this.pods.add(placed);
     this.#account(pod, 1);
     for (const { key, ip } of pod.hostPorts) {
       const taken = this.ports.get(key);
       if (taken) taken.push(ip);
       else this.ports.set(key, [ip]);
     }
+    return placed;
   }
 
-  remove(pod: PodInfo) {
+  remove(pod: PlacedPod) {
     this.pods.delete(pod);
     this.#account(pod, -1);
     for (const { key, ip } of pod.hostPorts) {

@@ -7,7 +7,6 @@ import type { Labels } from "../lib/label-selector.ts";
 import { podRequests, type Amounts } from "../lib/pod-requests.ts";
 import type { Toleration } from "../lib/taint.ts";
 import { affinityTerm, type AffinityTerm, type RawAffinityTerm } from "./affinity-term.ts";
-import type { NodeInfo } from "./node-info.ts";
 
 export interface PodInfo {
   pod: KubeObject;
@@ -33,8 +32,6 @@ export interface PodInfo {
   preferredAffinity: AffinityTerm[];
   /** The controlling ReplicaSet, ReplicationController or StatefulSet; such siblings spread. */
   siblings: string | undefined;
-  /** Where the snapshot accounts it. */
-  node: NodeInfo | undefined;
 }
 
 /** What a container that asks for nothing is taken to use when nodes are scored. */
@@ -92,6 +89,5 @@ export function podInfo(pod: KubeObject): PodInfo {
     tolerations: spec.tolerations ?? noTerms,
     ...affinities(spec, { namespace, labels }),
     siblings: owner && spreading.has(owner.kind) ? owner.uid : undefined,
-    node: undefined,
   };
 }

@@ -5,6 +5,7 @@ import type { KubeObject } from "../kinds/object.ts";
 import type { Labels } from "../lib/label-selector.ts";
 import type { Devices } from "./devices/devices.ts";
 import { NodeInfo } from "./node-info.ts";
+import type { PlacedPod } from "./node-info.ts";
 import type { PodInfo } from "./pod-info.ts";
 
 /** What volume filters need to look up. */
@@ -34,11 +35,11 @@ export class Snapshot {
   /** The nodes that exist, in no particular order. */
   readonly nodes: NodeInfo[] = [];
   readonly byName = new Map<string, NodeInfo>();
-  readonly pods = new Map<string, PodInfo>();
-  readonly podsOfNamespace = new Map<string, Set<PodInfo>>();
+  readonly pods = new Map<string, PlacedPod>();
+  readonly podsOfNamespace = new Map<string, Set<PlacedPod>>();
   /** Placed pods that have required anti-affinity; and those with any inter-pod terms that score. */
-  readonly antiAffine = new Set<PodInfo>();
-  readonly affine = new Set<PodInfo>();
+  readonly antiAffine = new Set<PlacedPod>();
+  readonly affine = new Set<PlacedPod>();
   /** Owner's uid to how many of its pods each node holds. */
   readonly siblings = new Map<string, Map<NodeInfo, number>>();
   /** Image name to the number of nodes that have it. */
@@ -81,12 +82,11 @@ export class Snapshot {
     if (info.pods.size === 0) this.byName.delete(name);
   }
 
-  /** Accounts `pod` on a node, in place of what was known of it before. */
-  place(pod: PodInfo, nodeName: string) {
-    this.remove(pod.uid);
+  /** Accounts a pod on a node, in place of what was known of it before. */
+  place(info: PodInfo, nodeName: string) {
+    this.remove(info.uid);
     const node = this.#info(nodeName);
-    node.add(pod);
-    pod.node = node;
+    const pod = node.add(info);
     this.pods.set(pod.uid, pod);
     const peers = this.podsOfNamespace.get(pod.namespace);
     if (peers) peers.add(pod);
@@ -99,9 +99,8 @@ export class Snapshot {
   remove(uid: string) {
     const pod = this.pods.get(uid);
     if (!pod) return;
-    const node = pod.node!;
+    const { node } = pod;
     node.remove(pod);
-    pod.node = undefined;
     this.pods.delete(uid);
     const peers = this.podsOfNamespace.get(pod.namespace)!;
     peers.delete(pod);

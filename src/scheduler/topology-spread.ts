@@ -61,7 +61,7 @@ export function domainCounts(
     if (counted(node)) counts.set(node.labels[constraint.topologyKey]!, 0);
   }
   for (const peer of snapshot.podsOfNamespace.get(pod.namespace) ?? []) {
-    const node = peer.node!;
+    const { node } = peer;
     if (!node.node || peer.pod.metadata.deletionTimestamp) continue;
     if (!constraint.matches(peer.labels) || !counted(node)) continue;
     const domain = node.labels[constraint.topologyKey]!;

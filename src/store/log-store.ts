@@ -10,13 +10,12 @@
 // so the past of resources with volatile keys begins at its start.
 import type { Backend, Facts } from "./backend.ts";
 import type { Change } from "./change.ts";
-import { FanOut } from "./fan-out.ts";
 import { forget } from "./forget.ts";
 import { resourceOf } from "./keys.ts";
 import { LogReader } from "./log-reader.ts";
-import { LogWatch } from "./log-watch.ts";
 import { Compacted, KeyExists, RevisionMismatch, sealBody } from "./store.ts";
 import type { Body, Entry, ListOptions, Page, Store, StoreEvent, WriteOptions } from "./store.ts";
+import { Watches } from "./watches.ts";
 
 /** Changes committed as one at most: bounds the memory of a group. */
 const groupChangesMax = 2000;
@@ -51,8 +50,7 @@ export class LogStore implements Store {
   readonly #volatile: Backend | undefined;
   readonly #options: LogStoreOptions;
   readonly #reader: LogReader;
-  readonly #fanOut = new FanOut();
-  readonly #watches = new Set<LogWatch>();
+  readonly #watches = new Watches(() => this.#reader);
   /** The newest queued change of each key that has one. */
   readonly #pending = new Map<string, Pending>();
   readonly #volatileResources: Set<string>;
@@ -103,26 +101,14 @@ export class LogStore implements Store {
     return this.#reader.list(prefix, options);
   }
 
-  watch(prefix: string, { after, signal }: { after: number; signal?: AbortSignal }) {
+  watch(prefix: string, options: { after: number; signal?: AbortSignal }) {
     this.#mustBeOpen();
-    this.#mustReach(prefix, after);
-    const watch = new LogWatch(
-      {
-        replay: (from, limit) => this.#reader.replay(prefix, from, limit),
-        revision: () => this.#reader.published,
-        compacted: () => this.#reader.compacted,
-        subscribe: (listener) => this.#fanOut.subscribe(prefix, listener),
-        onClose: () => this.#watches.delete(watch),
-      },
-      after,
-    );
-    this.#watches.add(watch);
-    watch.endWith(signal);
-    return watch;
+    this.#mustReach(prefix, options.after);
+    return this.#watches.watch(prefix, options);
   }
 
   subscribe(prefix: string, listener: (events: StoreEvent[]) => void) {
-    return this.#fanOut.subscribe(prefix, listener);
+    return this.#watches.subscribe(prefix, listener);
   }
 
   revision() {
@@ -168,7 +154,7 @@ export class LogStore implements Store {
   }
 
   async #close() {
-    for (const watch of this.#watches) watch.close();
+    this.#watches.close();
     while (this.#queue.length > 0 || this.#committing) await this.#settled();
     await this.#compacting;
     try {
@@ -296,7 +282,7 @@ export class LogStore implements Store {
         this.#reader.unpublished.set(key, type === "delete" ? 0 : revision);
       }
     }
-    this.#fanOut.publish(group.map(({ change }) => this.#reader.eventOf(change)));
+    this.#watches.publish(group.map(({ change }) => this.#reader.eventOf(change)));
     for (const { change, resolve } of group) {
       resolve({ key: change.key, value: change.value, revision: change.revision });
     }

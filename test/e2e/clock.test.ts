@@ -34,8 +34,7 @@ const isReady = async (name: string) => {
 before(async () => {
   await machine.start();
   site = await startSite("--name", "first", "--listen", machine.hostAddress);
-  const said = await site.kerb("token", "create");
-  await machine.join(.../kerb join (.*)/.exec(said)![1]!.split(" "), "--name", "second");
+  await machine.join(...(await site.joinWords()), "--name", "second");
 });
 after(async () => {
   await machine.remove();

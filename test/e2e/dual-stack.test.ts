@@ -99,8 +99,7 @@ before(async () => {
     }),
   );
   site = await startSite("--name", "first", "--listen", second.hostAddress, ...ranges);
-  const said = await site.kerb("token", "create");
-  const words = /kerb join (.*)/.exec(said)![1]!.split(" ");
+  const words = await site.joinWords();
   await Promise.all([second.join(...words, "--name", "second"), importBusybox(site)]);
   const archive = join(site.directory, "image.tar");
   writeFileSync(archive, busyboxArchive());

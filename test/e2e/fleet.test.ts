@@ -1,9 +1,8 @@
 // Many sites at once: placements choose them, and a rollout gives them their works one after the other.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { run } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
-import { kerb, startSite } from "../support/site.ts";
+import { startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
 
 const names = ["alpha", "beta", "gamma"];
@@ -14,9 +13,7 @@ before(async () => {
   hub = await startSite("--name", "centre", "--hub", "--no-node");
   sites = await Promise.all(names.map((name) => startSite("--name", name, "--no-node")));
   for (const [i, site] of sites.entries()) {
-    const said = await hub.kerb("token", "create", "--site", names[i]!);
-    const [, args] = /kerb (attach .*)/.exec(said.replace("ADDRESS", "127.0.0.1"))!;
-    await run(kerb, [...args!.split(" "), "--data-dir", site.directory], { timeoutMs: 60_000 });
+    await site.attach(hub, names[i]!);
   }
   const size = ["alpha", "beta"].map((name) => `managedcluster/${name}`);
   await hub.kubectl(["label", ...size, "size=small"]);

@@ -24,16 +24,6 @@ before(async () => {
 });
 after(() => Promise.all([hub, farm, shop].map((site) => site?.remove())));
 
-/** The arguments that `kerb token create` prints, at the hub's loopback address. */
-async function invitation(...site: string[]): Promise<string[]> {
-  const said = await hub.kerb("token", "create", "--site", ...site);
-  const [, args] = /kerb (attach .*)/.exec(said)!;
-  return args!.replace("ADDRESS", "127.0.0.1").split(" ");
-}
-
-const attach = async (site: Site, ...name: string[]) =>
-  run(kerb, [...(await invitation(...name)), "--data-dir", site.directory], { timeoutMs: 60_000 });
-
 const clusterCondition = (name: string, type: string) => [
   "wait",
   `managedcluster/${name}`,
@@ -71,7 +61,7 @@ const podOf = async (site: Site) =>
   (await site.get("pods", "-n", "store", "-l", "app=web")).items[0];
 
 test("a site attaches with a token of its name, and is a member at once", async () => {
-  assert.match(await attach(farm, "farm"), /Attached as farm/);
+  assert.match(await farm.attach(hub, "farm"), /Attached as farm/);
   await hub.kubectl(clusterCondition("farm", "ManagedClusterJoined"));
   await hub.kubectl(clusterCondition("farm", available));
   const { status } = await hub.get("managedcluster", "farm");
@@ -85,7 +75,7 @@ test("a site attaches with a token of its name, and is a member at once", async 
 });
 
 test("a token without a name introduces a site, which then waits for a person", async () => {
-  const [, server, , token] = await invitation();
+  const [, server, , token] = await hub.attachWords();
   const self = `
 apiVersion: cluster.open-cluster-management.io/v1
 kind: ManagedCluster
@@ -97,7 +87,7 @@ spec: {hubAcceptsClient: true}`;
     { input: self },
   );
   assert.match(refused.stderr, /managedclusters\/accept/);
-  const waiting = attach(shop);
+  const waiting = shop.attach(hub);
   const label = "open-cluster-management.io/cluster-name=shop";
   const request = await eventually(
     async () => (await hub.get("csr", "-l", label)).items[0]?.metadata.name as string,
@@ -200,7 +190,7 @@ test("a hub that lost everything deletes nothing at its sites", async () => {
   await hub.down();
   rmSync(`${hub.directory}/store`, { recursive: true });
   await hub.up("--hub", "--no-node");
-  await attach(farm, "farm");
+  await farm.attach(hub, "farm");
   await hub.kubectl(clusterCondition("farm", available));
   assert.equal((await podOf(farm)).metadata.uid, pod.metadata.uid);
   await hub.apply(work("blue"));

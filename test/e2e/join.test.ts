@@ -65,8 +65,7 @@ const pods = async (node: string) =>
 before(async () => {
   await machine.start();
   site = await startSite("--name", "first", "--listen", machine.hostAddress);
-  const said = await site.kerb("token", "create");
-  joined = /kerb join (.*)/.exec(said)![1]!.split(" ");
+  joined = await site.joinWords();
 });
 after(async () => {
   await machine.remove();

@@ -48,8 +48,7 @@ before(async () => {
   await Promise.all(machines.map((machine) => machine.start()));
   const listen = machines.flatMap(({ hostAddress }) => ["--listen", hostAddress]);
   site = await startSite("--name", "centre", "--pod-network", "vxlan", ...ranges, ...listen);
-  const said = await site.kerb("token", "create");
-  const [server, ...secrets] = /kerb join (.*)/.exec(said)![1]!.split(" ") as [string];
+  const [server, ...secrets] = (await site.joinWords()) as [string];
   const { port } = new URL(server);
   await importBusybox(site);
   const archive = join(site.directory, "busybox.tar");

@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
 import { importBusybox } from "../support/image.ts";
-import { kerb, root, startSite } from "../support/site.ts";
+import { root, startSite } from "../support/site.ts";
 import { run, runToEnd } from "../support/command.ts";
 import type { Site } from "../support/site.ts";
 
@@ -65,10 +65,7 @@ before(async () => {
     startSite("--name", "farm"),
   ]);
   await importBusybox(farm);
-  const said = await hub.kerb("token", "create", "--site", "farm");
-  const [, args] = /kerb (attach .*)/.exec(said)!;
-  const attach = args!.replace("ADDRESS", "127.0.0.1").split(" ");
-  await run(kerb, [...attach, "--data-dir", farm.directory]);
+  await farm.attach(hub, "farm");
   fleet = join(hub.directory, "fleet");
   writeFileSync(fleet, await hub.kerb("kubeconfig", "--sites"), { mode: 0o600 });
   await eventually(async () => there(["get", "nodes"]), "the way to the site");

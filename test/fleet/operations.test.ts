@@ -30,13 +30,7 @@ before(async () => {
   await importBusybox(farm);
   for (const site of [farm, shop]) {
     const name = site === farm ? "farm" : "shop";
-    const said = await hub.kerb("token", "create", "--site", name);
-    const [, args] = /kerb (attach .*)/.exec(said)!;
-    await run(kerb, [
-      ...args!.replace("ADDRESS", "127.0.0.1").split(" "),
-      "--data-dir",
-      site.directory,
-    ]);
+    await site.attach(hub, name);
     await hub.kubectl(["label", "managedcluster", name, `place=${name}`]);
   }
   await eventually(

@@ -1,9 +1,8 @@
 // A site and two hubs: it moves between them, alive or gone, and what runs at the site does not notice.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { run } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
-import { kerb, startSite } from "../support/site.ts";
+import { startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
 
 let north: Site;
@@ -20,13 +19,6 @@ before(async () => {
   ]);
 });
 after(() => Promise.all([north, south, farm].map((site) => site?.remove())));
-
-async function attach(to: Site) {
-  const said = await to.kerb("token", "create", "--site", "farm");
-  const [, args] = /kerb (attach .*)/.exec(said)!;
-  const all = args!.replace("ADDRESS", "127.0.0.1").split(" ");
-  return run(kerb, [...all, "--data-dir", farm.directory], { timeoutMs: 60_000 });
-}
 
 const work = (name: string, colour: string) => `
 apiVersion: work.open-cluster-management.io/v1
@@ -58,12 +50,12 @@ const departed = async (at: Site) =>
   );
 
 test("a site moves to another hub: the first is told, works of the same name are taken over", async () => {
-  await attach(north);
+  await farm.attach(north, "farm");
   await give(north, "web", "red");
   await give(north, "old", "grey");
   const before = await eventually(() => settings(), "what the first hub wants");
   await eventually(() => settings("old"), "all of it");
-  assert.match(await attach(south), /Attached as farm/);
+  assert.match(await farm.attach(south, "farm"), /Attached as farm/);
   await available(south);
   assert.equal((await departed(north)).reason, "Rehomed");
   assert.deepEqual(await records(), ["old", "web"]);
@@ -92,7 +84,7 @@ test("a site leaves a hub that is gone, and what it does not take over is delete
   await give(south, "web", "blue");
   const before = await eventually(() => settings(), "the work");
   process.kill(south.pid, "SIGKILL");
-  assert.match(await attach(north), /Attached as farm/);
+  assert.match(await farm.attach(north, "farm"), /Attached as farm/);
   await available(north);
   await give(north, "web", "white");
   await eventually(
@@ -148,7 +140,7 @@ test("a site that is detached keeps what it has, and its hub knows", async () =>
 });
 
 test("one that is detached with its works gives all of them back", async () => {
-  await attach(north);
+  await farm.attach(north, "farm");
   await give(north, "web", "white");
   await eventually(async () => (await records()).includes("web"), "the work");
   assert.match(await farm.kerb("detach", "--remove-works"), /Taken back: what \d works made/);

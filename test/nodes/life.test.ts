@@ -56,8 +56,7 @@ before(async () => {
     !(await run("ip", ["-6", "-o", "address", "show", "tentative"])).trim();
   await eventually(settled, "addresses of links");
   had = { ...(await counts()), namespaces: 0 };
-  const said = await site.kerb("token", "create");
-  await machine.join(.../kerb join (.*)/.exec(said)![1]!.split(" "), "--name", "second");
+  await machine.join(...(await site.joinWords()), "--name", "second");
   const archive = join(site.directory, "busybox.tar");
   writeFileSync(archive, busyboxArchive());
   await machine.kerb("image", "import", archive);

@@ -19,8 +19,7 @@ async function rollout(site: Site, name: string) {
 }
 
 async function live(site: Site, machine: Machine, node: string) {
-  const said = await site.kerb("token", "create");
-  await machine.join(.../kerb join (.*)/.exec(said)![1]!.split(" "), "--name", node);
+  await machine.join(...(await site.joinWords()), "--name", node);
   const archive = join(machine.directory, "busybox.tar");
   writeFileSync(archive, busyboxArchive());
   await machine.kerb("image", "import", archive);

@@ -68,6 +68,24 @@ export class Site {
     return this.#run([...args, "--data-dir", this.directory]);
   }
 
+  /** What a machine says after `kerb join` to be a node of this site. */
+  async joinWords(): Promise<string[]> {
+    const said = await this.kerb("token", "create");
+    return /kerb join (.*)/.exec(said)![1]!.split(" ");
+  }
+
+  /** What a site says after `kerb` to be a member of this hub, at its loopback address. */
+  async attachWords(...name: string[]): Promise<string[]> {
+    const said = await this.kerb("token", "create", "--site", ...name);
+    return /kerb (attach .*)/.exec(said)![1]!.replace("//ADDRESS", "//127.0.0.1").split(" ");
+  }
+
+  /** Makes this site a member of `hub`, of this name or one that then waits. Resolves with what was said. */
+  async attach(hub: Site, ...name: string[]) {
+    const words = [...(await hub.attachWords(...name)), "--data-dir", this.directory];
+    return run(kerb, words, { timeoutMs: 60_000 });
+  }
+
   /** kubectl with this site's kubeconfig; rejects when it fails. */
   kubectl(args: string[], options: CommandOptions = {}) {
     return run(join(clients, "kubectl"), ["--kubeconfig", this.kubeconfig, ...args], options);

@@ -19,8 +19,7 @@ const name = "writer";
 before(async () => {
   await machine.start();
   site = await startSite("--vms", "--name", "first", "--listen", machine.hostAddress);
-  const said = await site.kerb("token", "create");
-  const words = /kerb join (.*)/.exec(said)![1]!.split(" ");
+  const words = await site.joinWords();
   await machine.join(...words, "--name", "second", "--vms");
   const archive = join(site.directory, "guest.tar");
   writeFileSync(archive, guestArchive());

@@ -3,7 +3,7 @@
 // taken once per pod, over the pods that can matter.
 import type { AffinityTerm } from "../affinity-term.ts";
 import { resolvable, unresolvable, type Check, type Filter } from "../filter.ts";
-import type { NodeInfo } from "../node-info.ts";
+import type { PlacedPod } from "../node-info.ts";
 import type { PodInfo } from "../pod-info.ts";
 import type { Snapshot } from "../snapshot.ts";
 
@@ -12,7 +12,7 @@ const tooNear = resolvable("node(s) didn't match pod anti-affinity rules");
 const unwelcome = resolvable("node(s) didn't satisfy existing pods anti-affinity rules");
 
 /** Placed pods a term may speak of. */
-export function* peersOf(term: AffinityTerm, snapshot: Snapshot): Iterable<PodInfo> {
+export function* peersOf(term: AffinityTerm, snapshot: Snapshot): Iterable<PlacedPod> {
   if (!term.namespaces) yield* snapshot.pods.values();
   else {
     for (const namespace of term.namespaces) {
@@ -26,10 +26,10 @@ function placesOf(terms: AffinityTerm[], snapshot: Snapshot): Set<string>[] {
   const places = terms.map(() => new Set<string>());
   if (terms.length === 0) return places;
   for (const peer of peersOf(terms[0]!, snapshot)) {
-    if (!peer.node?.node) continue;
+    if (!peer.node.node) continue;
     if (!terms.every((term) => term.matches(peer, snapshot.namespaces))) continue;
     terms.forEach((term, i) => {
-      const value = peer.node!.labels[term.topologyKey];
+      const value = peer.node.labels[term.topologyKey];
       if (value !== undefined) places[i]!.add(value);
     });
   }
@@ -69,7 +69,7 @@ function farCheck(pod: PodInfo, snapshot: Snapshot): Check {
 function unwelcomeCheck(pod: PodInfo, snapshot: Snapshot): Check | undefined {
   const closed = new Map<string, Set<string>>();
   for (const peer of snapshot.antiAffine) {
-    const labels = (peer.node as NodeInfo).labels;
+    const { labels } = peer.node;
     for (const term of peer.antiAffinity) {
       const value = labels[term.topologyKey];
       if (value === undefined || !term.matches(pod, snapshot.namespaces)) continue;

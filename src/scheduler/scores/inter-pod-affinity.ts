@@ -3,6 +3,7 @@
 import type { AffinityTerm } from "../affinity-term.ts";
 import { peersOf } from "../filters/inter-pod-affinity.ts";
 import { byRange, type Score } from "../score.ts";
+import type { PlacedPod } from "../node-info.ts";
 import type { PodInfo } from "../pod-info.ts";
 import type { Snapshot } from "../snapshot.ts";
 
@@ -11,8 +12,8 @@ const hardAffinityWeight = 1;
 /** Topology key to topology value to the sum of weights. */
 type Sums = Map<string, Map<string, number>>;
 
-function credit(sums: Sums, term: AffinityTerm, at: PodInfo, weight: number) {
-  const value = at.node!.labels[term.topologyKey];
+function credit(sums: Sums, term: AffinityTerm, at: PlacedPod, weight: number) {
+  const value = at.node.labels[term.topologyKey];
   if (value === undefined) return;
   let values = sums.get(term.topologyKey);
   if (!values) sums.set(term.topologyKey, (values = new Map()));

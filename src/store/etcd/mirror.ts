@@ -2,13 +2,12 @@
 // reading and watching happens here; etcd is only asked how new the copy must be.
 import type { Clock } from "../../lib/clock.ts";
 import type { Change } from "../change.ts";
-import { FanOut } from "../fan-out.ts";
 import { forget } from "../forget.ts";
 import { LogReader } from "../log-reader.ts";
-import { LogWatch } from "../log-watch.ts";
 import { MemoryBackend } from "../memory.ts";
 import { Compacted } from "../store.ts";
 import type { StoreEvent, Watch } from "../store.ts";
+import { Watches } from "../watches.ts";
 
 interface Waiting {
   revision: number;
@@ -16,8 +15,7 @@ interface Waiting {
 }
 
 export class Mirror {
-  readonly #fanOut = new FanOut();
-  readonly #watches = new Set<LogWatch>();
+  readonly #watches = new Watches(() => this.#reader);
   readonly #clock: Clock;
   #backend = new MemoryBackend();
   #reader: LogReader;
@@ -42,7 +40,7 @@ export class Mirror {
     void this.#backend.commit({ changes });
     this.#reader.published = Math.max(revision, this.#reader.published);
     this.#settle();
-    this.#fanOut.publish(changes.map((change) => this.#reader.eventOf(change)));
+    this.#watches.publish(changes.map((change) => this.#reader.eventOf(change)));
   }
 
   /** Begins anew: what lies between is lost, and every watcher that would have been told of it lists again. */
@@ -50,7 +48,7 @@ export class Mirror {
     const events = this.#difference(state, revision);
     this.#reader = this.#hold(state, revision);
     this.#settle();
-    this.#fanOut.publish(events);
+    this.#watches.publish(events);
   }
 
   /** True once all up to `revision` is here, false after `patienceMs` or at the end. */
@@ -68,26 +66,14 @@ export class Mirror {
   }
 
   subscribe(prefix: string, listener: (events: StoreEvent[]) => void) {
-    return this.#fanOut.subscribe(prefix, listener);
+    return this.#watches.subscribe(prefix, listener);
   }
 
   /** Throws Compacted. */
-  watch(prefix: string, { after, signal }: { after: number; signal?: AbortSignal }): Watch {
+  watch(prefix: string, options: { after: number; signal?: AbortSignal }): Watch {
     const { compacted } = this.#reader;
-    if (after < compacted) throw new Compacted(compacted);
-    const watch = new LogWatch(
-      {
-        replay: (from, limit) => this.#reader.replay(prefix, from, limit),
-        revision: () => this.#reader.published,
-        compacted: () => this.#reader.compacted,
-        subscribe: (listener) => this.#fanOut.subscribe(prefix, listener),
-        onClose: () => this.#watches.delete(watch),
-      },
-      after,
-    );
-    this.#watches.add(watch);
-    watch.endWith(signal);
-    return watch;
+    if (options.after < compacted) throw new Compacted(compacted);
+    return this.#watches.watch(prefix, options);
   }
 
   /** Forgets history up to `revision`; false when that is forgotten already. */
@@ -102,7 +88,7 @@ export class Mirror {
 
   close() {
     this.#closed = true;
-    for (const watch of this.#watches) watch.close();
+    this.#watches.close();
     for (const { resolve } of this.#waiting.splice(0)) resolve(false);
   }
 
