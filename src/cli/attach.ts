@@ -1,4 +1,6 @@
 import { Command } from "commander";
+import { examples } from "./examples.ts";
+import { parseServer } from "./join.ts";
 import { dataDirOption, parseSiteName } from "./up.ts";
 
 export interface AttachOptions {
@@ -19,11 +21,11 @@ export function attachCommand(
   return new Command("attach")
     .summary("make this site a member of a hub")
     .description(
-      "Attaches the running site to a hub with the command that `kerb token create --site` printed\n" +
-        "there. The site opens every connection itself and goes on alone whenever the hub is away.\n" +
+      "Attaches the running site to a hub with the command that `kerb token create --site` printed " +
+        "there. The site opens every connection itself and goes on alone whenever the hub is away. " +
         "A site has one hub: one that has another already stays with that until the new one takes it.",
     )
-    .argument("[hub]", "https://ADDRESS:PORT of the hub")
+    .argument("[hub]", "https://ADDRESS:PORT of the hub", parseServer)
     .addOption(dataDirOption(directory))
     .option("--token <token>", "introduces this site")
     .option("--ca-hash <hash>", "by which the hub's authority is known")
@@ -42,10 +44,11 @@ export function attachCommand(
     )
     .addHelpText(
       "after",
-      "\nExamples:\n" +
-        "  kerb attach https://10.0.0.5:6443 --token … --ca-hash sha256:…   # this machine's site\n" +
-        "  kerb attach --bootstrap-kubeconfig bootstrap.yaml --name farm   # a hub that is no Kerb\n" +
-        "  kerb attach --kubeconfig k3s.yaml --name farm …                 # a cluster that is no Kerb",
+      examples({
+        "kerb attach https://10.0.0.5:6443 --token … --ca-hash sha256:…": "this machine's site",
+        "kerb attach --bootstrap-kubeconfig bootstrap.yaml --name farm": "a hub that is no Kerb",
+        "kerb attach --kubeconfig k3s.yaml --name farm …": "a cluster that is no Kerb",
+      }),
     )
     .action(attach);
 }

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
+import { examples } from "./examples.ts";
 import { dataDirOption } from "./up.ts";
 
 export interface AuthorityReport {
@@ -51,18 +52,35 @@ interface Where {
 
 /** `kerb authority status | rotate | advance | abandon`. */
 export function authorityCommand(directory: string, actions: AuthorityActions) {
-  const authority = new Command("authority").summary(
-    "replace the authority of a site's certificates",
-  );
-  const add = (name: string, description: string) =>
-    authority.command(name).description(description).addOption(dataDirOption(directory));
-  add("status", "Shows which authorities are trusted and which one signs.").action(
-    async ({ dataDir }: Where) => print(await actions.state(dataDir)),
-  );
+  const authority = new Command("authority")
+    .summary("replace the authority of a site's certificates")
+    .description(
+      "The authority signs every certificate of a site; it is replaced while all goes on.",
+    )
+    .addHelpText(
+      "after",
+      examples({
+        "kerb authority rotate": "all three phases, twenty minutes apart",
+        "kerb authority rotate --rest 60": "where everybody learns of it within a minute",
+        "kerb authority status": "how far it is",
+      }),
+    );
+  const add = (name: string, summary: string, description: string) =>
+    authority
+      .command(name)
+      .summary(summary)
+      .description(description)
+      .addOption(dataDirOption(directory));
+  add(
+    "status",
+    "show the authorities",
+    "Shows which authorities are trusted and which one signs.",
+  ).action(async ({ dataDir }: Where) => print(await actions.state(dataDir)));
   add(
     "rotate",
-    "Replaces the authority in three phases: trust the new one too, let it sign, trust it alone. Waits for machines\n" +
-      "that joined and are away; interrupted, it goes on from its phase when it is run again. Copies of\n" +
+    "replace the authority",
+    "Replaces the authority in three phases: trust the new one too, let it sign, trust it alone. Waits for machines " +
+      "that joined and are away; interrupted, it goes on from its phase when it is run again. Copies of " +
       "DIR/kubeconfig made before are of no use afterwards; take new ones while both are trusted.",
   )
     .option(
@@ -74,11 +92,13 @@ export function authorityCommand(directory: string, actions: AuthorityActions) {
     .action(async ({ dataDir, rest }: Where & { rest: number }) => {
       for await (const report of actions.rotate(dataDir, rest)) print(report);
     });
-  add("advance", "Does the next phase alone.").action(async ({ dataDir }: Where) =>
+  add("advance", "do one phase", "Does the next phase alone.").action(async ({ dataDir }: Where) =>
     print(await actions.advance(dataDir)),
   );
-  add("abandon", "Gives up a replacement whose new authority signs nothing yet.").action(
-    async ({ dataDir }: Where) => print(await actions.abandon(dataDir)),
-  );
+  add(
+    "abandon",
+    "give a replacement up",
+    "Gives up a replacement whose new authority signs nothing yet.",
+  ).action(async ({ dataDir }: Where) => print(await actions.abandon(dataDir)));
   return authority;
 }

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { examples } from "./examples.ts";
 import { dataDirOption, parseSiteName } from "./up.ts";
 
 export interface BackupOptions {
@@ -21,9 +22,9 @@ export function backupCommand(
   return new Command("backup")
     .summary("write all that a site knows into one file")
     .description(
-      "Writes the site's objects as they stand at one moment, its certificates and keys, its name and\n" +
-        "addresses into FILE, which only you may read. The site goes on meanwhile, or is stopped.\n" +
-        "Whoever has the file has the site's Secrets and may speak for it: keep it safe, or encrypt it.\n" +
+      "Writes the site's objects as they stand at one moment, its certificates and keys, its name and " +
+        "addresses into FILE, which only you may read. The site goes on meanwhile, or is stopped. " +
+        "Whoever has the file has the site's Secrets and may speak for it: keep it safe, or encrypt it. " +
         "Not in it: images, what containers and volumes hold, leases, events, logs.",
     )
     .argument("<file>", "where to; replaced as a whole when the backup is complete")
@@ -33,6 +34,14 @@ export function backupCommand(
       "--site <name>",
       "at a hub: back up this member instead, over its tunnel",
       parseSiteName,
+    )
+    .addHelpText(
+      "after",
+      examples({
+        "kerb backup shop.kerb": "",
+        "kerb backup shop.kerb --passphrase-file /root/passphrase": "encrypted",
+        "kerb backup farm.kerb --site farm": "of a member, at its hub",
+      }),
     )
     .action(async (file: string, options: BackupOptions) => {
       const { objects, encrypted } = await backup(file, options);

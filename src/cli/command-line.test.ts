@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { summarizePods } from "./status.ts";
 import { parseAdvertised, parseWings } from "./run.ts";
+import { examples } from "./examples.ts";
+import { parseServer } from "./join.ts";
 import { formatBytes, formatTable } from "./table.ts";
 import { parsePort, parseSiteName } from "./up.ts";
 
@@ -15,6 +17,18 @@ test("a site's name is a DNS label", () => {
   for (const bad of ["", "Shop", "-a", "a-", "a.b", "a".repeat(64)]) {
     assert.throws(() => parseSiteName(bad), bad);
   }
+});
+
+test("a site elsewhere is an address that is spoken to by TLS", () => {
+  assert.equal(parseServer("https://10.0.0.5:6443"), "https://10.0.0.5:6443");
+  for (const bad of ["10.0.0.5", "http://10.0.0.5:6443", ""]) {
+    assert.throws(() => parseServer(bad), /kerb token create prints/);
+  }
+});
+
+test("examples line up, and say what they do where that is not plain", () => {
+  const shown = examples({ "kerb up": "in the foreground", "kerb up --detach": "" });
+  assert.equal(shown, "\nExamples:\n  kerb up            # in the foreground\n  kerb up --detach");
 });
 
 test("tables line up and end without blanks", () => {

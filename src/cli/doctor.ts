@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { examples } from "./examples.ts";
 import { dataDirOption } from "./up.ts";
 
 /** One thing looked at on this machine. */
@@ -17,7 +18,16 @@ const marks = { ok: "ok     ", warning: "warning", missing: "MISSING" } as const
 export function doctorCommand(directory: string, examine: (directory: string) => Promise<Check[]>) {
   return new Command("doctor")
     .summary("look at this machine and say what is missing")
+    .description(
+      "Looks at what a site needs of this machine and says what is missing and how to mend it. Exit code 1: something is missing.",
+    )
     .addOption(dataDirOption(directory))
+    .addHelpText(
+      "after",
+      examples({
+        "kerb doctor": "each line is ok, a warning or missing, with its fix",
+      }),
+    )
     .action(async ({ dataDir }: { dataDir: string }) => {
       const checks = await examine(dataDir);
       const width = Math.max(...checks.map((check) => check.name.length));

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
+import { examples } from "./examples.ts";
 import { dataDirOption } from "./up.ts";
 
 export interface DownOptions {
@@ -26,6 +27,14 @@ export function downCommand(directory: string, stop: (options: DownOptions) => P
       "--grace-period <seconds>",
       "how long containers may take to end; default: as their pods say",
       seconds,
+    )
+    .addHelpText(
+      "after",
+      examples({
+        "kerb down": "workloads end as their pods say",
+        "kerb down --keep-workloads": "only Kerb; the next kerb up finds them again",
+        "kerb down --grace-period 5": "nothing takes longer than five seconds",
+      }),
     )
     .action(async (options: DownOptions) => {
       process.exitCode = await stop(options);

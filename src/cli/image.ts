@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { examples } from "./examples.ts";
 import { formatBytes, formatTable } from "./table.ts";
 import { dataDirOption } from "./up.ts";
 
@@ -28,11 +29,20 @@ const rows = (images: StoredImage[]) =>
 
 /** `kerb image import | list | remove`. */
 export function imageCommand(directory: string, actions: ImageActions) {
-  const image = new Command("image").summary(
-    "images kept on this machine, for sites without network",
+  const image = new Command("image")
+    .summary("images kept on this machine, for sites without network")
+    .description("Images that this machine keeps: they need no registry.");
+  image.addHelpText(
+    "after",
+    examples({
+      "docker save app:1 -o app.tar && kerb image import app.tar": "",
+      "kerb image import filter.wasm --name filter:1": "a WebAssembly module",
+      "kerb image remove filter:1": "",
+    }),
   );
   image
     .command("import <file>")
+    .summary("bring an archive or a module")
     .description(
       "Imports an OCI or docker archive (a .tar), as `docker save` and others write them, or a WebAssembly module (a .wasm) by --name.",
     )
@@ -45,6 +55,7 @@ export function imageCommand(directory: string, actions: ImageActions) {
     });
   image
     .command("list")
+    .summary("show what is here")
     .description("Lists the images on this machine.")
     .addOption(dataDirOption(directory))
     .action(async ({ dataDir }: { dataDir: string }) => {
@@ -52,6 +63,7 @@ export function imageCommand(directory: string, actions: ImageActions) {
     });
   image
     .command("remove <ref>")
+    .summary("take one away")
     .description("Removes an image from this machine.")
     .addOption(dataDirOption(directory))
     .action(async (reference: string, { dataDir }: { dataDir: string }) => {

@@ -1,4 +1,5 @@
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
+import { examples } from "./examples.ts";
 import { addNodeOptions } from "./node-options.ts";
 import type { NodeOptions } from "./node-options.ts";
 import { dataDirOption, parseSiteName } from "./up.ts";
@@ -12,6 +13,14 @@ export interface JoinOptions extends NodeOptions {
   vms?: boolean;
 }
 
+/** `https://ADDRESS:PORT` from the command line. */
+export function parseServer(text: string): string {
+  if (URL.parse(text)?.protocol === "https:") return text;
+  throw new InvalidArgumentError(
+    "https://ADDRESS:PORT is needed; kerb token create prints the whole command there.",
+  );
+}
+
 /** `kerb join`. `start` resolves with the exit code. */
 export function joinCommand(
   directory: string,
@@ -20,16 +29,24 @@ export function joinCommand(
   const command = new Command("join")
     .summary("make this machine a node of a site elsewhere")
     .description(
-      "Joins a site with the command that `kerb token create` printed there. All goes through\n" +
+      "Joins a site with the command that `kerb token create` printed there. All goes through " +
         "connections that this machine opens. Afterwards `kerb join` alone starts the node again.",
     )
-    .argument("[server]", "https://ADDRESS:PORT of the site; needed the first time")
+    .argument("[server]", "https://ADDRESS:PORT of the site; needed the first time", parseServer)
     .addOption(dataDirOption(directory))
     .option("--token <token>", "lets this machine in; needed the first time")
     .option("--ca-hash <hash>", "by which the site's authority is known; needed the first time")
     .option("--devices", "look for leaf devices here too; the site runs with --devices")
     .option("--vms", "run virtual machines here too; the site runs with --vms")
     .option("--name <node>", "name of the node (default: the host's)", parseSiteName)
+    .addHelpText(
+      "after",
+      examples({
+        "kerb join https://10.0.0.5:6443 --token … --ca-hash sha256:…":
+          "as kerb token create printed it",
+        "kerb join": "from the second time on",
+      }),
+    )
     .action(async (server: string | undefined, options: JoinOptions) => {
       process.exitCode = await start(server, options);
     });

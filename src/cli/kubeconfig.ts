@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { examples } from "./examples.ts";
 import { dataDirOption } from "./up.ts";
 
 export interface KubeconfigOptions {
@@ -15,7 +16,7 @@ export function kubeconfigCommand(
   return new Command("kubeconfig")
     .summary("print what lets kubectl in")
     .description(
-      "Prints the administrator's kubeconfig of the running site. At a hub, --sites adds a cluster and a\n" +
+      "Prints the administrator's kubeconfig of the running site. At a hub, --sites adds a cluster and a " +
         "context for each attached site, which kubectl then reaches through the hub.",
     )
     .addOption(dataDirOption(directory))
@@ -23,8 +24,11 @@ export function kubeconfigCommand(
     .option("--server <url>", "where kubectl reaches this site (default: on this machine)")
     .addHelpText(
       "after",
-      "\nExample:\n  kerb kubeconfig --sites > fleet\n" +
-        "  kubectl --kubeconfig fleet --cluster farm logs -n store deploy/web",
+      examples({
+        "kerb kubeconfig > site.yaml": "",
+        "kerb kubeconfig --sites > fleet.yaml": "at a hub",
+        "kubectl --kubeconfig fleet.yaml --cluster farm get pods": "a site of it",
+      }),
     )
     .action(async (options: KubeconfigOptions) => {
       process.stdout.write(await kubeconfig(options));

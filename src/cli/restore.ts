@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { examples } from "./examples.ts";
 import { dataDirOption } from "./up.ts";
 
 export interface RestoreOptions {
@@ -20,12 +21,18 @@ export function restoreCommand(
   return new Command("restore")
     .summary("make a site again from a backup")
     .description(
-      "Makes the site of a backup in an empty data directory; `kerb up` then starts it. The whole file is\n" +
+      "Makes the site of a backup in an empty data directory; `kerb up` then starts it. The whole file is " +
         "proved before anything counts. Only one of the two may run: the restored site is the same site.",
     )
     .argument("<file>", "what `kerb backup` wrote")
     .addOption(dataDirOption(directory))
     .option("--passphrase-file <path>", "the passphrase is the first line of this file")
+    .addHelpText(
+      "after",
+      examples({
+        "kerb restore shop.kerb --data-dir /srv/shop": "then: kerb up --data-dir /srv/shop",
+      }),
+    )
     .action(async (file: string, options: RestoreOptions) => {
       const { site, created, objects } = await restore(file, options);
       console.log(`Site ${site} is restored as of ${created}: ${objects} objects.`);

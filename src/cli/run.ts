@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { Command, InvalidArgumentError } from "commander";
+import { examples } from "./examples.ts";
 import { parsePort } from "./up.ts";
 
 /** Where a cluster's API server reaches this machine. */
@@ -62,7 +63,7 @@ export function runCommand(
   return new Command("run")
     .summary("run wings of Kerb on a cluster that is there already")
     .description(
-      "Runs parts of Kerb, called wings, against any conformant cluster, in the foreground. They act as\n" +
+      "Runs parts of Kerb, called wings, against any conformant cluster, in the foreground. They act as " +
         "the kubeconfig's user; of several that run the same wing one acts.",
     )
     .requiredOption("--kubeconfig <file>", "of the cluster")
@@ -79,7 +80,10 @@ export function runCommand(
     .option("--ingress-address <ip>", "the only address to let requests in by (default: all)")
     .addHelpText(
       "after",
-      `\nWings:\n${lines.join("")}\nExample:\n  kerb run --kubeconfig ~/.kube/config --wings hub\n  kerb run --kubeconfig k3s.yaml --wings devices,device-node --node edge-1`,
+      `\nWings:\n${lines.join("")}${examples({
+        "kerb run --kubeconfig ~/.kube/config --wings hub": "",
+        "kerb run --kubeconfig k3s.yaml --wings devices,device-node --node edge-1": "",
+      })}`,
     )
     .action(async (options: RunOptions) => {
       process.exitCode = await start(options);

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { examples } from "./examples.ts";
 import { formatTable } from "./table.ts";
 import { dataDirOption } from "./up.ts";
 
@@ -22,16 +23,27 @@ function printReport({ keys, plain }: SecretsReport) {
 
 /** `kerb secrets status | rotate`. */
 export function secretsCommand(directory: string, actions: SecretsActions) {
-  const secrets = new Command("secrets").summary("how Secrets are encrypted on disk");
+  const secrets = new Command("secrets")
+    .summary("how Secrets are encrypted on disk")
+    .description("Secrets are encrypted on disk by keys of the site's own.")
+    .addHelpText(
+      "after",
+      examples({
+        "kerb secrets status": "which keys, and for how many Secrets",
+        "kerb secrets rotate": "a new key for all",
+      }),
+    );
   secrets
     .command("status")
+    .summary("show the keys")
     .description("Shows the keys of the site and how many Secrets are under each.")
     .addOption(dataDirOption(directory))
     .action(async ({ dataDir }: { dataDir: string }) => printReport(await actions.state(dataDir)));
   secrets
     .command("rotate")
+    .summary("make a new key and take the old one away")
     .description(
-      "Makes a new key and writes every Secret again with it; then the old key is gone.\n" +
+      "Makes a new key and writes every Secret again with it; then the old key is gone. " +
         "Cut short, the site goes on at its next start. Watchers list anew once.",
     )
     .addOption(dataDirOption(directory))

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { examples } from "./examples.ts";
 import type { Client } from "../client/client.ts";
 import { resource } from "../client/client.ts";
 import type { KubeObject } from "../kinds/object.ts";
@@ -55,7 +56,17 @@ async function printSite(site: SiteState) {
 export function statusCommand(directory: string, find: (directory: string) => Promise<SiteState>) {
   return new Command("status")
     .summary("show this machine's site")
+    .description(
+      "Shows what runs here: the site, where kubectl finds it, its pods and nodes. Exit code 3: it is stopped.",
+    )
     .addOption(dataDirOption(directory))
+    .addHelpText(
+      "after",
+      examples({
+        "kerb status": "",
+        "kerb status --data-dir /srv/lab": "another site of this machine",
+      }),
+    )
     .action(async ({ dataDir }: { dataDir: string }) => {
       const site = await find(dataDir);
       if (site.pid !== undefined) return printSite(site);

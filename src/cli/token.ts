@@ -1,4 +1,5 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { examples } from "./examples.ts";
 import { dataDirOption, parseSiteName } from "./up.ts";
 
 const unitMs: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -37,27 +38,44 @@ export interface TokenActions {
 
 /** `kerb token create`. */
 export function tokenCommand(directory: string, actions: TokenActions) {
-  const token = new Command("token").summary("let further machines in as nodes, or sites");
+  const token = new Command("token")
+    .summary("let further machines in as nodes, or sites")
+    .description(
+      "Tokens let further machines in as nodes of this site, or sites as members of this hub.",
+    );
   token
     .command("create")
+    .summary("make a token and print the command that uses it")
     .description(
-      "Makes a token and prints the command that joins a machine with it, or attaches a site to this\n" +
+      "Makes a token and prints the command that joins a machine with it, or attaches a site to this " +
         "hub. This site must listen on an address that the other reaches: kerb up --listen ADDRESS.",
     )
     .addOption(dataDirOption(directory))
-    .option("--ttl <time>", "how long it lets machines in", parseLife, parseLife("24h"))
+    .addOption(
+      new Option("--ttl <time>", "how long it lets machines in")
+        .argParser(parseLife)
+        .default(parseLife("24h"), "24h"),
+    )
     .option(
       "--site [name]",
       "for a site: one that is accepted by this name, or any that then waits",
+      parseSiteName,
     )
     .option("--as-kubeconfig", "with --site: print a bootstrap kubeconfig, not a command")
     .option(
       "--kubeconfig <file>",
       "with --site: the hub is this cluster, on which `kerb run --wings hub` runs",
     )
+    .addHelpText(
+      "after",
+      examples({
+        "kerb token create": "for a machine, for a day",
+        "kerb token create --ttl 1h --site farm": "for one site, at a hub",
+        "kerb token create --site farm --as-kubeconfig": "for an agent of Open Cluster Management",
+      }),
+    )
     .action(async (options: TokenOptions) => {
       const { site, asKubeconfig, kubeconfig } = options;
-      if (typeof site === "string") parseSiteName(site);
       if (site === undefined && (asKubeconfig || kubeconfig !== undefined)) {
         throw new Error("--as-kubeconfig and --kubeconfig are for sites: add --site");
       }

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { examples } from "./examples.ts";
 import { isCidr } from "../lib/ip-range.ts";
 import { addNodeOptions } from "./node-options.ts";
 import type { NodeOptions } from "./node-options.ts";
@@ -84,7 +85,7 @@ export function upCommand(directory: string, start: (options: UpOptions) => Prom
   const command = new Command("up")
     .summary("start this machine's site")
     .description(
-      "Starts a site: API server, store, controllers, scheduler and node agent in one process.\n" +
+      "Starts a site: API server, store, controllers, scheduler and node agent in one process. " +
         "Containers of an earlier run are found again and not restarted.",
     )
     .addOption(dataDirOption(directory))
@@ -136,12 +137,14 @@ export function upCommand(directory: string, start: (options: UpOptions) => Prom
     .option("--detach", "return when the site is Ready and leave it running")
     .addHelpText(
       "after",
-      "\nExamples:\n" +
-        "  kerb up                                   # in the foreground, Ctrl-C stops it\n" +
-        "  kerb up --detach                          # in the background\n" +
-        "  kerb up --data-dir /srv/lab --port 7443   # a second site on this machine\n" +
-        "  kerb up --pod-cidr 10.42.0.0/16,fd00:42::/56 --service-cidr 10.43.0.0/16,fd00:43::/112\n" +
-        "  kerb up --store etcd://10.0.0.5:2379 --listen 10.0.0.6   # one of several servers\n",
+      examples({
+        "kerb up": "in the foreground, Ctrl-C stops it",
+        "kerb up --detach": "in the background",
+        "kerb up --data-dir /srv/lab --port 7443": "a second site on this machine",
+        "kerb up --store etcd://10.0.0.5:2379 --listen 10.0.0.6": "one of several servers",
+        "kerb up --pod-cidr 10.42.0.0/16,fd00:42::/56 --service-cidr 10.43.0.0/16,fd00:43::/112":
+          "",
+      }),
     )
     .action(async (options: UpOptions) => {
       process.exitCode = await start(options);

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
+import { examples } from "./examples.ts";
 import { dataDirOption } from "./up.ts";
 
 export interface UpdateOptions {
@@ -21,13 +22,20 @@ export function updateCommand(
   return new Command("update")
     .summary("give the running site another release of Kerb")
     .description(
-      "Stages the release beside the one that runs, restarts the site with it and leaves workloads alone.\n" +
+      "Stages the release beside the one that runs, restarts the site with it and leaves workloads alone. " +
         "A release that ends, or is not ready in time, gives way to the one before by itself.",
     )
     .argument("<file>", "the release, as `npm pack` writes it")
     .addOption(dataDirOption(directory))
     .option("--sha256 <digest>", "refuse a file that is another", parseDigest)
     .option("--offer", "at a hub: do not run it, but keep it for sites, and say how they get it")
+    .addHelpText(
+      "after",
+      examples({
+        "kerb update kerb-0.2.0.tgz": "as npm pack wrote it",
+        "kerb update kerb-0.2.0.tgz --offer": "at a hub, for its sites",
+      }),
+    )
     .action(async (file: string, options: UpdateOptions) =>
       console.log(await update(file, options)),
     );

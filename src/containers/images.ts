@@ -45,14 +45,14 @@ export async function importArchive(
   file: string,
   name?: string,
 ): Promise<string[]> {
-  const output = await ctr(
-    directory,
-    "images",
-    "import",
-    "--all-platforms",
-    "--digests=false",
-    file,
-  );
+  const flags = ["--all-platforms", "--digests=false"];
+  const output = await ctr(directory, "images", "import", ...flags, file).catch((cause: Error) => {
+    const said = cause.message
+      .split("\n")
+      .at(-1)!
+      .replace(/^.* ctr: /, "");
+    throw new Error(`${file} is no OCI or docker archive that can be read: ${said}`, { cause });
+  });
   const brought = [...output.matchAll(/^unpacking (\S+)/gm)].map((match) => match[1]!);
   if (brought.length === 0) throw new Error(`${file} holds no image`);
   const wanted = name === undefined ? brought.map(fullReference) : [fullReference(name)];

@@ -21,7 +21,6 @@ import { updateCommand, watchReleaseCommand } from "../cli/update.ts";
 import { upCommand } from "../cli/up.ts";
 import { versionCommand } from "../cli/version.ts";
 import { holdOpen } from "../lib/clock.ts";
-import { StatusError } from "../lib/status-error.ts";
 import { defaultDataDirectory, kerbVersion, kubernetesVersion, logLevel } from "./config.ts";
 import { refusedWings, wings } from "./wings.ts";
 
@@ -37,7 +36,8 @@ function program(): Command {
     .showHelpAfterError("(kerb --help lists the commands)")
     .addHelpText(
       "after",
-      "\nStart here: kerb up, then kubectl --kubeconfig DIR/kubeconfig get nodes",
+      "\nStart here: kerb up, then kubectl --kubeconfig DIR/kubeconfig get nodes\n" +
+        "kerb COMMAND --help shows what it takes, with examples.",
     );
   const commands = [
     upCommand(directory, async (options) => (await import("./up.ts")).up(options)),
@@ -96,12 +96,33 @@ function program(): Command {
     }),
   ];
   for (const command of commands) {
-    kerb.addCommand(command.copyInheritedSettings(kerb), {
-      hidden: command.name() === "watch-release",
-    });
+    teach(command, kerb, `kerb ${command.name()}`);
+    kerb.addCommand(command, { hidden: command.name() === "watch-release" });
   }
   return kerb;
 }
+
+/** What a command refuses, and those below it, ends with where to read on. */
+function teach(command: Command, parent: Command, path: string) {
+  command.copyInheritedSettings(parent);
+  command.showHelpAfterError(`(${path} --help says what there is)`);
+  for (const one of command.commands) teach(one, command, `${path} ${one.name()}`);
+}
+
+/** What Node says of files is for programmers. */
+function sentenceOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code = "", path, message } = error as NodeJS.ErrnoException;
+  const said = path === undefined ? undefined : fileTroubles[code];
+  return said ? `${path} ${said}` : message;
+}
+
+const fileTroubles: Record<string, string> = {
+  ENOENT: "does not exist",
+  EISDIR: "is a folder; a file is needed",
+  ENOTDIR: "lies below a file; a folder is needed",
+  EACCES: "may not be read or written by this user; Kerb is at home as root",
+};
 
 /** `kerb up | head` reads some lines and goes. */
 function ignoreClosedPipe(error: NodeJS.ErrnoException) {
@@ -118,8 +139,7 @@ export async function main(args: string[]): Promise<number> {
     return Number(process.exitCode ?? 0);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode;
-    const known = error instanceof StatusError || error instanceof Error;
-    console.error(`kerb: ${known ? error.message : String(error)}`);
+    console.error(`kerb: ${sentenceOf(error)}`);
     if (logLevel === "debug" && error instanceof Error) console.error(error.stack);
     return 1;
   } finally {

@@ -1,7 +1,15 @@
 // A backup as a file: one clear line that says what it is, then records, compressed, and sealed when somebody
 // gave a passphrase. A file appears whole or not at all, and only its owner reads it.
 import { randomBytes } from "node:crypto";
-import { createReadStream, createWriteStream, renameSync, rmSync } from "node:fs";
+import {
+  createReadStream,
+  createWriteStream,
+  existsSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { dirname, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createZstdCompress, createZstdDecompress } from "node:zlib";
@@ -44,6 +52,11 @@ export async function writeBackup(
   };
   const line = `${JSON.stringify(first)}\n`;
   const part = `${path}.part`;
+  const folder = dirname(resolve(path));
+  if (!existsSync(folder)) throw new Error(`there is no folder ${folder} for the backup`);
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new Error(`${path} is a folder; name a file in it`);
+  }
   rmSync(part, { force: true });
   const output = createWriteStream(part, { flags: "wx", mode: 0o600, flush: true });
   output.write(line);

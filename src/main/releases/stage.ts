@@ -63,7 +63,12 @@ export async function stageRelease(directory: string, archive: string): Promise<
   const staging = mkdtempSync(join(folder, "staging-"));
   try {
     await run("tar", ["-xzf", archive, "-C", staging, "--no-same-owner"]).catch((error) => {
-      throw new Error(`the archive cannot be unpacked: ${error.stderr || error.message}`);
+      const [said] = String(error.stderr || error.message)
+        .trim()
+        .split("\n");
+      throw new Error(
+        `the archive cannot be unpacked; a release is needed as npm pack writes it (${said})`,
+      );
     });
     const version = releaseIn(join(staging, "package"));
     symlinkSync(nativeParts().folder, join(staging, "package/node_modules"));
