@@ -5,10 +5,9 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { run } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { importBusybox } from "../support/image.ts";
-import { freePort, kerb, Site, startSite } from "../support/site.ts";
+import { freePort, Site, startSite } from "../support/site.ts";
 
 let hub: Site;
 let farm: Site;
@@ -21,12 +20,6 @@ before(async () => {
   await importBusybox(farm);
 });
 after(() => Promise.all([hub, farm].map((site) => site?.remove())));
-
-async function attach() {
-  const said = await hub.kerb("token", "create", "--site", "farm");
-  const [, args] = /kerb (attach .*)/.exec(said.replace("ADDRESS", "127.0.0.1"))!;
-  return run(kerb, [...args!.split(" "), "--data-dir", farm.directory], { timeoutMs: 60_000 });
-}
 
 const give = (name: string, colour: string) =>
   hub.apply(`
@@ -116,7 +109,7 @@ const uids = async () => {
 };
 
 test("a site whose machine is lost goes on from the backup that its hub fetched", async () => {
-  assert.match(await attach(), /Attached as farm/);
+  assert.match(await farm.attach(hub, "farm"), /Attached as farm/);
   await available("True");
   await hub.apply(store);
   for (const name of ["kept", "changed", "ended"]) await give(name, "red");
@@ -172,7 +165,7 @@ test("a restored site is attached again, when its hub had given it up, and nothi
   await hub.kubectl(["wait", "managedcluster/farm", "--for=delete", "--timeout=60s"]);
   await restore(file);
   const before = await uids();
-  assert.match(await attach(), /Attached as farm/);
+  assert.match(await farm.attach(hub, "farm"), /Attached as farm/);
   await available("True");
   await give("kept", "white");
   await done("kept");
