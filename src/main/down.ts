@@ -6,25 +6,29 @@ import type { DownOptions } from "../cli/down.ts";
 import { containerdPid, startContainerd, stopContainerd } from "../containers/containerd.ts";
 import { connectContainerd } from "../containers/runtime.ts";
 import { systemClock } from "../lib/clock.ts";
-import { ipFamilies } from "../lib/ip-range.ts";
+import { familyOf, ipFamilies } from "../lib/ip-range.ts";
 import { runCommand } from "../lib/run-command.ts";
 import { silent } from "../lib/log.ts";
 import { systemCgroups } from "../node/cgroups.ts";
 import { endingContainerOf, endingPriorityOf, graceSecondsOf } from "../node/grace.ts";
 import { removeRules } from "../node/network/nft-changes.ts";
 import { policyTableOf } from "../node/network/policy.ts";
+import { removeMovedRoutes } from "../node/network/remove-moved-routes.ts";
 import { vxlanName } from "../node/network/vxlan.ts";
 import { closeNetwork } from "../node/network/site-network.ts";
 import type { Runtime, RuntimePod } from "../node/runtime.ts";
 import { stopContainer } from "../node/stop-container.ts";
 import { isRoot } from "./config.ts";
+import { readIfThere } from "./files.ts";
 import { krustletCgroup } from "./krustlet.ts";
 import { containerdDirectory, containerdPaths } from "./machine.ts";
 import { unshareKubelet } from "./kubelet-directory.ts";
 import { giveUpChange, readConfiguration, writeConfiguration } from "./configuration/state.ts";
 import { giveUp, readState, writeState } from "./releases/state.ts";
 import { findRunning, removeRunFile, runs } from "./run-file.ts";
-import { addressesOf, readSettings } from "./site-settings.ts";
+import { joinedAddressesFile } from "./node-addresses.ts";
+import { addressesOf, familiesOf, readSettings } from "./site-settings.ts";
+import type { SiteAddresses, SiteSettings } from "./site-settings.ts";
 
 const stopMsMax = 20_000;
 
@@ -133,6 +137,14 @@ function giveUpTrials(directory: string, why: string) {
   if (configuration.trying) writeConfiguration(directory, giveUpChange(configuration, why));
 }
 
+/** Those of a machine that joined are its site's. */
+function clusterCidrs(directory: string, { slot, ranges }: SiteSettings): string[] {
+  const joined = readIfThere(joinedAddressesFile(directory));
+  const addresses: SiteAddresses = joined ? JSON.parse(joined) : addressesOf(slot, ranges);
+  const all = familiesOf(addresses).map(({ clusterCidr }) => clusterCidr);
+  return all.filter((cidr) => familyOf(cidr) === "IPv4");
+}
+
 export async function down(options: DownOptions): Promise<number> {
   const directory = resolve(options.dataDir);
   const settings = readSettings(directory);
@@ -154,6 +166,7 @@ export async function down(options: DownOptions): Promise<number> {
   }
   for (const link of [...ipFamilies.map((family) => vxlanName(bridge, family)), bridge])
     await closeNetwork(link).catch(() => {});
+  for (const cidr of clusterCidrs(directory, settings)) await removeMovedRoutes(cidr, runCommand);
   for (const root of [cgroup, krustletCgroup(cgroup)])
     await (await systemCgroups(root)).removeRoot();
   unmountBelow(directory);

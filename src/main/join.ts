@@ -49,7 +49,7 @@ import { keepIdleMemorySmall } from "./idle-memory.ts";
 import { startDns } from "./dns-source.ts";
 import { kubeletDirectoryOf } from "./kubelet-directory.ts";
 import { checkFamilies, openMachine } from "./machine.ts";
-import { joinedAddresses } from "./node-addresses.ts";
+import { joinedAddresses, joinedAddressesFile } from "./node-addresses.ts";
 import { nodeSettingsOf, registriesOf } from "./node-settings.ts";
 import { followAuthority } from "./node-authority.ts";
 import { keepIdentity, openIdentity } from "./node-identity.ts";
@@ -153,7 +153,7 @@ async function addressesOnce(
   client: Client,
   { directory, settings, scope, tell }: Pick<Parts, "directory" | "settings" | "scope" | "tell">,
 ): Promise<SiteAddresses> {
-  const file = joinPath(directory, "addresses.json");
+  const file = joinedAddressesFile(directory);
   const known = readIfThere(file);
   if (known) return JSON.parse(known);
   const addresses = await untilThere(() => addressesFor(client, settings), scope.signal, tell);

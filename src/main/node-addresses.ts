@@ -1,8 +1,12 @@
 // The addresses by which other nodes reach this machine: of each family of the site one, where the machine has it.
+import { join } from "node:path";
 import { familyOf } from "../lib/ip-range.ts";
 import { addressBeside } from "../node/outside-address.ts";
 import { familiesOf } from "./site-settings.ts";
 import type { SiteAddresses } from "./site-settings.ts";
+
+/** What a machine that joined knows of its site's ranges. */
+export const joinedAddressesFile = (directory: string) => join(directory, "addresses.json");
 
 /** Finds the address of the other family on the same link. */
 type Beside = (address: string) => string | undefined;

@@ -16,7 +16,7 @@ import { routesOf } from "./node-routes.ts";
 
 const lookAgainMs = 30_000;
 /** Marks the routes as these, and is the table of those that are left behind. */
-const protocol = "107";
+export const movedProtocol = "107";
 const keeper = "kerb-moved\r\neth0";
 
 export interface MovedRoute {
@@ -86,7 +86,7 @@ class MovedRoutes {
   /** Those of an earlier process are made anew or go. */
   async find() {
     const { run, clusterCidr } = this.#options;
-    const listed = await run("ip", ["-json", "route", "show", "proto", protocol]);
+    const listed = await run("ip", ["-json", "route", "show", "proto", movedProtocol]);
     for (const { dst } of JSON.parse(String(listed) || "[]")) {
       if (covers(clusterCidr, dst)) this.#known.set(dst, "");
     }
@@ -116,7 +116,7 @@ class MovedRoutes {
     const shown = async (...words: string[]) =>
       JSON.parse(String(await run("ip", ["-json", "route", ...words])) || "[]")[0];
     const route = `route replace ${address}/32`;
-    const way = `proto ${protocol}`;
+    const way = `proto ${movedProtocol}`;
     if (through) {
       const { dev } = await shown("get", through);
       return batch([`${route} via ${through} dev ${dev} onlink ${way}`]);
@@ -126,15 +126,16 @@ class MovedRoutes {
     const isHere = now?.dev && !now.gateway;
     if (!isHere) return batch([towards]);
     await batch([
-      `route replace ${address}/32 dev ${now.dev} table ${protocol}`,
-      `rule add from ${from} to ${address} lookup ${protocol}`,
+      `route replace ${address}/32 dev ${now.dev} table ${movedProtocol}`,
+      `rule add from ${from} to ${address} lookup ${movedProtocol}`,
       towards,
     ]);
   }
 
   async #forgetLeftBehind(address: string) {
-    const rule = ["rule", "delete", "to", address, "lookup", protocol];
-    await this.#options.run("ip", rule).catch(() => {});
+    const { run } = this.#options;
+    await run("ip", ["rule", "delete", "to", address, "lookup", movedProtocol]).catch(() => {});
+    await run("ip", ["route", "delete", `${address}/32`, "table", movedProtocol]).catch(() => {});
   }
 
   async #keep(address: string) {
@@ -144,7 +145,7 @@ class MovedRoutes {
 
   async #remove(address: string) {
     const { run, leases } = this.#options;
-    await run("ip", ["route", "delete", `${address}/32`, "proto", protocol]).catch(() => {});
+    await run("ip", ["route", "delete", `${address}/32`, "proto", movedProtocol]).catch(() => {});
     await this.#forgetLeftBehind(address);
     const file = join(leases, address);
     if ((await readFile(file, "utf8").catch(() => "")) === keeper) await rm(file, { force: true });
