@@ -1,4 +1,5 @@
 // Gives approved CertificateSigningRequests of Kubernetes' own signers their certificate.
+import { isForAnyClock } from "../lib/any-clock.ts";
 import { timestamp } from "../lib/clock.ts";
 import { conditionOf, requests } from "./csr.ts";
 import type { Signing } from "./csr.ts";
@@ -17,7 +18,9 @@ export const csrSigning = (signing: Signing): Controller => ({
     const metadata = { resourceVersion: request.metadata.resourceVersion };
     let certificate: string;
     try {
-      certificate = Buffer.from(signing.sign(request.spec)).toString("base64");
+      certificate = Buffer.from(
+        signing.sign(request.spec, { anyClock: isForAnyClock(request) }),
+      ).toString("base64");
     } catch (error) {
       const time = timestamp(clock.now());
       const failed = {

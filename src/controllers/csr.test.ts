@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Draft } from "../kinds/object.ts";
+import { forAnyClock } from "../lib/any-clock.ts";
 import { timestamp } from "../lib/clock.ts";
 import { FakeClock } from "../lib/fake-clock.ts";
 import { startControlled } from "../../test/support/controllers.ts";
@@ -12,9 +13,9 @@ const signer = "kubernetes.io/kube-apiserver-client";
 const signing = {
   isOwn: (name: string) => name === signer,
   nodeOf: () => undefined,
-  sign: ({ request }: { request: string }) => {
+  sign: ({ request }: { request: string }, { anyClock }: { anyClock: boolean }) => {
     if (request === "YmFk") throw new Error("this one is bad");
-    return "certificate";
+    return anyClock ? "certificate for any clock" : "certificate";
   },
 };
 const hourMs = 3_600_000;
@@ -25,10 +26,15 @@ test("what was approved is signed, what cannot be signed says why, and both go w
     clock,
   });
   t.after(() => scope.close());
-  const create = (name: string, more: object): Promise<unknown> => {
+  const create = (name: string, more: object, how = {}): Promise<unknown> => {
     const spec = { signerName: signer, request: "b2s=", usages: ["client auth"], ...more };
     const apiVersion = "certificates.k8s.io/v1";
-    const draft = { apiVersion, kind: "CertificateSigningRequest", metadata: { name }, spec };
+    const draft = {
+      apiVersion,
+      kind: "CertificateSigningRequest",
+      metadata: { name, ...how },
+      spec,
+    };
     return client.create(requests, draft as Draft);
   };
   const approve = (name: string) => {
@@ -40,11 +46,14 @@ test("what was approved is signed, what cannot be signed says why, and both go w
   await create("good", {});
   await create("bad", { request: "YmFk" });
   await create("foreign", { signerName: "example.com/own" });
+  await create("own", {}, forAnyClock);
   await create("waiting", {});
-  for (const name of ["good", "bad", "foreign"]) await approve(name);
+  for (const name of ["good", "own", "bad", "foreign"]) await approve(name);
   await clock.advance(1000);
   const status = (name: string) => informer(requests).get(name)?.status ?? {};
-  assert.equal(Buffer.from(status("good").certificate, "base64").toString(), "certificate");
+  const given = (name: string) => Buffer.from(status(name).certificate, "base64").toString();
+  assert.equal(given("good"), "certificate");
+  assert.equal(given("own"), "certificate for any clock");
   const failed = status("bad").conditions.find(({ type }: any) => type === "Failed");
   assert.deepEqual([failed.reason, failed.message], ["SignerValidationFailure", "this one is bad"]);
   assert.equal(status("foreign").certificate, undefined);

@@ -7,6 +7,7 @@ import type { Client } from "../client/client.ts";
 import { httpsClient } from "../client/https.ts";
 import { sleep } from "../lib/clock.ts";
 import type { Clock } from "../lib/clock.ts";
+import { forAnyClock } from "../lib/any-clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import type { Scope } from "../lib/scope.ts";
@@ -83,7 +84,7 @@ async function certify(client: Client, name: string, random: Random, clock: Cloc
   const { metadata } = await client.create(requests, {
     apiVersion: "certificates.k8s.io/v1",
     kind: "CertificateSigningRequest",
-    metadata: { name: `node-${name}-${random.suffix(8)}` },
+    metadata: { name: `node-${name}-${random.suffix(8)}`, ...forAnyClock },
     spec: { request, signerName, usages: ["digital signature", "client auth"] },
   });
   for (let waited = 0; waited < answerMsMax; waited += pollMs) {

@@ -1,6 +1,7 @@
 // The agent asks the hub for a certificate and waits until somebody, or a rule, has it signed.
 import { resource } from "../../client/client.ts";
 import type { Client } from "../../client/client.ts";
+import { forAnyClock } from "../../lib/any-clock.ts";
 import { sleep } from "../../lib/clock.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { agentUser, clusterGroup, clusterNameLabel, managedClustersGroup } from "../names.ts";
@@ -39,7 +40,11 @@ export async function askCertificate(asking: Asking): Promise<Issued> {
   const { metadata } = await hub.create(requests, {
     apiVersion: "certificates.k8s.io/v1",
     kind: "CertificateSigningRequest",
-    metadata: { generateName: `${cluster}-`, labels: { [clusterNameLabel]: cluster } },
+    metadata: {
+      generateName: `${cluster}-`,
+      labels: { [clusterNameLabel]: cluster },
+      ...forAnyClock,
+    },
     spec: {
       request: Buffer.from(request).toString("base64"),
       signerName,

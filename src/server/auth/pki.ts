@@ -3,7 +3,7 @@
 // reads the files and makes nothing.
 //
 // Edge clocks lie. A device without a battery wakes in 1970, signs certificates, and learns the time a
-// minute later. So every certificate is valid from 1970 on, and a clock that shows a time before this
+// minute later. So every certificate that Kerb has for itself is valid from 1970 on, and a clock that shows a time before this
 // release is taken to show the release's: no certificate of ours is ever "not yet valid", and none
 // expires because it was made by a clock that stood still. A clock far in the future renews leafs up to
 // the CA's end and no further, and the CA renews with the same key, so every holder of the older CA
@@ -34,6 +34,8 @@ export interface PkiOptions {
 
 export type SigningRequest = Omit<CertificateRequest, "notBeforeMs" | "notAfterMs"> & {
   lifeMs?: number;
+  /** Valid from now on, a little before, and not from 1970. */
+  beginsNow?: boolean;
 };
 
 export interface Pki {
@@ -61,6 +63,8 @@ export interface Pki {
 }
 
 const renewalEveryMs = dayMs / 4;
+/** By how much the clock of who reads a certificate may be behind. */
+const backdateMs = 300_000;
 
 interface Leaf {
   file: string;
@@ -208,9 +212,11 @@ class Certificates implements Pki {
     return true;
   }
 
-  sign({ lifeMs = leafLifeMs, ...request }: SigningRequest): string {
-    const notAfterMs = Math.min(this.#authority.now + lifeMs, endOf(this.#authority.cert));
-    return this.#authority.sign({ ...request, notBeforeMs: 0, notAfterMs });
+  sign({ lifeMs = leafLifeMs, beginsNow = false, ...request }: SigningRequest): string {
+    const { now } = this.#authority;
+    const notAfterMs = Math.min(now + lifeMs, endOf(this.#authority.cert));
+    const notBeforeMs = beginsNow ? now - backdateMs : 0;
+    return this.#authority.sign({ ...request, notBeforeMs, notAfterMs });
   }
 
   async #issue(file: string, request: Leaf["request"]): Promise<KeyPair> {

@@ -64,6 +64,14 @@ test("a certificate says who its owner is, is the authority's, and lasts as long
   assert.equal(seconds, 3000, "an hour, and the ten minutes that are the least");
 });
 
+test("a certificate begins now, a little before; one for clocks that lie begins in 1970", () => {
+  const asked = spec("kube-apiserver-client", requestOf("farmers", "ann"), ["client auth"]);
+  const begins = (pem: string) => Date.parse(new X509Certificate(pem).validFrom);
+  const agoMs = clock.now() - begins(signRequest(pki, asked));
+  assert.ok(agoMs > 0 && agoMs < 600_000, String(agoMs));
+  assert.equal(begins(signRequest(pki, asked, { anyClock: true })), 0);
+});
+
 test("a serving certificate holds the names that were asked for", () => {
   const pem = requestOf("system:nodes", "system:node:a", ["a.example.com"]);
   const asked = spec("kubelet-serving", pem, ["server auth", "key encipherment"]);

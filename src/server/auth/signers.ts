@@ -67,7 +67,7 @@ const readRequest = ({ request }: SigningSpec) =>
   readCertificateRequest(Buffer.from(request, "base64").toString());
 
 /** The certificate, in PEM, for a request that was approved. Throws an Error that says why there is none. */
-export function signRequest(pki: Pki, spec: SigningSpec): string {
+export function signRequest(pki: Pki, spec: SigningSpec, { anyClock = false } = {}): string {
   const { usage, ...signer } = signers[spec.signerName]!;
   const request = readRequest(spec);
   const usages = spec.usages ?? [];
@@ -78,6 +78,7 @@ export function signRequest(pki: Pki, spec: SigningSpec): string {
     publicKey: request.publicKey,
     names: request.names,
     usage,
+    beginsNow: !anyClock,
     keyEncipherment: usages.includes("key encipherment"),
     ...(spec.expirationSeconds && {
       lifeMs: Math.max(spec.expirationSeconds, lifeSecondsMin) * 1000,
