@@ -63,6 +63,13 @@ export function parseCluster(yaml: string, directory = "."): Connection {
   };
 }
 
+/** Whether its user's certificate or key lie in files beside it. */
+export function namesFiles(yaml: string): boolean {
+  const { config, context } = currentContext(yaml);
+  const user = named(config, "users", context.user);
+  return ["client-certificate", "client-key"].some((field) => user[field] !== undefined);
+}
+
 /** `directory` is what file names in it are relative to. Throws a plain Error that says what is wrong. */
 export function parseKubeconfig(yaml: string, directory = "."): Connection {
   const { config, context } = currentContext(yaml);

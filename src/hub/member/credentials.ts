@@ -4,7 +4,7 @@ import { X509Certificate } from "node:crypto";
 import { apply } from "../../client/apply.ts";
 import { resource } from "../../client/client.ts";
 import type { Client } from "../../client/client.ts";
-import { parseCluster, parseKubeconfig } from "../../client/kubeconfig.ts";
+import { namesFiles, parseCluster, parseKubeconfig } from "../../client/kubeconfig.ts";
 import type { Connection } from "../../client/kubeconfig.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { isStatus } from "../../lib/status-error.ts";
@@ -58,13 +58,19 @@ export function bootstrapOf(secret: KubeObject): { connection: Connection; clust
   return { connection, cluster: textOf(secret, "cluster-name") };
 }
 
-/** Undefined for a secret that is not whole. */
+/** Agents of Open Cluster Management are told the cluster's name otherwise; their invitation is not this agent's. */
+export const isInvitation = (secret: KubeObject) => textOf(secret, "cluster-name") !== "";
+
+/** Those agents keep their Secret by the same name; their kubeconfig names files of a pod. */
+const isOfOthers = (kubeconfig: string) => kubeconfig !== "" && namesFiles(kubeconfig);
+
+/** Undefined for a secret that is not whole, or is another agent's: one identity has one agent. */
 export function credentialsOf(secret: KubeObject): Credentials | undefined {
   const [cert, key] = [textOf(secret, "tls.crt"), textOf(secret, "tls.key")];
   const [cluster, agent] = [textOf(secret, "cluster-name"), textOf(secret, "agent-name")];
-  if (!cert || !key || !cluster || !agent) return undefined;
-  // Agents of Open Cluster Management name the files of a pod there.
-  const connection = { ...parseCluster(textOf(secret, "kubeconfig")), cert, key };
+  const kubeconfig = textOf(secret, "kubeconfig");
+  if (!cert || !key || !cluster || !agent || isOfOthers(kubeconfig)) return undefined;
+  const connection = { ...parseCluster(kubeconfig), cert, key };
   const { validFrom, validTo } = new X509Certificate(cert);
   return {
     ...{ connection, cluster, agent },

@@ -1,8 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { KubeObject } from "../../kinds/object.ts";
+import { FakeClock } from "../../lib/fake-clock.ts";
+import { openPki } from "../../server/auth/pki.ts";
 import { clusterStatus } from "./cluster-status.ts";
-import { bootstrapOf, credentialsOf, isDueForRenewal, kubeconfigOf } from "./credentials.ts";
+import {
+  bootstrapOf,
+  credentialsOf,
+  isDueForRenewal,
+  isInvitation,
+  kubeconfigOf,
+} from "./credentials.ts";
 
 const dayMs = 86_400_000;
 const claim = (name: string) =>
@@ -53,4 +61,25 @@ test("an invitation is read as it was written; half a secret is none", () => {
   const { connection, cluster } = bootstrapOf(secret);
   assert.deepEqual([connection.server, connection.ca, cluster], ["https://hub:6443", "CA", "farm"]);
   assert.equal(credentialsOf(secret), undefined);
+});
+
+test("the Secrets of another agent at the same site are its own", async () => {
+  const storage = { read: async () => undefined, write: async () => {} };
+  const pki = await openPki(storage, { clock: new FakeClock(), names: [] });
+  const { cert } = pki.admin();
+  const secret = (user: Record<string, string>): KubeObject => {
+    const texts = {
+      kubeconfig: kubeconfigOf({ server: "https://hub:6443" }, user),
+      ...{ "tls.crt": cert, "tls.key": "key", "cluster-name": "farm", "agent-name": "a" },
+    };
+    const data = Object.fromEntries(
+      Object.entries(texts).map(([name, text]) => [name, Buffer.from(text).toString("base64")]),
+    );
+    return { data } as unknown as KubeObject;
+  };
+  const files = { "client-certificate": "tls.crt", "client-key": "tls.key" };
+  assert.equal(credentialsOf(secret(files)), undefined);
+  assert.equal(credentialsOf(secret({ "client-certificate-data": "" }))?.cluster, "farm");
+  const { "cluster-name": _, ...data } = secret(files)["data"] as Record<string, string>;
+  assert.equal(isInvitation({ data } as unknown as KubeObject), false);
 });

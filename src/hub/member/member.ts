@@ -25,6 +25,7 @@ import {
   credentialsOf,
   forgetHub,
   isDueForRenewal,
+  isInvitation,
   kubeconfigOf,
   saveCredentials,
   saveSecret,
@@ -126,7 +127,7 @@ class Member {
   async #run(scope: Scope) {
     const invitations = [bootstrapSecret, standbySecret].flatMap((name) => {
       const secret = this.#secret(name);
-      return secret ? bootstrapOf(secret) : [];
+      return secret && isInvitation(secret) ? bootstrapOf(secret) : [];
     });
     const known = this.#secret(hubSecret);
     const credentials = known && credentialsOf(known);
