@@ -106,7 +106,7 @@ export const benches: Record<string, Bench> = {
   },
   vms: {
     measures: "a virtual machine's start and pause, beside raw QEMU",
-    takes: "VMS",
+    takes: "5 min",
     run: (tiny) => benchVms(tiny ? 1 : 5),
   },
   "vm-import": {
@@ -116,7 +116,7 @@ export const benches: Record<string, Bench> = {
   },
   "vm-migration": {
     measures: "how long a guest stands still when it moves, beside raw QEMU",
-    takes: "VMMIG",
+    takes: "5 min",
     run: (tiny) => benchVmMigration(tiny ? 1 : 6),
   },
   flash: {
@@ -126,7 +126,7 @@ export const benches: Record<string, Bench> = {
   },
   wasm: {
     measures: "modules and components, beside node:wasi, a container, native code and plain Node",
-    takes: "WASM",
+    takes: "4 min",
     run: onSite(benchWasm),
   },
   "wasm-start": {

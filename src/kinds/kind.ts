@@ -1,4 +1,4 @@
-// A kind is data. Everything the server, the client, the CLI and the console know of a kind, they read
+// A kind is data. Everything the server, the client and the CLI know of a kind, they read
 // from a value of this type; adding a kind adds a value and touches none of them.
 import type { FieldError } from "../lib/status-error.ts";
 import type { Draft, KubeObject } from "./object.ts";
