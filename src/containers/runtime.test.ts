@@ -179,6 +179,7 @@ function terminal(input?: string[]) {
 test("a container runs to its end, and its log and exit code are kept", options, async () => {
   await start("end", "echo $GREETING; exit 3");
   const ended = await exited("end");
+  assert.equal(ended.logPath, join(sandbox("end").logDirectory, "main/0.log"));
   assert.equal(ended.exitCode, 3);
   assert.equal(ended.image, "tools:1");
   const log = readFileSync(join(directory, "logs/end/main/0.log"), "utf8");

@@ -1,5 +1,6 @@
 // A runtime without containers, for tests and simulated fleets: everything starts at once, and a script
 // says when and how each container ends.
+import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import type { Duplex } from "node:stream";
 import type { Clock } from "../lib/clock.ts";
@@ -125,7 +126,7 @@ export class FakeRuntime implements Runtime {
       imageId: config.image,
       labels: config.labels,
       annotations: config.annotations,
-      logPath: config.logPath,
+      logPath: join(this.#sandboxConfigs.get(sandboxId)!.logDirectory, config.logPath),
     });
     return id;
   }

@@ -12,8 +12,10 @@ import { after, before, test } from "node:test";
 import { holdOpen, systemClock } from "../lib/clock.ts";
 import type { Clock } from "../lib/clock.ts";
 import { FakeClock } from "../lib/fake-clock.ts";
+import { silent } from "../lib/log.ts";
 import type { LogOptions } from "../lib/node-connection.ts";
-import { rotateLog } from "./log-rotation.ts";
+import { Scope } from "../lib/scope.ts";
+import { rotateLog, startLogRotation } from "./log-rotation.ts";
 import { readLog, tailText } from "./logs.ts";
 
 let root: string;
@@ -143,4 +145,31 @@ test("a full log is put aside, and only the newest files stay", async () => {
     await rotateLog(path, { clock, reopen });
   }
   assert.equal(readdirSync(dirname(path)).length, 5);
+});
+
+test("a running container's log is put aside when it is full, and looked at often while it floods", async () => {
+  const logPath = newLog();
+  const [clock, scope] = [new FakeClock(), new Scope()];
+  let turns = 0;
+  const flood = () => writeFileSync(logPath, "x".repeat(10 * 2 ** 20));
+  const reopenLog = async () => {
+    turns += 1;
+    flood();
+  };
+  const newest = new Map([["main", { id: "1", state: "running", logPath }]]);
+  flood();
+  const context = { runtime: { reopenLog }, clock, log: silent } as any;
+  startLogRotation(context, () => [{ instances: { newest } }] as any, scope);
+  /** Files are renamed meanwhile, in as many turns of the loop as that takes. */
+  const until = async (wanted: number, stepMs: number) => {
+    while (turns < wanted) {
+      await clock.advance(stepMs);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  await until(1, 10_000);
+  const before = clock.now();
+  await until(3, 100);
+  assert.ok(clock.now() - before < 10_000);
+  await scope.close();
 });

@@ -1,6 +1,5 @@
 // Carries out the actions of a plan, each as a job of its own; the worker is woken when one ends.
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import { resource } from "../client/client.ts";
 import { sleep } from "../lib/clock.ts";
 import { isStatus } from "../lib/status-error.ts";
@@ -10,6 +9,7 @@ import { logDirectory } from "./directories.ts";
 import { hasExited } from "./instances.ts";
 import type { Instances } from "./instances.ts";
 import { killContainer } from "./kill-container.ts";
+import { logFiles } from "./logs.ts";
 import { phaseOf } from "./phase.ts";
 import type { Action } from "./plan-pod.ts";
 import { containerTypeOf } from "./pod.ts";
@@ -258,14 +258,15 @@ export class PodJobs {
 
   /** Keeps the newest two instances of a container, for logs and `lastState`. */
   async #collect(name: string) {
-    const { runtime, directories } = this.#context;
+    const { runtime } = this.#context;
     const { pod } = this.#owner;
     const { containers = [], sandboxes = [] } = (await runtime.pod(pod.metadata.uid)) ?? {};
     const own = containers.filter((one) => one.name === name);
     const old = own.sort((a, b) => b.attempt - a.attempt).slice(2);
     for (const { id, logPath } of old) {
       await runtime.removeContainer(id);
-      if (logPath) await rm(join(logDirectory(directories, pod), logPath), { force: true });
+      const files = logPath ? await logFiles(logPath) : [];
+      for (const file of files) await rm(file, { force: true });
     }
     const gone = new Set(old.map(({ id }) => id));
     const used = new Set(containers.filter(({ id }) => !gone.has(id)).map((one) => one.sandboxId));

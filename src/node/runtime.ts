@@ -126,6 +126,7 @@ export interface ContainerStatus {
   imageId: string;
   labels: Record<string, string>;
   annotations: Record<string, string>;
+  /** The whole path; empty where nobody knows. */
   logPath: string;
 }
 

@@ -1,6 +1,6 @@
 // WebAssembly pods as people run them: modules from C, `runtimeClassName: wasm`, kubectl.
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { ociArchive } from "../../src/containers/oci-archive.ts";
@@ -218,6 +218,11 @@ test("one that spins is ended, and one that floods its log leaves a log of bound
   await site.kubectl(["delete", "pod", "spinner", "--grace-period=600", "--timeout=20s"]);
   assert.equal((await ended("flood", ["flood", "20000"])).exitCode, 0);
   assert.equal((await logs("flood", "--tail=-1")).trimEnd().split("\n").length, 20_000);
+  await site.apply(pod("flooding", ["flood", "1000000000"]));
+  const { metadata } = await site.get("pod", "flooding");
+  const folder = join(site.directory, "logs", `default_flooding_${metadata.uid}`, "main");
+  await eventually(async () => readdirSync(folder).length > 2, "full logs are put aside");
+  await site.kubectl(["delete", "pod", "flooding", "--grace-period=0", "--force"]);
 });
 
 test("one that fills its volume hears that it is full", async () => {
