@@ -21,7 +21,7 @@ import { holdOpen, systemClock } from "../src/lib/clock.ts";
 import { Scope } from "../src/lib/scope.ts";
 import { silent } from "../src/lib/log.ts";
 import type { ContainerConfig, SandboxConfig } from "../src/node/runtime.ts";
-import { preparingAhead } from "../src/wasm/preparing-ahead.ts";
+import { preparingAhead } from "../src/containers/preparing-ahead.ts";
 import { run } from "../test/support/command.ts";
 import { root } from "../test/support/site.ts";
 import { compileC } from "../test/support/wasm-module.ts";

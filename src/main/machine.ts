@@ -23,7 +23,7 @@ import { linkMtu, outsideAddress } from "../node/outside-address.ts";
 import { ipv6Facts, ipv6Problem } from "../node/network/ipv6.ts";
 import { cniConflist, cniLeases, openNetwork } from "../node/network/site-network.ts";
 import { programFile } from "../wasm/bundle.ts";
-import { preparingAhead } from "../wasm/preparing-ahead.ts";
+import { preparingAhead } from "../containers/preparing-ahead.ts";
 import { isRoot } from "./config.ts";
 import { cniFolders, findTool } from "./doctor.ts";
 import { replaceFile } from "./files.ts";
@@ -88,8 +88,9 @@ function program(wing: string, name: string, builtExtension = ".js"): string {
 }
 
 const prepareModules = program("wasm", "wasm-prepare", ".cjs");
-/** By it bundles of modules are named to whoever waits for them. */
-const askPipe = (directory: string) => join(directory, "wasm-bundles");
+const prepareMachines = program("vms", "vm-prepare");
+/** By it bundles of modules, or of machines, are named to whoever waits for them. */
+const askPipe = (directory: string, wing: "wasm" | "vm") => join(directory, `${wing}-bundles`);
 
 const noExecInModules = {
   file: programFile,
@@ -100,14 +101,17 @@ function handlersIn(directory: string, { site, runc }: { site: string; runc: str
   const modules = {
     prepare: prepareModules,
     args: [componentsDirectory(site)],
-    ask: askPipe(directory),
+    ask: askPipe(directory, "wasm"),
     noExec: noExecInModules,
   };
   const all = [
     { name: "wasm", ...modules },
     // What runwasi's shim of that name runs, runs here.
     { name: "wasmtime", ...modules },
-    { name: "vm", prepare: program("vms", "vm-prepare"), args: [vmsDirectory(site)] },
+    {
+      ...{ name: "vm", prepare: prepareMachines, args: [vmsDirectory(site)] },
+      ask: askPipe(directory, "vm"),
+    },
   ];
   return Object.fromEntries(all.map((one) => [one.name, writeHandlerBinary(directory, one, runc)]));
 }
@@ -147,14 +151,21 @@ async function startRuntime({
   superviseContainerd(paths, { clock, log: log.with({ room: "containers" }), scope });
   await ensurePauseImage(paths.directory, runtime);
   const folders = { containerd: paths.directory, components: componentsDirectory(directory) };
-  const ask = askPipe(paths.directory);
-  const ahead = preparingAhead(runtime, {
+  const modules = askPipe(paths.directory, "wasm");
+  preparingAhead(runtime, {
     handlers: ["wasm", "wasmtime"],
-    ask,
-    program: [prepareModules, "--wait", ask, folders.components],
+    ask: modules,
+    program: [prepareModules, "--wait", modules, folders.components],
     scope,
   });
-  return pullingModules(ahead, folders, registries);
+  const machines = askPipe(paths.directory, "vm");
+  preparingAhead(runtime, {
+    handlers: ["vm"],
+    ask: machines,
+    program: [prepareMachines, "--wait", machines, vmsDirectory(directory)],
+    scope,
+  });
+  return pullingModules(runtime, folders, registries);
 }
 
 /** Throws when this machine cannot give its pods addresses of all families of the site. */

@@ -1,8 +1,10 @@
 // Called before runc creates a container of the handler `vm`: makes the VM's disks and cable, and rewrites
-// the bundle's config.json so that its process is QEMU. Arguments: the folder of the bundle.
+// the bundle's config.json so that its process is QEMU. Arguments: the folder of the bundle and that of Kerb's notes;
+// or, started ahead, `--wait`, the pipe by which bundles are named, and that folder.
 import { chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../lib/clock.ts";
+import { waitForBundles } from "../lib/wait-for-bundles.ts";
 import { grantedDevices } from "./host-devices.ts";
 import { domainAnnotation, launcherPaths, qemuUser } from "./domain.ts";
 import type { Domain } from "./domain.ts";
@@ -103,8 +105,23 @@ async function prepare(bundle: string, directory: string) {
   writeFileSync(file, JSON.stringify(hostDevices.length > 0 ? withHostDevices(made) : made));
 }
 
-prepare(process.argv[2]!, process.argv[3]!).catch((error: Error) => {
-  // One line without quotes: it becomes part of a JSON text.
-  process.stderr.write(`${error.message.replace(/[\s"\\]+/g, " ").trim()}\n`);
+/** One line without quotes, since it becomes part of a JSON text; empty when all is well. */
+const problemOf = (bundle: string, directory: string) =>
+  prepare(bundle, directory).then(
+    () => "",
+    (error: Error) => error.message.replace(/[\s"\\]+/g, " ").trim() || "it cannot be prepared",
+  );
+
+async function once(bundle: string, directory: string) {
+  const problem = await problemOf(bundle, directory);
+  if (problem === "") return;
+  process.stderr.write(`${problem}\n`);
   process.exit(1);
-});
+}
+
+const [first = "", ...rest] = process.argv.slice(2);
+if (first === "--wait") {
+  const [ask = "", directory = ""] = rest;
+  const look = (bundle: string) => problemOf(bundle, directory);
+  waitForBundles(ask, { look, clock: systemClock });
+} else void once(first, rest[0] ?? "");

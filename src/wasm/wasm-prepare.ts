@@ -2,7 +2,7 @@
 // transpiled components; or started ahead with `--wait`, the pipe by which bundles are named, and that folder.
 import { systemClock } from "../lib/clock.ts";
 import { prepareBundle } from "./prepare-bundle.ts";
-import { waitForBundles } from "./wait-for-bundles.ts";
+import { waitForBundles } from "../lib/wait-for-bundles.ts";
 
 async function once(bundle: string, cache: string) {
   const problem = await prepareBundle(bundle, cache);

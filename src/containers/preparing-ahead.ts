@@ -1,5 +1,5 @@
-// A runtime whose containers of modules find somebody who looks at their bundles: he is started when a pod's sandbox
-// is asked for, and is there before the sandbox is.
+// A runtime whose containers of modules and VMs find somebody who looks at their bundles: he is started when a pod's
+// sandbox is asked for, and is there before the sandbox is.
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { rmSync } from "node:fs";
@@ -7,8 +7,11 @@ import { runCommand } from "../lib/run-command.ts";
 import type { Scope } from "../lib/scope.ts";
 import type { Runtime } from "../node/runtime.ts";
 
+/** Where the tools of a machine lie. */
+const toolFolders = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 export interface AheadOptions {
-  /** Of the RuntimeClasses that mean modules. */
+  /** Of the RuntimeClasses that mean these containers. */
   handlers: string[];
   /** The pipe by which bundles are named; not there while nobody waits. */
   ask: string;
@@ -43,7 +46,7 @@ class Waiting {
     await runCommand("mkfifo", ["-m", "600", ask]);
     if (scope.closed) return rmSync(ask, { force: true });
     const child = spawn(process.execPath, program, {
-      env: {},
+      env: { PATH: toolFolders },
       // It goes when its input ends.
       stdio: ["pipe", "ignore", "ignore"],
     });

@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { runToEnd } from "../../test/support/command.ts";
 import { eventually } from "../../test/support/eventually.ts";
-import { writeHandlerBinary } from "../containers/handler-binary.ts";
+import { writeHandlerBinary } from "./handler-binary.ts";
 import { Scope } from "../lib/scope.ts";
 import type { Runtime } from "../node/runtime.ts";
 import { preparingAhead } from "./preparing-ahead.ts";
 
-const program = join(import.meta.dirname, "wasm-prepare.ts");
+const program = join(import.meta.dirname, "../wasm/wasm-prepare.ts");
 const emptyModule = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 
 let folder: string;

@@ -1,10 +1,10 @@
 // Looks at bundles as they come by a pipe, so that a container's start need not wait for one of Node. It goes when
-// nobody has asked for a while, or when Kerb has gone, since most machines start modules seldom.
+// nobody has asked for a while, or when Kerb has gone, since most machines start such containers seldom.
 import { closeSync, constants, openSync, rmSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { Clock } from "../lib/clock.ts";
+import type { Clock } from "./clock.ts";
 
 /** In the bundle's folder: a pipe that whoever asks has opened. */
 const answerPipe = "prepared";
