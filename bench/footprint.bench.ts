@@ -15,6 +15,19 @@ import type { Row, Rows } from "./row.ts";
 const residentMiB = (pid: number) =>
   (Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]) * 4096) / 2 ** 20;
 
+/** Pages that nobody else has mapped. Of Node's own file all processes of it share the pages. */
+const ownMiB = (pid: number) =>
+  [...readFileSync(`/proc/${pid}/smaps_rollup`, "utf8").matchAll(/^Private_\w+: +(\d+) kB/gm)]
+    .map(([, kibibytes]) => Number(kibibytes) / 1024)
+    .reduce((sum, one) => sum + one, 0);
+
+function* memoryRows(of: string, pid: number, baseline: Row["baseline"], target?: number) {
+  const row: Omit<Row, "name" | "value"> = { unit: "MiB", better: "lower" };
+  const all = { ...row, ...(baseline && { baseline }), ...(target && { target }) };
+  yield { ...all, name: `resident memory ${of}`, value: residentMiB(pid) };
+  yield { ...row, name: `memory ${of} alone`, value: ownMiB(pid) };
+}
+
 const writtenBytes = (pid: number) =>
   Number(/^write_bytes: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, "utf8"))?.[1]);
 
@@ -58,14 +71,7 @@ export async function* benchIdle(site: Site, seconds = 120): Rows {
   const before = writtenBytes(site.pid);
   await rest(seconds * 1000);
   const perHour = ((writtenBytes(site.pid) - before) / seconds) * 3600;
-  yield {
-    name: "resident memory, idle",
-    value: residentMiB(site.pid),
-    unit: "MiB",
-    baseline: await bareNode(),
-    better: "lower",
-    target: 90,
-  };
+  yield* memoryRows("of an idle site", site.pid, await bareNode(), 90);
   yield {
     name: "written per idle hour",
     value: perHour / 2 ** 20,
@@ -83,13 +89,7 @@ export async function* benchJoined(waitMs = settledMs): Rows {
     await machine.join(...(await site.joinWords()), "--name", "joined");
     await rest(waitMs);
     const { pid } = JSON.parse(readFileSync(join(machine.directory, "run.json"), "utf8"));
-    yield {
-      name: "resident memory of a joined node",
-      value: residentMiB(pid),
-      unit: "MiB",
-      baseline: await bareNode(),
-      better: "lower",
-    };
+    yield* memoryRows("of a joined node", pid, await bareNode());
   } finally {
     await machine.remove();
     await site.remove();
