@@ -16,7 +16,7 @@ import { systemClock } from "../lib/clock.ts";
 import { badRequest } from "../lib/status-error.ts";
 import { fetchFile } from "./disks/fetch.ts";
 import { receive, serveTask } from "./disks/serve.ts";
-import { convert, headerOf, keep, settleImage } from "./disks/settle-image.ts";
+import { convert, headerOf, keep, preallocate, settleImage } from "./disks/settle-image.ts";
 import { signS3 } from "./disks/sign-s3.ts";
 import { imageFacts } from "./images/image-format.ts";
 import { diskFile, exitCodes, headersFolder, partFile, taskPaths } from "./disks/task.ts";
@@ -183,6 +183,7 @@ async function run() {
   if (reports) await serveTask({ key: task.key, progress: () => progress });
   if (task.kind === "replica") throw new Error("copies are kept by another program");
   await kinds[task.kind]();
+  if (task.preallocation && !block) await preallocate(target, bytes);
 }
 
 process.on("SIGTERM", () => process.exit(exitCodes.failed));

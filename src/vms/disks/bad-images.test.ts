@@ -11,7 +11,7 @@ import { after, test } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { systemClock } from "../../lib/clock.ts";
 import { fetchFile } from "./fetch.ts";
-import { qemuImg, settleImage, xz } from "./settle-image.ts";
+import { preallocate, qemuImg, settleImage, xz } from "./settle-image.ts";
 import { signS3 } from "./sign-s3.ts";
 import { SparseFile } from "./sparse-file.ts";
 
@@ -103,6 +103,15 @@ test("zeros take no room: downloaded, unpacked and sent", async () => {
     assert.deepEqual(await settle(pack(bytes)), bytes);
     assert.ok(roomOf(target) <= 16_384);
   }
+});
+
+test("what is preallocated has all of its room, and keeps what is in it", async () => {
+  const bytes = Buffer.concat([Buffer.from("begin")], room);
+  await settle(gzipSync(bytes));
+  assert.ok(roomOf(target) < room);
+  await preallocate(target, room);
+  assert.ok(roomOf(target) >= room);
+  assert.ok(readFileSync(target).equals(bytes));
 });
 
 test("a source that ends before what it said is no image, and one that is cut off goes on beside its holes", async () => {

@@ -38,6 +38,8 @@ export interface SettleOptions {
 /** The program in the pod that judges and converts. */
 export const qemuImg = "/usr/bin/qemu-img";
 export const xz = "/usr/bin/xz";
+/** The program that takes room for what is not written yet. */
+export const fallocate = "/usr/bin/fallocate";
 
 /** So much of a file as tells what it is. */
 export function headerOf(file: string): Buffer {
@@ -168,6 +170,15 @@ export function keep(target: string) {
       closeSync(fd);
     }
   }
+}
+
+/** Whoever writes to it later finds the room that is said to be there. */
+export async function preallocate(target: string, bytes: number) {
+  await runCommand(fallocate, ["--length", String(bytes), target]).catch((error: Error) => {
+    const full = /No space left/.test(error.message);
+    throw Object.assign(error, full && { code: "ENOSPC" });
+  });
+  keep(target);
 }
 
 interface Conversion {

@@ -71,11 +71,15 @@ export function sourceTask(source: any, context: SourceContext): TaskPod {
       ...{ claim: sourceClaim.metadata.name, block: isBlock(sourceClaim), path: taskPaths.source },
       readOnly: true,
     };
-  const { priorityClassName } = dv.spec;
+  const { priorityClassName, preallocation } = dv.spec;
   return {
     owner: dv,
     name: taskPodName(dv, kind),
-    task: { ...{ kind: "blank", bytes, block, key }, ...task } as DiskTask,
+    task: {
+      ...{ kind: "blank", bytes, block, key },
+      ...task,
+      ...(preallocation && { preallocation: true }),
+    } as DiskTask,
     volumes: [target, ...(from ? [from] : [])],
     ...rest,
     isGated: isReplicated(claim) || (!context.giver && isReplicated(sourceClaim)),

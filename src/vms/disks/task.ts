@@ -36,6 +36,8 @@ export interface DiskTask {
   isRaw?: boolean;
   /** What the claim has room for; a larger disk is refused. */
   bytes: number;
+  /** All of that is taken at once, zeros too; of files. */
+  preallocation?: true;
   /** The target is a device. */
   block: boolean;
   /** So is the source. */

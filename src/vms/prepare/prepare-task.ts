@@ -4,7 +4,7 @@ import { extname, join, resolve } from "node:path";
 import { runCommand } from "../../lib/run-command.ts";
 import { taskPaths } from "../disks/task.ts";
 import type { DiskTask } from "../disks/task.ts";
-import { qemuImg, xz } from "../disks/settle-image.ts";
+import { fallocate, qemuImg, xz } from "../disks/settle-image.ts";
 import { qemuUser } from "../domain.ts";
 import { mountSource, qemuBundle } from "./bundle.ts";
 import type { BundleConfig } from "./bundle.ts";
@@ -20,7 +20,7 @@ function code() {
 
 export async function taskBundle(config: BundleConfig, task: string): Promise<BundleConfig> {
   if ((JSON.parse(task) as DiskTask).kind === "replica") return replicaBundle(config);
-  const tools = [process.execPath, qemuImg, xz].filter((path) => existsSync(path));
+  const tools = [process.execPath, qemuImg, xz, fallocate].filter((path) => existsSync(path));
   if (!tools.includes(qemuImg)) throw new Error("qemu-utils is not installed on this node");
   const libraries = loadedFiles(await runCommand("ldd", tools));
   const { folder, file } = code();
