@@ -38,9 +38,9 @@ export function backupCommand(
     .addHelpText(
       "after",
       examples({
-        "kerb backup shop.kerb": "",
-        "kerb backup shop.kerb --passphrase-file /root/passphrase": "encrypted",
-        "kerb backup farm.kerb --site farm": "of a member, at its hub",
+        "kerb backup shop.backup": "",
+        "kerb backup shop.backup --passphrase-file /root/passphrase": "encrypted",
+        "kerb backup farm.backup --site farm": "of a member, at its hub",
       }),
     )
     .action(async (file: string, options: BackupOptions) => {

@@ -30,7 +30,7 @@ export function restoreCommand(
     .addHelpText(
       "after",
       examples({
-        "kerb restore shop.kerb --data-dir /srv/shop": "then: kerb up --data-dir /srv/shop",
+        "kerb restore shop.backup --data-dir /srv/shop": "then: kerb up --data-dir /srv/shop",
       }),
     )
     .action(async (file: string, options: RestoreOptions) => {
