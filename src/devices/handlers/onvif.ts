@@ -9,6 +9,7 @@ import { cameraAddress } from "../onvif/messages.ts";
 import type { CameraAddress, Credential, ProbeMatch } from "../onvif/messages.ts";
 import { askCamera, probeNetwork } from "../onvif/network.ts";
 import { poll } from "../poll.ts";
+import { textOf } from "../properties.ts";
 
 /** Probes and their answers are datagrams. */
 const missesMax = 3;
@@ -85,31 +86,29 @@ function deviceOf(id: string, { url, uuid }: Camera, address: CameraAddress | un
   };
 }
 
-type CredentialOf = (uuid: string) => Credential | undefined;
+interface Known {
+  credentialOf: (uuid: string) => Credential | undefined;
+  authority?: string;
+  signal: AbortSignal;
+}
 
 class Looking {
   readonly #addresses = new Map<string, CameraAddress>();
   readonly #world: HandlerWorld;
   readonly #filters: Filters;
-  readonly #credentialOf: CredentialOf;
-  readonly #signal: AbortSignal;
+  readonly #known: Known;
 
-  constructor(
-    world: HandlerWorld,
-    filters: Filters,
-    { credentialOf, signal }: { credentialOf: CredentialOf; signal: AbortSignal },
-  ) {
+  constructor(world: HandlerWorld, filters: Filters, known: Known) {
     this.#world = world;
     this.#filters = filters;
-    this.#credentialOf = credentialOf;
-    this.#signal = signal;
+    this.#known = known;
   }
 
   async look(): Promise<Device[]> {
     const { clock, random, probeTo } = this.#world;
     const { waitMs } = this.#filters;
     const uuid = random.uuid();
-    const signal = this.#signal;
+    const { signal } = this.#known;
     const matches = await probeNetwork({
       clock,
       uuid,
@@ -129,9 +128,9 @@ class Looking {
 
   /** Undefined for who does not answer, or may not pass. */
   async #one(id: string, camera: Camera): Promise<Device | undefined> {
-    const signal = this.#signal;
+    const { credentialOf: _, ...nobody } = this.#known;
     try {
-      await askCamera(camera.url, "GetSystemDateAndTime", { signal });
+      await askCamera(camera.url, "GetSystemDateAndTime", nobody);
     } catch {
       return undefined;
     }
@@ -142,11 +141,11 @@ class Looking {
 
   async #address({ url, uuid }: Camera): Promise<CameraAddress | undefined> {
     const { clock, random } = this.#world;
-    const credential = this.#credentialOf(uuid);
+    const { credentialOf, ...how } = this.#known;
+    const credential = credentialOf(uuid);
     const salt = { nonce: random.uuid(), created: new Date(clock.now()).toISOString() };
-    const signal = this.#signal;
-    const how = { signal, ...(credential && { credential, salt }) };
-    return cameraAddress(await askCamera(url, "GetNetworkInterfaces", how));
+    const asking = { ...how, ...(credential && { credential, salt }) };
+    return cameraAddress(await askCamera(url, "GetNetworkInterfaces", asking));
   }
 }
 
@@ -156,7 +155,9 @@ export const onvif: DiscoveryHandler = {
   check: filtersIn,
   async *discover({ details, properties, signal }, world) {
     const filters = filtersIn(details);
-    const looking = new Looking(world, filters, { credentialOf: credentials(properties), signal });
+    const authority = textOf(properties, "certificateAuthority");
+    const known = { credentialOf: credentials(properties), signal };
+    const looking = new Looking(world, filters, { ...known, ...(authority && { authority }) });
     yield* poll(() => looking.look(), { clock: world.clock, signal, missesMax });
   },
 };

@@ -1,6 +1,8 @@
 // A camera for tests: answers WS-Discovery and two questions of ONVIF's device service on the loopback.
 import { createSocket } from "node:dgram";
 import { createServer } from "node:http";
+import type { RequestListener } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Scope } from "../../lib/scope.ts";
 import { passwordDigest } from "./messages.ts";
@@ -13,6 +15,8 @@ export interface FakeCameraOptions {
   ip?: string;
   mac?: string;
   credential?: { username: string; password: string };
+  /** PEM, of one that is asked by HTTPS. */
+  identity?: { key: string; cert: string };
   /** Where it is; default: the loopback. Anywhere else it hears WS-Discovery's group too. */
   address?: string;
   /** What it answers a Probe with, in place of what a camera says. */
@@ -48,7 +52,7 @@ function mayAsk(body: string, wanted: FakeCameraOptions["credential"]): boolean 
 export async function startFakeCamera(options: FakeCameraOptions) {
   const { uuid, scopes = [], scope, address = loopback } = options;
   const { ip = "10.1.2.3", mac = "aa:bb:cc:dd:ee:ff" } = options;
-  const http = createServer((request, response) => {
+  const answer: RequestListener = (request, response) => {
     let body = "";
     request.on("data", (part) => (body += part));
     request.on("end", () => {
@@ -56,9 +60,11 @@ export async function startFakeCamera(options: FakeCameraOptions) {
       if (!mayAsk(body, options.credential)) return response.writeHead(401).end();
       response.end(faces(ip, mac));
     });
-  });
+  };
+  const { identity } = options;
+  const http = identity ? createTlsServer(identity, answer) : createServer(answer);
   await new Promise<void>((resolve) => http.listen(0, address, resolve));
-  const url = `http://${address}:${(http.address() as AddressInfo).port}/onvif/device_service`;
+  const url = `${identity ? "https" : "http"}://${address}:${(http.address() as AddressInfo).port}/onvif/device_service`;
   const socket = createSocket("udp4");
   socket.on("message", (bytes, from) => {
     if (!bytes.toString().includes("NetworkVideoTransmitter")) return;

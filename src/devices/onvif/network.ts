@@ -1,5 +1,9 @@
 // What ONVIF discovery does on the network: one Probe by multicast on each of the machine's networks, and SOAP
-// questions by HTTP.
+// questions by HTTP. Cameras sign their certificates themselves, or an installer's authority does, and none names the
+// address that a camera happens to have: so with an authority given its signature counts, and no name.
+import { request as requestHttp } from "node:http";
+import type { IncomingMessage } from "node:http";
+import { request as requestHttps } from "node:https";
 import type { Clock } from "../../lib/clock.ts";
 import { askUdp } from "../udp.ts";
 import { actionOf, ask, probe, probeMatches } from "./messages.ts";
@@ -33,10 +37,10 @@ export async function probeNetwork({ clock, uuid, waitMs, signal, to }: Prober) 
   return found;
 }
 
-async function limited(response: Response): Promise<string> {
+async function limited(response: IncomingMessage): Promise<string> {
   const parts: Uint8Array[] = [];
   let bytes = 0;
-  for await (const part of response.body ?? []) {
+  for await (const part of response) {
     bytes += part.length;
     if (bytes > answerBytesMax) throw new Error("the answer is too long");
     parts.push(part);
@@ -44,24 +48,37 @@ async function limited(response: Response): Promise<string> {
   return Buffer.concat(parts).toString();
 }
 
-/** The camera's answer; throws when there is none within a second. */
-export async function askCamera(
-  url: string,
-  question: Question,
-  { credential, salt, signal }: { credential?: Credential; salt?: Salt; signal: AbortSignal },
-): Promise<string> {
-  const response = await fetch(url, {
-    method: "POST",
-    body: ask(question, credential, salt),
-    headers: {
-      "content-type": `application/soap+xml; charset=utf-8; action="${actionOf(question)}"`,
-    },
-    redirect: "error",
-    signal: AbortSignal.any([signal, AbortSignal.timeout(answerMsMax)]),
+export interface Asking {
+  credential?: Credential;
+  salt?: Salt;
+  /** PEM, of cameras by HTTPS; default: the authorities that Node knows. */
+  authority?: string;
+  signal: AbortSignal;
+}
+
+function post(url: string, headers: Record<string, string>, asking: Asking & { body: string }) {
+  const { authority, signal, body } = asking;
+  const trust =
+    authority === undefined ? {} : { ca: authority, checkServerIdentity: () => undefined };
+  const options = { method: "POST", headers, signal, agent: false };
+  return new Promise<IncomingMessage>((resolve, reject) => {
+    const asked = url.startsWith("https:")
+      ? requestHttps(url, { ...options, ...trust })
+      : requestHttp(url, options);
+    asked.on("response", resolve).on("error", reject).end(body);
   });
-  if (response.status !== 200) {
-    await response.body?.cancel();
-    throw new Error(`${url} answers ${response.status}`);
+}
+
+/** The camera's answer; throws when there is none within a second. */
+export async function askCamera(url: string, question: Question, asking: Asking): Promise<string> {
+  const { credential, salt } = asking;
+  const type = `application/soap+xml; charset=utf-8; action="${actionOf(question)}"`;
+  const signal = AbortSignal.any([asking.signal, AbortSignal.timeout(answerMsMax)]);
+  const body = ask(question, credential, salt);
+  const response = await post(url, { "content-type": type }, { ...asking, signal, body });
+  if (response.statusCode !== 200) {
+    response.destroy();
+    throw new Error(`${url} answers ${response.statusCode}`);
   }
   return limited(response);
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { handlerWorld } from "../../../test/support/handlers.ts";
+import { rsaCertificate } from "../../../test/support/rsa-certificate.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { Scope } from "../../lib/scope.ts";
 import { DetailsError } from "../handler.ts";
@@ -80,6 +81,21 @@ test("a camera with a password tells its address to who has it, and is found by 
   assert.equal(asked?.properties["ONVIF_DEVICE_IP_ADDRESS"], "10.1.2.3");
   const filtered = await look({ credential }, "ipAddresses: {action: Exclude, items: [9.9.9.9]}");
   assert.deepEqual(filtered.devices, []);
+});
+
+test("a camera with a certificate of its own is found by who trusts it, and by nobody else", async () => {
+  const made = (uri: string) => rsaCertificate({ uri, nowMs: Date.now() });
+  const [own, other] = [made("urn:camera"), made("urn:other")];
+  const identity = { key: own.privateKey, cert: own.certificate };
+  const credential = { username: "admin", password: "p" };
+  const login = { username_default: "admin", password_default: "p" };
+  const trusting = { ...login, certificateAuthority: own.certificate };
+  const { url, devices } = await look({ identity, credential }, "", trusting);
+  assert.match(url, /^https:/);
+  assert.equal(devices[0]?.properties["ONVIF_DEVICE_IP_ADDRESS"], "10.1.2.3");
+  assert.deepEqual((await look({ identity })).devices, []);
+  const wrong = { certificateAuthority: other.certificate };
+  assert.deepEqual((await look({ identity }, "", wrong)).devices, []);
 });
 
 test("credentials come from lists, references and single properties, the later kind winning", () => {
