@@ -32,6 +32,11 @@ const binary = "/usr/bin/containerd";
 const runc = "/usr/sbin/runc";
 const prepare = join(root, "dist/wasm-prepare.cjs");
 
+const cgroup = `kerb-bench-${process.pid}`;
+/** Of every controller, innermost first. */
+const removeCgroups = () =>
+  run("find", ["/sys/fs/cgroup", "-depth", "-path", `*/${cgroup}*`, "-type", "d", "-delete"]);
+
 const sandboxOf = (name: string, handler: string, directory: string): SandboxConfig => ({
   podUid: name,
   namespace: "default",
@@ -48,7 +53,7 @@ const sandboxOf = (name: string, handler: string, directory: string): SandboxCon
   sysctls: {},
   portMappings: [],
   logDirectory: join(directory, "logs", name),
-  cgroupParent: `/kerb-bench-${process.pid}/${name}`,
+  cgroupParent: `/${cgroup}/${name}`,
   securityContext: {},
   handler,
 });
@@ -203,6 +208,7 @@ export async function* benchWasmStart(runs: number): Rows {
     await scope.close();
     await runtime.close();
     await stopContainerd(directory, systemClock);
+    await removeCgroups();
     rmSync(directory, { recursive: true, force: true });
     release();
   }
