@@ -64,17 +64,17 @@ const conditionOf = async (hub: Hub, name: string, type: string) => {
 };
 const available = "ManagedClusterConditionAvailable";
 
-function paint(hub: Client, colour: string) {
+function paint(hub: Client, colour: string, name = "paint") {
   const manifest = {
     ...{ apiVersion: "v1", kind: "ConfigMap", data: { colour } },
-    metadata: { name: "paint", namespace: "default" },
+    metadata: { name, namespace: "default" },
   };
   const object = {
     ...{ apiVersion: "work.open-cluster-management.io/v1", kind: "ManifestWork" },
-    metadata: { name: "paint", namespace: "farm" },
+    metadata: { name, namespace: "farm" },
     spec: { workload: { manifests: [manifest] } },
   };
-  const target = { ...manifestWorks, namespace: "farm", name: "paint" };
+  const target = { ...manifestWorks, namespace: "farm", name };
   return hub.patch(target, "apply", object, { fieldManager: "test", force: true });
 }
 
@@ -101,6 +101,41 @@ for (const days of [30, 400]) {
     await stop();
   });
 }
+
+test("after an hour without its link, with changes on both sides, both sides' changes stand", async () => {
+  const { clock, hub, add, stop } = await world();
+  const site = await add("farm");
+  const centre = hub.machine.client()!;
+  const own = site.machine.client()!;
+  for (const name of ["paint", "kept", "ended"]) await paint(centre, "red", name);
+  await clock.advance(minuteMs);
+  const uidOf = async (name: string) => (await own.get({ ...configMaps, name })).metadata.uid;
+  const before = await uidOf("paint");
+  site.cut();
+  await paint(centre, "blue");
+  await paint(centre, "blue", "new");
+  await centre.delete({ ...manifestWorks, namespace: "farm", name: "ended" });
+  await own.create(configMaps, {
+    ...{ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "own" } },
+  });
+  await own.delete({ ...configMaps, name: "kept" });
+  await clock.advance(60 * minuteMs);
+  assert.equal(await conditionOf(hub, "farm", available), "Unknown");
+  const alone = await own.list<any>(configMaps);
+  const colours = (items: any[]) =>
+    Object.fromEntries(items.map(({ metadata, data }) => [metadata.name, data?.colour]));
+  // What it knows of is put right without its hub, too.
+  assert.deepEqual(colours(alone.items), {
+    ...{ ended: "red", kept: "red", own: undefined, paint: "red" },
+  });
+  site.mend();
+  await clock.advance(3 * minuteMs);
+  assert.equal(await conditionOf(hub, "farm", available), "True");
+  const { items } = await own.list<any>(configMaps);
+  assert.deepEqual(colours(items), { kept: "red", new: "blue", own: undefined, paint: "blue" });
+  assert.equal(await uidOf("paint"), before);
+  await stop();
+});
 
 describe("others at the hub's door", () => {
   let hub: Hub;
