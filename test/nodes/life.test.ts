@@ -1,6 +1,7 @@
 // The life of a machine that joined: it becomes another release and its pods do not notice, also when that release is
 // broken; and when it leaves, both sides have what they had before it came.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
@@ -9,7 +10,7 @@ import { eventually } from "../support/eventually.ts";
 import { busyboxArchive, importBusybox } from "../support/image.ts";
 import { Machine } from "../support/machine.ts";
 import { makeRelease } from "../support/release.ts";
-import { startSite } from "../support/site.ts";
+import { kerb, startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
 import { around, client, greeting, web } from "./manifests.ts";
 
@@ -108,11 +109,27 @@ test("a release that does not start gives way to the one before, and pods do not
   assert.match(readFileSync(join(machine.directory, "kerb.log"), "utf8"), /Kerb 9\.0\.1 /);
 });
 
+/** What `kerb authority rotate` says until then, when it is interrupted. */
+async function rotationUntil(words: RegExp): Promise<string> {
+  const args = ["authority", "rotate", "--rest", "0", "--data-dir", site.directory];
+  const rotation = spawn(kerb, args, { stdio: ["ignore", "pipe", "inherit"] });
+  let said = "";
+  rotation.stdout.on("data", (text: Buffer) => (said += text.toString()));
+  try {
+    await eventually(async () => words.test(said), String(words));
+  } finally {
+    rotation.kill("SIGINT");
+  }
+  return said;
+}
+
 test("the site's authority is replaced when its machine has followed, and not before", async () => {
   const before = await there();
   await machine.plug(false);
   assert.match(await site.kerb("authority", "advance"), /^TrustBoth/);
   await assert.rejects(site.kerb("authority", "advance"), /second: not all machines trust/);
+  assert.match(await rotationUntil(/waiting for second, which does not trust/), /^TrustBoth/);
+  assert.match(await site.kerb("authority", "status"), /^TrustBoth/);
   await machine.plug(true);
   const advanced = (phase: string) =>
     eventually(async () => (await site.kerb("authority", "advance")).startsWith(phase), phase);
