@@ -166,12 +166,14 @@ export async function detach(vm: Vm, volume: string) {
 /** Why a guest stands still whose copy failed: nothing is acknowledged before that is recorded. */
 const copyFailed = "a copy of a disk failed";
 
-/** Told of every event of a VM. */
-export function hearOfCopies(vm: Vm, { event, data }: { event: string; data?: any }) {
-  if (event !== "BLOCK_JOB_ERROR" || !String(data?.device).startsWith("copy-")) return;
-  if (vm.status !== "running") return;
-  vm.stopReason = copyFailed;
-  void vm.qmp.execute("stop").catch(() => {});
+/** Lets the guest stand still as soon as a copy fails. */
+export function mindCopies(vm: Vm) {
+  vm.onEvent(({ event, data }) => {
+    if (event !== "BLOCK_JOB_ERROR" || !String(data?.device).startsWith("copy-")) return;
+    if (vm.status !== "running") return;
+    vm.stopReason = copyFailed;
+    void vm.qmp.execute("stop").catch(() => {});
+  });
 }
 
 const pollMs = 50;

@@ -9,7 +9,7 @@ import { isStatus } from "../../lib/status-error.ts";
 import type { Domain } from "../domain.ts";
 import { computeContainer, domainAnnotation, launcherPaths } from "../domain.ts";
 import { instances, pods } from "../kinds/resources.ts";
-import { isHeld } from "./copies.ts";
+import { isHeld, mindCopies } from "./copies.ts";
 import { serveDhcp } from "./dhcp-server.ts";
 import { guestInterfaces, guestOsInfo } from "./guest-facts.ts";
 import type { GuestInterface } from "./guest-facts.ts";
@@ -129,6 +129,7 @@ export class VmHandler {
       inside: launcherPaths.run,
       ...{ clock: context.clock, scope, changed: () => this.#context?.wakeAfter(key, 0) },
     });
+    mindCopies(vm);
     const machine: Machine = {
       ...{ vm, scope, askedAt: Number.NEGATIVE_INFINITY, guestInterfaces: [] },
       ...{ guestOs: undefined, seenRunning: false, pressedAt: Number.NEGATIVE_INFINITY },

@@ -11,7 +11,6 @@ import type { Domain } from "../domain.ts";
 import type { Lease } from "../prepare/network-plan.ts";
 import type { PreparedDisk } from "../qemu/launch.ts";
 import { socketNames } from "../qemu/launch.ts";
-import { hearOfCopies } from "./copies.ts";
 import { GuestAgent } from "./guest-agent.ts";
 import { Qmp } from "./qmp.ts";
 import type { QmpEvent } from "./qmp.ts";
@@ -150,7 +149,6 @@ export class Vm {
       this.agentConnected = data.open === true;
       if (!this.agentConnected) this.#agent?.close();
     }
-    hearOfCopies(this, event);
     for (const listener of this.#listeners) listener(event);
     this.options.changed();
   }
