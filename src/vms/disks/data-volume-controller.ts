@@ -21,6 +21,8 @@ const podPhase = "cdi.kubevirt.io/storage.pod.phase";
 const podReady = "cdi.kubevirt.io/storage.pod.ready";
 const waitMs = 5000;
 const keyBytes = 24;
+/** Each answer is a write, which leads here again. */
+const progressMsMin = 1000;
 
 interface Copied {
   claim: KubeObject;
@@ -42,6 +44,18 @@ async function removeGivers(key: Key, { client, informer }: ControllerContext) {
         if (!isStatus(error, "NotFound", "Conflict")) throw error;
       });
   }
+}
+
+/** When each DataVolume's pod was last asked how far it is. */
+const askedAt = new WeakMap<ControllerContext, Map<Key, number>>();
+
+function isDue(key: Key, context: ControllerContext): boolean {
+  let asked = askedAt.get(context);
+  if (!asked) askedAt.set(context, (asked = new Map()));
+  const now = context.clock.monotonic();
+  if (now - (asked.get(key) ?? -Infinity) < progressMsMin) return false;
+  asked.set(key, now);
+  return true;
 }
 
 class Filling {
@@ -80,7 +94,9 @@ class Filling {
     const pod = informer(pods).get(taskPodName(dv, kind), this.#namespace);
     const own = pod && controllerOf(pod)?.uid === dv.metadata.uid ? pod : undefined;
     const progress =
-      own?.status?.phase === "Running" ? await progressOf(this.#connect, own) : undefined;
+      own?.status?.phase === "Running" && isDue(key, this.#context)
+        ? await progressOf(this.#connect, own)
+        : undefined;
     const plan = planFill({
       ...{ dv, kind, claim, pod: own, progress, now: clock.now() },
       ...(waitsFor && { waitsFor }),
@@ -247,6 +263,7 @@ export const dataVolumeController = (connect: NodeConnector): Controller => ({
   async reconcile(key, context) {
     const [namespace, name] = key.split("/") as [string, string];
     const dv = context.informer(dataVolumes).get(name, namespace);
+    if (!dv || isDone(dv)) askedAt.get(context)?.delete(key);
     if (!dv || dv.metadata.deletionTimestamp) return removeGivers(key, context);
     await new Filling(dv, context, connect).run(key);
   },
