@@ -9,6 +9,7 @@ import { plan, type Plan } from "./daemon-set/plan.ts";
 import { expectationsOf } from "./expectations.ts";
 import { PodControl } from "./pod-control.ts";
 import { controllerRevisions, planRevision, surplus } from "./revision-history.ts";
+import { perContext } from "./per-context.ts";
 import type { Controller, ControllerContext, Key } from "./runtime.ts";
 
 const daemonSets = resource("apps/v1", "daemonsets");
@@ -36,7 +37,7 @@ interface Pace {
   delayMs: number;
   notBefore: number;
 }
-const paces = new WeakMap<ControllerContext, Map<string, Pace>>();
+const pacesOf = perContext(() => new Map<string, Pace>());
 
 class Reconciliation {
   readonly #key: Key;
@@ -114,8 +115,7 @@ class Reconciliation {
   /** Replacing a pod that fails again and again gets slower. */
   #mayReplace(node: string): boolean {
     const { clock } = this.#context;
-    let known = paces.get(this.#context);
-    if (!known) paces.set(this.#context, (known = new Map()));
+    const known = pacesOf(this.#context);
     const id = `${this.#set.metadata.uid}/${node}`;
     const now = clock.monotonic();
     const pace = known.get(id) ?? { delayMs: 0, notBefore: 0 };

@@ -4,7 +4,8 @@
 import type { Informer } from "../client/informer.ts";
 import type { KubeObject } from "../kinds/object.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { ControllerContext, Key } from "./runtime.ts";
+import { perContext } from "./per-context.ts";
+import type { Key } from "./runtime.ts";
 
 /** An object that came and went between two looks is never seen; waiting for it ends after this. */
 const waitMsMax = 30_000;
@@ -63,11 +64,5 @@ export class Expectations {
   }
 }
 
-const ofContext = new WeakMap<ControllerContext, Expectations>();
-
 /** The expectations of the controller this context belongs to. */
-export function expectationsOf(context: ControllerContext): Expectations {
-  let expectations = ofContext.get(context);
-  if (!expectations) ofContext.set(context, (expectations = new Expectations(context.clock)));
-  return expectations;
-}
+export const expectationsOf = perContext(({ clock }) => new Expectations(clock));

@@ -18,6 +18,7 @@ import {
   zoneOf,
 } from "./node-lifecycle/plan.ts";
 import { conditionOf, hasFinished, isReady, isTerminating } from "./pod-state.ts";
+import { perContext } from "./per-context.ts";
 import type { Controller, ControllerContext } from "./runtime.ts";
 
 const nodes = resource("v1", "nodes");
@@ -42,13 +43,7 @@ interface Memory {
   evicted: Map<string, number>;
 }
 
-const memories = new WeakMap<ControllerContext, Memory>();
-
-function memoryOf(context: ControllerContext): Memory {
-  let memory = memories.get(context);
-  if (!memory) memories.set(context, (memory = { nodes: new Map(), evicted: new Map() }));
-  return memory;
-}
+const memoryOf = perContext((): Memory => ({ nodes: new Map(), evicted: new Map() }));
 
 /** Notes what is seen of the node's life signs. */
 function watch(node: KubeObject, context: ControllerContext): Watched {

@@ -6,6 +6,7 @@ import { timestamp } from "../lib/clock.ts";
 import { isStatus } from "../lib/status-error.ts";
 import { missingNodes, plan, type Reason } from "./pod-garbage-collector/plan.ts";
 import { hasFinished, isTerminating } from "./pod-state.ts";
+import { perContext } from "./per-context.ts";
 import type { Controller, ControllerContext } from "./runtime.ts";
 
 const pods = resource("v1", "pods");
@@ -18,13 +19,12 @@ const lookEveryMs = 20_000;
 const everything = "all";
 
 /** When each missing node was first missed, monotonic. */
-const missed = new WeakMap<ControllerContext, Map<string, number>>();
+const missedBy = perContext(() => new Map<string, number>());
 
 /** Nodes that were missing for a while and that the server does not know either. */
 async function vanishedNodes(context: ControllerContext): Promise<Set<string>> {
   const { client, clock, signal } = context;
-  let since = missed.get(context);
-  if (!since) missed.set(context, (since = new Map()));
+  const since = missedBy(context);
   const missing = missingNodes(context.informer(pods).list(), context.informer(nodes).list());
   for (const name of since.keys()) if (!missing.has(name)) since.delete(name);
   const vanished = new Set<string>();

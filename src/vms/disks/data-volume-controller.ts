@@ -1,5 +1,6 @@
 // DataVolume: makes a claim and has it filled by a pod.
 import { randomBytes } from "node:crypto";
+import { perContext } from "../../controllers/per-context.ts";
 import { controllerReference } from "../../controllers/pod-template.ts";
 import type { Controller, ControllerContext, Key } from "../../controllers/runtime.ts";
 import { controllerOf } from "../../kinds/object.ts";
@@ -47,11 +48,10 @@ async function removeGivers(key: Key, { client, informer }: ControllerContext) {
 }
 
 /** When each DataVolume's pod was last asked how far it is. */
-const askedAt = new WeakMap<ControllerContext, Map<Key, number>>();
+const askedAt = perContext(() => new Map<Key, number>());
 
 function isDue(key: Key, context: ControllerContext): boolean {
-  let asked = askedAt.get(context);
-  if (!asked) askedAt.set(context, (asked = new Map()));
+  const asked = askedAt(context);
   const now = context.clock.monotonic();
   if (now - (asked.get(key) ?? -Infinity) < progressMsMin) return false;
   asked.set(key, now);
@@ -263,7 +263,7 @@ export const dataVolumeController = (connect: NodeConnector): Controller => ({
   async reconcile(key, context) {
     const [namespace, name] = key.split("/") as [string, string];
     const dv = context.informer(dataVolumes).get(name, namespace);
-    if (!dv || isDone(dv)) askedAt.get(context)?.delete(key);
+    if (!dv || isDone(dv)) askedAt(context).delete(key);
     if (!dv || dv.metadata.deletionTimestamp) return removeGivers(key, context);
     await new Filling(dv, context, connect).run(key);
   },

@@ -1,6 +1,6 @@
 // Addresses of guests for vsock. One each in the cluster, since a guest takes its own along when it moves. What was
 // given out is remembered until the object that was written with it has come back.
-import type { ControllerContext } from "../../controllers/runtime.ts";
+import { perContext } from "../../controllers/per-context.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 
 /** 0 to 2 mean the machines themselves; the last means any. */
@@ -30,10 +30,4 @@ class ContextIds {
   }
 }
 
-const ofContext = new WeakMap<ControllerContext, ContextIds>();
-
-export function contextIdsOf(context: ControllerContext): ContextIds {
-  let ids = ofContext.get(context);
-  if (!ids) ofContext.set(context, (ids = new ContextIds()));
-  return ids;
-}
+export const contextIdsOf = perContext(() => new ContextIds());
