@@ -4,6 +4,7 @@ import { closeSync, constants, openSync, rmSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { systemClock } from "./clock.ts";
 import type { Clock } from "./clock.ts";
 
 /** In the bundle's folder: a pipe that whoever asks has opened. */
@@ -13,7 +14,6 @@ const quietMs = 60_000;
 const lateMs = 1500;
 
 interface WaitOptions {
-  /** Resolves with what is wrong, in one line. */
   look: (bundle: string) => Promise<string>;
   clock: Clock;
 }
@@ -29,7 +29,7 @@ function answer(bundle: string, text: string) {
 }
 
 /** Ends the process when it is done. */
-export function waitForBundles(ask: string, { look, clock }: WaitOptions) {
+function waitForBundles(ask: string, { look, clock }: WaitOptions) {
   let looking = 0;
   let cancel = () => {};
   const leave = () => {
@@ -52,4 +52,22 @@ export function waitForBundles(ask: string, { look, clock }: WaitOptions) {
   });
   process.stdin.on("end", leave).resume();
   settle();
+}
+
+/** Resolves with what is wrong with the bundle, in one line; empty when all is well. */
+export type Look = (bundle: string, directory: string) => Promise<string>;
+
+async function lookOnce(look: Look, bundle: string, directory: string) {
+  const problem = await look(bundle, directory);
+  if (problem === "") return;
+  process.stderr.write(`${problem}\n`);
+  process.exit(1);
+}
+
+/** A program that looks at bundles. Its words: a bundle and a folder of Kerb's; or `--wait`, a pipe and that folder. */
+export function lookAtBundles(words: string[], look: Look) {
+  if (words[0] === "--wait") {
+    const [, ask = "", directory = ""] = words;
+    waitForBundles(ask, { look: (bundle) => look(bundle, directory), clock: systemClock });
+  } else void lookOnce(look, words[0] ?? "", words[1] ?? "");
 }

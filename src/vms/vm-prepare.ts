@@ -4,7 +4,7 @@
 import { chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../lib/clock.ts";
-import { waitForBundles } from "../lib/wait-for-bundles.ts";
+import { lookAtBundles } from "../lib/look-at-bundles.ts";
 import { grantedDevices } from "./host-devices.ts";
 import { domainAnnotation, launcherPaths, qemuUser } from "./domain.ts";
 import type { Domain } from "./domain.ts";
@@ -112,16 +112,4 @@ const problemOf = (bundle: string, directory: string) =>
     (error: Error) => error.message.replace(/[\s"\\]+/g, " ").trim() || "it cannot be prepared",
   );
 
-async function once(bundle: string, directory: string) {
-  const problem = await problemOf(bundle, directory);
-  if (problem === "") return;
-  process.stderr.write(`${problem}\n`);
-  process.exit(1);
-}
-
-const [first = "", ...rest] = process.argv.slice(2);
-if (first === "--wait") {
-  const [ask = "", directory = ""] = rest;
-  const look = (bundle: string) => problemOf(bundle, directory);
-  waitForBundles(ask, { look, clock: systemClock });
-} else void once(first, rest[0] ?? "");
+lookAtBundles(process.argv.slice(2), problemOf);
