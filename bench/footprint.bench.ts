@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pauseImage } from "../src/containers/containerd.ts";
-import { podsMax } from "../src/node/machine.ts";
+import { podsMax } from "../src/node/machine/machine.ts";
 import { importBusybox } from "../test/support/image.ts";
 import { Machine } from "../test/support/machine.ts";
 import { startSite } from "../test/support/site.ts";

@@ -90,16 +90,16 @@ test("a joined machine, and a wing on another cluster, load nothing of a control
   // A machine reads the certificates that it is shown; a site's agent loads CEL by the first rule that asks for it.
   const own = /^src\/server\/(auth\/(authority|der|x509)|cel\/(load|object-rules))\.ts$/;
   const plane = (file: string) => rooms.some((room) => file.startsWith(room)) && !own.test(file);
-  const whole = [...loadedWith("src/main/site.ts")];
+  const whole = [...loadedWith("src/main/site/site.ts")];
   for (const room of rooms)
     assert.ok(
       whole.some((file) => file.startsWith(room)),
       room,
     );
   for (const [entry, size] of [
-    ["src/main/join.ts", 150],
-    ["src/main/run.ts", 20],
-    ["src/main/member.ts", 5],
+    ["src/main/node/join.ts", 150],
+    ["src/main/commands/run.ts", 20],
+    ["src/main/wings/member.ts", 5],
   ] as const) {
     const loaded = [...loadedWith(entry)];
     assert.ok(loaded.length > size, `only ${loaded.length} files are loaded with ${entry}`);

@@ -31,7 +31,7 @@ export function tokenFile(target: Target, request: object) {
   return `token-${owner}-${hashOf([...targetParts(target), request])}`;
 }
 
-/** As a node watches one object that its pods name (node/referenced-objects.ts). */
+/** As a node watches one object that its pods name (node/pods/referenced-objects.ts). */
 function* filesOf(pod: KubeObject): Generator<string> {
   const { namespace = "" } = pod.metadata;
   for (const reference of podReferences(pod)) {

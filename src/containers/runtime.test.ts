@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { Mailbox } from "../lib/mailbox.ts";
 import { silent } from "../lib/log.ts";
 import { holdOpen, systemClock } from "../lib/clock.ts";
-import { systemMounts } from "../node/mounts.ts";
+import { systemMounts } from "../node/machine/mounts.ts";
 import type { ContainerConfig, SandboxConfig } from "../node/runtime.ts";
 import { containerdPid, startContainerd, stopContainerd } from "./containerd.ts";
 import { ensurePauseImage, importArchive } from "./images.ts";

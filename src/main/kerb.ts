@@ -22,7 +22,7 @@ import { upCommand } from "../cli/up.ts";
 import { versionCommand } from "../cli/version.ts";
 import { holdOpen } from "../lib/clock.ts";
 import { defaultDataDirectory, kerbVersion, kubernetesVersion, logLevel } from "./config.ts";
-import { refusedWings, wings } from "./wings.ts";
+import { refusedWings, wings } from "./wings/wings.ts";
 
 const wingSummaries = Object.fromEntries(
   Object.entries(wings).map(([name, { summary }]) => [name, summary]),
@@ -40,27 +40,31 @@ function program(): Command {
         "kerb COMMAND --help shows what it takes, with examples.",
     );
   const commands = [
-    upCommand(directory, async (options) => (await import("./up.ts")).up(options)),
-    downCommand(directory, async (options) => (await import("./down.ts")).down(options)),
+    upCommand(directory, async (options) => (await import("./commands/up.ts")).up(options)),
+    downCommand(directory, async (options) => (await import("./commands/down.ts")).down(options)),
     tokenCommand(directory, {
-      create: async (options) => (await import("./token.ts")).createToken(options),
+      create: async (options) => (await import("./commands/token.ts")).createToken(options),
     }),
-    joinCommand(directory, async (...args) => (await import("./join.ts")).joinSite(...args)),
-    attachCommand(directory, async (...args) => (await import("./attach.ts")).attachSite(...args)),
+    joinCommand(directory, async (...args) => (await import("./node/join.ts")).joinSite(...args)),
+    attachCommand(directory, async (...args) =>
+      (await import("./commands/attach.ts")).attachSite(...args),
+    ),
     runCommand({ summaries: wingSummaries, refused: refusedWings }, async (options) =>
-      (await import("./run.ts")).run(options),
+      (await import("./commands/run.ts")).run(options),
     ),
-    handlerCommand(async (...args) => (await import("./handler.ts")).serveOne(...args)),
-    detachCommand(directory, async (options) => (await import("./detach.ts")).detachSite(options)),
+    handlerCommand(async (...args) => (await import("./commands/handler.ts")).serveOne(...args)),
+    detachCommand(directory, async (options) =>
+      (await import("./commands/detach.ts")).detachSite(options),
+    ),
     kubeconfigCommand(directory, async (options) =>
-      (await import("./kubeconfig.ts")).kubeconfigText(options),
+      (await import("./commands/kubeconfig.ts")).kubeconfigText(options),
     ),
-    statusCommand(directory, async (dir) => (await import("./site-state.ts")).siteState(dir)),
-    doctorCommand(directory, async (dir) => (await import("./doctor.ts")).examine(dir)),
+    statusCommand(directory, async (dir) => (await import("./site/site-state.ts")).siteState(dir)),
+    doctorCommand(directory, async (dir) => (await import("./commands/doctor.ts")).examine(dir)),
     imageCommand(directory, {
-      import: async (...args) => (await import("./images.ts")).importImages(...args),
-      list: async (dir) => (await import("./images.ts")).listImages(dir),
-      remove: async (...args) => (await import("./images.ts")).removeImage(...args),
+      import: async (...args) => (await import("./commands/images.ts")).importImages(...args),
+      list: async (dir) => (await import("./commands/images.ts")).listImages(dir),
+      remove: async (...args) => (await import("./commands/images.ts")).removeImage(...args),
     }),
     backupCommand(directory, async (...args) =>
       (await import("./backup/backup.ts")).backupSite(...args),
@@ -69,15 +73,15 @@ function program(): Command {
       (await import("./backup/restore.ts")).restoreSite(...args),
     ),
     secretsCommand(directory, {
-      state: async (dir) => (await import("./secrets.ts")).secretsState(dir),
-      rotate: async (...args) => (await import("./secrets.ts")).rotateSecrets(...args),
+      state: async (dir) => (await import("./commands/secrets.ts")).secretsState(dir),
+      rotate: async (...args) => (await import("./commands/secrets.ts")).rotateSecrets(...args),
     }),
     authorityCommand(directory, {
-      state: async (dir) => (await import("./authority-command.ts")).authorityState(dir),
-      advance: async (dir) => (await import("./authority-command.ts")).advanceAuthority(dir),
-      abandon: async (dir) => (await import("./authority-command.ts")).abandonAuthority(dir),
+      state: async (dir) => (await import("./commands/authority.ts")).authorityState(dir),
+      advance: async (dir) => (await import("./commands/authority.ts")).advanceAuthority(dir),
+      abandon: async (dir) => (await import("./commands/authority.ts")).abandonAuthority(dir),
       async *rotate(...args) {
-        yield* (await import("./authority-command.ts")).rotateAuthority(...args);
+        yield* (await import("./commands/authority.ts")).rotateAuthority(...args);
       },
     }),
     configureCommand(directory, async (...args) =>

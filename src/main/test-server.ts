@@ -2,7 +2,7 @@
 // no files, and nothing of it stays when it is closed. `bin/testing.d.ts` tells its users its types.
 import type { Client } from "../client/client.ts";
 import { localClient } from "../client/local.ts";
-import { addressesOf } from "./site-settings.ts";
+import { addressesOf } from "./site/site-settings.ts";
 import type { Draft } from "../kinds/object.ts";
 import { systemClock } from "../lib/clock.ts";
 import { silent } from "../lib/log.ts";
@@ -12,7 +12,7 @@ import { clusterKubeconfig } from "../server/auth/kubeconfig.ts";
 import { openPki } from "../server/auth/pki.ts";
 import { listen } from "../server/http/listener.ts";
 import { memoryStore } from "../store/memory.ts";
-import { openApiServer } from "./api-server.ts";
+import { openApiServer } from "./site/api-server.ts";
 
 export interface TestServerOptions {
   /** False: only reached from inside the process, by `client`. */
@@ -105,7 +105,7 @@ async function open(options: TestServerOptions, scope: Scope): Promise<TestServe
 
 type Open = Awaited<ReturnType<typeof openApiServer>>;
 type Parts = Omit<
-  Parameters<typeof import("./control.ts").startControl>[0],
+  Parameters<typeof import("./site/control.ts").startControl>[0],
   "plane" | "informers" | "addresses"
 >;
 
@@ -115,7 +115,7 @@ async function startEverything(
 ) {
   const [{ Informers }, { startControl }] = await Promise.all([
     import("../client/informers.ts"),
-    import("./control.ts"),
+    import("./site/control.ts"),
   ]);
   const informers = new Informers({ client: client("system:kube-controller-manager"), ...parts });
   const plane = { client, discover, pki: parts.pki };

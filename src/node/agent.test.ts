@@ -16,8 +16,8 @@ import { createServer } from "../server/server.ts";
 import { memoryStore } from "../store/memory.ts";
 import { startAgent } from "./agent.ts";
 import { FakeRuntime } from "./fake-runtime.ts";
-import { noMounts } from "./mounts.ts";
-import type { Pod } from "./pod.ts";
+import { noMounts } from "./machine/mounts.ts";
+import type { Pod } from "./pods/pod.ts";
 import type { Runtime } from "./runtime.ts";
 
 const pods = { ...resource("v1", "pods"), namespace: "default" };

@@ -6,12 +6,12 @@ import { badRequest, notFound, StatusError } from "../lib/status-error.ts";
 import { dialTcp } from "../lib/dial-tcp.ts";
 import type { AgentContext } from "./context.ts";
 import { logDirectory, logPath } from "./directories.ts";
-import { isRunning } from "./instances.ts";
-import { readLog } from "./logs.ts";
-import { machineUsage } from "./machine-usage.ts";
+import { isRunning } from "./pods/instances.ts";
+import { readLog } from "./logs/logs.ts";
+import { machineUsage } from "./machine/machine-usage.ts";
 import { kubeletPort } from "./pages/pages.ts";
-import { allContainers } from "./pod.ts";
-import type { PodWorker } from "./pod-worker.ts";
+import { allContainers } from "./pods/pod.ts";
+import type { PodWorker } from "./pods/pod-worker.ts";
 
 type Find = (uid: string) => PodWorker | undefined;
 

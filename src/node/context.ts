@@ -3,21 +3,21 @@ import type { Client } from "../client/client.ts";
 import type { RecordEvent } from "../client/events.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
-import type { SecurityAbilities } from "./admit-security.ts";
+import type { SecurityAbilities } from "./pods/admit-security.ts";
 import type { NodeParts } from "../lib/node-connection.ts";
-import type { Cgroups } from "./cgroups.ts";
+import type { Cgroups } from "./machine/cgroups.ts";
 import type { Cpus } from "./cpus/cpus.ts";
 import type { CsiDrivers } from "./csi/drivers.ts";
 import type { Devices } from "./devices/devices.ts";
 import type { Directories } from "./directories.ts";
-import type { NodeFacts } from "./field-ref.ts";
+import type { NodeFacts } from "./pods/field-ref.ts";
 import type { AgentMetrics } from "./metrics/agent-metrics.ts";
 import type { PodGate } from "./network/policy.ts";
-import type { Mounts } from "./mounts.ts";
+import type { Mounts } from "./machine/mounts.ts";
 import type { Objects } from "./objects.ts";
 import type { Runtime } from "./runtime.ts";
-import type { DnsSettings } from "./sandbox-config.ts";
-import type { UserNamespaces } from "./user-namespaces.ts";
+import type { DnsSettings } from "./pods/sandbox-config.ts";
+import type { UserNamespaces } from "./machine/user-namespaces.ts";
 
 export interface AgentContext {
   client: Client;

@@ -1,8 +1,8 @@
 // Where the agent keeps what pods need on the host. Everything of a pod lies below its uid, so removing a
 // pod's traces is removing its folders.
 import { join } from "node:path";
-import { logFolder } from "./pod.ts";
-import type { Pod } from "./pod.ts";
+import { logFolder } from "./pods/pod.ts";
+import type { Pod } from "./pods/pod.ts";
 
 export interface Directories {
   root: string;

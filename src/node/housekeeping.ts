@@ -5,11 +5,11 @@ import type { AgentContext } from "./context.ts";
 import { defaultTransitionMs, PressureWatch, startEviction } from "./eviction/manager.ts";
 import { readSignals } from "./eviction/signals.ts";
 import { defaultThresholds, parseThresholds } from "./eviction/thresholds.ts";
-import { defaultCollection, ImageCollection } from "./image-collection.ts";
-import { startLogRotation } from "./log-rotation.ts";
+import { defaultCollection, ImageCollection } from "./images/image-collection.ts";
+import { startLogRotation } from "./logs/log-rotation.ts";
 import type { NodeSettings } from "./node-settings.ts";
-import type { Ending } from "./ending.ts";
-import type { PodWorker } from "./pod-worker.ts";
+import type { Ending } from "./pods/ending.ts";
+import type { PodWorker } from "./pods/pod-worker.ts";
 import type { Clock } from "../lib/clock.ts";
 
 const imagesEveryMs = 300_000;

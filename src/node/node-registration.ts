@@ -12,11 +12,11 @@ import type { Scope } from "../lib/scope.ts";
 import { isStatus } from "../lib/status-error.ts";
 import { localVolumesDirectory } from "./directories.ts";
 import type { Pressure } from "./eviction/plan.ts";
-import { goArch } from "./machine.ts";
-import type { MachineFacts } from "./machine.ts";
+import { goArch } from "./machine/machine.ts";
+import type { MachineFacts } from "./machine/machine.ts";
 import type { Condition } from "./problems/problems.ts";
 import type { NodeSettings } from "./node-settings.ts";
-import { offeredBefore, withoutGone } from "./offered-resources.ts";
+import { offeredBefore, withoutGone } from "./machine/offered-resources.ts";
 import type { RuntimeAbilities } from "./runtime.ts";
 import { kubeletPort } from "./pages/pages.ts";
 

@@ -21,7 +21,7 @@ import {
   pods,
   virtualMachines,
 } from "./kinds/resources.ts";
-import { makeServing } from "../main/serving.ts";
+import { makeServing } from "../main/site/serving.ts";
 import { startVmApi } from "./api/publish.ts";
 import { ensureVms, startVmControllers } from "./start.ts";
 

@@ -6,12 +6,12 @@ import { Informers } from "../../src/client/informers.ts";
 import { systemClock as clock } from "../../src/lib/clock.ts";
 import { systemRandom as random } from "../../src/lib/random.ts";
 import { Scope } from "../../src/lib/scope.ts";
-import { ensureApiServerObjects } from "../../src/main/cluster-objects.ts";
+import { ensureApiServerObjects } from "../../src/main/site/cluster-objects.ts";
 import { kubernetesVersion } from "../../src/main/config.ts";
-import { openControlPlane } from "../../src/main/control-plane.ts";
-import { startControl } from "../../src/main/control.ts";
+import { openControlPlane } from "../../src/main/site/control-plane.ts";
+import { startControl } from "../../src/main/site/control.ts";
 import { pinoLog } from "../../src/main/pino-log.ts";
-import { addressesOf } from "../../src/main/site-settings.ts";
+import { addressesOf } from "../../src/main/site/site-settings.ts";
 import { freePort } from "../support/site.ts";
 import { startNodes } from "./nodes.ts";
 

@@ -11,7 +11,7 @@ import { FakeClock } from "../../src/lib/fake-clock.ts";
 import { silent } from "../../src/lib/log.ts";
 import { StatusError } from "../../src/lib/status-error.ts";
 import { openCpus } from "../../src/node/cpus/cpus.ts";
-import type { Pod } from "../../src/node/pod.ts";
+import type { Pod } from "../../src/node/pods/pod.ts";
 import { wholeFileSteps } from "../../src/node/whole-file.ts";
 import type { WriteStep } from "../../src/node/whole-file.ts";
 import { CrashDisk, materialized } from "./crash-disk.ts";

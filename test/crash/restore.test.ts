@@ -10,8 +10,8 @@ import { setTimeout } from "node:timers/promises";
 import { FakeClock } from "../../src/lib/fake-clock.ts";
 import { silent } from "../../src/lib/log.ts";
 import { backupSite } from "../../src/main/backup/backup.ts";
-import { openSecretKeys } from "../../src/main/secret-keys.ts";
-import { settle } from "../../src/main/site-settings.ts";
+import { openSecretKeys } from "../../src/main/site/secret-keys.ts";
+import { settle } from "../../src/main/site/site-settings.ts";
 import { openLmdbStore } from "../../src/store/lmdb.ts";
 import { body } from "../contract/store.ts";
 

@@ -15,9 +15,9 @@ import { managedClusters, manifestWorks } from "../../src/hub/kinds/resources.ts
 import { agentUser, clusterGroup, managedClustersGroup } from "../../src/hub/names.ts";
 import type { StatusError } from "../../src/lib/status-error.ts";
 import { silent } from "../../src/lib/log.ts";
-import { makeRequest } from "../../src/main/member.ts";
-import { startWings } from "../../src/main/run.ts";
-import type { Running } from "../../src/main/run.ts";
+import { makeRequest } from "../../src/main/wings/member.ts";
+import { startWings } from "../../src/main/commands/run.ts";
+import type { Running } from "../../src/main/commands/run.ts";
 import { startServer } from "../../src/main/test-server.ts";
 import type { TestServer } from "../../src/main/test-server.ts";
 import { eventually } from "../support/eventually.ts";

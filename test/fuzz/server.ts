@@ -9,10 +9,10 @@ import type { Log } from "../../src/lib/log.ts";
 import { silent } from "../../src/lib/log.ts";
 import { seededRandom } from "../../src/lib/random.ts";
 import { Scope } from "../../src/lib/scope.ts";
-import { openControlPlane } from "../../src/main/control-plane.ts";
+import { openControlPlane } from "../../src/main/site/control-plane.ts";
 import { exchange } from "../../src/server/http/exchange.ts";
 import type { Sink } from "../../src/server/http/sinks.ts";
-import { addressesOf } from "../../src/main/site-settings.ts";
+import { addressesOf } from "../../src/main/site/site-settings.ts";
 
 export interface Answer {
   code: number;

@@ -13,7 +13,7 @@ import {
 } from "../../src/hub/names.ts";
 import { FakeClock } from "../../src/lib/fake-clock.ts";
 import { seededRandom } from "../../src/lib/random.ts";
-import { makeRequest } from "../../src/main/member.ts";
+import { makeRequest } from "../../src/main/wings/member.ts";
 import { openPki } from "../../src/server/auth/pki.ts";
 import { subjectOf } from "../../src/server/auth/x509.ts";
 import { Hub, hubUrl } from "./hub.ts";

@@ -9,7 +9,7 @@ import type { Clock } from "../../src/lib/clock.ts";
 import type { Random } from "../../src/lib/random.ts";
 import { silent } from "../../src/lib/log.ts";
 import { loadObjectRules } from "../../src/server/cel/object-rules.ts";
-import { makeRequest } from "../../src/main/member.ts";
+import { makeRequest } from "../../src/main/wings/member.ts";
 import { hubUrl, tokenOf } from "./hub.ts";
 import type { Hub } from "./hub.ts";
 import { LightMachine } from "./light-machine.ts";

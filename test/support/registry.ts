@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { containerdDirectory } from "../../src/main/machine.ts";
+import { containerdDirectory } from "../../src/main/node/machine.ts";
 import { socketOf } from "../../src/containers/socket.ts";
 import { run } from "./command.ts";
 import { freePort } from "./site.ts";

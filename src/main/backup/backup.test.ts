@@ -21,8 +21,8 @@ import { encodeBody } from "../../server/encode.ts";
 import { openLmdbStore } from "../../store/lmdb.ts";
 import { revisionsSkipped } from "../../store/lmdb-import.ts";
 import { Compacted } from "../../store/store.ts";
-import { openSecretKeys } from "../secret-keys.ts";
-import { settle } from "../site-settings.ts";
+import { openSecretKeys } from "../site/secret-keys.ts";
+import { settle } from "../site/site-settings.ts";
 import { backupSite } from "./backup.ts";
 import { restoreSite } from "./restore.ts";
 

@@ -2,9 +2,9 @@
 import { resolve } from "node:path";
 import { json } from "node:stream/consumers";
 import type { ConfiguredOption } from "../../cli/configure.ts";
-import { askSiteIn } from "../ask-site.ts";
+import { askSiteIn } from "../commands/ask-site.ts";
 import { findRunning } from "../run-file.ts";
-import { untilProven } from "../until-proven.ts";
+import { untilProven } from "../site/until-proven.ts";
 import { changePath, configurationPath } from "./switch.ts";
 import type { ConfigurationReport } from "./switch.ts";
 

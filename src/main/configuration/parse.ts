@@ -4,7 +4,7 @@ import { addNodeOptions } from "../../cli/node-options.ts";
 import type { UpOptions } from "../../cli/up.ts";
 import { argumentsOf, configurableOptions, wingOptions } from "../../lib/configurable-options.ts";
 import type { OptionValues } from "../../lib/configurable-options.ts";
-import { nodeSettingsOf } from "../node-settings.ts";
+import { nodeSettingsOf } from "../node/node-settings.ts";
 
 /** Throws an Error that names the option. */
 export function parseOptions(options: OptionValues): Partial<UpOptions> {

@@ -6,7 +6,7 @@ import { Scope } from "../../lib/scope.ts";
 import { listen } from "../../server/http/listener.ts";
 import { startCompaction } from "../../store/compaction.ts";
 import { openLmdbStore } from "../../store/lmdb.ts";
-import { openApiServer } from "../api-server.ts";
+import { openApiServer } from "../site/api-server.ts";
 import { logLevel } from "../config.ts";
 import { pinoLog } from "../pino-log.ts";
 import { storePath } from "./etcd.ts";

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { startGitOps } from "../../gitops/start.ts";
 import { builtinKinds } from "../../kinds/kinds.ts";
-import type { HubParts } from "../hub.ts";
+import type { HubParts } from "../wings/hub.ts";
 import { strategicMerge } from "../strategic-merge.ts";
 import { copiesIn } from "./copies.ts";
 import { findInGit } from "./git.ts";

@@ -4,7 +4,7 @@ import { become, ownRelease } from "./handover.ts";
 import { proveRelease, readState, tryRelease, writeState } from "./state.ts";
 import type { Release } from "./state.ts";
 import { spawnWatcher } from "./switch.ts";
-import { untilProven } from "../until-proven.ts";
+import { untilProven } from "../site/until-proven.ts";
 
 const switchSignal = "SIGUSR2";
 

@@ -4,16 +4,16 @@ import { join, resolve } from "node:path";
 import { json } from "node:stream/consumers";
 import type { UpdateOptions } from "../../cli/update.ts";
 import { releaseArchivePath } from "../../hub/names.ts";
-import { askSiteIn } from "../ask-site.ts";
+import { askSiteIn } from "../commands/ask-site.ts";
 import { findRunning } from "../run-file.ts";
-import { untilProven } from "../until-proven.ts";
+import { untilProven } from "../site/until-proven.ts";
 import { offerArchive } from "./archives.ts";
 import { sha256Of, stageRelease } from "./stage.ts";
 import { releasesFolder } from "./state.ts";
 import type { Release } from "./state.ts";
 import { releasePath, switchPath } from "./switch.ts";
 import type { ReleaseReport } from "./switch.ts";
-import { readSettings } from "../site-settings.ts";
+import { readSettings } from "../site/site-settings.ts";
 import { updateNode } from "./node.ts";
 
 /** Of a release that was staged before. */

@@ -7,7 +7,7 @@ import type { WatchReleaseOptions } from "../../cli/update.ts";
 import { sleep, systemClock } from "../../lib/clock.ts";
 import { processOf, runs } from "../run-file.ts";
 import { giveUpChange, readConfiguration, writeConfiguration } from "../configuration/state.ts";
-import { readDebt } from "../trial.ts";
+import { readDebt } from "../site/trial.ts";
 import { giveUp, readState, writeState } from "./state.ts";
 
 const readyMsMax = 150_000;

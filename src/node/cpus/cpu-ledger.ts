@@ -1,8 +1,8 @@
 // Who has which processors alone (kubelet's static policy): containers of whole cpus in guaranteed pods. All
 // others share what is left, and the reserved ones are nobody's alone. Pure but for being changed.
 import { amountIn, qosClassOf } from "../../lib/qos-class.ts";
-import { isSidecar } from "../pod.ts";
-import type { Container, Pod } from "../pod.ts";
+import { isSidecar } from "../pods/pod.ts";
+import type { Container, Pod } from "../pods/pod.ts";
 
 /** Pod uid to container to its cpus. */
 export type Assignments = Record<string, Record<string, number[]>>;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CpuLedger, wholeCpus } from "./cpu-ledger.ts";
 import { cpusText, parseCpus } from "./cpu-set.ts";
-import type { Pod } from "../pod.ts";
+import type { Pod } from "../pods/pod.ts";
 
 const pod = (uid: string, ...cpus: string[]): Pod => {
   const containers = cpus.map((cpu, i) => {

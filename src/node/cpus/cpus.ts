@@ -3,8 +3,8 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Log } from "../../lib/log.ts";
-import type { Container, Pod } from "../pod.ts";
-import type { Ending } from "../ending.ts";
+import type { Container, Pod } from "../pods/pod.ts";
+import type { Ending } from "../pods/ending.ts";
 import { writeWhole } from "../whole-file.ts";
 import type { DiskWriter } from "../whole-file.ts";
 import { cpusText, parseCpus } from "./cpu-set.ts";

@@ -9,7 +9,7 @@ import type { Cluster } from "../../../test/support/cluster.ts";
 import { resource } from "../../client/client.ts";
 import { attachmentName } from "../../lib/attachment-name.ts";
 import { watchPlugins } from "../devices/plugin-watcher.ts";
-import type { Pod } from "../pod.ts";
+import type { Pod } from "../pods/pod.ts";
 import { measureVolumes } from "../pages/volume-measures.ts";
 import { csiVolume, csi as inline, releaseCsi } from "../volumes/csi.ts";
 import { sourceOf } from "../volumes/csi-source.ts";

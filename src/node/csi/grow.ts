@@ -5,7 +5,7 @@ import { isGrpc } from "../../lib/grpc.ts";
 import { amountOf } from "../../lib/pod-requests.ts";
 import { sizeOf } from "../../lib/volume-match.ts";
 import type { AgentContext } from "../context.ts";
-import type { Pod } from "../pod.ts";
+import type { Pod } from "../pods/pod.ts";
 import type { DrivenVolume } from "../volumes/volume.ts";
 import { capabilityOf, secretOf } from "./requests.ts";
 

@@ -2,7 +2,7 @@
 import type { Scope } from "../../lib/scope.ts";
 import { isStatus } from "../../lib/status-error.ts";
 import type { AgentContext } from "../context.ts";
-import type { PodWorker } from "../pod-worker.ts";
+import type { PodWorker } from "../pods/pod-worker.ts";
 import { growAtNode } from "./grow.ts";
 
 const lookEveryMs = 10_000;

@@ -9,7 +9,7 @@ import { resource } from "../../client/client.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { silent } from "../../lib/log.ts";
 import { Scope } from "../../lib/scope.ts";
-import type { Pod } from "../pod.ts";
+import type { Pod } from "../pods/pod.ts";
 import { PreparedClaims } from "./claims.ts";
 import { FakeDriver } from "./fake-driver.ts";
 import { watchPlugins } from "./plugin-watcher.ts";

@@ -7,7 +7,7 @@ import { resource } from "../../client/client.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { GrpcConnection } from "../../lib/grpc.ts";
 import type { GrpcService } from "../../lib/grpc.ts";
-import type { Container, Pod } from "../pod.ts";
+import type { Container, Pod } from "../pods/pod.ts";
 import { writeWhole } from "../whole-file.ts";
 import type { PluginHandler, PluginInfo } from "./plugin-watcher.ts";
 import { driver as driverApi } from "./protocols.ts";

@@ -14,7 +14,7 @@ import { systemRandom } from "../../lib/random.ts";
 import { Scope } from "../../lib/scope.ts";
 import { startAgent } from "../agent.ts";
 import { FakeRuntime } from "../fake-runtime.ts";
-import { noMounts } from "../mounts.ts";
+import { noMounts } from "../machine/mounts.ts";
 import { FakeDevicePlugin } from "./fake-device-plugin.ts";
 import type { FakePluginOptions } from "./fake-device-plugin.ts";
 import { FakeDriver } from "./fake-driver.ts";

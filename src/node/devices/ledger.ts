@@ -1,6 +1,6 @@
 // Who has which devices. Devices are told by plugins; what containers got is kept on disk, since a plugin does
 // not remember and a container that starts again must get the same. Pure but for being changed.
-import type { Pod } from "../pod.ts";
+import type { Pod } from "../pods/pod.ts";
 
 /** What a plugin wants a container to have (ContainerAllocateResponse of the device plugin API). */
 export interface DeviceGrant {

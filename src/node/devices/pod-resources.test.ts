@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { GrpcConnection } from "../../lib/grpc.ts";
 import { Scope } from "../../lib/scope.ts";
-import type { Pod } from "../pod.ts";
+import type { Pod } from "../pods/pod.ts";
 import type { PreparedClaims } from "./claims.ts";
 import { DeviceLedger } from "./ledger.ts";
 import { servePodResources } from "./pod-resources.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { grpcError, listenGrpc } from "../../lib/grpc-server.ts";
 import type { Scope } from "../../lib/scope.ts";
 import type { Cpus } from "../cpus/cpus.ts";
-import type { Container, Pod } from "../pod.ts";
+import type { Container, Pod } from "../pods/pod.ts";
 import type { PreparedClaims } from "./claims.ts";
 import type { Device, DeviceLedger } from "./ledger.ts";
 import { lister } from "./protocols.ts";

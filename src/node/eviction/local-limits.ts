@@ -1,8 +1,8 @@
 // Pods that wrote more than they may to the node's disk: emptyDirs over their sizeLimit, containers and whole
 // pods over their limits of ephemeral-storage. In kubelet's words. Pure.
 import { parseQuantity } from "../../lib/quantity.ts";
-import type { Container, Pod } from "../pod.ts";
-import type { Ending } from "../ending.ts";
+import type { Container, Pod } from "../pods/pod.ts";
+import type { Ending } from "../pods/ending.ts";
 
 export interface DiskUse {
   /** Bytes by emptyDir. */

@@ -3,8 +3,8 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { Scope } from "../../lib/scope.ts";
 import type { AgentContext } from "../context.ts";
-import type { PodWorker } from "../pod-worker.ts";
-import type { Ending } from "../ending.ts";
+import type { PodWorker } from "../pods/pod-worker.ts";
+import type { Ending } from "../pods/ending.ts";
 import { hasDiskLimits, overLimit } from "./local-limits.ts";
 import { evictionOf, ranked, shortageOf } from "./plan.ts";
 import type { Pressure, Shortage } from "./plan.ts";

@@ -1,9 +1,9 @@
 // Which pod must go when the node is short of something, and in what words, as kubelet decides it
 // (pkg/kubelet/eviction). Pure.
 import { podRequests } from "../../lib/pod-requests.ts";
-import { isCritical } from "../priority.ts";
-import type { Pod } from "../pod.ts";
-import type { Ending } from "../ending.ts";
+import { isCritical } from "../pods/priority.ts";
+import type { Pod } from "../pods/pod.ts";
+import type { Ending } from "../pods/ending.ts";
 import type { Reading, Signal } from "./signals.ts";
 import { quantityOf } from "./thresholds.ts";
 import type { Threshold } from "./thresholds.ts";

@@ -1,6 +1,6 @@
 // How much is left of what a node can run out of, by kubelet's names.
 import { readFile, statfs } from "node:fs/promises";
-import { parseMeminfo } from "../machine.ts";
+import { parseMeminfo } from "../machine/machine.ts";
 
 export const signalNames = [
   "memory.available",

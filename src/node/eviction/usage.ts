@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { runCommand } from "../../lib/run-command.ts";
 import type { AgentContext } from "../context.ts";
 import { logDirectory, podDirectory } from "../directories.ts";
-import type { PodWorker } from "../pod-worker.ts";
+import type { PodWorker } from "../pods/pod-worker.ts";
 import type { Stats } from "../runtime.ts";
 import type { DiskUse } from "./local-limits.ts";
 import type { PodUse } from "./plan.ts";

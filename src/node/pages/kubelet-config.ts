@@ -1,7 +1,7 @@
 // `/configz`: the settings in force, as a KubeletConfiguration. Pure.
 import { defaultTransitionMs } from "../eviction/manager.ts";
 import { defaultThresholds } from "../eviction/thresholds.ts";
-import { defaultCollection } from "../image-collection.ts";
+import { defaultCollection } from "../images/image-collection.ts";
 import type { NodeSettings } from "../node-settings.ts";
 
 export interface ConfigFacts {

@@ -1,16 +1,16 @@
 // What the node's pages tell of, measured when somebody asks: the machine, each pod, each container. Rates need
 // two looks, so the last one is kept.
 import { readFile } from "node:fs/promises";
-import type { CgroupUsage } from "../cgroup-usage.ts";
-import type { Cgroups } from "../cgroups.ts";
+import type { CgroupUsage } from "../machine/cgroup-usage.ts";
+import type { Cgroups } from "../machine/cgroups.ts";
 import type { CsiDrivers } from "../csi/drivers.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { readSignals } from "../eviction/signals.ts";
 import type { Readings } from "../eviction/signals.ts";
-import { machineUsage } from "../machine-usage.ts";
-import type { Instance } from "../instances.ts";
-import type { Pod } from "../pod.ts";
-import type { PodWorker } from "../pod-worker.ts";
+import { machineUsage } from "../machine/machine-usage.ts";
+import type { Instance } from "../pods/instances.ts";
+import type { Pod } from "../pods/pod.ts";
+import type { PodWorker } from "../pods/pod-worker.ts";
 import type { Runtime, Stats } from "../runtime.ts";
 import { measureVolumes } from "./volume-measures.ts";
 import type { VolumeMeasure } from "./volume-measures.ts";

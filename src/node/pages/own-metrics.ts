@@ -1,6 +1,6 @@
 // What `/metrics` tells of the agent that can be looked up when somebody asks.
-import { isRunning } from "../instances.ts";
-import type { PodWorker } from "../pod-worker.ts";
+import { isRunning } from "../pods/instances.ts";
+import type { PodWorker } from "../pods/pod-worker.ts";
 import { pluginOf, typeNameOf } from "../volumes/types.ts";
 import type { Family } from "./exposition.ts";
 

@@ -8,7 +8,7 @@ import { duplexPair } from "node:stream";
 import type { Duplex } from "node:stream";
 import type { Scope } from "../../lib/scope.ts";
 import type { AgentContext } from "../context.ts";
-import type { PodWorker } from "../pod-worker.ts";
+import type { PodWorker } from "../pods/pod-worker.ts";
 import type { Family } from "./exposition.ts";
 import { exposition } from "./exposition.ts";
 import { ownMetrics } from "./own-metrics.ts";

@@ -1,8 +1,8 @@
 // `/metrics/resource` and `/metrics/cadvisor`: what runs used up to now, under the names that collectors know.
 // Pure.
 import { amountIn } from "../../lib/qos-class.ts";
-import { allContainers } from "../pod.ts";
-import { cpuPeriod, cpuQuota, cpuShares } from "../resources.ts";
+import { allContainers } from "../pods/pod.ts";
+import { cpuPeriod, cpuQuota, cpuShares } from "../machine/resources.ts";
 import type { Family, Sample } from "./exposition.ts";
 import type { ContainerMeasure, Measures, PodMeasure } from "./measures.ts";
 

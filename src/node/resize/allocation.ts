@@ -1,9 +1,9 @@
 // What a running pod was given of cpu and memory, beside what it asks for now. The API's spec is the wish, the
 // allocation is what the node has granted, and each container was last sized to its own list. Pure.
 import { amountIn } from "../../lib/qos-class.ts";
-import { isSidecar } from "../pod.ts";
-import type { Container, Pod } from "../pod.ts";
-import type { Instance } from "../instances.ts";
+import { isSidecar } from "../pods/pod.ts";
+import type { Container, Pod } from "../pods/pod.ts";
+import type { Instance } from "../pods/instances.ts";
 
 export interface ResourceLists {
   requests?: Record<string, string>;

@@ -8,8 +8,8 @@ import {
   withAllocation,
 } from "./allocation.ts";
 import { resizeRefusal } from "./verdict.ts";
-import type { Instance } from "../instances.ts";
-import type { Container, Pod } from "../pod.ts";
+import type { Instance } from "../pods/instances.ts";
+import type { Container, Pod } from "../pods/pod.ts";
 
 const lists = (cpu: string, memory = "64Mi") => ({
   requests: { cpu, memory },

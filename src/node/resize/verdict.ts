@@ -1,6 +1,6 @@
 // Whether a node can give a running pod what it asks for now. Pure.
 import { amountOf, podRequests } from "../../lib/pod-requests.ts";
-import type { Pod } from "../pod.ts";
+import type { Pod } from "../pods/pod.ts";
 
 export interface Refusal {
   /** Infeasible: never on this node. Deferred: once others have gone. */

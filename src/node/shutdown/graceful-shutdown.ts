@@ -2,9 +2,9 @@
 // any more, the node says that it is not ready, each step has its time, and then the machine may go.
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
-import { graceMsOf } from "../plan-pod.ts";
-import type { PodWorker } from "../pod-worker.ts";
-import type { Ending } from "../ending.ts";
+import { graceMsOf } from "../pods/plan-pod.ts";
+import type { PodWorker } from "../pods/pod-worker.ts";
+import type { Ending } from "../pods/ending.ts";
 import { isStatic } from "../static-pods/identity.ts";
 import type { Shutdowns } from "./logind.ts";
 import { shutdownSteps } from "./plan.ts";

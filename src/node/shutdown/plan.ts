@@ -1,7 +1,7 @@
 // In which order pods end when the machine goes down: what is critical to the node ends last, and has its part of
 // the time kept for it. Pure.
-import { isCritical } from "../priority.ts";
-import type { Pod } from "../pod.ts";
+import { isCritical } from "../pods/priority.ts";
+import type { Pod } from "../pods/pod.ts";
 
 export interface ShutdownTimes {
   /** For all of it. */

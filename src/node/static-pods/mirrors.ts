@@ -1,6 +1,6 @@
 // What the API should show of a node's static pods. Pure.
 import type { Draft, KubeObject } from "../../kinds/object.ts";
-import type { Pod } from "../pod.ts";
+import type { Pod } from "../pods/pod.ts";
 import { annotations } from "./identity.ts";
 
 /** The mirror of `pod` that the node makes, once it knows its own uid. */

@@ -9,7 +9,7 @@ import { podReferences } from "../../kinds/pod-references.ts";
 import { conform } from "../../kinds/schema/conform.ts";
 import { timestamp } from "../../lib/clock.ts";
 import { isObject } from "../../lib/json.ts";
-import type { Pod } from "../pod.ts";
+import type { Pod } from "../pods/pod.ts";
 import { annotations } from "./identity.ts";
 
 export interface ManifestSource {

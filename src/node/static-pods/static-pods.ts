@@ -10,9 +10,9 @@ import { timestamp } from "../../lib/clock.ts";
 import type { Scope } from "../../lib/scope.ts";
 import { isStatus } from "../../lib/status-error.ts";
 import type { AgentContext } from "../context.ts";
-import { graceMsOf } from "../plan-pod.ts";
-import type { Pod } from "../pod.ts";
-import type { PodWorker } from "../pod-worker.ts";
+import { graceMsOf } from "../pods/plan-pod.ts";
+import type { Pod } from "../pods/pod.ts";
+import type { PodWorker } from "../pods/pod-worker.ts";
 import { isMirror, isStatic } from "./identity.ts";
 import { isMirrorOf, keyOf, mirrorOf, planMirrors } from "./mirrors.ts";
 

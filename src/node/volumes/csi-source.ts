@@ -1,7 +1,7 @@
 // A volume of a CSI driver, whoever describes it: a PersistentVolume, or the pod itself. Pure.
 import { createHash } from "node:crypto";
 import type { KubeObject } from "../../kinds/object.ts";
-import type { Pod } from "../pod.ts";
+import type { Pod } from "../pods/pod.ts";
 
 interface SecretRef {
   namespace: string;

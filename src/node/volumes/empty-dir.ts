@@ -1,6 +1,6 @@
 import { chmod, mkdir } from "node:fs/promises";
 import { parseQuantity } from "../../lib/quantity.ts";
-import { pageSizeOf } from "../huge-pages.ts";
+import { pageSizeOf } from "../machine/huge-pages.ts";
 import { applyFsGroup } from "./ownership.ts";
 import type { VolumeType } from "./volume.ts";
 import { VolumeError } from "./volume.ts";

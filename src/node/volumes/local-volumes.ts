@@ -16,7 +16,7 @@ import type { Scope } from "../../lib/scope.ts";
 import { isStatus } from "../../lib/status-error.ts";
 import { sizeOf } from "../../lib/volume-match.ts";
 import { WorkQueue } from "../../lib/work-queue.ts";
-import type { Mounts } from "../mounts.ts";
+import type { Mounts } from "../machine/mounts.ts";
 import { growFile } from "./block.ts";
 import { growMounted, mountedAt } from "./sized.ts";
 

@@ -1,7 +1,7 @@
 // fsGroup: a volume's files belong to the pod's group, and folders hand the group on.
 import { chmod, chown, lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Pod } from "../pod.ts";
+import type { Pod } from "../pods/pod.ts";
 
 export const fsGroupOf = (pod: Pod): number | undefined => pod.spec["securityContext"]?.fsGroup;
 

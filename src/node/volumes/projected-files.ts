@@ -1,5 +1,5 @@
 // The files that a ConfigMap, a Secret or the pod itself gives to a volume. Pure.
-import { fieldValue, resourceValue } from "../field-ref.ts";
+import { fieldValue, resourceValue } from "../pods/field-ref.ts";
 import type { Files } from "./atomic-writer.ts";
 import type { VolumeContext } from "./volume.ts";
 import { VolumeError } from "./volume.ts";

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { chmod, rename, rm } from "node:fs/promises";
 import { runCommand } from "../../lib/run-command.ts";
 import { growFile } from "./block.ts";
-import type { Mounts } from "../mounts.ts";
+import type { Mounts } from "../machine/mounts.ts";
 import type { VolumeContext } from "./volume.ts";
 import { VolumeError } from "./volume.ts";
 

@@ -3,10 +3,10 @@
 import type { Client } from "../../client/client.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { CsiDrivers } from "../csi/drivers.ts";
-import type { NodeFacts } from "../field-ref.ts";
-import type { Mounts } from "../mounts.ts";
+import type { NodeFacts } from "../pods/field-ref.ts";
+import type { Mounts } from "../machine/mounts.ts";
 import type { Objects } from "../objects.ts";
-import type { Container, Pod } from "../pod.ts";
+import type { Container, Pod } from "../pods/pod.ts";
 import type { Runtime } from "../runtime.ts";
 import type { CsiSource } from "./csi-source.ts";
 import type { Held } from "./held.ts";

@@ -9,7 +9,7 @@ import { systemClock } from "../../lib/clock.ts";
 import { silent } from "../../lib/log.ts";
 import { systemRandom } from "../../lib/random.ts";
 import { Scope } from "../../lib/scope.ts";
-import { makeServing } from "../../main/serving.ts";
+import { makeServing } from "../../main/site/serving.ts";
 import { startServer } from "../../main/test-server.ts";
 import type { TestServer } from "../../main/test-server.ts";
 import { startVmApi } from "../api/publish.ts";

@@ -1,0 +1,65 @@
+// `kerb image`: straight to the site's containerd, so it works while Kerb is stopped as well.
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import type { StoredImage } from "../../cli/image.ts";
+import { containerdPid } from "../../containers/containerd.ts";
+import { fullReference, importArchive, importModule } from "../../containers/images.ts";
+import { connectContainerd } from "../../containers/runtime.ts";
+import type { ContainerdRuntime } from "../../containers/runtime.ts";
+import { silent } from "../../lib/log.ts";
+import { notFound } from "../../lib/status-error.ts";
+import { moduleKind } from "../../wasm/module-kind.ts";
+import { componentsDirectory, containerdDirectory } from "../node/machine.ts";
+import { transpileAhead } from "../wings/wasm-images.ts";
+
+async function withRuntime<T>(dataDir: string, use: (runtime: ContainerdRuntime) => Promise<T>) {
+  const folder = containerdDirectory(resolve(dataDir));
+  if (containerdPid(folder) === undefined) {
+    throw new Error(
+      `no containerd runs for the site in ${dataDir}; start it with: kerb up --detach`,
+    );
+  }
+  const runtime = await connectContainerd(folder, silent);
+  try {
+    return await use(runtime);
+  } finally {
+    await runtime.close();
+  }
+}
+
+export async function importImages(
+  dataDir: string,
+  file: string,
+  name?: string,
+): Promise<string[]> {
+  const path = resolve(file);
+  if (!existsSync(path)) throw new Error(`${file} does not exist`);
+  const folder = containerdDirectory(resolve(dataDir));
+  if (!path.endsWith(".wasm")) {
+    return withRuntime(dataDir, () => importArchive(folder, path, name));
+  }
+  if (name === undefined) throw new Error(`${file} carries no name; give it one with --name`);
+  const module = readFileSync(path);
+  if (moduleKind(module) === undefined) throw new Error(`${file} is no WebAssembly module`);
+  return withRuntime(dataDir, async () => {
+    try {
+      await transpileAhead(componentsDirectory(resolve(dataDir)), module);
+    } catch (error) {
+      throw new Error(`${file} ${(error as Error).message}`, { cause: error });
+    }
+    return importModule(folder, module, fullReference(name));
+  });
+}
+
+export function listImages(dataDir: string): Promise<StoredImage[]> {
+  return withRuntime(dataDir, (runtime) => runtime.listImages());
+}
+
+export async function removeImage(dataDir: string, reference: string): Promise<void> {
+  await withRuntime(dataDir, async (runtime) => {
+    if (!(await runtime.imageStatus(reference))) {
+      throw notFound({ group: "", resource: "images" }, fullReference(reference));
+    }
+    await runtime.removeImage(reference);
+  });
+}

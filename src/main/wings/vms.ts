@@ -1,0 +1,146 @@
+// `kerb up --vms`: virtual machines as KubeVirt has them. Loaded only when asked for.
+import { join } from "node:path";
+import { resource } from "../../client/client.ts";
+import type { Client } from "../../client/client.ts";
+import type { Informers } from "../../client/informers.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Log } from "../../lib/log.ts";
+import type { Random } from "../../lib/random.ts";
+import type { Scope } from "../../lib/scope.ts";
+import { startVmApi } from "../../vms/api/publish.ts";
+import { ensureVms, startVmControllers } from "../../vms/start.ts";
+import { ensureOwnImage } from "../../containers/images.ts";
+import { mountSourceOf } from "../../containers/mount-source.ts";
+import type { NodeParts } from "../../lib/node-connection.ts";
+import { StatusError } from "../../lib/status-error.ts";
+import { directoriesIn, localVolumesDirectory, podDirectory } from "../../node/directories.ts";
+import type { Runtime } from "../../node/runtime.ts";
+import { launcherImage, runVolume } from "../../vms/domain.ts";
+import type { HolderVolumes } from "../../vms/node/hotplug.ts";
+import { probe } from "../../vms/node/probe.ts";
+import { startVmNode } from "../../vms/node/start.ts";
+import type { ControlPlane } from "../site/control-plane.ts";
+import { keptPort } from "../site/kept-port.ts";
+import { makeServing } from "../site/serving.ts";
+import { containerdDirectory, vmsDirectory } from "../node/machine.ts";
+
+interface VmsOptions {
+  plane: Pick<ControlPlane, "client" | "connect" | "discover" | "pki">;
+  informers: Informers;
+  /** Of the site. */
+  directory: string;
+  /** Further addresses that the site listens on. */
+  listen?: string[] | undefined;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  scope: Scope;
+}
+
+type SiteParts = Omit<VmsOptions, "listen"> & {
+  settings: { store?: string };
+  options: { listen?: string[] };
+};
+
+const loopback = "127.0.0.1";
+const controller = "system:kubevirt-controller";
+
+/** Resolves once the cluster's API has machines, by webhooks and subresources where this process is. */
+async function serveVms(options: VmsOptions) {
+  const { plane, directory, listen = [], clock, random, log, scope } = options;
+  const client = plane.client(controller);
+  const { pki, connect } = plane;
+  await ensureVms(client, clock);
+  await startVmApi({
+    ...{ client, clock, log: log.with({ room: "vms" }), scope, connect, host: loopback },
+    makeServing: makeServing(clock, random),
+    port: keptPort(join(vmsDirectory(directory), "api-port")),
+    outside: {
+      hosts: listen.filter((host) => host !== loopback),
+      tls: () => ({ ...pki.serving(), ca: pki.ca() }),
+    },
+  });
+}
+
+/** Before anybody reaches the API, so that nobody finds webhooks where the last process was. */
+export async function openVms(site: SiteParts) {
+  if (!site.settings.store) await serveVms({ ...site, listen: site.options.listen });
+}
+
+/** Of several servers the one that acts answers for machines, too. */
+export async function controlVms(site: SiteParts) {
+  const { plane, informers, clock, random, log, scope } = site;
+  const { discover, connect } = plane;
+  const client = plane.client(controller);
+  if (site.settings.store) await serveVms({ ...site, listen: site.options.listen });
+  const acting = { client, clock, log: log.with({ room: "vms" }), scope };
+  await startVmControllers({ ...acting, discover, informers, random, connect });
+}
+
+/** An image of nothing: the handler puts there what its container runs, and no signal but the last ends it. */
+const launcher = {
+  name: launcherImage,
+  files: [{ path: "vm/", type: "directory" as const }],
+  entrypoint: ["/qemu"],
+  stopSignal: "SIGURG",
+};
+
+export interface VmNodeOptions {
+  /** Of the site or node. */
+  directory: string;
+  node: string;
+  client: Client;
+  informers: Informers;
+  runtime: Runtime;
+  parts: NodeParts;
+  /** What the node was started with. */
+  options: { cpuManagerPolicy?: string };
+  clock: Clock;
+  random: Random;
+  log: Log;
+  scope: Scope;
+}
+
+const pods = resource("v1", "pods");
+
+/** Where the volumes of this node's pods lie, by what the runtime was told of their containers. */
+function volumesOf({ directory, node, informers }: VmNodeOptions): HolderVolumes {
+  const own = informers.get({ resource: pods, fieldSelector: `spec.nodeName=${node}` });
+  return {
+    async folder(podUid, volume) {
+      const pod = own.list().find(({ metadata }) => metadata.uid === podUid);
+      for (const { name, volumeMounts = [] } of pod?.spec.containers ?? []) {
+        const mount = volumeMounts.find((one: any) => one.name === volume);
+        const status = pod!.status?.containerStatuses?.find((one: any) => one.name === name);
+        const id = /containerd:\/\/(\w+)$/.exec(status?.containerID ?? "")?.[1];
+        if (!mount || !id) continue;
+        const source = await mountSourceOf(containerdDirectory(directory), id, mount.mountPath);
+        if (source) return source;
+      }
+      throw new StatusError("NotFound", `no pod of this node has volume ${volume} mounted`);
+    },
+  };
+}
+
+/** Resolves with what VMs have here, in words; undefined where there is no QEMU. */
+export async function runVms(options: VmNodeOptions) {
+  const { directory, runtime, clock, log, informers } = options;
+  const capabilities = await probe(vmsDirectory(directory), clock);
+  if (!capabilities) return undefined;
+  await ensureOwnImage(containerdDirectory(directory), runtime, launcher);
+  const directories = directoriesIn(directory);
+  await startVmNode({
+    ...options,
+    log: log.with({ room: "vms" }),
+    capabilities,
+    dedicatesCpus: options.options.cpuManagerPolicy === "static",
+    directory: vmsDirectory(directory),
+    discover: async () => [],
+    run: (uid) => join(podDirectory(directories, uid), "volumes", runVolume),
+    volumes: volumesOf(options),
+    claimVolumes: localVolumesDirectory(directory),
+    informers,
+  });
+  const { version, why } = capabilities;
+  return `QEMU ${version}, ${why ? `emulated: ${why}` : "KVM"}`;
+}

@@ -1,0 +1,257 @@
+// The cgroups above a pod's containers, on cgroup v1, hybrid and v2: the site's root, one for each class of
+// service, one for each pod. The runtime makes those of containers, below. Shares make the classes give way
+// to each other as upstream has it: guaranteed pods weigh what they ask for, burstable ones together what
+// they ask for, the rest as little as can be.
+import { access, mkdir, readFile, readdir, rmdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { podRequests } from "../../lib/pod-requests.ts";
+import type { Pod } from "../pods/pod.ts";
+import { allContainers } from "../pods/pod.ts";
+import { amountIn, qosClassOf } from "../../lib/qos-class.ts";
+import { readUsage } from "./cgroup-usage.ts";
+import type { CgroupUsage } from "./cgroup-usage.ts";
+import { cgroupParent, cpuPeriod, cpuQuota, cpuShares } from "./resources.ts";
+
+export interface Limits {
+  cpuShares: number;
+  cpuQuota?: number;
+  memoryBytes?: number;
+  pidsMax?: number;
+}
+
+export interface Cgroups {
+  /** Makes a pod's cgroup and sets its limits. Idempotent. */
+  prepare(pod: Pod): Promise<void>;
+  /** Raises its limits to those of `pod` and lowers none, so that its containers may grow first. */
+  grow(pod: Pod): Promise<void>;
+  /** Takes it away, once its containers have ended. Idempotent. */
+  remove(pod: Pod): Promise<void>;
+  /** How many processes and threads a pod has; 0 where nobody counts them. */
+  processes(pod: Pod): Promise<number>;
+  /** What its cgroup counts of one of its containers. */
+  usage(pod: Pod, containerId: string): Promise<CgroupUsage>;
+  /** Takes away those of pods that nobody knows. */
+  removeOthers(isKnown: (podUid: string) => boolean): Promise<void>;
+  /** Takes away all of the site's, once nothing runs in them. */
+  removeRoot(): Promise<void>;
+}
+
+/** A pod that forks without end ends there, and not the node. */
+const podPidsMax = 4096;
+
+/** A sum that exists only when every container says something. */
+function sumOfLimits(pod: Pod, resource: string): number | undefined {
+  const level = amountIn(pod.spec["resources"]?.limits, resource);
+  if (level !== undefined) return level;
+  let sum = 0;
+  for (const { resources } of allContainers(pod)) {
+    const limit = amountIn(resources?.limits, resource);
+    if (!limit) return undefined;
+    sum += limit;
+  }
+  return sum;
+}
+
+/** With what the pod's runtime takes for itself, as its class says. */
+function withOverhead(pod: Pod, resource: string, limit: number | undefined): number | undefined {
+  if (limit === undefined) return undefined;
+  return limit + (amountIn(pod.spec["overhead"], resource) ?? 0);
+}
+
+/** Of a whole pod. Pure. */
+export function podLimits(pod: Pod): Limits {
+  const cpu = withOverhead(pod, "cpu", sumOfLimits(pod, "cpu"));
+  const memoryBytes = withOverhead(pod, "memory", sumOfLimits(pod, "memory"));
+  return {
+    cpuShares: cpuShares(podRequests(pod.spec).get("cpu") ?? 0),
+    pidsMax: podPidsMax,
+    ...(cpu !== undefined && { cpuQuota: cpuQuota(cpu) }),
+    ...(memoryBytes !== undefined && { memoryBytes }),
+  };
+}
+
+/** v2's weight of v1's shares, as the runtimes convert it. */
+const weightOf = (shares: number) => 1 + Math.floor(((shares - 2) * 9999) / 262_142);
+
+export type Version = "v1" | "v2";
+
+/** Controller, file and content of each setting. Pure. */
+export function settingsOf(version: Version, limits: Limits): [string, string, string][] {
+  const { cpuShares: shares, cpuQuota: quota, memoryBytes, pidsMax } = limits;
+  const settings: [string, string, string | number | undefined][] =
+    version === "v2"
+      ? [
+          ["cpu", "cpu.weight", String(weightOf(shares))],
+          ["cpu", "cpu.max", quota && `${quota} ${cpuPeriod}`],
+          ["memory", "memory.max", memoryBytes && String(memoryBytes)],
+          ["pids", "pids.max", pidsMax],
+        ]
+      : [
+          ["cpu", "cpu.shares", String(shares)],
+          ["cpu", "cpu.cfs_period_us", quota && String(cpuPeriod)],
+          ["cpu", "cpu.cfs_quota_us", quota && String(quota)],
+          ["memory", "memory.limit_in_bytes", memoryBytes && String(memoryBytes)],
+          ["pids", "pids.max", pidsMax],
+        ];
+  return settings.flatMap(([controller, file, value]) =>
+    value ? [[controller, file, String(value)]] : [],
+  );
+}
+
+/** True when `value` allows more than `now`: `max`, -1 and what comes first count. Pure. */
+export function raises(now: string, value: string): boolean {
+  const limit = (text: string) => {
+    const [first = ""] = text.trim().split(" ");
+    return first === "max" || first === "-1" ? Infinity : Number(first);
+  };
+  return limit(value) > limit(now);
+}
+
+const classes = ["", "burstable", "besteffort"];
+const v2Controllers = ["cpu", "memory", "pids", "cpuset", "io"];
+const removeTriesMax = 20;
+
+const exists = (path: string) =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+class SystemCgroups implements Cgroups {
+  readonly #mount: string;
+  readonly #root: string;
+  readonly #version: Version;
+  /** Shares of the burstable pods that were prepared, by uid. */
+  readonly #burstable = new Map<string, number>();
+
+  constructor(mount: string, root: string, version: Version) {
+    this.#mount = mount;
+    this.#root = root;
+    this.#version = version;
+  }
+
+  async prepare(pod: Pod) {
+    const limits = podLimits(pod);
+    const qos = qosClassOf(pod.spec);
+    if (qos === "BestEffort") await this.#apply(join(this.#root, "besteffort"), { cpuShares: 2 });
+    if (qos === "Burstable") {
+      this.#burstable.set(pod.metadata.uid, limits.cpuShares);
+      await this.#weighBurstable();
+    }
+    await this.#apply(cgroupParent(this.#root, pod), limits);
+  }
+
+  async grow(pod: Pod) {
+    const path = cgroupParent(this.#root, pod);
+    for (const [controller, file, value] of settingsOf(this.#version, podLimits(pod))) {
+      const folder = await this.#make(controller, path);
+      if (!folder) continue;
+      const now = await readFile(join(folder, file), "utf8").catch(() => "");
+      if (raises(now, value)) await writeFile(join(folder, file), value).catch(() => {});
+    }
+  }
+
+  async remove(pod: Pod) {
+    if (this.#burstable.delete(pod.metadata.uid)) await this.#weighBurstable();
+    await this.#removeAll(cgroupParent(this.#root, pod));
+  }
+
+  async processes(pod: Pod) {
+    const hierarchy = this.#version === "v2" ? this.#mount : join(this.#mount, "pids");
+    const file = join(hierarchy, cgroupParent(this.#root, pod), "pids.current");
+    return Number(await readFile(file, "utf8").catch(() => 0));
+  }
+
+  usage(pod: Pod, containerId: string) {
+    const path = join(cgroupParent(this.#root, pod), containerId);
+    const read = (controller: string, file: string) => {
+      const hierarchy = this.#version === "v2" ? this.#mount : join(this.#mount, controller);
+      return readFile(join(hierarchy, path, file), "utf8").catch(() => "");
+    };
+    return readUsage(read);
+  }
+
+  async removeOthers(isKnown: (podUid: string) => boolean) {
+    const hierarchies = await this.#hierarchies();
+    for (const path of classes.map((name) => join(this.#root, name))) {
+      const listed = hierarchies.map((one) => readdir(join(one, path)).catch(() => []));
+      for (const name of new Set((await Promise.all(listed)).flat())) {
+        const uid = /^pod(.+)$/.exec(name)?.[1];
+        if (uid && !isKnown(uid)) await this.#removeAll(join(path, name));
+      }
+    }
+  }
+
+  removeRoot() {
+    return this.#removeAll(this.#root);
+  }
+
+  #weighBurstable() {
+    const shares = [...this.#burstable.values()].reduce((sum, one) => sum + one, 0);
+    return this.#apply(join(this.#root, "burstable"), { cpuShares: Math.max(shares, 2) });
+  }
+
+  async #apply(path: string, limits: Limits) {
+    for (const [controller, file, value] of settingsOf(this.#version, limits)) {
+      const folder = await this.#make(controller, path);
+      if (folder) await writeFile(join(folder, file), value).catch(() => {});
+    }
+  }
+
+  /** Where the machine does not have a controller, there is nothing to set. */
+  async #make(controller: string, path: string): Promise<string | undefined> {
+    const hierarchy = this.#version === "v2" ? this.#mount : join(this.#mount, controller);
+    if (!(await exists(hierarchy))) return undefined;
+    const folder = join(hierarchy, path);
+    if (await exists(folder)) return folder;
+    await mkdir(folder, { recursive: true });
+    if (this.#version === "v2") await this.#delegate(path);
+    return folder;
+  }
+
+  /** On v2 each level hands its controllers to the next. */
+  async #delegate(path: string) {
+    const parts = path.split("/").filter(Boolean);
+    for (let depth = 0; depth <= parts.length; depth++) {
+      const file = join(this.#mount, ...parts.slice(0, depth), "cgroup.subtree_control");
+      for (const one of v2Controllers) await writeFile(file, `+${one}`).catch(() => {});
+    }
+  }
+
+  async #hierarchies(): Promise<string[]> {
+    if (this.#version === "v2") return [this.#mount];
+    const entries = await readdir(this.#mount, { withFileTypes: true });
+    return entries.filter((one) => one.isDirectory()).map((one) => join(this.#mount, one.name));
+  }
+
+  async #removeAll(path: string): Promise<void> {
+    const hierarchies = await this.#hierarchies();
+    await Promise.all(hierarchies.map((one) => removeTree(join(one, path))));
+  }
+}
+
+/** Removes a cgroup and those below it; a process that is just ending may hold one for a moment. */
+async function removeTree(path: string) {
+  const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
+  for (const one of entries) if (one.isDirectory()) await removeTree(join(path, one.name));
+  for (let tries = 0; tries < removeTriesMax && (await exists(path)); tries++) {
+    await rmdir(path).catch(() => {});
+  }
+}
+
+/** The machine's cgroups; everything of the site lies below `root`. */
+export async function systemCgroups(root: string, mount = "/sys/fs/cgroup"): Promise<Cgroups> {
+  const version = (await exists(join(mount, "cgroup.controllers"))) ? "v2" : "v1";
+  return new SystemCgroups(mount, `/${root.replace(/^\/+|\/+$/g, "")}`, version);
+}
+
+/** Without root, or with a runtime that has no processes. */
+export const noCgroups: Cgroups = {
+  grow: async () => {},
+  prepare: async () => {},
+  processes: async () => 0,
+  usage: async () => ({}),
+  remove: async () => {},
+  removeOthers: async () => {},
+  removeRoot: async () => {},
+};
