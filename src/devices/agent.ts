@@ -166,9 +166,10 @@ export class DeviceAgent {
     const { seen, refused, trouble } = watched.search.state();
     const refusedHere: Refused[] = [...refused];
     if (seen) {
-      const named = nameDevices(configuration, seen, node);
+      const existing = this.#existing(key);
+      const named = nameDevices(configuration, seen, { node, existing });
       refusedHere.push(...named.refused);
-      const mine = this.#existing(key).filter(({ spec }) => spec.nodes?.includes(node));
+      const mine = existing.filter(({ spec }) => spec.nodes?.includes(node));
       const names = new Set(mine.map(({ metadata }) => metadata.name));
       const present = watched.presence.look(named.found, configuration, names);
       if (present.wakeAfterMs !== undefined) this.#queue.addAfter(key, present.wakeAfterMs);

@@ -5,7 +5,7 @@ import type { Controller, ControllerContext } from "../controllers/runtime.ts";
 import { timestamp } from "../lib/clock.ts";
 import { jsonEqual } from "../lib/json.ts";
 import { isStatus } from "../lib/status-error.ts";
-import { withTimes } from "./condition.ts";
+import { conditionOf, withTimes } from "./condition.ts";
 import type { Condition } from "./condition.ts";
 import { configurations } from "./kinds/configuration.ts";
 import type { Configuration, NodeSearch } from "./kinds/configuration.ts";
@@ -40,12 +40,14 @@ export function conditionsOf(nodes: NodeSearch[]): Said[] {
   const devices = nodes.reduce((sum, one) => sum + one.devices, 0);
   const troubled = nodes.filter(({ reason }) => !searching.has(reason) && !idle.has(reason));
   const [worst] = troubled;
+  const refusing = nodes.filter(({ reason }) => reason === "DevicesRefused");
   const isSearched = nodes.some(({ reason }) => searching.has(reason));
+  const count = `${devices} on ${nodes.filter((one) => one.devices > 0).length} nodes`;
   const found: Said = {
     type: "Found",
     status: devices > 0 ? "True" : "False",
-    reason: devices > 0 ? "DevicesFound" : "NoDevices",
-    message: `${devices} on ${nodes.filter((one) => one.devices > 0).length} nodes`,
+    reason: refusing[0]?.reason ?? (devices > 0 ? "DevicesFound" : "NoDevices"),
+    message: [count, ...refusing.map(({ name, message }) => `${name}: ${message}`)].join("; "),
   };
   if (nodes.length === 0) {
     const message = "no node looks for devices yet";
@@ -67,7 +69,7 @@ async function forget(key: string, { client }: ControllerContext) {
 }
 
 async function reconcile(key: string, context: ControllerContext) {
-  const { client, clock, informer } = context;
+  const { client, clock, event, informer } = context;
   const [namespace, name] = key.split("/") as [string, string];
   const all = informer(configurations).list() as Configuration[];
   const configuration = informer(configurations).get(name, namespace) as Configuration | undefined;
@@ -77,6 +79,10 @@ async function reconcile(key: string, context: ControllerContext) {
   const said = conditionsOf(status.nodes ?? []);
   const conditions = withTimes(status.conditions, said, timestamp(clock.now()));
   if (status.resourceName === resourceName && jsonEqual(status.conditions, conditions)) return;
+  const refused = conditions.find(({ reason }) => reason === "DevicesRefused");
+  if (refused && refused.message !== conditionOf(configuration, "Found")?.message) {
+    event(configuration, "Warning", "DevicesRefused", refused.message!);
+  }
   const draft = {
     apiVersion: "akri.sh/v0",
     kind: "Configuration",

@@ -126,6 +126,34 @@ test("one that tells of wrong devices and of one twice has the others", async ()
   assert.match(message, /"good": its id is there twice; "bad": "relative" is no absolute path/);
 });
 
+test("of two devices with one digest the first keeps the name, and the other is told of", async () => {
+  const details = (...names: string[]) => `descriptions: [${names.join(", ")}]`;
+  const describe = (names: string[]) =>
+    cluster.client.patch({ ...configurations, namespace, name: "pair" }, "merge", {
+      spec: { discoveryHandler: { discoveryDetails: details(...names) } },
+    });
+  const whose = async (name: string) =>
+    cluster.until(instances, (all) =>
+      all.find(({ spec }) => spec.brokerProperties?.DEBUG_ECHO_DESCRIPTION === name),
+    );
+  await configure("pair", "debugEcho", details("foo5913", "foo6157", "bar"));
+  await untilFound("pair", 2);
+  const first = await whose("foo5913");
+  const why = '"foo6157": its digest 53754f is that of foo5913';
+  const told = (await cluster.until(configurations, ([one]) =>
+    one?.status?.conditions?.find(({ reason }: any) => reason === "DevicesRefused"),
+  )) as { message: string };
+  assert.equal(told.message, `2 on 1 nodes; a: left out: ${why}`);
+  await cluster.until(resource("v1", "events"), (all) =>
+    all.find(({ reason, message }) => reason === "DevicesRefused" && message === told.message),
+  );
+  await describe(["foo6157", "foo5913", "new"]);
+  await whose("new");
+  assert.equal((await whose("foo5913")).metadata.uid, first.metadata.uid);
+  await describe(["foo6157"]);
+  assert.equal((await whose("foo6157")).metadata.name, first.metadata.name);
+});
+
 test("one that dies and returns under another name is that other one", async () => {
   const socket = join(directory, "lamps.sock");
   const first = await serve(socket, [{ id: "lamp" }]);

@@ -27,18 +27,35 @@ export interface Refused {
   why: string;
 }
 
-/** Names what was seen. A device whose digest is another's already is refused, so that neither changes. */
-export function nameDevices(configuration: Configuration, seen: Seen[], node: string) {
+/** Whose an Instance is: a digest of three bytes may be that of two devices. */
+export const deviceAnnotation = "kerb.sh/device";
+
+const identityOf = ({ device, shared }: Seen, node: string) =>
+  shared ? device.id : `${device.id} on ${node}`;
+
+/**
+ * Names what was seen. A device whose digest is another's already is refused, so that neither changes:
+ * whose Instance is there keeps it, whichever node saw it and in whatever order they are seen now.
+ */
+export function nameDevices(
+  configuration: Configuration,
+  seen: Seen[],
+  { node, existing }: { node: string; existing: Instance[] },
+) {
   const found = new Map<string, Found>();
   const refused: Refused[] = [];
+  const holders = new Map(
+    existing.map(({ metadata }) => [metadata.name, metadata.annotations?.[deviceAnnotation]]),
+  );
   for (const { device, shared } of seen) {
     const hash = deviceHash(device.id, { shared, node });
     const name = `${configuration.metadata.name}-${hash}`;
+    const identity = identityOf({ device, shared }, node);
     const other = found.get(name);
-    if (!other) found.set(name, { device, shared, hash, name });
-    else if (other.device.id !== device.id) {
-      refused.push({ id: device.id, why: `its digest ${hash} is that of ${other.device.id}` });
-    }
+    const holder = other ? identityOf(other, node) : holders.get(name);
+    if (holder !== undefined && holder !== identity) {
+      refused.push({ id: device.id, why: `its digest ${hash} is that of ${holder}` });
+    } else if (!other) found.set(name, { device, shared, hash, name });
   }
   return { found, refused };
 }
@@ -56,11 +73,7 @@ function pathsOf({ device: { nodes, mounts }, shared }: Found): string | undefin
     .slice(0, 16);
 }
 
-export function instanceOf(
-  configuration: Configuration,
-  found: Found,
-  nodes: string[],
-): NamedDraft {
+export function instanceOf(configuration: Configuration, found: Found, node: string): NamedDraft {
   const { name, namespace } = configuration.metadata;
   const owner = controllerReference(configuration);
   const paths = pathsOf(found);
@@ -70,7 +83,10 @@ export function instanceOf(
     metadata: {
       name: found.name,
       namespace: namespace!,
-      ...(paths && { annotations: { [pathsAnnotation]: paths } }),
+      annotations: {
+        [deviceAnnotation]: identityOf(found, node),
+        ...(paths && { [pathsAnnotation]: paths }),
+      },
       ownerReferences: [{ ...owner, apiVersion: "akri.sh/v0", kind: "Configuration" }],
     },
     spec: {
@@ -83,7 +99,7 @@ export function instanceOf(
         ...knownDevice(configuration, found.hash)?.properties,
       },
       shared: found.shared,
-      nodes,
+      nodes: [node],
     },
   };
 }
@@ -98,10 +114,12 @@ export interface InstancePlan {
 
 const isAsWished = ({ metadata, spec }: Instance, wished: NamedDraft, node: string) => {
   const { nodes: _, ...want } = wished["spec"];
-  const paths = (wished.metadata["annotations"] as any)?.[pathsAnnotation];
+  const annotations = wished.metadata["annotations"] as Record<string, string>;
   return (
     (spec.nodes ?? []).includes(node) &&
-    metadata.annotations?.[pathsAnnotation] === paths &&
+    [deviceAnnotation, pathsAnnotation].every(
+      (key) => metadata.annotations?.[key] === annotations[key],
+    ) &&
     Object.entries(want).every(([field, value]) => jsonEqual((spec as any)[field], value))
   );
 };
@@ -119,7 +137,7 @@ export function planInstances(
   const plan: InstancePlan = { apply: [], leave: [], remove: [] };
   const known = new Map(existing.map((one) => [one.metadata.name, one]));
   for (const one of found.values()) {
-    const wished = instanceOf(configuration, one, [node]);
+    const wished = instanceOf(configuration, one, node);
     const is = known.get(one.name);
     if (is?.metadata.deletionTimestamp) continue;
     if (!is || !isAsWished(is, wished, node)) plan.apply.push(wished);
