@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { startSearch } from "../../../test/support/handlers.ts";
+import { handlerWorld, startSearch } from "../../../test/support/handlers.ts";
+import { rsaCertificate } from "../../../test/support/rsa-certificate.ts";
 import { Scope } from "../../lib/scope.ts";
 import { DetailsError } from "../handler.ts";
 import type { Device } from "../handler.ts";
@@ -59,6 +60,24 @@ test("a broker that refuses the password is told so", async () => {
     properties: { username: "a", password: "wrong" },
   });
   await assert.rejects(wrong(), /the broker refused: name or password/);
+});
+
+test("a broker with a certificate of its own is believed by who was given it, twins as well", async () => {
+  const { privateKey: key, certificate: cert } = rsaCertificate({
+    uri: "urn:b",
+    nowMs: Date.now(),
+  });
+  const broker = await startFakeBroker(scope, { identity: { key, cert } });
+  broker.publish("plant/press/state", "21");
+  const secure = details(broker.port, { brokerUrl: `mqtts://localhost:${broker.port}` });
+  await assert.rejects(startSearch(mqtt, secure, { scope })(), /self-signed certificate/);
+  const properties = { certificateAuthority: cert };
+  const [press] = await untilCount(startSearch(mqtt, secure, { scope, properties }), 1);
+  const { signal } = new AbortController();
+  const given = new Map([["certificateAuthority", Buffer.from(cert)]]);
+  const twin = await mqtt.openTwin!(press!, { properties: given, signal }, handlerWorld());
+  scope.defer(() => twin.close());
+  assert.equal(await twin.read({}), "21");
 });
 
 test("details that no broker understands are refused", async () => {

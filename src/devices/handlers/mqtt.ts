@@ -8,6 +8,7 @@ import { openMqttTwin } from "../mqtt/twin.ts";
 import { matchTopic } from "../mqtt/packets.ts";
 import { loginOf } from "../properties.ts";
 import { Signal } from "../signal.ts";
+import { trustOf } from "../trust.ts";
 
 const devicesMax = 4096;
 const silentSecondsMax = 86_400;
@@ -111,7 +112,8 @@ export const mqtt: DiscoveryHandler = {
     const signal = AbortSignal.any([request.signal, ends.signal]);
     const clientId = `kerb-${random.uuid().slice(0, 13)}`;
     const login = { url: wishes.url.href, clientId, ...loginOf(request.properties) };
-    const client = await MqttClient.open({ ...login, clock, signal });
+    const trust = trustOf(request.properties);
+    const client = await MqttClient.open({ ...login, trust, clock, signal });
     const topics = new Topics(wishes, world);
     const changed = new Signal(signal);
     client.subscribe(wishes.topics);
@@ -143,6 +145,7 @@ export const mqtt: DiscoveryHandler = {
     const clientId = `kerb-${random.uuid().slice(0, 13)}`;
     return openMqttTwin(device, {
       login: loginOf(request.properties),
+      trust: trustOf(request.properties),
       clientId,
       clock,
       signal: request.signal,

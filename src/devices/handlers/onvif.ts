@@ -9,7 +9,8 @@ import { cameraAddress } from "../onvif/messages.ts";
 import type { CameraAddress, Credential, ProbeMatch } from "../onvif/messages.ts";
 import { askCamera, probeNetwork } from "../onvif/network.ts";
 import { poll } from "../poll.ts";
-import { textOf } from "../properties.ts";
+import { trustOf } from "../trust.ts";
+import type { Trust } from "../trust.ts";
 
 /** Probes and their answers are datagrams. */
 const missesMax = 3;
@@ -88,7 +89,7 @@ function deviceOf(id: string, { url, uuid }: Camera, address: CameraAddress | un
 
 interface Known {
   credentialOf: (uuid: string) => Credential | undefined;
-  authority?: string;
+  trust?: Trust | undefined;
   signal: AbortSignal;
 }
 
@@ -155,9 +156,9 @@ export const onvif: DiscoveryHandler = {
   check: filtersIn,
   async *discover({ details, properties, signal }, world) {
     const filters = filtersIn(details);
-    const authority = textOf(properties, "certificateAuthority");
-    const known = { credentialOf: credentials(properties), signal };
-    const looking = new Looking(world, filters, { ...known, ...(authority && { authority }) });
+    const trust = trustOf(properties);
+    const known = { credentialOf: credentials(properties), trust, signal };
+    const looking = new Looking(world, filters, known);
     yield* poll(() => looking.look(), { clock: world.clock, signal, missesMax });
   },
 };

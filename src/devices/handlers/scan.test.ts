@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, test } from "node:test";
-import { startSearch } from "../../../test/support/handlers.ts";
+import { handlerWorld, startSearch } from "../../../test/support/handlers.ts";
+import { rsaCertificate } from "../../../test/support/rsa-certificate.ts";
 import { Scope } from "../../lib/scope.ts";
 import { addressesIn } from "../addresses.ts";
 import { DetailsError } from "../handler.ts";
@@ -42,6 +44,26 @@ test("who has the page is a device, and who has another is none", async () => {
   assert.equal(found?.properties["SCAN_URL"], `http://${address}/info`);
   assert.equal(found?.properties["SCAN_HTTP_SERVER"], "lamp/1");
   assert.deepEqual(await look("/other"), []);
+});
+
+test("a page behind a certificate of its own is found by who was given it, and its values are read", async () => {
+  const { privateKey: key, certificate: cert } = rsaCertificate({
+    uri: "urn:l",
+    nowMs: Date.now(),
+  });
+  const secure = createTlsServer({ key, cert }, (_, response) => response.end('{"level":7}'));
+  await new Promise<void>((resolve) => secure.listen(0, "127.0.0.1", resolve));
+  scope.defer(() => void secure.close());
+  const { port } = secure.address() as AddressInfo;
+  const wishes = { addresses: [`localhost:${port}`], http: { scheme: "https" } };
+  assert.deepEqual(await startSearch(scan, wishes, { scope })(), []);
+  const properties = { certificateAuthority: cert };
+  const [lamp] = await startSearch(scan, wishes, { scope, properties })();
+  assert.equal(lamp?.id, `https://localhost:${port}/`);
+  const { signal } = new AbortController();
+  const given = new Map([["certificateAuthority", Buffer.from(cert)]]);
+  const twin = await scan.openTwin!(lamp!, { properties: given, signal }, handlerWorld());
+  assert.equal(await twin.read({ path: "/", field: "level" }), "7");
 });
 
 const hosts = (...addresses: string[]) =>

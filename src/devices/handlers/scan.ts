@@ -6,9 +6,12 @@ import { readDetails } from "../details.ts";
 import { DetailsError } from "../handler.ts";
 import type { Device, DiscoveryHandler } from "../handler.ts";
 import { isObject } from "../../lib/json.ts";
+import { askHttp } from "../http/ask.ts";
 import { openHttpTwin } from "../http/twin.ts";
 import { everyMsIn, poll } from "../poll.ts";
 import { openTcp } from "../tcp.ts";
+import { trustOf } from "../trust.ts";
+import type { Trust } from "../trust.ts";
 
 const answerMsMax = 2000;
 const portDefault = 80;
@@ -63,15 +66,16 @@ const deviceOf = (endpoint: Endpoint, more: Record<string, string>): Device => (
   nodes: [],
 });
 
-async function byHttp(endpoint: Endpoint, page: Page, signal: AbortSignal) {
+async function byHttp(
+  endpoint: Endpoint,
+  page: Page,
+  { trust, signal }: { trust: Trust | undefined; signal: AbortSignal },
+) {
   const url = `${page.scheme}://${shown(endpoint)}${page.path}`;
-  const response = await fetch(url, {
-    redirect: "manual",
-    signal: AbortSignal.any([signal, AbortSignal.timeout(answerMsMax)]),
-  });
-  await response.body?.cancel();
-  if (response.status !== page.status) return undefined;
-  const server = response.headers.get("server");
+  const until = AbortSignal.any([signal, AbortSignal.timeout(answerMsMax)]);
+  const { status, headers } = await askHttp(url, { trust, signal: until });
+  if (status !== page.status) return undefined;
+  const server = String(headers["server"] ?? "");
   return deviceOf(endpoint, { SCAN_URL: url, ...(server && { SCAN_HTTP_SERVER: server }) });
 }
 
@@ -84,10 +88,13 @@ export const scan: DiscoveryHandler = {
   name: "scan",
   shared: true,
   check: wishesIn,
-  async *discover({ details, signal }, { clock }) {
+  async *discover({ details, properties, signal }, { clock }) {
+    const trust = trustOf(properties);
     const { endpoints, page, everyMs } = wishesIn(details);
     const look = () =>
-      atOnce(endpoints, (one) => (page ? byHttp(one, page, signal) : byTcp(one, signal)));
+      atOnce(endpoints, (one) =>
+        page ? byHttp(one, page, { trust, signal }) : byTcp(one, signal),
+      );
     yield* poll(look, { clock, signal, everyMs });
   },
   openTwin: openHttpTwin,

@@ -3,11 +3,13 @@
 import type { Device, DiscoverRequest } from "../handler.ts";
 import { payloadOf, valueIn } from "../mqtt/twin.ts";
 import { loginOf, textOf } from "../properties.ts";
+import { trustOf } from "../trust.ts";
 import { PropertyRefused } from "../twins/channel.ts";
 import type { Access, TwinChannel } from "../twins/channel.ts";
+import { askHttp } from "./ask.ts";
+import type { HttpQuestion } from "./ask.ts";
 
 const answerMsMax = 5000;
-const bodyBytesMax = 256 * 1024;
 const methods = ["PUT", "POST", "PATCH"];
 
 function placeOf({ path, method = "PUT", field }: Access) {
@@ -18,17 +20,6 @@ function placeOf({ path, method = "PUT", field }: Access) {
   if (field !== undefined && typeof field !== "string")
     throw new PropertyRefused("access.field: a text");
   return { path: path as string, method: method as string, field: field as string | undefined };
-}
-
-async function bodyOf(response: Response): Promise<Buffer> {
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const part of response.body ?? []) {
-    bytes += part.length;
-    if (bytes > bodyBytesMax) throw new PropertyRefused("the answer is too long");
-    parts.push(part);
-  }
-  return Buffer.concat(parts);
 }
 
 function authorization(given: DiscoverRequest["properties"]): Record<string, string> {
@@ -45,16 +36,16 @@ export function openHttpTwin(
 ): TwinChannel {
   const url = properties["SCAN_URL"];
   if (!url) throw new Error("it was found by TCP alone: discoveryDetails.http says how it speaks");
-  const ask = async (path: string, init: RequestInit = {}) => {
-    const response = await fetch(new URL(path, url), {
-      ...init,
+  const trust = trustOf(given);
+  const ask = async (path: string, more: Pick<HttpQuestion, "method" | "body"> = {}) => {
+    const { status, body } = await askHttp(new URL(path, url), {
+      ...more,
       headers: { ...authorization(given), "content-type": "application/json" },
-      redirect: "error",
+      trust,
       signal: AbortSignal.any([signal, AbortSignal.timeout(answerMsMax)]),
     });
-    const body = await bodyOf(response);
-    if (response.ok) return body;
-    throw new PropertyRefused(`${path} answers ${response.status}`);
+    if (status >= 200 && status < 300) return body;
+    throw new PropertyRefused(`${path} answers ${status}`);
   };
   return {
     async read(access) {

@@ -1,9 +1,12 @@
 // A connection to an MQTT broker: it subscribes, publishes with an answer, and says when it is over.
 import type { Socket } from "node:net";
+import { once } from "node:events";
+import { isIP } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { Clock } from "../../lib/clock.ts";
 import { DetailsError } from "../handler.ts";
 import { frames, openTcp } from "../tcp.ts";
+import type { Trust } from "../trust.ts";
 import {
   bodyOf,
   connectPacket,
@@ -28,6 +31,8 @@ export interface MqttOptions {
   clientId: string;
   username?: string;
   password?: string;
+  /** Of `mqtts`; default: the authorities that Node knows. */
+  trust?: Trust | undefined;
   clock: Clock;
   signal: AbortSignal;
 }
@@ -50,12 +55,20 @@ const refusals = [
   "not allowed",
 ];
 
-async function openSocket({ url, signal }: MqttOptions): Promise<Socket> {
+async function openSocket({ url, trust, signal }: MqttOptions): Promise<Socket> {
   const { protocol, hostname, port } = brokerUrl(url);
   const isTls = protocol === "mqtts:";
   const host = hostname.replace(/^\[(.*)\]$/, "$1");
   const socket = await openTcp({ host, port: Number(port) || (isTls ? 8883 : 1883) }, signal);
-  return isTls ? connectTls({ socket, servername: host }) : socket;
+  if (!isTls) return socket;
+  const secure = connectTls({ socket, host, ...(!isIP(host) && { servername: host }), ...trust });
+  try {
+    await once(secure, "secureConnect", { signal });
+  } catch (error) {
+    secure.destroy();
+    throw error;
+  }
+  return secure;
 }
 
 export class MqttClient {

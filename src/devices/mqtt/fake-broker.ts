@@ -1,6 +1,7 @@
 // An MQTT broker for tests: it keeps what is retained and passes on what is published.
 import { createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 import type { Scope } from "../../lib/scope.ts";
 import { frames } from "../tcp.ts";
 import {
@@ -29,7 +30,11 @@ interface Session {
 
 export async function startFakeBroker(
   scope: Scope,
-  { password, port = 0 }: { password?: string; port?: number } = {},
+  {
+    password,
+    identity,
+    port = 0,
+  }: { password?: string; identity?: { key: string; cert: string }; port?: number } = {},
 ): Promise<FakeBroker> {
   const sessions = new Set<Session>();
   const retained = new Map<string, Buffer>();
@@ -60,7 +65,7 @@ export async function startFakeBroker(
       spread(topic, Buffer.from(payload), retain);
     }
   };
-  const server = createServer((socket) => {
+  const talk = (socket: Socket) => {
     const session = { socket, topics: [] };
     sessions.add(session);
     socket.on("error", () => {});
@@ -69,7 +74,8 @@ export async function startFakeBroker(
       for await (const bytes of frames(socket, packetLength, 2 ** 20)) hear(session, bytes);
     };
     run().catch(() => socket.destroy());
-  });
+  };
+  const server = identity ? createTlsServer(identity, talk) : createServer(talk);
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   const cut = () => sessions.forEach(({ socket }) => socket.destroy());
   scope.defer(() => {

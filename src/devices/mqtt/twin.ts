@@ -4,6 +4,7 @@ import { isObject } from "../../lib/json.ts";
 import { PropertyRefused } from "../twins/channel.ts";
 import type { Access, TwinChannel } from "../twins/channel.ts";
 import type { Device } from "../handler.ts";
+import type { Trust } from "../trust.ts";
 import { MqttClient } from "./client.ts";
 
 const topicsMax = 256;
@@ -57,15 +58,16 @@ export function payloadOf(value: string, field: string | undefined): string {
 
 export interface MqttTwinOptions {
   login: { username: string; password: string } | undefined;
+  trust?: Trust | undefined;
   clientId: string;
   clock: Clock;
   signal: AbortSignal;
 }
 
 export async function openMqttTwin(device: Device, options: MqttTwinOptions): Promise<TwinChannel> {
-  const { login, clientId, clock, signal } = options;
+  const { login, ...more } = options;
   const url = device.properties["MQTT_BROKER_URL"]!;
-  const client = await MqttClient.open({ url, clientId, ...login, clock, signal });
+  const client = await MqttClient.open({ url, ...login, ...more });
   const said = new Map<string, Buffer>();
   const waiting = new Map<string, () => void>();
   const asked = new Set<string>();
@@ -79,7 +81,7 @@ export async function openMqttTwin(device: Device, options: MqttTwinOptions): Pr
   /** What is retained comes at once. */
   const firstWord = (topic: string) =>
     new Promise<void>((resolve) => {
-      const stop = clock.after(firstWordMs, resolve);
+      const stop = options.clock.after(firstWordMs, resolve);
       waiting.set(topic, () => {
         stop();
         resolve();

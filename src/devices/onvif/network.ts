@@ -1,10 +1,9 @@
 // What ONVIF discovery does on the network: one Probe by multicast on each of the machine's networks, and SOAP
 // questions by HTTP. Cameras sign their certificates themselves, or an installer's authority does, and none names the
 // address that a camera happens to have: so with an authority given its signature counts, and no name.
-import { request as requestHttp } from "node:http";
-import type { IncomingMessage } from "node:http";
-import { request as requestHttps } from "node:https";
 import type { Clock } from "../../lib/clock.ts";
+import { askHttp } from "../http/ask.ts";
+import type { Trust } from "../trust.ts";
 import { askUdp } from "../udp.ts";
 import { actionOf, ask, probe, probeMatches } from "./messages.ts";
 import type { Credential, ProbeMatch, Question, Salt } from "./messages.ts";
@@ -12,7 +11,6 @@ import type { Credential, ProbeMatch, Question, Salt } from "./messages.ts";
 export const probeGroup = "239.255.255.250";
 export const probePort = 3702;
 const answerMsMax = 1000;
-const answerBytesMax = 512 * 1024;
 
 export interface Prober {
   clock: Clock;
@@ -37,48 +35,26 @@ export async function probeNetwork({ clock, uuid, waitMs, signal, to }: Prober) 
   return found;
 }
 
-async function limited(response: IncomingMessage): Promise<string> {
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const part of response) {
-    bytes += part.length;
-    if (bytes > answerBytesMax) throw new Error("the answer is too long");
-    parts.push(part);
-  }
-  return Buffer.concat(parts).toString();
-}
-
 export interface Asking {
   credential?: Credential;
   salt?: Salt;
-  /** PEM, of cameras by HTTPS; default: the authorities that Node knows. */
-  authority?: string;
+  /** Of cameras by HTTPS; default: the authorities that Node knows. */
+  trust?: Trust | undefined;
   signal: AbortSignal;
-}
-
-function post(url: string, headers: Record<string, string>, asking: Asking & { body: string }) {
-  const { authority, signal, body } = asking;
-  const trust =
-    authority === undefined ? {} : { ca: authority, checkServerIdentity: () => undefined };
-  const options = { method: "POST", headers, signal, agent: false };
-  return new Promise<IncomingMessage>((resolve, reject) => {
-    const asked = url.startsWith("https:")
-      ? requestHttps(url, { ...options, ...trust })
-      : requestHttp(url, options);
-    asked.on("response", resolve).on("error", reject).end(body);
-  });
 }
 
 /** The camera's answer; throws when there is none within a second. */
 export async function askCamera(url: string, question: Question, asking: Asking): Promise<string> {
-  const { credential, salt } = asking;
+  const { credential, salt, trust } = asking;
   const type = `application/soap+xml; charset=utf-8; action="${actionOf(question)}"`;
   const signal = AbortSignal.any([asking.signal, AbortSignal.timeout(answerMsMax)]);
-  const body = ask(question, credential, salt);
-  const response = await post(url, { "content-type": type }, { ...asking, signal, body });
-  if (response.statusCode !== 200) {
-    response.destroy();
-    throw new Error(`${url} answers ${response.statusCode}`);
-  }
-  return limited(response);
+  const { status, body } = await askHttp(url, {
+    method: "POST",
+    headers: { "content-type": type },
+    body: ask(question, credential, salt),
+    trust: trust && { ...trust, checkServerIdentity: () => undefined },
+    signal,
+  });
+  if (status !== 200) throw new Error(`${url} answers ${status}`);
+  return body.toString();
 }
