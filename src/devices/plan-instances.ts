@@ -28,7 +28,7 @@ export interface Refused {
 }
 
 /** Whose an Instance is: a digest of three bytes may be that of two devices. */
-export const deviceAnnotation = "kerb.sh/device";
+export const deviceAnnotation = "kerb.dev/device";
 
 const identityOf = ({ device, shared }: Seen, node: string) =>
   shared ? device.id : `${device.id} on ${node}`;
@@ -63,7 +63,7 @@ export function nameDevices(
 export type NamedDraft = Draft & { metadata: { name: string } };
 
 /** What containers get of a device, to see that it changed. Nodes may reach a shared one in different ways. */
-export const pathsAnnotation = "kerb.sh/device-paths";
+export const pathsAnnotation = "kerb.dev/device-paths";
 
 function pathsOf({ device: { nodes, mounts }, shared }: Found): string | undefined {
   if (shared || (nodes.length === 0 && mounts.length === 0)) return undefined;

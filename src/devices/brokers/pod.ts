@@ -11,7 +11,7 @@ import { controllerName, jobName, labels, podName, resourceName } from "./names.
 
 const placeholder = "{{PLACEHOLDER}}";
 /** What a broker was made from, to see that it changed. */
-export const templateAnnotation = "kerb.sh/broker-template";
+export const templateAnnotation = "kerb.dev/broker-template";
 
 const digestOf = (template: unknown) =>
   createHash("sha256").update(JSON.stringify(template)).digest("hex").slice(0, 16);
