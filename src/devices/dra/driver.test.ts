@@ -8,6 +8,7 @@ import { Claims } from "../claims.ts";
 import { instances } from "../kinds/instance.ts";
 import type { Instance } from "../kinds/instance.ts";
 import { Driver } from "./driver.ts";
+import { healthOf } from "./health.ts";
 
 const resourceClaims = resource("resource.k8s.io/v1", "resourceclaims");
 const namespace = "default";
@@ -95,6 +96,22 @@ test("a claim's device takes a slot and is described to containers, until it is 
   await cluster.until(instances, (all) => Object.keys(all[0]?.spec.deviceUsage ?? {}).length === 1);
   await driver.unprepare(one);
   assert.deepEqual([await usage(), files.size], [{}, 0]);
+});
+
+test("the kubelet is told of what claims hold whether it is seen, and of nothing else", async () => {
+  const made = await make(2);
+  const health = (is: Partial<Instance>, allocation: object | undefined) =>
+    healthOf({ node: "a", known: () => [{ ...made, ...is }], allocationOf: () => allocation });
+  assert.deepEqual(health({}, {}), []);
+  const deviceUsage = { "x-0": "C:dra.uid-1.slot-1:a", "x-1": "C:dra.uid-2.slot-0:b", "x-2": "a" };
+  const spec = { ...made.spec, deviceUsage };
+  const device = { pool_name: `${namespace}/${name}`, device_name: "slot-1" };
+  assert.deepEqual(health({ spec }, {}), [{ device, health: "HEALTHY", message: "" }]);
+  const message = "a does not see it";
+  const ill = [{ device, health: "UNHEALTHY", message }];
+  assert.deepEqual(health({ spec }, undefined), ill);
+  const away = { name: "a", reason: "Away", message };
+  assert.deepEqual(health({ spec, status: { nodes: [away] } } as object, {}), ill);
 });
 
 test("a claim that finds all slots held, or its device away, is told so and gets nothing", async () => {

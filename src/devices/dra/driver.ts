@@ -9,10 +9,11 @@ import { listenGrpc } from "../../lib/grpc-server.ts";
 import type { GrpcMethod } from "../../lib/grpc-server.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Scope } from "../../lib/scope.ts";
-import { driver as driverApi, pluginWatcher } from "../../node/devices/protocols.ts";
+import { driver as driverApi, driverHealth, pluginWatcher } from "../../node/devices/protocols.ts";
 import type { Claims } from "../claims.ts";
 import type { DeviceAllocation } from "../device-plugin.ts";
 import { parseUsage, slotsOf, usageText } from "../slots.ts";
+import { watchHealth } from "./health.ts";
 import { cdiKind, cdiName, driverName, holderOf, isClaimedBy } from "./names.ts";
 import { instances } from "../kinds/instance.ts";
 import type { Instance } from "../kinds/instance.ts";
@@ -188,6 +189,11 @@ export async function startDriver(options: DriverOptions) {
         NodeUnprepareResources: each("Unprepare", (claim) => driver.unprepare(claim)),
       },
     },
+    ...driverHealth.paths.map((path) => ({
+      path,
+      types: driverHealth.types,
+      methods: { NodeWatchResources: watchHealth(options) },
+    })),
   ]);
   scope.defer(async () => {
     listener.close();

@@ -8,6 +8,10 @@ export const cdiKind = "akri.sh/claim";
 /** What holds a slot for one device of a claim, in place of a virtual device. */
 export const holderOf = (claimUid: string, device: string) => `${claimPrefix}${claimUid}.${device}`;
 
+/** The device of a claim that `holderOf` made `virtualDevice` of. */
+export const deviceOfHolder = (virtualDevice: string) =>
+  virtualDevice.slice(virtualDevice.indexOf(".", claimPrefix.length) + 1);
+
 export const isClaimedBy = (text: string, { uid, node }: { uid: string; node: string }) => {
   const usage = parseUsage(text);
   return usage?.node === node && usage.virtualDevice?.startsWith(`${claimPrefix}${uid}.`) === true;

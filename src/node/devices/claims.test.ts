@@ -2,28 +2,34 @@ import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { afterEach, beforeEach, test } from "node:test";
 import { startCluster } from "../../../test/support/cluster.ts";
 import type { Cluster } from "../../../test/support/cluster.ts";
+import { eventually } from "../../../test/support/eventually.ts";
 import { resource } from "../../client/client.ts";
 import { systemClock } from "../../lib/clock.ts";
+import { FakeClock } from "../../lib/fake-clock.ts";
 import { silent } from "../../lib/log.ts";
 import { Scope } from "../../lib/scope.ts";
 import type { Pod } from "../pods/pod.ts";
 import { PreparedClaims } from "./claims.ts";
 import { FakeDriver } from "./fake-driver.ts";
+import type { FakeDriverOptions } from "./fake-driver.ts";
 import { watchPlugins } from "./plugin-watcher.ts";
 
 const claims = { ...resource("resource.k8s.io/v1", "resourceclaims"), namespace: "default" };
 const driver = "gpu.example.com";
 
 let cluster: Cluster;
+let clock: FakeClock;
 let directory: string;
 let scope: Scope;
 let prepared: PreparedClaims;
 let fake: FakeDriver | undefined;
 
 beforeEach(async () => {
+  clock = new FakeClock();
   directory = await mkdtemp(join(tmpdir(), "dra-"));
   cluster = startCluster();
   await open();
@@ -41,14 +47,17 @@ const statePath = () => join(directory, "claims.json");
 
 async function open() {
   scope = new Scope();
-  prepared = await PreparedClaims.open(cluster.client, statePath());
+  prepared = await PreparedClaims.open(cluster.client, clock, statePath());
   scope.defer(() => prepared.close());
   const handlers = { DRAPlugin: prepared.handler };
   await watchPlugins({ directory: registry(), handlers, clock: systemClock, log: silent, scope });
 }
 
-async function startDriver(versions = ["v1.DRAPlugin"]) {
-  fake = new FakeDriver({ registry: registry(), name: driver, versions });
+async function startDriver(
+  versions = ["v1.DRAPlugin"],
+  more: Pick<FakeDriverOptions, "tellsHealth"> = {},
+) {
+  fake = new FakeDriver({ registry: registry(), name: driver, versions, ...more });
   await fake.start();
 }
 
@@ -135,4 +144,48 @@ test("a driver of the version before is asked in its own", async () => {
   await claim(one);
   await prepared.prepare(one);
   assert.deepEqual(fake!.calls, ["Prepare shared"]);
+});
+
+const healthOf = (pod: Pod) => prepared.healthOf(pod, pod.spec.containers[0]!);
+const told = (health: string, more: object = {}) => [
+  { name: "claim:gpu", resources: [{ resourceID: "example.com/gpu=0", health, ...more }] },
+];
+
+for (const tellsHealth of ["v1", "v1alpha1"] as const) {
+  test(`a container's status tells how a claim's device is, as its driver says (${tellsHealth})`, async () => {
+    let changes = 0;
+    prepared.health.onChange = () => changes++;
+    await startDriver(undefined, { tellsHealth });
+    await claim(one);
+    assert.deepEqual(healthOf(one), []);
+    await prepared.prepare(one);
+    assert.deepEqual(healthOf(one), told("Unknown"));
+    const says = async (health: "HEALTHY" | "UNHEALTHY", more: object = {}) => {
+      const before = changes;
+      fake!.tell(health, more);
+      await eventually(async () => changes > before, "the change");
+    };
+    await eventually(async () => fake!.isHeard, "who listens");
+    await says("HEALTHY");
+    assert.deepEqual(healthOf(one), told("Healthy"));
+    await says("UNHEALTHY", { message: "too hot", health_check_timeout_seconds: 60 });
+    assert.deepEqual(healthOf(one), told("Unhealthy", { message: "too hot" }));
+    await clock.advance(59_000);
+    assert.deepEqual(healthOf(one), told("Unhealthy", { message: "too hot" }));
+    const before = changes;
+    await clock.advance(2000);
+    assert.deepEqual(healthOf(one), told("Unknown"));
+    assert.ok(changes > before);
+    await says("HEALTHY");
+    fake!.stop();
+    const isUnknown = async () => isDeepStrictEqual(healthOf(one), told("Unknown"));
+    await eventually(isUnknown, "the driver is gone");
+  });
+}
+
+test("of a driver that does not say how its devices are nothing is known", async () => {
+  await startDriver();
+  await claim(one);
+  await prepared.prepare(one);
+  assert.deepEqual(healthOf(one), told("Unknown"));
 });

@@ -7,8 +7,11 @@ import { resource } from "../../client/client.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { GrpcConnection } from "../../lib/grpc.ts";
 import type { GrpcService } from "../../lib/grpc.ts";
+import type { Clock } from "../../lib/clock.ts";
 import type { Container, Pod } from "../pods/pod.ts";
 import { writeWhole } from "../whole-file.ts";
+import { ClaimHealth } from "./claim-health.ts";
+import type { ResourceHealth } from "./ledger.ts";
 import type { PluginHandler, PluginInfo } from "./plugin-watcher.ts";
 import { driver as driverApi } from "./protocols.ts";
 
@@ -71,6 +74,13 @@ async function readPrepared(path: string): Promise<Map<string, Prepared>> {
   return new Map((JSON.parse(text) as Prepared[]).map((one) => [one.claim.uid, one]));
 }
 
+interface PreparedClaimsOptions {
+  client: Client;
+  clock: Clock;
+  path: string;
+  prepared: Map<string, Prepared>;
+}
+
 export class PreparedClaims {
   readonly #client: Client;
   readonly #path: string;
@@ -79,15 +89,18 @@ export class PreparedClaims {
   /** One claim after the other, so that none is prepared and taken back at once. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  static async open(client: Client, path: string) {
-    return new PreparedClaims(client, path, await readPrepared(path));
+  static async open(client: Client, clock: Clock, path: string) {
+    return new PreparedClaims({ client, clock, path, prepared: await readPrepared(path) });
   }
 
-  constructor(client: Client, path: string, prepared: Map<string, Prepared>) {
+  private constructor({ client, clock, path, prepared }: PreparedClaimsOptions) {
     this.#client = client;
     this.#path = path;
     this.#prepared = prepared;
+    this.health = new ClaimHealth(clock);
   }
+
+  readonly health: ClaimHealth;
 
   /** A driver registered: what waited for it may be tried again. */
   onDriver = () => {};
@@ -105,15 +118,18 @@ export class PreparedClaims {
       const path = driverApi.paths.get(version)!;
       const service = connection.service(path, driverApi.types);
       this.#drivers.set(name, { connection, service });
+      this.health.follow(name, connection);
       this.onDriver();
     },
     removed: ({ name }) => {
+      this.health.forget(name);
       this.#drivers.get(name)?.connection.close();
       this.#drivers.delete(name);
     },
   };
 
   close() {
+    this.health.close();
     for (const { connection } of this.#drivers.values()) connection.close();
   }
 
@@ -175,6 +191,23 @@ export class PreparedClaims {
       if (!prepared) return [];
       const devices = prepared.devices.filter((device) => isAbout(device, request));
       return [{ claim: prepared.claim, devices }];
+    });
+  }
+
+  /** How what a container asks for is, for its status. */
+  healthOf(pod: Pod, container: Container): ResourceHealth[] {
+    const asked: { name: string; request?: string }[] = (container.resources as any)?.claims ?? [];
+    return asked.flatMap((one) => {
+      const alone = { ...container, resources: { claims: [one] } } as Container;
+      const devices = this.of(pod, alone).flatMap((claim) => claim.devices);
+      const told = devices.map((device) => {
+        const { driver, pool_name: pool, device_name: name, cdi_device_ids: ids } = device;
+        const resourceID = ids[0] ?? `${driver}/${pool}/${name}`;
+        return { resourceID, ...this.health.of(driver, pool, name) };
+      });
+      const resources = [...new Map(told.map((each) => [each.resourceID, each])).values()];
+      const name = `claim:${one.name}${one.request ? `/${one.request}` : ""}`;
+      return resources.length > 0 ? [{ name, resources }] : [];
     });
   }
 

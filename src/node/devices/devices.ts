@@ -70,8 +70,10 @@ export class Devices {
   amounts = () => this.#plugins.amounts();
 
   /** How what a container has is. */
-  healthOf = (podUid: string, container: string) =>
-    this.#plugins.ledger.healthOf(podUid, container);
+  healthOf = (pod: Pod, container: Container) => [
+    ...this.#plugins.ledger.healthOf(pod.metadata.uid, container.name),
+    ...this.#claims.healthOf(pod, container),
+  ];
 
   /** Told when devices came, went, or fell ill. */
   onHealth = () => {};
@@ -106,6 +108,7 @@ export class Devices {
   async follow({ holders, onDriver, onHealth, cpus }: FollowOptions) {
     this.#claims.onDriver = onDriver;
     this.onHealth = onHealth;
+    this.#claims.health.onChange = onHealth;
     const uids = () => new Set(holders().map(({ pod }) => pod.metadata.uid));
     this.#plugins.holders = () =>
       holders().map(({ pod, isLeaving }) => ({ uid: pod.metadata.uid, isLeaving }));
@@ -130,7 +133,7 @@ export class Devices {
 export async function openDevices(options: DevicesOptions): Promise<Devices> {
   const { client, kubeletDirectory, directory, onChange, localPlugins } = options;
   const { clock, log, scope } = options;
-  const claims = await PreparedClaims.open(client, join(directory, "claims.json"));
+  const claims = await PreparedClaims.open(client, clock, join(directory, "claims.json"));
   scope.defer(() => claims.close());
   const slices = new SliceCleanup(options);
   scope.defer(() => slices.stop());

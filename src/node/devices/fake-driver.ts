@@ -3,7 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { listenGrpc } from "../../lib/grpc-server.ts";
 import type { GrpcListener } from "../../lib/grpc-server.ts";
-import { driver as driverApi, pluginWatcher } from "./protocols.ts";
+import { driver as driverApi, driverHealth, pluginWatcher } from "./protocols.ts";
 
 export interface FakeDriverOptions {
   /** The watched folder. */
@@ -11,6 +11,8 @@ export interface FakeDriverOptions {
   name: string;
   versions?: string[];
   cdiDevices?: string[];
+  /** Which version of its health it tells; none by default. */
+  tellsHealth?: "v1" | "v1alpha1";
 }
 
 export class FakeDriver {
@@ -20,6 +22,7 @@ export class FakeDriver {
   readonly told: string[] = [];
   /** Why it refuses whatever it is asked; "" when it does not. */
   trouble = "";
+  readonly #listeners = new Set<(answer: object) => void>();
   readonly #options: FakeDriverOptions;
   #listener: GrpcListener | undefined;
 
@@ -35,12 +38,40 @@ export class FakeDriver {
     this.#listener = await listenGrpc(join(registry, "driver.sock"), [
       this.#registration(() => registered.resolve()),
       this.#preparation(),
+      ...this.#health(),
     ]);
     await registered.promise;
   }
 
   stop() {
     this.#listener?.close();
+  }
+
+  /** Of `gpu-0`, to everybody who listens. */
+  tell(health: "HEALTHY" | "UNHEALTHY", more: object = {}) {
+    const device = { pool_name: "a", device_name: "gpu-0" };
+    for (const write of this.#listeners) write({ devices: [{ device, health, ...more }] });
+  }
+
+  get isHeard() {
+    return this.#listeners.size > 0;
+  }
+
+  #health() {
+    const { tellsHealth } = this.#options;
+    if (!tellsHealth) return [];
+    const stream = (_: unknown, write: (answer: object) => void, signal: AbortSignal) => {
+      this.#listeners.add(write);
+      signal.addEventListener("abort", () => this.#listeners.delete(write));
+    };
+    const names = {
+      request: "NodeWatchResourcesRequest",
+      response: "NodeWatchResourcesResponse",
+    };
+    const path = driverHealth.paths.find((one) => one.startsWith(`/${tellsHealth}.`))!;
+    return [
+      { path, types: driverHealth.types, methods: { NodeWatchResources: { ...names, stream } } },
+    ];
   }
 
   #registration(done: () => void) {

@@ -25,12 +25,12 @@ export interface Device {
   topology?: { nodes: { ID: number }[] } | null;
 }
 
-type Health = "Healthy" | "Unhealthy" | "Unknown";
+export type Health = "Healthy" | "Unhealthy" | "Unknown";
 
 /** An entry of a container's `allocatedResourcesStatus`. */
 export interface ResourceHealth {
   name: string;
-  resources: { resourceID: string; health: Health }[];
+  resources: { resourceID: string; health: Health; message?: string }[];
 }
 
 /** As it lies on disk. */

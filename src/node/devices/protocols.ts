@@ -1,5 +1,6 @@
 // The kubelet's own gRPC APIs for those who bring devices: who answers what, under which path.
 import devicePlugin from "./data/device-plugin.json" with { type: "json" };
+import draHealth from "./data/dra-health.json" with { type: "json" };
 import dra from "./data/dra.json" with { type: "json" };
 import pluginRegistration from "./data/plugin-registration.json" with { type: "json" };
 import podResources from "./data/pod-resources.json" with { type: "json" };
@@ -40,4 +41,10 @@ export const driver = {
       `/k8s.io.kubelet.pkg.apis.dra.${version}.DRAPlugin`,
     ]),
   ),
+};
+
+/** Answered by a driver that says how its devices are; the newest version first. */
+export const driverHealth = {
+  types: draHealth,
+  paths: ["v1", "v1alpha1"].map((version) => `/${version}.DRAResourceHealth`),
 };

@@ -15,7 +15,7 @@ interface Input {
   instances: Instances;
   state: PodState;
   now: number;
-  deviceHealth?: (container: string) => ResourceHealth[];
+  deviceHealth?: (container: Container) => ResourceHealth[];
 }
 
 /** `10s`, `1m20s`, as Go prints a duration. */
@@ -129,7 +129,7 @@ export function containerStatus(input: Input, container: Container, init: boolea
   const running = isRunning(instance);
   const regularInit = init && !isSidecar(container);
   const done = hasExited(instance) && instance!.exitCode === 0;
-  const health = input.deviceHealth?.(name) ?? [];
+  const health = input.deviceHealth?.(container) ?? [];
   return {
     name,
     state,

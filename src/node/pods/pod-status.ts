@@ -21,7 +21,7 @@ export interface StatusInput {
   now: number;
   hostIps: string[];
   /** How devices of a container are. */
-  deviceHealth?: (container: string) => ResourceHealth[];
+  deviceHealth?: (container: Container) => ResourceHealth[];
 }
 
 interface Condition {

@@ -12,7 +12,7 @@ import { hasExited, instancesOf } from "./instances.ts";
 import type { Instances } from "./instances.ts";
 import { planPod } from "./plan-pod.ts";
 import { allContainers, podText } from "./pod.ts";
-import type { Pod } from "./pod.ts";
+import type { Container, Pod } from "./pod.ts";
 import { PodJobs } from "./pod-jobs.ts";
 import { crashedUntil, newPodState } from "./pod-state.ts";
 import { podStatus } from "./pod-status.ts";
@@ -209,13 +209,13 @@ export class PodWorker {
     }
   }
 
-  #deviceHealth(container: string) {
-    return this.#context.devices?.healthOf(this.pod.metadata.uid, container) ?? [];
+  #deviceHealth(container: Container) {
+    return this.#context.devices?.healthOf(this.pod, container) ?? [];
   }
 
-  /** True when a container of it was given devices by a plugin. */
+  /** True when a container of it was given devices. */
   get hasDevices() {
-    return allContainers(this.pod).some(({ name }) => this.#deviceHealth(name).length > 0);
+    return allContainers(this.pod).some((one) => this.#deviceHealth(one).length > 0);
   }
 
   /** Once, of a pod that began while this agent was there. */
@@ -235,7 +235,7 @@ export class PodWorker {
     const { pod, instances, state } = this;
     const now = clock.now();
     const { hostIps } = facts;
-    const deviceHealth = (container: string) => this.#deviceHealth(container);
+    const deviceHealth = (container: Container) => this.#deviceHealth(container);
     const status = podStatus({ pod, instances, state, now, hostIps, deviceHealth });
     const text = JSON.stringify(status);
     const known = isStatic(pod) ? this.mirror : pod;
