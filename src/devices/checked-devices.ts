@@ -15,7 +15,7 @@ export interface Checked {
 const isTexts = (value: unknown): value is Record<string, string> =>
   isObject(value) && Object.values(value).every((one) => typeof one === "string");
 
-function fault({ id, properties, nodes, mounts }: Device): string | undefined {
+function fault({ id, properties, nodes, mounts, refused }: Device): string | undefined {
   if (typeof id !== "string" || id === "") return "it has no id";
   if (id.length > idCharsMax) return `its id is longer than ${idCharsMax}`;
   if (!isTexts(properties)) return "its properties are no texts";
@@ -29,6 +29,7 @@ function fault({ id, properties, nodes, mounts }: Device): string | undefined {
   const letters = nodes.find(({ permissions }) => !/^[rwm]{1,3}$/.test(permissions));
   if (letters) return `permissions ${JSON.stringify(letters.permissions)} are not letters of rwm`;
   const paths = [...nodes, ...mounts].flatMap((one) => [one.hostPath, one.containerPath]);
+  if (refused !== undefined) return refused;
   const relative = paths.find((path) => !path.startsWith("/"));
   return relative === undefined ? undefined : `${JSON.stringify(relative)} is no absolute path`;
 }

@@ -23,6 +23,8 @@ export interface Device {
   properties: Record<string, string>;
   mounts: DeviceMount[];
   nodes: DeviceNode[];
+  /** Why it is there and cannot be offered. */
+  refused?: string;
 }
 
 export interface DiscoverRequest {

@@ -49,7 +49,9 @@ async function discover(
   const properties = new Map(entries.map(([name, value]) => [name, value?.vec ?? undefined]));
   try {
     for await (const devices of handler.discover({ details, properties, signal }, world)) {
-      if (!signal.aborted) write({ devices: devices.map(messageOf) });
+      // The protocol has no word for what cannot be offered.
+      const offered = devices.filter(({ refused }) => refused === undefined);
+      if (!signal.aborted) write({ devices: offered.map(messageOf) });
     }
   } catch (error) {
     if (signal.aborted) return;

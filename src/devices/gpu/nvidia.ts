@@ -1,12 +1,13 @@
 // NVIDIA's cards, by what their driver says in /proc and its library says through nvidia-smi. A card that nobody
-// has used yet has no UUID in /proc, and asking the library may take seconds, so it is asked once for what is there.
+// has used yet has no UUID in /proc, and asking the library may take seconds, so it is asked once for what is there. Cards in MIG mode are their parts.
 import { existsSync, readdirSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { sleep } from "../../lib/clock.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Device, DeviceMount } from "../handler.ts";
 import { linesOf, readText } from "./files.ts";
 import type { GpuWorld } from "./files.ts";
+import { knowsMig, migLayout, migNames, migNumbers, migParts } from "./mig.ts";
 
 const answerMsMax = 15_000;
 const controlNodes = ["nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset"];
@@ -50,60 +51,102 @@ function cardsOf({ root }: GpuWorld) {
     .filter(({ said }) => said.get("GPU Excluded") !== "Yes");
 }
 
+type Asking = (args: string[]) => Promise<string>;
+
+/** What nvidia-smi prints; "" where it is missing or does not answer. */
+const asking =
+  (world: GpuWorld, clock: Clock, signal: AbortSignal): Asking =>
+  (args) => {
+    const nothing = () => "";
+    const late = sleep(clock, answerMsMax, signal).then(nothing, nothing);
+    return Promise.race([world.run("nvidia-smi", args).catch(nothing), late]);
+  };
+
 interface Asked {
-  uuid: string;
-  mib: number;
+  /** By PCI address. */
+  cards: Map<string, { uuid: string; mib: number }>;
+  /** Those in MIG mode, by PCI address. */
+  divided: ReturnType<typeof migNumbers>;
+  parts: ReturnType<typeof migNames>;
 }
 
-/** What the library knows, by PCI address; nothing where it is missing or does not answer. */
-async function ask(world: GpuWorld, clock: Clock, signal: AbortSignal) {
+const nothingAsked: Asked = { cards: new Map(), divided: new Map(), parts: new Map() };
+
+async function askAll(world: GpuWorld, ask: Asking): Promise<Asked> {
   const query = ["--query-gpu=pci.bus_id,uuid,memory.total", "--format=csv,noheader,nounits"];
-  const answer = world.run("nvidia-smi", query).catch(() => "");
-  const late = sleep(clock, answerMsMax, signal).then(
-    () => "",
-    () => "",
-  );
-  const rows = (await Promise.race([answer, late])).split("\n");
-  return new Map(
-    rows.map((row): [string, Asked] => {
+  const rows = (await ask(query))
+    .split("\n")
+    .map((row): [string, { uuid: string; mib: number }] => {
       const [bus = "", uuid = "", memory = ""] = row.split(",").map((part) => part.trim());
       // Its domain has eight digits where /proc's has four.
       return [bus.toLowerCase().slice(-"0000:00:00.0".length), { uuid, mib: Number(memory) || 0 }];
-    }),
-  );
+    });
+  const divided = migNumbers(knowsMig(world) ? await ask(["-q", "-x"]) : "");
+  const parts = migNames(divided.size > 0 ? await ask(["-L"]) : "");
+  return { cards: new Map(rows), divided, parts };
+}
+
+type Card = ReturnType<typeof cardsOf>[number];
+
+/** The card as it is, or its parts; a divided card whose parts nobody can name is refused. */
+function devicesOf(world: GpuWorld, { address, said }: Card, asked: Asked): Device[] {
+  const { uuid: answered = "", mib = 0 } = asked.cards.get(address) ?? {};
+  const uuid = [said.get("GPU UUID") ?? "", answered].find((one) => uuidPattern.test(one));
+  const minor = said.get("Device Minor") ?? "0";
+  const control = controlNodes.filter((name) => existsSync(join(world.root, "dev", name)));
+  const model = said.get("Model") ?? "";
+  const location = said.get("Bus Location") ?? address;
+  const mounts = mountsOf(world);
+  const deviceOf = (id: string, own: Record<string, string>, size: number, more: string[]) => ({
+    id,
+    properties: {
+      GPU_VENDOR: "nvidia",
+      GPU_MODEL: model,
+      GPU_PCI_ADDRESS: location,
+      ...own,
+      ...(size > 0 && { GPU_MEMORY_BYTES: String(size * 2 ** 20) }),
+    },
+    mounts,
+    nodes: [`nvidia${minor}`, ...control, ...more].map((name) => ({
+      hostPath: join(world.root, "dev", name),
+      containerPath: `/dev/${name}`,
+      permissions: "rw",
+    })),
+  });
+  const known = (is: string) => ({ GPU_UUID: is, NVIDIA_VISIBLE_DEVICES: is });
+  const whole = deviceOf(uuid ?? `pci-${address}`, uuid === undefined ? {} : known(uuid), mib, []);
+  const numbers = asked.divided.get(address);
+  const layout = migLayout(world, minor);
+  if (!numbers && layout.length === 0) return [whole];
+  const parts = migParts(world, { minor, uuid: uuid ?? "" }, numbers ?? [], asked.parts);
+  const devices = parts.map((part) => {
+    const own = { GPU_MIG_PROFILE: part.profile, ...known(part.uuid) };
+    return deviceOf(part.uuid, own, part.mib, part.nodes);
+  });
+  const count = Math.max(layout.length, numbers?.length ?? 0);
+  if (count > 0 && devices.length === count) return devices;
+  const refused =
+    count === 0
+      ? "it is in MIG mode and has no parts that compute"
+      : `it is in MIG mode, and of its ${count} parts nvidia-smi and /proc name ${devices.length}`;
+  return [{ ...whole, refused }, ...devices];
 }
 
 /** A look at the cards, to be repeated. */
 export function nvidiaLook(world: GpuWorld, clock: Clock, signal: AbortSignal) {
+  const ask = asking(world, clock, signal);
   let askedFor: string | undefined;
-  let asked = new Map<string, Asked>();
+  let asked = nothingAsked;
   return async (): Promise<Device[]> => {
     const cards = cardsOf(world);
     if (cards.length === 0) return [];
-    const mounts = mountsOf(world);
-    const now = JSON.stringify([mounts, cards.map(({ address }) => address)]);
-    if (now !== askedFor) asked = await ask(world, clock, signal);
+    const layouts = cards.map(({ address, said }) => [
+      address,
+      migLayout(world, said.get("Device Minor") ?? "0"),
+    ]);
+    const now = JSON.stringify([mountsOf(world), layouts]);
+    if (now !== askedFor) asked = await askAll(world, ask);
     askedFor = now;
-    const control = controlNodes.filter((name) => existsSync(join(world.root, "dev", name)));
-    return cards.map(({ address, said }) => {
-      const { uuid: answered = "", mib = 0 } = asked.get(address) ?? {};
-      const uuid = [said.get("GPU UUID") ?? "", answered].find((one) => uuidPattern.test(one));
-      const nodes = [`nvidia${said.get("Device Minor") ?? "0"}`, ...control].map((name) => {
-        const path = join(world.root, "dev", name);
-        return { hostPath: path, containerPath: `/dev/${basename(path)}`, permissions: "rw" };
-      });
-      return {
-        id: uuid ?? `pci-${address}`,
-        properties: {
-          GPU_VENDOR: "nvidia",
-          GPU_MODEL: said.get("Model") ?? "",
-          GPU_PCI_ADDRESS: said.get("Bus Location") ?? address,
-          ...(uuid !== undefined && { GPU_UUID: uuid, NVIDIA_VISIBLE_DEVICES: uuid }),
-          ...(mib > 0 && { GPU_MEMORY_BYTES: String(mib * 2 ** 20) }),
-        },
-        mounts,
-        nodes,
-      };
-    });
+    return cards.flatMap((card) => devicesOf(world, card, asked));
   };
 }

@@ -150,6 +150,77 @@ test("a library that never answers does not hide the cards", async () => {
   assert.equal((await found)[0]?.id, uuid);
 });
 
+/** What nvidia-smi prints of one card with parts `[index, gi, ci]`. */
+function divided(parts: [number, number, number][], mode = "Enabled"): HandlerWorld["run"] {
+  const mig = ([index, gi, ci]: [number, number, number]) =>
+    `<mig_device><index>${index}</index><gpu_instance_id>${gi}</gpu_instance_id>` +
+    `<compute_instance_id>${ci}</compute_instance_id><fb_memory_usage><total>16384 MiB</total>` +
+    `</fb_memory_usage></mig_device>`;
+  const xml =
+    '<?xml version="1.0" ?>\n<!DOCTYPE nvidia_smi_log SYSTEM "nvsmi_device_v12.dtd">\n' +
+    `<nvidia_smi_log><gpu id="00000000:17:00.0"><mig_mode><current_mig>${mode}</current_mig>` +
+    `</mig_mode><mig_devices>${parts.map(mig).join("")}</mig_devices></gpu></nvidia_smi_log>`;
+  const names = parts.map(
+    ([index]) => `  MIG 1g.18gb     Device  ${index}: (UUID: MIG-0000000${index}-a-b)\n`,
+  );
+  const list = `GPU 0: NVIDIA H200 (UUID: ${uuid})\n${names.join("")}`;
+  return async (_, [first]) =>
+    first === "-L" ? list : first === "-q" ? xml : `00000000:17:00.0, ${uuid}, 143771\n`;
+}
+
+const migFiles = (of: Record<string, number>) =>
+  files({
+    "proc/driver/nvidia/capabilities/mig/config": "DeviceFileMinor: 1\n",
+    ...Object.fromEntries(
+      Object.entries(of).map(([path, minor]) => [
+        `proc/driver/nvidia/capabilities/gpu0/mig/${path}/access`,
+        `DeviceFileMinor: ${minor}\nDeviceFileMode: 292\nDeviceFileModify: 1\n`,
+      ]),
+    ),
+  });
+
+test("a card in MIG mode is its parts, each with its own memory and nodes", async () => {
+  nvidia();
+  migFiles({ gi7: 66, "gi7/ci0": 67, gi8: 75, "gi8/ci0": 76 });
+  const run = divided([
+    [0, 7, 0],
+    [1, 8, 0],
+  ]);
+  const [first, second, ...more] = await look({}, run);
+  assert.deepEqual([first?.id, second?.id, more], ["MIG-00000000-a-b", "MIG-00000001-a-b", []]);
+  assert.deepEqual(first?.properties, {
+    GPU_VENDOR: "nvidia",
+    GPU_MODEL: "NVIDIA H200",
+    GPU_PCI_ADDRESS: "0000:17:00.0",
+    GPU_MIG_PROFILE: "1g.18gb",
+    GPU_UUID: "MIG-00000000-a-b",
+    NVIDIA_VISIBLE_DEVICES: "MIG-00000000-a-b",
+    GPU_MEMORY_BYTES: String(16_384 * 2 ** 20),
+  });
+  assert.deepEqual(
+    second?.nodes.map(({ containerPath }) => containerPath),
+    [
+      "/dev/nvidia0",
+      "/dev/nvidiactl",
+      "/dev/nvidia-uvm",
+      "/dev/nvidia-caps/nvidia-cap75",
+      "/dev/nvidia-caps/nvidia-cap76",
+    ],
+  );
+});
+
+test("a card in MIG mode without parts, or with some that nobody names, is refused", async () => {
+  nvidia();
+  migFiles({});
+  const [empty, ...more] = await look({}, divided([]));
+  assert.deepEqual([empty?.id, more], [uuid, []]);
+  assert.match(empty!.refused!, /MIG mode and has no parts/);
+  assert.equal((await look({}, divided([], "Disabled")))[0]?.refused, undefined);
+  migFiles({ gi7: 66, "gi7/ci0": 67 });
+  const [unnamed] = await look();
+  assert.match(unnamed!.refused!, /of its 1 parts nvidia-smi and \/proc name 0/);
+});
+
 /** A card at a PCI address, as the kernel's class of drm lists it. */
 function drm(name: string, address: string, of: Record<string, string>) {
   const device = `sys/devices/pci0000:00/${address}`;
