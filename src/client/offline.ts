@@ -173,7 +173,7 @@ export interface OfflineClient extends Client {
   reach: Reach;
   /** Writes what is not on disk yet. */
   flush(): void;
-  /** Of Secrets, ConfigMaps and tokens keeps those of `pods`, which are all that are to run here. */
+  /** Of Secrets, ConfigMaps, tokens, claims and volumes keeps those of `pods`, which are all that are to run here. */
   keepOnly(pods: KubeObject[]): void;
 }
 
@@ -208,10 +208,18 @@ export function offlineClient(
     return memory;
   }
 
+  function read(file: string): KubeObject | undefined {
+    try {
+      return JSON.parse(files.read(file) ?? "");
+    } catch {
+      return undefined;
+    }
+  }
+
   function keepOnly(pods: KubeObject[]) {
     const followed = [...memories].filter(([, memory]) => memory.isFollowed);
     const held = new Set(followed.map(([name]) => name));
-    for (const name of forgotten(files.names(), { held, pods })) {
+    for (const name of forgotten(files.names(), { held, pods, read })) {
       memories.get(name)?.forget();
       memories.delete(name);
       files.remove(name);

@@ -1,5 +1,6 @@
 // What a client that remembers (offline.ts) keeps in which file, and which of the files nobody needs any more: Secrets,
-// ConfigMaps and tokens of pods that are gone, so that a machine which is stolen holds no more than what runs there.
+// ConfigMaps, tokens and claims of pods that are gone, so that a machine which is stolen holds no more than what runs
+// there, and years of pods leave nothing behind.
 import { createHash } from "node:crypto";
 import type { KubeObject } from "../kinds/object.ts";
 import { podReferences } from "../kinds/pod-references.ts";
@@ -41,24 +42,59 @@ function* filesOf(pod: KubeObject): Generator<string> {
   }
 }
 
+/** Of files of single objects, those of pods' claims, and of the volumes and drivers that these lead to. */
+function objectsOf(names: string[], { read, pods }: Pick<Needed, "read" | "pods">): Set<string> {
+  const claims = new Set(
+    pods.flatMap((pod) => [...podReferences(pod)].map((one) => `${pod.metadata.namespace}/${one}`)),
+  );
+  const objects = names.flatMap((name) => {
+    const object = name.startsWith("object-") ? read(name) : undefined;
+    return object ? [{ name, object }] : [];
+  });
+  const isClaim = (plural: string, namespace?: string, name?: string) =>
+    claims.has(`${namespace}/${plural}/${name}`);
+  const volumes = new Map<string, any>(
+    objects
+      .map(({ object }) => object)
+      .filter(({ kind }) => kind === "PersistentVolume")
+      .filter(({ spec: { claimRef } }) =>
+        isClaim("persistentvolumeclaims", claimRef?.namespace, claimRef?.name),
+      )
+      .map(({ metadata, spec }) => [metadata.name, spec]),
+  );
+  const ofPods = pods.flatMap(({ spec }) => spec.volumes ?? []);
+  const drivers = new Set([...ofPods, ...volumes.values()].map(({ csi }) => csi?.driver));
+  const isNeeded = ({ kind, metadata: { namespace, name }, spec }: KubeObject) =>
+    (kind === "PersistentVolumeClaim" && isClaim("persistentvolumeclaims", namespace, name)) ||
+    (kind === "ResourceClaim" && isClaim("resourceclaims", namespace, name)) ||
+    (kind === "PersistentVolume" && volumes.has(name)) ||
+    (kind === "VolumeAttachment" && volumes.has(spec.source?.persistentVolumeName)) ||
+    (kind === "CSIDriver" && drivers.has(name));
+  return new Set(objects.filter(({ object }) => isNeeded(object)).map(({ name }) => name));
+}
+
 export interface Needed {
   /** Files of what is watched now. */
   held: ReadonlySet<string>;
   /** All that are to run here. */
   pods: KubeObject[];
+  /** What a file of a single object holds, if it is whole. */
+  read: (name: string) => KubeObject | undefined;
 }
 
 const tokenOwner = /^token-(.+)-[0-9a-f]{32}$/;
 
 /** Which files to remove. Pure. */
-export function forgotten(names: string[], { held, pods }: Needed): string[] {
+export function forgotten(names: string[], { held, pods, read }: Needed): string[] {
   const kept = new Set([...held, ...pods.flatMap((pod) => [...filesOf(pod)])]);
+  const objects = objectsOf(names, { read, pods });
   const uids = new Set(pods.map(({ metadata }) => metadata.uid));
   return names.filter((name) => {
     // Half written when the power went; they hold what whole ones do.
     if (name.endsWith(".new")) return true;
     const [what] = name.split("-", 1) as [string];
     if (named.has(what)) return !kept.has(name);
+    if (what === "object") return !objects.has(name);
     return what === "token" && !uids.has(tokenOwner.exec(name)?.[1] ?? "");
   });
 }

@@ -1,11 +1,12 @@
 // A second machine joins a site and is a node like any other.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { FakeCsiDriver } from "../../src/node/csi/fake-csi-driver.ts";
+import { run } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { busyboxArchive, importBusybox } from "../support/image.ts";
 import { Machine } from "../support/machine.ts";
@@ -74,7 +75,8 @@ after(async () => {
 
 test("a machine that is told of another authority does not join", async () => {
   const wrong = joined.map((word) => word.replace(/^sha256:.*/, `sha256:${"0".repeat(64)}`));
-  await assert.rejects(machine.join(...wrong, "--name", "second"), /somebody stands between/);
+  await assert.rejects(machine.join(...wrong, "--name", "typo"), /somebody stands between/);
+  assert.ok(!existsSync(machine.directory), "nothing is decided: it may come by another name");
 });
 
 test("a machine joins with a token and is Ready", async () => {
@@ -161,6 +163,9 @@ test("a node that is killed, and one whose cable is pulled, come back with what 
   await machine.plug(true);
   assert.equal(await eventually(answers, "an answer after the cut"), `${name}\n`);
   assert.deepEqual(await containers(), before);
+  // The kernel forgot the route with its interface.
+  const page = () => run("curl", ["-fsS", "--max-time", "2", `http://${there.status.podIP}:8080/`]);
+  assert.match(await eventually(page, "the route to its pods"), /hello from the edge/);
 });
 
 test("a node that reboots while its link is cut brings its pods back, and nothing is lost", async () => {
@@ -260,10 +265,15 @@ test("a driver at the joined machine has its volume attached, mounted, told of, 
   }
 });
 
-test("a drained node is empty, and leaves", async () => {
+test("a drained node is empty, and leaves nothing of the network behind", async () => {
   await site.kubectl(["scale", "deployment/web", "--replicas=2"]);
   await site.kubectl(["drain", "second", "--ignore-daemonsets", "--timeout=60s"]);
   assert.deepEqual(await pods("second"), []);
   await machine.kill();
+  await machine.kerb("down");
+  const routes = await machine.run("ip", "route");
+  assert.doesNotMatch(routes, /^10\.\S+ via /m);
   await site.kubectl(["delete", "node", "second"]);
+  const isGone = async () => !(await run("ip", ["route"])).includes(`via ${machine.address}`);
+  await eventually(isGone, "the end of the route to it");
 });

@@ -1,12 +1,12 @@
 // Two sites on one machine share nothing but the machine; and a site without root still serves its API.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { run } from "../support/command.ts";
+import { run, runToEnd } from "../support/command.ts";
 import { importBusybox } from "../support/image.ts";
-import { root, startSite } from "../support/site.ts";
-import type { Site } from "../support/site.ts";
+import { freePort, root, Site, startSite } from "../support/site.ts";
 
 const sites: Site[] = [];
 after(async () => {
@@ -35,4 +35,31 @@ test("two sites serve side by side, and one goes without the other noticing", as
   await north.site.down();
   assert.match(await page(south.ip), /hello from south/);
   assert.match(await south.site.kerb("status"), /3 Running/);
+});
+
+/** What a site has of the machine beside its files. */
+async function leftOf({ directory }: Site) {
+  const { slot } = JSON.parse(readFileSync(join(directory, "site.json"), "utf8"));
+  const said = async (command: string, ...args: string[]) => (await runToEnd(command, args)).stdout;
+  const all = [
+    await said("ps", "-eo", "args"),
+    readFileSync("/proc/self/mounts", "utf8"),
+    await said("ip", "-o", "link"),
+    await said("nft", "list", "tables"),
+  ];
+  const own = new RegExp(`${directory}|\\bkerb${slot}\\b`);
+  return all.flatMap((text) => text.split("\n")).filter((line) => own.test(line));
+}
+
+test("a site whose port is taken says so, leaves nothing of what it started, and starts at another", async () => {
+  const { port } = sites.at(-1)!;
+  const late = new Site(mkdtempSync(join(tmpdir(), "kerb-late-")), port);
+  sites.push(late);
+  await assert.rejects(late.up("--name", "late"), /already in use by another program/);
+  assert.deepEqual(await leftOf(late), []);
+  const other = new Site(late.directory, await freePort());
+  await other.up();
+  assert.notDeepEqual(await leftOf(other), []);
+  await other.down();
+  assert.deepEqual(await leftOf(other), []);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AuthorityReport } from "../../cli/authority.ts";
 import { FakeClock } from "../../lib/fake-clock.ts";
-import { rotateAuthority } from "./authority.ts";
+import { reportOf, rotateAuthority } from "./authority.ts";
 
 const phases = ["TrustBoth", "IssueNew", "Settled"] as const;
 type Phase = (typeof phases)[number];
@@ -41,6 +41,13 @@ async function rotated(from: Phase, late: Partial<Record<number, string[]>> = {}
   await done;
   return said;
 }
+
+test("what a site of an older release says, which waits for nobody, is understood", () => {
+  const said = { phase: "Settled", authorities: ["sha256:1"] };
+  assert.deepEqual(reportOf(said), { ...said, waitsFor: [] });
+  const waitsFor = [{ name: "b" }];
+  assert.deepEqual(reportOf({ ...said, waitsFor }), { ...said, waitsFor });
+});
 
 test("a replacement has three phases", async () => {
   assert.deepEqual(await rotated("Settled"), ["TrustBoth", "IssueNew", "Settled"]);

@@ -5,8 +5,14 @@ import { sleep, systemClock } from "../../lib/clock.ts";
 import { askRunning } from "./ask-site.ts";
 import { abandonPath, advancePath, authorityPath } from "../site/authority.ts";
 
+/** The site may run an older release than this command, which did not say whom it waits for. Pure. */
+export const reportOf = (answer: unknown): AuthorityReport => ({
+  waitsFor: [],
+  ...(answer as Omit<AuthorityReport, "waitsFor">),
+});
+
 const ask = async (directory: string, method: string, path: string) =>
-  (await json(await askRunning(directory, method, path))) as AuthorityReport;
+  reportOf(await json(await askRunning(directory, method, path)));
 
 export const authorityState = (directory: string) => ask(directory, "GET", authorityPath);
 export const advanceAuthority = (directory: string) => ask(directory, "POST", advancePath);

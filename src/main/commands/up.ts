@@ -20,6 +20,7 @@ import { ConfigurationSwitch } from "../configuration/switch.ts";
 import { become, becomeAnew, handOver, ownRelease } from "../releases/handover.ts";
 import { proveRelease, readState, writeState } from "../releases/state.ts";
 import { ReleaseSwitch, spawnWatcher } from "../releases/switch.ts";
+import { leftAsFound } from "../node/leave-machine.ts";
 import { findRunning } from "../run-file.ts";
 import { startSite } from "../site/site.ts";
 import type { Site } from "../site/site.ts";
@@ -69,12 +70,13 @@ async function foreground(asked: UpOptions): Promise<number> {
   const isService = hasManager && !process.send;
   let site: Site;
   try {
-    site = await startSite(options, {
+    const start = {
       log: pinoLog(logLevel),
       switches,
-      progress: (what, detail) =>
+      progress: (what: string, detail: string) =>
         tell({ line: `  ${what.padEnd(12)} ${String(sinceStart()).padStart(6)} ms  ${detail}` }),
-    });
+    };
+    site = await leftAsFound(options.dataDir, () => startSite(options, start));
   } catch (error) {
     if (!process.send) throw error;
     tell({ failed: (error as Error).message });

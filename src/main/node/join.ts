@@ -52,13 +52,15 @@ import { checkFamilies, openMachine } from "./machine.ts";
 import { joinedAddresses, joinedAddressesFile } from "./node-addresses.ts";
 import { nodeSettingsOf, registriesOf } from "./node-settings.ts";
 import { followAuthority } from "./node-authority.ts";
-import { keepIdentity, openIdentity } from "./node-identity.ts";
+import { leftAsFound } from "./leave-machine.ts";
+import { keepIdentity } from "./node-identity.ts";
+import { settleNode } from "./settle-node.ts";
 import type { NodeIdentity } from "./node-identity.ts";
 import { pinoLog } from "../pino-log.ts";
 import { startPodNetwork } from "./pod-network.ts";
 import type { PodNetworkOptions } from "./pod-network.ts";
 import { findRunning, removeRunFile, writeRunFile } from "../run-file.ts";
-import { addressesOf, familiesOf, settle } from "../site/site-settings.ts";
+import { addressesOf, familiesOf } from "../site/site-settings.ts";
 import type { SiteAddresses, SiteSettings } from "../site/site-settings.ts";
 
 const clock = systemClock;
@@ -247,10 +249,7 @@ async function startNode(parts: Parts): Promise<string | undefined> {
   net?.catch(() => {});
   const machine = await opening.machine;
   const { runtime } = machine;
-  if (runtime) {
-    scope.defer(() => runtime.close());
-    tell("containerd", runtime.version);
-  }
+  if (runtime) tell("containerd", runtime.version);
   const kubeletDirectory = await kubeletDirectoryOf(directory, log);
   const nodeParts: NodeParts = new Map();
   const localPlugins = new LocalPlugins(clock, scope);
@@ -312,33 +311,27 @@ export async function joinSite(asked: string | undefined, options: JoinOptions):
   const running = findRunning(directory);
   if (running && running.pid !== process.pid)
     throw new Error(`a Kerb already runs on ${directory} (pid ${running.pid})`);
-  const { settings } = settle(directory, {
-    defaultPort,
-    slots: isRoot ? slotsDirectory : undefined,
-    ...(asked !== undefined && { server: new URL(asked).origin }),
-    ...(options.name !== undefined && { name: options.name }),
-  });
-  const { name, server } = settings;
-  if (!server) throw new Error("which site? kerb token create prints the whole command there");
   console.log(`Kerb ${kerbVersion} (Kubernetes ${kubernetesVersion}), data in ${directory}`);
+  const slots = isRoot ? slotsDirectory : undefined;
+  const words = { ...options, ...(asked !== undefined && { server: asked }) };
+  const where = { directory, defaultPort, slots, clock, random };
+  const { settings, identity } = await settleNode(words, where);
+  const { name, server } = settings;
   const tell = (what: string, detail: string) => console.log(`  ${what.padEnd(12)} ${detail}`);
-  const { token, caHash } = options;
-  const secrets = { ...(token && { token }), ...(caHash && { caHash }) };
-  const identity = await openIdentity({ directory, server, name, ...secrets, clock, random });
   tell("identity", joinPath(directory, "pki/node.pem"));
   const scope = new Scope();
   try {
     const log = pinoLog(logLevel);
     writeRunFile(directory, 0);
     scope.defer(() => removeRunFile(directory));
-    const shortcoming = await startNode({
-      directory,
-      settings,
-      options,
-      identity,
-      log,
-      scope,
-      tell,
+    const parts = { directory, settings, options, identity, log, scope, tell };
+    const shortcoming = await leftAsFound(directory, async () => {
+      try {
+        return await startNode(parts);
+      } catch (error) {
+        await scope.close();
+        throw error;
+      }
     });
     console.log(`Node ${name} of ${server} is up.`);
     if (!shortcoming) proveNode(directory);

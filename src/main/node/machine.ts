@@ -148,6 +148,7 @@ async function startRuntime({
   await stateInMemory(paths.directory);
   await startContainerd(paths, clock);
   const runtime = await connectContainerd(paths.directory, log.with({ room: "containers" }));
+  scope.defer(() => runtime.close());
   superviseContainerd(paths, { clock, log: log.with({ room: "containers" }), scope });
   await ensurePauseImage(paths.directory, runtime);
   const folders = { containerd: paths.directory, components: componentsDirectory(directory) };
@@ -205,5 +206,7 @@ export function openMachine(options: MachineOptions): {
     if (started instanceof Error) return { network: true, shortcoming: started.message };
     return { network: true, runtime: started };
   });
+  // Whoever stops meanwhile waits for what is being started, and can then take it away.
+  options.scope.defer(() => machine.then(() => {}));
   return { network: network.then((failure) => failure === undefined), machine };
 }

@@ -1,5 +1,6 @@
 // Who a joined node is to its server: a client certificate that it asked for with a token and renews itself.
 import { createHash, generateKeyPairSync, X509Certificate } from "node:crypto";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "node:tls";
 import { resource } from "../../client/client.ts";
@@ -114,6 +115,9 @@ function save(directory: string, { ca, cert, key }: NodeIdentity) {
   replaceFile(caFile(directory), ca);
   replaceFile(identityFile(directory), key + cert);
 }
+
+export const hasIdentity = (directory: string) =>
+  [caFile, identityFile].every((file) => existsSync(file(directory)));
 
 /** From disk, or with the token. Throws an Error that says what to do. */
 export async function openIdentity(options: IdentityOptions): Promise<NodeIdentity> {

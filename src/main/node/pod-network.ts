@@ -11,7 +11,7 @@ import type { Log } from "../../lib/log.ts";
 import type { Scope } from "../../lib/scope.ts";
 import { limitBandwidth } from "../../node/network/bandwidth.ts";
 import { settleCable } from "../../node/network/ipv6.ts";
-import { directLink } from "../../node/network/node-link.ts";
+import { directLink } from "../../node/network/direct-link.ts";
 import type { NodeLink, RunIp } from "../../node/network/node-link.ts";
 import { cniLeases } from "../../node/network/site-network.ts";
 import { vxlanLink, vxlanName } from "../../node/network/vxlan.ts";
@@ -67,7 +67,7 @@ async function nodeLink(
   address: string,
 ): Promise<NodeLink> {
   const family = familyOf(podCidr);
-  if (podNetwork !== "vxlan") return directLink(family, run);
+  if (podNetwork !== "vxlan") return directLink(clusterCidr, run);
   const own = { name: vxlanName(bridge, family), clusterCidr, podCidr, gateway, address };
   return vxlanLink({ ...own, mtu: await linkMtu(address) }, run);
 }

@@ -9,6 +9,7 @@ import {
   readFileSync,
   readlinkSync,
   renameSync,
+  rmdirSync,
   symlinkSync,
   unlinkSync,
   writeFileSync,
@@ -156,6 +157,18 @@ export function settle(
   }
   if (JSON.stringify(known) !== JSON.stringify(settings)) writeSettings(directory, settings);
   return { settings, isNew: known === undefined };
+}
+
+/** Takes back what `settle` decided: nobody relies on it yet. A folder with nothing else in it goes too. */
+export function unsettle(directory: string, slots: string | undefined) {
+  const slot = readSettings(directory)?.slot;
+  unlinkSync(join(directory, "site.json"));
+  if (slots && slot !== undefined) cleared(join(slots, String(slot)), directory);
+  try {
+    rmdirSync(directory);
+  } catch {
+    // Somebody keeps something there.
+  }
 }
 
 /** Ranges that somebody chose, now or when the site was made; undefined for those of its slot. */

@@ -356,11 +356,7 @@ async function assemble(
   // Whoever waits for it below is told; until then a failure is nobody's.
   net?.catch(() => {});
   const machine = await opening.machine;
-  if (machine.runtime) {
-    const { runtime } = machine;
-    scope.defer(() => runtime.close());
-    progress("containerd", runtime.version);
-  }
+  if (machine.runtime) progress("containerd", machine.runtime.version);
   if (isNode) {
     parts.kubeletDirectory = await kubeletDirectoryOf(directory, log);
     agents = await startNodes(agentOptions(parts, machine, net), krustletClient(parts));

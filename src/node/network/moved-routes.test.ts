@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { KubeObject } from "../../kinds/object.ts";
 import { movedMetadata } from "../../lib/moved-address.ts";
-import { directLink } from "./node-link.ts";
+import { directLink } from "./direct-link.ts";
 import { movedRoutes } from "./moved-routes.ts";
 
 const node = (name: string, podCIDR: string, address: string) =>
@@ -12,7 +12,7 @@ const node = (name: string, podCIDR: string, address: string) =>
     status: { addresses: [{ type: "InternalIP", address }] },
   }) as unknown as KubeObject;
 
-const link = directLink("IPv4", async () => {});
+const link = directLink("10.100.0.0/16", async () => {});
 const nodes = [
   node("first", "10.100.0.0/24", "192.168.0.1"),
   node("second", "10.100.1.0/24", "192.168.0.2"),

@@ -1,7 +1,5 @@
 // How packets get from this machine to the pods of another: along the machines' own network, where they are on
 // one link, or in VXLAN between machines that only reach each other by address.
-
-import { familyOf } from "../../lib/ip-range.ts";
 import type { IpFamily } from "../../lib/ip-range.ts";
 
 export const podNetworks = ["routes", "vxlan"] as const;
@@ -10,6 +8,8 @@ export type PodNetworkKind = (typeof podNetworks)[number];
 export interface NodeLink {
   /** Makes what all routes need. Idempotent. */
   open(): Promise<void>;
+  /** Routes that stand now, address by range of pods; undefined where nobody else takes any away. */
+  made?(): Promise<Map<string, string>>;
   /** Of the pods that are reached by it. */
   family: IpFamily;
   /** Of a node's addresses the one that leads to its pods; undefined when none does. Pure. */
@@ -22,12 +22,3 @@ export interface NodeLink {
 }
 
 export type RunIp = (command: "ip" | "bridge", args: string[]) => Promise<unknown>;
-
-export const directLink = (family: IpFamily, run: RunIp): NodeLink => ({
-  family,
-  open: async () => {},
-  choose: (addresses) => addresses.find((address) => familyOf(address) === family),
-  add: async (cidr, address) => void (await run("ip", ["route", "replace", cidr, "via", address])),
-  towards: (_, address) => ["via", address],
-  remove: async (cidr) => void (await run("ip", ["route", "delete", cidr]).catch(() => {})),
-});

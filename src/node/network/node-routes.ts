@@ -51,7 +51,10 @@ export interface NodeRoutesOptions {
 /** Of one family. Resolves once the routes of now stand. They outlive this process, as the pods do. */
 export async function startNodeRoutes(options: NodeRoutesOptions) {
   const { nodes, nodeName, link, clock, log, scope } = options;
-  const known = new Map<string, string>();
+  let known = new Map<string, string>();
+  const look = async () => {
+    known = (await link.made?.()) ?? known;
+  };
   const sync = async () => {
     const wanted = routesOf(nodes.list(), nodeName, link);
     for (const [cidr, address] of [...known]) {
@@ -61,20 +64,22 @@ export async function startNodeRoutes(options: NodeRoutesOptions) {
     }
     for (const [cidr, address] of wanted) {
       if (known.has(cidr)) continue;
-      await link.add(cidr, address);
-      known.set(cidr, address);
+      // One whose link is gone keeps no other from being made.
+      const isMade = await link.add(cidr, address).then(() => true, failed);
+      if (isMade) known.set(cidr, address);
     }
   };
+  const failed = (error: Error) =>
+    log.warn("a route to another node was not made", { error: error.message });
   let running = link.open();
-  const wake = () => {
-    running = running.then(sync).catch((error: Error) => {
-      log.warn("a route to another node was not made", { error: error.message });
-    });
+  const wake = (first?: () => Promise<void>) => {
+    running = running.then(first).then(sync).catch(failed);
   };
   await nodes.synced();
-  wake();
+  wake(look);
   await running;
-  scope.defer(nodes.subscribe({ onAdd: wake, onUpdate: wake, onDelete: wake }));
-  scope.defer(clock.every(lookAgainMs, wake));
+  const changed = () => wake();
+  scope.defer(nodes.subscribe({ onAdd: changed, onUpdate: changed, onDelete: changed }));
+  scope.defer(clock.every(lookAgainMs, () => wake(look)));
   scope.defer(() => running);
 }
