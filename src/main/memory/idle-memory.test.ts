@@ -13,12 +13,14 @@ function process() {
     heapBytes: 50 * mebibyte,
     residentBytes: 100 * mebibyte,
     busyMs: 0,
+    waitedMs: 0,
     collections: 0,
     gifts: 0,
   };
   keepIdleMemorySmall(clock, scope, {
     heapBytes: () => state.heapBytes,
     busyMs: () => state.busyMs,
+    waitedMs: () => state.waitedMs,
     residentBytes: () => state.residentBytes,
     giveBack: async () => {
       state.gifts += 1;
@@ -44,14 +46,46 @@ test("what the start left behind is collected when the process is idle, and once
 
 test("whoever is served does not wait for a collection; what a busy time left is collected after it", async () => {
   const { clock, scope, state } = process();
-  await clock.advance(10_000);
+  await clock.advance(300_000);
+  assert.equal(state.collections, 1);
   state.heapBytes = 300 * mebibyte;
-  for (let i = 0; i < 5; i++) {
+  for (let i = 0; i < 50; i++) {
     state.busyMs += 5000;
     await clock.advance(10_000);
   }
   assert.equal(state.collections, 1);
+  // A breath between two requests is no quiet time.
   await clock.advance(10_000);
+  assert.equal(state.collections, 1);
+  await clock.advance(10_000);
+  assert.equal(state.collections, 2);
+  await scope.close();
+});
+
+test("where others want the processors, nothing stands still for a collection", async () => {
+  const { clock, scope, state } = process();
+  for (let i = 0; i < 60; i++) {
+    state.busyMs += 100;
+    state.waitedMs += 400;
+    await clock.advance(10_000);
+  }
+  assert.equal(state.collections, 0);
+  for (let i = 0; i < 2; i++) {
+    state.busyMs += 100;
+    state.waitedMs += 10;
+    await clock.advance(10_000);
+  }
+  assert.equal(state.collections, 1);
+  await scope.close();
+});
+
+test("a little that is always asked stands still for a moment every five minutes, and no more", async () => {
+  const { clock, scope, state } = process();
+  for (let i = 0; i < 60; i++) {
+    state.heapBytes += 5 * mebibyte;
+    state.busyMs += 200;
+    await clock.advance(10_000);
+  }
   assert.equal(state.collections, 2);
   await scope.close();
 });
@@ -65,11 +99,11 @@ test("a process that ends collects no more", async () => {
 
 test("pages that are not needed are given back after a start, and when they have become more again", async () => {
   const { clock, scope, state } = process();
-  await clock.advance(10_000);
+  await clock.advance(20_000);
   assert.equal(state.gifts, 1);
   // What is needed comes back at once.
   state.residentBytes = 60 * mebibyte;
-  await clock.advance(60_000);
+  await clock.advance(400_000);
   assert.equal(state.gifts, 1);
   state.residentBytes = 69 * mebibyte;
   await clock.advance(60_000);

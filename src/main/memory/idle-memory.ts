@@ -1,5 +1,10 @@
 // What a start or a busy hour left in memory is given back when nothing happens: V8 collects when something is
 // allocated, so an idle process would hold for hours what nobody asks for. Pages go back with it (unused-pages.ts).
+//
+// While it collects, nobody is answered: not even a pod that asks for a name. That is a tenth of a second on a quiet
+// machine, and as many times longer as there are others who want its processors. So it is done seldom, after a time of
+// quiet, and never where this process has to wait for a processor as it is.
+import { readFileSync } from "node:fs";
 import type { Clock } from "../../lib/clock.ts";
 import type { Scope } from "../../lib/scope.ts";
 import { giveBackUnusedPages } from "./unused-pages.ts";
@@ -7,6 +12,11 @@ import { giveBackUnusedPages } from "./unused-pages.ts";
 const lookMs = 10_000;
 /** Of one core; above it somebody is served, who should not wait for a collection. */
 const idleShareMax = 0.1;
+/** Of the time that it runs; above it others want the processors too. */
+const waitingShareMax = 0.25;
+/** So many looks in a row find it idle before it collects. */
+const idleLooksMin = 2;
+const restMs = 300_000;
 /** What is worth a collection. */
 const grownBytesMin = 4 * 2 ** 20;
 /** What is worth to look for pages that are not needed. */
@@ -18,8 +28,19 @@ export interface OwnMemory {
   residentBytes(): number;
   /** Milliseconds of processor time, since the start. */
   busyMs(): number;
+  /** Milliseconds that it was ready to run and did not, since the start. */
+  waitedMs(): number;
   collect(): void;
   giveBack(): Promise<void>;
+}
+
+/** Of the thread that answers; 0 on a kernel that does not count it. */
+function waitedMs(): number {
+  try {
+    return Number(readFileSync("/proc/self/schedstat", "utf8").split(" ")[1]) / 1e6;
+  } catch {
+    return 0;
+  }
 }
 
 /** Undefined in a process that was not started by bin/kerb, which lets it collect. */
@@ -33,6 +54,7 @@ export function ownMemory(): OwnMemory | undefined {
       const { user, system } = process.cpuUsage();
       return (user + system) / 1000;
     },
+    waitedMs,
     // V8's last resort is the one that also empties pools and forgets code that does not run.
     collect: () => gc({ type: "major", execution: "sync", flavor: "last-resort" }),
     giveBack: giveBackUnusedPages,
@@ -48,12 +70,24 @@ export function keepIdleMemorySmall(
   let keptBytes = 0;
   /** What is needed is mapped again within one look, which is when it is counted. */
   let keptResidentBytes: number | undefined;
-  let last = { at: clock.monotonic(), busyMs: memory.busyMs() };
+  let idleLooks = 0;
+  let collectedAt = Number.NEGATIVE_INFINITY;
+  const read = () => ({
+    at: clock.monotonic(),
+    busyMs: memory.busyMs(),
+    waitedMs: memory.waitedMs(),
+  });
+  let last = read();
+  const isIdle = () => {
+    const before = last;
+    last = read();
+    const busyMs = last.busyMs - before.busyMs;
+    const isQuiet = last.waitedMs - before.waitedMs <= busyMs * waitingShareMax;
+    return isQuiet && busyMs <= (last.at - before.at) * idleShareMax;
+  };
   const look = () => {
-    const now = { at: clock.monotonic(), busyMs: memory.busyMs() };
-    const share = (now.busyMs - last.busyMs) / (now.at - last.at);
-    last = now;
-    if (share > idleShareMax) return;
+    idleLooks = isIdle() ? idleLooks + 1 : 0;
+    if (idleLooks < idleLooksMin || last.at - collectedAt < restMs) return;
     const residentBytes = memory.residentBytes();
     keptResidentBytes ??= residentBytes;
     const hasGarbage = memory.heapBytes() >= keptBytes + grownBytesMin;
@@ -64,7 +98,8 @@ export function keepIdleMemorySmall(
     }
     keptResidentBytes = undefined;
     void memory.giveBack();
-    last = { at: clock.monotonic(), busyMs: memory.busyMs() };
+    collectedAt = last.at;
+    last = read();
   };
   scope.defer(clock.every(lookMs, look));
 }

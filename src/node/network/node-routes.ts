@@ -7,7 +7,8 @@ import type { Log } from "../../lib/log.ts";
 import type { Scope } from "../../lib/scope.ts";
 import type { NodeLink } from "./node-link.ts";
 
-const lookAgainMs = 30_000;
+/** A cable that was pulled and is in again is not long without its routes. */
+const lookAgainMs = 10_000;
 
 const rangesOf = (node: KubeObject | undefined): string[] =>
   node?.spec?.podCIDRs ?? (node?.spec?.podCIDR ? [node.spec.podCIDR] : []);
@@ -52,10 +53,8 @@ export interface NodeRoutesOptions {
 export async function startNodeRoutes(options: NodeRoutesOptions) {
   const { nodes, nodeName, link, clock, log, scope } = options;
   let known = new Map<string, string>();
-  const look = async () => {
-    known = (await link.made?.()) ?? known;
-  };
   const sync = async () => {
+    known = (await link.made?.()) ?? known;
     const wanted = routesOf(nodes.list(), nodeName, link);
     for (const [cidr, address] of [...known]) {
       if (wanted.get(cidr) === address) continue;
@@ -72,14 +71,13 @@ export async function startNodeRoutes(options: NodeRoutesOptions) {
   const failed = (error: Error) =>
     log.warn("a route to another node was not made", { error: error.message });
   let running = link.open();
-  const wake = (first?: () => Promise<void>) => {
-    running = running.then(first).then(sync).catch(failed);
+  const wake = () => {
+    running = running.then(sync).catch(failed);
   };
   await nodes.synced();
-  wake(look);
+  wake();
   await running;
-  const changed = () => wake();
-  scope.defer(nodes.subscribe({ onAdd: changed, onUpdate: changed, onDelete: changed }));
-  scope.defer(clock.every(lookAgainMs, () => wake(look)));
+  scope.defer(nodes.subscribe({ onAdd: wake, onUpdate: wake, onDelete: wake }));
+  scope.defer(clock.every(lookAgainMs, wake));
   scope.defer(() => running);
 }
