@@ -40,12 +40,13 @@ function ownClaim(name: string, context: DiskContext): DiskSource {
 
 const base = (path: string) => path.slice(path.lastIndexOf("/") + 1);
 
-function hostDisk({ path, type, capacity }: any): DiskSource {
+function hostDisk({ path, type, capacity, shared }: any): DiskSource {
   const create = type === "DiskOrCreate" && capacity !== undefined;
   return {
     kind: "file",
     file: base(path),
     ...(create && { createBytes: parseQuantity(capacity) }),
+    ...(shared && { shared }),
   };
 }
 
@@ -81,7 +82,7 @@ export function diskOf(disk: any, volume: any, context: DiskContext): DomainDisk
   if (!kind) throw new Error(`volume ${volume.name} has no source that may be a disk`);
   const device = devices.find((one) => disk[one] !== undefined) ?? "disk";
   const { bus, readonly } = disk[device] ?? {};
-  const { bootOrder, cache, io, serial, shareable, errorPolicy } = disk;
+  const { bootOrder, cache, io, serial, shareable, errorPolicy, blockSize } = disk;
   const source = readers[kind]!(volume[kind], context);
   const fixed = source.kind === "files" || source.kind === "cloudInit" || device === "cdrom";
   const claimReadOnly = volume.persistentVolumeClaim?.readOnly ?? false;
@@ -97,5 +98,6 @@ export function diskOf(disk: any, volume: any, context: DiskContext): DomainDisk
     ...(serial && { serial }),
     ...(shareable && { shareable }),
     ...(errorPolicy && { errorPolicy }),
+    ...(blockSize?.custom && { blockSize: blockSize.custom }),
   };
 }

@@ -4,9 +4,17 @@ import { createHash } from "node:crypto";
 import type { KubeObject } from "../kinds/object.ts";
 import { parseQuantity } from "../lib/quantity.ts";
 import { diskOf } from "./disk-of.ts";
-import type { Domain, DomainCpu, DomainFirmware, DomainInterface } from "./domain.ts";
+import type {
+  Domain,
+  DomainChassis,
+  DomainCpu,
+  DomainFirmware,
+  DomainInterface,
+  DomainTimers,
+} from "./domain.ts";
 import { hostDevicesOf } from "./host-devices.ts";
 import { wantsContextId } from "./instance/context-ids.ts";
+import { ioThreadsOf } from "./io-threads.ts";
 import { hasState, stateClaimName } from "./state-claim.ts";
 import { isOn } from "./unsupported.ts";
 
@@ -53,6 +61,8 @@ function cpuOf(domain: any): DomainCpu {
     threads: threads ?? 1,
     model,
     features: features.map((one: any) => ({ name: one.name, policy: one.policy ?? "require" })),
+    ...(domain.features?.kvm?.hidden && { hidesKvm: true as const }),
+    ...(domain.features?.apic?.endOfInterrupt && { endOfInterrupt: true as const }),
   };
 }
 
@@ -100,7 +110,7 @@ function bindingOf(one: any): DomainInterface["binding"] {
 
 function interfaceOf(one: any, network: any, metadata: KubeObject["metadata"]): DomainInterface {
   const { name, model = "virtio", macAddress, ports = [], bootOrder, dhcpOptions, state } = one;
-  const { bootFileName, tftpServerName, ntpServers } = dhcpOptions ?? {};
+  const { bootFileName, tftpServerName, ntpServers, privateOptions } = dhcpOptions ?? {};
   return {
     name,
     binding: bindingOf(one),
@@ -113,6 +123,9 @@ function interfaceOf(one: any, network: any, metadata: KubeObject["metadata"]): 
       ...(bootFileName && { bootFileName }),
       ...(tftpServerName && { tftpServerName }),
       ...(ntpServers && { ntpServers }),
+      ...(privateOptions && {
+        options: privateOptions.map(({ option, value }: any) => [option, value ?? ""]),
+      }),
     },
     linkUp: state !== "down",
   };
@@ -136,15 +149,35 @@ function disksOf(spec: any, context: DomainContext) {
   const { disks = [], filesystems = [] } = spec.domain.devices ?? {};
   const volumes: any[] = spec.volumes ?? [];
   const has = (list: any[], name: string) => list.some((one) => one.name === name);
+  const { sockets, cores, threads } = cpuOf(spec.domain);
+  const ioThreads = ioThreadsOf(spec.domain, sockets * cores * threads);
   const bare = volumes.filter(({ name }) => !has(disks, name) && !has(filesystems, name));
   return [...disks, ...bare.map(({ name }) => ({ name }))].flatMap((disk) => {
     const volume = volumes.find(({ name }) => name === disk.name);
-    return volume ? [diskOf(disk, volume, context)] : [];
+    const ioThread = ioThreads.get(disk.name);
+    return volume ? [{ ...diskOf(disk, volume, context), ...(ioThread && { ioThread }) }] : [];
   });
 }
 
 function clockOffset({ clock }: any): number {
   return clock?.utc?.offsetSeconds ?? 0;
+}
+
+function timersOf({ clock }: any): Pick<Domain, "timers"> {
+  const { hpet, pit, kvm, rtc } = clock?.timer ?? {};
+  const timers: DomainTimers = {
+    ...(hpet?.present === false && { hpet: false }),
+    ...(pit?.present === false && { pit: false }),
+    ...(kvm?.present === false && { kvmClock: false }),
+    ...(rtc?.tickPolicy === "catchup" && { rtcCatchUp: true }),
+    ...(rtc?.track === "guest" && { rtcOfGuest: true }),
+  };
+  return Object.keys(timers).length > 0 ? { timers } : {};
+}
+
+function chassisOf({ chassis = {} }: any): Pick<Domain, "chassis"> {
+  const said = Object.entries(chassis).filter(([, value]) => value);
+  return said.length > 0 ? { chassis: Object.fromEntries(said) as DomainChassis } : {};
 }
 
 function watchdogOf({ watchdog }: any): Pick<Domain, "watchdog"> {
@@ -163,6 +196,11 @@ function devicesOf(devices: any) {
   return {
     graphics: devices.autoattachGraphicsDevice ?? true,
     serialConsole: devices.autoattachSerialConsole ?? true,
+    ...(devices.logSerialConsole === false && { consoleUnlogged: true as const }),
+    ...(devices.blockMultiQueue && { blockQueues: true as const }),
+    ...(devices.networkInterfaceMultiqueue && { networkQueues: true as const }),
+    ...(devices.useVirtioTransitional && { transitional: true as const }),
+    ...(devices.disableHotplug && { fixed: true as const }),
     balloon: devices.autoattachMemBalloon ?? true,
     rng: devices.rng !== undefined,
     ...(tpm && isOn(tpm) && { tpm: { persistent: tpm.persistent ?? false } }),
@@ -182,6 +220,7 @@ export function domainOf({ metadata, spec, status }: KubeObject, context: Domain
   const offset = clockOffset(domain);
   const { hugepages } = domain.memory ?? {};
   const passed = hostDevicesOf(domain.devices ?? {});
+  const reserved = domain.memory?.reservedOverhead?.addedOverhead;
   return {
     namespace: metadata.namespace ?? "",
     name: metadata.name,
@@ -189,6 +228,9 @@ export function domainOf({ metadata, spec, status }: KubeObject, context: Domain
     hostname: spec.hostname ?? metadata.name,
     machine: machineOf(domain),
     acpi: isOn(domain.features?.acpi) ?? true,
+    ...(isOn(domain.features?.smm) && { smm: true as const }),
+    ...chassisOf(domain),
+    ...timersOf(domain),
     cpu: cpuOf(domain),
     memoryBytes: memoryOf(domain),
     ...(hugepages && { hugePageBytes: parseQuantity(hugepages.pageSize) }),
@@ -201,6 +243,8 @@ export function domainOf({ metadata, spec, status }: KubeObject, context: Domain
     ...(wantsContextId({ spec }) && { vsock: status?.VSOCKCID }),
     ...stateOf({ metadata, spec }, context),
     clockOffsetSeconds: offset,
+    ...(domain.clock?.timezone && { timeZone: domain.clock.timezone }),
+    ...(reserved && { reservedBytes: parseQuantity(reserved) }),
     endOnReboot: domain.rebootPolicy === "Terminate",
     startPaused: spec.startStrategy === "Paused",
     graceSeconds: spec.terminationGracePeriodSeconds ?? 30,
@@ -212,11 +256,12 @@ export function domainOf({ metadata, spec, status }: KubeObject, context: Domain
 const mebibyte = 2 ** 20;
 
 /** What QEMU needs beside the guest's memory, at most, as measured; counted in the pod's request. */
-export function overheadBytes({ cpu, graphics, memoryBytes, hostDevices = [] }: Domain): number {
+export function overheadBytes(domain: Domain): number {
+  const { cpu, graphics, memoryBytes, hostDevices = [], reservedBytes = 0 } = domain;
   const cpus = cpu.sockets * cpu.cores * cpu.threads;
   const tables = memoryBytes / 512;
   // Devices reach the guest's memory, and theirs is reached by it.
   const devices = hostDevices.length > 0 ? 1024 * mebibyte : 0;
   const screen = graphics ? 16 * mebibyte : 0;
-  return Math.ceil(56 * mebibyte + cpus * 4 * mebibyte + screen + tables + devices);
+  return Math.ceil(56 * mebibyte + cpus * 4 * mebibyte + screen + tables + devices) + reservedBytes;
 }

@@ -74,6 +74,9 @@ export interface DomainDisk {
   errorPolicy?: "stop" | "ignore" | "report" | "enospace";
   /** Plugged in while the VM ran: its source lies in `run`/hotplug/NAME. */
   hotplugged?: boolean;
+  blockSize?: { logical?: number; physical?: number; discardGranularity?: number };
+  /** Name of the thread that serves it; default: QEMU's main thread. */
+  ioThread?: string;
 }
 
 export interface DomainInterface {
@@ -87,7 +90,12 @@ export interface DomainInterface {
   /** For masquerade: only these reach the guest; none named: all. */
   ports: { name?: string; port: number; protocol: "TCP" | "UDP" }[];
   bootOrder?: number;
-  dhcp: { bootFileName?: string; tftpServerName?: string; ntpServers?: string[] };
+  dhcp: {
+    bootFileName?: string;
+    tftpServerName?: string;
+    ntpServers?: string[];
+    options?: [number, string][];
+  };
   /** Whether the cable is in. */
   linkUp: boolean;
 }
@@ -98,7 +106,11 @@ export interface DomainCpu {
   threads: number;
   /** "host-model" and "host-passthrough" mean the best there is on the node. */
   model: string;
-  features: { name: string; policy: "require" | "optional" | "disable" | "forbid" }[];
+  features: { name: string; policy: "force" | "require" | "optional" | "disable" | "forbid" }[];
+  /** The guest does not see that KVM runs it. */
+  hidesKvm?: true;
+  /** Ends of interrupts cost no exit. */
+  endOfInterrupt?: true;
 }
 
 export interface DomainFirmware {
@@ -110,6 +122,26 @@ export interface DomainFirmware {
   useSerial: boolean;
 }
 
+/** What the guest reads of its case. */
+export interface DomainChassis {
+  manufacturer?: string;
+  version?: string;
+  serial?: string;
+  asset?: string;
+  sku?: string;
+}
+
+/** Where they differ from what QEMU does by itself. */
+export interface DomainTimers {
+  hpet?: false;
+  pit?: false;
+  kvmClock?: false;
+  /** Ticks that a guest missed are made up for. */
+  rtcCatchUp?: true;
+  /** The guest's own time, which stands still with it. */
+  rtcOfGuest?: true;
+}
+
 export interface Domain {
   namespace: string;
   name: string;
@@ -118,6 +150,10 @@ export interface Domain {
   hostname: string;
   machine: "q35" | "pc" | "microvm";
   acpi: boolean;
+  /** System management mode, asked for by itself. */
+  smm?: true;
+  chassis?: DomainChassis;
+  timers?: DomainTimers;
   cpu: DomainCpu;
   memoryBytes: number;
   /** Of the node's huge pages of this size. */
@@ -130,6 +166,17 @@ export interface Domain {
   interfaces: DomainInterface[];
   graphics: boolean;
   serialConsole: boolean;
+  /** The console is not the container's log. */
+  consoleUnlogged?: true;
+  /** Queues for each virtual CPU, of virtio disks and of virtio network cards. */
+  blockQueues?: true;
+  networkQueues?: true;
+  /** Virtio devices that drivers of its first version know, too. */
+  transitional?: true;
+  /** Nothing is plugged in while it runs. */
+  fixed?: true;
+  /** Beside what QEMU needs by itself. */
+  reservedBytes?: number;
   balloon: boolean;
   rng: boolean;
   tpm?: { persistent: boolean };
@@ -141,8 +188,10 @@ export interface Domain {
   inputs: { name: string; type: "tablet" | "keyboard"; bus: "usb" | "virtio" }[];
   /** Virtiofs shares, by volume. */
   filesystems: string[];
-  /** "utc", or seconds beside it. */
+  /** Seconds beside UTC. */
   clockOffsetSeconds: number;
+  /** Where the clock says the local time. */
+  timeZone?: string;
   /** rebootPolicy: Terminate. */
   endOnReboot: boolean;
   /** startStrategy: Paused. */

@@ -1,13 +1,24 @@
 // Devices of the machine that a guest gets whole: granted to its pod as resources by a device plugin, which says in
-// the container's environment which ones they are. Pure.
-import { forbiddenValue, required } from "../kinds/field-checks.ts";
+// the container's environment which ones they are, or by claims, whose devices say it in their attributes. Pure.
+import { forbiddenValue, invalidValue, required } from "../kinds/field-checks.ts";
 import type { FieldError } from "../lib/status-error.ts";
 
-export interface HostDevice {
+export interface PluginDevice {
   name: string;
   /** Of the device plugin. */
   resource: string;
 }
+
+export interface ClaimedDevice {
+  name: string;
+  /** Of the pod's `resourceClaims`. */
+  claim: string;
+  request: string;
+}
+
+export type HostDevice = PluginDevice | ClaimedDevice;
+
+export const isClaimed = (device: HostDevice): device is ClaimedDevice => "claim" in device;
 
 export interface GrantedDevice {
   name: string;
@@ -17,13 +28,26 @@ export interface GrantedDevice {
 }
 
 export const hostDevicesOf = ({ gpus = [], hostDevices = [] }: any): HostDevice[] =>
-  [...gpus, ...hostDevices].map(({ name, deviceName }) => ({ name, resource: deviceName }));
+  [...gpus, ...hostDevices].map(({ name, deviceName, claimName, requestName }) =>
+    claimName ? { name, claim: claimName, request: requestName } : { name, resource: deviceName },
+  );
 
 /** How many of each, as a container asks for them. */
 export function deviceLimits(devices: HostDevice[]): Record<string, string> {
   const counts: Record<string, string> = {};
-  for (const { resource } of devices) counts[resource] = String(Number(counts[resource] ?? 0) + 1);
+  for (const device of devices) {
+    if (isClaimed(device)) continue;
+    counts[device.resource] = String(Number(counts[device.resource] ?? 0) + 1);
+  }
   return counts;
+}
+
+/** What of which claims, as a container asks for it. */
+export function deviceClaims(devices: HostDevice[]): { name: string; request: string }[] {
+  const asked = devices
+    .filter(isClaimed)
+    .map(({ claim, request }) => [`${claim}/${request}`, { name: claim, request }] as const);
+  return [...new Map(asked).values()];
 }
 
 const variables = {
@@ -34,7 +58,7 @@ const variables = {
 const kinds = Object.keys(variables) as GrantedDevice["kind"][];
 
 /** Each takes the next that its resource was granted; throws where there is none. */
-export function grantedDevices(devices: HostDevice[], environment: string[]): GrantedDevice[] {
+export function grantedDevices(devices: PluginDevice[], environment: string[]): GrantedDevice[] {
   const taken = new Map<string, number>();
   return devices.map(({ name, resource }) => {
     const suffix = resource.toUpperCase().replaceAll(/[/.]/g, "_");
@@ -55,20 +79,41 @@ export function grantedDevices(devices: HostDevice[], environment: string[]): Gr
   });
 }
 
-/** Only what the KubeVirt object permits, by resource. */
-export function deviceErrors(devices: any, path: string, permitted: Set<string>): FieldError[] {
-  return ["gpus", "hostDevices"].flatMap((list) =>
-    (devices?.[list] ?? []).flatMap((one: any, i: number): FieldError[] => {
-      const at = `${path}.${list}[${i}]`;
-      if (one.claimName || one.requestName) {
-        return [forbiddenValue(`${at}.claimName`, "this is not supported by VMs of Kerb")];
-      }
+function sourceErrors(claim: any, path: string, i: number): FieldError[] {
+  const at = `${path}.resourceClaims[${i}]`;
+  const { name, resourceClaimName, resourceClaimTemplateName } = claim;
+  if (!name) return [required(`${at}.name`)];
+  if (Boolean(resourceClaimName) !== Boolean(resourceClaimTemplateName)) return [];
+  const why = "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`";
+  return [invalidValue(at, name, why)];
+}
+
+/** Of a device of a claim; who may have which is said by the claim's device class. */
+function claimErrors(device: any, at: string, claims: Set<string>): FieldError[] {
+  const { claimName, requestName, deviceName } = device;
+  if (!claimName) return [required(`${at}.claimName`)];
+  if (!requestName) return [required(`${at}.requestName`)];
+  if (deviceName) return [forbiddenValue(`${at}.deviceName`, "the device is one of a claim")];
+  if (claims.has(claimName)) return [];
+  return [invalidValue(`${at}.claimName`, claimName, "there is no such entry in resourceClaims")];
+}
+
+/** By device plugins only what the KubeVirt object permits, by resource. */
+export function deviceErrors(spec: any, path: string, permitted: Set<string>): FieldError[] {
+  const { domain, resourceClaims = [] } = spec;
+  const claims = new Set<string>(resourceClaims.map(({ name }: any) => name));
+  const errors = resourceClaims.flatMap((one: any, i: number) => sourceErrors(one, path, i));
+  const ofDevices = ["gpus", "hostDevices"].flatMap((list) =>
+    (domain.devices?.[list] ?? []).flatMap((one: any, i: number): FieldError[] => {
+      const at = `${path}.domain.devices.${list}[${i}]`;
+      if (one.claimName || one.requestName) return claimErrors(one, at, claims);
       if (!one.deviceName) return [required(`${at}.deviceName`)];
       if (permitted.has(one.deviceName)) return [];
       const why = `HostDevice ${one.deviceName} is not permitted in permittedHostDevices configuration`;
       return [forbiddenValue(`${at}.deviceName`, why)];
     }),
   );
+  return [...errors, ...ofDevices];
 }
 
 /** Of KubeVirt's configuration. */

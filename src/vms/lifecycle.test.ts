@@ -61,7 +61,9 @@ before(async () => {
   const outside = { hosts: [], tls: () => assert.fail("nobody is outside") };
   const own = { connect, makeServing: makeAll, host: "127.0.0.1", port, outside };
   await startVmApi({ client, ...own, ...world });
-  await startVmControllers({ client, informers, ...world, connect, discover: async () => [] });
+  const digestOf = () => assert.fail("no registry is asked");
+  const found = { informers, ...world, connect, digestOf, discover: async () => [] };
+  await startVmControllers({ client, ...found });
   await until(() =>
     client.get({ ...resource("v1", "serviceaccounts"), namespace, name: "default" }),
   );

@@ -10,9 +10,12 @@ import { cloneController } from "./copies/clone-controller.ts";
 import { exportController } from "./copies/export-controller.ts";
 import { restoreController } from "./copies/restore-controller.ts";
 import { snapshotController } from "./copies/snapshot-controller.ts";
+import { dataSourceController } from "./disks/data-source-controller.ts";
 import { dataVolumeController } from "./disks/data-volume-controller.ts";
 import { evacuationController } from "./eviction/evacuation-controller.ts";
 import { hotplugController } from "./hotplug/hotplug-controller.ts";
+import { importCronController } from "./import-cron/import-cron-controller.ts";
+import type { DigestOf } from "./import-cron/import-cron-controller.ts";
 import { install } from "./installation.ts";
 import { instanceController } from "./instance/instance-controller.ts";
 import { migrationController } from "./migration/migration-controller.ts";
@@ -26,6 +29,8 @@ import { vmDefinitions } from "./kinds/definitions.ts";
 
 export interface VmControllersOptions extends ControllersOptions {
   connect: NodeConnector;
+  /** Asks registries. */
+  digestOf: DigestOf;
 }
 
 /** What must be there before anything acts. */
@@ -35,11 +40,13 @@ export async function ensureVms(client: Client, clock: Clock) {
   await ensureNodeRights(client);
 }
 
-export async function startVmControllers({ connect, ...options }: VmControllersOptions) {
+export async function startVmControllers({ connect, digestOf, ...options }: VmControllersOptions) {
   const all = [
     machineController,
     instanceController,
     dataVolumeController(connect),
+    dataSourceController,
+    importCronController(digestOf),
     snapshotController(connect),
     restoreController,
     cloneController,

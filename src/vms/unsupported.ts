@@ -25,7 +25,6 @@ const forbidden = [
   "features.hypervPassthrough",
   "features.pvspinlock",
   "firmware.acpi",
-  "ioThreadsPolicy",
 ];
 
 const at = (object: any, path: string) =>

@@ -5,7 +5,7 @@ import { chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync
 import { join } from "node:path";
 import { systemClock } from "../lib/clock.ts";
 import { lookAtBundles } from "../lib/look-at-bundles.ts";
-import { grantedDevices } from "./host-devices.ts";
+import { devicesOf } from "./prepare/claimed-devices.ts";
 import { domainAnnotation, launcherPaths, qemuUser } from "./domain.ts";
 import type { Domain } from "./domain.ts";
 import { ownRunFolder, sidecarBundle, untilSidecars } from "./prepare/sidecar-bundle.ts";
@@ -35,7 +35,7 @@ function device(path: string): Program["devices"][number] {
   return { path, type: "c", major, minor };
 }
 
-function devicesOf(domain: Domain, hasTap: boolean, accelerator: string) {
+function deviceNodes(domain: Domain, hasTap: boolean, accelerator: string) {
   const wanted: [string, boolean, string][] = [
     ["/dev/net/tun", hasTap, "interfaces"],
     ["/dev/kvm", accelerator === "kvm", "KVM"],
@@ -82,7 +82,9 @@ async function prepare(bundle: string, directory: string) {
   const { taps, mtu, leases } = network;
   const firmware = prepareFirmware(domain, { hostPath, give });
   const environment = config.process["env"] as string[] | undefined;
-  const hostDevices = grantedDevices(domain.hostDevices ?? [], environment ?? []);
+  const notes = notesFolder(directory, podUid);
+  const given = { environment: environment ?? [], notes };
+  const hostDevices = await devicesOf(domain.hostDevices ?? [], given, systemClock);
   const launch = {
     accelerator,
     disks,
@@ -92,14 +94,13 @@ async function prepare(bundle: string, directory: string) {
     hostDevices,
     ...firmware,
   };
-  const notes = notesFolder(directory, podUid);
   writeFileSync(join(notes, "network.json"), JSON.stringify({ namespace, leases }));
   writeFileSync(join(notes, "disks.json"), JSON.stringify(disks));
   const program = {
     args: [qemuBinary, ...qemuArguments(domain, launch, { now: systemClock.now() })],
     user: qemuUser,
     files,
-    devices: devicesOf(domain, Object.keys(taps).length > 0, accelerator),
+    devices: deviceNodes(domain, Object.keys(taps).length > 0, accelerator),
   };
   const made = qemuBundle(config, program);
   writeFileSync(file, JSON.stringify(hostDevices.length > 0 ? withHostDevices(made) : made));

@@ -24,8 +24,22 @@ before(async () => {
   kernel = guestFiles(folder);
   mkdirSync(holders.copies);
   one = await QemuVm.start(kernel, {
+    domain: {
+      cpu: { cores: 2, features: [{ name: "aes", policy: "disable" }] },
+      chassis: { asset: "till, left", manufacturer: "Kerb" },
+      clock: { timezone: "Asia/Tokyo", timer: { hpet: { present: false } } },
+      features: { kvm: { hidden: true }, apic: { endOfInterrupt: true } },
+      ioThreadsPolicy: "auto",
+    },
     devices: {
-      disks: [{ name: "data", disk: { bus: "virtio" } }],
+      disks: [
+        {
+          ...{ name: "data", disk: { bus: "virtio" }, dedicatedIOThread: true, io: "native" },
+          blockSize: { custom: { logical: 512, physical: 4096, discardGranularity: 8192 } },
+        },
+      ],
+      blockMultiQueue: true,
+      useVirtioTransitional: true,
       rng: {},
       watchdog: { i6300esb: { action: "reset" } },
     },
@@ -54,6 +68,25 @@ test("the guest's agent tells what it is, and runs commands", async () => {
   const failed = await answers().guestExec(["/bin/sh", "-c", "echo no >&2; exit 3"]);
   assert.deepEqual(failed, { exitCode: 3, stdout: "", stderr: "no\n" });
   await answers().guestPing();
+});
+
+test("its case, its clock, its timers and its disks are what was asked for", async () => {
+  assert.equal(await sh("cat /sys/class/dmi/id/chassis_asset_tag"), "till, left");
+  const hours = Number(await sh("echo $(($(date +%s) / 3600))")) - Date.now() / 3_600_000;
+  assert.equal(Math.round(hours), 9, "Tokyo's");
+  assert.doesNotMatch(await sh("cat /proc/cpuinfo"), /flags.* aes /);
+  assert.doesNotMatch(await sh("ls /sys/firmware/acpi/tables"), /HPET/);
+  const queue = "/sys/block/vda/queue";
+  const sizes = await sh(`cat ${queue}/physical_block_size ${queue}/discard_granularity`);
+  assert.equal(sizes, "4096\n8192");
+  assert.equal(await sh("ls /sys/block/vda/mq | wc -l"), "2");
+  const ids = await sh("cat /sys/block/vda/device/../device");
+  assert.equal(ids, "0x1001", "a device of virtio's first version");
+  const threads: { id: string }[] = await one.vm.qmp.execute("query-iothreads");
+  assert.deepEqual(
+    threads.map(({ id }) => id),
+    ["io-own0"],
+  );
 });
 
 test("a guest is paused and goes on, and says so only once", async () => {

@@ -30,6 +30,7 @@ export interface QemuOptions {
   guest?: string;
   /** Parts of the VMI's spec. */
   devices?: object;
+  domain?: object;
   volumes?: object[];
   /** Folders of the volumes, by name. */
   folders?: Record<string, string>;
@@ -69,6 +70,7 @@ export class QemuVm {
     {
       guest = "",
       devices = {},
+      domain: more = {},
       volumes = [],
       folders = {},
       incoming,
@@ -82,6 +84,7 @@ export class QemuVm {
       domain: {
         memory: { guest: "128Mi" },
         devices,
+        ...more,
         firmware: {
           kernelBoot: { container: {}, kernelArgs: `console=ttyS0 quiet ${guest}` },
         },

@@ -20,7 +20,10 @@ import type { HolderVolumes } from "../../vms/node/hotplug.ts";
 import { probe } from "../../vms/node/probe.ts";
 import { startVmNode } from "../../vms/node/start.ts";
 import type { ControlPlane } from "../site/control-plane.ts";
+import type { NodeOptions } from "../../cli/node-options.ts";
+import { registriesOf } from "../node/node-settings.ts";
 import { keptPort } from "../site/kept-port.ts";
+import { registryDigest } from "./registry-digest.ts";
 import { makeServing } from "../site/serving.ts";
 import { containerdDirectory, vmsDirectory } from "../node/machine.ts";
 
@@ -39,7 +42,7 @@ interface VmsOptions {
 
 type SiteParts = Omit<VmsOptions, "listen"> & {
   settings: { store?: string };
-  options: { listen?: string[] };
+  options: { listen?: string[] } & NodeOptions;
 };
 
 const loopback = "127.0.0.1";
@@ -74,7 +77,8 @@ export async function controlVms(site: SiteParts) {
   const client = plane.client(controller);
   if (site.settings.store) await serveVms({ ...site, listen: site.options.listen });
   const acting = { client, clock, log: log.with({ room: "vms" }), scope };
-  await startVmControllers({ ...acting, discover, informers, random, connect });
+  const digestOf = registryDigest(registriesOf(site.options));
+  await startVmControllers({ ...acting, discover, informers, random, connect, digestOf });
 }
 
 /** An image of nothing: the handler puts there what its container runs, and no signal but the last ends it. */

@@ -21,6 +21,11 @@ function withDisks({ domain: { devices }, volumes = [] }: any) {
     ];
 }
 
+function withInput({ devices }: any) {
+  if (!devices.autoattachInputDevice || devices.inputs?.length) return;
+  devices.inputs = [{ name: "default-0", type: "tablet", bus: "usb" }];
+}
+
 function withMemory(domain: any) {
   const { requests = {}, limits = {} } = (domain.resources ??= {});
   const guest = domain.memory?.guest ?? requests.memory ?? limits.memory;
@@ -40,6 +45,7 @@ export function withDefaults(given: any) {
   domain.features = { acpi: { enabled: true }, ...domain.features };
   domain.cpu = { cores: 1, sockets: 1, threads: 1, model: "host-model", ...domain.cpu };
   for (const one of domain.devices.interfaces ?? []) one.model ??= "virtio";
+  withInput(domain);
   withMemory(domain);
   withNetwork(spec);
   withDisks(spec);

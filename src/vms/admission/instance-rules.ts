@@ -11,6 +11,8 @@ import type { FieldError } from "../../lib/status-error.ts";
 import { deviceErrors } from "../host-devices.ts";
 import { isSecure } from "../domain-of.ts";
 import { unsupported } from "../unsupported.ts";
+import { ofShape } from "./shape-rules.ts";
+import { wordErrors } from "./word-rules.ts";
 
 /** Longest cloud-init data in the object itself; more goes into a Secret. */
 const cloudInitBytesMax = 2048;
@@ -317,8 +319,9 @@ function ofProbes(spec: any, path: string): FieldError[] {
 
 function ofHugePages({ domain }: any, path: string): FieldError[] {
   const size = domain.memory?.hugepages?.pageSize;
-  if (size === undefined) return [];
   const field = `${path}.domain.memory.hugepages`;
+  if (!domain.memory?.hugepages) return [];
+  if (size === undefined) return [required(`${field}.pageSize`)];
   if (size !== "2Mi" && size !== "1Gi") return supported(`${field}.pageSize`, size, ["2Mi", "1Gi"]);
   const guest = domain.memory.guest ?? domain.resources?.requests?.memory;
   if (!guest) return [required(`${path}.domain.memory.guest`, "must be said with hugepages")];
@@ -329,6 +332,10 @@ function ofHugePages({ domain }: any, path: string): FieldError[] {
 function ofKernel({ domain }: any, path: string): FieldError[] {
   const container = domain.firmware?.kernelBoot?.container;
   const at = `${path}.domain.firmware.kernelBoot.container`;
+  if (!container && domain.firmware?.kernelBoot?.kernelArgs) {
+    const why = "there is no kernel to be given them";
+    return [invalidValue(`${path}.domain.firmware.kernelBoot.kernelArgs`, "", why)];
+  }
   if (!container) return [];
   const errors = container.image ? [] : [required(`${at}.image`)];
   if (domain.firmware.bootloader?.efi && isSecure(domain)) {
@@ -352,16 +359,14 @@ export function instanceErrors(spec: any, path: string, context: RuleContext): F
     ...ofProbes(spec, path),
     ...ofKernel(spec, path),
     ...ofHugePages(spec, path),
-    ...deviceErrors(
-      spec.domain.devices,
-      `${path}.domain.devices`,
-      context.permittedDevices ?? new Set(),
-    ),
+    ...deviceErrors(spec, path, context.permittedDevices ?? new Set()),
     ...supported(`${path}.evictionStrategy`, spec.evictionStrategy, evictionStrategies),
     ...supported(`${path}.startStrategy`, spec.startStrategy, ["Paused"]),
     ...(grace !== undefined && grace < 0
       ? [invalidValue(`${path}.terminationGracePeriodSeconds`, grace, "must be 0 or more")]
       : []),
+    ...ofShape(spec, path),
+    ...wordErrors(spec, path),
     ...unsupported(spec, path),
   ];
 }

@@ -11,6 +11,7 @@ import { instances, kubeVirts, pods } from "../kinds/resources.ts";
 import { permittedDevices } from "../host-devices.ts";
 import { judgeClone } from "./clone-rights.ts";
 import { dataVolumeErrors } from "./data-volume-rules.ts";
+import { dataSourceErrors, importCronErrors } from "./import-cron-rules.ts";
 import { withDefaults } from "./defaults.ts";
 import { instanceErrors } from "./instance-rules.ts";
 import type { RuleContext } from "./instance-rules.ts";
@@ -83,12 +84,21 @@ const judgeDataVolume = ({ object, old }: Asked): FieldError[] => {
     : [forbiddenValue("spec", "Cannot update DataVolume Spec")];
 };
 
+const judgeImportCron = ({ object, old }: Asked): FieldError[] => {
+  if (!old) return importCronErrors(object.spec);
+  return jsonEqual(object.spec, old.spec)
+    ? []
+    : [forbiddenValue("spec", "Cannot update DataImportCron Spec")];
+};
+
 const judges: Record<string, (asked: Asked) => FieldError[]> = {
   VirtualMachine: judgeMachine,
   VirtualMachineInstance: judgeInstance,
   VirtualMachineInstanceReplicaSet: judgeReplicaSet,
   VirtualMachinePool: judgePool,
   DataVolume: judgeDataVolume,
+  DataSource: ({ object }) => dataSourceErrors(object.spec),
+  DataImportCron: judgeImportCron,
 };
 
 const respond = (review: any, response: object) => ({

@@ -54,7 +54,11 @@ const validated: Rule[] = [
     operations: onWrites,
   },
   { group: "pool.kubevirt.io", resources: ["virtualmachinepools"], operations: onWrites },
-  { group: "cdi.kubevirt.io", resources: ["datavolumes"], operations: onWrites },
+  {
+    group: "cdi.kubevirt.io",
+    resources: ["datavolumes", "datasources", "dataimportcrons"],
+    operations: onWrites,
+  },
 ];
 const mutated: Rule[] = [
   { group: "kubevirt.io", resources: ["virtualmachineinstances"], operations: ["CREATE"] },

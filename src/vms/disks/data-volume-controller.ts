@@ -12,6 +12,8 @@ import { isStatus } from "../../lib/status-error.ts";
 import { claims, dataSources, dataVolumes, pods } from "../kinds/resources.ts";
 import { hasFinished, isReady } from "../../controllers/pod-state.ts";
 import { progressOf, taskOf } from "./ask-task.ts";
+import { followDataSource } from "./data-source.ts";
+import type { Led } from "./data-source.ts";
 import { cloneForAnnotation, giverName, giverPod, straying } from "./foreign-source.ts";
 import { isDone, planFill } from "./plan.ts";
 import type { FillPlan } from "./plan.ts";
@@ -24,6 +26,10 @@ const waitMs = 5000;
 const keyBytes = 24;
 /** Each answer is a write, which leads here again. */
 const progressMsMin = 1000;
+
+/** How far the disk on a claim is; one that no DataVolume filled is there. */
+export const filledAs = ({ metadata }: KubeObject): string =>
+  metadata.annotations?.[podPhase] ?? "Succeeded";
 
 interface Copied {
   claim: KubeObject;
@@ -77,10 +83,10 @@ class Filling {
     const { informer, clock, event } = this.#context;
     const dv = this.#dv;
     const { name } = dv.metadata;
-    const source = this.#source();
+    const { source, why } = this.#source();
     const from: string = source?.pvc?.namespace ?? this.#namespace;
     const sourceClaim = source?.pvc && informer(claims).get(source.pvc.name, from);
-    let waitsFor = this.#waitsFor(source, sourceClaim);
+    let waitsFor = why ?? this.#waitsFor(source, sourceClaim);
     let claim = informer(claims).get(name, this.#namespace);
     if (claim && controllerOf(claim)?.uid !== dv.metadata.uid) {
       waitsFor = `Resource "${name}" already exists and is not managed by DataVolume`;
@@ -113,24 +119,22 @@ class Filling {
   }
 
   /** The DataVolume's own, or what its DataSource leads to. */
-  #source(): any {
+  #source(): Led {
     const { source, sourceRef } = this.#dv.spec;
-    if (!sourceRef) return source;
-    const namespace = sourceRef.namespace ?? this.#namespace;
-    const found = this.#context.informer(dataSources).get(sourceRef.name, namespace);
-    return found?.spec.source;
+    if (!sourceRef) return { source };
+    const { namespace = this.#namespace, name } = sourceRef;
+    return followDataSource({ namespace, name }, (inside, which) =>
+      this.#context.informer(dataSources).get(which, inside),
+    );
   }
 
   #waitsFor(source: any, sourceClaim: KubeObject | undefined): string | undefined {
-    const { sourceRef } = this.#dv.spec;
-    if (!source && sourceRef) return `DataSource ${sourceRef.name} does not exist`;
     if (!source?.pvc) return undefined;
     const { name, namespace = this.#namespace } = source.pvc;
     const strays = straying(this.#dv, source);
     if (strays) return strays;
     if (!sourceClaim) return `Source pvc ${namespace}/${name} not found`;
-    const filled = sourceClaim.metadata.annotations?.[podPhase];
-    if (filled !== undefined && filled !== "Succeeded") return `source PVC ${name} is being filled`;
+    if (filledAs(sourceClaim) !== "Succeeded") return `source PVC ${name} is being filled`;
     const used = this.#users(name, namespace)[0];
     return used && `pod ${used} is using the source PVC ${name}`;
   }

@@ -13,13 +13,15 @@ import { makeServing } from "../../main/site/serving.ts";
 import { startServer } from "../../main/test-server.ts";
 import type { TestServer } from "../../main/test-server.ts";
 import { startVmApi } from "../api/publish.ts";
-import { claims, dataSources, dataVolumes, pods } from "../kinds/resources.ts";
+import { claims, dataImportCrons, dataSources, dataVolumes, pods } from "../kinds/resources.ts";
 import { ensureVms, startVmControllers } from "../start.ts";
 import { taskOf } from "./ask-task.ts";
 
 const scope = new Scope();
 let server: TestServer;
 let client: Client;
+/** What the registry has had. */
+const digests = ["a".repeat(64)];
 /** May do everything in the namespace `tenant`. */
 let ann: Client;
 
@@ -62,7 +64,8 @@ before(async () => {
     ...world,
   });
   const acting = server.client({ name: "system:kubevirt-controller", groups: ["system:masters"] });
-  const found = { informers, ...world, connect, discover: async () => [] };
+  const digestOf = async () => `sha256:${digests.at(-1)}`;
+  const found = { informers, ...world, connect, digestOf, discover: async () => [] };
   await startVmControllers({ client: acting, ...found });
   for (const name of ["golden", "tenant"]) {
     await client.create(resource("v1", "namespaces"), {
@@ -170,5 +173,82 @@ test("a DataSource stands for claims of its own namespace, and leads to no other
   await until(async () => {
     const { status } = await dv("led");
     assert.match(JSON.stringify(status.conditions), /leads to another namespace than its own/);
+  });
+});
+
+const importCron = {
+  ...{ apiVersion: "cdi.kubevirt.io/v1beta1", kind: "DataImportCron", metadata: { name: "os" } },
+  spec: {
+    ...{
+      schedule: "@every 1s",
+      managedDataSource: "os",
+      importsToKeep: 1,
+      retentionPolicy: "None",
+    },
+    template: {
+      spec: {
+        source: { registry: { url: "docker://registry.example:5000/os:stable" } },
+        storage: {
+          ...{ accessModes: ["ReadWriteOnce"], storageClassName: "none" },
+          resources: { requests: { storage: "1Mi" } },
+        },
+      },
+    },
+  },
+};
+const dataSource = (name: string) => client.get({ ...dataSources, namespace: "tenant", name });
+
+/** As a node does. */
+async function imports(letter: string) {
+  const name = `os-${letter.repeat(12)}`;
+  const { spec } = await until(() => dv(name));
+  const wanted = `docker://registry.example:5000/os@sha256:${letter.repeat(64)}`;
+  assert.equal(spec.source.registry.url, wanted);
+  await until(() => setPod("tenant", `importer-${name}`, { phase: "Succeeded" }));
+  await until(async () => {
+    const { spec: led, status } = await dataSource("os");
+    assert.deepEqual(led.source.pvc, { namespace: "tenant", name });
+    assert.equal(status.conditions[0].status, "True");
+  });
+  return name;
+}
+
+test("a cron imports what a registry has, and what follows its DataSource copies the newest", async () => {
+  const crons = { ...dataImportCrons, namespace: "tenant" };
+  const target = { ...crons, name: "os" };
+  await ann.create(crons, importCron as any);
+  const first = await imports("a");
+  const { status } = await until(async () => {
+    const seen = await client.get(target);
+    assert.equal(seen.status.lastImportedPVC.name, first);
+    return seen;
+  });
+  assert.deepEqual(
+    status.conditions.map(({ type, status: is }: any) => `${type} ${is}`),
+    ["Progressing False", "UpToDate True"],
+  );
+  await client.create({ ...dataSources, namespace: "tenant" }, {
+    ...{ apiVersion: "cdi.kubevirt.io/v1beta1", kind: "DataSource", metadata: { name: "alias" } },
+    spec: { source: { dataSource: { name: "os" } } },
+  } as any);
+  await create(ann, "copied", { sourceRef: { kind: "DataSource", name: "alias" } });
+  await until(() => client.get({ ...pods, namespace: "tenant", name: "cdi-clone-copied" }));
+  digests.push("b".repeat(64));
+  await imports("b");
+  await until(() => assert.rejects(dv(first), /not found/));
+  await client.delete(target);
+  await until(() => assert.rejects(dataSource("os"), /not found/));
+});
+
+test("a cron that imports from elsewhere than a registry is refused by field", async () => {
+  const spec: any = structuredClone(importCron.spec);
+  spec.schedule = "sometimes";
+  spec.template.spec.source = { http: { url: "https://images.example/os.img" } };
+  const wrong = { ...importCron, metadata: { name: "wrong" }, spec };
+  const at = { ...dataImportCrons, namespace: "tenant" };
+  await assert.rejects(ann.create(at, wrong as any), (error: Error) => {
+    assert.match(error.message, /spec\.schedule/);
+    assert.match(error.message, /spec\.template\.spec\.source\.http/);
+    return true;
   });
 });

@@ -37,6 +37,7 @@ const passedOn = [
   "dnsConfig",
   "hostname",
   "subdomain",
+  "resourceClaims",
 ];
 
 interface Around {

@@ -3,7 +3,7 @@ import type { KubeObject } from "../../kinds/object.ts";
 import { parseQuantity } from "../../lib/quantity.ts";
 import { overheadBytes } from "../domain-of.ts";
 import type { Domain } from "../domain.ts";
-import { deviceLimits } from "../host-devices.ts";
+import { deviceClaims, deviceLimits } from "../host-devices.ts";
 
 const cpuRequestMillis = 100;
 /** Of the request, where a quota wants a limit and nobody said one. */
@@ -59,9 +59,11 @@ export function computeResources(spec: any, domain: Domain, bounds: LimitBounds)
   const { requests = {}, limits = {} } = spec.domain.resources ?? {};
   const [cpu, memory] = [cpuOf(spec, domain, bounds), memoryOf(spec, domain, bounds)];
   const devices = deviceLimits(domain.hostDevices ?? []);
+  const claims = deviceClaims(domain.hostDevices ?? []);
   const allLimits = { ...limits, ...cpu.limits, ...memory.limits, ...devices };
   return {
     requests: { ...requests, ...cpu.requests, ...memory.requests },
     ...(Object.keys(allLimits).length > 0 && { limits: allLimits }),
+    ...(claims.length > 0 && { claims }),
   };
 }

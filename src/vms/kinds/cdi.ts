@@ -71,13 +71,58 @@ export const cdiDefinitions = [
           type: "object",
           required: ["source"],
           properties: {
-            source: { type: "object", properties: { pvc: reference, dataSource: reference } },
+            source: {
+              type: "object",
+              properties: { pvc: reference, dataSource: reference, snapshot: reference },
+            },
           },
         },
         status: { type: "object", properties: { source: open, conditions } },
       },
     },
     columns: [age],
+  }),
+  vmDefinition({
+    ...of("DataImportCron", "dataimportcrons"),
+    shortNames: ["dic", "dics"],
+    categories: ["all"],
+    schema: {
+      type: "object",
+      required: ["spec"],
+      properties: {
+        spec: {
+          type: "object",
+          required: ["managedDataSource", "schedule", "template"],
+          properties: {
+            ...{ managedDataSource: text, schedule: text, garbageCollect: text },
+            ...{ retentionPolicy: text, createdBy: text, serviceAccountName: text },
+            importsToKeep: { type: "integer", format: "int32" },
+            template: {
+              type: "object",
+              required: ["spec"],
+              properties: { metadata: open, spec: schemaOf("v1beta1.DataVolumeSpec") },
+            },
+          },
+        },
+        status: {
+          type: "object",
+          properties: {
+            currentImports: {
+              type: "array",
+              items: {
+                type: "object",
+                required: ["DataVolumeName", "Digest"],
+                properties: { DataVolumeName: text, Digest: text },
+              },
+            },
+            lastImportedPVC: reference,
+            ...{ lastExecutionTimestamp: time, lastImportTimestamp: time, conditions },
+            sourceFormat: text,
+          },
+        },
+      },
+    },
+    columns: [{ name: "Format", jsonPath: ".status.sourceFormat" }, age],
   }),
   vmDefinition({
     ...of("StorageProfile", "storageprofiles"),

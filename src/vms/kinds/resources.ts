@@ -24,6 +24,7 @@ export const clones = resource("clone.kubevirt.io/v1beta1", "virtualmachineclone
 export const machineExports = resource("export.kubevirt.io/v1", "virtualmachineexports");
 export const dataVolumes = resource(cdi, "datavolumes");
 export const dataSources = resource(cdi, "datasources");
+export const dataImportCrons = resource(cdi, "dataimportcrons");
 export const cdiConfigs = resource(cdi, "cdiconfigs");
 
 export const pods = resource("v1", "pods");

@@ -67,6 +67,7 @@ function optionsOf(lease: Lease): [number, Buffer][] {
     [66, Buffer.from(tftpServerName ?? "")],
     [67, Buffer.from(bootFileName ?? "")],
     [119, names(searches)],
+    ...(lease.options ?? []).map(([code, text]): [number, Buffer] => [code, Buffer.from(text)]),
   ];
   return list.filter(([, value]) => value.length > 0 && value.length <= optionBytesMax);
 }

@@ -9,6 +9,7 @@ import { isStatus } from "../../lib/status-error.ts";
 import type { Domain } from "../domain.ts";
 import { computeContainer, domainAnnotation, launcherPaths } from "../domain.ts";
 import { instances, pods } from "../kinds/resources.ts";
+import { tellClaimedDevices } from "./claimed-devices.ts";
 import { isHeld, mindCopies } from "./copies.ts";
 import { serveDhcp } from "./dhcp-server.ts";
 import { guestInterfaces, guestOsInfo } from "./guest-facts.ts";
@@ -22,6 +23,8 @@ const quitMarginMs = 2000;
 const pressMs = 5000;
 /** The guest's agent is asked again this often. */
 const askMs = 10_000;
+/** A pod's claims are looked at again. */
+const claimMs = 250;
 
 interface Machine {
   vm: Vm;
@@ -61,6 +64,8 @@ const keyOfPod = (pod: KubeObject): Key[] => {
 export class VmHandler {
   readonly #options: HandlerOptions;
   readonly #machines = new Map<string, Machine>();
+  /** Pods of which it is written down which devices they get, and their keys. */
+  readonly #told = new Map<string, Key>();
   #context: ControllerContext | undefined;
 
   constructor(options: HandlerOptions) {
@@ -112,11 +117,23 @@ export class VmHandler {
   async #follow(pod: KubeObject, key: Key, context: ControllerContext) {
     const { uid, deletionTimestamp } = pod.metadata;
     let machine = this.#machines.get(uid);
-    if (runs(pod) && !machine) machine = this.#adopt(pod, key, context);
-    if (!machine) return;
-    machine.vm.addresses = (pod.status?.podIPs ?? []).map(({ ip }: any) => ip);
     if (ended(pod)) return this.#end(uid);
+    if (runs(pod) && !machine) machine = this.#adopt(pod, key, context);
+    if (!machine) return this.#tellDevices(pod, key, context);
+    machine.vm.addresses = (pod.status?.podIPs ?? []).map(({ ip }: any) => ip);
     if (deletionTimestamp) this.#powerDown(pod, machine, key, context);
+  }
+
+  /** Whoever starts QEMU waits to be told which devices the pod's claims are. */
+  async #tellDevices(pod: KubeObject, key: Key, { client, wakeAfter }: ControllerContext) {
+    const { uid } = pod.metadata;
+    if (this.#told.has(uid)) return;
+    const { node, notes } = this.#options;
+    if (await tellClaimedDevices(pod, { client, node, notes: notes(uid) })) {
+      this.#told.set(uid, key);
+    } else {
+      wakeAfter(key, claimMs);
+    }
   }
 
   #adopt(pod: KubeObject, key: Key, context: ControllerContext): Machine {
@@ -170,6 +187,7 @@ export class VmHandler {
   async #end(podUid: string) {
     const machine = this.#machines.get(podUid);
     this.#machines.delete(podUid);
+    this.#told.delete(podUid);
     await machine?.scope.close();
     await rm(this.#options.notes(podUid), { recursive: true, force: true });
   }
@@ -181,6 +199,7 @@ export class VmHandler {
       const { namespace, domain } = vm.options;
       if (`${namespace}/${domain.name}` === key && !there.has(uid)) await this.#end(uid);
     }
+    for (const [uid, of] of this.#told) if (of === key && !there.has(uid)) await this.#end(uid);
   }
 
   async #ask(machine: Machine, context: ControllerContext) {

@@ -30,6 +30,8 @@ export interface Lease {
   bootFileName?: string;
   tftpServerName?: string;
   ntpServers?: string[];
+  /** Others, by their numbers. */
+  options?: [number, string][];
 }
 
 export interface NetworkPlan {
@@ -58,8 +60,8 @@ export function guestNetwork(cidr: string) {
 /** The gateway's, the same on every node: a guest that moved knows it. */
 const gatewayMac = "02:00:00:00:00:01";
 
-const makeTap = (tap: string, user: number, mtu: number) => [
-  `tuntap add dev ${tap} mode tap user ${user} group ${user}`,
+const makeTap = (tap: string, { user, isMultiQueue }: PlanOptions, mtu: number) => [
+  `tuntap add dev ${tap} mode tap user ${user} group ${user}${isMultiQueue ? " multi_queue" : ""}`,
   `link set dev ${tap} address ${gatewayMac}`,
   `link set dev ${tap} mtu ${mtu} up`,
 ];
@@ -83,7 +85,7 @@ export const migrationPorts = { memory: 49152, disks: 49153 } as const;
  */
 function masquerade(one: DomainInterface, pod: PodInterface, options: PlanOptions): NetworkPlan {
   const tap = "tap0";
-  const { user, address = pod.address } = options;
+  const { address = pod.address } = options;
   const { gateway, guest, prefix } = guestNetwork(one.cidr);
   const hasMoved = address !== pod.address;
   const toGuest = chosen(one.ports);
@@ -92,7 +94,7 @@ function masquerade(one: DomainInterface, pod: PodInterface, options: PlanOption
   return {
     tap,
     ip: [
-      ...makeTap(tap, user, pod.mtu),
+      ...makeTap(tap, options, pod.mtu),
       `address add ${gateway}/${prefix} dev ${tap}`,
       `route add 255.255.255.255/32 dev ${tap}`,
     ],
@@ -135,12 +137,12 @@ const refused = (name: string) =>
 /** Of the DHCP server on a bridge; link-local, as guests never see it but as the server's name. */
 const bridgeServer = "169.254.75.10";
 
-function bridge(pod: PodInterface, { user }: PlanOptions): NetworkPlan {
+function bridge(pod: PodInterface, options: PlanOptions): NetworkPlan {
   const [tap, link] = ["tap0", "kerb-vm"];
   return {
     tap,
     ip: [
-      ...makeTap(tap, user, pod.mtu),
+      ...makeTap(tap, options, pod.mtu),
       `link add name ${link} type bridge forward_delay 0`,
       `link set dev ${link} mtu ${pod.mtu} up`,
       `address flush dev ${pod.name}`,
@@ -172,6 +174,8 @@ const ownNetwork: NetworkPlan = {
 export interface PlanOptions {
   /** The owner of the tap. */
   user: number;
+  /** It has more than one queue. */
+  isMultiQueue?: boolean;
   /** What the guest is known by; default: the pod's address. */
   address?: string | undefined;
 }

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { runCommand } from "../../lib/run-command.ts";
 import type { Domain } from "../domain.ts";
 import { qemuUser } from "../domain.ts";
+import { tapQueues } from "../qemu/device-arguments.ts";
 import type { Lease, NetworkPlan } from "./network-plan.ts";
 import { networkPlan, podInterface } from "./network-plan.ts";
 
@@ -46,7 +47,9 @@ export async function prepareNetwork(
   prepared.mtu = pod.mtu;
   for (const one of domain.interfaces) {
     const { address } = domain;
-    const plan: NetworkPlan = networkPlan(one, pod, { user: qemuUser, address });
+    const plan: NetworkPlan = networkPlan(one, pod, {
+      ...{ user: qemuUser, address, isMultiQueue: tapQueues(domain, one) > 1 },
+    });
     if (plan.tap) prepared.taps[one.name] = plan.tap;
     if (plan.lease) {
       const { mac, dhcp } = one;

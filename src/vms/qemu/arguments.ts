@@ -1,7 +1,7 @@
 // QEMU's command line, from a Domain and what was prepared for it. Pure: everything that a user named is in a
 // JSON value or a word of its own, so that no comma makes an option.
 import type { Domain } from "../domain.ts";
-import { deviceArguments, json, monitors } from "./device-arguments.ts";
+import { deviceArguments, json, monitors, vcpus, virtio } from "./device-arguments.ts";
 import { blockdev, diskDeviceOf } from "./disk-arguments.ts";
 import type { Launch, PreparedDisk } from "./launch.ts";
 
@@ -10,22 +10,28 @@ const translationMebibytes = 16;
 
 const escaped = (text: string) => text.replaceAll(",", ",,");
 
-function cpuModel({ cpu }: Domain, accelerator: Launch["accelerator"]): string {
+function cpuModel({ cpu, timers }: Domain, accelerator: Launch["accelerator"]): string {
   const isBest = cpu.model === "host-model" || cpu.model === "host-passthrough";
   const best = accelerator === "kvm" ? "host" : "max";
   const features = cpu.features.map(({ name, policy }) => {
     const isOff = policy === "disable" || policy === "forbid";
     return `,${name}=${isOff ? "off" : "on"}`;
   });
+  if (cpu.hidesKvm) features.push(",kvm=off");
+  if (cpu.endOfInterrupt) features.push(",kvm-pv-eoi=on");
+  if (timers?.kvmClock === false) features.push(",kvmclock=off");
   return `${isBest ? best : cpu.model}${features.join("")}`;
 }
 
 function machine(domain: Domain, { accelerator, efi }: Launch): string[] {
   const isSecure = efi && domain.firmware.efi?.secureBoot;
+  const smm = isSecure || domain.smm ? "on" : "off";
+  const { hpet, pit } = domain.timers ?? {};
+  const timers = `${hpet === false ? ",hpet=off" : ""}${pit === false ? ",pit=off" : ""}`;
   const options: Record<Domain["machine"], string> = {
-    q35: `q35,smm=${isSecure ? "on" : "off"},vmport=off`,
-    pc: "pc,vmport=off",
-    microvm: "microvm,acpi=on,pit=on,pic=on,rtc=on,isa-serial=on,auto-kernel-cmdline=on",
+    q35: `q35,smm=${smm},vmport=off${timers}`,
+    pc: `pc,vmport=off${domain.smm ? ",smm=on" : ""}${timers}`,
+    microvm: `microvm,acpi=on,pit=${pit === false ? "off" : "on"},pic=on,rtc=on,isa-serial=on,auto-kernel-cmdline=on`,
   };
   const noAcpi = domain.acpi || domain.machine === "microvm" ? "" : ",acpi=off";
   return [
@@ -37,13 +43,21 @@ function machine(domain: Domain, { accelerator, efi }: Launch): string[] {
   ];
 }
 
-function clock({ clockOffsetSeconds }: Domain, now: number): string[] {
-  if (clockOffsetSeconds === 0) return ["-rtc", "base=utc"];
-  const at = new Date(now + clockOffsetSeconds * 1000).toISOString().slice(0, 19);
-  return ["-rtc", `base=${at}`];
+/** As ISO 8601 writes it, which the Swedes do. */
+const localTime = (now: number, timeZone: string) =>
+  new Date(now).toLocaleString("sv-SE", { timeZone }).replace(" ", "T");
+
+function clock({ clockOffsetSeconds, timeZone, timers = {} }: Domain, now: number): string[] {
+  const isUtc = clockOffsetSeconds === 0 && timeZone === undefined;
+  const at = timeZone
+    ? localTime(now, timeZone)
+    : new Date(now + clockOffsetSeconds * 1000).toISOString().slice(0, 19);
+  const more = `${timers.rtcOfGuest ? ",clock=vm" : ""}${timers.rtcCatchUp ? ",driftfix=slew" : ""}`;
+  return ["-rtc", `base=${isUtc ? "utc" : at}${more}`];
 }
 
-function identity({ namespace, name, firmware }: Domain): string[] {
+function identity({ namespace, name, firmware, chassis = {} }: Domain): string[] {
+  const case_ = Object.entries(chassis).map(([key, value]) => `${key}=${escaped(value)}`);
   const serial = firmware.serial ? `,serial=${escaped(firmware.serial)}` : "";
   return [
     "-name",
@@ -52,6 +66,7 @@ function identity({ namespace, name, firmware }: Domain): string[] {
     firmware.uuid,
     "-smbios",
     `type=1,manufacturer=KubeVirt,product=None,uuid=${firmware.uuid}${serial},family=KubeVirt`,
+    ...(case_.length > 0 ? ["-smbios", ["type=3", ...case_].join(",")] : []),
   ];
 }
 
@@ -98,15 +113,21 @@ function disksOf(domain: Domain, disks: PreparedDisk[]): string[] {
     };
     const bus = buses[disk.bus];
     const index = bootIndex(i);
-    const place = { isMmio, ...(bus && { bus }), ...(index && { bootIndex: index }) };
+    const place = {
+      ...{ isMmio, isTransitional: domain.transitional ?? false },
+      ...(bus && { bus }),
+      ...(index && { bootIndex: index }),
+      ...(domain.blockQueues && { queues: vcpus(domain) }),
+    };
     return [...json("blockdev", blockdev(prepared)), ...json("device", diskDeviceOf(disk, place))];
   });
   const controllers = Array.from({ length: Math.ceil(sata.length / 6) }, (_, i) =>
     json("device", { driver: "ich9-ahci", id: `sata${i}` }),
   ).flat();
-  const isPci = !isMmio;
-  const scsi = isPci ? json("device", { driver: "virtio-scsi-pci", id: "scsi0" }) : [];
-  return [...controllers, ...scsi, ...words];
+  const scsi = isMmio ? [] : json("device", { driver: virtio(domain, "virtio-scsi"), id: "scsi0" });
+  const threads = new Set(domain.disks.flatMap(({ ioThread }) => ioThread ?? []));
+  const objects = [...threads].flatMap((id) => json("object", { "qom-type": "iothread", id }));
+  return [...objects, ...controllers, ...scsi, ...words];
 }
 
 /**
@@ -146,16 +167,14 @@ export interface ArgumentOptions {
 
 export function qemuArguments(domain: Domain, launch: Launch, { now }: ArgumentOptions): string[] {
   const { sockets, cores, threads } = domain.cpu;
+  const topology = `sockets=${sockets},cores=${cores},threads=${threads}`;
   return [
     ...["-nodefaults", "-no-user-config", "-display", "none", "-msg", "timestamp=on"],
     ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
     ...identity(domain),
     ...machine(domain, launch),
     ...["-cpu", cpuModel(domain, launch.accelerator)],
-    ...[
-      "-smp",
-      `${sockets * cores * threads},sockets=${sockets},cores=${cores},threads=${threads}`,
-    ],
+    ...["-smp", `${vcpus(domain)},${topology}`],
     ...memory(domain, launch),
     ...clock(domain, now),
     ...["-boot", "strict=on"],

@@ -14,8 +14,11 @@ export const spareSlot = (n: number) => `spare${n}`;
 /** The words of a command line: an option, and its value as JSON. */
 export const json = (option: string, value: Properties) => [`-${option}`, JSON.stringify(value)];
 
-const virtio = ({ machine }: Domain, name: string) =>
-  `${name}-${machine === "microvm" ? "device" : "pci"}`;
+export const virtio = ({ machine, transitional }: Domain, name: string) =>
+  `${name}-${machine === "microvm" ? "device" : transitional ? "pci-transitional" : "pci"}`;
+
+export const vcpus = ({ cpu: { sockets, cores, threads } }: Pick<Domain, "cpu">) =>
+  sockets * cores * threads;
 
 /** A socket that Kerb connects to. QEMU goes on without anybody there. */
 const listening = (run: string, name: string, more = "") => [
@@ -32,13 +35,12 @@ export const monitors = (run: string) =>
   ]);
 
 /** What the guest says there is the container's log as well. */
-function consoleOf({ serialConsole, machine }: Domain, run: string): string[] {
+function consoleOf({ serialConsole, consoleUnlogged }: Domain, run: string): string[] {
   if (!serialConsole) return [];
-  const log = ",logfile=/dev/stdout,logappend=on";
-  const device = machine === "microvm" ? "isa-serial" : "isa-serial";
+  const log = consoleUnlogged ? "" : ",logfile=/dev/stdout,logappend=on";
   return [
     ...listening(run, socketNames.console, log),
-    ...json("device", { driver: device, chardev: socketNames.console, id: "serial0" }),
+    ...json("device", { driver: "isa-serial", chardev: socketNames.console, id: "serial0" }),
   ];
 }
 
@@ -58,6 +60,15 @@ function agentOf(domain: Domain, run: string): string[] {
   ];
 }
 
+/** Of one card; QEMU takes no more. */
+const queuesMax = 16;
+
+/** How many of the tap's queues a card has. */
+export const tapQueues = (domain: Pick<Domain, "cpu" | "networkQueues">, one: DomainInterface) =>
+  domain.networkQueues && one.model === "virtio" && one.binding !== "user"
+    ? Math.min(vcpus(domain), queuesMax)
+    : 1;
+
 const ports = (one: DomainInterface) =>
   one.ports.map(({ port, protocol }) => ({
     str: `${protocol.toLowerCase()}::${port}-:${port}`,
@@ -71,6 +82,8 @@ function networkCard(domain: Domain, launch: Launch, one: DomainInterface): stri
       ? { type: "user", id, hostfwd: ports(one), ipv6: false }
       : { type: "tap", id, ifname: tap, script: "no", downscript: "no" };
   const isVirtio = one.model === "virtio";
+  const queues = tap ? tapQueues(domain, one) : 1;
+  if (queues > 1) back["queues"] = queues;
   return [
     ...json("netdev", back),
     ...json("device", {
@@ -79,6 +92,8 @@ function networkCard(domain: Domain, launch: Launch, one: DomainInterface): stri
       netdev: id,
       mac: one.mac,
       ...(isVirtio && { host_mtu: launch.mtu }),
+      // One interrupt for each direction of a queue, one for changes and one for orders.
+      ...(queues > 1 && { mq: true, vectors: 2 * queues + 2 }),
       ...(isVirtio && domain.machine !== "microvm" && { romfile: "" }),
       ...(one.bootOrder && { bootindex: one.bootOrder }),
     }),
@@ -116,8 +131,8 @@ function watchdogOf({ watchdog }: Domain): string[] {
   ];
 }
 
-const spares = ({ machine }: Domain) =>
-  machine === "q35"
+const spares = ({ machine, fixed }: Domain) =>
+  machine === "q35" && !fixed
     ? Array.from({ length: spareSlots }, (_, i) =>
         json("device", {
           driver: "pcie-root-port",

@@ -17,7 +17,8 @@ const discardOf = ({ source }: DomainDisk) =>
   source.kind === "file" && source.replicated ? "ignore" : "unmap";
 
 function fileNode({ path, driver }: ImageFile, disk: DomainDisk, readOnly: boolean): Properties {
-  const isDirect = disk.cache === "none";
+  // What is asked for by `native` needs it.
+  const isDirect = disk.cache === "none" || (disk.io === "native" && disk.cache === undefined);
   return {
     driver,
     filename: path,
@@ -59,6 +60,10 @@ export interface Place {
   bus?: string;
   bootIndex?: number;
   isMmio?: boolean;
+  /** Of virtio disks; default: QEMU's choice. */
+  queues?: number;
+  /** For drivers of virtio's first version. */
+  isTransitional?: boolean;
 }
 
 const drivers = {
@@ -70,12 +75,15 @@ const drivers = {
 };
 
 /** The device a guest sees. */
-export function diskDeviceOf(disk: DomainDisk, { bus, bootIndex, isMmio }: Place): Properties {
+export function diskDeviceOf(disk: DomainDisk, place: Place): Properties {
+  const { bus, bootIndex, isMmio, queues, isTransitional } = place;
   const kind = drivers[disk.bus](disk.device);
   const isVirtio = disk.bus === "virtio";
+  const { blockSize = {}, ioThread } = disk;
+  const model = isMmio ? "device" : isTransitional ? "pci-transitional" : "pci";
   const policy = disk.errorPolicy && onError[disk.errorPolicy];
   return {
-    driver: isVirtio ? `${kind}-${isMmio ? "device" : "pci"}` : kind,
+    driver: isVirtio ? `${kind}-${model}` : kind,
     id: diskDevice(disk.name),
     drive: blockNode(disk.name),
     ...(bus && { bus }),
@@ -83,6 +91,11 @@ export function diskDeviceOf(disk: DomainDisk, { bus, bootIndex, isMmio }: Place
     ...(disk.serial && disk.device !== "lun" && { serial: disk.serial }),
     ...(disk.cache === "writethrough" && { "write-cache": "off" }),
     ...(disk.shareable && { "share-rw": true }),
+    ...(blockSize.logical && { logical_block_size: blockSize.logical }),
+    ...(blockSize.physical && { physical_block_size: blockSize.physical }),
+    ...(blockSize.discardGranularity && { discard_granularity: blockSize.discardGranularity }),
+    ...(isVirtio && queues && { "num-queues": queues }),
+    ...(isVirtio && ioThread && { iothread: ioThread }),
     // A cloud of errors on a full disk stops the guest, which goes on when there is room again.
     ...(!disk.readOnly && { werror: policy ?? "enospc" }),
     ...(policy && policy !== "enospc" && { rerror: policy }),

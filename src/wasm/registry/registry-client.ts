@@ -153,6 +153,12 @@ export class RegistryClient {
     return { manifest: JSON.parse(bytes.toString()), digest };
   }
 
+  /** Of what the registry has now by its name; an image of several platforms has one of its own. */
+  async digest(): Promise<string> {
+    const path = `manifests/${this.#name.reference}`;
+    return digestOf(await this.#get(path, manifestTypes.join(", "), manifestBytesMax));
+  }
+
   async blob({ digest, size }: Descriptor): Promise<Buffer> {
     if (size > blobBytesMax) throw new ArtifactError(`is larger than ${blobBytesMax} bytes`);
     const bytes = await this.#get(`blobs/${digest}`, "*/*", size);
