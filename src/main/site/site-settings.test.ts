@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -38,6 +38,24 @@ test("settings are decided once and two sites never share a slot", (t) => {
   rmSync(join(base, "b"), { recursive: true });
   const third = settle(join(base, "c"), asked);
   assert.equal(third.settings.slot, second.settings.slot, "the slot of a removed site is free");
+});
+
+test("a site that claimed its slot a moment ago keeps it, and one that could not be made gives it back", (t) => {
+  const base = mkdtempSync(join(tmpdir(), "kerb-settings-"));
+  t.after(() => rmSync(base, { recursive: true }));
+  const asked = { defaultPort: 6443, slots: join(base, "slots") };
+  const { slot } = settle(join(base, "a"), asked).settings;
+  // As it stands between the claim and what is written then.
+  rmSync(join(base, "a/site.json"));
+  const other = settle(join(base, "b"), asked).settings;
+  assert.notEqual(other.slot, slot);
+  assert.equal(settle(join(base, "a"), asked).settings.slot, slot);
+  const check = () => {
+    throw new Error("not here");
+  };
+  const ranges = { podCidrs: ["10.42.0.0/16"] };
+  assert.throws(() => settle(join(base, "c"), { ...asked, ranges, check }), /not here/);
+  assert.deepEqual(readdirSync(asked.slots).map(Number).sort(), [slot, other.slot].sort());
 });
 
 test("ranges are chosen when a site is made, and never change", (t) => {

@@ -135,12 +135,28 @@ export function settle(
   if (known && !known.server !== !(asked.server ?? known.server)) {
     throw new Error(`${directory} holds a site of its own; a node needs another --data-dir`);
   }
+  if (known && asked.name && asked.name !== known.name) {
+    throw new Error(
+      `this site is named ${known.name}; a site's name cannot change (asked: ${asked.name})`,
+    );
+  }
+  const slot = known?.slot ?? (asked.slots ? freeSlot(asked.slots, directory) : 0);
+  try {
+    const settings = decided(asked, slot, known);
+    if (JSON.stringify(known) !== JSON.stringify(settings)) writeSettings(directory, settings);
+    return { settings, isNew: known === undefined };
+  } catch (error) {
+    if (!known && asked.slots) release(asked.slots, directory, slot);
+    throw error;
+  }
+}
+
+function decided(asked: Asked, slot: number, known?: SiteSettings): SiteSettings {
   const store = asked.store ?? known?.store;
   const server = asked.server ?? known?.server;
   const podNetwork = asked.podNetwork ?? known?.podNetwork;
-  const slot = known?.slot ?? (asked.slots ? freeSlot(asked.slots, directory) : 0);
   const ranges = chosenRanges(asked, slot, known);
-  const settings: SiteSettings = {
+  return {
     format: 1,
     name: known?.name ?? asked.name ?? defaultName(),
     port: asked.port ?? known?.port ?? asked.defaultPort,
@@ -150,13 +166,6 @@ export function settle(
     ...(podNetwork !== undefined && { podNetwork }),
     ...(ranges !== undefined && { ranges }),
   };
-  if (known && asked.name && asked.name !== known.name) {
-    throw new Error(
-      `this site is named ${known.name}; a site's name cannot change (asked: ${asked.name})`,
-    );
-  }
-  if (JSON.stringify(known) !== JSON.stringify(settings)) writeSettings(directory, settings);
-  return { settings, isNew: known === undefined };
 }
 
 /** Takes back what `settle` decided: nobody relies on it yet. A folder with nothing else in it goes too. */
@@ -278,6 +287,18 @@ function claimed(slots: string, directory: string, slot: number): boolean {
   if (linked(link, directory)) return true;
   const owner = ownerOf(link);
   if (owner === directory) return true;
-  if (owner === undefined || readSettings(owner)?.slot === slot) return false;
+  if (owner === undefined || isHeld(owner, slot)) return false;
   return cleared(link, owner) && linked(link, directory);
+}
+
+/** A folder without settings is of a site that claimed the slot a moment ago and has not written them yet. */
+function isHeld(owner: string, slot: number): boolean {
+  const settings = readSettings(owner);
+  return settings ? settings.slot === slot : existsSync(owner);
+}
+
+/** Of a site that could not be made. */
+function release(slots: string, directory: string, slot: number) {
+  const link = join(slots, String(slot));
+  if (ownerOf(link) === directory) cleared(link, directory);
 }
