@@ -219,7 +219,7 @@ test("what was acknowledged stays, and every watcher is told the same in the sam
     }),
   );
   const end = `${last.metadata.resourceVersion} ADDED last end`;
-  for (let tries = 0; tries < 200 && !watchers.every(({ seen }) => seen.includes(end)); tries++) {
+  for (let tries = 0; tries < 1200 && !watchers.every(({ seen }) => seen.includes(end)); tries++) {
     await setTimeout(100);
   }
   for (const watcher of watchers) await watcher.stop();
@@ -259,7 +259,7 @@ test("when the leader is gone another one goes on with its work", async () => {
   for (let tries = 0; ; tries++) {
     const { items } = await other.get("pods", "-l", "app=web");
     if (items.length === 2) break;
-    assert.ok(tries < 60, "no leader made the pods");
+    assert.ok(tries < 240, "no leader made the pods");
     await setTimeout(500);
   }
   await sites[leader]!.up(...flags);

@@ -18,7 +18,7 @@ before(async () => {
   site = await startSite("--name", "crash");
   await importBusybox(site);
   await site.apply(readFileSync(join(root, "examples/web.yaml"), "utf8"));
-  await site.kubectl(["rollout", "status", "deployment/web", "--timeout=60s"]);
+  await site.kubectl(["rollout", "status", "deployment/web", "--timeout=120s"]);
 });
 after(() => site.remove());
 
@@ -144,7 +144,7 @@ test("after a power cut pods, ClusterIPs and volumes come back as they were", as
   process.kill(site.pid, "SIGKILL");
   await powerCut();
   await site.up();
-  await site.kubectl(["wait", "--for=condition=Ready", "pod", "-l", "app=web", "--timeout=60s"]);
+  await site.kubectl(["wait", "--for=condition=Ready", "pod", "-l", "app=web", "--timeout=120s"]);
   assert.deepEqual([...(await containers()).keys()].sort(), names, "the same pods");
   const again = await site.get("service", "web");
   assert.equal(again.spec.clusterIP, service.spec.clusterIP);

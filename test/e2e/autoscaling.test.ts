@@ -1,6 +1,7 @@
 // What pods use is told, and an autoscaler follows it, on a site with nothing added.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { eventually } from "../support/eventually.ts";
 import { importBusybox } from "../support/image.ts";
 import type { Site } from "../support/site.ts";
 import { startSite } from "../support/site.ts";
@@ -43,19 +44,15 @@ test("top tells what the node and its pods use", async () => {
   const create = ["create", "deployment", "burn", "--image=busybox:kerb"];
   await site.kubectl([...create, ...burner]);
   await site.kubectl(["set", "resources", "deploy/burn", "--requests=cpu=50m"]);
-  await site.kubectl(["rollout", "status", "deploy/burn", "--timeout=60s"]);
-  assert.match(await site.kubectl(["top", "nodes"]), /autoscaling +\d+m +\d+% +\d+Mi +\d+%/);
+  await site.kubectl(["rollout", "status", "deploy/burn", "--timeout=120s"]);
+  const node = /autoscaling +\d+m +\d+% +\d+Mi +\d+%/;
+  await eventually(async () => node.test(await site.kubectl(["top", "nodes"])), "the node's use");
   for (const line of [/burn-\S+ +busybox +\d\d+m/, /spin-\S+ +main +\d\d+m +\d+Mi/]) {
-    await until(async () => line.test(await top()));
+    await eventually(async () => line.test(await top()), String(line));
   }
 });
 
-const top = async () => (await site.tryKubectl(["top", "pods", "--containers"])).stdout;
-
-/** Asks again until it is so; the test's own time limit is the end of it. */
-async function until(isSo: () => Promise<boolean>) {
-  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 500));
-}
+const top = () => site.kubectl(["top", "pods", "--containers"]);
 
 test("an autoscaler adds pods while they are busy, be they modules, and its target is shown", async () => {
   for (const name of ["burn", "spin", "nap"]) {
@@ -63,19 +60,20 @@ test("an autoscaler adds pods while they are busy, be they modules, and its targ
   }
   for (const name of ["burn", "spin"]) {
     const scaled = ["wait", `hpa/${name}`, "--for=jsonpath={.status.desiredReplicas}=2"];
-    await site.kubectl([...scaled, "--timeout=90s"]);
-    await site.kubectl(["rollout", "status", `deploy/${name}`, "--timeout=60s"]);
+    await site.kubectl([...scaled, "--timeout=120s"]);
+    await site.kubectl(["rollout", "status", `deploy/${name}`, "--timeout=120s"]);
   }
-  assert.match(await site.kubectl(["get", "hpa", "burn"]), /Deployment\/burn +cpu: \d+%\/50%/);
-  const events = await site.kubectl(["get", "events"]);
-  assert.match(events, /New size: 2; reason: cpu resource utilization .* above target/);
+  const target = /Deployment\/burn +cpu: \d+%\/50%/;
+  await eventually(async () => target.test(await site.kubectl(["get", "hpa", "burn"])), "its use");
+  const why = /New size: 2; reason: cpu resource utilization .* above target/;
+  await eventually(async () => why.test(await site.kubectl(["get", "events"])), "the reason");
 });
 
 test("an autoscaler leaves alone what sleeps", async () => {
-  await until(async () => {
+  await eventually(async () => {
     const { conditions = [] } = (await site.get("hpa", "nap")).status;
     return conditions.some(({ reason }: { reason: string }) => reason === "ScalingDisabled");
-  });
+  }, "that it rests");
   assert.equal((await site.get("deployment", "nap")).spec.replicas, 0);
   await site.kubectl(["delete", "deploy/burn", "deploy/spin", "--grace-period=0", "--force"]);
 });

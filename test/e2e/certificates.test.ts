@@ -41,7 +41,7 @@ const certificateOf = (name: string) => [
   "wait",
   `csr/${name}`,
   "--for=jsonpath={.status.certificate}",
-  "--timeout=20s",
+  "--timeout=120s",
 ];
 
 test("what is approved is signed, and its owner comes in by it", async () => {
@@ -69,7 +69,7 @@ test("a node's agent is approved by itself; one that asks for another's name is 
   const wrong = request("wrong", "/O=system:masters/CN=box", signer);
   await site.kubectl(["apply", "-f", "-"], { input: wrong });
   await site.kubectl(["certificate", "approve", "wrong"]);
-  const failed = ["wait", "csr/wrong", "--for=condition=Failed", "--timeout=20s"];
+  const failed = ["wait", "csr/wrong", "--for=condition=Failed", "--timeout=120s"];
   await site.kubectl(failed);
   assert.match(await site.kubectl(["get", "csr", "wrong"]), /Approved,Failed/);
 });
@@ -94,6 +94,7 @@ test("the site's authority is replaced under a kubectl that watches, and old fil
     { stdio: ["ignore", "pipe", "inherit"] },
   );
   watch.stdout.on("data", (text: Buffer) => watched.push(text.toString()));
+  await eventually(async () => watched.length > 0, "what the watch begins with");
   const withOld = (...args: string[]) => site.tryKubectl(["--kubeconfig", old, ...args]);
   const rootCa = async () =>
     (await site.get("configmap", "kube-root-ca.crt", "-n", "default")).data["ca.crt"] as string;
@@ -113,7 +114,7 @@ test("the site's authority is replaced under a kubectl that watches, and old fil
   await site.kubectl(["create", "configmap", "after"]);
   await eventually(async () => watched.join("").includes("configmap/after"), "the watch");
   watch.kill();
-  await site.kubectl(["wait", "node", "--all", "--for=condition=Ready", "--timeout=20s"]);
+  await site.kubectl(["wait", "node", "--all", "--for=condition=Ready", "--timeout=120s"]);
   await site.down("--keep-workloads");
   await site.up();
   assert.match(await site.kubectl(["get", "configmap", "after"]), /after/);

@@ -18,7 +18,7 @@ async function upAt(time: string) {
   await site.down("--keep-workloads");
   const where = ["--data-dir", site.directory, "--port", String(site.port)];
   const args = ["up", "--detach", ...where, "--name", "first", "--listen", machine.hostAddress];
-  await run("faketime", [time, kerb, ...args], { timeoutMs: 60_000 });
+  await run("faketime", [time, kerb, ...args]);
 }
 
 const endOf = (directory: string) => {
@@ -56,9 +56,11 @@ test("a clock in 2100 and one in 1970 stop nobody, and what they wrote hurts nob
   for (const time of ["2100-01-01", "1970-01-02"]) {
     await upAt(time);
     await eventually(() => isReady("first"), `the site in ${time}`);
-    const { status } = await site.get("node", "first");
-    const clock = status.conditions.find((one: any) => one.type === "ClockInDoubt");
-    assert.equal(clock.status, "True", time);
+    await eventually(async () => {
+      const { status } = await site.get("node", "first");
+      const clock = status.conditions.find((one: any) => one.type === "ClockInDoubt");
+      return clock.status === "True";
+    }, `the doubt about ${time}`);
   }
   await site.down("--keep-workloads");
   await site.up("--name", "first", "--listen", machine.hostAddress);

@@ -56,7 +56,7 @@ const wait = async (name: string, condition: string) => {
     "twin",
     metadata.name,
     `--for=condition=${condition}`,
-    "--timeout=20s",
+    "--timeout=120s",
   ]);
 };
 

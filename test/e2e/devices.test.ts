@@ -151,8 +151,9 @@ spec:
   restartPolicy: Never
   containers: [{name: module, image: "device:1", resources: {limits: {${limits}}}}]`;
   await site.apply([pod("has-one", "akri.sh/zeros: 1"), pod("has-none", "")].join("\n---"));
+  const wait = "--timeout=120s";
   const ended = (name: string) =>
-    site.kubectl(["wait", `pod/${name}`, "--for=jsonpath={.status.phase}=Succeeded"]);
+    site.kubectl(["wait", `pod/${name}`, "--for=jsonpath={.status.phase}=Succeeded", wait]);
   await Promise.all([ended("has-one"), ended("has-none")]);
   assert.equal(await site.kubectl(["logs", "has-one"]), "zero read 4 wrote 5\n");
   assert.equal(await site.kubectl(["logs", "has-none"]), "no devices\n");
@@ -213,7 +214,7 @@ spec:
     command: [sleep, "1000"]
     resources: {claims: [{name: disk}]}
 `);
-  await site.kubectl(["wait", "--for=condition=Ready", "pod/claimer", "--timeout=30s"]);
+  await site.kubectl(["wait", "--for=condition=Ready", "pod/claimer", "--timeout=120s"]);
   const look = "env | grep UDEV_DEVNODE=; ls /dev/loop*";
   const said = await site.kubectl(["exec", "claimer", "--", "sh", "-c", look]);
   assert.equal(said, "UDEV_DEVNODE=/dev/loop2\n/dev/loop2\n");

@@ -31,7 +31,7 @@ const script =
   "printf '#!/bin/sh\\necho; echo $(hostname) $REMOTE_ADDR\\n' > /tmp/cgi-bin/who; " +
   "chmod 755 /tmp/cgi-bin/who; exec httpd -f -p '[::]:8080' -h /tmp";
 const env = `[{name: OWN, valueFrom: {fieldRef: {fieldPath: status.podIPs}}}]`;
-const container = `{name: main, image: "busybox:kerb", command: [sh, -c, ${JSON.stringify(script)}], env: ${env}, ports: [{name: http, containerPort: 8080, hostPort: 18184}]}`;
+const container = `{name: main, image: "busybox:kerb", command: [sh, -c, ${JSON.stringify(script)}], env: ${env}, ports: [{name: http, containerPort: 8080, hostPort: 18184}], readinessProbe: {tcpSocket: {port: http}, periodSeconds: 1}}`;
 
 const service = (name: string, spec: string) => `---
 apiVersion: v1
@@ -78,9 +78,12 @@ const pods = async (): Promise<Pod[]> =>
     .sort((a: Pod, b: Pod) => (a.node < b.node ? -1 : 1));
 const inPod = (pod: string, command: string) =>
   site.kubectl(["exec", pod, "--", "sh", "-c", command]);
-const who = (host: string) => `timeout 1 wget -qO- http://${host}/cgi-bin/who`;
-const ask = (address: string, port: number) =>
-  outside.run("curl", "-gsfm", "1", `http://[${address}]:${port}/cgi-bin/who`);
+/** What does not answer is not waited for as long as what must. */
+const [patient, hasty] = [20, 1];
+const who = (host: string, seconds = patient) =>
+  `timeout ${seconds} wget -qO- http://${host}/cgi-bin/who`;
+const ask = (address: string, port: number, seconds = patient) =>
+  outside.run("curl", "-gsfm", String(seconds), `http://[${address}]:${port}/cgi-bin/who`);
 const fails = (work: () => Promise<unknown>) => () =>
   work().then(
     () => false,
@@ -105,7 +108,7 @@ before(async () => {
   writeFileSync(archive, busyboxArchive());
   await second.kerb("image", "import", archive);
   await site.apply(web);
-  await site.kubectl(["rollout", "status", "daemonset/web", "--timeout=60s"]);
+  await site.kubectl(["rollout", "status", "daemonset/web", "--timeout=120s"]);
 });
 after(async () => {
   await Promise.all([outside.remove(), second.remove()]);
@@ -192,10 +195,15 @@ test("a client outside gets in by node ports and load balancers, and is known by
   assert.equal(pod, first);
   assert.equal(client, `[${outside.address6}]`);
   const { healthCheckNodePort } = (await site.get("service", "near")).spec;
-  const health = await outside.run("curl", "-gs", `http://[${near}]:${healthCheckNodePort}/`);
+  const health = await outside.run(
+    "curl",
+    "-gsm",
+    "20",
+    `http://[${near}]:${healthCheckNodePort}/`,
+  );
   assert.equal(JSON.parse(health).localEndpoints, 1);
   const guarded = (await eventually(() => ingress("guarded"), "an address"))!;
-  await assert.rejects(ask(guarded, 18_182));
+  await assert.rejects(ask(guarded, 18_182, hasty));
 });
 
 test("a pod leaves the site by its machine's address", async () => {
@@ -222,25 +230,26 @@ test("a policy holds for IPv6 as it does for IPv4", async () => {
       `{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: shut}, spec: ${spec}}`,
     );
   const [one, other] = (await pods()) as [Pod, Pod];
-  const between = () => inPod(one.name, who(`[${other.ips[1]}]:8080`));
+  const between = (seconds?: number) => inPod(one.name, who(`[${other.ips[1]}]:8080`, seconds));
+  const shut = () => between(hasty);
   const near = (await ingress("near"))!;
   const block = `{ipBlock: {cidr: "${outside.address6}/64", except: ["2001:db8::/32"]}}`;
   await policy(`{podSelector: {}, ingress: [{from: [${block}], ports: [{port: http}]}]}`);
-  await eventually(fails(between), "the policy");
+  await eventually(fails(shut), "the policy");
   assert.match(await ask(near, 18_181), /^web-/);
   await policy("{podSelector: {}, ingress: [{from: [{podSelector: {}}]}]}");
-  await eventually(between, "the pod again");
+  await eventually(() => between(), "the pod again");
   await eventually(
-    fails(() => ask(near, 18_181)),
+    fails(() => ask(near, 18_181, hasty)),
     "the policy for the client",
   );
   const dns = "{ports: [{port: 53, protocol: UDP}]}";
   await policy(`{podSelector: {}, policyTypes: [Egress], egress: [${dns}]}`);
-  await eventually(fails(between), "the policy of egress");
+  await eventually(fails(shut), "the policy of egress");
   const six = `nslookup web.default.svc.cluster.local ${(await site.get("service", "kube-dns", "-n", "kube-system")).spec.clusterIPs[1]}`;
   assert.match(await inPod(one.name, six), /Address: /);
   await site.kubectl(["delete", "networkpolicy", "shut"]);
-  await eventually(between, "the pod at last");
+  await eventually(() => between(), "the pod at last");
 });
 
 test("the second family of a Service goes and comes, the first stays", async () => {

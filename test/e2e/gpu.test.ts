@@ -62,7 +62,12 @@ const say = (name: string, script: string) =>
   site.kubectl(["exec", name, "--", "sh", "-c", `${script} 2>&1 || true`]);
 
 const untilRunning = (...names: string[]) =>
-  site.kubectl(["wait", "--for=condition=Ready", "--timeout=30s", ...names.map((n) => `pod/${n}`)]);
+  site.kubectl([
+    "wait",
+    "--for=condition=Ready",
+    "--timeout=120s",
+    ...names.map((n) => `pod/${n}`),
+  ]);
 
 const cardsNow = async (): Promise<any[]> => {
   const { items } = await site.get("akrii");

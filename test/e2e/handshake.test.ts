@@ -211,7 +211,7 @@ async function said(line: Line, identity: object, filled: (text: string) => stri
       before(from.replaceAll("$uid", uid!).replaceAll("$resourceVersion", resourceVersion!));
   }
   let last = await say(line, identity, filled);
-  for (let tries = 0; last.code === 403 && line.code !== 403 && tries < 50; tries++) {
+  for (let tries = 0; last.code === 403 && line.code !== 403 && tries < 600; tries++) {
     await new Promise((resolve) => setTimeout(resolve, 100));
     last = await say(line, identity, filled);
   }

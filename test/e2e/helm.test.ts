@@ -18,7 +18,7 @@ after(() => site.remove());
 const replicas = async () => (await site.get("deployment", "shop-web")).status.readyReplicas;
 
 test("a release goes through its whole life with --wait", async () => {
-  const wait = ["--wait", "--timeout", "60s"];
+  const wait = ["--wait", "--timeout", "120s"];
   await site.helm(["install", "shop", chart, ...wait]);
   assert.equal(await replicas(), 1);
   await site.helm(["upgrade", "shop", chart, "--set", "replicas=2", ...wait]);
@@ -34,14 +34,14 @@ const hooks = join(root, "test/e2e/charts/hooks");
 const succeeded = async (job: string) => (await site.get("job", job)).status.succeeded;
 
 test("hooks run before and after, tests run when asked, and a hook that fails fails the upgrade", async () => {
-  const wait = ["--wait", "--timeout", "60s"];
+  const wait = ["--wait", "--timeout", "120s"];
   await site.helm(["install", "hooked", hooks, ...wait]);
   assert.equal(await succeeded("hooked-prepare"), 1);
   const { uid } = (await site.get("job", "hooked-prepare")).metadata;
   await site.helm(["upgrade", "hooked", hooks, ...wait]);
   assert.equal(await succeeded("hooked-announce-2"), 1);
   assert.notEqual((await site.get("job", "hooked-prepare")).metadata.uid, uid);
-  assert.match(await site.helm(["test", "hooked", "--timeout", "60s"]), /Phase:\s+Succeeded/);
+  assert.match(await site.helm(["test", "hooked", "--timeout", "120s"]), /Phase:\s+Succeeded/);
   await assert.rejects(
     site.helm(["upgrade", "hooked", hooks, "--set-string", "migrate=false", ...wait]),
     /pre-upgrade hooks failed/,

@@ -26,6 +26,7 @@ spec:
   - name: main
     image: busybox:kerb
     command: [sh, -c, "mkdir /tmp/w; echo ${name} > /tmp/w/index.html; exec httpd -f -p 8080 -h /tmp/w"]
+    readinessProbe: {tcpSocket: {port: 8080}, periodSeconds: 1}
 ---
 apiVersion: v1
 kind: Service
@@ -51,7 +52,7 @@ before(async () => {
   const secret = ["create", "secret", "tls", "cert", "--cert", certificate];
   await site.kubectl([...secret, "--key", join(folder, "tls.key")]);
   await site.apply(server("one") + server("two"));
-  await site.kubectl(["wait", "pod/one", "pod/two", "--for=condition=Ready", "--timeout=60s"]);
+  await site.kubectl(["wait", "pod/one", "pod/two", "--for=condition=Ready", "--timeout=120s"]);
 });
 after(async () => {
   await site.remove();
@@ -62,7 +63,7 @@ async function curl(url: string, ...args: string[]) {
   const { hostname, protocol } = new URL(url);
   const at = `${hostname}:${protocol === "https:" ? https : http}:127.0.0.1`;
   const to = url.replace(hostname, at.split(":127")[0]!);
-  return run("curl", ["-s", "-m", "5", "--resolve", at, "--cacert", certificate, ...args, to]);
+  return run("curl", ["-s", "-m", "20", "--resolve", at, "--cacert", certificate, ...args, to]);
 }
 const status = (url: string) => curl(url, "-o", "/dev/null", "-w", "%{http_code}");
 
@@ -84,9 +85,11 @@ spec:
   assert.equal(await curl("https://shop.example/"), "one\n");
   assert.equal(await status("http://other.example/"), "404");
   await assert.rejects(curl("https://other.example/"), "no certificate");
-  const { spec, status: said } = await site.get("ingress", "shop");
+  const { spec } = await eventually(async () => {
+    const found = await site.get("ingress", "shop");
+    return found.status.loadBalancer.ingress[0].ip && found;
+  }, "its address");
   assert.equal(spec.ingressClassName, "kerb");
-  assert.ok(said.loadBalancer.ingress[0].ip);
 });
 
 test("a Gateway leads by its routes, with weights, redirects and conditions", async () => {
@@ -124,8 +127,10 @@ spec:
       ? ".status.conditions"
       : ".status.parents[0].conditions";
     const query = `jsonpath={${path}[?(@.type=="${condition}")].status}=True`;
-    await site.kubectl(["wait", what, `--for=${query}`, "--timeout=20s"]);
+    await site.kubectl(["wait", what, `--for=${query}`, "--timeout=120s"]);
   }
+  const answers = async () => /^(one|two)\n$/.test(await curl("https://a.gate.example/"));
+  await eventually(answers, "an answer");
   const pages = new Set<string>();
   for (let i = 0; i < 16; i++) pages.add(await curl("https://a.gate.example/"));
   assert.deepEqual([...pages].sort(), ["one\n", "two\n"]);
@@ -133,13 +138,14 @@ spec:
   for (let i = 0; i < 4; i++) {
     assert.equal(await curl("https://a.gate.example/", ...only), "two\n");
   }
-  const moved = await curl("http://a.gate.example/x", "-o", "/dev/null", "-w", "%{redirect_url}");
-  assert.equal(moved, "https://a.gate.example/x");
-  const { listeners } = (await site.get("gateway", "gate")).status;
-  assert.deepEqual(
-    listeners.map((one: any) => one.attachedRoutes),
-    [1, 1],
-  );
+  const redirect = ["-o", "/dev/null", "-w", "%{redirect_url}"];
+  const moved = async () =>
+    (await curl("http://a.gate.example/x", ...redirect)) === "https://a.gate.example/x";
+  await eventually(moved, "the way to TLS");
+  await eventually(async () => {
+    const { listeners } = (await site.get("gateway", "gate")).status;
+    return listeners.map((one: any) => one.attachedRoutes).join() === "1,1";
+  }, "a route of each listener");
 });
 
 test("a pod that goes is not asked any more, and a Service without pods says so", async () => {

@@ -41,7 +41,7 @@ after(async () => {
 const podOf = (name: string) => site.get("pod", name);
 const phase = (name: string, wanted: string) =>
   site.kubectl([
-    ...["wait", `--for=jsonpath={.status.phase}=${wanted}`, `pod/${name}`, "--timeout=30s"],
+    ...["wait", `--for=jsonpath={.status.phase}=${wanted}`, `pod/${name}`, "--timeout=120s"],
   ]);
 
 test("the second node has Krustlet's labels, taints and architecture", async () => {
@@ -88,7 +88,7 @@ test("kill -9 of Kerb restarts no pod of either node", async () => {
   );
   const names = ["simple-server", "beside"];
   for (const name of names) {
-    await site.kubectl(["wait", "--for=condition=Ready", `pod/${name}`, "--timeout=30s"]);
+    await site.kubectl(["wait", "--for=condition=Ready", `pod/${name}`, "--timeout=120s"]);
   }
   const ids = async () =>
     Promise.all(

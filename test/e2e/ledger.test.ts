@@ -54,7 +54,7 @@ const ledger = (i: number, from = 0) =>
 const available = (name: string) =>
   hub.kubectl([
     ...["wait", `managedcluster/${name}`, "--for=condition=ManagedClusterConditionAvailable"],
-    "--timeout=60s",
+    "--timeout=120s",
   ]);
 
 before(async () => {
@@ -129,8 +129,8 @@ const rolledOut = (reason: string) =>
   eventually(async () => {
     const { status, metadata } = await hub.get("manifestworkreplicaset", "web", "-n", "team");
     const found = status?.conditions?.find((one: any) => one.type === "PlacementRolledOut");
-    const isOfThis = (found?.observedGeneration ?? metadata.generation) === metadata.generation;
-    return isOfThis && found?.reason === reason && found;
+    const isOfThis = found?.observedGeneration === metadata.generation;
+    return isOfThis && found.reason === reason && found;
   }, `a rollout that is ${reason}`);
 const colourAt = async (i: number) =>
   (await got(i, "configmap", "colour", "-n", "store").catch(() => undefined))?.data.is;
@@ -155,7 +155,8 @@ test("a Deployment reaches the chosen sites alone, and their state comes back", 
   await hub.apply(placement + content("red"));
   await rolledOut("Complete");
   assert.deepEqual(await colours(), ["red", "red", undefined]);
-  await hub.kubectl(["wait", "manifestwork", "--all", "-n", "alpha", "--for=condition=Available"]);
+  const done = ["--all", "-n", "alpha", "--for=condition=Available", "--timeout=120s"];
+  await hub.kubectl(["wait", "manifestwork", ...done]);
   for (const i of [0, 1]) assert.deepEqual(ledger(i).slice(0, 2), brought);
   assert.deepEqual(ledger(2), []);
 });

@@ -1,7 +1,7 @@
 // Policies on real pods: who reaches whom is tried from inside the pods.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { setTimeout } from "node:timers/promises";
+import { eventually } from "../support/eventually.ts";
 import { importBusybox } from "../support/image.ts";
 import { startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
@@ -45,13 +45,11 @@ const fetchFrom = async (from: string, url: string) => {
   return (await site.tryKubectl(command)).code === 0;
 };
 /** Rules follow a policy within moments; what never comes fails. */
-async function becomes(wanted: boolean, from: string, url: string) {
-  for (let tries = 0; ; tries++) {
-    if ((await fetchFrom(from, url)) === wanted) return;
-    assert.ok(tries < 10, `${from} ${wanted ? "does not reach" : "reaches"} ${url}`);
-    await setTimeout(100);
-  }
-}
+const becomes = (wanted: boolean, from: string, url: string) =>
+  eventually(
+    async () => (await fetchFrom(from, url)) === wanted,
+    `${from} ${wanted ? "reaches" : "does not reach"} ${url}`,
+  );
 
 before(async () => {
   site = await startSite("--name", "policy");
@@ -63,7 +61,7 @@ before(async () => {
   ];
   await site.apply(JSON.stringify({ apiVersion: "v1", kind: "List", items: pods }));
   await site.kubectl(["expose", "pod", "web", "--port=80", "--target-port=8080"]);
-  await site.kubectl(["wait", "pod", "--all", "--for=condition=Ready", "--timeout=60s"]);
+  await site.kubectl(["wait", "pod", "--all", "--for=condition=Ready", "--timeout=120s"]);
   for (const { metadata, status } of (await site.get("pods")).items) {
     ips.set(metadata.name, status.podIP);
   }
@@ -116,7 +114,7 @@ test("a pod that may ask nobody asks nobody, and one that may ask DNS gets names
     ports: [{ protocol: "UDP", port: 53 }],
   };
   await policy("mute", { podSelector: app("friend"), policyTypes: ["Egress"], egress: [dns] });
-  for (let tries = 0; !(await lookUp()); tries++) assert.ok(tries < 10, "no name is found");
+  await eventually(lookUp, "a name");
   assert.equal(await fetchFrom("friend", webByIp()), false);
   await unpolicy();
 });
@@ -135,11 +133,14 @@ test("blocks of addresses open but for their holes", async () => {
 
 test("a policy stands before a new pod says its first word", async () => {
   await policy("mute", { podSelector: app("new"), policyTypes: ["Egress"] });
-  const tell = `timeout 1 wget -q -O - ${webByIp()} && echo SAID; sleep 3600`;
+  const tell = `timeout 1 wget -q -O - ${webByIp()} && echo SAID; echo tried; sleep 3600`;
   await site.apply(JSON.stringify(pod("new", "new", ["sh", "-c", tell])));
-  await site.kubectl(["wait", "pod", "new", "--for=condition=Ready", "--timeout=60s"]);
-  await setTimeout(2000);
-  assert.doesNotMatch(await site.kubectl(["logs", "new"]), /SAID|hello/);
+  await site.kubectl(["wait", "pod", "new", "--for=condition=Ready", "--timeout=120s"]);
+  const said = await eventually(async () => {
+    const log = await site.kubectl(["logs", "new"]);
+    return log.includes("tried") && log;
+  }, "its try");
+  assert.doesNotMatch(said, /SAID|hello/);
   await unpolicy();
 });
 
@@ -152,7 +153,7 @@ test("a pod that takes another's address is not heard", async () => {
   const spoofer = pod("spoofer", "stranger", ["sleep", "3600"]) as any;
   spoofer.spec.containers[0].securityContext = { capabilities: { add: ["NET_ADMIN", "NET_RAW"] } };
   await site.apply(JSON.stringify(spoofer));
-  await site.kubectl(["wait", "pod", "spoofer", "--for=condition=Ready", "--timeout=60s"]);
+  await site.kubectl(["wait", "pod", "spoofer", "--for=condition=Ready", "--timeout=120s"]);
   const [own, taken] = [ips.get("web"), ips.get("friend")];
   const heard = async () => {
     const lines = (await site.kubectl(["exec", "web", "--", "grep", "Icmp:", "/proc/net/snmp"]))

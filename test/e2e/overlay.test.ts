@@ -28,7 +28,7 @@ spec:
     metadata: {labels: {app: web}}
     spec:
       terminationGracePeriodSeconds: 0
-      containers: [{name: main, image: "busybox:kerb", command: [sh, -c, "${script}"]}]
+      containers: [{name: main, image: "busybox:kerb", command: [sh, -c, "${script}"], readinessProbe: {tcpSocket: {port: 8080}, periodSeconds: 1}}]
 ---
 apiVersion: v1
 kind: Service
@@ -61,7 +61,7 @@ before(async () => {
     }),
   );
   await site.apply(spread);
-  await site.kubectl(["rollout", "status", "daemonset/web", "--timeout=60s"]);
+  await site.kubectl(["rollout", "status", "daemonset/web", "--timeout=120s"]);
 });
 after(async () => {
   for (const machine of machines) await machine.remove();
@@ -75,8 +75,8 @@ const pods = async (): Promise<{ name: string; node: string; ip: string; ips: st
     ip: status.podIP,
     ips: [status.podIP, `[${status.podIPs[1].ip}]`],
   }));
-const fetchIn = (pod: string, url: string) =>
-  site.kubectl(["exec", pod, "--", "sh", "-c", `timeout 5 wget -qO- ${url}`]);
+const fetchIn = (pod: string, url: string, seconds = 20) =>
+  site.kubectl(["exec", pod, "--", "sh", "-c", `timeout ${seconds} wget -qO- ${url}`]);
 
 test("every pod reaches every other, with packets of any size", async () => {
   const all = await pods();
@@ -99,7 +99,7 @@ test("a Service is served from all machines, and its name known on each", async 
   const { clusterIPs } = (await site.get("service", "web")).spec;
   for (const [i, { name }] of (await pods()).entries()) {
     const host = i === 0 ? `[${clusterIPs[1]}]` : "web";
-    const loop = `for i in 1 2 3 4 5 6 7 8 9 10 11 12; do timeout 2 wget -qO- http://${host}; done`;
+    const loop = `for i in 1 2 3 4 5 6 7 8 9 10 11 12; do timeout 20 wget -qO- http://${host}; done`;
     const heard = (await site.kubectl(["exec", name, "--", "sh", "-c", loop])).trim().split("\n");
     assert.equal(heard.length, 12);
     assert.ok(new Set(heard).size > 1, "several pods");
@@ -115,7 +115,7 @@ test("a policy holds for pods of other machines", async () => {
   const shut = () =>
     Promise.all(
       other.ips.map((ip) =>
-        fetchIn(one.name, `http://${ip}:8080/`).then(
+        fetchIn(one.name, `http://${ip}:8080/`, 2).then(
           () => false,
           () => true,
         ),

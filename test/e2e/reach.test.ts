@@ -34,6 +34,7 @@ spec:
   - name: web
     image: busybox:kerb
     command: [sh, -c, "echo hello from the farm; mkdir /www; echo milk > /www/index.html; httpd -f -p 80 -h /www"]
+    readinessProbe: {tcpSocket: {port: 80}, periodSeconds: 1}
 `;
 
 const readers = `
@@ -76,7 +77,7 @@ test("what kubectl makes through the hub is made at the site, and is seen there 
   assert.match(await there(["auth", "whoami"]), /hub:kubernetes-admin/);
   await there(["apply", "-f", "-"], { input: web });
   assert.match(
-    await there(["wait", "pod/web", "--for=condition=Ready", "--timeout=60s"]),
+    await there(["wait", "pod/web", "--for=condition=Ready", "--timeout=120s"]),
     /condition met/,
   );
   assert.equal((await farm.get("pod", "web")).status.phase, "Running");
@@ -85,7 +86,8 @@ test("what kubectl makes through the hub is made at the site, and is seen there 
 });
 
 test("logs, exec and port-forward go through the hub", async () => {
-  assert.match(await there(["logs", "web"]), /hello from the farm/);
+  const hello = async () => /hello from the farm/.test(await there(["logs", "web"]));
+  await eventually(hello, "its first words");
   const echoed = await there(["exec", "-i", "web", "--", "cat"], { input: "moo" });
   assert.equal(echoed, "moo");
   const forward = ["--kubeconfig", fleet, "--cluster", "farm", "port-forward", "web", ":80"];

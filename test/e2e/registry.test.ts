@@ -1,6 +1,7 @@
 // Images come from a registry too: with a pull secret, by tag and by digest.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { eventually } from "../support/eventually.ts";
 import { importBusybox } from "../support/image.ts";
 import { registryUser, startRegistry } from "../support/registry.ts";
 import type { Registry } from "../support/registry.ts";
@@ -35,14 +36,15 @@ const waiting = "--for=jsonpath={.status.containerStatuses[0].state.waiting.reas
 
 test("a private image without a secret is not pulled, and the pod says so", async () => {
   await site.apply(pod("stranger", `${registry.host}/tools/busybox:1`));
-  await site.kubectl(["wait", `${waiting}=ImagePullBackOff`, "pod/stranger", "--timeout=30s"]);
-  const events = await site.kubectl(["events", "--for", "pod/stranger"]);
-  assert.match(events, /Failed to pull image .*(401|authorization|no basic auth)/i);
+  await site.kubectl(["wait", `${waiting}=ImagePullBackOff`, "pod/stranger", "--timeout=120s"]);
+  const why = /Failed to pull image .*(401|authorization|no basic auth)/i;
+  const events = () => site.kubectl(["events", "--for", "pod/stranger"]);
+  await eventually(async () => why.test(await events()), "the reason");
 });
 
 test("an image that does not exist names itself", async () => {
   await site.apply(pod("typo", `${registry.host}/tools/busybux:1`));
-  await site.kubectl(["wait", `${waiting}=ImagePullBackOff`, "pod/typo", "--timeout=30s"]);
+  await site.kubectl(["wait", `${waiting}=ImagePullBackOff`, "pod/typo", "--timeout=120s"]);
 });
 
 test("a pull secret opens the registry, and the service account can carry it", async () => {
@@ -57,18 +59,18 @@ test("a pull secret opens the registry, and the service account can carry it", a
   ]);
   const image = `${registry.host}/tools/busybox:1`;
   await site.apply(pod("guest", image, "imagePullSecrets: [{name: login}]"));
-  await site.kubectl(["wait", "--for=condition=Ready", "pod/guest", "--timeout=30s"]);
+  await site.kubectl(["wait", "--for=condition=Ready", "pod/guest", "--timeout=120s"]);
   const { imageID } = (await site.get("pod", "guest")).status.containerStatuses[0];
   assert.match(imageID, /@sha256:[0-9a-f]{64}$/);
 
   const account = ["patch", "serviceaccount", "default", "-p"];
   await site.kubectl([...account, '{"imagePullSecrets":[{"name":"login"}]}']);
   await site.apply(pod("by-digest", imageID));
-  await site.kubectl(["wait", "--for=condition=Ready", "pod/by-digest", "--timeout=30s"]);
+  await site.kubectl(["wait", "--for=condition=Ready", "pod/by-digest", "--timeout=120s"]);
 });
 
 test("with the registry gone, what was pulled still starts", async () => {
   registry.stop();
   await site.apply(pod("offline", `${registry.host}/tools/busybox:1`));
-  await site.kubectl(["wait", "--for=condition=Ready", "pod/offline", "--timeout=30s"]);
+  await site.kubectl(["wait", "--for=condition=Ready", "pod/offline", "--timeout=120s"]);
 });

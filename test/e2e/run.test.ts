@@ -81,10 +81,14 @@ test("a cluster of others is a site of a cluster of others", async () => {
   const said = await run(kerb, ["attach", "--bootstrap-kubeconfig", bootstrap, ...whom]);
   assert.match(said, /Attached as farm/);
   const condition = "--for=condition=ManagedClusterConditionAvailable";
-  await hub.kubectl(["wait", "managedcluster/farm", condition, "--timeout=30s"]);
-  const { status } = await hub.get("managedcluster", "farm");
+  await hub.kubectl(["wait", "managedcluster/farm", condition, "--timeout=120s"]);
+  // A site says what it is a moment after it joined.
+  const version = await eventually(async () => {
+    const { status } = await hub.get("managedcluster", "farm");
+    return status.version?.kubernetes as string | undefined;
+  }, "its version");
   const { gitVersion } = JSON.parse(await site.kubectl(["get", "--raw", "/version"]));
-  assert.equal(status.version.kubernetes, gitVersion);
+  assert.equal(version, gitVersion);
 });
 
 const work = `
@@ -99,7 +103,7 @@ spec:
 
 test("a work of the hub is done there, and taken back", async () => {
   await hub.apply(work);
-  const available = ["--for=condition=Available", "--timeout=30s"];
+  const available = ["--for=condition=Available", "--timeout=120s"];
   await hub.kubectl(["wait", "manifestwork/paint", "-n", "farm", ...available]);
   assert.equal((await site.get("configmap", "paint")).data.colour, "red");
 });
@@ -157,7 +161,7 @@ test("machines are refused there by name, with what to do instead", async () => 
 });
 
 test("the site is released whole", async () => {
-  await hub.kubectl(["delete", "managedcluster", "farm", "--timeout=30s"]);
+  await hub.kubectl(["delete", "managedcluster", "farm", "--timeout=120s"]);
   await assert.rejects(site.get("configmap", "paint"), /not found/);
 });
 

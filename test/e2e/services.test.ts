@@ -20,7 +20,7 @@ const script =
   "chmod 755 /tmp/cgi-bin/who; exec httpd -f -p 8080 -h /tmp";
 
 const container = (ports = "") =>
-  `{name: main, image: "busybox:kerb", command: [sh, -c, ${JSON.stringify(script)}], ports: [${ports}]}`;
+  `{name: main, image: "busybox:kerb", command: [sh, -c, ${JSON.stringify(script)}], ports: [${ports}], readinessProbe: {tcpSocket: {port: 8080}, periodSeconds: 1}}`;
 
 const web = `
 apiVersion: apps/v1
@@ -62,7 +62,7 @@ before(async () => {
       balancer("late", 18083, "loadBalancerClass: kerb.dev/node-addresses") +
       balancer("foreign", 18084, "loadBalancerClass: example.com/other"),
   );
-  await site.kubectl(["rollout", "status", "deployment/web", "--timeout=60s"]);
+  await site.kubectl(["rollout", "status", "deployment/web", "--timeout=120s"]);
 });
 after(async () => {
   await outside.remove();
@@ -71,8 +71,8 @@ after(async () => {
 
 const ingress = async (name: string): Promise<string | undefined> =>
   (await site.get("service", name)).status?.loadBalancer?.ingress?.[0]?.ip;
-const ask = (address: string, port: number) =>
-  outside.run("curl", "-s", "-m", "2", `http://${address}:${port}/cgi-bin/who`);
+const ask = (address: string, port: number, seconds = 20) =>
+  outside.run("curl", "-s", "-m", String(seconds), `http://${address}:${port}/cgi-bin/who`);
 
 test("a balanced Service has a node's address, and pods see who asks", async () => {
   const address = (await eventually(() => ingress("near"), "an address"))!;
@@ -90,7 +90,7 @@ test("a balanced Service has a node's address, and pods see who asks", async () 
 
 test("a client outside the source ranges is not let in", async () => {
   const address = (await eventually(() => ingress("guarded"), "an address"))!;
-  await assert.rejects(ask(address, 18082));
+  await assert.rejects(ask(address, 18082, 2));
   const { clusterIP } = (await site.get("service", "guarded")).spec;
   const pod = (await site.get("pods", "-l", "app=web")).items[0].metadata.name;
   const inside = ["exec", pod, "--", "wget", "-qO-", `http://${clusterIP}:18082/cgi-bin/who`];
@@ -128,12 +128,12 @@ test("two Services do not share a port of the nodes, and another class is left a
 test("one host port leads to two pods, by the address that was asked", async () => {
   await site.apply(hostPort("lan", outside.hostAddress) + hostPort("own", "127.0.0.1"));
   const names = ["pod/lan", "pod/own"];
-  await site.kubectl(["wait", ...names, "--for=condition=Ready", "--timeout=30s"]);
+  await site.kubectl(["wait", ...names, "--for=condition=Ready", "--timeout=120s"]);
   await eventually(
     async () => (await ask(outside.hostAddress, 18099)).startsWith("lan"),
     "the pod",
   );
-  const own = () => run("curl", ["-s", "-m", "2", "http://127.0.0.1:18099/cgi-bin/who"]);
+  const own = () => run("curl", ["-s", "-m", "20", "http://127.0.0.1:18099/cgi-bin/who"]);
   await eventually(async () => (await own()).startsWith("own"), "the pod behind the loopback");
 });
 
@@ -144,7 +144,7 @@ test("a pod's bandwidth is limited both ways, as its annotations say", async () 
   const spec = `{terminationGracePeriodSeconds: 0, containers: [${container()}]}`;
   const metadata = `{name: ${name}, ${annotations}}`;
   await site.apply(`{apiVersion: v1, kind: Pod, metadata: ${metadata}, spec: ${spec}}`);
-  await site.kubectl(["wait", `pod/${name}`, "--for=condition=Ready", "--timeout=30s"]);
+  await site.kubectl(["wait", `pod/${name}`, "--for=condition=Ready", "--timeout=120s"]);
   const { podIP } = (await site.get("pod", name)).status;
   const device = /dev (\S+)/.exec(await run("ip", ["route", "get", podIP]))![1]!;
   assert.match(await run("tc", ["qdisc", "show", "dev", device]), /tbf .* rate 8Mbit/);

@@ -30,7 +30,7 @@ spec:
 
 const ready = async () => {
   await eventually(() => site.get("pod", "clock-still"), "the mirror");
-  await site.kubectl(["wait", "pod/clock-still", "--for=condition=Ready", "--timeout=30s"]);
+  await site.kubectl(["wait", "pod/clock-still", "--for=condition=Ready", "--timeout=120s"]);
   return site.get("pod", "clock-still");
 };
 const log = () => site.kubectl(["logs", "clock-still"]);
@@ -40,7 +40,7 @@ test("a file in the folder of manifests becomes a running pod that the API shows
   const mirror = await ready();
   assert.equal(mirror.metadata.ownerReferences[0].kind, "Node");
   assert.equal(mirror.metadata.annotations["kubernetes.io/config.source"], "file");
-  assert.match(await log(), /first/);
+  await eventually(async () => /first/.test(await log()), "its first words");
   assert.match(await site.kubectl(["exec", "clock-still", "--", "echo", "inside"]), /inside/);
 });
 
@@ -61,5 +61,5 @@ test("another content is another pod; without the file it ends", async () => {
   await writeFile(file, manifest("second"));
   await eventually(async () => /second/.test(await log()), "its new words");
   await rm(file);
-  await site.kubectl(["wait", "pod/clock-still", "--for=delete", "--timeout=30s"]);
+  await site.kubectl(["wait", "pod/clock-still", "--for=delete", "--timeout=120s"]);
 });

@@ -19,7 +19,7 @@ async function serving(name: string): Promise<{ site: Site; ip: string }> {
   await importBusybox(site);
   const manifest = readFileSync(join(root, "examples/web.yaml"), "utf8");
   await site.apply(manifest.replace("hello from the edge", `hello from ${name}`));
-  await site.kubectl(["rollout", "status", "deployment/web", "--timeout=60s"]);
+  await site.kubectl(["rollout", "status", "deployment/web", "--timeout=120s"]);
   const ip = await site.kubectl(["get", "service", "web", "-o", "jsonpath={.spec.clusterIP}"]);
   return { site, ip };
 }

@@ -121,7 +121,8 @@ test("a disk comes and goes while it runs", async () => {
   await answers().addVolume(disk, "holder");
   await sh("printf written | dd of=/dev/vdb conv=fsync");
   await answers().removeVolume("extra");
-  assert.equal(await sh("ls /sys/block | grep vdb || echo gone"), "gone");
+  const isGone = async () => (await sh("ls /sys/block | grep vdb || echo gone")) === "gone";
+  await eventually(isGone, "the end of the disk");
   assert.match(readFileSync(join(holders.extra, "disk.img"), "latin1"), /^written/);
 });
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { run } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { importBusybox } from "../support/image.ts";
@@ -23,7 +24,7 @@ after(async () => {
 });
 
 const ready = (pod: string) =>
-  site.kubectl(["wait", `pod/${pod}`, "--for=condition=Ready", "--timeout=30s"]);
+  site.kubectl(["wait", `pod/${pod}`, "--for=condition=Ready", "--timeout=120s"]);
 const inside = (pod: string, script: string) =>
   site.kubectl(["exec", pod, "--", "sh", "-c", script]);
 
@@ -153,10 +154,11 @@ spec: {storageClassName: sized, accessModes: [ReadWriteOnce], resources: {reques
     "the new size",
   );
   await write("again");
-  const summary = JSON.parse(
-    await site.kubectl(["get", "--raw", "/api/v1/nodes/store/proxy/stats/summary"]),
-  );
-  const told = summary.pods.find(({ podRef }: any) => podRef.name === "again").volume[0];
+  const told = await eventually(async () => {
+    const page = "/api/v1/nodes/store/proxy/stats/summary";
+    const { pods } = JSON.parse(await site.kubectl(["get", "--raw", page]));
+    return pods.find(({ podRef }: any) => podRef.name === "again").volume[0];
+  }, "what the node says of it");
   assert.equal(told.pvcRef.name, "sized");
   assert.ok(told.usedBytes > 24 * 2 ** 20 && told.capacityBytes < 48 * 2 ** 20);
 });
@@ -183,12 +185,14 @@ test("a part of a volume cannot lead out of it, and an ephemeral claim goes with
   }, "the refusal");
   await site.kubectl(["delete", "pod", "--all", "--now"]);
   await site.kubectl(["delete", "pvc", "raw", "files", "sized"]);
-  await site.kubectl(["wait", "pvc", "--all", "--for=delete", "--timeout=30s"]);
-  await site.kubectl(["wait", "pv", "--all", "--for=delete", "--timeout=30s"]);
-  const loops = await run("losetup", ["--list", "--noheadings", "--output", "BACK-FILE"]);
-  assert.equal(loops.includes(site.directory), false);
-  const mounted = readFileSync("/proc/self/mounts", "utf8");
-  assert.doesNotMatch(mounted, new RegExp(`${site.directory}/pods/.+/`));
+  await site.kubectl(["wait", "pvc", "--all", "--for=delete", "--timeout=120s"]);
+  await site.kubectl(["wait", "pv", "--all", "--for=delete", "--timeout=120s"]);
+  const list = ["--list", "--noheadings", "--output", "BACK-FILE"];
+  const loops = async () => (await run("losetup", list)).includes(site.directory);
+  await eventually(async () => !(await loops()), "the end of its loop devices");
+  const mounted = new RegExp(`${site.directory}/pods/.+/`);
+  const mountsNow = () => readFileSync("/proc/self/mounts", "utf8");
+  await eventually(async () => !mounted.test(mountsNow()), "the end of its mounts");
 });
 
 test("a driver that registers brings a volume to a pod once it is attached, and has it back", async () => {
@@ -242,11 +246,12 @@ spec: {accessModes: [ReadWriteOnce], storageClassName: far, resources: {requests
   assert.equal(await inside("driven", "cat /far/hello"), "from the driver");
   assert.deepEqual(driver.asked.get("NodeStageVolume").publish_context, { lun: "3" });
   const volume = "kubernetes.io/csi/disk.example.com^vol-7";
-  const { status: said } = await site.get("node", "store");
-  assert.deepEqual(
-    [said.volumesInUse, said.volumesAttached],
-    [[volume], [{ name: volume, devicePath: "" }]],
-  );
+  const said = async () => {
+    const { volumesInUse, volumesAttached } = (await site.get("node", "store")).status;
+    const wanted = [[volume], [{ name: volume, devicePath: "" }]];
+    return isDeepStrictEqual([volumesInUse, volumesAttached], wanted);
+  };
+  await eventually(said, "what the node says of its volumes");
   await site.kubectl(["patch", "pv", "far", "-p", '{"spec":{"capacity":{"storage":"2Gi"}}}']);
   const enlarged = '{"spec":{"resources":{"requests":{"storage":"2Gi"}}}}';
   await site.kubectl(["patch", "pvc", "far", "--type=merge", "-p", enlarged]);
@@ -257,7 +262,7 @@ spec: {accessModes: [ReadWriteOnce], storageClassName: far, resources: {requests
   assert.equal(driver.asked.get("NodeExpandVolume").capacity_range.required_bytes, 2 * 2 ** 30);
   // With no grace at all the pod leaves the API at once, and its volume stays until the node has let it go.
   await site.kubectl(["delete", "pod", "driven", "--force", "--grace-period=0"]);
-  await site.kubectl(["wait", "volumeattachment", "--all", "--for=delete", "--timeout=30s"]);
+  await site.kubectl(["wait", "volumeattachment", "--all", "--for=delete", "--timeout=120s"]);
   assert.deepEqual(driver.calls.slice(-2), [
     "NodeUnpublishVolume vol-7",
     "NodeUnstageVolume vol-7",

@@ -25,7 +25,7 @@ test("the node is Ready", async () => {
 
 test("a Deployment with ConfigMap, Secret and Service serves through its ClusterIP", async () => {
   await site.apply(web);
-  const rollout = await site.kubectl(["rollout", "status", "deployment/web", "--timeout=60s"]);
+  const rollout = await site.kubectl(["rollout", "status", "deployment/web", "--timeout=120s"]);
   assert.match(rollout, /successfully rolled out/);
   const ip = await site.kubectl(["get", "service", "web", "-o", "jsonpath={.spec.clusterIP}"]);
   const page = await run("curl", ["-fsS", "--max-time", "5", `http://${ip}/`]);
@@ -117,11 +117,11 @@ test("a ConfigMap's change reaches the running pod's volume", async () => {
 
 test("a rollout is made, watched, listed and undone", async () => {
   await site.kubectl(["set", "env", "deployment/web", "COLOR=blue"]);
-  await site.kubectl(["rollout", "status", "deployment/web", "--timeout=90s"]);
+  await site.kubectl(["rollout", "status", "deployment/web", "--timeout=120s"]);
   const history = await site.kubectl(["rollout", "history", "deployment/web"]);
   assert.match(history, /^2\s/m);
   await site.kubectl(["rollout", "undo", "deployment/web"]);
-  await site.kubectl(["rollout", "status", "deployment/web", "--timeout=90s"]);
+  await site.kubectl(["rollout", "status", "deployment/web", "--timeout=120s"]);
   const { spec } = await site.get("deployment", "web");
   const names = spec.template.spec.containers[0].env.map((entry: { name: string }) => entry.name);
   assert.ok(!names.includes("COLOR"));
@@ -159,7 +159,7 @@ test("server-side apply reports a conflict, and force resolves it", async () => 
     "wait",
     "--for=jsonpath={.status.replicas}=2",
     "deployment/web",
-    "--timeout=30s",
+    "--timeout=120s",
   ]);
 });
 
@@ -169,7 +169,7 @@ test("a custom resource is defined, applied, listed and validated", async () => 
     "wait",
     "--for=condition=Established",
     "crd/sensors.example.org",
-    "--timeout=20s",
+    "--timeout=120s",
   ]);
   await site.apply(readFileSync(join(root, "examples/sensor.yaml"), "utf8"));
   const list = await site.kubectl(["get", "sensors"]);
@@ -187,7 +187,7 @@ test("a custom resource is defined, applied, listed and validated", async () => 
 });
 
 test("delete takes everything away", async () => {
-  await site.kubectl(["delete", "-f", "-", "--wait", "--timeout=60s"], { input: web });
-  await site.kubectl(["wait", "--for=delete", "pod", "-l", "app=web", "--timeout=60s"]);
+  await site.kubectl(["delete", "-f", "-", "--wait", "--timeout=120s"], { input: web });
+  await site.kubectl(["wait", "--for=delete", "pod", "-l", "app=web", "--timeout=120s"]);
   assert.equal((await site.get("pods")).items.length, 0);
 });

@@ -18,6 +18,7 @@ import { after, before, beforeEach, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { run, runToEnd } from "../support/command.ts";
 import type { CommandOptions } from "../support/command.ts";
+import { eventually } from "../support/eventually.ts";
 import { root } from "../support/site.ts";
 import { buildModule } from "../support/wasm-module.ts";
 
@@ -163,13 +164,16 @@ async function swapping<T>(use: () => Promise<T>): Promise<T> {
 }
 
 test("a folder that is swapped for a link between two looks is not a way out, and under node:wasi it is", async () => {
-  const { ours, theirs } = await swapping(async () => ({
-    ours: await under(runner, ["race", "/data/swap/secret", "20000"]),
-    theirs: await under(nodeWasi, ["race", "/data/swap/secret", "20000"]),
-  }));
+  const race = ["race", "/data/swap/secret", "20000"];
+  const ours = await swapping(async () => {
+    const ours = await under(runner, race);
+    // On a busy machine who swaps may not get to it in time.
+    const leaks = async () => !/race: 0 leaks/.test((await under(nodeWasi, race)).stdout);
+    await eventually(leaks, "a way out of node:wasi");
+    return ours;
+  });
   assert.match(ours.stdout, /race: 0 leaks/);
   assert.doesNotMatch(ours.stderr, /race: 0 reads/, "it read what was inside");
-  assert.doesNotMatch(theirs.stdout, /race: 0 leaks/);
 });
 
 test("a read-only volume is not written to, by no call", async () => {

@@ -109,7 +109,7 @@ const pod = (name: string, image: string, more: object = {}) =>
 const statusOf = async (name: string) => (await site.get("pod", name)).status.containerStatuses[0];
 const ended = (name: string) =>
   site.kubectl([
-    ...["wait", "--for=jsonpath={.status.phase}=Succeeded", `pod/${name}`, "--timeout=30s"],
+    ...["wait", "--for=jsonpath={.status.phase}=Succeeded", `pod/${name}`, "--timeout=120s"],
   ]);
 const waitingFor = (name: string, why: RegExp) =>
   eventually(async () => why.test((await statusOf(name)).state.waiting?.message ?? ""), `${why}`);

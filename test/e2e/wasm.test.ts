@@ -61,7 +61,7 @@ const phase = (name: string, wanted: string) =>
     "wait",
     `--for=jsonpath={.status.phase}=${wanted}`,
     `pod/${name}`,
-    "--timeout=30s",
+    "--timeout=120s",
   ]);
 const logs = (name: string, ...args: string[]) => site.kubectl(["logs", name, ...args]);
 const stateOf = async (name: string) => (await site.get("pod", name)).status.containerStatuses[0];
@@ -124,7 +124,7 @@ test("a ConfigMap's change reaches a running module", async () => {
   await phase("live", "Running");
   await site.kubectl(["patch", "configmap", "settings", "-p", '{"data":{"color":"green"}}']);
   await eventually(async () => (await logs("live")).includes("cat: green"), "the new value");
-  await site.kubectl(["delete", "pod", "live", "--wait", "--timeout=20s"]);
+  await site.kubectl(["delete", "pod", "live", "--wait", "--timeout=120s"]);
 });
 
 test("it restarts as its policy says, with an init container before it", async () => {
@@ -149,7 +149,7 @@ test("a module that waits is ended by SIGTERM, and attach reads and writes its s
   await phase("talk", "Succeeded");
   await site.apply(pod("sleeper", ["sleep", "1000"]));
   await phase("sleeper", "Running");
-  await site.kubectl(["delete", "pod", "sleeper", "--grace-period=600", "--timeout=20s"]);
+  await site.kubectl(["delete", "pod", "sleeper", "--grace-period=600", "--timeout=120s"]);
 });
 
 test("exec is refused by name, in kubectl and in probes", async () => {
@@ -217,7 +217,7 @@ test("one that spins is ended, and one that floods its log leaves a log of bound
   const more = { resources: { limits: { cpu: "500m" } } };
   await site.apply(pod("spinner", ["spin"], { more }));
   await phase("spinner", "Running");
-  await site.kubectl(["delete", "pod", "spinner", "--grace-period=600", "--timeout=20s"]);
+  await site.kubectl(["delete", "pod", "spinner", "--grace-period=600", "--timeout=120s"]);
   assert.equal((await ended("flood", ["flood", "20000"])).exitCode, 0);
   assert.equal((await logs("flood", "--tail=-1")).trimEnd().split("\n").length, 20_000);
   await site.apply(pod("flooding", ["flood", "1000000000"]));
@@ -253,7 +253,7 @@ test("modules outlive Kerb", async () => {
   const before = await stateOf("keeps");
   process.kill(site.pid, "SIGKILL");
   await site.up();
-  await site.kubectl(["wait", "--for=condition=Ready", "pod/keeps", "--timeout=30s"]);
+  await site.kubectl(["wait", "--for=condition=Ready", "pod/keeps", "--timeout=120s"]);
   const now = await stateOf("keeps");
   assert.deepEqual([now.restartCount, now.containerID], [0, before.containerID]);
 });

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { eventually } from "../support/eventually.ts";
 import { importBusybox } from "../support/image.ts";
 import { startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
@@ -19,6 +20,15 @@ after(() => site.remove());
 const container = (script: string) =>
   `{name: main, image: "busybox:kerb", command: [sh, -c, ${JSON.stringify(script)}]}`;
 const sleeper = container("trap 'exit 0' TERM; while true; do sleep 1 & wait; done");
+
+/** Ready, after `before`. The set's own status may be of the time when that was there. */
+async function untilAnother(name: string, before: { metadata: { uid: string } }) {
+  await eventually(
+    async () => (await site.get("pod", name)).metadata.uid !== before.metadata.uid,
+    `another ${name}`,
+  );
+  await site.kubectl(["wait", `pod/${name}`, "--for=condition=Ready", "--timeout=120s"]);
+}
 
 test("a StatefulSet starts in order, and its pods keep their names and find each other", async () => {
   await site.apply(`
@@ -38,16 +48,15 @@ spec:
     metadata: {labels: {app: db}}
     spec: {containers: [${sleeper}]}
 `);
-  await site.kubectl(["rollout", "status", "statefulset/db", "--timeout=60s"]);
+  await site.kubectl(["rollout", "status", "statefulset/db", "--timeout=120s"]);
   const [first, second] = (await site.get("pods", "-l", "app=db")).items;
   assert.deepEqual([first.metadata.name, second.metadata.name], ["db-0", "db-1"]);
   assert.ok(first.status.startTime <= second.status.startTime);
   const look = ["exec", "db-1", "--", "nslookup", "db-0.db.default.svc.cluster.local"];
-  assert.match(await site.kubectl(look), new RegExp(`Address.*${first.status.podIP}`));
+  const address = new RegExp(`Address.*${first.status.podIP}`);
+  await eventually(async () => address.test(await site.kubectl(look)), "its address");
   await site.kubectl(["delete", "pod", "db-0", "--wait"]);
-  await site.kubectl(["rollout", "status", "statefulset/db", "--timeout=60s"]);
-  const again = await site.get("pod", "db-0");
-  assert.notEqual(again.metadata.uid, first.metadata.uid);
+  await untilAnother("db-0", first);
 });
 
 test("a DaemonSet runs once on the node", async () => {
@@ -61,7 +70,7 @@ spec:
     metadata: {labels: {app: agent}}
     spec: {containers: [${sleeper}]}
 `);
-  await site.kubectl(["rollout", "status", "daemonset/agent", "--timeout=60s"]);
+  await site.kubectl(["rollout", "status", "daemonset/agent", "--timeout=120s"]);
   const pods = (await site.get("pods", "-l", "app=agent")).items;
   assert.deepEqual(
     pods.map((pod: any) => pod.spec.nodeName),
@@ -84,10 +93,10 @@ spec:
     job("sum", "echo $((6 * 7))", "completions: 3\n  parallelism: 2") +
       job("broken", "exit 3", "backoffLimit: 0"),
   );
-  await site.kubectl(["wait", "--for=condition=Complete", "job/sum", "--timeout=60s"]);
+  await site.kubectl(["wait", "--for=condition=Complete", "job/sum", "--timeout=120s"]);
   assert.equal((await site.get("job", "sum")).status.succeeded, 3);
   assert.match(await site.kubectl(["logs", "job/sum"]), /^42$/m);
-  await site.kubectl(["wait", "--for=condition=Failed", "job/broken", "--timeout=60s"]);
+  await site.kubectl(["wait", "--for=condition=Failed", "job/broken", "--timeout=120s"]);
   const [pod] = (await site.get("pods", "-l", "job-name=broken")).items;
   assert.equal(pod.status.containerStatuses[0].state.terminated.exitCode, 3);
   const [failed] = (await site.get("job", "broken")).status.conditions.filter(
@@ -109,9 +118,10 @@ spec:
       template:
         spec: {restartPolicy: Never, containers: [${container("echo tick")}]}
 `);
+  const wait = "--timeout=120s";
   const active = "--for=jsonpath={.status.lastScheduleTime}";
-  await site.kubectl(["wait", active, "cronjob/tick", "--timeout=75s"], { timeoutMs: 90_000 });
-  await site.kubectl(["wait", "--for=condition=Complete", "job", "-l", "from=tick"]);
+  await site.kubectl(["wait", active, "cronjob/tick", "--timeout=120s"]);
+  await site.kubectl(["wait", "--for=condition=Complete", "job", "-l", "from=tick", wait]);
 });
 
 test("init containers run first, and a failing probe restarts its container", async () => {
@@ -133,11 +143,17 @@ spec:
     terminationMessagePolicy: FallbackToLogsOnError
   terminationGracePeriodSeconds: 0
 `);
-  const restarted = "--for=jsonpath={.status.containerStatuses[0].restartCount}=1";
-  await site.kubectl(["wait", restarted, "pod/probed", "--timeout=60s"]);
-  assert.match(await site.kubectl(["logs", "probed"]), /^ready$/m);
-  const events = await site.kubectl(["events", "--for", "pod/probed"]);
-  assert.match(events, /Unhealthy.*Liveness probe failed/);
+  await eventually(async () => {
+    const [{ restartCount }] = (await site.get("pod", "probed")).status.containerStatuses;
+    return restartCount > 0;
+  }, "another start");
+  await eventually(
+    async () => /^ready$/m.test(await site.kubectl(["logs", "probed"])),
+    "its words",
+  );
+  const why = /Unhealthy.*Liveness probe failed/;
+  const events = () => site.kubectl(["events", "--for", "pod/probed"]);
+  await eventually(async () => why.test(await events()), "the reason");
 });
 
 test("a claim of a StatefulSet keeps its data while pods come and go, and its folder goes with it", async () => {
@@ -162,19 +178,20 @@ spec:
   - metadata: {name: data}
     spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}
 `);
-  await site.kubectl(["rollout", "status", "statefulset/store", "--timeout=60s"]);
+  await site.kubectl(["rollout", "status", "statefulset/store", "--timeout=120s"]);
   assert.match(
     await site.kubectl(["get", "pvc", "data-store-0"]),
     /Bound\s+pvc-\S+\s+1Mi\s+RWO\s+local-path/,
   );
+  const before = await site.get("pod", "store-0");
   await site.kubectl(["delete", "pod", "store-0", "--wait"]);
-  await site.kubectl(["rollout", "status", "statefulset/store", "--timeout=60s"]);
-  const starts = await site.kubectl(["exec", "store-0", "--", "cat", "/data/starts"]);
-  assert.equal(starts.trim().split("\n").length, 2);
+  await untilAnother("store-0", before);
+  const starts = () => site.kubectl(["exec", "store-0", "--", "cat", "/data/starts"]);
+  await eventually(async () => (await starts()).trim().split("\n").length === 2, "two starts");
   const [volume] = (await site.get("pv")).items;
   assert.ok(existsSync(volume.spec.local.path));
   await site.kubectl(["delete", "statefulset", "store", "--wait"]);
-  await site.kubectl(["wait", "--for=delete", "pv", "--all", "--timeout=30s"]);
+  await site.kubectl(["wait", "--for=delete", "pv", "--all", "--timeout=120s"]);
   assert.ok(!existsSync(volume.spec.local.path));
 });
 
@@ -192,11 +209,11 @@ spec:
     command: [sh, -c, "trap 'sleep 1; echo bye > /out/said; exit 0' TERM; while true; do sleep 1 & wait; done"]
     volumeMounts: [{name: out, mountPath: /out}]
 `);
-  await site.kubectl(["wait", "--for=condition=Ready", "pod/polite", "--timeout=30s"]);
+  await site.kubectl(["wait", "--for=condition=Ready", "pod/polite", "--timeout=120s"]);
   await site.kubectl(["delete", "pod/probed", "cronjob/tick"]);
   assert.match(await site.down(), /stopping \d+ pods/);
   assert.equal(readFileSync(join(folder, "said"), "utf8"), "bye\n");
   rmSync(folder, { recursive: true });
   await site.up();
-  await site.kubectl(["wait", "--for=condition=Ready", "pod/db-0", "pod/polite", "--timeout=60s"]);
+  await site.kubectl(["wait", "--for=condition=Ready", "pod/db-0", "pod/polite", "--timeout=120s"]);
 });

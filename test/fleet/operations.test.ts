@@ -166,7 +166,7 @@ test("sites get other options, and those before when they are not ready with the
     /Unsupported value: "data-dir"/,
   );
   await farm.apply(steady);
-  await farm.kubectl(["wait", "pod/steady", "--for=condition=Ready", "--timeout=60s"]);
+  await farm.kubectl(["wait", "pod/steady", "--for=condition=Ready", "--timeout=120s"]);
   const before = await container();
   await strategy("percent", configure("image-gc-high-threshold=lots"), choose("shop"));
   const refused = await over("percent");
@@ -207,7 +207,7 @@ spec:
 
 test("options under which what ran does not come back are not the site's, though its API answers", async () => {
   await farm.apply(fragile);
-  await farm.kubectl(["wait", "pod/fragile", "--for=condition=Ready", "--timeout=60s"]);
+  await farm.kubectl(["wait", "pod/fragile", "--for=condition=Ready", "--timeout=120s"]);
   const greedy = ["eviction-hard=memory.available<4Ti", "--data-dir", farm.directory];
   await assert.rejects(
     run(kerb, ["configure", ...greedy], { timeoutMs: 240_000 }),
@@ -234,7 +234,7 @@ test("a person changes one site's options, which stay over a restart", async () 
 
 test("another release stops where it fails, and is everywhere when it does not, over a hub that crashes", async () => {
   await farm.apply(steady);
-  await farm.kubectl(["wait", "pod/steady", "--for=condition=Ready", "--timeout=60s"]);
+  await farm.kubectl(["wait", "pod/steady", "--for=condition=Ready", "--timeout=120s"]);
   const [before, pid] = [await container(), farm.pid];
   const release = async (...what: Parameters<typeof makeRelease>) => {
     const file = await makeRelease(...what);

@@ -41,7 +41,7 @@ const records = async (): Promise<string[]> =>
     .sort();
 const available = (at: Site) =>
   at.kubectl([
-    ...["wait", "managedcluster/farm", "--timeout=30s"],
+    ...["wait", "managedcluster/farm", "--timeout=120s"],
     "--for=condition=ManagedClusterConditionAvailable",
   ]);
 const departed = async (at: Site) =>
@@ -70,13 +70,13 @@ test("a site moves to another hub: the first is told, works of the same name are
   assert.equal((await settings()).metadata.ownerReferences.length, 1);
   assert.equal((await settings("old")).data.colour, "grey");
   await north.apply(work("web", "green"));
-  await south.kubectl(["delete", "manifestwork", "-n", "farm", "web", "--timeout=30s"]);
+  await south.kubectl(["delete", "manifestwork", "-n", "farm", "web", "--timeout=120s"]);
   await assert.rejects(settings(), /not found/);
   assert.equal((await settings("old")).data.colour, "grey");
 });
 
 test("a hub that the site has left is rid of it without waiting for anybody", async () => {
-  await north.kubectl(["delete", "managedcluster", "farm", "--timeout=30s"]);
+  await north.kubectl(["delete", "managedcluster", "farm", "--timeout=120s"]);
   assert.equal((await settings("old")).data.colour, "grey");
 });
 
@@ -94,7 +94,7 @@ test("a site leaves a hub that is gone, and what it does not take over is delete
   assert.equal((await settings()).metadata.uid, before.metadata.uid);
   const all = (await farm.get("appliedmanifestworks")).items;
   const { metadata } = all.find(({ spec }: any) => spec.manifestWorkName === "old");
-  await farm.kubectl(["delete", "appliedmanifestwork", metadata.name, "--timeout=30s"]);
+  await farm.kubectl(["delete", "appliedmanifestwork", metadata.name, "--timeout=120s"]);
   await assert.rejects(settings("old"), /not found/);
 });
 
@@ -135,7 +135,7 @@ test("a site that is detached keeps what it has, and its hub knows", async () =>
   assert.equal((await departed(north)).reason, "Detached");
   assert.equal((await settings()).data.colour, "white");
   await assert.rejects(farm.kerb("detach"), /no hub's member/);
-  await north.kubectl(["delete", "managedcluster", "farm", "--timeout=30s"]);
+  await north.kubectl(["delete", "managedcluster", "farm", "--timeout=120s"]);
   assert.equal((await settings()).data.colour, "white");
 });
 

@@ -53,12 +53,12 @@ spec:
 const colour = async (name: string) => (await farm.get("configmap", name)).data.colour;
 const done = (name: string) =>
   hub.kubectl([
-    ...["wait", `manifestwork/${name}`, "-n", "farm", "--timeout=60s"],
+    ...["wait", `manifestwork/${name}`, "-n", "farm", "--timeout=120s"],
     "--for=condition=Available",
   ]);
 const available = (status: "True" | "Unknown") =>
   hub.kubectl([
-    ...["wait", "managedcluster/farm", "--timeout=60s"],
+    ...["wait", "managedcluster/farm", "--timeout=120s"],
     `--for=condition=ManagedClusterConditionAvailable=${status}`,
   ]);
 const isOnline = () =>
@@ -138,7 +138,7 @@ test("a site whose machine is lost goes on from the backup that its hub fetched"
   for (const [what, uid] of Object.entries(stays)) assert.equal(now[what], uid, what);
   assert.equal(await colour("kept"), "red");
   assert.equal(now["ConfigMap/young"], undefined);
-  await farm.kubectl(["wait", "deployment/store", "--for=condition=Available", "--timeout=60s"]);
+  await farm.kubectl(["wait", "deployment/store", "--for=condition=Available", "--timeout=120s"]);
 });
 
 test("the hub's people reach the restored site, and its Secrets are there", async () => {
@@ -162,7 +162,7 @@ test("a restored site is attached again, when its hub had given it up, and nothi
     const none = ["--type", "merge", "-p", '{"metadata":{"finalizers":null}}'];
     await hub.kubectl(["patch", ...work, ...none]);
   }
-  await hub.kubectl(["wait", "managedcluster/farm", "--for=delete", "--timeout=60s"]);
+  await hub.kubectl(["wait", "managedcluster/farm", "--for=delete", "--timeout=120s"]);
   await restore(file);
   const before = await uids();
   assert.match(await farm.attach(hub, "farm"), /Attached as farm/);

@@ -36,9 +36,7 @@ function phase(name: string, who: string, deeds: string[] = []): Asked {
 }
 
 const rollout = (name: string) =>
-  site.kubectl(["rollout", "status", `deployment/${name}`, "--timeout=90s"], {
-    timeoutMs: 100_000,
-  });
+  site.kubectl(["rollout", "status", `deployment/${name}`, "--timeout=120s"]);
 
 /** Where the claim's volume lies: the machines of the story share a disk. */
 async function volumeOf(node: string): Promise<string> {
@@ -102,7 +100,7 @@ test("a drain with a budget loses no request, and no pod but those that were the
   const before = await pods("web");
   const drain = ["drain", "west", "--ignore-daemonsets", "--force", "--timeout=120s"];
   const selected = ["--pod-selector", "app=web"];
-  await site.kubectl([...drain, ...selected], { timeoutMs: 130_000 });
+  await site.kubectl([...drain, ...selected]);
   await rollout("web");
   await setTimeout(2000);
   const now = await pods("web");
@@ -203,7 +201,7 @@ test("on return nothing restarts, and both sides know what the other did", async
   for (const node of ["centre", "east"]) asked[node]!.since();
   await Promise.all([east.plug(true), west.plug(true)]);
   const back = ["wait", "node", "east", "west", "--for=condition=Ready", "--timeout=120s"];
-  await site.kubectl(back, { timeoutMs: 130_000 });
+  await site.kubectl(back);
   const isGone = async () =>
     (await site.tryKubectl(["get", "pod", deleted])).stderr.includes("NotFound");
   await until(isGone, "the end of what was deleted meanwhile");

@@ -51,7 +51,7 @@ before(async () => {
   site = await startSite("--name", "first", "--listen", machine.hostAddress);
   await importBusybox(site);
   await site.apply([around, greeting("hello"), client("first")].join("---"));
-  await site.kubectl(["rollout", "status", "deployment/client-first", "--timeout=60s"]);
+  await site.kubectl(["rollout", "status", "deployment/client-first", "--timeout=120s"]);
   // The kernel's own routes to a new link come when it has seen that nobody else has the link's address.
   const settled = async () =>
     !(await run("ip", ["-6", "-o", "address", "show", "tentative"])).trim();
@@ -63,7 +63,7 @@ before(async () => {
   await machine.kerb("image", "import", archive);
   await site.apply([web(4), client("second")].join("---"));
   for (const name of ["web", "client-second"]) {
-    await site.kubectl(["rollout", "status", `deployment/${name}`, "--timeout=60s"]);
+    await site.kubectl(["rollout", "status", `deployment/${name}`, "--timeout=120s"]);
   }
 });
 after(async () => {
@@ -157,10 +157,10 @@ test("the site's authority is replaced when its machine has followed, and not be
 });
 
 test("a machine that leaves leaves nothing on either side", async () => {
-  const drain = ["drain", "second", "--ignore-daemonsets", "--force", "--timeout=90s"];
-  await site.kubectl([...drain, "--disable-eviction"], { timeoutMs: 100_000 });
+  const drain = ["drain", "second", "--ignore-daemonsets", "--force", "--timeout=120s"];
+  await site.kubectl([...drain, "--disable-eviction"]);
   await site.apply(web(0));
-  await site.kubectl(["delete", "deployment", "client-second", "--timeout=60s"]);
+  await site.kubectl(["delete", "deployment", "client-second", "--timeout=120s"]);
   await machine.kerb("down");
   await site.kubectl(["delete", "node", "second"]);
   const mounts = readFileSync("/proc/self/mounts", "utf8");

@@ -7,6 +7,9 @@ export interface Outcome {
   stderr: string;
 }
 
+/** Longer than what commands are told to wait for at most. */
+const timeoutMsDefault = 180_000;
+
 export interface CommandOptions {
   input?: string;
   env?: Record<string, string>;
@@ -26,7 +29,7 @@ export function runToEnd(command: string, args: string[], options: CommandOption
     let stderr = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
     child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-    const timeoutMs = options.timeoutMs ?? 60_000;
+    const timeoutMs = options.timeoutMs ?? timeoutMsDefault;
     const timer = setTimeout(() => {
       child.kill("SIGKILL");
       reject(

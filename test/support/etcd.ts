@@ -19,7 +19,7 @@ export interface Etcd {
 }
 
 async function untilOpen(port: number) {
-  for (let tries = 0; tries < 400; tries++) {
+  for (let tries = 0; tries < 4000; tries++) {
     const socket = connect(port, "127.0.0.1");
     const isOpen = await Promise.race([
       once(socket, "connect").then(() => true),

@@ -153,11 +153,7 @@ export async function untilGuest<T>(
   look: () => Promise<T | undefined | false>,
   what: string,
 ): Promise<T> {
-  for (let waits = 0; waits < 3; waits++) {
-    const found = await eventually(look, what).catch(() => undefined);
-    if (found !== undefined) return found;
-  }
-  return eventually(look, what);
+  return eventually(look, what, { secondsMax: 300 });
 }
 
 export const guestImage = "docker.io/kerb/guest:1";

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { run, runToEnd } from "./command.ts";
+import { eventually } from "./eventually.ts";
 import { atInterrupt } from "./interrupt.ts";
 import { kerb } from "./site.ts";
 
@@ -131,7 +132,7 @@ export class Machine {
   }
 
   run(...command: string[]) {
-    return run(...this.#inside(...command), { timeoutMs: 60_000 });
+    return run(...this.#inside(...command));
   }
 
   kerb(...args: string[]) {
@@ -147,10 +148,14 @@ export class Machine {
     const hear = (text: Buffer) => (this.#said += text.toString());
     node.stdout.on("data", hear);
     node.stderr.on("data", hear);
-    for (let tries = 0; !/Node \S+ of \S+ is up/.test(this.#said); tries++) {
-      if (tries > 300 || node.exitCode !== null) throw new Error(`kerb join: ${this.#said}`);
-      await setTimeout(100);
-    }
+    // With all that it said, not only its end.
+    let isOver = false;
+    node.once("close", () => (isOver = true));
+    const isUp = async () => isOver || /Node \S+ of \S+ is up/.test(this.#said);
+    await eventually(isUp, "the node").catch((error: Error) => {
+      throw new Error(`${error.message}: ${this.#said}`);
+    });
+    if (isOver) throw new Error(`kerb join: ${this.#said}`);
   }
 
   get said() {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { containerdDirectory } from "../../src/main/node/machine.ts";
 import { socketOf } from "../../src/containers/socket.ts";
 import { run } from "./command.ts";
+import { eventually } from "./eventually.ts";
 import { freePort } from "./site.ts";
 import type { Site } from "./site.ts";
 
@@ -93,15 +94,7 @@ ${isOpen ? "" : users}
 }
 
 async function answers(host: string) {
-  for (let tries = 0; ; tries++) {
-    try {
-      await fetch(`http://${host}/v2/`);
-      return;
-    } catch (error) {
-      if (tries > 100) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
+  await eventually(() => fetch(`http://${host}/v2/`), "the registry");
 }
 
 /** With `isOpen`, to everybody. */

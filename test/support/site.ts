@@ -11,15 +11,20 @@ export const root = join(import.meta.dirname, "../..");
 export const kerb = join(root, "bin/kerb");
 const clients = join(root, ".cache/clients");
 
-/** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+const given = new Set<number>();
+
+/** A port that was free a moment ago, and that nobody else here was told of. */
+export async function freePort(): Promise<number> {
+  const port = await new Promise<number>((resolve, reject) => {
     const server = createServer().on("error", reject);
     server.listen(0, "127.0.0.1", () => {
       const { port } = server.address() as { port: number };
       server.close(() => resolve(port));
     });
   });
+  if (given.has(port)) return freePort();
+  given.add(port);
+  return port;
 }
 
 export class Site {
@@ -57,11 +62,11 @@ export class Site {
     this.#forget();
     this.#forget = atInterrupt(() => this.remove());
     const where = ["--data-dir", this.directory, "--port", String(this.port)];
-    return this.#run(["up", "--detach", ...where, ...args], { timeoutMs: 120_000 });
+    return this.#run(["up", "--detach", ...where, ...args]);
   }
 
   down(...args: string[]) {
-    return this.#run(["down", "--data-dir", this.directory, ...args], { timeoutMs: 120_000 });
+    return this.#run(["down", "--data-dir", this.directory, ...args]);
   }
 
   kerb(...args: string[]) {
@@ -83,7 +88,7 @@ export class Site {
   /** Makes this site a member of `hub`, of this name or one that then waits. Resolves with what was said. */
   async attach(hub: Site, ...name: string[]) {
     const words = [...(await hub.attachWords(...name)), "--data-dir", this.directory];
-    return run(kerb, words, { timeoutMs: 60_000 });
+    return run(kerb, words);
   }
 
   /** kubectl with this site's kubeconfig; rejects when it fails. */

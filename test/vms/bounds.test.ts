@@ -54,7 +54,7 @@ const messages = async () => site.kubectl(["get", "events", "-o", "jsonpath={.it
 test("a guest that ignores its power button ends with its grace", async () => {
   await make(instance("stubborn", { guest: "powerdown=ignore" }));
   await untilUp("stubborn");
-  await site.kubectl(["delete", "vmi", "stubborn", "--timeout=40s"], { timeoutMs: 50_000 });
+  await site.kubectl(["delete", "vmi", "stubborn", "--timeout=120s"]);
   const { items } = await site.get("pods", "-l", "app=stubborn");
   assert.deepEqual(items, []);
 });

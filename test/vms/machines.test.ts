@@ -101,7 +101,7 @@ const machine = {
 const make = (...objects: object[]) =>
   site.apply(JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }));
 const waitFor = (what: string, condition: string) =>
-  site.kubectl(["wait", what, `--for=${condition}`, "--timeout=60s"], { timeoutMs: 70_000 });
+  site.kubectl(["wait", what, `--for=${condition}`, "--timeout=120s"]);
 const isPrinted = (name: string, word: string) =>
   waitFor(`vm/${name}`, `jsonpath={.status.printableStatus}=${word}`);
 
@@ -270,7 +270,7 @@ test("a machine restarts, and goes with all that is its own", async () => {
     async () => (await site.get("vmi", "till")).metadata.uid !== metadata.uid,
     "another instance",
   );
-  await site.kubectl(["delete", "vm", "till", "twin", "--timeout=40s"]);
+  await site.kubectl(["delete", "vm", "till", "twin", "--timeout=120s"]);
   await eventually(async () => {
     const pods = await site.get("pods", "-l", "kubevirt.io=virt-launcher");
     return pods.items.length === 0;

@@ -230,22 +230,19 @@ test("when the node is back its copy is made current, and the VM may come up the
 
 test("after a clean end the VM starts elsewhere without a copy, and its volume goes with the claim", async () => {
   await site
-    .kubectl(
-      [
-        "drain",
-        "second",
-        "--ignore-daemonsets",
-        "--delete-emptydir-data",
-        "--force",
-        "--timeout=90s",
-      ],
-      { timeoutMs: 100_000 },
-    )
+    .kubectl([
+      "drain",
+      "second",
+      "--ignore-daemonsets",
+      "--delete-emptydir-data",
+      "--force",
+      "--timeout=120s",
+    ])
     .catch(() => {});
   const before = found("first").length;
   await untilGuest(async () => found("first").length > before, "the guest on first");
-  await site.kubectl(["delete", "vm", name, "--timeout=60s"], { timeoutMs: 70_000 });
-  await site.kubectl(["delete", "pvc", "data", "--timeout=60s"], { timeoutMs: 70_000 });
+  await site.kubectl(["delete", "vm", name, "--timeout=120s"]);
+  await site.kubectl(["delete", "pvc", "data", "--timeout=120s"]);
   await eventually(async () => {
     const { items } = await site.get("replicatedvolumes");
     return items.length === 0;

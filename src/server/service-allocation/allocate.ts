@@ -14,7 +14,7 @@ import type { Allocator } from "../core.ts";
 import { Claims } from "./claims.ts";
 import type { Claimed } from "./claims.ts";
 import { chooseFamilies } from "./families.ts";
-import { addressRange, cidrsOf, isGivenOut, Pool, portRange } from "./ranges.ts";
+import { addressRange, cidrsOf, firstPort, isGivenOut, Pool, portRange } from "./ranges.ts";
 import type { Ports, Range } from "./ranges.ts";
 
 const defaultCidr = "10.96.0.0/16";
@@ -115,7 +115,7 @@ class ServiceAllocator implements Allocator {
   readonly #addresses = new Pool<string>(({ size }) =>
     Math.min(reservedMax, Math.floor((size - 1) / reservedPart)),
   );
-  readonly #ports = new Pool<number>();
+  readonly #ports: Pool<number>;
   readonly #options: Required<ServiceAllocationOptions>;
   /** By name; those that are going give nothing out any more. */
   readonly #cidrs = new Map<string, string[]>();
@@ -128,6 +128,7 @@ class ServiceAllocator implements Allocator {
     this.#store = parts.store;
     this.#claims = new Claims(parts);
     this.#options = { serviceCidrs, nodePorts };
+    this.#ports = new Pool(({ size }) => firstPort(size, serviceCidrs[0] ?? defaultCidr));
   }
 
   async allocate(service: Service, old: KubeObject | undefined, dryRun: boolean) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { addressNumber } from "../../lib/ip-range.ts";
-import { addressRange, isGivenOut, Pool, portRange } from "./ranges.ts";
+import { addressRange, firstPort, isGivenOut, Pool, portRange } from "./ranges.ts";
 
 test("of IPv4 neither end of a range is given out, of IPv6 the first is not", () => {
   const [four, six] = [addressRange("10.0.0.0/30"), addressRange("fd00::/126")];
@@ -34,4 +34,14 @@ test("what is taken is passed over, and the first of a range is left to those wh
   );
   ports.free(30_000);
   assert.equal(ports.next(few), 30_000);
+});
+
+test("clusters that share a machine begin with ports of their own, after those that are chosen by hand", () => {
+  const size = 2768;
+  const starts = Array.from({ length: 50 }, (_, i) => firstPort(size, `10.${150 + i}.0.0/16`));
+  const sorted = starts.toSorted((a, b) => a - b);
+  assert.ok(sorted[0]! >= 86);
+  assert.ok(sorted.every((one, i) => i === 0 || one - sorted[i - 1]! >= 32));
+  assert.ok(firstPort(size, "fd4b:1::/112") < size);
+  assert.equal(firstPort(2, "10.150.0.0/16"), 0);
 });

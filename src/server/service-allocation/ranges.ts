@@ -35,6 +35,22 @@ export const portRange = ({ first, last }: Ports): Range<number> => ({
   at: (index) => first + index,
 });
 
+/** The first of a range, left to those who choose a port by hand as long as others are free (KEP-3668). */
+const bandOf = (size: number) => Math.min(Math.max(16, Math.floor(size / 32)), 128);
+const portsApart = 53;
+
+/**
+ * Where to begin to give ports out. Clusters that share a machine have Services in neighbouring ranges, and a port of
+ * the machine leads to one of them only: each begins elsewhere. Pure.
+ */
+export function firstPort(size: number, serviceCidr: string): number {
+  const { base, hostBits } = networkOf(serviceCidr);
+  const band = bandOf(size);
+  if (band >= size) return 0;
+  const network = base >> BigInt(hostBits);
+  return band + Number((network * BigInt(portsApart)) % BigInt(size - band));
+}
+
 export const cidrsOf = ({ spec }: KubeObject): string[] => spec?.cidrs ?? [];
 
 /** True for an address that `addressRange` gives out. */
