@@ -21,7 +21,7 @@ const runc = "/usr/sbin/runc";
 const busybox = "/bin/busybox";
 const able = process.getuid?.() === 0 && [binary, runc, busybox].every((path) => existsSync(path));
 const skip = able ? false : "needs root, containerd, runc and busybox-static";
-const options = { skip, timeout: 60_000 };
+const options = { skip, timeout: 300_000 };
 
 let directory: string;
 let runtime: ContainerdRuntime;

@@ -96,9 +96,12 @@ const create = (name: string, spec: object = {}) =>
     },
   });
 
+/** For a machine that has much else to do. */
+const patienceMs = 120_000;
+
 /** Resolves with the first state of the pod for which `is` holds. */
 async function until(name: string, is: (pod: Pod) => boolean): Promise<Pod> {
-  const signal = AbortSignal.timeout(15_000);
+  const signal = AbortSignal.timeout(patienceMs);
   let last: Pod | undefined;
   while (!signal.aborted) {
     const options = { fieldSelector: `metadata.name=${name}`, sendInitialEvents: true };
@@ -116,7 +119,7 @@ async function until(name: string, is: (pod: Pod) => boolean): Promise<Pod> {
 }
 
 async function eventually(is: () => Promise<boolean> | boolean) {
-  const signal = AbortSignal.timeout(10_000);
+  const signal = AbortSignal.timeout(patienceMs);
   while (!(await is())) {
     if (signal.aborted) assert.fail(`never: ${is}`);
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -29,7 +29,7 @@ const namespace = "default";
 
 /** What `look` gives once it does not throw. */
 async function until<T>(look: () => Promise<T>): Promise<T> {
-  for (let tries = 0; tries < 500; tries++) {
+  for (let tries = 0; tries < 6000; tries++) {
     const found = await look().then(
       (value) => ({ value }),
       () => undefined,

@@ -26,7 +26,7 @@ const digests = ["a".repeat(64)];
 let ann: Client;
 
 async function until<T>(look: () => Promise<T>): Promise<T> {
-  for (let tries = 0; tries < 1000; tries++) {
+  for (let tries = 0; tries < 6000; tries++) {
     const found = await look().then(
       (value) => ({ value }),
       () => undefined,

@@ -57,7 +57,7 @@ async function connect(node: string): Promise<any> {
 }
 
 async function until<T>(look: () => Promise<T>): Promise<T> {
-  for (let tries = 0; tries < 1000; tries++) {
+  for (let tries = 0; tries < 6000; tries++) {
     const found = await look().then(
       (value) => ({ value }),
       () => undefined,
