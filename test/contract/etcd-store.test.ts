@@ -37,7 +37,7 @@ function record(store: Store, prefix: string, after: number) {
 
 const until = async (isTrue: () => boolean | Promise<boolean>) => {
   for (let tries = 0; !(await isTrue()); tries++) {
-    if (tries > 1000) throw new Error("it did not happen");
+    if (tries > 12_000) throw new Error("it did not happen");
     await new Promise<void>((resolve) => systemClock.after(10, resolve));
   }
 };

@@ -40,7 +40,7 @@ after(async () => {
 });
 
 const clientOf = (site: Site) =>
-  httpsClient(parseKubeconfig(readFileSync(site.kubeconfig, "utf8")), { requestMsMax: 20_000 });
+  httpsClient(parseKubeconfig(readFileSync(site.kubeconfig, "utf8")), { requestMsMax: 60_000 });
 
 /** Every server in turn, from one that the caller chooses; each call goes to the next. */
 class Clients {
@@ -127,9 +127,14 @@ class Writer {
     }
   }
 
-  /** What a write in doubt came to. A request that still travels when its server is dead goes with it. */
+  /**
+   * What a write in doubt came to. A request that still travels when its server is dead goes with it; what etcd has of
+   * it, however slowly it writes, is done before what it is given later.
+   */
   async #settled(name: string) {
     await setTimeout(300);
+    const later = { apiVersion: "v1", kind: "ConfigMap", metadata: { generateName: "later-" } };
+    await this.#clients.ask((client) => client.create(configMaps, later));
     const target = { ...configMaps, name };
     const found = await this.#clients.ask((client) => client.get(target).catch(notFound));
     return found?.["data"]?.value;

@@ -6,19 +6,10 @@ import { importBusybox } from "../support/image.ts";
 import { startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
 
-const meminfo = readFileSync("/proc/meminfo", "utf8");
-const available = Number(/^MemAvailable:\s+(\d+)/m.exec(meminfo)![1]) / 1024;
-/** How much more than now may be used, MiB. */
-const margin = Math.floor(Math.min(1024, available / 4));
-
 let site: Site;
 
 before(async () => {
-  const evictionHard = `memory.available<${Math.floor(available - margin)}Mi`;
-  site = await startSite(
-    ...["--name", "pressure", "--eviction-hard", evictionHard],
-    ...["--eviction-pressure-transition-period", "5s"],
-  );
+  site = await startSite("--name", "pressure");
   await importBusybox(site);
 });
 after(() => site.remove());
@@ -73,13 +64,28 @@ test("a pod that forks without end fills its own room, and the node goes on", as
   const script = 'i=0; while [ $i -lt 6000 ]; do sleep 600 & i=$((i+1)); done; echo "all $i"';
   await site.apply(pod("forks", script));
   await failed("forks");
-  assert.match(await site.kubectl(["logs", "forks"]), /can't fork|[Rr]esource temporarily/);
+  const said = await site.kubectl(["logs", "forks"]);
+  const { status } = await site.get("pod", "forks");
+  assert.match(said, /can't fork|[Rr]esource temporarily/, JSON.stringify(status));
   await site.apply(pod("neighbour", "echo fine"));
   const done = "--for=jsonpath={.status.phase}=Succeeded";
   await site.kubectl(["wait", "pod/neighbour", done, "--timeout=120s"]);
 });
 
+/** Starts the site again, of which no more memory than there is now but for a margin may be used. Resolves with that, MiB. */
+async function boundMemory(): Promise<number> {
+  await site.down("--keep-workloads");
+  const meminfo = readFileSync("/proc/meminfo", "utf8");
+  const available = Number(/^MemAvailable:\s+(\d+)/m.exec(meminfo)![1]) / 1024;
+  const margin = Math.floor(Math.min(1024, available / 4));
+  const evictionHard = `memory.available<${Math.floor(available - margin)}Mi`;
+  const calm = ["--eviction-pressure-transition-period", "5s"];
+  await site.up("--eviction-hard", evictionHard, ...calm);
+  return margin;
+}
+
 test("short of memory, the node ends the pod that took it and no other, and says so", async () => {
+  const margin = await boundMemory();
   await site.apply(pod("small", "sleep 600", { resources: "{requests: {memory: 16Mi}}" }));
   await site.kubectl(["wait", "pod/small", "--for=condition=Ready", "--timeout=120s"]);
   const volumes = "[{name: mem, emptyDir: {medium: Memory}}]";
