@@ -34,7 +34,7 @@ export interface ContainerdPaths {
 
 export const pauseImage = "kerb.internal/pause:1";
 const logBytesMax = 4 * 2 ** 20;
-const startMsMax = 20_000;
+const startMsMax = 60_000;
 const stopMsMax = 10_000;
 
 /** CAP_SYS_RESOURCE, without which oom scores can only be raised. */

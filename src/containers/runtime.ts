@@ -335,7 +335,7 @@ export class ContainerdRuntime implements Runtime {
 }
 
 /** containerd answers a moment before its CRI part is ready. */
-const readyMsMax = 10_000;
+const readyMsMax = 60_000;
 const retryMs = 5;
 
 /** Connects to the containerd that runs in `directory`. */

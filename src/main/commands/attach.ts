@@ -20,7 +20,7 @@ import { fetchCa } from "../node/node-identity.ts";
 import { findRunning } from "../run-file.ts";
 import { readSettings } from "../site/site-settings.ts";
 
-const certificateMsMax = 30_000;
+const certificateMsMax = 60_000;
 
 /** Of the running site, or of another cluster, which has no name of its own. */
 export function clusterOf({

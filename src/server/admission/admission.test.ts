@@ -114,7 +114,7 @@ test("pods that name what does not exist are refused", async () => {
     message:
       'pods "alone" is forbidden: error looking up service account default/default: serviceaccount "default" not found',
   });
-  await clock.advance(2000);
+  await clock.advance(6000);
   await alone;
   await account("default");
   const table: [object, RegExp][] = [

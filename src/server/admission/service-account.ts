@@ -12,8 +12,8 @@ const tokenPath = "/var/run/secrets/kubernetes.io/serviceaccount";
 const volumePrefix = "kube-api-access-";
 const mirrorAnnotation = "kubernetes.io/config.mirror";
 
-/** A new namespace's `default` account is made by a controller; a pod may be a moment faster. */
-const waitMsMax = 1000;
+/** A new namespace's `default` account is made by a controller; a pod may be faster on a busy machine. */
+const waitMsMax = 5000;
 
 /** Resolves when `key` is written or `ms` are over. */
 function written(store: Store, clock: Clock, key: string, ms: number): Promise<void> {
