@@ -114,6 +114,41 @@ test("a client stays with its pod while that is there", async () => {
   assert.match(next!, /^web-/);
 });
 
+const mute = `
+apiVersion: v1
+kind: Pod
+metadata: {name: mute, labels: {app: mute}}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+  - name: main
+    image: busybox:kerb
+    command: [sh, -c, "ip route del default; exec sleep 100000"]
+    securityContext: {capabilities: {add: [NET_ADMIN]}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: moved}
+spec: {type: LoadBalancer, selector: {app: mute}, ports: [{port: 18086, targetPort: 8080}]}
+`;
+
+test("who got no answer from an endpoint that is gone gets one from the next, also from the same port", async () => {
+  await site.apply(mute);
+  await site.kubectl(["wait", "pod/mute", "--for=condition=Ready", "--timeout=30s"]);
+  const address = (await eventually(() => ingress("moved"), "an address"))!;
+  const url = `http://${address}:18086/cgi-bin/who`;
+  const fromOnePort = () => outside.run("curl", "-s", "-m", "2", "--local-port", "45001", url);
+  await assert.rejects(fromOnePort());
+  await site.kubectl(["patch", "service", "moved", "-p", '{"spec":{"selector":{"app":"web"}}}']);
+  const endpoints = async () => {
+    const { items } = await site.get("endpointslices", "-l", "kubernetes.io/service-name=moved");
+    return items.flatMap((slice: any) => slice.endpoints ?? []).length === 3;
+  };
+  await eventually(endpoints, "the next endpoints");
+  await eventually(() => ask(address, 18086), "an answer from another port");
+  assert.match(await fromOnePort(), /^web-/);
+});
+
 test("two Services do not share a port of the nodes, and another class is left alone", async () => {
   await eventually(async () => {
     const events = await site.get("events", "--field-selector", "involvedObject.name=late");

@@ -23,6 +23,14 @@ function toolCheck(tool: string, debianPackage: string, what: string): Check {
   return { name: tool, state: "missing", detail: `not found; ${what}`, fix };
 }
 
+/** Containers run without it. */
+function conntrackCheck(): Check {
+  const found = toolCheck("conntrack", "conntrack", "");
+  if (found.state === "ok") return found;
+  const detail = "not found; after an endpoint is gone some clients wait for it for two minutes";
+  return { ...found, state: "warning", detail };
+}
+
 export const cniFolders = ["/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"];
 
 function cniCheck(): Check {
@@ -106,6 +114,7 @@ export function examine(directory: string): Check[] {
     cniCheck(),
     toolCheck("nft", "nftables", "Services do not route"),
     toolCheck("ip", "iproute2", "pods get no network"),
+    conntrackCheck(),
     cgroupCheck(),
     forwardCheck(),
     ipv6Check(),

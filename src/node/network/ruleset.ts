@@ -296,15 +296,3 @@ export function changeCommands(table: string, now: Ruleset, was: Ruleset): strin
     ...setChanges(`${t} outsiders`, now.outsiders, was.outsiders),
   ];
 }
-
-/** How conntrack is told to forget flows to endpoints that are gone. Pure. */
-export function endedFlows(now: Ruleset, was: Ruleset): string[][] {
-  const family = now.family === "IPv6" ? ["-f", "ipv6"] : [];
-  return [...was.flows]
-    .filter((flow) => !now.flows.has(flow))
-    .map((flow) => {
-      const [address, port, backend] = flow.split(" ");
-      const to = address ? ["--orig-dst", address] : [];
-      return ["-D", ...family, "-p", "udp", ...to, "--orig-port-dst", port!, "--dst-nat", backend!];
-    });
-}

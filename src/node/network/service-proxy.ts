@@ -11,10 +11,10 @@ import { familyOf } from "../../lib/ip-range.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Scope } from "../../lib/scope.ts";
 import { HealthChecks, healthChecksOf } from "./health-checks.ts";
+import { endedConnections, endedFlows, unansweredList } from "./ended-flows.ts";
 import {
   changeCommands,
   emptyRuleset,
-  endedFlows,
   mergeRulesets,
   rulesetOf,
   tableCommands,
@@ -152,7 +152,8 @@ class ServiceProxy {
     const { table, ranges } = this.#options;
     const wanted = this.#wanted();
     const rulesets = wanted.map(({ ruleset }) => ruleset);
-    const before = this.#applied ?? rulesets.map(({ family }) => emptyRuleset(family));
+    const was = this.#applied;
+    const before = was ?? rulesets.map(({ family }) => emptyRuleset(family));
     const commands = rulesets.flatMap((ruleset, i) => [
       ...(this.#applied ? [] : tableCommands(table, ranges[i]!)),
       ...changeCommands(table, ruleset, before[i]!),
@@ -162,16 +163,14 @@ class ServiceProxy {
     const { services, nodeNames } = this.#options;
     this.#health.follow(healthChecksOf(services.list(), (one) => this.#slicesOf(one), nodeNames));
     for (const [i, ruleset] of rulesets.entries()) {
-      await this.#endFlows(endedFlows(ruleset, before[i]!));
+      await endFlows(endedFlows(ruleset, before[i]!));
+      const list = unansweredList(ruleset, was?.[i]);
+      const listed = list ? await runCommand("conntrack", list).catch(() => "") : "";
+      await endFlows(endedConnections(listed, ruleset, ranges[i]!.clusterCidr));
     }
     for (const { frontends, backends } of wanted.flatMap(({ hostPorts }) => hostPorts)) {
       if (loopback.test(frontends[0]!.address ?? "")) await routeLoopback(backends[0]!.address);
     }
-  }
-
-  /** Without the tool, a client that goes on sending is not heard until it rests. */
-  async #endFlows(all: string[][]) {
-    for (const args of all) await runCommand("conntrack", args).catch(() => {});
   }
 
   #syncSoon(ms: number) {
@@ -187,6 +186,11 @@ class ServiceProxy {
       });
     });
   }
+}
+
+/** Without the tool, who goes on sending is not heard, and who connects again waits, for up to two minutes. */
+async function endFlows(all: string[][]) {
+  for (const args of all) await runCommand("conntrack", args).catch(() => {});
 }
 
 /** Lets packets with an address of the loopback leave towards a pod. Others' are dropped by the table. */

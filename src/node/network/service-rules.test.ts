@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { endedFlows } from "./ended-flows.ts";
 import {
   changeCommands,
   emptyRuleset,
-  endedFlows,
   mergeRulesets,
   rulesetOf,
   tableCommands,
