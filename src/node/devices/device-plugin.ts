@@ -55,13 +55,14 @@ export class DevicePlugin {
     return answer?.deviceIDs ?? [];
   }
 
+  /** As a kubelet, which takes the first where there are several: Akri's agent answers for each device. */
   async allocate(ids: string[]): Promise<DeviceGrant> {
-    const { container_responses: answers } = await this.#service.call(
+    const { container_responses: [grant] = [] } = await this.#service.call(
       "Allocate",
       { container_requests: [{ devices_ids: ids }] },
       { timeoutMs: answerMsMax },
     );
-    if (answers.length === 1) return answers[0];
+    if (grant) return grant;
     throw new Error(`no containers return in allocation response for ${this.resource}`);
   }
 

@@ -290,6 +290,27 @@ test("what was given out is known after a restart, before the plugin comes back"
   assert.deepEqual(back.calls, ["allocate b"]);
 });
 
+test("of a plugin that answers for each device the first answer counts, as with a kubelet", async () => {
+  await plug({ a: "Healthy", b: "Healthy" }, { answers: 2 });
+  await untilNode("2", "2");
+  await run("each", 2);
+  await untilPod("each", "Running");
+  const { env } = configOf("each");
+  assert.deepEqual(
+    env.filter(({ name }) => name === "DEVICES").map(({ value }) => value),
+    ["a"],
+  );
+  assert.deepEqual(Object.values(await heldNow()).flat(), ["a", "b"]);
+});
+
+test("a plugin that answers for no container gives nothing", async () => {
+  await plug({ a: "Healthy" }, { answers: 0 });
+  await untilNode("1", "1");
+  await run("none", 1);
+  const { status } = await untilPod("none", "Failed");
+  assert.match(status.message, /no containers return in allocation response/);
+});
+
 test("a registration that cannot be is refused", async () => {
   const path = join(directory, "kubelet/device-plugins/kubelet.sock");
   const connection = new GrpcConnection(`unix://${path}`);

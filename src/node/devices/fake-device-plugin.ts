@@ -14,6 +14,8 @@ export interface FakePluginOptions {
   options?: PluginOptions;
   /** Of the ids asked for; a string is an error. */
   refuse?: string;
+  /** How often it answers for the one container. */
+  answers?: number;
 }
 
 export class FakeDevicePlugin {
@@ -93,7 +95,12 @@ export class FakeDevicePlugin {
         answer: ({ container_requests: [asked] }: any) => {
           this.calls.push(`allocate ${asked.devices_ids}`);
           if (this.#options.refuse) throw new Error(this.#options.refuse);
-          return { container_responses: [grant(asked.devices_ids)] };
+          const { answers = 1 } = this.#options;
+          const ids = asked.devices_ids as string[];
+          const each = Array.from({ length: answers }, (_, i) =>
+            grant(answers > 1 ? [ids[i]!] : ids),
+          );
+          return { container_responses: each };
         },
       },
       PreStartContainer: {
