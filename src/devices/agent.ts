@@ -76,8 +76,8 @@ export class DeviceAgent {
     this.#instances = informers.get({ resource: instances });
     this.claims = new Claims(client, node);
     const { clock } = world;
-    const deviceOf = this.#deviceOf;
-    this.#plugins = host && new Plugins({ host, node, clock, claims: this.claims, deviceOf });
+    const parts = { claims: this.claims, deviceOf: this.#deviceOf, isAlone: this.#isAlone };
+    this.#plugins = host && new Plugins({ host, node, clock, ...parts });
     this.#queue = new WorkQueue({
       clock: world.clock,
       workers: 4,
@@ -119,6 +119,9 @@ export class DeviceAgent {
       this.#plugins?.stop();
     });
   }
+
+  #isAlone = ({ metadata: { name } }: Configuration) =>
+    this.#configurations.list().filter((one) => one.metadata.name === name).length === 1;
 
   #deviceOf = (key: string, instance: string): Device | undefined =>
     this.#watched.get(key)?.found.get(instance)?.device;

@@ -19,6 +19,8 @@ export interface PluginsOptions {
   claims: Claims;
   /** By the Configuration's key and the Instance's name. */
   deviceOf(configuration: string, instance: string): Device | undefined;
+  /** No other namespace has a Configuration of its name. */
+  isAlone(configuration: Configuration): boolean;
 }
 
 interface Offered<T> {
@@ -51,8 +53,12 @@ export class Plugins {
       if (one.spec.nodes?.includes(node) && isApproved(configuration, one)) return [one];
       return heldBy(one, node) ? [{ ...one, spec: { ...one.spec, capacity: 0 } }] : [];
     });
-    // Its resources have no names yet, or nothing to offer.
-    if (mine.length === 0 || !configuration.status?.resourceName) return this.forget(key);
+    // Controllers give names; beside Akri's, which give none, a name that nobody else has is its own.
+    const isNamed =
+      configuration.status?.resourceName !== undefined ||
+      this.#offered.has(key) ||
+      this.#options.isAlone(configuration);
+    if (mine.length === 0 || !isNamed) return this.forget(key);
     const parts = {
       ...this.#options,
       fresh: this.#offered.get(key)?.fresh ?? new Fresh(clock, host.freshMs),

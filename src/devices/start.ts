@@ -111,10 +111,12 @@ export async function startDeviceSearch(options: DeviceSearchOptions) {
   const more = { ...(host && { host }), ...(metrics && { metrics }) };
   const agent = new DeviceAgent({ ...options, handlers, ...more });
   await agent.start();
-  await startTwins(options, agent);
   const { node, kubeletDirectory, cdi } = options;
-  if (!kubeletDirectory || !cdi) return;
-  const { claims, known, allocationOf } = agent;
-  const driver = { client, node, claims, known, allocationOf, cdi, kubeletDirectory, scope };
-  await startDriver({ ...driver, clock: world.clock, log: world.log });
+  if (kubeletDirectory && cdi) {
+    const { claims, known, allocationOf } = agent;
+    const driver = { client, node, claims, known, allocationOf, cdi, kubeletDirectory, scope };
+    await startDriver({ ...driver, clock: world.clock, log: world.log });
+  }
+  // Last, and not waited for: a cluster with Akri's controller has no such kind until Kerb's come.
+  void startTwins(options, agent);
 }
