@@ -137,6 +137,26 @@ for (const why of ["Invalid", "InternalError"] as const) {
   });
 }
 
+test("a server that is back without the past that was seen is asked anew at once, however long it was away", async () => {
+  const { watches, clock, scope } = stage();
+  await clock.advance(0);
+  watches[0]!.events.put(bookmark("5", true));
+  await clock.advance(0);
+  for (let i = 0; i < 8; i++) {
+    watches.at(-1)!.events.end(new Error("connection refused"));
+    await clock.advance(20_000);
+  }
+  const known = watches.length;
+  watches.at(-1)!.events.put({
+    type: "ERROR",
+    object: new StatusError("Expired", "too old resource version: 5 (100)").toStatus(),
+  });
+  await clock.advance(200);
+  assert.equal(watches.length, known + 1);
+  assert.equal(watches.at(-1)!.options.sendInitialEvents, true);
+  await scope.close();
+});
+
 test("a server that ends every watch at once is asked less and less often", async () => {
   const { watches, clock, scope } = stage({ ends: true });
   await clock.advance(60_000);

@@ -62,13 +62,19 @@ export async function listAndWatch(options: ListWatchOptions): Promise<void> {
     } catch (error) {
       if (signal.aborted) return;
       if (state.revision === undefined && isStatus(error, ...cannotStream)) state.streams = false;
-      if (isStatus(error, "Expired", "Gone")) state.revision = undefined;
+      if (isStatus(error, "Expired", "Gone") && state.revision !== undefined) startOver(state);
       state.failures += 1;
       const fields = { resource: target.resource, error: String(error) };
       log[state.failures > quietFailures ? "warn" : "debug"]("list and watch failed", fields);
     }
     await sleep(clock, backoffMs(state.failures, delays), signal).catch(() => {});
   }
+}
+
+/** A server that was away and is back from a backup answers: nobody waits any more. */
+function startOver(state: State) {
+  state.revision = undefined;
+  state.failures = 0;
 }
 
 const selection = ({ labelSelector, fieldSelector, signal }: ListWatchOptions) => ({
