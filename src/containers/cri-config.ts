@@ -174,6 +174,7 @@ export function containerMessage(config: ContainerConfig, sandbox: SandboxConfig
       container_path: mount.containerPath,
       host_path: mount.hostPath,
       readonly: mount.readOnly,
+      ...(mount.recursiveReadOnly && { recursive_read_only: true }),
       propagation: propagation[mount.propagation],
       // So that files belong to the same users within as they do without.
       uidMappings: mappings(sandbox),

@@ -104,6 +104,61 @@ const cases: [group: string, version: string, plural: string, object: object, er
       "",
       "v1",
       "pods",
+      pod({ containers: [{ ...container, securityContext: { procMount: "Unmasked" } }] }),
+      [
+        'spec.containers[0].securityContext.procMount: Invalid value: "Unmasked": `hostUsers` must be false to use `Unmasked`',
+      ],
+    ],
+    [
+      "",
+      "v1",
+      "pods",
+      pod({
+        hostUsers: false,
+        containers: [{ ...container, securityContext: { procMount: "Unmasked" } }],
+      }),
+      [],
+    ],
+    [
+      "",
+      "v1",
+      "pods",
+      pod({ hostnameOverride: "a.b", hostNetwork: true, setHostnameAsFQDN: true }),
+      [
+        "spec.hostnameOverride: Forbidden: may not be set when hostNetwork is true",
+        "spec.hostnameOverride: Forbidden: may not be set when setHostnameAsFQDN is true",
+      ],
+    ],
+    [
+      "",
+      "v1",
+      "pods",
+      pod({
+        volumes: [{ name: "v", emptyDir: {} }],
+        containers: [
+          {
+            ...container,
+            volumeMounts: [
+              { name: "v", mountPath: "/a", recursiveReadOnly: "Enabled" },
+              { name: "v", mountPath: "/b", recursiveReadOnly: "Always", readOnly: true },
+              {
+                ...{ name: "v", mountPath: "/c", readOnly: true, recursiveReadOnly: "IfPossible" },
+                mountPropagation: "HostToContainer",
+              },
+            ],
+          },
+        ],
+      }),
+      [
+        "spec.containers[0].volumeMounts[0].recursiveReadOnly: Forbidden: may only be specified when readOnly is true",
+        'spec.containers[0].volumeMounts[1].recursiveReadOnly: Unsupported value: "Always": supported values: "Disabled", "Enabled", "IfPossible"',
+        "spec.containers[0].volumeMounts[2].recursiveReadOnly: Forbidden: may only be specified when mountPropagation is None or not specified",
+      ],
+    ],
+    [
+      "",
+      "v1",
+      "pods",
       pod({ restartPolicy: "Sometimes" }),
       [
         'spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"',

@@ -49,6 +49,8 @@ export interface Mount {
   hostPath: string;
   containerPath: string;
   readOnly: boolean;
+  /** With all that is mounted below it. */
+  recursiveReadOnly?: boolean;
   propagation: "None" | "HostToContainer" | "Bidirectional";
 }
 

@@ -137,13 +137,31 @@ test("what this node cannot do for a pod it refuses by name", async () => {
   await site.apply(pod("sysctl", context(unsafe)));
   await site.apply(pod("groups", context("{supplementalGroupsPolicy: Strict}")));
   await site.apply(pod("users", `  hostUsers: false\n${one}`));
+  const deep =
+    ", volumeMounts: [{name: v, mountPath: /v, readOnly: true, recursiveReadOnly: Enabled}]";
+  const volumes = "  volumes: [{name: v, emptyDir: {}}]\n";
+  await site.apply(pod("deep", `${volumes}  containers:\n${container("main", loop, deep)}`));
   await comes(async () => {
     const table = await site.kubectl(["get", "pods"]);
     assert.match(table, /sysctl +0\/1 +SysctlForbidden/);
     const abilities = /groups +0\/1 +SupplementalGroupsPolicyNotSupported|groups +1\/1/;
     assert.match(table, abilities);
     assert.match(await site.kubectl(["describe", "pod", "users"]), /hostUsers: false: /);
+    const { status } = await site.get("pod", "deep");
+    const [{ state, volumeMounts }] = status.containerStatuses;
+    const { recursiveReadOnly } = volumeMounts.find(({ name }: any) => name === "v");
+    if (recursiveReadOnly === "Enabled") assert.ok(state.running);
+    else assert.match(state.waiting?.message ?? "", /not supported by the runtime/);
   });
+});
+
+test("a pod's programs are told the whole name of their machine where the pod asks for that", async () => {
+  const named = "  hostname: till\n  subdomain: shop\n  setHostnameAsFQDN: true\n";
+  await site.apply(pod("named", `${named}  containers:\n${container("main", loop)}`));
+  await ready("named");
+  const name = (await site.kubectl(["exec", "named", "--", "hostname"])).trim();
+  assert.equal(name, "till.shop.default.svc.cluster.local");
+  assert.match(await site.kubectl(["exec", "named", "--", "cat", "/etc/hosts"]), /\ttill$/m);
 });
 
 test("a container starts again when its own rules say so, whatever the pod's policy", async () => {

@@ -48,6 +48,31 @@ function probeErrors(container: Any, at: string): FieldError[] {
 
 const pullPolicies = ["Always", "IfNotPresent", "Never"];
 
+const recursiveModes = ["Disabled", "Enabled", "IfPossible"];
+
+function recursiveErrors(mount: Any, field: string): FieldError[] {
+  const mode = mount["recursiveReadOnly"];
+  if (mode === undefined) return [];
+  const errors = supported(field, mode, recursiveModes);
+  if (mode === "Disabled" || errors.length > 0) return errors;
+  if (!mount["readOnly"])
+    errors.push(forbiddenValue(field, "may only be specified when readOnly is true"));
+  if ((mount["mountPropagation"] ?? "None") !== "None") {
+    const why = "may only be specified when mountPropagation is None or not specified";
+    errors.push(forbiddenValue(field, why));
+  }
+  return errors;
+}
+
+/** What belongs together in the pod, or not. */
+function namingErrors(spec: Any, at: string): FieldError[] {
+  if (spec["hostnameOverride"] === undefined) return [];
+  const others = ["hostNetwork", "setHostnameAsFQDN"].filter((name) => spec[name]);
+  return others.map((name) =>
+    forbiddenValue(`${at}.hostnameOverride`, `may not be set when ${name} is true`),
+  );
+}
+
 function containerErrors(container: Any, at: string, volumes: Set<string>): FieldError[] {
   const errors: FieldError[] = [];
   const why = container["name"] && dnsLabel(container["name"]);
@@ -67,6 +92,7 @@ function containerErrors(container: Any, at: string, volumes: Set<string>): Fiel
     const field = `${at}.volumeMounts[${i}]`;
     if (!mount.mountPath) errors.push(required(`${field}.mountPath`));
     if (!volumes.has(mount.name)) errors.push(notFoundValue(`${field}.name`, mount.name));
+    errors.push(...recursiveErrors(mount, `${field}.recursiveReadOnly`));
   }
   return errors;
 }
@@ -110,10 +136,15 @@ export function podSpecErrors(
     for (const [i, container] of (spec[list] ?? []).entries()) {
       const field = `${at}.${list}[${i}]`;
       errors.push(...containerErrors(container, field, volumes));
+      if (container.securityContext?.procMount === "Unmasked" && spec["hostUsers"] !== false) {
+        const place = `${field}.securityContext.procMount`;
+        errors.push(invalidValue(place, "Unmasked", "`hostUsers` must be false to use `Unmasked`"));
+      }
       if (names.has(container.name)) errors.push(duplicate(`${field}.name`, container.name));
       names.add(container.name);
     }
   }
+  errors.push(...namingErrors(spec, at));
   const sysctls = spec["securityContext"]?.sysctls ?? [];
   errors.push(...sysctlErrors(sysctls, `${at}.securityContext.sysctls`));
   const policies = ["Always", "OnFailure", "Never"];

@@ -7,6 +7,7 @@ import type { ContainerConfig, ImageStatus, Mount, Resources } from "../runtime.
 import { logPath } from "../directories.ts";
 import { ConfigError } from "./environment.ts";
 import type { Container, Pod, VolumeMount } from "./pod.ts";
+import { isRecursiveReadOnly } from "./recursive-read-only.ts";
 import { sizedAnnotation } from "../resize/allocation.ts";
 import { openSubPath } from "../volumes/sub-path.ts";
 import type { Volume } from "../volumes/volume.ts";
@@ -24,6 +25,8 @@ export interface ConfigInput {
   hostsPath: string;
   terminationPath: string;
   targetId?: string | undefined;
+  /** The runtime can make what is below a mount read-only too. */
+  canRecursiveReadOnly: boolean;
   /** Shows an open place of a volume; `name` is one of the container's own. */
   bindOpen: (name: string, place: FileHandle) => Promise<string>;
 }
@@ -58,10 +61,12 @@ async function volumeMount(input: ConfigInput, mount: VolumeMount, index: number
         );
       })
     : subPath;
+  const recursiveReadOnly = isRecursiveReadOnly(mount, input.canRecursiveReadOnly);
   return {
     hostPath: path ? await boundSubPath(input, volume, path, index) : volume.hostPath,
     containerPath: mount.mountPath,
     readOnly: (mount.readOnly ?? false) || (volume.readOnly ?? false),
+    ...(recursiveReadOnly && { recursiveReadOnly }),
     propagation: propagations[mount.mountPropagation ?? ""] ?? "None",
   };
 }

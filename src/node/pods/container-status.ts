@@ -8,6 +8,7 @@ import type { Container, Pod } from "./pod.ts";
 import { phaseOf, willRestart } from "./phase.ts";
 import { sizedAs } from "../resize/allocation.ts";
 import { crashedUntil } from "./pod-state.ts";
+import { volumeMountStatus } from "./recursive-read-only.ts";
 import type { PodState } from "./pod-state.ts";
 
 interface Input {
@@ -16,6 +17,8 @@ interface Input {
   state: PodState;
   now: number;
   deviceHealth?: (container: Container) => ResourceHealth[];
+  /** The runtime can make what is below a mount read-only too. */
+  canRecursiveReadOnly?: boolean;
 }
 
 /** `10s`, `1m20s`, as Go prints a duration. */
@@ -129,6 +132,9 @@ export function containerStatus(input: Input, container: Container, init: boolea
   const running = isRunning(instance);
   const regularInit = init && !isSidecar(container);
   const done = hasExited(instance) && instance!.exitCode === 0;
+  const mounts = (container.volumeMounts ?? []).map((one) =>
+    volumeMountStatus(one, input.canRecursiveReadOnly ?? false),
+  );
   const health = input.deviceHealth?.(container) ?? [];
   return {
     name,
@@ -140,6 +146,7 @@ export function containerStatus(input: Input, container: Container, init: boolea
     imageID: instance?.imageId ?? "",
     ...(instance && { containerID: idOf(instance) }),
     ...sizeOf(input, container, instance),
+    ...(mounts.length > 0 && { volumeMounts: mounts }),
     ...(health.length > 0 && { allocatedResourcesStatus: health }),
     ...(running &&
       container.lifecycle?.stopSignal && { stopSignal: container.lifecycle.stopSignal }),

@@ -25,9 +25,8 @@ export function hostsFile({ pod, podIps, clusterDomain }: HostsInput, hostFile?:
       "fe00::2\tip6-allrouters",
     );
     const hostname = hostnameOf(pod);
-    const { subdomain } = pod.spec as { subdomain?: string };
-    const domain = `${hostname}.${subdomain}.${pod.metadata.namespace}.svc.${clusterDomain}`;
-    for (const ip of podIps) lines.push([ip, ...(subdomain ? [domain] : []), hostname].join("\t"));
+    const full = fullNameOf(pod, clusterDomain);
+    for (const ip of podIps) lines.push([ip, ...(full ? [full] : []), hostname].join("\t"));
   }
   const aliases: { ip: string; hostnames?: string[] }[] = pod.spec["hostAliases"] ?? [];
   if (aliases.length > 0) lines.push("", "# Entries added by HostAliases.");
@@ -35,10 +34,32 @@ export function hostsFile({ pod, podIps, clusterDomain }: HostsInput, hostFile?:
   return `${lines.join("\n")}\n`;
 }
 
-/** `spec.hostname`, else the pod's name cut to what a host name may be. */
-export function hostnameOf(pod: Pod): string {
-  const name: string = pod.spec["hostname"] ?? pod.metadata.name;
+/** `spec.hostname`, else the pod's name cut to what a host name may be; what overrides it is taken as it is. */
+function hostnameOf({ spec, metadata }: Pod): string {
+  if (spec["hostnameOverride"] !== undefined) return spec["hostnameOverride"];
+  const name: string = spec["hostname"] ?? metadata.name;
   return name.slice(0, 63).replace(/[-.]+$/, "");
+}
+
+/** With the domain of the pod's Service; undefined where it has none. */
+function fullNameOf(pod: Pod, clusterDomain: string): string | undefined {
+  const { subdomain, hostnameOverride } = pod.spec;
+  if (!subdomain || hostnameOverride !== undefined) return undefined;
+  return `${hostnameOf(pod)}.${subdomain}.${pod.metadata.namespace}.svc.${clusterDomain}`;
+}
+
+/** As the kernel has it. */
+const kernelHostnameMax = 64;
+
+/** What the pod's programs are told that their machine's name is. Throws where that has no room. */
+export function sandboxHostname(pod: Pod, clusterDomain: string): string {
+  const full = pod.spec["setHostnameAsFQDN"] ? fullNameOf(pod, clusterDomain) : undefined;
+  if (full && full.length > kernelHostnameMax) {
+    throw new Error(
+      `setHostnameAsFQDN: ${full} is too long (${kernelHostnameMax} characters is the max, ${full.length} requested)`,
+    );
+  }
+  return full ?? hostnameOf(pod);
 }
 
 export async function writeHostsFile(path: string, input: HostsInput) {

@@ -5,6 +5,7 @@ import { sleep } from "../../lib/clock.ts";
 import { isStatus } from "../../lib/status-error.ts";
 import type { AgentContext } from "../context.ts";
 import { NotPrepared } from "../devices/claims.ts";
+import { handlerName } from "./handler-of.ts";
 import { logDirectory } from "../directories.ts";
 import { hasExited } from "./instances.ts";
 import type { Instances } from "./instances.ts";
@@ -144,11 +145,10 @@ export class PodJobs {
 
   /** The runtime's name of the pod's RuntimeClass. Throws when there is no such class. */
   #handler(): string {
-    const name: string | undefined = this.#owner.pod.spec.runtimeClassName;
-    if (!name) return "";
-    const found = this.#context.objects.runtimeClass(name);
-    if (found) return found["handler"];
-    throw new Error(`RuntimeClass.node.k8s.io "${name}" not found`);
+    const { pod } = this.#owner;
+    const found = handlerName(this.#context, pod);
+    if (found !== undefined) return found;
+    throw new Error(`RuntimeClass.node.k8s.io "${pod.spec["runtimeClassName"]}" not found`);
   }
 
   #config(attempt: number): SandboxConfig {

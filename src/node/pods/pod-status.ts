@@ -22,6 +22,8 @@ export interface StatusInput {
   hostIps: string[];
   /** How devices of a container are. */
   deviceHealth?: (container: Container) => ResourceHealth[];
+  /** The runtime can make what is below a mount read-only too. */
+  canRecursiveReadOnly?: boolean;
 }
 
 interface Condition {

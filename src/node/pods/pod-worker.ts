@@ -8,6 +8,7 @@ import { familyOf } from "../../lib/ip-range.ts";
 import { isStatus } from "../../lib/status-error.ts";
 import { readMessages } from "./container-messages.ts";
 import type { AgentContext } from "../context.ts";
+import { handlerOf } from "./handler-of.ts";
 import { hasExited, instancesOf } from "./instances.ts";
 import type { Instances } from "./instances.ts";
 import { planPod } from "./plan-pod.ts";
@@ -236,7 +237,9 @@ export class PodWorker {
     const now = clock.now();
     const { hostIps } = facts;
     const deviceHealth = (container: Container) => this.#deviceHealth(container);
-    const status = podStatus({ pod, instances, state, now, hostIps, deviceHealth });
+    const canRecursiveReadOnly = handlerOf(this.#context, pod)?.recursiveReadOnlyMounts ?? false;
+    const seen = { pod, instances, state, now, hostIps, deviceHealth, canRecursiveReadOnly };
+    const status = podStatus(seen);
     const text = JSON.stringify(status);
     const known = isStatic(pod) ? this.mirror : pod;
     if (isStatic(pod)) this.pod = { ...pod, status };

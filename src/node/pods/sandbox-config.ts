@@ -1,5 +1,5 @@
 // A pod's sandbox as the runtime makes it. Pure.
-import { hostnameOf } from "./host-files.ts";
+import { sandboxHostname } from "./host-files.ts";
 import { allContainers } from "./pod.ts";
 import type { Container, Pod } from "./pod.ts";
 import { cgroupParent } from "../machine/resources.ts";
@@ -72,7 +72,7 @@ export function sandboxConfig(
     namespace: metadata.namespace ?? "",
     name: metadata.name,
     attempt,
-    hostname: spec.hostNetwork ? "" : hostnameOf(pod),
+    hostname: spec.hostNetwork ? "" : sandboxHostname(pod, dns.clusterDomain),
     labels: metadata.labels ?? {},
     annotations: metadata.annotations ?? {},
     hostNetwork: spec.hostNetwork ?? false,

@@ -4,6 +4,7 @@ import { containerConfig, terminationPathIn } from "./container-config.ts";
 import type { AgentContext } from "../context.ts";
 import { podDirectory, subPathDirectory } from "../directories.ts";
 import { ConfigError, environment } from "./environment.ts";
+import { handlerOf } from "./handler-of.ts";
 import { runHandler } from "../probes/handlers.ts";
 import { makeTerminationFile, writeHostsFile } from "./host-files.ts";
 import type { Container, Pod } from "./pod.ts";
@@ -73,6 +74,7 @@ async function configOf(context: AgentContext, input: StartInput) {
     hostsPath,
     terminationPath,
     targetId,
+    canRecursiveReadOnly: handlerOf(context, pod)?.recursiveReadOnlyMounts ?? false,
     bindOpen: (name, place) =>
       context.mounts.bindOpen(join(subPathDirectory(directories, pod.metadata.uid), name), place),
   });
