@@ -107,17 +107,17 @@ export const benches: Record<string, Bench> = {
   vms: {
     measures: "a virtual machine's start and pause, beside raw QEMU",
     takes: "5 min",
-    run: (tiny) => benchVms(tiny ? 1 : 5),
+    run: (tiny) => benchVms(tiny ? 1 : 9),
   },
   "vm-import": {
-    measures: "a disk of 1 GiB that is imported, beside cp and a sync",
+    measures: "a disk of 1 GiB that is imported, beside cp and a sync, and beside the disk alone",
     takes: "1 min",
-    run: (tiny) => benchVmImport(tiny ? 1 : 5),
+    run: (tiny) => benchVmImport(tiny ? 1 : 9),
   },
   "vm-migration": {
     measures: "how long a guest stands still when it moves, beside raw QEMU",
     takes: "5 min",
-    run: (tiny) => benchVmMigration(tiny ? 1 : 6),
+    run: (tiny) => benchVmMigration(tiny ? 1 : 9),
   },
   flash: {
     measures: "what an idle site and an idle joined node write to disks of their own",

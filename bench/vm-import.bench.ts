@@ -1,17 +1,19 @@
-// A disk that is imported, from the DataVolume to its success, beside a plain copy of as much that is synced, on the
-// same disk: what a DataVolume says to be there is there after a power cut. Making the claim and the pod counts too.
+// A disk that is imported, from the DataVolume to its success, beside two copies of the same file on the same disk:
+// one by cp, which is synced, since what a DataVolume says to be there is there after a power cut; and one past the
+// page cache, which is as fast as the disk, whatever the memory does. They take turns. Making the claim and the pod
+// counts too.
 import { execFileSync, spawn } from "node:child_process";
 import { randomFillSync } from "node:crypto";
-import { once } from "node:events";
-import { closeSync, openSync, rmSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { startSite } from "../test/support/site.ts";
+import { freePort, startSite } from "../test/support/site.ts";
 import type { Site } from "../test/support/site.ts";
 import { openApi } from "./api-load.ts";
 import type { Api } from "./api-load.ts";
 import { percentile } from "./row.ts";
-import type { Row, Rows } from "./row.ts";
+import type { Rows } from "./row.ts";
 
 const mebibyte = 2 ** 20;
 const imageMebibytes = 1024;
@@ -26,22 +28,42 @@ function makeImage(file: string) {
   closeSync(fd);
 }
 
-function copy(from: string, to: string): number {
+function timed(work: () => void): number {
   const started = performance.now();
-  execFileSync("cp", [from, to]);
-  execFileSync("sync", [to]);
-  const ms = performance.now() - started;
+  work();
+  return performance.now() - started;
+}
+
+function copy(from: string, to: string): number {
+  const ms = timed(() => {
+    execFileSync("cp", [from, to]);
+    execFileSync("sync", [to]);
+  });
   rmSync(to);
   return ms;
 }
 
-async function startSource(host: string) {
-  const script = join(import.meta.dirname, "image-source.ts");
-  const child = spawn(process.execPath, [script, String(imageMebibytes * mebibyte), host], {
-    stdio: ["ignore", "pipe", "inherit"],
+function copyToDisk(from: string, to: string): number {
+  const how = ["bs=4M", "oflag=direct", "conv=fsync", "status=none"];
+  const ms = timed(() => execFileSync("dd", [`if=${from}`, `of=${to}`, ...how]));
+  rmSync(to);
+  return ms;
+}
+
+const answers = (port: number, host: string) =>
+  new Promise<boolean>((resolve) => {
+    const socket = connect(port, host, () => resolve(true)).on("error", () => resolve(false));
+    socket.on("connect", () => socket.end());
   });
-  const [port] = await once(child.stdout, "data");
-  return { child, url: `http://${host}:${Number(port)}/` };
+
+/** Another machine, which would share neither processor nor disk, so it costs little: the kernel sends the file. */
+async function startSource(host: string, folder: string) {
+  const port = await freePort();
+  const child = spawn("busybox", ["httpd", "-f", "-p", `${host}:${port}`, "-h", folder], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  while (!(await answers(port, host))) await setTimeout(lookMs);
+  return { child, url: `http://${host}:${port}/disk.img` };
 }
 
 const dataVolume = (name: string, url: string) =>
@@ -74,36 +96,41 @@ async function bring(site: Site, api: Api, { name, url }: { name: string; url: s
   return ms;
 }
 
-async function measure(site: Site, api: Api, runs: number): Promise<Row> {
+async function* measure(site: Site, api: Api, runs: number): Rows {
   const [node] = (await site.get("nodes")).items;
   const host = node.status.addresses.find((one: any) => one.type === "InternalIP").address;
-  const image = join(site.directory, "bench.img");
+  const folder = join(site.directory, "images");
+  mkdirSync(folder);
+  const image = join(folder, "disk.img");
   makeImage(image);
-  const { child, url } = await startSource(host);
-  const [ours, plain]: [number[], number[]] = [[], []];
+  const { child, url } = await startSource(host, folder);
+  const [ours, plain, disk]: [number[], number[], number[]] = [[], [], []];
   try {
     await bring(site, api, { name: "first", url });
     for (let i = 0; i < runs; i++) {
       plain.push(copy(image, join(site.directory, "bench.copy")));
       ours.push(await bring(site, api, { name: `import-${i}`, url }));
+      disk.push(copyToDisk(image, join(site.directory, "bench.copy")));
     }
   } finally {
     child.kill();
-    rmSync(image);
+    rmSync(folder, { recursive: true });
   }
   const speed = (times: number[]) => (imageMebibytes / percentile(times, 0.5)) * 1000;
-  const baseline = speed(plain);
-  return {
-    ...{ name: "VM disk import, 1 GiB", value: speed(ours), unit: "MiB/s", better: "higher" },
-    ...{ baseline: { name: "cp and sync", value: baseline }, target: Math.round(baseline * 0.8) },
-  };
+  for (const [name, times] of Object.entries({ "cp and sync": plain, "dd to the disk": disk })) {
+    const baseline = speed(times);
+    yield {
+      ...{ name: "VM disk import, 1 GiB", value: speed(ours), unit: "MiB/s", better: "higher" },
+      ...{ baseline: { name, value: baseline }, target: Math.round(baseline * 0.8) },
+    };
+  }
 }
 
 export async function* benchVmImport(runs: number): Rows {
   const site = await startSite("--vms", "--name", "bench");
   const api = openApi(site.kubeconfig, 2);
   try {
-    yield await measure(site, api, runs);
+    yield* measure(site, api, runs);
   } finally {
     api.close();
     await site.remove();

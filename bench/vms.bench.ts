@@ -61,37 +61,44 @@ async function until(holds: () => boolean | Promise<boolean>) {
   while (!(await holds())) await setTimeout(lookMs);
 }
 
-async function throughKerb(site: Site, api: Api, runs: number): Promise<number[]> {
-  const times: number[] = [];
-  for (let i = 0; i < runs; i++) {
-    const name = `start-${i}`;
-    const started = performance.now();
-    await api.request("POST", instances, manifest(name));
-    await until(() => logOf(site, name).includes(firstWord));
-    times.push(performance.now() - started);
-    await site.kubectl(["delete", "vmi", name]);
-  }
-  return times;
+async function startThroughKerb(site: Site, api: Api, name: string): Promise<number> {
+  const started = performance.now();
+  await api.request("POST", instances, manifest(name));
+  await until(() => logOf(site, name).includes(firstWord));
+  const ms = performance.now() - started;
+  await site.kubectl(["delete", "vmi", name]);
+  return ms;
 }
 
-async function rawQemu(folder: string, runs: number) {
-  const kernel = guestFiles(folder);
-  const starts: number[] = [];
-  const pauses: number[] = [];
-  for (let i = 0; i < runs; i++) {
-    const started = performance.now();
-    const one = await QemuVm.start(kernel, { devices: { rng: {} } });
-    await until(() => one.said.includes(firstWord));
-    starts.push(performance.now() - started);
-    for (let n = 0; n < 10; n++) {
-      const asked = performance.now();
-      await one.vm.qmp.execute("stop");
-      pauses.push(performance.now() - asked);
-      await one.vm.qmp.execute("cont");
-    }
-    await one.stop();
+type Kernel = ReturnType<typeof guestFiles>;
+
+async function rawQemu(kernel: Kernel, pausesWanted: number) {
+  const started = performance.now();
+  const one = await QemuVm.start(kernel, { devices: { rng: {} } });
+  await until(() => one.said.includes(firstWord));
+  const startMs = performance.now() - started;
+  const pauseMs: number[] = [];
+  for (let n = 0; n < pausesWanted; n++) {
+    const asked = performance.now();
+    await one.vm.qmp.execute("stop");
+    pauseMs.push(performance.now() - asked);
+    await one.vm.qmp.execute("cont");
   }
-  return { starts, pauses };
+  await one.stop();
+  return { startMs, pauseMs };
+}
+
+/** They take turns, so that what else the machine does falls on both. */
+async function starts(site: Site, api: Api, { kernel, runs }: { kernel: Kernel; runs: number }) {
+  await startThroughKerb(site, api, "first");
+  const [ours, raw, rawPauses]: [number[], number[], number[]] = [[], [], []];
+  for (let i = 0; i < runs; i++) {
+    ours.push(await startThroughKerb(site, api, `start-${i}`));
+    const { startMs, pauseMs } = await rawQemu(kernel, 10);
+    raw.push(startMs);
+    rawPauses.push(...pauseMs);
+  }
+  return { ours: percentile(ours, 0.5), raw: percentile(raw, 0.5), rawPauses };
 }
 
 async function pauses(site: Site, api: Api, runs: number): Promise<number[]> {
@@ -119,20 +126,17 @@ export async function* benchVms(runs: number): Rows {
   const api = openApi(site.kubeconfig, 2);
   try {
     await importGuest(site);
-    await throughKerb(site, api, 1);
-    const started = percentile(await throughKerb(site, api, runs), 0.5);
-    const raw = await rawQemu(folder, runs);
-    const rawStart = percentile(raw.starts, 0.5);
+    const { ours, raw, rawPauses } = await starts(site, api, { kernel: guestFiles(folder), runs });
     const better = "lower" as const;
     const baseline = (value: number) => ({ name: "raw QEMU", value });
     yield {
-      ...{ name: "VM create to first guest output", value: started, unit: "ms", better },
-      ...{ baseline: baseline(rawStart), target: Math.round(rawStart * 1.15) },
+      ...{ name: "VM create to first guest output", value: ours, unit: "ms", better },
+      ...{ baseline: baseline(raw), target: Math.round(raw * 1.15) },
     };
     const paused = percentile(await pauses(site, api, runs * 10), 0.5);
     yield {
       ...{ name: "VM pause", value: paused, unit: "ms", better },
-      ...{ baseline: baseline(percentile(raw.pauses, 0.5)), target: 20 },
+      ...{ baseline: baseline(percentile(rawPauses, 0.5)), target: 20 },
     };
     yield {
       ...{ name: "VM overhead, accounted", value: await overheadMebibytes(site), unit: "MiB" },

@@ -71,10 +71,9 @@ await build({
 });
 // Likewise for the pods of disks.
 await build({
-  ...options,
+  ...quick,
   entryPoints: { "vm-disk": "src/vms/vm-disk.ts" },
   outdir: join(staging, "vms"),
-  outExtension: { ".js": ".mjs" },
 });
 rmSync(join(root, "dist"), { recursive: true, force: true });
 renameSync(staging, join(root, "dist"));

@@ -16,7 +16,14 @@ import { systemClock } from "../lib/clock.ts";
 import { badRequest } from "../lib/status-error.ts";
 import { fetchFile } from "./disks/fetch.ts";
 import { receive, serveTask } from "./disks/serve.ts";
-import { convert, headerOf, keep, preallocate, settleImage } from "./disks/settle-image.ts";
+import {
+  convert,
+  headerOf,
+  isRawDisk,
+  keep,
+  preallocate,
+  settleImage,
+} from "./disks/settle-image.ts";
 import { signS3 } from "./disks/sign-s3.ts";
 import { imageFacts } from "./images/image-format.ts";
 import { diskFile, exitCodes, headersFolder, partFile, taskPaths } from "./disks/task.ts";
@@ -91,6 +98,7 @@ async function download() {
   await fetchFile({
     ...{ url: task.url!, headers: headersOf, file: part, bytesMax: partBytesMax },
     ...{ told: tell("transferring"), clock: systemClock },
+    isKept: (header) => !block && !task.checksum && (task.isRaw === true || isRawDisk(header)),
     ...(pem && { ca: pem }),
   });
   await settle();

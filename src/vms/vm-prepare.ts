@@ -60,7 +60,10 @@ async function prepare(bundle: string, directory: string) {
   const config = JSON.parse(readFileSync(file, "utf8")) as BundleConfig;
   if (isSandbox(config)) return;
   const task = config.annotations?.[taskAnnotation];
-  if (task) return writeFileSync(file, JSON.stringify(await taskBundle(config, task)));
+  if (task) {
+    const filling = await taskBundle(config, { task, directory });
+    return writeFileSync(file, JSON.stringify(filling));
+  }
   const beside = await sidecarBundle(config, containerName(config) ?? "");
   if (beside) return writeFileSync(file, JSON.stringify(beside));
   const text = config.annotations?.[domainAnnotation];

@@ -11,6 +11,7 @@ import { sleep } from "../../lib/clock.ts";
 import { badRequest } from "../../lib/status-error.ts";
 import { LargeReads } from "./large-reads.ts";
 import type { Take } from "./large-reads.ts";
+import { headerOf } from "./settle-image.ts";
 import { SparseFile } from "./sparse-file.ts";
 
 export interface FetchOptions {
@@ -21,6 +22,8 @@ export interface FetchOptions {
   file: string;
   /** More is refused. */
   bytesMax: number;
+  /** By what the file begins with: whether it is kept as it came, and not read again. */
+  isKept?: (header: Buffer) => boolean;
   told: (doneBytes: number, totalBytes?: number) => void;
   clock: Clock;
 }
@@ -80,7 +83,16 @@ async function follow({ url, headers, ca }: FetchOptions, range: Record<string, 
 }
 
 const sizeOf = (file: string) => (existsSync(file) ? statSync(file).size : 0);
-const readMark = (file: string) => (existsSync(file) ? readFileSync(file, "utf8") : "");
+
+/** After a power cut a file's size does not tell what is in it, so what came before is not gone on with. */
+const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+
+/** What tells whether a source is the same still, of what came of it since the machine started. */
+function readMark(file: string): string {
+  if (!existsSync(file)) return "";
+  const [since, validator = ""] = readFileSync(file, "utf8").split("\n");
+  return since === boot ? validator : "";
+}
 
 /** The whole length, when the answer says it. */
 function totalOf(answer: IncomingMessage, start: number): number | undefined {
@@ -112,26 +124,34 @@ interface Reception extends FetchOptions, Answer {
 
 /** What arrived is written, however a connection ends: a source that always breaks off early is read too. */
 async function receive(reception: Reception): Promise<number> {
-  const { answer, body, file, bytesMax, told, start, total } = reception;
-  const out = new SparseFile(file, start);
+  const { answer, body, bytesMax, told, start, total } = reception;
   const from = body ?? answer;
+  let out: SparseFile | undefined;
   const take: Take = (piece, letGo) => {
-    if (out.bytes + piece.length > bytesMax) {
+    const writer = (out ??= open(reception, piece));
+    if (writer.bytes + piece.length > bytesMax) {
       from.destroy(badRequest(`the source has more than ${bytesMax} bytes`));
       return;
     }
-    out.write(piece, (error) => {
+    writer.write(piece, (error) => {
       letGo();
       if (error) from.destroy(error);
     });
-    told(out.bytes, total);
+    told(writer.bytes, total);
   };
   try {
-    await (body ? body.flow(lengthOf(answer)!, take) : flow(answer, take));
+    const bytes = lengthOf(answer)!;
+    await (body ? body.flow({ bytes, at: start, take }) : flow(answer, take));
   } finally {
-    await out.close();
+    await (out ??= open(reception, Buffer.alloc(0))).close();
   }
   return out.bytes;
+}
+
+/** What nobody reads again here need not go through the page cache, which would push out what others read. */
+function open({ body, file, start, isKept }: Reception, first: Buffer): SparseFile {
+  const isPast = body && isKept?.(start > 0 ? headerOf(file) : first);
+  return new SparseFile(file, { start, isDirect: isPast === true });
 }
 
 async function once(options: FetchOptions) {
@@ -159,7 +179,7 @@ async function once(options: FetchOptions) {
     throw badRequest(`the source has ${total} bytes, and the claim has room for ${bytesMax}`);
   }
   const validator = headers.etag?.startsWith("W/") ? undefined : headers.etag;
-  writeFileSync(marker, validator ?? headers["last-modified"] ?? "");
+  writeFileSync(marker, `${boot}\n${validator ?? headers["last-modified"] ?? ""}`);
   const done = await receive({ ...options, ...got, start, total });
   if (total !== undefined && done !== total) {
     throw new Error(`the source ended after ${done} of ${total} bytes`);

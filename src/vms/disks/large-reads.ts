@@ -1,17 +1,20 @@
 // A connection whose reads are large and use the same memory again and again. Node's parser of HTTP copies each body
 // into new memory, which costs more than to write it; so the parser gets the head, and a body of known length goes past
-// it. Whoever takes a piece holds it until it is written; while all memory is held, nothing is read, so a slow disk
-// slows the source down.
+// it. Pieces are as large as the memory, and lie in its pages as they will in those of their file, so that they can go
+// to the disk from where they are. Whoever takes a piece holds its memory until it is written; while all is held,
+// nothing is read, so a slow disk slows the source down.
 import { connect as plainConnect } from "node:net";
 import type { NetConnectOpts, Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { connect as tlsConnect } from "node:tls";
 import type { ConnectionOptions } from "node:tls";
 
-const slabBytes = 2 ** 20;
+const pageBytes = 4096;
+const slabBytes = 4 * 2 ** 20;
 const slabCount = 4;
-/** A shorter rest of a slab is not read into. */
-const restBytesMin = 2 ** 16;
+const wasmPageBytes = 2 ** 16;
+/** Of a read that may be of the head. */
+const headBytesMax = 2 ** 16;
 const headEnd = "\r\n\r\n";
 
 export interface LargeReadsOptions {
@@ -24,7 +27,15 @@ export type Take = (piece: Buffer, letGo: () => void) => void;
 
 interface Slab {
   memory: Buffer;
-  holders: number;
+  isHeld: boolean;
+}
+
+export interface FlowOptions {
+  /** Of the body. */
+  bytes: number;
+  /** Where in its file it begins. */
+  at: number;
+  take: Take;
 }
 
 interface Flow {
@@ -33,23 +44,39 @@ interface Flow {
   end: (error?: Error | null) => void;
 }
 
+/** As the types of Node do not say. */
+type Memory = new (size: { initial: number }) => { buffer: ArrayBuffer };
+const { Memory } = (globalThis as unknown as { WebAssembly: { Memory: Memory } }).WebAssembly;
+
+/** The memory of WebAssembly begins with a page; of other memory that is not known. */
+const newSlab = (): Slab => {
+  const { buffer } = new Memory({ initial: slabBytes / wasmPageBytes });
+  return { memory: Buffer.from(buffer), isHeld: false };
+};
+
 export class LargeReads extends Duplex {
   readonly #socket: Socket;
+  readonly #head: Buffer = Buffer.allocUnsafeSlow(headBytesMax);
+  /** Where the next read goes. */
+  #target: Buffer = this.#head;
+  /** What came of the body before somebody took it. */
+  #early: Buffer = this.#head.subarray(0, 0);
   readonly #slabs: Slab[] = [];
   #turn = 0;
-  #filled = 0;
+  /** What the slab holds of the body. */
+  #start = 0;
+  #end = 0;
   #isFirst = true;
   #mayDetach = false;
   #isDetached = false;
-  /** What came of the body before somebody took it. */
-  #early: [Buffer, Slab] | undefined;
   #flow: Flow | undefined;
   #error: Error | undefined;
 
   constructor(target: object, { tls, idleMsMax }: LargeReadsOptions) {
     super();
     const onread = {
-      buffer: () => this.#slab.memory.subarray(this.#filled),
+      buffer: () =>
+        (this.#target = this.#flow ? this.#slab.memory.subarray(this.#end) : this.#head),
       callback: (bytes: number) => this.#read(bytes),
     };
     const options: object = { ...target, onread, timeout: idleMsMax };
@@ -72,7 +99,7 @@ export class LargeReads extends Duplex {
   }
 
   /** Gives the body away in pieces. Resolves at its end, which may be early; memory of pieces is read into again. */
-  flow(bytes: number, take: Take): Promise<void> {
+  flow({ bytes, at, take }: FlowOptions): Promise<void> {
     return new Promise((resolve, reject) => {
       const end = (error?: Error | null) => {
         this.#flow = undefined;
@@ -80,20 +107,21 @@ export class LargeReads extends Duplex {
         else resolve();
         this.destroy();
       };
+      this.#start = this.#end = at % pageBytes;
+      this.#put(this.#early);
       this.#flow = { take, bytesLeft: bytes, end };
-      if (this.#early) this.#give(...this.#early);
-      if (this.destroyed || bytes === 0) this.#flow?.end(this.#error);
-      else this.#goOn();
+      if (this.destroyed) this.#endEarly(this.#error);
+      else this.#giveIfFull();
+      this.#goOn();
     });
   }
 
   get #slab(): Slab {
-    return (this.#slabs[this.#turn] ??= { memory: Buffer.allocUnsafeSlow(slabBytes), holders: 0 });
+    return (this.#slabs[this.#turn] ??= newSlab());
   }
 
   get #isStalled(): boolean {
-    if (this.#isDetached && !this.#flow) return true;
-    return this.#filled === 0 && this.#slab.holders > 0;
+    return this.#isDetached && (!this.#flow || this.#slab.isHeld);
   }
 
   #goOn() {
@@ -101,22 +129,21 @@ export class LargeReads extends Duplex {
   }
 
   #read(bytes: number): boolean {
-    const slab = this.#slab;
-    const piece = slab.memory.subarray(this.#filled, this.#filled + bytes);
-    const isWanted = this.#pass(piece, slab);
-    this.#filled += bytes;
-    if (slabBytes - this.#filled < restBytesMin) {
-      this.#turn = (this.#turn + 1) % slabCount;
-      this.#filled = 0;
-    }
-    return isWanted && !this.#isStalled;
+    const isOfHead = this.#target === this.#head;
+    const piece = this.#target.subarray(0, bytes);
+    if (!this.#flow) return this.#tell(piece) && !this.#isStalled;
+    if (isOfHead) this.#put(piece);
+    else this.#end += bytes;
+    this.#giveIfFull();
+    return !this.#isStalled;
   }
 
-  #pass(piece: Buffer, slab: Slab): boolean {
-    if (this.#flow) {
-      this.#give(piece, slab);
-      return true;
-    }
+  #put(piece: Buffer) {
+    this.#end += piece.copy(this.#slab.memory, this.#end);
+  }
+
+  /** Of the head, and of a body that nobody detached. */
+  #tell(piece: Buffer): boolean {
     if (!this.#isFirst) return this.push(Buffer.from(piece));
     this.#isFirst = false;
     const at = piece.indexOf(headEnd);
@@ -125,21 +152,38 @@ export class LargeReads extends Duplex {
     const isWanted = this.push(Buffer.from(piece.subarray(0, headBytes)));
     this.#mayDetach = false;
     const rest = piece.subarray(headBytes);
-    if (this.#isDetached) this.#early = [rest, slab];
+    if (this.#isDetached) this.#early = rest;
     else if (rest.length > 0) return this.push(Buffer.from(rest));
     return isWanted;
   }
 
-  #give(piece: Buffer, slab: Slab) {
-    const flow = this.#flow!;
-    const wanted = piece.subarray(0, flow.bytesLeft);
-    flow.bytesLeft -= wanted.length;
-    slab.holders++;
-    flow.take(wanted, () => {
-      slab.holders--;
-      this.#goOn();
-    });
+  #giveIfFull() {
+    const isWhole = this.#end - this.#start >= this.#flow!.bytesLeft;
+    if (isWhole || this.#end === slabBytes) this.#give(this.#flow!);
+  }
+
+  #give(flow: Flow) {
+    const slab = this.#slab;
+    const piece = slab.memory.subarray(this.#start, this.#end).subarray(0, flow.bytesLeft);
+    flow.bytesLeft -= piece.length;
+    this.#turn = (this.#turn + 1) % slabCount;
+    [this.#start, this.#end] = [0, 0];
+    if (piece.length > 0) {
+      slab.isHeld = true;
+      flow.take(piece, () => {
+        slab.isHeld = false;
+        this.#goOn();
+      });
+    }
     if (flow.bytesLeft === 0) flow.end();
+  }
+
+  /** What came is given away all the same. */
+  #endEarly(error: Error | null | undefined) {
+    const flow = this.#flow;
+    if (!flow) return;
+    this.#give(flow);
+    if (this.#flow) flow.end(error);
   }
 
   override _read() {
@@ -157,7 +201,7 @@ export class LargeReads extends Duplex {
   override _destroy(error: Error | null, done: (error: Error | null) => void) {
     this.#error = error ?? undefined;
     this.#socket.destroy();
-    this.#flow?.end(error);
+    this.#endEarly(error);
     done(error);
   }
 }

@@ -86,6 +86,16 @@ async function* unpackedByXz(file: string) {
   }
 }
 
+/** Whether it is a disk as it is, by its first bytes. */
+export function isRawDisk(header: Buffer): boolean {
+  if (header.length < imageHeaderBytes || unpackerOf(header)) return false;
+  try {
+    return imageFacts(header).format === "raw";
+  } catch {
+    return false;
+  }
+}
+
 class Limit extends Transform {
   #left: number;
 

@@ -1,8 +1,7 @@
-// The machine's own QEMU: where it lies, what it loads, and what of the hardware it may use. The list of
-// libraries is kept beside its stamp, since asking the dynamic loader takes a while.
-import { readFileSync, existsSync, statSync, writeFileSync } from "node:fs";
+// The machine's own QEMU: where it lies, what it loads, and what of the hardware it may use.
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { runCommand } from "../../lib/run-command.ts";
+import { withLibraries } from "./loaded-files.ts";
 
 export const qemuBinary = "/usr/bin/qemu-system-x86_64";
 
@@ -15,33 +14,10 @@ const dataFolders = [
   "/usr/lib/x86_64-linux-gnu/qemu",
 ];
 
-/** Of what `ldd` prints. Pure. */
-export const loadedFiles = (listed: string): string[] => [
-  ...new Set([...listed.matchAll(/(\/\S+) \(0x/g)].map((match) => match[1]!)),
-];
-
-interface Known {
-  stamp: string;
-  files: string[];
-}
-
 /** Everything that a container needs of the host to run QEMU. */
 export async function qemuFiles(directory: string): Promise<string[]> {
-  const { mtimeMs, size } = statSync(qemuBinary);
-  const stamp = `${mtimeMs}-${size}`;
-  const file = join(directory, "qemu-files.json");
-  try {
-    const known = JSON.parse(readFileSync(file, "utf8")) as Known;
-    const isThere = known.files.every((path) => existsSync(path));
-    if (known.stamp === stamp && isThere) return known.files;
-  } catch {
-    // Not asked before.
-  }
-  const libraries = loadedFiles(await runCommand("ldd", [qemuBinary]));
-  const folders = dataFolders.filter((path) => existsSync(path));
-  const files = [qemuBinary, ...libraries, ...folders];
-  writeFileSync(file, JSON.stringify({ stamp, files }));
-  return files;
+  const files = await withLibraries([qemuBinary], join(directory, "qemu-files.json"));
+  return [...files, ...dataFolders.filter((path) => existsSync(path))];
 }
 
 export interface Capabilities {

@@ -7,7 +7,7 @@ import { launcherPaths, qemuUser } from "../domain.ts";
 import { socketNames } from "../qemu/launch.ts";
 import { mountSource, qemuBundle } from "./bundle.ts";
 import type { BundleConfig } from "./bundle.ts";
-import { loadedFiles } from "./host-qemu.ts";
+import { loadedFiles } from "./loaded-files.ts";
 
 export const storageDaemon = "/usr/bin/qemu-storage-daemon";
 export const replicaFile = join(taskPaths.target, diskFile);

@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import type { Domain, DomainDisk } from "../domain.ts";
 import { isSandbox, mountSource, networkNamespace, qemuBundle } from "./bundle.ts";
-import { loadedFiles } from "./host-qemu.ts";
+import { loadedFiles } from "./loaded-files.ts";
 import { guestNetwork, networkPlan, podInterface } from "./network-plan.ts";
 import { prepareDisks } from "./prepare-disks.ts";
 

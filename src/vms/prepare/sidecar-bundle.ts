@@ -13,7 +13,7 @@ import { launcherPaths, qemuUser, sidecars } from "../domain.ts";
 import { sidecarSocket } from "../qemu/launch.ts";
 import { mountSource, qemuBundle } from "./bundle.ts";
 import type { BundleConfig } from "./bundle.ts";
-import { loadedFiles } from "./host-qemu.ts";
+import { loadedFiles } from "./loaded-files.ts";
 
 const swtpm = "/usr/bin/swtpm";
 const unshare = "/usr/bin/unshare";
