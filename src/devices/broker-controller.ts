@@ -7,6 +7,7 @@ import { isStatus } from "../lib/status-error.ts";
 import { labels, ownedSelector } from "./brokers/names.ts";
 import { planBrokers } from "./brokers/plan.ts";
 import { brokerJob } from "./brokers/pod.ts";
+import { isWorkload } from "./brokers/workload.ts";
 import { Restarts } from "./brokers/restarts.ts";
 import { usableOf } from "./found.ts";
 import { configurations } from "./kinds/configuration.ts";
@@ -42,7 +43,7 @@ function labelled(context: ControllerContext, of: typeof pods, namespace: string
   return context
     .informer(of)
     .list(namespace)
-    .filter(({ metadata }) => metadata.labels?.[labels.instance] === name);
+    .filter((one) => one.metadata.labels?.[labels.instance] === name && !isWorkload(one));
 }
 
 const gone = (error: unknown) => {

@@ -270,9 +270,51 @@ test("a broker may be a workload of any kind, which follows its template and goe
     spec: { brokerSpec: { brokerTemplate: workload(3) } },
   });
   await cluster.until(deployments, (all) => all.every((one) => one.spec.replicas === 3));
-  await writeFile(join(directory, availabilityFile), "OFFLINE\n");
+  const other = { apiVersion: "v1", kind: "ConfigMap", data: { of: "$(DEVICE)" } };
+  await client.patch(target, "json", [
+    { op: "replace", path: "/spec/brokerSpec/brokerTemplate", value: other },
+  ]);
+  const configMaps = resource("v1", "configmaps");
+  await cluster.until(configMaps, (all) => all.filter(({ data }) => data?.of).length === 2);
   await cluster.until(deployments, (all) => all.length === 0);
+  await writeFile(join(directory, availabilityFile), "OFFLINE\n");
+  await cluster.until(configMaps, (all) => all.every(({ data }) => !data?.of));
 });
+
+for (const [kind, of] of [
+  ["Pod", pods],
+  ["Job", resource("batch/v1", "jobs")],
+] as const) {
+  test(`a broker that is a ${kind} by its template stays, and is made anew when that changes`, async () => {
+    const { client } = cluster;
+    await cluster.addNode("a", { handlers: [debugEcho] });
+    const [container] = echo().spec.brokerSpec.brokerPodSpec.containers;
+    const workload = (image: string) => {
+      const spec = { restartPolicy: "Never", containers: [{ ...container, image }] };
+      return {
+        apiVersion: kind === "Pod" ? "v1" : "batch/v1",
+        kind,
+        metadata: { name: "reader-$(DEVICE)" },
+        spec: kind === "Pod" ? spec : { template: { spec } },
+      };
+    };
+    const spec = echo({ brokerSpec: { brokerTemplate: workload("one") } });
+    await client.create({ ...configurations, namespace }, spec);
+    const before = await cluster.until(of, (all) => all.length === 2 && all);
+    const target = { ...configurations, namespace, name: "akri-debug-echo-foo" };
+    const uids = (all: KubeObject[]) => all.map(({ metadata }) => metadata.uid).sort();
+    await client.patch(target, "merge", { spec: { capacity: 3 } });
+    await cluster.until(instances, (all) => all.every((one) => one.spec.capacity === 3));
+    assert.deepEqual(uids((await client.list({ ...of, namespace })).items), uids(before));
+    await client.patch(target, "merge", {
+      spec: { brokerSpec: { brokerTemplate: workload("two") } },
+    });
+    await cluster.until(of, (all) => {
+      const isNew = all.every((one) => !uids(before).includes(one.metadata.uid));
+      return all.length === 2 && isNew && JSON.stringify(all).includes('"two"');
+    });
+  });
+}
 
 test("a template of a kind that gives rights is refused by name", async () => {
   const brokerTemplate = { apiVersion: "rbac.authorization.k8s.io/v1", kind: "RoleBinding" };

@@ -4,16 +4,17 @@ import { apply } from "../client/apply.ts";
 import { resource } from "../client/client.ts";
 import type { Resource } from "../client/client.ts";
 import type { Controller, ControllerContext } from "../controllers/runtime.ts";
-import type { KubeObject } from "../kinds/object.ts";
 import { isStatus } from "../lib/status-error.ts";
 import { instancesOf, keyOfLabel } from "./broker-controller.ts";
 import { labels, ownedSelector } from "./brokers/names.ts";
-import { brokerWorkload } from "./brokers/workload.ts";
+import { brokerWorkload, isWorkload, mustBeNew } from "./brokers/workload.ts";
 import { usableOf } from "./found.ts";
 import { configurations } from "./kinds/configuration.ts";
 import { instances } from "./kinds/instance.ts";
 
 const fieldManager = "akri-workload";
+/** A Job deleted without this leaves its pods. */
+const propagationPolicy = "Background";
 
 const workloads = new Map<string, Resource>(
   [
@@ -28,10 +29,6 @@ const workloads = new Map<string, Resource>(
   ].map(([kind, apiVersion, plural]) => [kind!, resource(apiVersion!, plural!)]),
 );
 
-const isOurs = ({ metadata }: KubeObject) =>
-  metadata.ownerReferences?.[0]?.kind === "Instance" &&
-  metadata.managedFields?.some(({ manager }: any) => manager === fieldManager);
-
 async function reconcile(key: string, context: ControllerContext) {
   const { client, informer, event } = context;
   const [namespace, name] = key.split("/") as [string, string];
@@ -39,20 +36,24 @@ async function reconcile(key: string, context: ControllerContext) {
   const wanted = found?.configuration.spec?.brokerSpec?.brokerTemplate
     ? brokerWorkload(found.instance, found.configuration)
     : undefined;
+  let isInTheWay = false;
   for (const [kind, of] of workloads) {
     for (const one of informer(of).list(namespace)) {
       const { metadata } = one;
-      if (metadata.labels?.[labels.instance] !== name || !isOurs(one)) continue;
-      if (kind === wanted?.kind && metadata.name === wanted.metadata.name) continue;
+      if (metadata.labels?.[labels.instance] !== name || !isWorkload(one)) continue;
+      const isWanted = kind === wanted?.kind && metadata.name === wanted.metadata.name;
+      if (isWanted && !metadata.deletionTimestamp && !mustBeNew(one, wanted)) continue;
+      isInTheWay ||= isWanted;
       if (metadata.deletionTimestamp) continue;
       const target = { ...of, namespace, name: metadata.name };
-      const options = { preconditions: { uid: metadata.uid } };
+      const options = { preconditions: { uid: metadata.uid }, propagationPolicy } as const;
       await client.delete(target, options).catch((error: unknown) => {
         if (!isStatus(error, "NotFound", "Conflict")) throw error;
       });
     }
   }
-  if (!wanted) return;
+  // Its going wakes this again.
+  if (!wanted || isInTheWay) return;
   await apply(client, workloads.get(wanted.kind)!, wanted, { fieldManager }).catch((error) => {
     event(
       found!.instance,

@@ -13,7 +13,7 @@ const placeholder = "{{PLACEHOLDER}}";
 /** What a broker was made from, to see that it changed. */
 export const templateAnnotation = "kerb.dev/broker-template";
 
-const digestOf = (template: unknown) =>
+export const templateDigest = (template: unknown) =>
   createHash("sha256").update(JSON.stringify(template)).digest("hex").slice(0, 16);
 
 function named(amounts: Record<string, string> | null | undefined, resource: string) {
@@ -96,7 +96,7 @@ export function brokerPod(
         ...commonLabels(instance),
         [labels.node]: node,
       },
-      annotations: { ...more.annotations, [templateAnnotation]: digestOf(madeFrom) },
+      annotations: { ...more.annotations, [templateAnnotation]: templateDigest(madeFrom) },
       ownerReferences: [ownerReference(instance)],
     },
     spec,

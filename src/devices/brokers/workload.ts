@@ -5,7 +5,23 @@ import type { Instance } from "../kinds/instance.ts";
 import type { NamedDraft } from "../plan-instances.ts";
 import { expandAll, nameFrom, valuesOf } from "./expand.ts";
 import { resourceName } from "./names.ts";
-import { commonLabels, ownerReference, withResource } from "./pod.ts";
+import type { KubeObject } from "../../kinds/object.ts";
+import { commonLabels, ownerReference, templateDigest, withResource } from "./pod.ts";
+
+/** What a whole object was made from; nothing else that is made for an Instance carries it. */
+const workloadAnnotation = "kerb.dev/workload-template";
+
+export const isWorkload = ({ metadata }: KubeObject) =>
+  metadata.ownerReferences?.[0]?.kind === "Instance" &&
+  metadata.annotations?.[workloadAnnotation] !== undefined;
+
+/** Those that cannot be changed are made anew. */
+const fixedKinds = new Set(["Job", "Pod"]);
+
+export const mustBeNew = ({ metadata }: KubeObject, wanted: NamedDraft) =>
+  fixedKinds.has(wanted.kind) &&
+  metadata.annotations?.[workloadAnnotation] !==
+    (wanted.metadata["annotations"] as any)[workloadAnnotation];
 
 const nameDefault = "$(INSTANCE)-broker";
 
@@ -33,6 +49,7 @@ export function brokerWorkload(instance: Instance, configuration: Configuration)
   const common = commonLabels(instance);
   const body = expandAll(withPods(template, common, resource), values);
   const { metadata, spec } = body;
+  const annotations = { ...metadata?.annotations, [workloadAnnotation]: templateDigest(body) };
   return {
     ...body,
     metadata: {
@@ -40,6 +57,7 @@ export function brokerWorkload(instance: Instance, configuration: Configuration)
       name: nameFrom(metadata?.name ?? nameDefault, values),
       namespace: instance.metadata.namespace!,
       labels: { ...metadata?.labels, ...common },
+      annotations,
       ownerReferences: [ownerReference(instance)],
     },
     ...(body.kind === "Pod" && { spec: withResource(spec ?? {}, resource) }),
