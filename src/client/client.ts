@@ -85,7 +85,16 @@ export interface DeleteOptions {
  * Objects returned by the in-process transport are shared with other readers: treat every object as
  * frozen and copy (`structuredClone`) before changing one.
  */
+/** Whether the server is out of reach. */
+export interface Reach {
+  isAway(): boolean;
+  /** Returns what ends it. */
+  onChange(listener: () => void): () => void;
+}
+
 export interface Client {
+  /** Of a client that notices whether its server is away: who waits to ask again does so when it is back. */
+  reach?: Reach;
   get<T extends KubeObject = KubeObject>(target: Target, signal?: AbortSignal): Promise<T>;
   list<T extends KubeObject = KubeObject>(
     target: Target,

@@ -7,7 +7,7 @@ import { Mailbox } from "../lib/mailbox.ts";
 import { StatusError } from "../lib/status-error.ts";
 import { Scope } from "../lib/scope.ts";
 import { resource } from "./client.ts";
-import type { Client, WatchEvent, WatchOptions } from "./client.ts";
+import type { Client, Reach, WatchEvent, WatchOptions } from "./client.ts";
 import { createInformer } from "./informer.ts";
 
 const configMaps = resource("v1", "configmaps");
@@ -34,13 +34,15 @@ interface StageOptions {
   ends?: boolean;
   /** The error of a server that does not stream. */
   why?: "Invalid" | "InternalError";
+  reach?: Reach;
 }
 
 /** A server whose watches are played by the test. */
-function stage({ streams = true, ends = false, why = "Invalid" }: StageOptions = {}) {
+function stage({ streams = true, ends = false, why = "Invalid", reach }: StageOptions = {}) {
   const watches: { options: WatchOptions; events: Mailbox<WatchEvent> }[] = [];
   const lists: KubeObject[][] = [];
   const client = {
+    ...(reach && { reach }),
     watch(_target: unknown, options: WatchOptions) {
       if (options.sendInitialEvents && !streams) {
         throw new StatusError(why, "no streams");
@@ -154,6 +156,28 @@ test("a server that is back without the past that was seen is asked anew at once
   await clock.advance(200);
   assert.equal(watches.length, known + 1);
   assert.equal(watches.at(-1)!.options.sendInitialEvents, true);
+  await scope.close();
+});
+
+test("a server that is known to be back is asked at once, however long it was away", async () => {
+  let isAway = true;
+  let changed = () => {};
+  const onChange = (listener: () => void) => {
+    changed = listener;
+    return () => (changed = () => {});
+  };
+  const { watches, clock, scope } = stage({ reach: { isAway: () => isAway, onChange } });
+  for (let seconds = 0; seconds < 300; seconds++) {
+    await clock.advance(1000);
+    watches.at(-1)!.events.end(new StatusError("ServiceUnavailable", "cut"));
+  }
+  await clock.advance(0);
+  const tries = watches.length;
+  assert.ok(tries < 40, `${tries} tries in five minutes`);
+  isAway = false;
+  changed();
+  await clock.advance(0);
+  assert.equal(watches.length, tries + 1);
   await scope.close();
 });
 

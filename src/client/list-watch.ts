@@ -67,8 +67,19 @@ export async function listAndWatch(options: ListWatchOptions): Promise<void> {
       const fields = { resource: target.resource, error: String(error) };
       log[state.failures > quietFailures ? "warn" : "debug"]("list and watch failed", fields);
     }
-    await sleep(clock, backoffMs(state.failures, delays), signal).catch(() => {});
+    await rest(options, backoffMs(state.failures, delays));
   }
+}
+
+/** Until the server is back, if it is known to be away. */
+async function rest({ client: { reach }, clock, signal }: ListWatchOptions, ms: number) {
+  const back = new AbortController();
+  const wasAway = reach?.isAway();
+  const stop = reach?.onChange(() => {
+    if (wasAway && !reach.isAway()) back.abort();
+  });
+  await sleep(clock, ms, AbortSignal.any([signal, back.signal])).catch(() => {});
+  stop?.();
 }
 
 /** A server that was away and is back from a backup answers: nobody waits any more. */

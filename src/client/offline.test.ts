@@ -87,6 +87,26 @@ for (const how of ["refused", "silent"] as const) {
   });
 }
 
+test("any answer says that the server is back", async () => {
+  const { clock, client, files, stop, scope } = await remembered();
+  await stop();
+  let isCut = true;
+  const link = new Proxy(client, {
+    get: (target, name) => Reflect.get(isCut ? away("refused") : target, name),
+  });
+  const offline = offlineClient(link, { files, clock });
+  const { informer, stop: end } = follow(offline, clock);
+  await informer.synced();
+  assert.equal(offline.reach.isAway(), true);
+  await assert.rejects(offline.get({ ...configMaps, name: "a" }));
+  assert.equal(offline.reach.isAway(), true);
+  isCut = false;
+  await offline.get({ ...configMaps, name: "a" });
+  assert.equal(offline.reach.isAway(), false);
+  await end();
+  await scope.close();
+});
+
 test("when the server is back, what happened meanwhile is told", async () => {
   const { clock, client, files, stop, scope } = await remembered();
   await stop();

@@ -9,7 +9,7 @@ import { KeptEvents } from "./kept-events.ts";
 import type { Absence } from "./kept-events.ts";
 import { forgotten, hashOf, objectFile, tokenFile, watchFile } from "./remembered.ts";
 import { keyOf } from "./cache.ts";
-import type { Client, Target, WatchEvent, WatchOptions } from "./client.ts";
+import type { Client, Reach, Target, WatchEvent, WatchOptions } from "./client.ts";
 
 /** Where memories are kept; `write` replaces a text as a whole. */
 export interface MemoryFiles {
@@ -162,13 +162,6 @@ function* shown({ objects, revision }: Seen): Generator<WatchEvent> {
   yield { type: "BOOKMARK", object: { metadata } as unknown as KubeObject };
 }
 
-/** Whether the server is out of reach. */
-export interface Reach {
-  isAway(): boolean;
-  /** Returns what ends it. */
-  onChange(listener: () => void): () => void;
-}
-
 export interface OfflineClient extends Client {
   reach: Reach;
   /** Writes what is not on disk yet. */
@@ -295,11 +288,18 @@ export function offlineClient(
     }
   };
 
+  /** Any answer says that the server is there; watches wait longer and longer before they ask again. */
+  async function heard<T>(answer: Promise<T>): Promise<T> {
+    const answered = await answer;
+    kept.back();
+    return answered;
+  }
+
   const get: Client["get"] = async (target, signal) => {
-    if (!readByName.has(target.resource)) return client.get(target, signal);
+    if (!readByName.has(target.resource)) return heard(client.get(target, signal));
     const file = objectFile(target);
     try {
-      const object = await client.get(target, signal);
+      const object = await heard(client.get(target, signal));
       const text = JSON.stringify(object);
       if (files.read(file) !== text) files.write(file, text);
       return object as never;
@@ -312,10 +312,10 @@ export function offlineClient(
 
   return {
     get,
-    list: (...args) => client.list(...args),
-    update: (...args) => client.update(...args),
-    patch: (...args) => client.patch(...args),
-    delete: (...args) => client.delete(...args),
+    list: (...args) => heard(client.list(...args)),
+    update: (...args) => heard(client.update(...args)),
+    patch: (...args) => heard(client.patch(...args)),
+    delete: (...args) => heard(client.delete(...args)),
     deleteCollection: (...args) => client.deleteCollection(...args),
     create,
     watch,

@@ -1,9 +1,9 @@
 // What every node does for its pods' network: Services, policies and routes to the pods of other nodes.
 import { join } from "node:path";
-import type { Client } from "../../client/client.ts";
+import type { Client, Reach } from "../../client/client.ts";
 import { resource } from "../../client/client.ts";
 import type { Informers } from "../../client/informers.ts";
-import type { Reach } from "../../client/offline.ts";
+import { settledReach } from "../../client/settled-reach.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { familyOf } from "../../lib/ip-range.ts";
@@ -110,7 +110,8 @@ export async function startPodNetwork(options: PodNetworkOptions): Promise<PodGa
       slices: informers.get({ resource: endpointSlicesResource }),
       zone: () => all.get(nodeName)?.metadata.labels?.["topology.kubernetes.io/zone"],
       ranges: families,
-      ...(options.reach && { reach: options.reach }),
+      // What the endpoints were before a cut leads to pods that have gone meanwhile.
+      ...(options.reach && { reach: settledReach(options.reach, { clock, scope }) }),
       // Names are answered on every machine, so that they are when it is cut off.
       local: new Map([["kube-system/kube-dns", ownDns(addresses, dns.port)]]),
       log: log.with({ room: "network" }),

@@ -1,10 +1,9 @@
 // Keeps the kernel's rules true to Services and EndpointSlices. At start the table is written whole, in one
 // transaction, so traffic of a running site is never without it; afterwards only what changed is sent.
 import { writeFile } from "node:fs/promises";
-import type { Client } from "../../client/client.ts";
+import type { Client, Reach } from "../../client/client.ts";
 import { resource } from "../../client/client.ts";
 import type { Informer } from "../../client/informer.ts";
-import type { Reach } from "../../client/offline.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import type { Cancel, Clock } from "../../lib/clock.ts";
 import { familyOf } from "../../lib/ip-range.ts";
