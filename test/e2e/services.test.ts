@@ -134,7 +134,7 @@ spec: {type: LoadBalancer, selector: {app: mute}, ports: [{port: 18086, targetPo
 
 test("who got no answer from an endpoint that is gone gets one from the next, also from the same port", async () => {
   await site.apply(mute);
-  await site.kubectl(["wait", "pod/mute", "--for=condition=Ready", "--timeout=30s"]);
+  await site.kubectl(["wait", "pod/mute", "--for=condition=Ready", "--timeout=120s"]);
   const address = (await eventually(() => ingress("moved"), "an address"))!;
   const url = `http://${address}:18086/cgi-bin/who`;
   const fromOnePort = () => outside.run("curl", "-s", "-m", "2", "--local-port", "45001", url);
@@ -146,7 +146,9 @@ test("who got no answer from an endpoint that is gone gets one from the next, al
   };
   await eventually(endpoints, "the next endpoints");
   await eventually(() => ask(address, 18086), "an answer from another port");
-  assert.match(await fromOnePort(), /^web-/);
+  // What was begun from it is forgotten a moment after the rules are others, and would be remembered for two minutes.
+  const isServed = async () => (await fromOnePort()).startsWith("web-");
+  await eventually(isServed, "an answer from the same port", { secondsMax: 30 });
 });
 
 test("two Services do not share a port of the nodes, and another class is left alone", async () => {

@@ -72,8 +72,8 @@ test("the guest's agent tells what it is, and runs commands", async () => {
 
 test("its case, its clock, its timers and its disks are what was asked for", async () => {
   assert.equal(await sh("cat /sys/class/dmi/id/chassis_asset_tag"), "till, left");
-  const hours = Number(await sh("echo $(($(date +%s) / 3600))")) - Date.now() / 3_600_000;
-  assert.equal(Math.round(hours), 9, "Tokyo's");
+  const aheadMs = Number(await sh("date +%s")) * 1000 - Date.now();
+  assert.equal(Math.round(aheadMs / 3_600_000), 9, "Tokyo's");
   assert.doesNotMatch(await sh("cat /proc/cpuinfo"), /flags.* aes /);
   assert.doesNotMatch(await sh("ls /sys/firmware/acpi/tables"), /HPET/);
   const queue = "/sys/block/vda/queue";
