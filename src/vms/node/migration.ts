@@ -185,6 +185,12 @@ function growPatient(vm: Vm) {
   });
 }
 
+/** After a migration that failed, unless somebody paused the guest. */
+async function goOn(vm: Vm) {
+  const { status } = await vm.qmp.execute("query-status");
+  if (["finish-migrate", "postmigrate"].includes(status)) await vm.qmp.execute("cont");
+}
+
 /** Resolves once it has begun; `progress` tells the rest. */
 export async function migrate(vm: Vm, target: MigrationTarget, options: MigrationOptions) {
   const { copy, autoConverge } = options;
@@ -233,7 +239,7 @@ export async function migrate(vm: Vm, target: MigrationTarget, options: Migratio
     state.error = error.message;
     enter(state, state.phase === "cancelled" ? "cancelled" : "failed");
     await letGo(vm, state).catch(() => {});
-    if (vm.status !== "running") await vm.qmp.execute("cont").catch(() => {});
+    await goOn(vm).catch(() => {});
     vm.options.changed();
   });
 }

@@ -133,6 +133,7 @@ async function pause(vm: Vm) {
   if (vm.status === "paused") throw new StatusError("Conflict", "VMI is already paused");
   await vm.qmp.execute("stop");
   vm.status = "paused";
+  vm.options.changed();
 }
 
 async function unpause(vm: Vm) {

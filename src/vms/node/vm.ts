@@ -137,7 +137,8 @@ export class Vm {
 
   #hear(event: QmpEvent) {
     const { data = {} } = event;
-    if (event.event === "STOP") this.status = "paused";
+    // A guest that stands still to go on elsewhere is not paused.
+    if (event.event === "STOP" && (!this.migratedAway || this.stopReason)) this.status = "paused";
     if (event.event === "RESUME") {
       this.status = "running";
       this.stopReason = "";
