@@ -4,6 +4,7 @@ import { build } from "esbuild";
 import type { BuildOptions } from "esbuild";
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { takeBuiltins } from "./builtin-imports.ts";
 
 const root = join(import.meta.dirname, "..");
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
@@ -41,12 +42,14 @@ const { outputFiles } = await build({
   external: ["lmdb", "@grpc/proto-loader"],
   define: { "process.env.KERB_VERSION": JSON.stringify(manifest.version) },
 });
-// What esbuild calls for a built-in module from CommonJS lies in one file, and only that one needs a `require`:
-// each costs a module's worth of folders to look in.
+// What esbuild calls for a built-in module from CommonJS lies in one file, and only that one needs a `require`, which for
+// anything else is made when it is asked for.
 const requireHere =
-  'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);';
+  "const require = (name) => process.getBuiltinModule(name) ?? " +
+  'process.getBuiltinModule("node:module").createRequire(import.meta.url)(name);';
 mkdirSync(staging, { recursive: true });
-for (const { path, text } of outputFiles) {
+for (const { path, text: built } of outputFiles) {
+  const text = takeBuiltins(built);
   const mode = text.startsWith("#!") ? 0o755 : 0o644;
   writeFileSync(path, text.includes("typeof require") ? `${requireHere}${text}` : text, { mode });
 }
