@@ -26,21 +26,29 @@ import { freePort, startSite } from "../test/support/site.ts";
 import type { Site } from "../test/support/site.ts";
 import { openApi } from "./api-load.ts";
 import type { Api } from "./api-load.ts";
+import { heldByEach, withoutMoreCertificates } from "./memory.ts";
+import type { Held } from "./memory.ts";
 import { percentile, printHeader, printRow } from "./row.ts";
 import type { Row, Rows } from "./row.ts";
 
-const { kubelet, runs } = runner(
+const {
+  kubelet,
+  runs,
+  settle: settleSeconds,
+} = runner(
   "bench:kubelet",
   "Kerb's agent on a joined machine beside a real kubelet, each with a containerd of its own, on one " +
-    "API server, in turn: a pod's start and end, and memory. About two minutes, as root.",
+    "API server, in turn: a pod's start and end, and memory with pods and without. About five minutes, as root.",
   { "--kubelet ./kubelet": "what it needs" },
 )
   .requiredOption("--kubelet <file>", "the kubelet of Kubernetes 1.36, built from its source")
   .option("--runs <n>", "pods on each", parseCount, 15)
+  .option("--settle <seconds>", "how long they rest before memory is measured", parseCount, 60)
   .parse()
-  .opts<{ kubelet: string; runs: number }>();
+  .opts<{ kubelet: string; runs: number; settle: number }>();
 const pods = "/api/v1/namespaces/default/pods";
 const peer = "kubelet";
+const podsHeld = 10;
 
 interface Peer {
   pid: number;
@@ -176,8 +184,41 @@ async function one(api: Api, nodeName: string, i: number, times: Times) {
   times.end.push(performance.now() - deleted);
 }
 
-const residentMiB = (pid: number) =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
+/** Both hold what they hold with pods that run, and when those have been there for a while. */
+async function* memory(site: Site, own: number, other: number): Rows {
+  const names = Array.from({ length: podsHeld }, (_, i) =>
+    ["agent", peer].map((node) => `${node}-held-${i}`),
+  ).flat();
+  const api = openApi(site.kubeconfig, 2);
+  const phases = async () =>
+    (await site.get("pods")).items.map(({ status }: any) => status?.phase ?? "");
+  for (const name of names) await api.request("POST", pods, podOf(name, name.split("-")[0]!));
+  await eventually(
+    async () => (await phases()).every((one: string) => one === "Running"),
+    "pods that run",
+  );
+  await setTimeout(settleSeconds * 1000);
+  yield* memoryRows(`with ${podsHeld} pods`, own, other);
+  for (const name of names) await api.request("DELETE", `${pods}/${name}`);
+  await eventually(async () => (await phases()).length === 0, "pods that are gone");
+  api.close();
+  await setTimeout(settleSeconds * 1000);
+  yield* memoryRows("of an idle node", own, other);
+}
+
+async function* memoryRows(of: string, own: number, other: number): Rows {
+  const [mine, theirs] = await heldByEach([own, other]);
+  const row = (name: string, key: keyof Held): Row => ({
+    name: `${name}, ${of}`,
+    value: mine![key],
+    unit: "MiB",
+    baseline: { name: "kubelet 1.36", value: theirs![key] },
+    better: "lower",
+  });
+  yield { ...row("resident memory", "residentMiB"), target: theirs!.residentMiB / 2 };
+  yield row("proportional memory", "proportionalMiB");
+  yield row("memory that is of no file", "anonymousMiB");
+}
 
 async function* compare(site: Site, nodeName: string): Rows {
   const api = openApi(site.kubeconfig, 2);
@@ -201,6 +242,7 @@ async function* compare(site: Site, nodeName: string): Rows {
   yield row("pod delete to gone", "end");
 }
 
+withoutMoreCertificates();
 const directory = mkdtempSync(join(tmpdir(), "kerb-bench-kubelet-"));
 const image = join(directory, "busybox.tar");
 writeFileSync(image, busyboxArchive());
@@ -220,15 +262,8 @@ try {
   await eventually(ready, "a kubelet that is Ready");
   printHeader();
   for await (const row of compare(site, "agent")) printRow(row);
-  await setTimeout(10_000);
   const { pid } = JSON.parse(readFileSync(join(machine.directory, "run.json"), "utf8"));
-  printRow({
-    name: "resident memory of the agent",
-    value: residentMiB(pid),
-    unit: "MiB",
-    baseline: { name: "kubelet 1.36", value: residentMiB(other.pid) },
-    better: "lower",
-  });
+  for await (const row of memory(site, pid, other.pid)) printRow(row);
 } finally {
   await other?.stop();
   await machine.remove();

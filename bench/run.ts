@@ -3,6 +3,7 @@
 import { Argument } from "commander";
 import { runner } from "../test/support/runner.ts";
 import { benches } from "./benches.ts";
+import { withoutMoreCertificates } from "./memory.ts";
 import { printHeader, printRow } from "./row.ts";
 
 const width = Math.max(...Object.keys(benches).map((name) => name.length));
@@ -26,6 +27,7 @@ const program = runner(
 
 const wanted = program.args.length > 0 ? program.args : Object.keys(benches);
 const { tiny = false } = program.opts<{ tiny?: boolean }>();
+withoutMoreCertificates();
 printHeader();
 for (const [name, { run, takes }] of Object.entries(benches)) {
   if (!wanted.includes(name)) continue;

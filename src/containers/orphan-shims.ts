@@ -19,15 +19,17 @@ export function shimOf(pid: number, command: string, socket: string): Shim | und
   return id ? { pid, id } : undefined;
 }
 
+/** One after the other: a machine has hundreds, and each that is read has a buffer of its own. */
 export async function shimsIn(directory: string): Promise<Shim[]> {
-  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
-  const found = await Promise.all(
-    pids.map(async (pid) => {
-      const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-      return shimOf(pid, command, socketOf(directory));
-    }),
-  );
-  return found.filter((one) => one !== undefined);
+  const socket = socketOf(directory);
+  const found: Shim[] = [];
+  for (const name of await readdir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const command = await readFile(`/proc/${name}/cmdline`, "utf8").catch(() => "");
+    const shim = shimOf(Number(name), command, socket);
+    if (shim) found.push(shim);
+  }
+  return found;
 }
 
 const childrenOf = async (pid: number) => {

@@ -11,24 +11,28 @@ function process() {
   const scope = new Scope();
   const state = {
     heapBytes: 50 * mebibyte,
-    residentBytes: 100 * mebibyte,
+    youngBytes: 0,
     busyMs: 0,
     waitedMs: 0,
     collections: 0,
+    youngCollections: 0,
     gifts: 0,
   };
   keepIdleMemorySmall(clock, scope, {
     heapBytes: () => state.heapBytes,
     busyMs: () => state.busyMs,
     waitedMs: () => state.waitedMs,
-    residentBytes: () => state.residentBytes,
     giveBack: async () => {
       state.gifts += 1;
-      state.residentBytes = 50 * mebibyte;
     },
     collect: () => {
       state.collections += 1;
       state.heapBytes = 30 * mebibyte;
+    },
+    collectYoung: () => {
+      state.youngCollections += 1;
+      state.heapBytes -= state.youngBytes;
+      state.youngBytes = 0;
     },
   });
   return { clock, scope, state };
@@ -97,16 +101,45 @@ test("a process that ends collects no more", async () => {
   assert.equal(state.collections, 0);
 });
 
-test("pages that are not needed are given back after a start, and when they have become more again", async () => {
+test("what a busy moment took is given back within ten seconds, also where others want the processors", async () => {
   const { clock, scope, state } = process();
-  await clock.advance(20_000);
-  assert.equal(state.gifts, 1);
-  // What is needed comes back at once.
-  state.residentBytes = 60 * mebibyte;
-  await clock.advance(400_000);
-  assert.equal(state.gifts, 1);
-  state.residentBytes = 69 * mebibyte;
+  const waitAMoment = async () => {
+    state.busyMs += 100;
+    state.waitedMs += 400;
+    await clock.advance(10_000);
+  };
+  await waitAMoment();
+  assert.deepEqual([state.youngCollections, state.gifts], [1, 1]);
+  await waitAMoment();
+  assert.deepEqual([state.youngCollections, state.gifts], [1, 2]);
+  state.youngBytes = 14 * mebibyte;
+  state.heapBytes += state.youngBytes;
+  await waitAMoment();
+  assert.deepEqual([state.youngCollections, state.gifts], [2, 3]);
+  assert.equal(state.heapBytes, 50 * mebibyte);
+  assert.equal(state.collections, 0);
+  await scope.close();
+});
+
+test("a heap that grows by a little at every look is collected when that has become something", async () => {
+  const { clock, scope, state } = process();
   await clock.advance(60_000);
-  assert.deepEqual([state.gifts, state.collections], [2, 1]);
+  const before = state.youngCollections;
+  for (let i = 0; i < 4; i++) {
+    state.youngBytes += mebibyte;
+    state.heapBytes += mebibyte;
+    await clock.advance(10_000);
+  }
+  assert.equal(state.youngCollections, before + 2);
+  await scope.close();
+});
+
+test("nothing is taken from who is served", async () => {
+  const { clock, scope, state } = process();
+  for (let i = 0; i < 10; i++) {
+    state.busyMs += 5000;
+    await clock.advance(10_000);
+  }
+  assert.deepEqual([state.youngCollections, state.collections, state.gifts], [0, 0, 0]);
   await scope.close();
 });

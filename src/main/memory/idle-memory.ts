@@ -1,9 +1,11 @@
 // What a start or a busy hour left in memory is given back when nothing happens: V8 collects when something is
 // allocated, so an idle process would hold for hours what nobody asks for. Pages go back with it (unused-pages.ts).
 //
-// While it collects, nobody is answered: not even a pod that asks for a name. That is a tenth of a second on a quiet
-// machine, and as many times longer as there are others who want its processors. So it is done seldom, after a time of
-// quiet, and never where this process has to wait for a processor as it is.
+// Two collections, since while one runs nobody is answered, not even a pod that asks for a name. That of young objects is
+// done by this thread alone within a millisecond or two and gives back most of what a busy moment took, so it is done
+// whenever there is something. That of all objects takes a tenth of a second on a quiet machine, and as many times longer
+// as there are others who want its processors: it is done seldom, after a time of quiet, and never where this process has
+// to wait for a processor as it is.
 import { readFileSync } from "node:fs";
 import type { Clock } from "../../lib/clock.ts";
 import type { Scope } from "../../lib/scope.ts";
@@ -19,18 +21,18 @@ const idleLooksMin = 2;
 const restMs = 300_000;
 /** What is worth a collection. */
 const grownBytesMin = 4 * 2 ** 20;
-/** What is worth to look for pages that are not needed. */
-const residentGrownBytesMin = 8 * 2 ** 20;
+/** What is worth one of young objects. */
+const youngGrownBytesMin = 2 * 2 ** 20;
 
 export interface OwnMemory {
   /** Of the heap, what it has of the machine. */
   heapBytes(): number;
-  residentBytes(): number;
   /** Milliseconds of processor time, since the start. */
   busyMs(): number;
   /** Milliseconds that it was ready to run and did not, since the start. */
   waitedMs(): number;
   collect(): void;
+  collectYoung(): void;
   giveBack(): Promise<void>;
 }
 
@@ -49,7 +51,6 @@ export function ownMemory(): OwnMemory | undefined {
   if (!gc) return undefined;
   return {
     heapBytes: () => process.memoryUsage().heapTotal,
-    residentBytes: () => process.memoryUsage.rss(),
     busyMs: () => {
       const { user, system } = process.cpuUsage();
       return (user + system) / 1000;
@@ -57,6 +58,7 @@ export function ownMemory(): OwnMemory | undefined {
     waitedMs,
     // V8's last resort is the one that also empties pools and forgets code that does not run.
     collect: () => gc({ type: "major", execution: "sync", flavor: "last-resort" }),
+    collectYoung: () => gc({ type: "minor", execution: "sync" }),
     giveBack: giveBackUnusedPages,
   };
 }
@@ -68,8 +70,7 @@ export function keepIdleMemorySmall(
 ) {
   if (!memory) return;
   let keptBytes = 0;
-  /** What is needed is mapped again within one look, which is when it is counted. */
-  let keptResidentBytes: number | undefined;
+  let keptYoungBytes = 0;
   let idleLooks = 0;
   let collectedAt = Number.NEGATIVE_INFINITY;
   const read = () => ({
@@ -78,28 +79,35 @@ export function keepIdleMemorySmall(
     waitedMs: memory.waitedMs(),
   });
   let last = read();
-  const isIdle = () => {
+  /** What was done since the look before, and whether it had to wait for a processor. */
+  const sinceLook = () => {
     const before = last;
     last = read();
     const busyMs = last.busyMs - before.busyMs;
-    const isQuiet = last.waitedMs - before.waitedMs <= busyMs * waitingShareMax;
-    return isQuiet && busyMs <= (last.at - before.at) * idleShareMax;
+    return {
+      isIdle: busyMs <= (last.at - before.at) * idleShareMax,
+      isQuiet: last.waitedMs - before.waitedMs <= busyMs * waitingShareMax,
+    };
+  };
+  const collectAll = () => {
+    memory.collect();
+    keptBytes = memory.heapBytes();
+    collectedAt = last.at;
+    // What it took is not what is to be collected next.
+    last = read();
   };
   const look = () => {
-    idleLooks = isIdle() ? idleLooks + 1 : 0;
-    if (idleLooks < idleLooksMin || last.at - collectedAt < restMs) return;
-    const residentBytes = memory.residentBytes();
-    keptResidentBytes ??= residentBytes;
-    const hasGarbage = memory.heapBytes() >= keptBytes + grownBytesMin;
-    if (!hasGarbage && residentBytes < keptResidentBytes + residentGrownBytesMin) return;
-    if (hasGarbage) {
-      memory.collect();
-      keptBytes = memory.heapBytes();
-    }
-    keptResidentBytes = undefined;
+    const { isIdle, isQuiet } = sinceLook();
+    idleLooks = isIdle && isQuiet ? idleLooks + 1 : 0;
+    if (!isIdle) return;
+    const isTime = idleLooks >= idleLooksMin && last.at - collectedAt >= restMs;
+    const heapBytes = memory.heapBytes();
+    const hasGarbage = isTime && heapBytes >= keptBytes + grownBytesMin;
+    const hasYoungGarbage = heapBytes >= keptYoungBytes + youngGrownBytesMin;
+    if (hasGarbage) collectAll();
+    else if (hasYoungGarbage) memory.collectYoung();
+    if (hasGarbage || hasYoungGarbage) keptYoungBytes = memory.heapBytes();
     void memory.giveBack();
-    collectedAt = last.at;
-    last = read();
   };
   scope.defer(clock.every(lookMs, look));
 }

@@ -23,7 +23,13 @@ const cases = [
     given: false,
   },
   { what: "variables", of: mapping("rw-p", node, 0), given: false },
-  { what: "another file", of: mapping("r-xp", "/usr/lib/libc.so.6", 0), given: false },
+  { what: "code of the C library", of: mapping("r-xp", "/usr/lib/libc.so.6", 0), given: true },
+  {
+    what: "a library of a release",
+    of: mapping("r-xp", "/lib/libstdc++.so.6.0.30", 0),
+    given: true,
+  },
+  { what: "what was loaded later", of: mapping("r-xp", "/lib/libnss_dns.so.2", 0), given: false },
   {
     what: "a file whose name begins so",
     of: mapping("r-xp", `${node} (deleted)`, 0),
