@@ -49,10 +49,13 @@ type Memory = new (size: { initial: number }) => { buffer: ArrayBuffer };
 const { Memory } = (globalThis as unknown as { WebAssembly: { Memory: Memory } }).WebAssembly;
 
 /** The memory of WebAssembly begins with a page; of other memory that is not known. */
-const newSlab = (): Slab => {
-  const { buffer } = new Memory({ initial: slabBytes / wasmPageBytes });
-  return { memory: Buffer.from(buffer), isHeld: false };
-};
+function newSlabs(): Slab[] {
+  const { buffer } = new Memory({ initial: (slabCount * slabBytes) / wasmPageBytes });
+  return Array.from({ length: slabCount }, (_, i) => ({
+    memory: Buffer.from(buffer, i * slabBytes, slabBytes),
+    isHeld: false,
+  }));
+}
 
 export class LargeReads extends Duplex {
   readonly #socket: Socket;
@@ -61,7 +64,7 @@ export class LargeReads extends Duplex {
   #target: Buffer = this.#head;
   /** What came of the body before somebody took it. */
   #early: Buffer = this.#head.subarray(0, 0);
-  readonly #slabs: Slab[] = [];
+  #slabs: Slab[] | undefined;
   #turn = 0;
   /** What the slab holds of the body. */
   #start = 0;
@@ -117,7 +120,8 @@ export class LargeReads extends Duplex {
   }
 
   get #slab(): Slab {
-    return (this.#slabs[this.#turn] ??= newSlab());
+    this.#slabs ??= newSlabs();
+    return this.#slabs[this.#turn]!;
   }
 
   get #isStalled(): boolean {
