@@ -77,6 +77,8 @@ test("a guest goes on elsewhere at its next word, with its disk", async () => {
   await eventually(async () => source.vm.agentConnected, "the guest's agent");
   await guestExec(["/bin/sh", "-c", "printf moved | dd of=/dev/vda conv=fsync"]);
   const way = await target.answers().prepareMigration(["data"]);
+  const atEvents: string[] = [];
+  source.vm.onEvent(({ event }) => atEvents.push(`${event} ${source.vm.status}`));
   await source.answers().migrate(way, { copy: ["data"], autoConverge: true });
   const done = await eventually(async () => {
     const progress = await source.answers().migration();
@@ -84,6 +86,7 @@ test("a guest goes on elsewhere at its next word, with its disk", async () => {
     return progress.phase === "completed" && progress;
   }, "the migration");
   assert.ok(done.transferredBytes > mebibyte && done.downtimeMs !== undefined);
+  assert.ok(atEvents.includes("STOP running"), `nobody paused it: ${atEvents.join(", ")}`);
   const rounds = (text: string) =>
     [...text.matchAll(/GUEST memory holds (\d+)/g)].map(([, round]) => Number(round));
   const [, second] = await eventually(async () => {
