@@ -5,7 +5,7 @@ import type { Controller, ControllerContext, Input } from "../controllers/runtim
 import { jsonEqual } from "../lib/json.ts";
 import { isStatus } from "../lib/status-error.ts";
 import { labels, ownedSelector } from "./brokers/names.ts";
-import { planBrokers } from "./brokers/plan.ts";
+import { endingOf, planBrokers } from "./brokers/plan.ts";
 import { brokerJob } from "./brokers/pod.ts";
 import { isWorkload } from "./brokers/workload.ts";
 import { Restarts } from "./brokers/restarts.ts";
@@ -65,7 +65,16 @@ async function keepPods(key: string, context: ControllerContext, restarts: Resta
   const plan = planBrokers(found, { pods: own, now: clock.now() });
   for (const { pod, ended } of plan.remove) {
     const { uid, name: podName } = pod.metadata;
-    if (ended) restarts.ended(`${namespace}/${podName}`, clock.now());
+    if (ended) {
+      const broker = `${namespace}/${podName}`;
+      restarts.ended(broker, clock.now());
+      const type = pod.status?.phase === "Failed" ? "Warning" : "Normal";
+      const seconds = Math.ceil(restarts.waitMs(broker, clock.now()) / 1000);
+      const next = seconds === 0 ? "at once" : `in ${seconds} s`;
+      // The pod goes, and with it who could say so.
+      if (found)
+        event(found.instance, type, "BrokerEnded", `${endingOf(pod)}; the next comes ${next}`);
+    }
     const options = { preconditions: { uid }, ...(ended && { gracePeriodSeconds: 0 }) };
     await client.delete({ ...pods, namespace, name: podName }, options).catch(gone);
   }

@@ -137,15 +137,27 @@ test("a Configuration that goes takes all with it", async () => {
   await untilNames(pods, []);
 });
 
-test("an ended broker is made anew", async () => {
+test("an ended broker is made anew, and an Event of its Instance says why", async () => {
   await cluster.addNode("a", { handlers: [debugEcho] });
   await cluster.client.create({ ...configurations, namespace }, echo());
   const [first] = await untilNames(pods, podNames);
   const { name, uid } = first!.metadata;
   const target = { ...pods, namespace, name, subresource: "status" };
-  await cluster.client.patch(target, "merge", { status: { phase: "Failed" } });
+  const state = { terminated: { exitCode: 3, reason: "Error" } };
+  const exited = { name: "broker", ready: false, restartCount: 0, image: "", imageID: "", state };
+  await cluster.client.patch(target, "merge", {
+    status: { phase: "Failed", containerStatuses: [exited] },
+  });
   await cluster.until(pods, (all) =>
     all.some((one) => one.metadata.name === name && one.metadata.uid !== uid),
+  );
+  const told = (await cluster.until(resource("v1", "events"), (all) =>
+    all.find(({ reason }) => reason === "BrokerEnded"),
+  )) as KubeObject;
+  assert.equal(told["involvedObject"].kind, "Instance");
+  assert.match(
+    told["message"],
+    /-pod Failed: container broker exited with 3; the next comes at once/,
   );
 });
 

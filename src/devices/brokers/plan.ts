@@ -16,6 +16,15 @@ export interface BrokerPlan {
 
 const hasEnded = ({ status }: KubeObject) => ["Succeeded", "Failed"].includes(status?.phase);
 
+/** Why a pod has ended, in a few words. Pure. */
+export function endingOf({ metadata, status }: KubeObject): string {
+  const exits = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])]
+    .filter(({ state }: any) => state?.terminated && state.terminated.exitCode !== 0)
+    .map(({ name, state }: any) => `container ${name} exited with ${state.terminated.exitCode}`);
+  const why = exits[0] ?? status?.message ?? status?.reason;
+  return `broker ${metadata.name} ${status?.phase}${why ? `: ${why}` : ""}`;
+}
+
 /** Milliseconds since the pod got its node; a pod that waits for a free slot waits as long as it takes. */
 function waited(pod: KubeObject, now: number): number | undefined {
   if ((pod.status?.phase ?? "Pending") !== "Pending") return undefined;
