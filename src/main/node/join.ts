@@ -278,7 +278,12 @@ async function startNode(parts: Parts): Promise<string | undefined> {
       ...nodeSettingsOf(options),
       ...(options.autonomyDuration && { autonomyDuration: options.autonomyDuration }),
     },
-    ...(net && { gate: { admit: async (pod, ips) => (await net).admit(pod, ips) } }),
+    ...(net && {
+      gate: {
+        admit: async (pod, ips) => (await net).admit(pod, ips),
+        ready: (uid, isReady) => void net.then((gate) => gate.ready?.(uid, isReady)),
+      },
+    }),
     ...(machine.shortcoming && { shortcoming: machine.shortcoming }),
   });
   await net;

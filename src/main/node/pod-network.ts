@@ -19,6 +19,7 @@ import { linkMtu } from "../../node/machine/outside-address.ts";
 import { movedLabel } from "../../lib/moved-address.ts";
 import { runCommand } from "../../lib/run-command.ts";
 import { startMovedRoutes } from "../../node/network/moved-routes.ts";
+import { OwnPods } from "../../node/network/own-pods.ts";
 import { startNodeRoutes } from "../../node/network/node-routes.ts";
 import { startPolicies } from "../../node/network/policy.ts";
 import type { PodGate } from "../../node/network/policy.ts";
@@ -92,6 +93,7 @@ export async function startPodNetwork(options: PodNetworkOptions): Promise<PodGa
     families.map((family) => nodeLink(family, addresses, options.address)),
   );
   const routing = { nodes: all, nodeName, clock, log: log.with({ room: "routes" }), scope };
+  const own = new OwnPods();
   const nodeNames = [nodeName, ...(options.beside ?? [])];
   const common = { pods, nodeNames, table, clock, scope };
   const [gate] = await Promise.all([
@@ -111,7 +113,7 @@ export async function startPodNetwork(options: PodNetworkOptions): Promise<PodGa
       zone: () => all.get(nodeName)?.metadata.labels?.["topology.kubernetes.io/zone"],
       ranges: families,
       // What the endpoints were before a cut leads to pods that have gone meanwhile.
-      ...(options.reach && { reach: settledReach(options.reach, { clock, scope }) }),
+      ...(options.reach && { own, reach: settledReach(options.reach, { clock, scope }) }),
       // Names are answered on every machine, so that they are when it is cut off.
       local: new Map([["kube-system/kube-dns", ownDns(addresses, dns.port)]]),
       log: log.with({ room: "network" }),
@@ -127,6 +129,7 @@ export async function startPodNetwork(options: PodNetworkOptions): Promise<PodGa
     });
   }
   return {
+    ready: (uid, isReady) => own.tell(uid, isReady),
     admit: async (pod, ips) => {
       await gate.admit(pod, ips);
       await openPod(pod, ips, families);

@@ -39,8 +39,11 @@ export interface PoliciesOptions {
   dns?: { addresses: string[]; port: number };
 }
 
-/** What the agent tells of a pod before its first container. */
+/** What the agent tells of a pod. */
 export interface PodGate {
+  /** Of a pod that is gone: undefined. */
+  ready?(podUid: string, isReady: boolean | undefined): void;
+  /** Before its first container. */
   /** Resolves once the pod's policies stand. */
   admit(pod: KubeObject, ips: string[]): Promise<void>;
 }

@@ -20,6 +20,7 @@ import {
 } from "./ruleset.ts";
 import type { PodRanges, Ruleset } from "./ruleset.ts";
 import { runCommand } from "../../lib/run-command.ts";
+import type { OwnPods } from "./own-pods.ts";
 import { hostPortRules, serviceRules } from "./service-rules.ts";
 import type { Here, ServicePort } from "./service-rules.ts";
 
@@ -44,6 +45,8 @@ export interface ServiceProxyOptions {
   local?: ReadonlyMap<string, KubeObject[]>;
   /** Whether this node is cut off; absent where the server is here. */
   reach?: Reach;
+  /** Of a node that may be cut off. */
+  own?: OwnPods;
   /** The zone that this node is in now, if it says. */
   zone: () => string | undefined;
   clock: Clock;
@@ -83,13 +86,20 @@ class ServiceProxy {
   }
 
   async start() {
-    const { services, slices, pods, reach, scope } = this.#options;
+    const { services, slices, pods, reach, own, scope } = this.#options;
     await Promise.all([services.synced(), slices.synced(), pods.synced()]);
     await this.#sync();
     const wakeUp = () => this.#syncSoon(gatherMs);
     const wake = { onAdd: wakeUp, onUpdate: wakeUp, onDelete: wakeUp };
     for (const informer of [services, slices]) scope.defer(informer.subscribe(wake));
     if (reach) scope.defer(reach.onChange(wakeUp));
+    if (own) {
+      scope.defer(
+        own.onChange(() => {
+          if (reach?.isAway()) wakeUp();
+        }),
+      );
+    }
     const wakeForHostPorts = (pod: KubeObject) => {
       const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
       const ports = containers.flatMap((container: any) => container.ports ?? []);
@@ -117,7 +127,8 @@ class ServiceProxy {
     const { namespace, name } = service.metadata;
     const key = `${namespace}/${name}`;
     const own = this.#slicesOf(service);
-    const from = [service, here.zone, here.isCutOff, ...own];
+    const version = here.isCutOff ? this.#options.own?.version : undefined;
+    const from = [service, here.zone, here.isCutOff, version, ...own];
     const known = this.#made.get(key);
     const isSame =
       known?.from.length === from.length && from.every((one, i) => one === known.from[i]);
@@ -131,8 +142,13 @@ class ServiceProxy {
   }
 
   #wanted(): Wanted[] {
-    const { services, pods, nodeNames, zone, reach, ranges } = this.#options;
-    const here = { nodes: nodeNames, zone: zone(), isCutOff: reach?.isAway() ?? false };
+    const { services, pods, nodeNames, zone, reach, own, ranges } = this.#options;
+    const here = {
+      nodes: nodeNames,
+      zone: zone(),
+      isCutOff: reach?.isAway() ?? false,
+      ...(own && { isDown: own.isDown }),
+    };
     const all = services.list();
     const parts = all.map((service) => this.#rulesetsOf(service, here));
     if (this.#made.size > all.length) {

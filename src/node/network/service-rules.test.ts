@@ -37,6 +37,21 @@ test("a ClusterIP leads to every ready endpoint", () => {
   assert.deepEqual(rule?.backends, [{ address: "10.0.0.2", port: 8080 }]);
 });
 
+test("a node that is cut off knows itself which of its own pods are down", () => {
+  const own = (uid: string, address: string) => ({ ...ready(address), targetRef: { uid } });
+  const slices = [slice([own("up", "10.0.0.2"), own("down", "10.0.0.3"), ready("10.0.9.9", "b")])];
+  const led = (isCutOff: boolean, down: string[], spec = {}) => {
+    const isDown = (uid: string | undefined) => down.includes(uid ?? "");
+    const rules = serviceRules(service(spec), slices, { ...here, isCutOff, isDown });
+    return rules[0]!.backends.map(({ address }) => address);
+  };
+  assert.deepEqual(led(true, ["down"]), ["10.0.0.2"]);
+  assert.deepEqual(led(true, ["up", "down"]), ["10.0.9.9"]);
+  const unready = { publishNotReadyAddresses: true };
+  assert.deepEqual(led(true, ["down"], unready), ["10.0.0.2", "10.0.0.3"]);
+  assert.equal(led(false, ["down"]).length, 3, "else the server knows");
+});
+
 test("terminating endpoints serve only while no other is ready", () => {
   const leaving = {
     addresses: ["10.0.0.3"],

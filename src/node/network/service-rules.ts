@@ -38,6 +38,7 @@ const affinitySecondsDefault = 10_800;
 interface Endpoint {
   addresses: string[];
   nodeName?: string;
+  targetRef?: { uid?: string };
   conditions?: { ready?: boolean; serving?: boolean; terminating?: boolean };
   hints?: { forZones?: { name: string }[]; forNodes?: { name: string }[] };
 }
@@ -49,6 +50,8 @@ export interface Here {
   zone?: string | undefined;
   /** The server is out of reach, and so may be everything that is not here. */
   isCutOff?: boolean;
+  /** Of a pod of this node: it is not ready, whatever the server said last. */
+  isDown?: (podUid: string | undefined) => boolean;
 }
 
 /**
@@ -85,8 +88,10 @@ function backendsOf(port: any, slices: KubeObject[], here: Here, isLocal: boolea
       (p: any) => (p.name ?? "") === (port.name ?? "") && (p.protocol ?? "TCP") === port.protocol,
     );
     if (!match?.port) continue;
-    for (const endpoint of slice["endpoints"] ?? [])
-      candidates.push({ endpoint, port: match.port });
+    for (const endpoint of slice["endpoints"] ?? []) {
+      const isDown = here.isCutOff && here.isDown?.(endpoint.targetRef?.uid);
+      if (!isDown) candidates.push({ endpoint, port: match.port });
+    }
   }
   const asked = isLocal
     ? candidates.filter(({ endpoint }) => here.nodes.includes(endpoint.nodeName ?? ""))
@@ -175,9 +180,11 @@ function portRules(
 
 /** What this node must do for a Service. A headless or ExternalName Service needs nothing. */
 export function serviceRules(service: KubeObject, slices: KubeObject[], here: Here): ServicePort[] {
-  const { type, clusterIP, ports = [] } = service.spec;
+  const { type, clusterIP, ports = [], publishNotReadyAddresses } = service.spec;
   if (type === "ExternalName" || clusterIP === "None") return [];
-  return ports.flatMap((port: any) => portRules(service, port, slices, here));
+  const { isDown, ...rest } = here;
+  const at = isDown && !publishNotReadyAddresses ? here : rest;
+  return ports.flatMap((port: any) => portRules(service, port, slices, at));
 }
 
 /** What a `hostIP` says that means all addresses. */

@@ -91,6 +91,7 @@ export class PodWorker {
   /** The API has the pod no longer. */
   deleted() {
     this.state.gone = true;
+    this.#context.gate.ready?.(this.pod.metadata.uid, undefined);
     this.wake();
   }
 
@@ -229,6 +230,11 @@ export class PodWorker {
     metrics.podRuns({ seenMs: clock.monotonic() - newAt, createdMs });
   }
 
+  #tellReady({ conditions }: Record<string, any>) {
+    const isReady = conditions.some((one: any) => one.type === "Ready" && one.status === "True");
+    this.#context.gate.ready?.(this.pod.metadata.uid, isReady);
+  }
+
   /** Writes the status when it differs from what the API has. */
   async writeStatus() {
     const { client, clock, facts } = this.#context;
@@ -240,6 +246,7 @@ export class PodWorker {
     const canRecursiveReadOnly = handlerOf(this.#context, pod)?.recursiveReadOnlyMounts ?? false;
     const seen = { pod, instances, state, now, hostIps, deviceHealth, canRecursiveReadOnly };
     const status = podStatus(seen);
+    this.#tellReady(status);
     const text = JSON.stringify(status);
     const known = isStatic(pod) ? this.mirror : pod;
     if (isStatic(pod)) this.pod = { ...pod, status };
