@@ -14,8 +14,7 @@ function process() {
     youngBytes: 0,
     busyMs: 0,
     waitedMs: 0,
-    collections: 0,
-    youngCollections: 0,
+    collections: { young: 0, all: 0, thorough: 0 },
     gifts: 0,
   };
   keepIdleMemorySmall(clock, scope, {
@@ -25,13 +24,9 @@ function process() {
     giveBack: async () => {
       state.gifts += 1;
     },
-    collect: () => {
-      state.collections += 1;
-      state.heapBytes = 30 * mebibyte;
-    },
-    collectYoung: () => {
-      state.youngCollections += 1;
-      state.heapBytes -= state.youngBytes;
+    collect: (which) => {
+      state.collections[which] += 1;
+      state.heapBytes = which === "young" ? state.heapBytes - state.youngBytes : 30 * mebibyte;
       state.youngBytes = 0;
     },
   });
@@ -41,56 +36,66 @@ function process() {
 test("what the start left behind is collected when the process is idle, and once", async () => {
   const { clock, scope, state } = process();
   await clock.advance(60_000);
-  assert.equal(state.collections, 1);
-  state.heapBytes += 2 * mebibyte;
-  await clock.advance(60_000);
-  assert.equal(state.collections, 1);
+  assert.equal(state.collections.thorough, 1);
+  state.heapBytes += mebibyte;
+  await clock.advance(600_000);
+  assert.equal(state.collections.thorough, 1);
   await scope.close();
 });
 
 test("whoever is served does not wait for a collection; what a busy time left is collected after it", async () => {
   const { clock, scope, state } = process();
   await clock.advance(300_000);
-  assert.equal(state.collections, 1);
+  assert.equal(state.collections.thorough, 1);
   state.heapBytes = 300 * mebibyte;
   for (let i = 0; i < 50; i++) {
     state.busyMs += 5000;
     await clock.advance(10_000);
   }
-  assert.equal(state.collections, 1);
+  assert.equal(state.collections.thorough, 1);
   // A breath between two requests is no quiet time.
   await clock.advance(10_000);
-  assert.equal(state.collections, 1);
+  assert.equal(state.collections.thorough, 1);
   await clock.advance(10_000);
-  assert.equal(state.collections, 2);
+  assert.equal(state.collections.thorough, 2);
+  assert.equal(state.collections.all, 0);
   await scope.close();
 });
 
-test("where others want the processors, nothing stands still for a collection", async () => {
-  const { clock, scope, state } = process();
-  for (let i = 0; i < 60; i++) {
+/** A look's time in which it did little, and had to wait for a processor for most of that. */
+async function passWaiting({ clock, state }: ReturnType<typeof process>, looks: number) {
+  for (let i = 0; i < looks; i++) {
     state.busyMs += 100;
     state.waitedMs += 400;
     await clock.advance(10_000);
   }
-  assert.equal(state.collections, 0);
-  for (let i = 0; i < 2; i++) {
-    state.busyMs += 100;
-    state.waitedMs += 10;
-    await clock.advance(10_000);
-  }
-  assert.equal(state.collections, 1);
+}
+
+test("where others want the processors the short collection is done, and not again for nothing", async () => {
+  const all = process();
+  const { clock, scope, state } = all;
+  await passWaiting(all, 60);
+  assert.deepEqual(state.collections, { young: 1, all: 1, thorough: 0 });
+  // When they want them no more, the thorough one finds what the short one left.
+  await clock.advance(20_000);
+  assert.equal(state.collections.thorough, 1);
   await scope.close();
 });
 
 test("a little that is always asked stands still for a moment every five minutes, and no more", async () => {
-  const { clock, scope, state } = process();
+  const all = process();
+  const { clock, scope, state } = all;
   for (let i = 0; i < 60; i++) {
     state.heapBytes += 5 * mebibyte;
     state.busyMs += 200;
     await clock.advance(10_000);
   }
-  assert.equal(state.collections, 2);
+  assert.equal(state.collections.thorough, 2);
+  for (let i = 0; i < 60; i++) {
+    state.heapBytes += 5 * mebibyte;
+    await passWaiting(all, 1);
+  }
+  assert.equal(state.collections.thorough + state.collections.all, 4);
   await scope.close();
 });
 
@@ -98,39 +103,33 @@ test("a process that ends collects no more", async () => {
   const { clock, scope, state } = process();
   await scope.close();
   await clock.advance(60_000);
-  assert.equal(state.collections, 0);
+  assert.deepEqual(state.collections, { young: 0, all: 0, thorough: 0 });
 });
 
 test("what a busy moment took is given back within ten seconds, also where others want the processors", async () => {
-  const { clock, scope, state } = process();
-  const waitAMoment = async () => {
-    state.busyMs += 100;
-    state.waitedMs += 400;
-    await clock.advance(10_000);
-  };
-  await waitAMoment();
-  assert.deepEqual([state.youngCollections, state.gifts], [1, 1]);
-  await waitAMoment();
-  assert.deepEqual([state.youngCollections, state.gifts], [1, 2]);
+  const all = process();
+  const { scope, state } = all;
+  await passWaiting(all, 3);
+  assert.deepEqual([state.collections.young, state.gifts], [1, 3]);
   state.youngBytes = 14 * mebibyte;
   state.heapBytes += state.youngBytes;
-  await waitAMoment();
-  assert.deepEqual([state.youngCollections, state.gifts], [2, 3]);
-  assert.equal(state.heapBytes, 50 * mebibyte);
-  assert.equal(state.collections, 0);
+  const before = state.heapBytes;
+  await passWaiting(all, 1);
+  assert.deepEqual([state.collections.young, state.gifts], [2, 4]);
+  assert.equal(state.heapBytes, before - 14 * mebibyte);
   await scope.close();
 });
 
 test("a heap that grows by a little at every look is collected when that has become something", async () => {
   const { clock, scope, state } = process();
   await clock.advance(60_000);
-  const before = state.youngCollections;
+  const before = state.collections.young;
   for (let i = 0; i < 4; i++) {
     state.youngBytes += mebibyte;
     state.heapBytes += mebibyte;
     await clock.advance(10_000);
   }
-  assert.equal(state.youngCollections, before + 2);
+  assert.equal(state.collections.young, before + 2);
   await scope.close();
 });
 
@@ -140,6 +139,6 @@ test("nothing is taken from who is served", async () => {
     state.busyMs += 5000;
     await clock.advance(10_000);
   }
-  assert.deepEqual([state.youngCollections, state.collections, state.gifts], [0, 0, 0]);
+  assert.deepEqual([state.collections, state.gifts], [{ young: 0, all: 0, thorough: 0 }, 0]);
   await scope.close();
 });

@@ -1,11 +1,12 @@
 // What a start or a busy hour left in memory is given back when nothing happens: V8 collects when something is
 // allocated, so an idle process would hold for hours what nobody asks for. Pages go back with it (unused-pages.ts).
 //
-// Two collections, since while one runs nobody is answered, not even a pod that asks for a name. That of young objects is
-// done by this thread alone within a millisecond or two and gives back most of what a busy moment took, so it is done
-// whenever there is something. That of all objects takes a tenth of a second on a quiet machine, and as many times longer
-// as there are others who want its processors: it is done seldom, after a time of quiet, and never where this process has
-// to wait for a processor as it is.
+// While it collects nobody is answered, not even a pod that asks for a name. So there are three collections, by their
+// price. That of young objects is done by this thread alone within a millisecond or two and gives back most of what a
+// busy moment took: it is done whenever there is something. One of all objects stops it for some hundredths of a second,
+// and for a tenth where a dozen others want each processor: after twenty idle seconds, every five minutes at most. The
+// thorough one, which also forgets code that does not run, takes four times as long: it stands in for the other where
+// this process did not have to wait for a processor.
 import { readFileSync } from "node:fs";
 import type { Clock } from "../../lib/clock.ts";
 import type { Scope } from "../../lib/scope.ts";
@@ -19,10 +20,10 @@ const waitingShareMax = 0.25;
 /** So many looks in a row find it idle before it collects. */
 const idleLooksMin = 2;
 const restMs = 300_000;
-/** What is worth a collection. */
-const grownBytesMin = 4 * 2 ** 20;
-/** What is worth one of young objects. */
-const youngGrownBytesMin = 2 * 2 ** 20;
+/** What is worth it. */
+const grownBytesMin = { young: 2 * 2 ** 20, all: 4 * 2 ** 20, thorough: 4 * 2 ** 20 };
+
+export type Collection = "young" | "all" | "thorough";
 
 export interface OwnMemory {
   /** Of the heap, what it has of the machine. */
@@ -31,10 +32,15 @@ export interface OwnMemory {
   busyMs(): number;
   /** Milliseconds that it was ready to run and did not, since the start. */
   waitedMs(): number;
-  collect(): void;
-  collectYoung(): void;
+  collect(which: Collection): void;
   giveBack(): Promise<void>;
 }
+
+const asked = {
+  young: { type: "minor", execution: "sync" },
+  all: { type: "major", execution: "sync" },
+  thorough: { type: "major", execution: "sync", flavor: "last-resort" },
+} as const;
 
 /** Of the thread that answers; 0 on a kernel that does not count it. */
 function waitedMs(): number {
@@ -56,9 +62,7 @@ export function ownMemory(): OwnMemory | undefined {
       return (user + system) / 1000;
     },
     waitedMs,
-    // V8's last resort is the one that also empties pools and forgets code that does not run.
-    collect: () => gc({ type: "major", execution: "sync", flavor: "last-resort" }),
-    collectYoung: () => gc({ type: "minor", execution: "sync" }),
+    collect: (which) => gc(asked[which]),
     giveBack: giveBackUnusedPages,
   };
 }
@@ -69,9 +73,10 @@ export function keepIdleMemorySmall(
   memory: OwnMemory | undefined = ownMemory(),
 ) {
   if (!memory) return;
-  let keptBytes = 0;
-  let keptYoungBytes = 0;
+  /** What each left, and with it those that do more. */
+  const keptBytes = { young: 0, all: 0, thorough: 0 };
   let idleLooks = 0;
+  let quietLooks = 0;
   let collectedAt = Number.NEGATIVE_INFINITY;
   const read = () => ({
     at: clock.monotonic(),
@@ -89,24 +94,31 @@ export function keepIdleMemorySmall(
       isQuiet: last.waitedMs - before.waitedMs <= busyMs * waitingShareMax,
     };
   };
-  const collectAll = () => {
-    memory.collect();
-    keptBytes = memory.heapBytes();
+  const dueNow = (): Collection => {
+    if (idleLooks < idleLooksMin || last.at - collectedAt < restMs) return "young";
+    return quietLooks < idleLooksMin ? "all" : "thorough";
+  };
+  const collect = (which: Collection) => {
+    memory.collect(which);
+    const left = memory.heapBytes();
+    keptBytes.young = left;
+    if (which === "young") return;
+    keptBytes.all = left;
+    if (which === "thorough") keptBytes.thorough = left;
     collectedAt = last.at;
-    // What it took is not what is to be collected next.
+    // What it took is not what was done in the time until the next look.
     last = read();
   };
   const look = () => {
     const { isIdle, isQuiet } = sinceLook();
-    idleLooks = isIdle && isQuiet ? idleLooks + 1 : 0;
+    idleLooks = isIdle ? idleLooks + 1 : 0;
+    quietLooks = isIdle && isQuiet ? quietLooks + 1 : 0;
     if (!isIdle) return;
-    const isTime = idleLooks >= idleLooksMin && last.at - collectedAt >= restMs;
-    const heapBytes = memory.heapBytes();
-    const hasGarbage = isTime && heapBytes >= keptBytes + grownBytesMin;
-    const hasYoungGarbage = heapBytes >= keptYoungBytes + youngGrownBytesMin;
-    if (hasGarbage) collectAll();
-    else if (hasYoungGarbage) memory.collectYoung();
-    if (hasGarbage || hasYoungGarbage) keptYoungBytes = memory.heapBytes();
+    const isWorth = (which: Collection) =>
+      memory.heapBytes() >= keptBytes[which] + grownBytesMin[which];
+    const due = dueNow();
+    if (isWorth(due)) collect(due);
+    else if (isWorth("young")) collect("young");
     void memory.giveBack();
   };
   scope.defer(clock.every(lookMs, look));
