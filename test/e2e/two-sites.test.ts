@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { run, runToEnd } from "../support/command.ts";
+import { eventually } from "../support/eventually.ts";
 import { importBusybox } from "../support/image.ts";
 import { freePort, root, Site, startSite } from "../support/site.ts";
 
@@ -51,15 +52,22 @@ async function leftOf({ directory }: Site) {
   return all.flatMap((text) => text.split("\n")).filter((line) => own.test(line));
 }
 
+/** Its process ends a moment after it has said why. */
+const untilNothingIsLeft = (site: Site) =>
+  eventually(async () => {
+    assert.deepEqual(await leftOf(site), []);
+    return true;
+  }, "the end of all it had");
+
 test("a site whose port is taken says so, leaves nothing of what it started, and starts at another", async () => {
   const { port } = sites.at(-1)!;
   const late = new Site(mkdtempSync(join(tmpdir(), "kerb-late-")), port);
   sites.push(late);
   await assert.rejects(late.up("--name", "late"), /already in use by another program/);
-  assert.deepEqual(await leftOf(late), []);
+  await untilNothingIsLeft(late);
   const other = new Site(late.directory, await freePort());
   await other.up();
   assert.notDeepEqual(await leftOf(other), []);
   await other.down();
-  assert.deepEqual(await leftOf(other), []);
+  await untilNothingIsLeft(other);
 });
