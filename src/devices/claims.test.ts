@@ -110,14 +110,27 @@ test("one resource's slots are not the other's, and two of any device are two de
   assert.deepEqual(await usage(), { [`${name}-0`]: "C:cam-0:a", [`${name}-1`]: "a" });
 });
 
+test("what a pod got while the server was asked is not given back", async () => {
+  const instance = await make(2);
+  const plugin = new InstancePlugin(`akri.sh/${name}`, instance, partsOf("a"));
+  await plugin.allocate([`${name}-0`, `${name}-1`]);
+  plugin.update(await cluster.client.get<Instance>({ ...instances, namespace, name }));
+  await clock.advance(5001);
+  let held = [`${name}-0`];
+  const told = plugin.keepOnly(() => held);
+  held = [`${name}-1`];
+  await told;
+  assert.deepEqual(await usage(), { [`${name}-1`]: "a" });
+});
+
 test("what no pod holds is free again, but what was just given out", async () => {
   const instance = await make(2);
   const plugin = new InstancePlugin(`akri.sh/${name}`, instance, partsOf("a"));
   await plugin.allocate([`${name}-0`, `${name}-1`]);
   plugin.update(await cluster.client.get<Instance>({ ...instances, namespace, name }));
-  assert.equal(await plugin.keepOnly([`${name}-0`]), true);
+  assert.equal(await plugin.keepOnly(() => [`${name}-0`]), true);
   assert.equal(Object.keys(await usage()).length, 2);
   await clock.advance(5001);
-  assert.equal(await plugin.keepOnly([`${name}-0`]), false);
+  assert.equal(await plugin.keepOnly(() => [`${name}-0`]), false);
   assert.deepEqual(await usage(), { [`${name}-0`]: "a" });
 });

@@ -78,13 +78,13 @@ export class ConfigurationPlugin implements DevicePlugin {
   }
 
   /** Every other slot that this node holds through here becomes free. */
-  async keepOnly(ids: string[]) {
+  async keepOnly(held: () => string[]) {
     const { fresh, claims, node } = this.#parts;
-    const held = new Set(ids);
     let later = false;
+    // Asked when it is written: a slot may be given out while the server is asked.
     const stays = ([, text]: [string, string]) => {
       const id = parseUsage(text)?.virtualDevice;
-      if (id === undefined || isClaimed(id) || held.has(id)) return true;
+      if (id === undefined || isClaimed(id) || held().includes(id)) return true;
       if (!fresh.has(id)) return false;
       return (later = true);
     };
@@ -92,7 +92,7 @@ export class ConfigurationPlugin implements DevicePlugin {
       const mine = Object.values(spec.deviceUsage ?? {}).map(parseUsage);
       const gone = mine.some((usage) => {
         const id = usage?.virtualDevice;
-        return usage?.node === node && id && !isClaimed(id) && !held.has(id);
+        return usage?.node === node && id && !isClaimed(id) && !held().includes(id);
       });
       if (!gone) continue;
       await claims.change(metadata.namespace!, metadata.name, (entries) => {

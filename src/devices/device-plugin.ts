@@ -21,8 +21,8 @@ export interface DevicePlugin {
   onChange(listener: () => void): () => void;
   /** Throws when the devices are not to be had (any more). */
   allocate(ids: string[]): Promise<DeviceAllocation>;
-  /** `ids` are all that pods hold now. True when it wants to be told again: what it gave just now it keeps. */
-  keepOnly(ids: string[]): Promise<boolean>;
+  /** `held` tells all that pods hold then. True when it wants to be told again: what it gave just now it keeps. */
+  keepOnly(held: () => string[]): Promise<boolean>;
 }
 
 /** The node's kubelet. */

@@ -70,22 +70,26 @@ export class InstancePlugin implements DevicePlugin {
   }
 
   /** Every other slot that this node holds through here becomes free. One that was taken from it is taken back. */
-  async keepOnly(ids: string[]) {
+  async keepOnly(held: () => string[]) {
     const { node, claims, fresh } = this.#parts;
-    const held = new Set(ids);
     let later = false;
+    // Asked when it is written: a slot may be given out while the server is asked.
     const stays = ([id, text]: [string, string]) => {
-      if (text !== node || held.has(id)) return true;
+      if (text !== node || held().includes(id)) return true;
       if (!fresh.has(id)) return false;
       return (later = true);
     };
     const { name, namespace } = this.#instance.metadata;
     const own = Object.entries(this.#instance.spec.deviceUsage ?? {});
+    const ids = held();
     const lost = ids.filter((id) => !this.#instance.spec.deviceUsage?.[id]);
-    if (lost.length === 0 && own.every(([id, text]) => text !== node || held.has(id))) return false;
+    const isTrue = own.every(([id, text]) => text !== node || ids.includes(id));
+    if (lost.length === 0 && isTrue) return false;
     await claims.change(namespace!, name, (entries, { spec }) => {
       const kept = Object.entries(entries).filter(stays);
-      const back = lost.filter((id) => !spec.deviceUsage?.[id]).map((id) => [id, node]);
+      const back = held()
+        .filter((id) => lost.includes(id) && !spec.deviceUsage?.[id])
+        .map((id) => [id, node]);
       if (back.length === 0 && kept.length === Object.keys(entries).length) return undefined;
       return Object.fromEntries([...kept, ...back]);
     });

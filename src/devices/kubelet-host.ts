@@ -204,7 +204,8 @@ export class KubeletHost implements DevicePluginHost {
       if (!held) continue;
       let later = false;
       for (const { plugin } of this.#offered) {
-        const again = await plugin.keepOnly(held.get(plugin.resourceName) ?? []).catch(() => true);
+        const ids = held.get(plugin.resourceName) ?? [];
+        const again = await plugin.keepOnly(() => ids).catch(() => true);
         later ||= again;
       }
       if (later) this.#options.clock.after(retryMs, () => this.#podsChanged.raise());

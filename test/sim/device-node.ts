@@ -129,7 +129,7 @@ export class DeviceNode implements DevicePluginHost {
   async #tellPlugins() {
     for (const plugin of this.#plugins) {
       const isAsked = plugin.resourceName === this.#options.resourceName;
-      await plugin.keepOnly(isAsked ? [...this.held.values()] : []).catch(() => {});
+      await plugin.keepOnly(() => (isAsked ? [...this.held.values()] : [])).catch(() => {});
     }
   }
 }

@@ -22,8 +22,8 @@ export interface LocalPlugin {
   onChange(listener: () => void): () => void;
   /** Throws when the devices are not to be had. */
   allocate(ids: string[]): Promise<LocalAllocation>;
-  /** `ids` are all that pods hold now. True when it wants to be told again soon. */
-  keepOnly(ids: string[]): Promise<boolean>;
+  /** `held` tells all that pods hold at that moment. True when it wants to be told again soon. */
+  keepOnly(held: () => string[]): Promise<boolean>;
 }
 
 /** The node's side. */
@@ -90,14 +90,13 @@ export class LocalPlugins {
   }
 
   async #tell(all: boolean) {
-    const held = this.#node?.held();
-    if (!held) return;
+    if (!this.#node?.held()) return;
     let again = false;
     for (const plugin of this.#plugins) {
-      const ids = held.get(plugin.resourceName) ?? [];
-      const text = ids.join();
+      const held = () => this.#node?.held()?.get(plugin.resourceName) ?? [];
+      const text = held().join();
       if (!all && this.#told.get(plugin) === text) continue;
-      const wants = await plugin.keepOnly(ids).catch(() => true);
+      const wants = await plugin.keepOnly(held).catch(() => true);
       again ||= wants;
       if (wants) this.#told.delete(plugin);
       else this.#told.set(plugin, text);
