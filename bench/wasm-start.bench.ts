@@ -1,215 +1,142 @@
-// What a container of a module costs from the moment that the runtime is asked for it to its first output, beside a
-// container of the same program, in pods that are there already, on one containerd.
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  watch,
-  writeFileSync,
-} from "node:fs";
-import { dirname, join } from "node:path";
-import { importArchive, ensurePauseImage } from "../src/containers/images.ts";
+// What a cached pod of a module takes from the moment that it is created to its first output, beside a pod of the same
+// program in native code on the same site; and where that time goes.
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { ociArchive } from "../src/containers/oci-archive.ts";
 import { ociArchitecture } from "../src/containers/pause.ts";
-import { startContainerd, stopContainerd } from "../src/containers/containerd.ts";
-import { writeHandlerBinary } from "../src/containers/handler-binary.ts";
-import { connectContainerd } from "../src/containers/runtime.ts";
-import type { ContainerdRuntime } from "../src/containers/runtime.ts";
-import { holdOpen, systemClock } from "../src/lib/clock.ts";
-import { Scope } from "../src/lib/scope.ts";
-import { silent } from "../src/lib/log.ts";
-import type { ContainerConfig, SandboxConfig } from "../src/node/runtime.ts";
-import { preparingAhead } from "../src/containers/preparing-ahead.ts";
 import { run } from "../test/support/command.ts";
 import { root } from "../test/support/site.ts";
+import type { Site } from "../test/support/site.ts";
 import { compileC } from "../test/support/wasm-module.ts";
+import { openApi } from "./api-load.ts";
+import type { Api } from "./api-load.ts";
 import { percentile } from "./row.ts";
 import type { Row, Rows } from "./row.ts";
 
-const binary = "/usr/bin/containerd";
-const runc = "/usr/sbin/runc";
-const prepare = join(root, "dist/wasm-prepare.cjs");
+const pods = "/api/v1/namespaces/default/pods";
+/** After a start, so that what is made ready for the next is there. */
+const restMs = 4000;
 
-const cgroup = `kerb-bench-${process.pid}`;
-/** Of every controller, innermost first. */
-const removeCgroups = () =>
-  run("find", ["/sys/fs/cgroup", "-depth", "-path", `*/${cgroup}*`, "-type", "d", "-delete"]);
+const kinds = {
+  warm: { runtimeClassName: "wasm", image: "module:1" },
+  // No runner is ever ready for a user of its own.
+  cold: { runtimeClassName: "wasm", image: "module:1", securityContext: { runAsUser: 1000 } },
+  native: { image: "native:1" },
+};
+type Kind = keyof typeof kinds;
 
-const sandboxOf = (name: string, handler: string, directory: string): SandboxConfig => ({
-  podUid: name,
-  namespace: "default",
-  name,
-  attempt: 0,
-  hostname: "",
-  labels: {},
-  annotations: {},
-  hostNetwork: true,
-  hostPid: false,
-  hostIpc: false,
-  shareProcessNamespace: false,
-  dns: { servers: [], searches: [], options: [] },
-  sysctls: {},
-  portMappings: [],
-  logDirectory: join(directory, "logs", name),
-  cgroupParent: `/${cgroup}/${name}`,
-  securityContext: {},
-  handler,
-});
+function podOf(name: string, kind: Kind): Buffer {
+  const { image, ...spec }: { image: string } = kinds[kind];
+  const main = { name: "main", image, args: ["say", "x"] };
+  const pod = {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name },
+    spec: { restartPolicy: "Never", containers: [main], ...spec },
+  };
+  return Buffer.from(JSON.stringify(pod));
+}
 
-const containerOf = (image: string): ContainerConfig => ({
-  name: "main",
-  attempt: 0,
-  image,
-  imageRef: image,
-  command: [],
-  args: ["say", "x"],
-  workingDir: "",
-  env: [],
-  mounts: [],
-  devices: [],
-  labels: {},
-  annotations: {},
-  logPath: "main/0.log",
-  stdin: false,
-  stdinOnce: false,
-  tty: false,
-  resources: { cpuShares: 10, memoryBytes: 64 * 2 ** 20 },
-  securityContext: {},
-});
+/** When its first line was written, by the log itself. */
+async function firstOutput(site: Site, name: string): Promise<number> {
+  const logs = join(site.directory, "logs");
+  for (;;) {
+    await setTimeout(5);
+    const folder = readdirSync(logs).find((one) => one.startsWith(`default_${name}_`));
+    const log = folder && join(logs, folder, "main/0.log");
+    if (!log || !existsSync(log)) continue;
+    const time = readFileSync(log, "utf8").split(" ")[0];
+    if (time) return Date.parse(time);
+  }
+}
 
-/** Resolves when something lies in the file, in a folder that is there. */
-function untilWritten(file: string): Promise<void> {
-  const isWritten = () => existsSync(file) && readFileSync(file).length > 0;
+interface Phases {
+  /** Until the API server answered. */
+  created: number;
+  /** Until the scheduler's word was seen by a watch. */
+  bound: number;
+  output: number;
+}
+
+const now = () => performance.timeOrigin + performance.now();
+
+function untilBound(api: Api, name: string): Promise<number> {
   return new Promise((resolve) => {
-    const watcher = watch(dirname(file), () => {
-      if (!isWritten()) return;
-      watcher.close();
-      resolve();
+    const path = `${pods}?watch=1&fieldSelector=metadata.name%3D${name}`;
+    const stop = api.stream(path, (chunk) => {
+      if (!chunk.includes('"nodeName"')) return;
+      stop();
+      resolve(now());
     });
   });
 }
 
-interface Phases {
-  sandbox: number;
-  create: number;
-  start: number;
-  /** From the first call for the container to its first line. */
-  output: number;
+async function started(site: Site, api: Api, name: string, kind: Kind): Promise<Phases> {
+  const bound = untilBound(api, name);
+  await api.read("/version");
+  const began = now();
+  const status = await api.request("POST", pods, podOf(name, kind));
+  if (status !== 201) throw new Error(`the pod ${name} was answered by ${status}`);
+  const created = now() - began;
+  const output = (await firstOutput(site, name)) - began;
+  const phases = { created, bound: (await bound) - began, output };
+  await api.request("DELETE", `${pods}/${name}?gracePeriodSeconds=0`);
+  await setTimeout(restMs);
+  return phases;
 }
 
-async function started(
-  runtime: ContainerdRuntime,
-  directory: string,
-  { name, handler, image }: { name: string; handler: string; image: string },
-): Promise<Phases> {
-  const sandbox = sandboxOf(name, handler, directory);
-  const config = containerOf(image);
-  const log = join(sandbox.logDirectory, config.logPath);
-  mkdirSync(dirname(log), { recursive: true });
-  const began = performance.now();
-  const sandboxId = await runtime.runSandbox(sandbox);
-  const asked = performance.now();
-  const written = untilWritten(log);
-  const id = await runtime.createContainer(sandboxId, config, sandbox);
-  const created = performance.now();
-  const running = runtime.startContainer(id).then(() => performance.now());
-  await written;
-  const output = performance.now() - asked;
-  const start = (await running) - created;
-  await runtime.stopSandbox(sandboxId);
-  await runtime.removeSandbox(sandboxId);
-  return { sandbox: asked - began, create: created - asked, start, output };
-}
-
-async function images(directory: string) {
-  const module = join(directory, "probe.wasm");
-  const native = join(directory, "probe");
+async function importPrograms(site: Site) {
+  const module = join(site.directory, "probe.wasm");
+  const native = join(site.directory, "probe");
   await compileC("test/wasm/probe.c", module, "-s");
   await run("clang", ["-O2", "-static", "-o", native, join(root, "test/wasm/probe.c")]);
-  const image = (name: string, file: string) =>
-    ociArchive({
+  for (const [name, file] of [
+    ["module", module],
+    ["native", native],
+  ] as const) {
+    const archive = ociArchive({
       name: `docker.io/library/${name}:1`,
       architecture: ociArchitecture(process.arch),
       files: [{ path: "probe.wasm", data: readFileSync(file), mode: 0o755 }],
       entrypoint: ["/probe.wasm"],
     });
-  for (const [name, file] of [
-    ["module", module],
-    ["native", native],
-  ] as const) {
-    const archive = join(directory, `${name}.tar`);
-    writeFileSync(archive, image(name, file));
-    await importArchive(directory, archive);
+    const tar = join(site.directory, `${name}.tar`);
+    writeFileSync(tar, archive);
+    await site.kerb("image", "import", tar);
   }
 }
 
-const nameOf = (kind: string, i: number) => `${kind}-${i}`;
-
-/** By kind of container, the phases of each start. */
-async function measured(runtime: ContainerdRuntime, directory: string, runs: number) {
-  const kinds = {
-    warm: { handler: "wasm", image: "module:1" },
-    cold: { handler: "cold", image: "module:1" },
-    native: { handler: "", image: "native:1" },
-  };
-  const found: Record<keyof typeof kinds, Phases[]> = { warm: [], cold: [], native: [] };
-  for (let i = 0; i < runs; i++) {
-    for (const kind of Object.keys(kinds) as (keyof typeof kinds)[]) {
-      const wanted = { name: nameOf(kind, i), ...kinds[kind] };
-      found[kind].push(await started(runtime, directory, wanted));
-    }
-  }
-  return found;
-}
-
-function rowsOf({ warm, cold, native }: Awaited<ReturnType<typeof measured>>): Row[] {
+function rowsOf({ warm, cold, native }: Record<Kind, Phases[]>): Row[] {
   const median = (all: Phases[], phase: keyof Phases) =>
     percentile(
       all.map((one) => one[phase]),
       0.5,
     );
   const row = (name: string, all: Phases[], phase: keyof Phases, target?: number): Row => {
-    const baseline = { name: "container of the same program", value: median(native, phase) };
+    const baseline = { name: "pod of the same program", value: median(native, phase) };
     const value = median(all, phase);
     return { name, value, unit: "ms", baseline, better: "lower", ...(target && { target }) };
   };
   return [
-    row("wasm container, asked for to first output, warm", warm, "output", 20),
+    row("wasm pod, created to first output, warm", warm, "output", 20),
     row("the same, cold", cold, "output", 100),
-    row("of the warm one, CRI's create", warm, "create"),
-    row("of the warm one, CRI's start to its answer", warm, "start"),
-    row("its pod's sandbox, without a network", warm, "sandbox"),
+    row("of the warm one, until the API server answered", warm, "created"),
+    row("of the warm one, until a watch saw it bound", warm, "bound"),
   ];
 }
 
-export async function* benchWasmStart(runs: number): Rows {
-  const release = holdOpen();
-  const scope = new Scope();
-  const directory = mkdtempSync("/tmp/kerb-bench-");
-  const [components, ask] = [join(directory, "components"), join(directory, "bundles")];
-  const handler = (name: string, more: object = {}) =>
-    writeHandlerBinary(directory, { name, prepare, args: [components], ...more }, runc);
-  const handlers = { wasm: handler("wasm", { ask }), cold: handler("cold") };
-  await startContainerd(
-    { binary, runc, cniPlugins: "/usr/lib/cni", directory, handlers },
-    systemClock,
-  );
-  const connected = await connectContainerd(directory, silent);
-  const program = [prepare, "--wait", ask, components];
-  const runtime = preparingAhead(connected, { handlers: ["wasm"], ask, program, scope });
-  try {
-    await ensurePauseImage(directory, runtime);
-    await images(directory);
-    await measured(runtime, directory, 1);
-    yield* rowsOf(await measured(runtime, directory, runs));
-  } finally {
-    await scope.close();
-    await runtime.close();
-    await stopContainerd(directory, systemClock);
-    await removeCgroups();
-    rmSync(directory, { recursive: true, force: true });
-    release();
+export async function* benchWasmStart(site: Site, runs: number): Rows {
+  await importPrograms(site);
+  const api = openApi(site.kubeconfig, 2);
+  const found: Record<Kind, Phases[]> = { warm: [], cold: [], native: [] };
+  // The first of each reads its image, and is no cached pod.
+  for (let i = -1; i < runs; i++) {
+    for (const kind of Object.keys(kinds) as Kind[]) {
+      const phases = await started(site, api, `${kind}-${i + 1}`, kind);
+      if (i >= 0) found[kind].push(phases);
+    }
   }
+  api.close();
+  yield* rowsOf(found);
 }

@@ -13,6 +13,7 @@ const sitePackages = {
   "containernetworking-plugins": ["/usr/lib/cni/bridge", "/opt/cni/bin/bridge"],
   nftables: ["/usr/sbin/nft"],
   e2fsprogs: ["/usr/sbin/mkfs.ext4", "/sbin/mkfs.ext4"],
+  bubblewrap: ["/usr/bin/bwrap"],
   conntrack: ["/usr/sbin/conntrack"],
   iproute2: ["/usr/sbin/ip", "/bin/ip", "/sbin/ip"],
 };

@@ -12,8 +12,11 @@ const carrier =
   "process.stdin.pipe(s);s.pipe(o)})";
 
 /** `pid` is a process in the pod's network namespace. Rejects when nothing listens. */
-export function dialInNamespace(pid: number, port: number): Promise<Duplex> {
-  const command = [`--net=/proc/${pid}/ns/net`, process.execPath, "-e", carrier, String(port)];
+export const dialInNamespace = (pid: number, port: number) => dialFrom(`/proc/${pid}/ns/net`, port);
+
+/** `netns` is the path of a network namespace. */
+export function dialFrom(netns: string, port: number): Promise<Duplex> {
+  const command = [`--net=${netns}`, process.execPath, "-e", carrier, String(port)];
   const child = spawn("nsenter", command, { stdio: ["pipe", "pipe", "pipe"] });
   child.stdin.on("error", () => {});
   return new Promise((resolve, reject) => {

@@ -2,6 +2,7 @@
 import type {
   ContainerStatus,
   HandlerAbilities,
+  ImageConfig,
   ImageStatus,
   RuntimeAbilities,
   RuntimePod,
@@ -71,6 +72,19 @@ export function imageOf(image: Message): ImageStatus {
     ...(image["pinned"] && { pinned: true }),
     ...(uid !== undefined && { uid }),
     ...(image["username"] && { username: image["username"] }),
+  };
+}
+
+/** `info` is what CRI's verbose answer adds. */
+export function imageConfigOf(id: string, { imageSpec }: any): ImageConfig {
+  const { Entrypoint, Cmd, Env, WorkingDir, User } = imageSpec?.config ?? {};
+  return {
+    id,
+    entrypoint: Entrypoint ?? [],
+    cmd: Cmd ?? [],
+    env: Env ?? [],
+    workingDir: WorkingDir ?? "",
+    user: User ?? "",
   };
 }
 

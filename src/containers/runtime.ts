@@ -7,6 +7,7 @@ import type { Log } from "../lib/log.ts";
 import type { Streams } from "../lib/node-connection.ts";
 import type {
   ContainerConfig,
+  ImageConfig,
   ImageStatus,
   PullAuth,
   Runtime,
@@ -30,7 +31,14 @@ import { fullReference } from "./images.ts";
 import { busyNamespace, freeNamespace } from "./network-namespace.ts";
 import { OrphanShims } from "./orphan-shims.ts";
 import { dialInNamespace } from "./port-forward.ts";
-import { abilitiesOf, containerOf, groupByPod, imageOf, sandboxOf } from "./runtime-status.ts";
+import {
+  abilitiesOf,
+  containerOf,
+  groupByPod,
+  imageConfigOf,
+  imageOf,
+  sandboxOf,
+} from "./runtime-status.ts";
 import { signalNumber } from "./signal-number.ts";
 import { followEvents } from "./task-events.ts";
 import type { TaskEvent } from "./task-events.ts";
@@ -252,6 +260,12 @@ export class ContainerdRuntime implements Runtime {
       image: { image: fullReference(ref) },
     });
     return image?.id ? imageOf(image) : undefined;
+  }
+
+  async imageConfig(ref: string): Promise<ImageConfig | undefined> {
+    const request = { image: { image: fullReference(ref) }, verbose: true };
+    const { image, info } = await this.#images.call("ImageStatus", request);
+    return image?.id && info?.info ? imageConfigOf(image.id, JSON.parse(info.info)) : undefined;
   }
 
   async pullImage(ref: string, auth?: PullAuth): Promise<string> {

@@ -43,6 +43,16 @@ export interface SandboxConfig {
   securityContext: Record<string, any>;
   /** RuntimeClass handler; "" is the default. */
   handler: string;
+  /** What is to run in it, as the API has it, for runtimes that suit some programs only. */
+  containers?: readonly PlannedContainer[];
+}
+
+export interface PlannedContainer {
+  name: string;
+  image: string;
+  command?: string[];
+  args?: string[];
+  [field: string]: any;
 }
 
 export interface Mount {
@@ -167,6 +177,17 @@ export interface ImageStatus {
   username?: string;
 }
 
+/** What an image says of the program in it. */
+export interface ImageConfig {
+  id: string;
+  entrypoint: string[];
+  cmd: string[];
+  env: string[];
+  workingDir: string;
+  /** As the image has it, numbers or names; "" is root. */
+  user: string;
+}
+
 /** What the machine must mount to show some files. */
 export interface FileSystem {
   type: string;
@@ -214,6 +235,8 @@ export interface Runtime {
   /** Calls back with a pod's uid when something about it changed; a hint, not a promise. Returns its stop. */
   onChange(listener: (podUid: string) => void): () => void;
   imageStatus(ref: string): Promise<ImageStatus | undefined>;
+  /** Absent where nobody else runs what is in the runtime's images. */
+  imageConfig?(ref: string): Promise<ImageConfig | undefined>;
   /** Pulls; resolves with the image's id. */
   pullImage(ref: string, auth?: PullAuth): Promise<string>;
   listImages(): Promise<ImageStatus[]>;

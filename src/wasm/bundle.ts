@@ -50,14 +50,16 @@ export interface Runner {
 /** In the bundle of every container that runs a module. */
 export const programFile = "program.json";
 /** Where Node and the runner lie inside the container. */
-const own = "/.kerb";
+export const ownFolder = "/.kerb";
+export const codeFolder = join(ownFolder, "code");
 /** The name by which the loader looks for a shared object: its file may carry more of its version. */
-const sonameOf = (file: string) => basename(file).replace(/(\.so\.\d+)[.\d]*$/, "$1");
+export const sonameOf = (file: string) => basename(file).replace(/(\.so\.\d+)[.\d]*$/, "$1");
 const nobody = 65_534;
 /** What Node itself takes, above what the module may. */
 export const runnerMemoryBytes = 48 * 2 ** 20;
 /** Descriptors that Node and a walk along a path hold besides the guest's. */
 const ownDescriptors = 512;
+export const descriptorsOfRunner = descriptorsMax + ownDescriptors;
 
 /** Kerb's annotations of containers; containerd hands them on. */
 export const annotationNames = {
@@ -239,28 +241,37 @@ export interface BundleOptions {
   arch: string;
 }
 
-function argumentsOf(
-  { annotations = {} }: BundleConfig,
-  { runner, memoryBytes }: BundleOptions,
+/** V8's, before it compiles anything. */
+export function flagsOf(
+  { annotations = {} }: Pick<BundleConfig, "annotations">,
+  memoryBytes: number | undefined,
 ): string[] {
   const isOptimized = annotations[annotationNames.compile] === "optimized";
-  const { libraries } = runner;
-  const node = join(own, "node");
-  const loader = libraries.find((file) => basename(file).startsWith("ld-"));
-  const start = loader ? [join(own, sonameOf(loader)), "--library-path", own, node] : [node];
   const pages = memoryBytes && Math.floor(memoryBytes / pageBytes);
+  return [
+    ...(pages ? [`--wasm-max-mem-pages=${pages}`] : []),
+    ...(isOptimized ? ["--no-liftoff", "--no-wasm-tier-up", "--no-wasm-lazy-compilation"] : []),
+  ];
+}
+
+function argumentsOf(config: BundleConfig, { runner, memoryBytes }: BundleOptions): string[] {
+  const { libraries } = runner;
+  const node = join(ownFolder, "node");
+  const loader = libraries.find((file) => basename(file).startsWith("ld-"));
+  const start = loader
+    ? [join(ownFolder, sonameOf(loader)), "--library-path", ownFolder, node]
+    : [node];
   return [
     ...start,
     "--disable-warning=ExperimentalWarning",
     "--no-addons",
-    ...(pages ? [`--wasm-max-mem-pages=${pages}`] : []),
-    ...(isOptimized ? ["--no-liftoff", "--no-wasm-tier-up", "--no-wasm-lazy-compilation"] : []),
-    join(own, "code", runner.file),
-    join(own, "program.json"),
+    ...flagsOf(config, memoryBytes),
+    join(codeFolder, runner.file),
+    join(ownFolder, "program.json"),
   ];
 }
 
-export const componentFolder = join(own, "component");
+export const componentFolder = join(ownFolder, "component");
 
 function mountsOf(config: BundleConfig, { runner, program, component }: BundleOptions) {
   const mount = (source: string, destination: string) => ({
@@ -273,16 +284,16 @@ function mountsOf(config: BundleConfig, { runner, program, component }: BundleOp
     destination !== "/sys" && !destination.startsWith("/sys/");
   return [
     ...(config.mounts ?? []).filter(isKept),
-    mount(runner.executable, join(own, "node")),
-    mount(runner.folder, join(own, "code")),
-    mount(program, join(own, "program.json")),
+    mount(runner.executable, join(ownFolder, "node")),
+    mount(runner.folder, codeFolder),
+    mount(program, join(ownFolder, "program.json")),
     ...(component === undefined ? [] : [mount(component, componentFolder)]),
-    ...runner.libraries.map((file) => mount(file, join(own, sonameOf(file)))),
+    ...runner.libraries.map((file) => mount(file, join(ownFolder, sonameOf(file)))),
   ];
 }
 
 export function wasmBundle(config: BundleConfig, options: BundleOptions): BundleConfig {
-  const limit = descriptorsMax + ownDescriptors;
+  const limit = descriptorsOfRunner;
   const none = { bounding: [], effective: [], inheritable: [], permitted: [], ambient: [] };
   return {
     ...config,

@@ -30,7 +30,7 @@ const events =
   "epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_pwait epoll_pwait2 epoll_wait eventfd eventfd2 " +
   "inotify_init1 inotify_add_watch inotify_rm_watch";
 const itself =
-  "capget capset execve getegid geteuid getgid getgroups getpgrp getpgid getpriority getrandom getresgid " +
+  "capget capset execve wait4 waitid getegid geteuid getgid getgroups getpgrp getpgid getpriority getrandom getresgid " +
   "getresuid getrlimit getrusage getsid getuid ioctl prctl prlimit64 setgid setgroups setpriority " +
   "setresgid setresuid setsid setuid sysinfo uname";
 const sockets =

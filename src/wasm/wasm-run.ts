@@ -1,8 +1,10 @@
 // The program of a WebAssembly container, inside it. The module has this thread to its end: a signal that
-// nobody handles ends the process at once, whatever the module does. Argument: the program's file.
-import { readFileSync, writeFileSync, writeSync } from "node:fs";
+// nobody handles ends the process at once, whatever the module does. Argument: the program's file; or `--wait`, to be
+// told of the program by descriptor 3, which may be long after this process is ready for it.
+import { readFileSync, readSync, writeFileSync, writeSync } from "node:fs";
 import { systemClock } from "../lib/clock.ts";
 import { endOf, trapExitCode } from "./end.ts";
+import { ContainerLog, LogStream } from "./files/container-log.ts";
 import type { Program } from "./program.ts";
 import { WebAssembly } from "./web-assembly.ts";
 import { preview1 } from "./wasi-preview1/host.ts";
@@ -10,10 +12,22 @@ import type { HostOptions } from "./wasi-preview1/guest.ts";
 import type { Preview1 } from "./wasi-preview1/host.ts";
 
 const stderr = 2;
+/** From where a program is told to one that waits. To modules their output is a pipe, and so is this. */
+const toldBy = 3;
+
+let log: ContainerLog | undefined;
+
+const say = (text: string) =>
+  log ? log.write("stderr", Buffer.from(text)) : void writeSync(stderr, text);
+
+function end(code: number): never {
+  log?.flush();
+  process.exit(code);
+}
 
 /** The module's last words go where pods' statuses take them from. */
 function giveUp({ terminationLog }: Program, message: string): never {
-  writeSync(stderr, `${message}\n`);
+  say(`${message}\n`);
   if (terminationLog !== undefined) {
     try {
       writeFileSync(terminationLog, message);
@@ -21,11 +35,24 @@ function giveUp({ terminationLog }: Program, message: string): never {
       // A full disk takes no last words.
     }
   }
-  process.exit(trapExitCode);
+  end(trapExitCode);
+}
+
+/** Where output goes, for those who write their container's log themselves. */
+function outputOf({ log: path, component }: Program): Partial<HostOptions> {
+  if (path === undefined) return {};
+  const soon = (run: () => void) => void systemClock.after(0, run);
+  const own = new ContainerLog({ path, now: systemClock.now, ...(component && { soon }) });
+  log = own;
+  return {
+    output: (fd) => new LogStream(toldBy, own, fd === stderr ? "stderr" : "stdout"),
+    beforeWait: () => own.flush(),
+  };
 }
 
 /** Node's cryptography is a fifth of an idle module's memory, so it is loaded by those that use it. */
-function hostOptions({ args, env, preopens }: Program): HostOptions {
+function hostOptions(program: Program): HostOptions {
+  const { args, env, preopens } = program;
   return {
     args,
     env,
@@ -33,7 +60,8 @@ function hostOptions({ args, env, preopens }: Program): HostOptions {
     now: () => BigInt(systemClock.now()) * 1_000_000n,
     monotonic: () => process.hrtime.bigint(),
     random: (into) => void process.getBuiltinModule("node:crypto").randomFillSync(into),
-    exit: (code) => process.exit(code),
+    exit: end,
+    ...outputOf(program),
   };
 }
 
@@ -50,7 +78,7 @@ async function runCore(program: Program) {
   let memory: { buffer: ArrayBuffer } = { buffer: new ArrayBuffer(0) };
   try {
     const host = preview1(hostOptions(program));
-    const module = new WebAssembly.Module(readFileSync(program.module));
+    const module = new WebAssembly.Module(readFileSync(program.file ?? program.module));
     const instance = new WebAssembly.Instance(module, await importsOf(program, host));
     memory = instance.exports["memory"] ?? memory;
     host.useMemory(memory);
@@ -62,14 +90,14 @@ async function runCore(program: Program) {
     const { module, memoryBytes } = program;
     giveUp(program, endOf(error, { module, usedBytes: memory.buffer.byteLength, memoryBytes }));
   }
-  process.exit(0);
+  end(0);
 }
 
 /** What trapped while it served is told and replaced. */
 const tellTrap =
   ({ module }: Program) =>
   (error: unknown) =>
-    writeSync(stderr, `${endOf(error, { module, usedBytes: 0 })}\n`);
+    say(`${endOf(error, { module, usedBytes: 0 })}\n`);
 
 async function run(program: Program) {
   if (program.component === undefined) return runCore(program);
@@ -83,4 +111,31 @@ async function run(program: Program) {
   }
 }
 
-void run(JSON.parse(readFileSync(process.argv[2]!, "utf8")) as Program);
+/** The smallest module: what V8 makes for the first of all is there before it is waited for. */
+const nothing = Buffer.from("0061736d01000000", "hex");
+
+/** A line of JSON. Nothing else happens meanwhile. */
+function told(): Program {
+  const pieces: Buffer[] = [];
+  for (;;) {
+    const piece = Buffer.alloc(65_536);
+    const count = readSync(toldBy, piece);
+    pieces.push(piece.subarray(0, count));
+    if (count === 0 || piece[count - 1] === 0x0a) break;
+  }
+  const program = JSON.parse(Buffer.concat(pieces).toString()) as Program & { elsewhere?: string };
+  return program.elsewhere ? JSON.parse(readFileSync(program.elsewhere, "utf8")) : program;
+}
+
+async function wait(isNetworked: boolean) {
+  if (isNetworked) await import("./run-component.ts");
+  new WebAssembly.Instance(new WebAssembly.Module(nothing), {});
+  const program = told();
+  const { setFlagsFromString } = process.getBuiltinModule("node:v8");
+  for (const flag of program.flags ?? []) setFlagsFromString(flag);
+  await run(program);
+}
+
+const [, , word, kind] = process.argv;
+if (word === "--wait") void wait(kind === "network");
+else void run(JSON.parse(readFileSync(word!, "utf8")) as Program);

@@ -1,10 +1,20 @@
 // WebAssembly pods as people run them: modules from C, `runtimeClassName: wasm`, kubectl.
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { ociArchive } from "../../src/containers/oci-archive.ts";
 import { ociArchitecture } from "../../src/containers/pause.ts";
+import { run, runToEnd } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { importBusybox } from "../support/image.ts";
 import { startSite } from "../support/site.ts";
@@ -247,6 +257,46 @@ test("modules and ordinary containers share a pod and its volume", async () => {
   assert.equal((await logs("mixed", "-c", "reader")).trim(), "from wasm");
 });
 
+/** Node's process in a container, on the machine; undefined where containerd has the container. */
+function processOf(containerId: string): number | undefined {
+  const id = containerId.replace(/^\w+:\/\//, "");
+  const status = join(site.directory, "wasm/pods/status", id);
+  if (!existsSync(status)) return undefined;
+  const first = /"child-pid": (\d+)/.exec(readFileSync(status, "utf8"))?.[1];
+  return Number(readFileSync(`/proc/${first}/task/${first}/children`, "utf8"));
+}
+
+test("a pod of modules alone needs no containerd, and has the same walls around it", async () => {
+  const more = { resources: { limits: { cpu: "500m", memory: "32Mi" } } };
+  await site.apply(pod("walled", ["serve", "tick", "0.2"], { more }));
+  await phase("walled", "Running");
+  const { containerID } = await stateOf("walled");
+  const pid = processOf(containerID)!;
+  const told = readFileSync(`/proc/${pid}/status`, "utf8");
+  const field = (name: string) => new RegExp(`^${name}:[ \\t]*(.*)$`, "m").exec(told)?.[1]?.trim();
+  const nobody = "65534\t65534\t65534\t65534";
+  assert.deepEqual(["Uid", "Gid", "Groups"].map(field), [nobody, nobody, ""]);
+  assert.deepEqual(["NoNewPrivs", "Seccomp"].map(field), ["1", "2"]);
+  for (const name of ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"])
+    assert.match(field(name)!, /^0+$/, name);
+  for (const name of ["mnt", "pid", "net", "ipc", "uts"]) {
+    const of = (one: number | "self") => readlinkSync(`/proc/${one}/ns/${name}`);
+    assert.notEqual(of(pid), of("self"), name);
+  }
+  assert.deepEqual(readdirSync(`/proc/${pid}/root`).toSorted(), [".kerb", "dev", "etc", "proc"]);
+  const { uid } = (await site.get("pod", "walled")).metadata;
+  for (const line of readFileSync(`/proc/${pid}/cgroup`, "utf8").split("\n")) {
+    if (/:(memory|cpu|pids):|^0::\/./.test(line)) assert.match(line, new RegExp(`pod${uid}/`));
+  }
+  const command = [site.kubectlPath, "--kubeconfig", site.kubeconfig, "attach", "walled"];
+  const attached = spawn(command[0]!, command.slice(1), { stdio: ["ignore", "pipe", "ignore"] });
+  const [said] = await once(attached.stdout, "data");
+  attached.kill();
+  assert.match(String(said), /^tick/m);
+  await site.kubectl(["delete", "pod", "walled", "--timeout=20s"]);
+  assert.ok(!existsSync(`/proc/${pid}`), "nothing of it runs");
+});
+
 test("modules outlive Kerb", async () => {
   await site.apply(pod("keeps", ["serve", "tick", "0.2"], { spec: { restartPolicy: "Always" } }));
   await phase("keeps", "Running");
@@ -256,4 +306,28 @@ test("modules outlive Kerb", async () => {
   await site.kubectl(["wait", "--for=condition=Ready", "pod/keeps", "--timeout=120s"]);
   const now = await stateOf("keeps");
   assert.deepEqual([now.restartCount, now.containerID], [0, before.containerID]);
+});
+
+test("after a reboot of the machine a pod of modules comes again, with its address", async () => {
+  const before = await site.get("pod", "keeps");
+  const { containerID } = before.status.containerStatuses[0];
+  process.kill(site.pid, "SIGKILL");
+  process.kill(processOf(containerID)!, "SIGKILL");
+  // What the machine's end takes along: mounts, namespaces, and the life that records are of.
+  const folder = join(site.directory, "wasm/pods");
+  await run("umount", ["--lazy", "--recursive", join(folder, "seen")]);
+  for (const id of readdirSync(join(folder, "sandboxes"))) {
+    const file = join(folder, "sandboxes", id);
+    // Of sandboxes that ended it is gone.
+    await runToEnd("ip", ["netns", "delete", id]);
+    writeFileSync(file, readFileSync(file, "utf8").replace(/"boot":"[^"]*"/, '"boot":"before"'));
+  }
+  await site.up();
+  await eventually(async () => {
+    const { restartCount, state } = await stateOf("keeps");
+    return restartCount === 1 && state.running;
+  }, "it runs again");
+  const { status } = await site.get("pod", "keeps");
+  assert.deepEqual(status.podIPs, before.status.podIPs);
+  assert.match(await logs("keeps", "--previous"), /tick/);
 });

@@ -91,6 +91,8 @@ export class Site {
     return run(kerb, words);
   }
 
+  readonly kubectlPath = join(clients, "kubectl");
+
   /** kubectl with this site's kubeconfig; rejects when it fails. */
   kubectl(args: string[], options: CommandOptions = {}) {
     return run(join(clients, "kubectl"), ["--kubeconfig", this.kubeconfig, ...args], options);

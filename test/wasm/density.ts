@@ -54,7 +54,8 @@ function runners(): { count: number; privateMiB: number } {
   let [count, kib] = [0, 0];
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
     try {
-      if (!readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("/.kerb/program.json")) continue;
+      const command = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+      if (!command.startsWith("/.kerb/") || !command.includes("wasm-run.")) continue;
       const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
       for (const [, size] of text.matchAll(/^Private_\w+:\s+(\d+) kB$/gm)) kib += Number(size);
       count += 1;

@@ -97,6 +97,12 @@ function forwardCheck(): Check {
   return { name: "forwarding", state: "ok", detail };
 }
 
+/** Without it pods of WebAssembly modules are containerd's. */
+function bubblewrapCheck(): Check {
+  const check = toolCheck("bwrap", "bubblewrap", "WebAssembly pods start as slowly as containers");
+  return check.state === "ok" ? check : { ...check, state: "warning" };
+}
+
 /** Only sites that have ranges of IPv6 need it. */
 function ipv6Check(): Check {
   const problem = ipv6Problem(ipv6Facts());
@@ -115,6 +121,7 @@ export function examine(directory: string): Check[] {
     toolCheck("nft", "nftables", "Services do not route"),
     toolCheck("ip", "iproute2", "pods get no network"),
     conntrackCheck(),
+    bubblewrapCheck(),
     cgroupCheck(),
     forwardCheck(),
     ipv6Check(),

@@ -24,8 +24,9 @@ import { readIfThere } from "../files.ts";
 import { addressesOf, familiesOf, readSettings } from "../site/site-settings.ts";
 import type { SiteAddresses, SiteSettings } from "../site/site-settings.ts";
 import { krustletCgroup } from "../wings/krustlet.ts";
+import { besideModules, hasModulePods, podNetworkOf } from "../wings/wasm-pods.ts";
 import { unshareKubelet } from "./kubelet-directory.ts";
-import { containerdDirectory, containerdPaths } from "./machine.ts";
+import { componentsDirectory, containerdDirectory, containerdPaths } from "./machine.ts";
 import { joinedAddressesFile } from "./node-addresses.ts";
 
 interface LeaveOptions {
@@ -70,11 +71,17 @@ function hasTasks(folder: string): boolean {
 async function stopWorkloads(directory: string, { gracePeriod, tell }: LeaveOptions) {
   const folder = containerdDirectory(directory);
   if (containerdPid(folder) === undefined) {
-    if (!hasTasks(folder)) return;
+    if (!hasTasks(folder) && !hasModulePods(directory)) return;
     // It was killed, and what it ran lives on.
     await startContainerd(containerdPaths(directory), systemClock);
   }
-  const runtime = await connectContainerd(folder, silent);
+  const runtime = await besideModules(await connectContainerd(folder, silent), {
+    directory,
+    components: componentsDirectory(directory),
+    network: podNetworkOf(directory, "IPv4"),
+    clock: systemClock,
+    log: silent,
+  });
   const pods = [...(await runtime.pods()).values()];
   const running = pods.filter(({ sandboxes }) => sandboxes.length > 0).length;
   if (running > 0) tell?.(`stopping ${counted(running)} ...`);
@@ -154,7 +161,8 @@ export async function leaveMachine(
 /** A start that fails leaves the machine as it was: what ran before runs on, and nothing else does. */
 export async function leftAsFound<T>(directory: string, start: () => Promise<T>): Promise<T> {
   const folder = containerdDirectory(directory);
-  const didRun = containerdPid(folder) !== undefined || hasTasks(folder);
+  const didRun =
+    containerdPid(folder) !== undefined || hasTasks(folder) || hasModulePods(directory);
   try {
     return await start();
   } catch (error) {

@@ -28,6 +28,7 @@ import { isRoot } from "../config.ts";
 import { cniFolders, findTool } from "../commands/doctor.ts";
 import { replaceFile } from "../files.ts";
 import { pullingModules } from "../wings/wasm-images.ts";
+import { besideModules, podNetworkOf } from "../wings/wasm-pods.ts";
 import { familiesOf } from "../site/site-settings.ts";
 import type { SiteAddresses } from "../site/site-settings.ts";
 
@@ -166,7 +167,13 @@ async function startRuntime({
     program: [prepareMachines, "--wait", machines, vmsDirectory(directory)],
     scope,
   });
-  return pullingModules(runtime, folders, registries);
+  return besideModules(pullingModules(runtime, folders, registries), {
+    directory,
+    components: folders.components,
+    network: podNetworkOf(directory, familyOf(addresses.podCidr)),
+    clock,
+    log: log.with({ room: "wasm" }),
+  });
 }
 
 /** Throws when this machine cannot give its pods addresses of all families of the site. */

@@ -192,10 +192,15 @@ class SystemCgroups implements Cgroups {
   }
 
   async #apply(path: string, limits: Limits) {
-    for (const [controller, file, value] of settingsOf(this.#version, limits)) {
+    const settings = Map.groupBy(settingsOf(this.#version, limits), ([controller]) => controller);
+    const set = async ([controller, files]: [string, [string, string, string][]]) => {
       const folder = await this.#make(controller, path);
-      if (folder) await writeFile(join(folder, file), value).catch(() => {});
-    }
+      if (!folder) return;
+      // In their order: a quota counts in periods.
+      for (const [, file, value] of files)
+        await writeFile(join(folder, file), value).catch(() => {});
+    };
+    await Promise.all([...settings].map(set));
   }
 
   /** Where the machine does not have a controller, there is nothing to set. */

@@ -127,9 +127,12 @@ export class PodJobs {
     try {
       // Here, since an adopted pod passes by as well as a new one.
       await this.#context.objects.follow(pod);
-      await this.#context.cgroups.prepare(this.#owner.allocated);
+      const prepared = this.#context.cgroups.prepare(this.#owner.allocated);
+      // Whoever waits for it below is told; until then a failure is nobody's.
+      prepared.catch(() => {});
       await this.#context.devices?.prepare(pod);
       this.volumesMade(await prepareVolumes(this.#context, pod));
+      await prepared;
       state.volumesReady = true;
       state.trouble.delete("");
     } catch (error) {

@@ -102,6 +102,7 @@ export function sandboxConfig(
       ...(allContainers(pod).some(isPrivileged) && { privileged: true }),
     },
     handler: "",
+    containers: allContainers(pod),
     ...(usersFrom !== undefined && {
       userNamespace: { hostId: usersFrom, length: rangeLength },
     }),

@@ -1,5 +1,6 @@
 // What a guest of WASI preview 1 is given, and what its calls work on.
 import type { DirectoryLimits } from "../files/directory.ts";
+import type { OpenFile } from "../files/open-file.ts";
 import type { Descriptors } from "./descriptors.ts";
 import type { GuestMemory } from "./guest-memory.ts";
 
@@ -20,6 +21,10 @@ export interface HostOptions {
   random: (into: Uint8Array) => void;
   /** Ends the guest; does not return. */
   exit: (code: number) => never;
+  /** Where its output goes; absent: to the process's own. */
+  output?: (fd: number) => OpenFile;
+  /** Before the guest waits, nobody knows how long. */
+  beforeWait?: () => void;
 }
 
 export interface Host extends HostOptions {

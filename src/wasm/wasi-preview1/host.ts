@@ -8,7 +8,7 @@ import { Descriptors } from "./descriptors.ts";
 import { directoryCalls } from "./directories.ts";
 import { errno, errnoOf } from "./errno.ts";
 import { fileCalls } from "./files.ts";
-import type { Call, Calls, Host, HostOptions, Preopen } from "./guest.ts";
+import type { Call, Calls, Host, HostOptions } from "./guest.ts";
 import { GuestMemory } from "./guest-memory.ts";
 import { pathCalls } from "./paths.ts";
 import { pollCalls } from "./poll.ts";
@@ -34,9 +34,12 @@ const streams = [
 ];
 
 /** Names that a guest's libc is told; later ones come first when a path is looked for. */
-function descriptorsOf(preopens: Preopen[]): Descriptors {
+function descriptorsOf({ preopens, output }: HostOptions): Descriptors {
   const descriptors = new Descriptors();
-  for (const [fd, mode] of streams.entries()) descriptors.set(fd, { file: new OpenFile(fd, mode) });
+  for (const [fd, mode] of streams.entries()) {
+    const file = output && mode.writable ? output(fd) : new OpenFile(fd, mode);
+    descriptors.set(fd, { file });
+  }
   for (const { guest, host, ...limits } of preopens) {
     const fd = descriptors.add(() => Directory.at(host, limits));
     descriptors.get(fd).preopen = guest;
@@ -56,7 +59,7 @@ export function preview1(options: HostOptions): Preview1 {
   const host: Host = {
     ...options,
     memory: new GuestMemory(() => memory),
-    descriptors: descriptorsOf(options.preopens),
+    descriptors: descriptorsOf(options),
   };
   const groups = [
     argumentCalls,

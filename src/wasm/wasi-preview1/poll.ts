@@ -60,6 +60,7 @@ export function pollCalls(host: Host): Calls {
       );
       const isReady = ({ dueAt }: Subscription) => dueAt === undefined || dueAt <= monotonic();
       if (!all.some(isReady)) {
+        host.beforeWait?.();
         const first = all.map(({ dueAt }) => dueAt!).reduce((a, b) => (a < b ? a : b));
         waitUntil(host, first);
       }

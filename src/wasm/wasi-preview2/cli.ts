@@ -8,6 +8,8 @@ export interface CliOptions {
   env: Record<string, string>;
   /** Ends the guest; does not return. */
   exit: (code: number) => never;
+  /** Where its output goes; absent: to the process's own. */
+  output?: (fd: number) => OpenFile;
 }
 
 class TerminalInput {}
@@ -37,11 +39,10 @@ function stream(fd: number) {
   return new OpenFile(fd, { readable, writable, isStream: true });
 }
 
-const isTerminal = (fd: number) => stream(fd).kind === "character";
-
-export function cliInterfaces({ args, env, exit }: CliOptions) {
-  const output = (fd: number) => new OutputStream(fileSink(stream(fd)));
-  const terminal = (fd: number) => (isTerminal(fd) ? new TerminalOutput() : undefined);
+export function cliInterfaces({ args, env, exit, output: fileOf = stream }: CliOptions) {
+  const output = (fd: number) => new OutputStream(fileSink(fileOf(fd)));
+  const terminal = (fd: number) =>
+    fileOf(fd).kind === "character" ? new TerminalOutput() : undefined;
   return {
     "wasi:cli/environment": {
       getEnvironment: () => Object.entries(env),
@@ -58,7 +59,7 @@ export function cliInterfaces({ args, env, exit }: CliOptions) {
     "wasi:cli/terminal-input": { TerminalInput },
     "wasi:cli/terminal-output": { TerminalOutput },
     "wasi:cli/terminal-stdin": {
-      getTerminalStdin: () => (isTerminal(0) ? new TerminalInput() : undefined),
+      getTerminalStdin: () => (stream(0).kind === "character" ? new TerminalInput() : undefined),
     },
     "wasi:cli/terminal-stdout": { getTerminalStdout: () => terminal(1) },
     "wasi:cli/terminal-stderr": { getTerminalStderr: () => terminal(2) },

@@ -1,0 +1,55 @@
+// Pods of modules without containerd, where this machine can: with bubblewrap, nsenter and setpriv, and a Node that may
+// call the kernel itself.
+import { readFileSync, realpathSync } from "node:fs";
+import { join } from "node:path";
+import { PodNetworks } from "../../containers/pod-networks.ts";
+import { signalNumber } from "../../containers/signal-number.ts";
+import { systemRandom } from "../../lib/random.ts";
+import { runCommand } from "../../lib/run-command.ts";
+import { containerCgroups } from "../../node/machine/container-cgroups.ts";
+import type { Runtime } from "../../node/runtime.ts";
+import { ownRunner } from "../../wasm/own-runner.ts";
+import { openKernel } from "../../wasm/pods/kernel.ts";
+import { Modules } from "../../wasm/pods/modules.ts";
+import { Places } from "../../wasm/pods/places.ts";
+import { Runners } from "../../wasm/pods/runners.ts";
+import { ModulePods } from "../../wasm/pods/runtime.ts";
+import { findTool } from "../commands/doctor.ts";
+import { modulePodsDirectory } from "./wasm-pods.ts";
+import type { ModulePodsSettings } from "./wasm-pods.ts";
+
+const newId = () => `${systemRandom.uuid()}${systemRandom.uuid()}`.replaceAll("-", "");
+
+/** A program's shared objects, the dynamic loader among them. */
+async function librariesOf(program: string): Promise<string[]> {
+  const said = await runCommand("ldd", [program]);
+  return [...said.matchAll(/(\/\S+)/g)].map((match) => realpathSync(match[1]!));
+}
+
+/** Undefined where the machine cannot. */
+export async function openModulePods(
+  runtime: Runtime,
+  { directory, components, network, clock }: ModulePodsSettings,
+): Promise<ModulePods | undefined> {
+  const [bwrap, nsenter, setpriv] = ["bwrap", "nsenter", "setpriv"].map(findTool);
+  if (!bwrap || !nsenter || !setpriv) return undefined;
+  // Before anything else is loaded into this process.
+  const runner = ownRunner();
+  const [kernel, libraries] = await Promise.all([openKernel(), librariesOf(setpriv)]);
+  if (!kernel) return undefined;
+  const places = new Places(modulePodsDirectory(directory));
+  const dropper = { executable: setpriv, libraries };
+  return new ModulePods({
+    places,
+    kernel,
+    runners: new Runners({ places, kernel, runner, dropper, newId }),
+    modules: new Modules(join(directory, "wasm/modules"), runtime),
+    networks: new PodNetworks(network),
+    cgroups: await containerCgroups(),
+    components,
+    boot: readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(),
+    newId,
+    clock,
+    signalNumber,
+  });
+}

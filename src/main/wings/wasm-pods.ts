@@ -1,0 +1,58 @@
+// Pods of modules beside all others. What runs them is loaded by the first of them, since most machines have none.
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { PodNetworksOptions } from "../../containers/pod-networks.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Log } from "../../lib/log.ts";
+import type { IpFamily } from "../../lib/ip-range.ts";
+import { joinRuntimes } from "../../node/joined-runtime.ts";
+import type { Runtime } from "../../node/runtime.ts";
+import { handlers } from "../../wasm/pods/suits.ts";
+
+/** Of the site's folder. */
+export const modulePodsDirectory = (directory: string) => join(directory, "wasm/pods");
+
+/** True when such pods may run still. */
+export function hasModulePods(directory: string): boolean {
+  const sandboxes = join(modulePodsDirectory(directory), "sandboxes");
+  return existsSync(sandboxes) && readdirSync(sandboxes).length > 0;
+}
+
+/** That of containerd's pods. */
+export function podNetworkOf(directory: string, podFamily: IpFamily): PodNetworksOptions {
+  const containerd = join(directory, "containerd");
+  return { directory: containerd, plugins: join(containerd, "cni-plugins"), podFamily };
+}
+
+export interface ModulePodsSettings {
+  /** The site's. */
+  directory: string;
+  components: string;
+  network: PodNetworksOptions;
+  clock: Clock;
+  log: Log;
+}
+
+/** The machine's runtime, and beside it that of modules where the machine can, from the first such pod on. */
+export async function besideModules(
+  runtime: Runtime,
+  settings: ModulePodsSettings,
+): Promise<Runtime> {
+  const { log, directory } = settings;
+  const open = async () => {
+    try {
+      const { openModulePods } = await import("./open-module-pods.ts");
+      return await openModulePods(runtime, settings);
+    } catch (error) {
+      log.warn("pods of modules are run by containerd", { error: String(error) });
+      return undefined;
+    }
+  };
+  const joined = joinRuntimes(runtime, {
+    mayRun: ({ handler }) => handlers.has(handler),
+    open,
+    log,
+  });
+  if (hasModulePods(directory)) await joined.open();
+  return joined.runtime;
+}

@@ -1,0 +1,22 @@
+// The networks of pods, as whoever makes them for all of a machine's pods offers them.
+import type { Duplex } from "node:stream";
+import type { Resources, Stats } from "../../node/runtime.ts";
+
+export interface Networks {
+  /** An empty namespace; resolves with its path. */
+  make(id: string): Promise<string>;
+  /** Gives it its addresses: those that are wished for where they are free. */
+  connect(id: string, pod: { podUid: string; addresses?: string[] }): Promise<string[]>;
+  /** Idempotent. */
+  remove(id: string): Promise<void>;
+  dial(netns: string, port: number): Promise<Duplex>;
+}
+
+/** The cgroup of one container, on whatever the machine has. */
+export interface ContainerCgroups {
+  join(path: string, pids: number[]): Promise<void>;
+  limit(path: string, resources: Resources): Promise<void>;
+  usage(path: string): Promise<Omit<Stats, "containerId">>;
+  ranOut(path: string): Promise<boolean>;
+  remove(path: string): Promise<void>;
+}

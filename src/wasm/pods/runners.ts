@@ -1,0 +1,120 @@
+// Processes that wait for a module, and their life: started, told their program, ended. Each is known by its folder
+// and its status on disk, and is nobody's child in the end.
+import { spawn } from "node:child_process";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import type { Program } from "../program.ts";
+import { seccompProfile } from "../seccomp.ts";
+import type { Runner } from "../bundle.ts";
+import type { Kernel } from "./kernel.ts";
+import type { Places } from "./places.ts";
+import { beganAt } from "./processes.ts";
+import type { RunnerRecord } from "./records.ts";
+import { runnerCommand, sharedFolder, statusOf } from "./runner-command.ts";
+import type { RunnerKind, RunnerStatus } from "./runner-command.ts";
+
+/** Longer programs go by a file; a pipe takes so much before anybody reads. */
+const pipeBytes = 60_000;
+const saidBytesMax = 16_384;
+/** Where the tools of a machine lie. */
+const toolFolders = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const programFile = "program.json";
+
+export interface RunnersOptions {
+  places: Places;
+  kernel: Kernel;
+  runner: Runner;
+  dropper: { executable: string; libraries: string[] };
+  newId: () => string;
+}
+
+export class Runners {
+  readonly #options: RunnersOptions;
+
+  constructor(options: RunnersOptions) {
+    this.#options = options;
+    const { places, kernel } = options;
+    if (!places.isShared()) kernel.share(places.folder("shared"), places.folder("seen"));
+  }
+
+  /** The filter of a kind, made by the first of that kind. */
+  #filter({ network }: RunnerKind): string {
+    const { places, kernel } = this.#options;
+    const file = join(places.root, network ? "filter-network" : "filter");
+    if (!existsSync(file))
+      kernel.writeFilter(seccompProfile({ network, arch: process.arch }), file);
+    return file;
+  }
+
+  start(kind: RunnerKind, netns: string): RunnerRecord {
+    const { places, kernel, runner, dropper, newId } = this.#options;
+    const id = newId();
+    mkdirSync(places.shared(id), { mode: 0o755 });
+    kernel.pipe(places.told(id));
+    const [command = "", ...words] = runnerCommand({
+      ...{ runner, dropper, kind, netns, shared: places.seen(id) },
+      hasProc: (name) => existsSync(join("/proc", name)),
+    });
+    const fds = [
+      openSync("/dev/null", "r"),
+      openSync("/dev/null", "w"),
+      openSync(places.said(id), "a", 0o600),
+      openSync(places.told(id), constants.O_RDWR),
+      openSync(places.status(id), "a", 0o600),
+      openSync(this.#filter(kind), "r"),
+    ];
+    try {
+      const env = { PATH: toolFolders };
+      const child = spawn(command, words, { detached: true, env, stdio: fds });
+      child.on("error", () => {});
+      child.unref();
+      if (child.pid === undefined) throw new Error("no runner of modules could be started");
+      return { id, pid: child.pid, began: beganAt(child.pid) ?? "", kind };
+    } finally {
+      for (const fd of fds) closeSync(fd);
+    }
+  }
+
+  /** Lets it begin. */
+  tell(id: string, program: Program) {
+    const { places } = this.#options;
+    let text = JSON.stringify(program);
+    if (text.length > pipeBytes) {
+      writeFileSync(places.shared(id, programFile), text, { mode: 0o644 });
+      text = JSON.stringify({ elsewhere: join(sharedFolder, programFile) });
+    }
+    // For both, since a pipe that nobody reads any more would hold up who opens it.
+    const pipe = openSync(places.told(id), constants.O_RDWR | constants.O_NONBLOCK);
+    try {
+      writeSync(pipe, `${text}\n`);
+    } finally {
+      closeSync(pipe);
+    }
+  }
+
+  status(id: string): RunnerStatus {
+    try {
+      return statusOf(readFileSync(this.#options.places.status(id), "utf8"));
+    } catch {
+      return {};
+    }
+  }
+
+  /** What Node itself said at its end, as a part of the container's log. */
+  lastWords(id: string): string {
+    try {
+      return readFileSync(this.#options.places.said(id), "utf8").slice(0, saidBytesMax);
+    } catch {
+      return "";
+    }
+  }
+}

@@ -1,0 +1,363 @@
+// Pods of nothing but modules, without containerd: `Runtime` of node/runtime.ts for those that suit it. A container is
+// a process that waited for its module; what is known of it lies on the disk, so it does not notice Kerb's end.
+import { statSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock } from "../../lib/clock.ts";
+import type { Streams } from "../../lib/node-connection.ts";
+import type {
+  ContainerConfig,
+  Resources,
+  RuntimePod,
+  SandboxConfig,
+  Stats,
+} from "../../node/runtime.ts";
+import { runnerMemoryBytes } from "../bundle.ts";
+import { examine } from "../examine.ts";
+import type { Examined } from "../examine.ts";
+import type { Program } from "../program.ts";
+import { openLog, showFiles } from "./container-files.ts";
+import { containerProgram, limitOf } from "./container-program.ts";
+import { Containers } from "./containers.ts";
+import { followLog } from "./follow-log.ts";
+import type { Kernel } from "./kernel.ts";
+import type { ModuleImage, Modules, Words } from "./modules.ts";
+import type { ContainerCgroups, Networks } from "./networks.ts";
+import type { Places } from "./places.ts";
+import { processesOf } from "./processes.ts";
+import { podsOf } from "./records.ts";
+import type { ContainerRecord, RunnerRecord, SandboxRecord } from "./records.ts";
+import type { RunnerKind } from "./runner-command.ts";
+import type { Runners } from "./runners.ts";
+import { Sandboxes } from "./sandboxes.ts";
+import { suits, userOf } from "./suits.ts";
+
+export interface ModulePodsOptions {
+  places: Places;
+  kernel: Kernel;
+  runners: Runners;
+  modules: Modules;
+  networks: Networks;
+  cgroups: ContainerCgroups;
+  /** The folder of transpiled components. */
+  components: string;
+  /** Of the machine's present life. */
+  boot: string;
+  newId: () => string;
+  clock: Clock;
+  /** Of a signal's name; 15 for what nobody knows. */
+  signalNumber: (name: string) => number;
+}
+
+const noPrograms = "exec is not supported in WebAssembly containers: there are no programs in them";
+const sigterm = 15;
+const examinedMax = 256;
+
+interface Looked {
+  found: ModuleImage;
+  examined: Examined;
+  kind: RunnerKind;
+}
+
+export class ModulePods {
+  readonly #options: ModulePodsOptions;
+  readonly #sandboxes: Sandboxes;
+  readonly #containers: Containers;
+  readonly #listeners = new Set<(podUid: string) => void>();
+  /** What containers that were made are to run. */
+  readonly #programs = new Map<string, Program>();
+  /** Runners on their way into the cgroup of their container. */
+  readonly #joining = new Map<string, Promise<void>>();
+  /** Looks at core modules, by file and limit. */
+  readonly #examined = new Map<string, Examined>();
+
+  constructor(options: ModulePodsOptions) {
+    this.#options = options;
+    this.#sandboxes = new Sandboxes(options);
+    this.#containers = new Containers({
+      ...options,
+      changed: ({ sandboxId }) => this.#tell(this.#sandboxes.get(sandboxId)),
+    });
+    for (const record of this.#sandboxes.taken()) {
+      if (record.spare && this.#containers.get(record.spare.id)) record.spare = undefined;
+    }
+  }
+
+  has(id: string): boolean {
+    return this.#sandboxes.get(id)?.pod !== undefined || this.#containers.get(id) !== undefined;
+  }
+
+  #tell(record: SandboxRecord | undefined) {
+    if (record?.pod) for (const listener of this.#listeners) listener(record.pod.podUid);
+  }
+
+  /** Undefined where what would run is no module, or not here. Rejects when the module cannot be run. */
+  async #lookAt(
+    words: Words,
+    securityContext: Record<string, any>,
+    memoryBytes: number | undefined,
+  ): Promise<Looked | undefined> {
+    const { modules, components: cache } = this.#options;
+    const found = await modules.find(words);
+    const user = found && userOf(securityContext, found.image);
+    if (!found || !user) return undefined;
+    const key = `${found.file} ${memoryBytes}`;
+    const examined =
+      this.#examined.get(key) ??
+      (await examine(found.path, modules.bytes(found), { cache, memoryBytes }));
+    if (this.#examined.size >= examinedMax) this.#examined.clear();
+    // What was made of a component may be collected meanwhile.
+    if (!examined.component) this.#examined.set(key, examined);
+    return { found, examined, kind: { ...user, network: examined.network } };
+  }
+
+  /** Undefined where the pod is better run by another runtime. */
+  async runSandbox(config: SandboxConfig): Promise<string | undefined> {
+    if (!suits(config)) return undefined;
+    const all = await Promise.all(
+      config.containers!.map((one) =>
+        this.#lookAt(
+          { ...one, workingDir: one["workingDir"] },
+          { ...config.securityContext, ...one["securityContext"] },
+          undefined,
+        ).catch(() => undefined),
+      ),
+    );
+    const [first] = all;
+    if (!first || all.includes(undefined)) return undefined;
+    const kind = { ...first.kind, groups: groupsOf(config.securityContext) };
+    const record = await this.#sandboxes.take(config, kind);
+    if (record.spare) void this.#join(record, record.spare);
+    return record.id;
+  }
+
+  #cgroupOf({ pod }: SandboxRecord, { id }: RunnerRecord) {
+    return join(pod!.cgroupParent, id);
+  }
+
+  /** The kernel may take a while for it, which is no time of the container's. */
+  #join(record: SandboxRecord, runner: RunnerRecord): Promise<void> {
+    const known = this.#joining.get(runner.id);
+    if (known) return known;
+    const joining = this.#enter(this.#cgroupOf(record, runner), runner);
+    joining.catch(() => {});
+    this.#joining.set(runner.id, joining);
+    return joining;
+  }
+
+  /** Whoever is started by a process that is in already is in as well. */
+  async #enter(cgroup: string, runner: RunnerRecord) {
+    const inside = new Set<number>();
+    for (;;) {
+      const next = processesOf(runner).filter((pid) => !inside.has(pid));
+      if (next.length === 0) return;
+      await this.#options.cgroups.join(cgroup, next);
+      for (const pid of next) inside.add(pid);
+    }
+  }
+
+  #sandbox(id: string): SandboxRecord {
+    const record = this.#sandboxes.get(id);
+    if (record?.ready && record.pod) return record;
+    throw new Error(`there is no sandbox ${id}`);
+  }
+
+  async createContainer(
+    sandboxId: string,
+    config: ContainerConfig,
+    sandbox: SandboxConfig,
+  ): Promise<string> {
+    const record = this.#sandbox(sandboxId);
+    const words = { ...config, image: config.imageRef, imageId: config.image };
+    const looked = await this.#lookAt(words, config.securityContext, limitOf(config));
+    if (looked?.found.image.id !== config.image) {
+      throw new Error(
+        `${config.imageRef} runs no module, and this pod was made for modules only; ` +
+          "make the pod anew to have both in it",
+      );
+    }
+    const planned = { ...looked, config, sandbox };
+    const isFolder = (source: string) => statSync(source).isDirectory();
+    const program = containerProgram(planned, isFolder);
+    const { runners, places, kernel, clock } = this.#options;
+    const spare = this.#sandboxes.takeSpare(record, looked.kind);
+    const runner = spare ?? runners.start(looked.kind, record.netns);
+    const logPath = join(sandbox.logDirectory, config.logPath);
+    const container = this.#planned(record, { runner, config, logPath });
+    // One that waited is written down already, as the sandbox's.
+    if (!spare) this.#containers.save(container);
+    const shown = { id: runner.id, uid: looked.kind.uid, logPath };
+    try {
+      container.mounts = showFiles({ places, kernel }, shown, planned);
+      await this.#join(record, runner);
+      await this.#limit(container, config.resources);
+    } catch (error) {
+      await this.#containers.remove(container);
+      throw error;
+    }
+    container.createdAt = clock.now();
+    this.#containers.save(container);
+    this.#programs.set(runner.id, program);
+    return runner.id;
+  }
+
+  #planned(
+    record: SandboxRecord,
+    { runner, config, logPath }: { runner: RunnerRecord; config: ContainerConfig; logPath: string },
+  ): ContainerRecord {
+    const { name, attempt, imageRef, image, labels, annotations } = config;
+    return {
+      sandboxId: record.id,
+      runner,
+      name,
+      attempt,
+      createdAt: this.#options.clock.now(),
+      startedAt: 0,
+      finishedAt: 0,
+      exitCode: 0,
+      reason: "",
+      image: imageRef,
+      imageId: image,
+      labels,
+      annotations,
+      logPath,
+      cgroup: this.#cgroupOf(record, runner),
+      mounts: [],
+    };
+  }
+
+  /** What the module may have is kept by V8; the cgroup stands behind that. */
+  async #limit({ cgroup, runner }: ContainerRecord, resources: Resources) {
+    const { memoryBytes = 0, oomScoreAdj } = resources;
+    const { memoryBytes: _, ...rest } = resources;
+    await this.#options.cgroups.limit(cgroup, {
+      ...rest,
+      ...(memoryBytes > 0 && { memoryBytes: memoryBytes + runnerMemoryBytes }),
+    });
+    if (oomScoreAdj === undefined) return;
+    // Not everybody may lower it.
+    const write = (pid: number) =>
+      writeFile(`/proc/${pid}/oom_score_adj`, String(oomScoreAdj)).catch(() => {});
+    await Promise.all(processesOf(runner).map(write));
+  }
+
+  #container(id: string): ContainerRecord {
+    const record = this.#containers.get(id);
+    if (record) return record;
+    throw new Error(`there is no container ${id}`);
+  }
+
+  async startContainer(id: string) {
+    const record = this.#container(id);
+    const program = this.#programs.get(id);
+    if (!program) throw new Error(`the container ${id} was started already`);
+    this.#programs.delete(id);
+    this.#joining.delete(id);
+    record.startedAt = this.#options.clock.now();
+    this.#options.runners.tell(id, program);
+    if (record.finishedAt === 0) this.#containers.save(record);
+  }
+
+  async stopContainer(id: string, graceMs: number, signal?: string) {
+    const record = this.#containers.get(id);
+    const { signalNumber } = this.#options;
+    if (record)
+      await this.#containers.stop(record, graceMs, signal ? signalNumber(signal) : sigterm);
+  }
+
+  async updateContainer(id: string, resources: Resources) {
+    await this.#limit(this.#container(id), resources);
+  }
+
+  async removeContainer(id: string) {
+    const record = this.#containers.get(id);
+    if (!record) return;
+    this.#programs.delete(id);
+    this.#joining.delete(id);
+    await this.#containers.remove(record);
+  }
+
+  async stopSandbox(id: string) {
+    const record = this.#sandboxes.get(id);
+    if (!record) return;
+    await Promise.all(
+      this.#containers.of(id).map((one) => this.#containers.stop(one, 0, "SIGKILL")),
+    );
+    if (record.spare) this.#joining.delete(record.spare.id);
+    await this.#sandboxes.stop(record);
+    this.#tell(record);
+  }
+
+  async removeSandbox(id: string) {
+    const record = this.#sandboxes.get(id);
+    if (!record) return;
+    if (record.ready) await this.stopSandbox(id);
+    await Promise.all(this.#containers.of(id).map((one) => this.#containers.remove(one)));
+    this.#sandboxes.remove(record);
+  }
+
+  pods(): Map<string, RuntimePod> {
+    return podsOf(this.#sandboxes.taken(), this.#containers.all());
+  }
+
+  pod(podUid: string): RuntimePod | undefined {
+    const own = this.#sandboxes.taken().filter(({ pod }) => pod!.podUid === podUid);
+    const containers = own.flatMap(({ id }) => this.#containers.of(id));
+    return podsOf(own, containers).get(podUid);
+  }
+
+  onChange(listener: (podUid: string) => void) {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  async execSync(): Promise<never> {
+    throw new Error(noPrograms);
+  }
+
+  async exec(): Promise<never> {
+    throw new Error(noPrograms);
+  }
+
+  async attach(id: string, _tty: boolean, streams: Streams) {
+    const record = this.#container(id);
+    const isRunning = () => record.finishedAt === 0;
+    await followLog(record.logPath, { streams, isRunning, clock: this.#options.clock });
+  }
+
+  portForward(sandboxId: string, port: number) {
+    return this.#options.networks.dial(this.#sandbox(sandboxId).netns, port);
+  }
+
+  async reopenLog(id: string) {
+    const { runner, logPath } = this.#container(id);
+    openLog(this.#options, { id, uid: runner.kind.uid, logPath });
+  }
+
+  async stats(): Promise<Stats[]> {
+    const running = [...this.#containers.all()].filter(
+      ({ startedAt, finishedAt }) => startedAt > 0 && finishedAt === 0,
+    );
+    return Promise.all(
+      running.map(async ({ runner, cgroup }) => ({
+        containerId: runner.id,
+        ...(await this.#options.cgroups.usage(cgroup)),
+      })),
+    );
+  }
+
+  /** Images that are there still. */
+  imagesAre(ids: string[]) {
+    this.#options.modules.forgetOthers(ids);
+  }
+
+  async close() {
+    await this.#sandboxes.close();
+    this.#containers.close();
+  }
+}
+
+const groupsOf = ({ supplementalGroups = [], fsGroup }: Record<string, any>): number[] => [
+  ...supplementalGroups,
+  ...(fsGroup === undefined ? [] : [fsGroup]),
+];

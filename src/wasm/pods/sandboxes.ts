@@ -1,0 +1,156 @@
+// Sandboxes of pods of modules: a network each, and in it a runner that waits for the first container. What is made is
+// written down at once, so that it is given back whatever happens in between.
+import type { Clock } from "../../lib/clock.ts";
+import type { SandboxConfig } from "../../node/runtime.ts";
+import type { Networks } from "./networks.ts";
+import type { Places } from "./places.ts";
+import { Pool } from "./pool.ts";
+import { isAlive, killRunner } from "./processes.ts";
+import type { SandboxRecord } from "./records.ts";
+import type { RunnerKind } from "./runner-command.ts";
+import type { Runners } from "./runners.ts";
+import { nobody } from "./suits.ts";
+
+export interface SandboxesOptions {
+  places: Places;
+  runners: Runners;
+  networks: Networks;
+  clock: Clock;
+  newId: () => string;
+  /** Of the machine's present life. */
+  boot: string;
+}
+
+const poolKind = (network: boolean): RunnerKind => ({
+  uid: nobody,
+  gid: nobody,
+  groups: [],
+  network,
+});
+
+export const sameKind = (a: RunnerKind, b: RunnerKind) =>
+  a.network === b.network &&
+  a.uid === b.uid &&
+  a.gid === b.gid &&
+  a.groups.join() === b.groups.join();
+
+export class Sandboxes {
+  readonly #options: SandboxesOptions;
+  readonly #all = new Map<string, SandboxRecord>();
+  readonly #pool: Pool;
+  readonly #dropping: Promise<unknown>;
+
+  constructor(options: SandboxesOptions) {
+    this.#options = options;
+    const { places, clock } = options;
+    for (const record of places.read<SandboxRecord>("sandboxes")) {
+      this.#all.set(record.id, record);
+      if (record.boot !== options.boot) record.ready = false;
+    }
+    this.#pool = new Pool({
+      make: (network) => this.#make(poolKind(network), { podUid: "" }),
+      drop: (prepared) => this.#drop(prepared),
+      isAlive: ({ spare }) => spare !== undefined && isAlive(spare),
+      clock,
+    });
+    // Nobody waits for what an earlier Kerb had ready.
+    const left = [...this.#all.values()].filter(({ pod }) => !pod);
+    this.#dropping = Promise.all(left.map((record) => this.#drop(record).catch(() => {})));
+    if (this.taken().length > 0) this.#pool.wish(false);
+  }
+
+  get(id: string): SandboxRecord | undefined {
+    return this.#all.get(id);
+  }
+
+  /** Those that are a pod's. */
+  taken(): SandboxRecord[] {
+    return [...this.#all.values()].filter(({ pod }) => pod);
+  }
+
+  save(record: SandboxRecord) {
+    this.#options.places.write("sandboxes", record.id, record);
+  }
+
+  async #make(
+    kind: RunnerKind,
+    pod: { podUid: string; addresses?: string[] },
+  ): Promise<SandboxRecord> {
+    const { networks, runners, newId, boot } = this.#options;
+    const id = newId();
+    const record: SandboxRecord = { id, boot, netns: "", ips: [], ready: false };
+    this.#all.set(id, record);
+    this.save(record);
+    try {
+      record.netns = await networks.make(id);
+      // It starts while its network gets its addresses.
+      record.spare = runners.start(kind, record.netns);
+      this.save(record);
+      record.ips = await networks.connect(id, pod);
+      return record;
+    } catch (error) {
+      await this.#drop(record).catch(() => {});
+      throw error;
+    }
+  }
+
+  async #drop(record: SandboxRecord) {
+    this.endSpare(record);
+    await this.#options.networks.remove(record.id);
+    this.#forget(record.id);
+  }
+
+  #forget(id: string) {
+    this.#all.delete(id);
+    this.#options.places.forget("sandboxes", id);
+  }
+
+  /** For a pod; `kind` is what its first container is. */
+  async take(config: SandboxConfig, kind: RunnerKind): Promise<SandboxRecord> {
+    const { podUid, namespace, name, attempt, labels, annotations, cgroupParent } = config;
+    const isCommon = sameKind(kind, poolKind(kind.network));
+    const { addresses = [] } = config;
+    // What is ready has an address already.
+    const ready = isCommon && addresses.length === 0 ? this.#pool.take(kind.network) : undefined;
+    const record = ready ?? (await this.#make(kind, { podUid, addresses }));
+    const createdAt = this.#options.clock.now();
+    const pod = { podUid, namespace, name, attempt, createdAt, labels, annotations, cgroupParent };
+    record.pod = pod;
+    record.ready = true;
+    this.save(record);
+    return record;
+  }
+
+  /** The runner that waits, for a container of its kind; it is the sandbox's on disk until the container is there. */
+  takeSpare(record: SandboxRecord, kind: RunnerKind) {
+    const { spare } = record;
+    if (!spare || !sameKind(spare.kind, kind) || !isAlive(spare)) return undefined;
+    record.spare = undefined;
+    return spare;
+  }
+
+  endSpare(record: SandboxRecord) {
+    if (!record.spare) return;
+    killRunner(record.spare);
+    this.#options.places.removeRunner(record.spare.id);
+    record.spare = undefined;
+  }
+
+  /** Gives the network back. Nothing runs in it any more. */
+  async stop(record: SandboxRecord) {
+    this.endSpare(record);
+    await this.#options.networks.remove(record.id);
+    record.ready = false;
+    this.save(record);
+  }
+
+  remove(record: SandboxRecord) {
+    this.endSpare(record);
+    this.#forget(record.id);
+  }
+
+  async close() {
+    await this.#dropping;
+    await this.#pool.close();
+  }
+}
