@@ -61,6 +61,8 @@ export interface CopyView {
   bytes: number;
   /** To the other copy. */
   link: "none" | "syncing" | "alike" | "broken" | "silent";
+  /** It moves just now: the guest stands still, and its copies are the same. */
+  isSwitching?: true;
 }
 
 export interface VmControl {
@@ -68,6 +70,8 @@ export interface VmControl {
   viewCopy(volume: string, host: string | undefined): Promise<CopyView>;
   attachCopy(volume: string, target: CopyTarget & { sync: "none" | "full" }): Promise<void>;
   detachCopy(volume: string): Promise<void>;
+  /** Of a migration's target with replicated disks: the guest is here, and waits to be let run. */
+  hasArrived(): Promise<boolean>;
   /** Lets a guest with replicated disks run. */
   release(): Promise<void>;
   state(): Promise<{ status: string; paused: boolean; agent: boolean }>;
@@ -83,7 +87,7 @@ export interface VmControl {
   /** `holder`: uid of the pod that has the volume mounted on this node. */
   addVolume(disk: DomainDisk, holder: string): Promise<void>;
   removeVolume(volume: string): Promise<void>;
-  /** The disk's new size, after its claim grew. */
+  /** The disk is to have these bytes, after its claim grew; one that has as many stays as it is. */
   resizeVolume(volume: string, bytes: number): Promise<void>;
   /** v1 VirtualMachineInstanceGuestAgentInfo, as far as the agent tells. */
   guestInfo(): Promise<Record<string, any>>;

@@ -23,12 +23,14 @@ export interface DiskContext {
 
 const claimFile = "disk.img";
 
-function claim(name: string, { isBlock, isShared, isReplicated }: DiskContext): DiskSource {
+function claim(name: string, context: DiskContext): DiskSource {
+  const { isBlock, isShared, isReplicated, bytesOf } = context;
   if (isReplicated?.(name)) return { kind: "file", file: claimFile, replicated: true };
   const shared = isShared?.(name) && { shared: true };
+  const growBytes = bytesOf?.(name);
   return isBlock(name)
     ? { kind: "block", ...shared }
-    : { kind: "file", file: claimFile, ...shared };
+    : { kind: "file", file: claimFile, ...shared, ...(growBytes && { growBytes }) };
 }
 
 /** Nobody but the VM fills it, so where it holds no disk, it gets one. */

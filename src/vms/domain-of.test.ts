@@ -81,7 +81,7 @@ test("each kind of volume is the disk that QEMU is to open", () => {
   }
 });
 
-test("a claim that holds no disk gets one of its size, and a DataVolume's does not", () => {
+test("a claim that holds no disk gets one of its size, and a DataVolume's disk grows to it", () => {
   const find = (): any => ({
     metadata: {},
     spec: { accessModes: ["ReadWriteMany"], resources: { requests: { storage: "1Ki" } } },
@@ -93,8 +93,12 @@ test("a claim that holds no disk gets one of its size, and a DataVolume's does n
     ).disks[0]!.source;
   const file = { kind: "file", file: "disk.img", shared: true };
   const claimName = "c";
-  assert.deepEqual(kind({ persistentVolumeClaim: { claimName } }), { ...file, createBytes: 1024 });
-  assert.deepEqual(kind({ dataVolume: { name: "c" } }), file);
+  assert.deepEqual(kind({ persistentVolumeClaim: { claimName } }), {
+    ...file,
+    createBytes: 1024,
+    growBytes: 1024,
+  });
+  assert.deepEqual(kind({ dataVolume: { name: "c" } }), { ...file, growBytes: 1024 });
 });
 
 test("a disk keeps its bus, order and mode; a volume without a disk gets one", () => {

@@ -46,10 +46,17 @@ export type DiskSource =
   /** An image volume: raw or qcow2 at `path`, by default the only file in its folder /disk. */
   | { kind: "containerDisk"; path?: string }
   /**
-   * A raw disk.img on a claim's file system, or a host's; made of `createBytes` where there is none. `replicated`:
-   * other nodes have copies, and the guest waits until it is told to which it writes.
+   * A raw disk.img on a claim's file system, or a host's; made of `createBytes` where there is none, and of
+   * `growBytes` at least. `replicated`: other nodes have copies, and the guest waits until it is told to which it writes.
    */
-  | { kind: "file"; file: string; createBytes?: number; shared?: boolean; replicated?: boolean }
+  | {
+      kind: "file";
+      file: string;
+      createBytes?: number;
+      growBytes?: number;
+      shared?: boolean;
+      replicated?: boolean;
+    }
   /** `shared`: the claim is there on every node. */
   | { kind: "block"; shared?: boolean }
   /** What lies on a claim, with an overlay that ends with the pod. */

@@ -61,7 +61,7 @@ const acting = {
 };
 const migrating = {
   apiGroups: [subresources],
-  resources: machine("migrate"),
+  resources: [...machine("migrate", "evacuate/cancel"), ...instance("evacuate/cancel")],
   verbs: ["update"],
 };
 const upload = {
@@ -142,6 +142,7 @@ const replicatedClass = {
   provisioner: replicatedVolumes.provisioner,
   parameters: { replicas: "2" },
   reclaimPolicy: "Delete",
+  allowVolumeExpansion: true,
   volumeBindingMode: "Immediate",
 };
 

@@ -368,4 +368,9 @@ test("the eviction of a VM's pod begins its move, where its strategy says so", a
     const { items } = await client.list({ ...migrations, namespace });
     assert.ok(items.some(({ spec }) => spec.vmiName === "mover"));
   });
+  assert.equal((await vmi("mover")).status.evacuationNodeName, "box");
+  await until(async () => {
+    await guest("mover", "evacuate/cancel");
+    assert.equal((await vmi("mover")).status.evacuationNodeName, undefined);
+  });
 });

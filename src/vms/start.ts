@@ -14,6 +14,7 @@ import { dataSourceController } from "./disks/data-source-controller.ts";
 import { dataVolumeController } from "./disks/data-volume-controller.ts";
 import { evacuationController } from "./eviction/evacuation-controller.ts";
 import { hotplugController } from "./hotplug/hotplug-controller.ts";
+import { growthController } from "./disks/growth-controller.ts";
 import { importCronController } from "./import-cron/import-cron-controller.ts";
 import type { DigestOf } from "./import-cron/import-cron-controller.ts";
 import { install } from "./installation.ts";
@@ -46,6 +47,7 @@ export async function startVmControllers({ connect, digestOf, ...options }: VmCo
     instanceController,
     dataVolumeController(connect),
     dataSourceController,
+    growthController(connect),
     importCronController(digestOf),
     snapshotController(connect),
     restoreController,

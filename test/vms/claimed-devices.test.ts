@@ -26,8 +26,8 @@ before(async () => {
   site = await startSite("--vms", "--name", "edge");
   await importGuest(site);
   const own = join(site.directory, "kubelet");
-  const kubelet = existsSync(own) ? own : "/var/lib/kubelet";
-  const registry = join(kubelet, "plugins_registry");
+  const isOwn = existsSync(join(own, "device-plugins/kubelet.sock"));
+  const registry = join(isOwn ? own : "/var/lib/kubelet", "plugins_registry");
   driver = new FakeDriver({ registry, name: driverName, cdiDevices: [] });
   await driver.start();
   const slice = {

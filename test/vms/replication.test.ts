@@ -2,7 +2,7 @@
 // be written when its node is lost, and the copy there is made current again when the node is back.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
@@ -10,6 +10,7 @@ import { guestArchive, guestImage, guestPaths, untilGuest } from "../support/gue
 import { Machine } from "../support/machine.ts";
 import { startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
+import { VmConsole } from "../support/vm-console.ts";
 
 let site: Site;
 const machine = new Machine();
@@ -184,6 +185,56 @@ test("a second VM with the same claim waits, and says for whom", async () => {
   const { items } = await site.get("pods", "-l", "app=second-writer");
   assert.deepEqual(items[0].spec.schedulingGates, [{ name: "vms.kerb.dev/replicated-volume" }]);
   await site.kubectl(["delete", "vm", "second-writer"]);
+});
+
+test("it moves to the other copy while it runs, and back", async () => {
+  for (const [from, to] of [
+    ["second", "first"],
+    ["first", "second"],
+  ] as const) {
+    const boots = said(to).split("GUEST up").length;
+    await make({
+      apiVersion: "kubevirt.io/v1",
+      kind: "VirtualMachineInstanceMigration",
+      metadata: { name: `to-${to}` },
+      spec: { vmiName: name },
+    });
+    await untilGuest(async () => {
+      const { status } = await site.get("vmim", `to-${to}`);
+      if (status?.phase === "Failed") throw new Error(JSON.stringify(status));
+      return status?.phase === "Succeeded";
+    }, `the move to ${to}`).catch(async (error) => {
+      throw new Error(`${error.message}\n${await why()}`);
+    });
+    await untilWrites(to).catch(async (error) => {
+      throw new Error(`${error.message}\n${await why()}`);
+    });
+    assert.equal(said(to).split("GUEST up").length, boots, "it did not boot again");
+    await untilCurrent("first,second");
+    await untilWrites(to);
+    assert.deepEqual([...lost("first"), ...lost("second")], []);
+    assert.equal((await vmi()).status.nodeName, to);
+    assert.ok(written(from).length > 0);
+  }
+});
+
+test("its disk grows with the claim, on both nodes, while it runs", async () => {
+  const spec = { resources: { requests: { storage: "24Mi" } } };
+  await site.kubectl(["patch", "pvc", "data", "--type=merge", "-p", JSON.stringify({ spec })]);
+  await untilGuest(async () => {
+    const { status } = await site.get("pvc", "data");
+    return status.capacity.storage === "24Mi";
+  }, "the larger claim");
+  await untilCurrent("first,second");
+  await untilWrites("second");
+  const console = await VmConsole.open(site, name);
+  console.type("cat /sys/block/vda/size");
+  await untilGuest(async () => /^49152\r?$/m.test(console.said), "the larger disk");
+  console.close();
+  for (const place of ["first", "second"] as const) {
+    assert.equal(statSync(join(places[place](), "volumes", volume, "disk.img")).size, 24 * 2 ** 20);
+    assert.deepEqual(lost(place), []);
+  }
 });
 
 test("when its node is lost, the VM comes up on the other with all that was acknowledged", async () => {

@@ -1,6 +1,7 @@
 // Which handler answers for which action, by method.
 import { kubevirtVersion } from "../version.ts";
 import type { Handler, StreamHandler } from "./handler.ts";
+import { evacuateCancel } from "./handlers/evacuate.ts";
 import { expandSpec, expandVmSpec } from "./handlers/expand.ts";
 import { filesystemlist, guestosinfo, screenshot, userlist } from "./handlers/guest.ts";
 import { migrate } from "./handlers/migrate.ts";
@@ -35,6 +36,8 @@ export const handlers: Record<string, Handler> = {
   "PUT virtualmachines/stop": stop,
   "PUT virtualmachines/restart": restart,
   "PUT virtualmachines/migrate": migrate,
+  "PUT virtualmachines/evacuate/cancel": evacuateCancel,
+  "PUT virtualmachineinstances/evacuate/cancel": evacuateCancel,
   "PUT virtualmachines/addvolume": addvolume,
   "PUT virtualmachines/removevolume": removevolume,
   "PUT virtualmachineinstances/addvolume": addvolume,

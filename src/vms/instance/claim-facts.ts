@@ -10,7 +10,8 @@ export function claimFacts(find: (name: string) => KubeObject | undefined) {
     isShared: (name: string) => find(name)?.spec.accessModes?.includes("ReadWriteMany") ?? false,
     isReplicated: (name: string) => isReplicated(find(name)),
     bytesOf: (name: string) => {
-      const asked = find(name)?.spec.resources?.requests?.storage;
+      const { spec, status } = find(name) ?? {};
+      const asked = status?.capacity?.storage ?? spec?.resources?.requests?.storage;
       return asked === undefined ? undefined : parseQuantity(asked);
     },
   };

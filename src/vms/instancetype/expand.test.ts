@@ -74,3 +74,53 @@ test("a machine too small for its preference is refused", () => {
     ["spec.template.spec.domain.cpu", "spec.template.spec.domain.memory.guest"],
   );
 });
+
+test("CPUs are spread as a preference says, where they divide", () => {
+  const rows: [number, object, object][] = [
+    [12, { spreadOptions: { ratio: 3 } }, { sockets: 4, cores: 3, threads: 1 }],
+    [8, { spreadOptions: { across: "SocketsCoresThreads" } }, { sockets: 2, cores: 2, threads: 2 }],
+    [8, { spreadOptions: { across: "CoresThreads" } }, { sockets: 1, cores: 4, threads: 2 }],
+    [7, { spreadOptions: { ratio: 3 } }, { sockets: 7, cores: 1, threads: 1 }],
+  ];
+  for (const [guest, cpu, wanted] of rows) {
+    const instancetype = { cpu: { guest }, memory: { guest: "1Gi" } };
+    const preference = { cpu: { preferredCPUTopology: "spread", ...cpu } };
+    const { spec } = expand({ domain: {} }, { instancetype, preference });
+    assert.deepEqual(spec.domain.cpu, wanted);
+  }
+});
+
+test("a preference says how disks and devices are, and gives way to the machine", () => {
+  const devices = {
+    preferredAutoattachInputDevice: true,
+    preferredUseVirtioTransitional: true,
+    preferredDiskBlockSize: { custom: { logical: 4096, physical: 4096 } },
+    preferredDiskDedicatedIoThread: true,
+  };
+  const disks = [
+    { name: "a", disk: { bus: "virtio" } },
+    { name: "b", disk: { bus: "sata" }, blockSize: { custom: { logical: 512, physical: 512 } } },
+  ];
+  const { spec } = expand({ domain: { devices: { disks } } }, { preference: { devices } });
+  const { devices: made } = spec.domain;
+  assert.deepEqual([made.autoattachInputDevice, made.useVirtioTransitional], [true, true]);
+  assert.deepEqual(
+    made.disks.map(({ blockSize, dedicatedIOThread }: any) => [
+      blockSize.custom.logical,
+      dedicatedIOThread,
+    ]),
+    [
+      [4096, true],
+      [512, undefined],
+    ],
+  );
+});
+
+test("a preference for another architecture refuses the machine by field", () => {
+  const preference = { requirements: { architecture: "arm64" } };
+  const { errors } = expand({ domain: {} }, { preference });
+  assert.deepEqual(
+    errors.map(({ field }) => field),
+    ["spec.template.spec.architecture"],
+  );
+});

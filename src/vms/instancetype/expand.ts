@@ -21,15 +21,42 @@ export interface Expanded {
 const why = "this is said by the machine's instance type";
 const at = "spec.template.spec";
 
-const topologies: Record<string, (guest: number) => object> = {
+/** Cores for each socket, and threads of each core, as a preference spreads CPUs. */
+interface Spread {
+  cores: number;
+  threads: number;
+}
+
+const spreadDefault: Spread = { cores: 2, threads: 1 };
+const threadsPerCore = 2;
+
+function spreadOf({ spreadOptions = {} }: any, coresPerSocket: number | undefined): Spread {
+  const cores: number = spreadOptions.ratio ?? coresPerSocket ?? spreadDefault.cores;
+  if (spreadOptions.across === "SocketsCoresThreads") return { cores, threads: threadsPerCore };
+  return { ...spreadDefault, cores };
+}
+
+const topologies: Record<string, (guest: number, spread: Spread) => object> = {
   sockets: (sockets) => ({ sockets, cores: 1, threads: 1 }),
   cores: (cores) => ({ cores, sockets: 1, threads: 1 }),
   threads: (threads) => ({ threads, sockets: 1, cores: 1 }),
-  spread: (guest) =>
-    guest % 2 === 0
-      ? { sockets: guest / 2, cores: 2, threads: 1 }
+  spread: (guest, { cores, threads }) =>
+    guest % (cores * threads) === 0
+      ? { sockets: guest / (cores * threads), cores, threads }
       : { sockets: guest, cores: 1, threads: 1 },
+  spreadcores: (guest) =>
+    guest % threadsPerCore === 0
+      ? { sockets: 1, cores: guest / threadsPerCore, threads: threadsPerCore }
+      : { sockets: 1, cores: guest, threads: 1 },
 };
+
+function topology(guest: number, { cpu = {}, preferSpreadSocketToCoreRatio }: any = {}) {
+  const isOfCores = cpu.spreadOptions?.across === "CoresThreads";
+  const make = topologyOf(cpu.preferredCPUTopology);
+  const chosen = isOfCores && make === topologies["spread"] ? topologies["spreadcores"]! : make;
+  return chosen(guest, spreadOf(cpu, preferSpreadSocketToCoreRatio));
+}
+
 /** Names of an older version. */
 const topologyOf = (name = "sockets") =>
   topologies[name.replace(/^prefer/, "").toLowerCase()] ?? topologies["sockets"]!;
@@ -53,10 +80,10 @@ function size(spec: any, { instancetype, preference }: Sizing): FieldError[] {
   const { domain } = spec;
   const errors = said(domain).map((name) => forbiddenValue(`${at}.domain.${name}`, why));
   const { cpu, memory } = instancetype;
-  const topology = topologyOf(preference?.cpu?.preferredCPUTopology)(cpu.guest);
   domain.cpu = {
     ...domain.cpu,
-    ...topology,
+    ...topology(cpu.guest, preference),
+    ...(cpu.maxSockets && { maxSockets: cpu.maxSockets }),
     ...(cpu.model && { model: cpu.model }),
     ...(cpu.dedicatedCPUPlacement && { dedicatedCpuPlacement: true }),
     ...(cpu.isolateEmulatorThread && { isolateEmulatorThread: true }),
@@ -67,6 +94,7 @@ function size(spec: any, { instancetype, preference }: Sizing): FieldError[] {
     ...domain.memory,
     guest: memory.guest,
     ...(memory.hugepages && { hugepages: memory.hugepages }),
+    ...(memory.maxGuest && { maxGuest: memory.maxGuest }),
   };
   if (memory.overcommitPercent) {
     const bytes = parseQuantity(memory.guest) * (1 - memory.overcommitPercent / 100);
@@ -78,7 +106,7 @@ function size(spec: any, { instancetype, preference }: Sizing): FieldError[] {
   for (const name of ["gpus", "hostDevices"]) {
     if (instancetype[name]?.length) domain.devices[name] = instancetype[name];
   }
-  for (const name of ["ioThreadsPolicy", "launchSecurity"]) {
+  for (const name of ["ioThreadsPolicy", "ioThreads", "launchSecurity"]) {
     if (instancetype[name]) domain[name] = instancetype[name];
   }
   if (instancetype.nodeSelector) spec.nodeSelector ??= instancetype.nodeSelector;
@@ -89,6 +117,8 @@ function size(spec: any, { instancetype, preference }: Sizing): FieldError[] {
 /** A preference's field and the field of `spec.domain.devices` that it stands in for. */
 const deviceFields: Record<string, string> = {
   preferredAutoattachGraphicsDevice: "autoattachGraphicsDevice",
+  preferredAutoattachInputDevice: "autoattachInputDevice",
+  preferredUseVirtioTransitional: "useVirtioTransitional",
   preferredAutoattachMemBalloon: "autoattachMemBalloon",
   preferredAutoattachPodInterface: "autoattachPodInterface",
   preferredAutoattachSerialConsole: "autoattachSerialConsole",
@@ -108,6 +138,9 @@ function preferDevices(devices: any, prefer: any) {
     if (disk.disk && prefer.preferredDiskBus) disk.disk.bus ??= prefer.preferredDiskBus;
     if (disk.cdrom && prefer.preferredCdromBus) disk.cdrom.bus ??= prefer.preferredCdromBus;
     if (disk.lun && prefer.preferredLunBus) disk.lun.bus ??= prefer.preferredLunBus;
+    const { preferredDiskBlockSize: size, preferredDiskDedicatedIoThread: own } = prefer;
+    if (size) disk.blockSize ??= size;
+    if (own !== undefined && disk.disk?.bus === "virtio") disk.dedicatedIOThread ??= own;
     if (prefer.preferredDiskCache) disk.cache ??= prefer.preferredDiskCache;
     if (prefer.preferredDiskIO) disk.io ??= prefer.preferredDiskIO;
   }
@@ -167,18 +200,30 @@ function prefer(spec: any, preference: any) {
   }
   const cpuFeatures = preference.cpu?.preferredCPUFeatures;
   if (cpuFeatures) domain.cpu = { features: cpuFeatures, ...domain.cpu };
+  if (preference.preferredArchitecture) spec.architecture ??= preference.preferredArchitecture;
+  if (preference.preferredLaunchSecurity) {
+    domain.launchSecurity ??= preference.preferredLaunchSecurity;
+  }
   if (preference.preferredSubdomain) spec.subdomain ??= preference.preferredSubdomain;
   spec.terminationGracePeriodSeconds ??= preference.preferredTerminationGracePeriodSeconds;
   if (spec.terminationGracePeriodSeconds === undefined) delete spec.terminationGracePeriodSeconds;
 }
 
-function requirementErrors({ domain }: any, { requirements }: any): FieldError[] {
+function requirementErrors(
+  { domain, architecture: given }: any,
+  { requirements }: any,
+): FieldError[] {
   const errors: FieldError[] = [];
   const { sockets = 1, cores = 1, threads = 1 } = domain.cpu ?? {};
   const cpus = sockets * cores * threads;
   const asked = requirements?.cpu?.guest;
   if (asked !== undefined && cpus < asked) {
     errors.push(invalidValue(`${at}.domain.cpu`, cpus, `the preference needs ${asked} CPUs`));
+  }
+  const architecture = requirements?.architecture;
+  if (architecture && architecture !== (given ?? "amd64")) {
+    const needs = `the preference needs ${architecture}`;
+    errors.push(invalidValue(`${at}.architecture`, given ?? "amd64", needs));
   }
   const memory = requirements?.memory?.guest;
   const guest = domain.memory?.guest ?? domain.resources?.requests?.memory ?? "0";

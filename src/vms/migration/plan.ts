@@ -89,7 +89,9 @@ const domainIn = (pod: KubeObject): Domain =>
 export function volumesToCopy(pod: KubeObject): string[] {
   return domainIn(pod).disks.flatMap(({ name, readOnly, source }) => {
     if (readOnly || source.kind === "cloudInit" || source.kind === "files") return [];
-    return "shared" in source && source.shared ? [] : [name];
+    const isThere =
+      ("shared" in source && source.shared) || ("replicated" in source && source.replicated);
+    return isThere ? [] : [name];
   });
 }
 

@@ -54,10 +54,14 @@ const blockNodes = (vm: Vm): Promise<any[]> =>
 
 const releasedFile = ({ options }: Vm) => join(options.notes, "released");
 
+export const replicatedDisks = ({ domain }: Vm): string[] =>
+  domain.disks.flatMap(({ name, source }) =>
+    source.kind === "file" && source.replicated ? [name] : [],
+  );
+
 /** True while a VM with replicated disks must not run yet. */
 export const isHeld = (vm: Vm): boolean =>
-  vm.domain.disks.some(({ source }) => source.kind === "file" && source.replicated) &&
-  !existsSync(releasedFile(vm));
+  replicatedDisks(vm).length > 0 && !existsSync(releasedFile(vm));
 
 /** QEMU itself may wait for a copy, as when its guest is reset. */
 export async function view(vm: Vm, volume: string, host: string | undefined): Promise<CopyView> {
@@ -78,7 +82,10 @@ async function look(vm: Vm, volume: string, host: string | undefined): Promise<C
   if (!disk) throw new StatusError("NotFound", `there is no disk ${volume}`);
   const job = (await jobs(vm)).find(({ id }) => id === jobOf(volume));
   const isLinked = nodes.some((one) => one["node-name"] === copyNode(volume));
-  const seen = { isReleased: !isHeld(vm), bytes: disk.image["virtual-size"] as number };
+  const seen = {
+    ...{ isReleased: !isHeld(vm), bytes: disk.image["virtual-size"] as number },
+    ...(switching.has(vm) && { isSwitching: true as const }),
+  };
   if (!job) return { ...seen, link: isLinked ? "broken" : "none" };
   if (job.error || job.status === "concluded") return { ...seen, link: "broken" };
   // Where nothing waits for the copy nobody needs to know.
@@ -160,20 +167,79 @@ export async function detach(vm: Vm, volume: string) {
   const there = (await blockNodes(vm)).some((one) => one["node-name"] === copyNode(volume));
   if (there) await vm.qmp.execute("blockdev-del", { "node-name": copyNode(volume) });
   await vm.qmp.execute("object-del", { id: keyOf(volume) }).catch(() => {});
-  if (vm.stopReason === copyFailed) await vm.qmp.execute("cont");
+  const others = cut.get(vm);
+  others?.delete(volume);
+  if (vm.stopReason === copyFailed && !others?.size) await vm.qmp.execute("cont");
 }
 
 /** Why a guest stands still whose copy failed: nothing is acknowledged before that is recorded. */
 const copyFailed = "a copy of a disk failed";
 
+/** Disks that such a guest waits for. */
+const cut = new WeakMap<Vm, Set<string>>();
+
+function standStill(vm: Vm, volumes: string[]) {
+  const waited = cut.get(vm) ?? new Set();
+  for (const volume of volumes) waited.add(volume);
+  cut.set(vm, waited);
+  vm.stopReason = copyFailed;
+  void vm.qmp.execute("stop").catch(() => {});
+}
+
 /** Lets the guest stand still as soon as a copy fails. */
 export function mindCopies(vm: Vm) {
   vm.onEvent(({ event, data }) => {
-    if (event !== "BLOCK_JOB_ERROR" || !String(data?.device).startsWith("copy-")) return;
-    if (vm.status !== "running") return;
-    vm.stopReason = copyFailed;
-    void vm.qmp.execute("stop").catch(() => {});
+    if (event === "RESUME") {
+      // QEMU itself lets a guest go on whose move failed, after its copies were let go; people may, too.
+      const waited = switching.has(vm) ? replicatedDisks(vm) : [...(cut.get(vm) ?? [])];
+      if (waited.length > 0) standStill(vm, waited);
+      return;
+    }
+    if (event !== "BLOCK_JOB_ERROR") return;
+    const volume = replicatedDisks(vm).find((one) => jobOf(one) === data?.device);
+    if (volume && vm.status === "running") standStill(vm, [volume]);
   });
+}
+
+/** VMs that stand still and move, whose copies were let go as they were the same. */
+const switching = new WeakSet<Vm>();
+
+/** Of a guest that stands still to go on elsewhere: whatever it wrote is in both copies, and nobody writes any more. */
+export async function letGoWhole(vm: Vm) {
+  const volumes = replicatedDisks(vm);
+  const all = await jobs(vm);
+  for (const volume of volumes) {
+    const job = all.find(({ id }) => id === jobOf(volume));
+    if (job?.status === "ready" && !job.error) continue;
+    throw new StatusError("Conflict", `the copy of ${volume} does not have all`);
+  }
+  if (volumes.length > 0) switching.add(vm);
+  for (const volume of volumes) {
+    const device = jobOf(volume);
+    await vm.qmp.execute("block-job-cancel", { device, force: false });
+    await concluded(vm, device);
+    const job = (await jobs(vm)).find(({ id }) => id === device);
+    if (job?.error) throw new StatusError("Conflict", `the copy of ${volume}: ${job.error}`);
+    await vm.qmp.execute("job-dismiss", { id: device });
+    await vm.qmp.execute("blockdev-del", { "node-name": copyNode(volume) });
+    await vm.qmp.execute("object-del", { id: keyOf(volume) }).catch(() => {});
+  }
+}
+
+/** It does not move after all. False where its copies were not let go, so that it may go on at once. */
+export function stays(vm: Vm): boolean {
+  if (!switching.delete(vm)) return false;
+  standStill(vm, replicatedDisks(vm));
+  return true;
+}
+
+/** QEMU says nothing of it by itself. */
+export async function hasArrived(vm: Vm): Promise<boolean> {
+  if (!vm.domain.incoming || !isHeld(vm)) return false;
+  const { status } = await vm.qmp.execute("query-status");
+  if (status === "inmigrate") return false;
+  vm.status = "prelaunch";
+  return true;
 }
 
 const pollMs = 50;

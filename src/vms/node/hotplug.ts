@@ -118,6 +118,10 @@ export async function hotunplug(vm: Vm, volume: string, _volumes: HolderVolumes)
   vm.options.changed();
 }
 
+/** Never smaller: that would be for the guest to want. */
 export async function resizeDisk(vm: Vm, volume: string, bytes: number) {
+  const nodes: any[] = await vm.qmp.execute("query-named-block-nodes", { flat: true });
+  const disk = nodes.find((one) => one["node-name"] === blockNode(volume));
+  if (!disk || disk.ro || disk.image["virtual-size"] >= bytes) return;
   await vm.qmp.execute("block_resize", { "node-name": blockNode(volume), size: bytes });
 }

@@ -8,6 +8,7 @@ import type { MigrationOptions, MigrationProgress, MigrationTarget } from "../co
 import { qemuUser } from "../domain.ts";
 import { migrationPorts } from "../prepare/network-plan.ts";
 import { blockNode } from "../qemu/disk-arguments.ts";
+import { letGoWhole, replicatedDisks, stays } from "./copies.ts";
 import { jobs, untilJob } from "./jobs.ts";
 import type { Vm } from "./vm.ts";
 
@@ -163,6 +164,7 @@ function untilMoved(vm: Vm, state: Leaving): Promise<void> {
     const stop = vm.onEvent(({ event, data }) => {
       if (event === "MIGRATION" && data.status === "pre-switchover") {
         void endMirrors(vm, copy, false)
+          .then(() => letGoWhole(vm))
           .then(() => vm.qmp.execute("migrate-continue", { state: "pre-switchover" }))
           .catch(() => vm.qmp.execute("migrate_cancel"));
       }
@@ -198,6 +200,10 @@ export async function migrate(vm: Vm, target: MigrationTarget, options: Migratio
   const { key } = target;
   const phase = copy.length > 0 ? "copying disks" : "running";
   const state: Leaving = { phase, copy, key, waiting: new Set() };
+  const copies = replicatedDisks(vm);
+  if (copies.length > 0 && vm.status !== "running") {
+    throw new StatusError("Conflict", `VMI ${vm.domain.name} is paused, and its copies stay`);
+  }
   const before = leaving.get(vm);
   if (before && ["copying disks", "running"].includes(before.phase)) {
     if (before.key === key) return;
@@ -215,7 +221,7 @@ export async function migrate(vm: Vm, target: MigrationTarget, options: Migratio
     await vm.qmp.execute(
       "migrate-set-capabilities",
       capabilities({
-        "pause-before-switchover": copy.length > 0,
+        "pause-before-switchover": copy.length + copies.length > 0,
         "auto-converge": autoConverge,
         events: true,
       }),
@@ -239,7 +245,7 @@ export async function migrate(vm: Vm, target: MigrationTarget, options: Migratio
     state.error = error.message;
     enter(state, state.phase === "cancelled" ? "cancelled" : "failed");
     await letGo(vm, state).catch(() => {});
-    await goOn(vm).catch(() => {});
+    if (!stays(vm)) await goOn(vm).catch(() => {});
     vm.options.changed();
   });
 }

@@ -97,8 +97,14 @@ async function serve(options: ReplicaOptions, podUid: string, bytes: number) {
   });
 }
 
+/** Of a copy to which nobody writes. */
+async function grow({ run, volumes }: ReplicaOptions, podUid: string, bytes: number) {
+  await withDaemon(run(podUid), close);
+  await makeRoom(join(await volumes.folder(podUid, replicaDisk), diskFile), bytes);
+}
+
 interface Question {
-  method: "serve" | "close" | "remove";
+  method: "serve" | "close" | "grow" | "remove";
   podUid?: string;
   bytes?: number;
   /** Of a folder. */
@@ -108,9 +114,10 @@ interface Question {
 export const replicaPart = (options: ReplicaOptions): NodePart => ({
   async ask({ method, podUid = "", bytes = 0, volume = "" }: Question) {
     if (method === "serve") return serve(options, podUid, bytes);
+    if (method === "grow") return grow(options, podUid, bytes);
     if (method === "close") return withDaemon(options.run(podUid), close);
     if (method !== "remove" || !volume.startsWith("pvc-") || basename(volume) !== volume) {
-      throw badRequest("copies are served, closed or removed");
+      throw badRequest("copies are served, closed, made larger or removed");
     }
     await rm(join(options.directory, volume), { recursive: true, force: true });
   },

@@ -37,7 +37,8 @@ export function diskTargets(disks: { name: string; bus: string }[]): Map<string,
 }
 
 const isBound = ({ source }: Domain["disks"][number]) =>
-  (source.kind === "file" || source.kind === "block") && !source.shared;
+  (source.kind === "file" && !source.shared && !source.replicated) ||
+  (source.kind === "block" && !source.shared);
 
 /** Whether it could go to another node, and why not. */
 export function migratable(domain: Domain, accelerator: VmFacts["accelerator"]): Condition {

@@ -182,6 +182,7 @@ export function vmAnswers(vm: Vm, { volumes }: ControlOptions): Asked {
     viewCopy: (volume, host) => copies.view(vm, volume, host),
     attachCopy: (volume, target) => copies.attach(vm, volume, target),
     detachCopy: (volume) => copies.detach(vm, volume),
+    hasArrived: () => copies.hasArrived(vm),
     release: () => copies.release(vm),
     prepareMigration: (copy) => migration.prepare(vm, copy),
     migrate: (target, options) => migration.migrate(vm, target, options),

@@ -102,7 +102,8 @@ class Preparation {
     throw badRequest(`the image has ${files.length} files in /disk; a containerDisk has one`);
   }
 
-  #file(name: string, { file, createBytes }: Extract<DiskSource, { kind: "file" }>): ImageFile {
+  #file(name: string, source: Extract<DiskSource, { kind: "file" }>): ImageFile {
+    const { file, createBytes, growBytes = 0 } = source;
     const folder = launcherPaths.disk(name);
     const host = this.#host(folder);
     const path = join(host, file);
@@ -111,6 +112,7 @@ class Preparation {
       truncateSync(path, createBytes);
     }
     const real = fileIn(host, file);
+    if (statSync(real).size < growBytes) truncateSync(real, growBytes);
     this.#places.give(real);
     const inside = join(folder, real.slice(realpathSync(host).length));
     // Always raw: what a guest writes to its own disk must never be read as an image's header.
@@ -194,7 +196,7 @@ class Preparation {
       case "containerDisk":
         return { disk, ...(await this.#containerDisk(name, source.path)) };
       case "file":
-        return { disk, ...this.#file(name, source) };
+        return { disk, ...this.#file(name, disk.readOnly ? { ...source, growBytes: 0 } : source) };
       case "block":
         return { disk, ...this.#block(name) };
       case "ephemeral":

@@ -55,6 +55,8 @@ test("the processor is the best there is, or the one asked for", () => {
     [{}, "tcg", "max"],
     [{}, "kvm", "host"],
     [{ model: "host-passthrough" }, "tcg", "max"],
+    [{ features: [{ name: "aes" }] }, "tcg", "max,aes=on,enforce"],
+    [{ features: [{ name: "aes", policy: "optional" }] }, "kvm", "host,aes=on"],
     [
       {
         model: "Nehalem",

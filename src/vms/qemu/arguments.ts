@@ -17,6 +17,9 @@ function cpuModel({ cpu, timers }: Domain, accelerator: Launch["accelerator"]): 
     const isOff = policy === "disable" || policy === "forbid";
     return `,${name}=${isOff ? "off" : "on"}`;
   });
+  // Otherwise QEMU leaves out what it cannot do; whole models have more than was asked for by name.
+  const policies = new Set(cpu.features.map(({ policy }) => policy));
+  if (isBest && policies.has("require") && !policies.has("force")) features.push(",enforce");
   if (cpu.hidesKvm) features.push(",kvm=off");
   if (cpu.endOfInterrupt) features.push(",kvm-pv-eoi=on");
   if (timers?.kvmClock === false) features.push(",kvmclock=off");
@@ -119,7 +122,10 @@ function disksOf(domain: Domain, disks: PreparedDisk[]): string[] {
       ...(index && { bootIndex: index }),
       ...(domain.blockQueues && { queues: vcpus(domain) }),
     };
-    return [...json("blockdev", blockdev(prepared)), ...json("device", diskDeviceOf(disk, place))];
+    // A copy of what the guest still writes elsewhere.
+    const isShared = domain.incoming && disk.source.kind === "file" && disk.source.replicated;
+    const node = blockdev(prepared, { isShared: isShared ?? false });
+    return [...json("blockdev", node), ...json("device", diskDeviceOf(disk, place))];
   });
   const controllers = Array.from({ length: Math.ceil(sata.length / 6) }, (_, i) =>
     json("device", { driver: "ich9-ahci", id: `sata${i}` }),

@@ -16,7 +16,16 @@ export const diskDevice = (volume: string) => `disk-${volume}`;
 const discardOf = ({ source }: DomainDisk) =>
   source.kind === "file" && source.replicated ? "ignore" : "unmap";
 
-function fileNode({ path, driver }: ImageFile, disk: DomainDisk, readOnly: boolean): Properties {
+interface Opening {
+  /** Somebody else has it open, and lets go before the guest runs here. */
+  isShared?: boolean;
+}
+
+function fileNode(
+  { path, driver }: ImageFile,
+  disk: DomainDisk,
+  { readOnly, isShared }: Opening & { readOnly: boolean },
+): Properties {
   // What is asked for by `native` needs it.
   const isDirect = disk.cache === "none" || (disk.io === "native" && disk.cache === undefined);
   return {
@@ -26,16 +35,19 @@ function fileNode({ path, driver }: ImageFile, disk: DomainDisk, readOnly: boole
     aio: disk.io === "native" && isDirect ? "native" : "threads",
     cache: { direct: isDirect, "no-flush": false },
     discard: discardOf(disk),
-    ...(disk.shareable && { locking: "off" }),
+    ...((disk.shareable || isShared) && { locking: "off" }),
   };
 }
 
 /** The block node of a disk, with all that lies below it. */
-export function blockdev({ disk, backing, ...image }: PreparedDisk): Properties {
+export function blockdev(
+  { disk, backing, ...image }: PreparedDisk,
+  opening: Opening = {},
+): Properties {
   const below = backing && {
     driver: backing.format,
     "read-only": true,
-    file: fileNode(backing, disk, true),
+    file: fileNode(backing, disk, { readOnly: true }),
     ...(backing.format === "qcow2" && { backing: null }),
   };
   return {
@@ -43,7 +55,7 @@ export function blockdev({ disk, backing, ...image }: PreparedDisk): Properties 
     "node-name": blockNode(disk.name),
     "read-only": disk.readOnly,
     discard: discardOf(disk),
-    file: fileNode(image, disk, disk.readOnly),
+    file: fileNode(image, disk, { ...opening, readOnly: disk.readOnly }),
     ...(image.format === "qcow2" && { backing: below ?? null }),
   };
 }

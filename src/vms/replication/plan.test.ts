@@ -27,7 +27,7 @@ const released = { ...writer, released: true };
 const up = ["a", "b"];
 const plan = (seen: Partial<ReplicationSeen> & { record: ReplicationRecord }) =>
   planReplication({ users: [guest], up, ...seen });
-const machine = (isReleased: boolean, link: any) => ({ isReleased, link });
+const machine = (isReleased: boolean, link: any, bytes = 1024) => ({ isReleased, link, bytes });
 
 /** What a step records: which copies are current, whether they are the same, whether the guest may write. */
 function recorded(step: ReplicationStep) {
@@ -142,6 +142,60 @@ test("when the writer's node is lost, the other goes on alone, and the first is 
     machine: machine(false, "none"),
   });
   assert.equal(recorded(starts), "b differ writes");
+});
+
+test("a disk grows without its link, and both copies are the larger ones afterwards", () => {
+  const both = record(true, true, { writer: released });
+  const alone = record(true, false, { writer: released });
+  const rows: [string, ReplicationRecord, any, string][] = [
+    ["linked: alone first", both, machine(true, "alike"), "a differ writes"],
+    ["then let go", alone, machine(true, "alike"), "detach"],
+    ["then larger", alone, machine(true, "none"), "grow"],
+    ["larger: said, and then linked again", alone, machine(true, "none", 2048), "grown"],
+    ["out of reach: as ever", both, machine(true, "silent"), "a differ writes"],
+  ];
+  for (const [name, of, seen, wanted] of rows) {
+    assert.equal(recorded(plan({ record: of, machine: seen, wantedBytes: 2048 })), wanted, name);
+  }
+  const idle = { record: record(true, true), users: [], wantedBytes: 2048 };
+  assert.deepEqual(plan(idle), { do: "grow", bytes: 2048 });
+  assert.equal(plan({ ...idle, up: ["a"] }).do, "nothing");
+});
+
+test("a guest that moves is handed both copies once it has arrived, and nobody else writes meanwhile", () => {
+  const both = record(true, true, { writer: released });
+  const mover: User = { ...guest, name: "mover", uid: "2", node: "b", movesFor: "vmi" };
+  const { node: _, ...unplaced } = mover;
+  const gated = { ...unplaced, isGated: true };
+  const at = (users: User[], machineSeen: any, more: object = {}) =>
+    plan({ record: both, users, machine: machineSeen, ...more });
+  const admitted = at([guest, gated], machine(true, "alike"));
+  assert.deepEqual(admitted, { do: "admit", user: gated, nodes: ["b"] });
+  const differ = plan({
+    ...{ record: record(true, false, { writer: released }), users: [guest, gated] },
+    machine: machine(true, "syncing"),
+  });
+  assert.equal(differ.do, "nothing");
+  const switching = { ...machine(true, "none"), isSwitching: true as const };
+  assert.equal(at([guest, mover], switching).do, "nothing");
+  const over = { ...guest, isOver: true };
+  for (const users of [
+    [guest, mover],
+    [over, mover],
+  ]) {
+    const step = at(users, switching, { hasArrived: true });
+    assert.equal(recorded(step), "a+b same waits");
+    assert.deepEqual((step as any).record.writer, { pod: "mover", uid: "2", nodes: ["b"] });
+  }
+  const stayed = at([guest], machine(true, "none"));
+  assert.equal(recorded(stayed), "a differ writes", "its move failed: the other copy is stale");
+});
+
+test("a guest that arrived at a stale copy is ended, and the current one stays", () => {
+  const mover: User = { ...guest, name: "mover", uid: "2", node: "b", movesFor: "vmi" };
+  const stale = record(true, false, { writer: released });
+  const step = plan({ record: stale, users: [guest, mover], hasArrived: true });
+  assert.equal(step.do, "end");
 });
 
 test("copies go to nodes that run machines and have the fewest", () => {

@@ -13,6 +13,8 @@ export interface User {
   kind: "machine" | "task" | "reader";
   isGated: boolean;
   node?: string;
+  /** Of a live migration's target: the VMI. */
+  movesFor?: string;
   isOver: boolean;
   /** It ended by itself, with nothing on its way. */
   isClean: boolean;
@@ -22,6 +24,9 @@ export interface User {
 export interface MachineSeen {
   isReleased: boolean;
   link: "none" | "syncing" | "alike" | "broken" | "silent";
+  /** Of the writer's disk. */
+  bytes: number;
+  isSwitching?: true;
 }
 
 export interface ReplicationSeen {
@@ -31,6 +36,10 @@ export interface ReplicationSeen {
   /** Nodes whose copy has a pod that runs. */
   up: string[];
   machine?: MachineSeen;
+  /** The guest that moves is there, and waits. */
+  hasArrived?: boolean;
+  /** What the claim asks for, where that is more than it has. */
+  wantedBytes?: number;
 }
 
 export type ReplicationStep =
@@ -41,7 +50,12 @@ export type ReplicationStep =
   | { do: "admit"; user: User; nodes: string[] }
   | { do: "attach"; from: string; to: string; sync: "none" | "full" }
   | { do: "detach"; from: string }
-  | { do: "release"; from: string };
+  /** Makes the writer's disk larger, or where nobody writes, all copies. */
+  | { do: "grow"; from?: string; bytes: number }
+  | { do: "grown"; bytes: number }
+  | { do: "release"; from: string }
+  /** Its pod is of no use any more. */
+  | { do: "end"; user: User; why: string };
 
 const nothing: ReplicationStep = { do: "nothing" };
 
@@ -81,13 +95,31 @@ function start(record: ReplicationRecord, from: string, { link }: MachineSeen): 
   };
 }
 
-function follow(
-  { record, up }: ReplicationSeen,
-  from: string,
-  { link }: MachineSeen,
-): ReplicationStep {
+/** A disk grows while it has no link, so the other copy is made anew; it grows first, so that no write of it fails. */
+function grow(seen: ReplicationSeen, from: string, machine: MachineSeen): ReplicationStep {
+  const { record, wantedBytes = 0 } = seen;
+  const { link, bytes } = machine;
+  if (bytes >= wantedBytes) return { do: "grown", bytes: wantedBytes };
   const peer = record.copies.find(({ node }) => node !== from);
-  if (!peer) return nothing;
+  if (peer?.state === "Current") {
+    return { do: "record", record: withCurrent(record, [from]), why: `the disk on ${from} grows` };
+  }
+  return link === "none" ? { do: "grow", from, bytes: wantedBytes } : { do: "detach", from };
+}
+
+/** Where nobody writes: all at once, so that they stay the same. */
+function growAll({ record, up, wantedBytes = 0 }: ReplicationSeen): ReplicationStep {
+  const away = record.copies.find(({ node }) => !up.includes(node));
+  if (!away) return { do: "grow", bytes: wantedBytes };
+  return { do: "nothing", why: `it does not grow while the copy on ${away.node} is away` };
+}
+
+function follow(seen: ReplicationSeen, from: string, machine: MachineSeen): ReplicationStep {
+  const { record, up, wantedBytes } = seen;
+  const { link } = machine;
+  const peer = record.copies.find(({ node }) => node !== from);
+  if (!peer || machine.isSwitching) return nothing;
+  if (wantedBytes && link !== "silent" && link !== "broken") return grow(seen, from, machine);
   if (peer.state === "Current") {
     if (link === "alike") return nothing;
     const why = `the copy on ${peer.node} is ${link === "silent" ? "out of reach" : "cut off"}`;
@@ -104,17 +136,45 @@ function follow(
   return nothing;
 }
 
+/** A guest that moved stood still at its end, with the same in both copies; whoever has it now writes. */
+function hand(record: ReplicationRecord, { name, uid, ...mover }: User): ReplicationStep {
+  const node = mover.node!;
+  if (!currentNodes(record).includes(node)) {
+    const why = `${name} came to a copy that is stale`;
+    return { do: "end", user: { ...mover, name, uid }, why };
+  }
+  const writer = { pod: name, uid, nodes: [node] };
+  return { do: "take", nodes: [node], record: { ...record, identical: true, writer } };
+}
+
+/** A guest moves to a copy that has all; until there is one, its new pod waits. */
+function letMove({ record, up, machine }: ReplicationSeen, mover: User, from: User) {
+  const isWell = record.writer?.released && machine?.link === "alike";
+  const nodes = currentNodes(record).filter((node) => node !== from.node && up.includes(node));
+  return isWell && nodes.length > 0 ? { do: "admit" as const, user: mover, nodes } : undefined;
+}
+
 export function planReplication(seen: ReplicationSeen): ReplicationStep {
-  const { record, users, machine } = seen;
+  const { record, machine } = seen;
   const { writer } = record;
+  const isMover = ({ movesFor, isOver, uid }: User) =>
+    movesFor !== undefined && !isOver && uid !== writer?.uid;
+  const mover = seen.users.find(isMover);
+  const users = seen.users.filter((user) => !isMover(user));
+  if (mover && !mover.isGated && seen.hasArrived) return hand(record, mover);
   const user = users.find(({ uid }) => uid === writer?.uid);
   if (writer && (!user || user.isOver)) return afterWriter(record, user);
   const waiting = users.find(
     ({ isGated, isOver, uid }) => isGated && !isOver && uid !== writer?.uid,
   );
-  if (!writer) return waiting ? letIn(seen, waiting) : nothing;
+  if (!writer) {
+    if (waiting) return letIn(seen, waiting);
+    return seen.wantedBytes ? growAll(seen) : nothing;
+  }
   if (user!.isGated) return { do: "admit", user: user!, nodes: writer.nodes };
   const { node } = user!;
+  const move = mover?.isGated && letMove(seen, mover, user!);
+  if (move) return move;
   const step =
     user!.kind === "machine" && node && machine
       ? machine.isReleased

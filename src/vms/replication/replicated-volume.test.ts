@@ -34,23 +34,37 @@ let client: Client;
 /** What lies behind the nodes. */
 const asked: string[] = [];
 const lostNodes = new Set<string>();
-const machine = { isReleased: false, link: "none" };
+interface View {
+  isReleased: boolean;
+  link: string;
+  isSwitching?: true;
+}
+const machine: View = { isReleased: false, link: "none" };
+/** Of pods by their uid, where a guest moves; else `machine` is the one that runs. */
+const views = new Map<string, View>();
+const viewOf = ({ podUid }: { podUid: string }) => views.get(podUid) ?? machine;
+let hasArrived = false;
+let diskBytes = 2 ** 20;
 
 const answers: Record<string, (question: any) => unknown> = {
   serve: ({ bytes }) => ({ port: 1, name: `of ${bytes}`, key: "00" }),
   close: () => undefined,
   remove: () => undefined,
-  viewCopy: () => ({ ...machine, bytes: 4096 }),
-  attachCopy: ({ args }) => void (machine.link = args[1].sync === "none" ? "alike" : "syncing"),
-  detachCopy: () => void (machine.link = "none"),
-  release: () => void (machine.isReleased = true),
+  viewCopy: (question) => ({ ...viewOf(question), bytes: diskBytes }),
+  resizeVolume: ({ args }) => void (diskBytes = args[1]),
+  hasArrived: () => hasArrived,
+  attachCopy: ({ args, ...question }) =>
+    void (viewOf(question).link = args[1].sync === "none" ? "alike" : "syncing"),
+  detachCopy: (question) => void (viewOf(question).link = "none"),
+  release: (question) => void (viewOf(question).isReleased = true),
 };
 
 async function connect(node: string): Promise<any> {
   if (lostNodes.has(node)) throw new StatusError("ServiceUnavailable", "no such node now");
   return {
     async ask(_part: string, question: any) {
-      if (question.method !== "viewCopy") asked.push(`${question.method} ${node}`);
+      const isQuestion = ["viewCopy", "hasArrived"].includes(question.method);
+      if (!isQuestion) asked.push(`${question.method} ${node}`);
       return answers[question.method]!(question);
     },
   };
@@ -124,7 +138,7 @@ async function end(name: string, phase: string) {
 }
 
 /** A machine's pod, as the controller of instances makes it. */
-async function launch(name: string) {
+async function launch(name: string, migration?: { uid: string; avoidNode: string }) {
   const found = await claim();
   const vmi = {
     ...{ apiVersion: "kubevirt.io/v1", kind: "VirtualMachineInstance" },
@@ -134,10 +148,8 @@ async function launch(name: string) {
       volumes: [{ name: "root", persistentVolumeClaim: { claimName: "data" } }],
     },
   } as KubeObject;
-  const { metadata, ...draft } = launcherPod(
-    vmi,
-    claimFacts(() => found),
-  );
+  const facts = claimFacts(() => found);
+  const { metadata, ...draft } = launcherPod(vmi, { ...facts, ...(migration && { migration }) });
   const { generateName: _, ownerReferences: __, ...rest } = metadata!;
   await client.create({ ...pods, namespace }, { ...draft, metadata: { ...rest, name } } as any);
 }
@@ -221,15 +233,50 @@ test("a copy that does not answer is stale before it is let go", async () => {
   await isCurrent("a,b", false);
 });
 
+test("a disk grows with its claim while its machine writes to it alone", async () => {
+  const spec = { resources: { requests: { storage: "2Mi" } } };
+  await client.patch({ ...claims, namespace, name: "data" }, "merge", { spec });
+  await until(async () => assert.equal((await claim()).status.capacity.storage, "2Mi"));
+  await until(async () => assert.ok(asked.includes("attachCopy b")));
+  const steps = ["detachCopy b", "resizeVolume b", "serve a", "attachCopy b"];
+  assert.deepEqual(asked.splice(0), steps);
+  const { spec: grown } = await client.get({ ...volumes, name: await volumeName() });
+  assert.equal(grown.capacity.storage, "2Mi");
+  machine.link = "alike";
+  await isCurrent("a,b", false);
+});
+
+test("a guest that moves is let in at the other copy, and goes on once both are its own", async () => {
+  const before = (await pod("two")).metadata.uid;
+  await launch("moved", { uid: "m", avoidNode: "b" });
+  await until(async () => assert.equal(await isGated("moved"), false));
+  assert.deepEqual(await hostnames("moved"), ["a"]);
+  await run("moved", "a");
+  const { uid } = (await pod("moved")).metadata;
+  asked.splice(0);
+  views.set(before, { isReleased: true, link: "none", isSwitching: true });
+  views.set(uid, { isReleased: false, link: "none" });
+  hasArrived = true;
+  await until(async () => assert.equal(views.get(uid)!.isReleased, true));
+  assert.deepEqual(asked.splice(0), ["close a", "serve b", "attachCopy a", "release a"]);
+  const { writer, current } = await record();
+  assert.deepEqual(writer, { pod: "moved", uid, nodes: ["a"], released: true });
+  assert.equal(current, "a,b");
+  await end("two", "Succeeded");
+});
+
 test("when the writer's node is lost, the next one writes where a current copy is within reach", async () => {
-  lostNodes.add("b");
-  await client.delete({ ...pods, namespace, name: "two" }, { gracePeriodSeconds: 0 });
+  views.clear();
+  lostNodes.add("a");
+  for (const name of ["two", "moved"]) {
+    await client.delete({ ...pods, namespace, name }, { gracePeriodSeconds: 0 });
+  }
   Object.assign(machine, { isReleased: false, link: "none" });
   await launch("three");
   await until(async () => assert.equal(await isGated("three"), false));
-  assert.deepEqual(await hostnames("three"), ["a"]);
-  await run("three", "a");
-  await isCurrent("a", false);
+  assert.deepEqual(await hostnames("three"), ["b"]);
+  await run("three", "b");
+  await isCurrent("b", false);
   await until(async () => assert.ok(machine.isReleased));
 });
 

@@ -1,11 +1,12 @@
 // ReplicatedVolume: keeps the copies of a volume alike, and says who may write to it; see `plan.ts`.
 import type { Controller, ControllerContext, Key } from "../../controllers/runtime.ts";
-import { isTrue, isTerminating } from "../../controllers/pod-state.ts";
+import { isTerminating } from "../../controllers/pod-state.ts";
 import { resource } from "../../client/client.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { sleep } from "../../lib/clock.ts";
 import type { NodeConnector } from "../../lib/node-connection.ts";
-import { isStatus, StatusError } from "../../lib/status-error.ts";
+import { parseQuantity } from "../../lib/quantity.ts";
+import { StatusError } from "../../lib/status-error.ts";
 import { replicasPart, vmControl } from "../control.ts";
 import type { CopyTarget, CopyView, VmControl } from "../control.ts";
 import { claims, pods } from "../kinds/resources.ts";
@@ -19,18 +20,16 @@ import {
   withCurrent,
 } from "./record.ts";
 import type { ReplicationRecord } from "./record.ts";
-import { replicaPod, replicaPodName } from "./replica-pod.ts";
+import { removePod, Replicas } from "./replicas.ts";
 import { affinityWithin, isGated, usersOf, volumesOf } from "./users.ts";
 
 const nodes = resource("v1", "nodes");
+const volumes = resource("v1", "persistentvolumes");
 const lookMs = 1000;
+/** While a guest stands still. */
+const switchMs = 100;
 const waitMs = 3000;
 const answerMsMax = 15_000;
-
-const runs = (pod: KubeObject | undefined) =>
-  pod?.status?.phase === "Running" &&
-  !isTerminating(pod) &&
-  (pod.status.containerStatuses ?? []).some(({ state }: any) => state?.running);
 
 class Replication {
   readonly #volume: KubeObject;
@@ -39,6 +38,7 @@ class Replication {
   readonly #claim: KubeObject;
   readonly #namespace: string;
   readonly #record: ReplicationRecord;
+  readonly #replicas: Replicas;
   #view: CopyView | undefined;
 
   constructor(
@@ -53,64 +53,43 @@ class Replication {
     this.#namespace = claim.metadata.namespace!;
     const { copies = [], identical = false, writer } = volume.status ?? {};
     this.#record = { copies, identical, ...(writer && { writer }) };
+    const on = this.#record.copies.map(({ node }) => node);
+    this.#replicas = new Replicas(context, claim, { volume: volume.metadata.name, on });
   }
 
   async run(key: Key) {
     const users = usersOf(this.#pods(), this.#claim.metadata.name);
     if (this.#claim.metadata.deletionTimestamp && users.every(({ isOver }) => isOver)) {
-      return this.#removeReplicas();
+      return this.#replicas.remove();
     }
-    await this.#ensureReplicas();
-    const up = this.#record.copies.map(({ node }) => node).filter((node) => this.#isUp(node));
+    await this.#replicas.ensure();
+    const up = this.#replicas.up();
     const machine = await this.#look(users);
-    const seen: ReplicationSeen = { record: this.#record, users, up, ...(machine && { machine }) };
+    const wantedBytes = this.#wantedBytes();
+    const seen: ReplicationSeen = {
+      ...{ record: this.#record, users, up },
+      ...(machine && { machine }),
+      ...(wantedBytes && { wantedBytes }),
+      ...((await this.#hasArrived(users)) && { hasArrived: true }),
+    };
     const step = planReplication(seen);
     await this.#do(step);
     const isQuiet = step.do === "nothing" && !this.#record.writer;
-    this.#context.wakeAfter(key, isQuiet ? waitMs : lookMs);
+    const { writer } = this.#record;
+    const isMoving = users.some(({ movesFor, isOver, uid }) => {
+      return movesFor !== undefined && !isOver && !(uid === writer?.uid && writer.released);
+    });
+    this.#context.wakeAfter(key, isMoving ? switchMs : isQuiet ? waitMs : lookMs);
+  }
+
+  /** What the claim asks for, where it has less. */
+  #wantedBytes(): number | undefined {
+    const { spec, status } = this.#claim;
+    const asked = parseQuantity(spec.resources.requests.storage);
+    return asked > parseQuantity(status?.capacity?.storage ?? "0") ? asked : undefined;
   }
 
   #pods = () => this.#context.informer(pods).list(this.#namespace);
-
-  #replica(node: string): KubeObject | undefined {
-    const name = replicaPodName(this.#volume.metadata.name, node);
-    return this.#context.informer(pods).get(name, this.#namespace);
-  }
-
-  #isUp(node: string): boolean {
-    const found = this.#context.informer(nodes).get(node);
-    return found !== undefined && isTrue(found, "Ready") && runs(this.#replica(node)) === true;
-  }
-
-  async #ensureReplicas() {
-    const { client } = this.#context;
-    for (const { node } of this.#record.copies) {
-      const known = this.#replica(node);
-      if (known && ["Failed", "Succeeded"].includes(known.status?.phase)) await this.#remove(known);
-      if (known) continue;
-      const draft = replicaPod(this.#claim, this.#volume.metadata.name, node);
-      await client
-        .create({ ...pods, namespace: this.#namespace }, draft)
-        .catch((error: unknown) => {
-          if (!isStatus(error, "AlreadyExists")) throw error;
-        });
-    }
-  }
-
-  async #remove({ metadata: { namespace, name, uid } }: KubeObject) {
-    await this.#context.client
-      .delete({ ...pods, namespace, name }, { preconditions: { uid } })
-      .catch((error: unknown) => {
-        if (!isStatus(error, "NotFound", "Conflict")) throw error;
-      });
-  }
-
-  async #removeReplicas() {
-    for (const { node } of this.#record.copies) {
-      const known = this.#replica(node);
-      if (known && !isTerminating(known)) await this.#remove(known);
-    }
-  }
 
   /** A node that is away does not answer at all. */
   async #within<T>(answer: Promise<T>): Promise<T> {
@@ -141,7 +120,7 @@ class Replication {
     const user = this.#user(users);
     if (user?.kind !== "machine" || !user.node) return undefined;
     const peer = this.#record.copies.find(({ node }) => node !== user.node);
-    const host = peer && this.#replica(peer.node)?.status?.podIP;
+    const host = peer && this.#replicas.on(peer.node)?.status?.podIP;
     try {
       const control = await this.#control(user.node);
       this.#view = await this.#within(control.viewCopy(this.#volumeName(), host));
@@ -149,6 +128,22 @@ class Replication {
     } catch (error) {
       this.#context.log.debug("a writer does not answer", { error: String(error) });
       return undefined;
+    }
+  }
+
+  /** Asked of the pod that a guest moves to. */
+  async #hasArrived(users: User[]): Promise<boolean> {
+    const { writer } = this.#record;
+    const mover = users.find(({ movesFor, isGated: waits, isOver, uid }) => {
+      return movesFor !== undefined && !waits && !isOver && uid !== writer?.uid;
+    });
+    if (!mover?.node) return false;
+    try {
+      const control = vmControl(await this.#connect(mover.node), mover.uid);
+      return await this.#within(control.hasArrived());
+    } catch {
+      // Its QEMU does not run yet.
+      return false;
     }
   }
 
@@ -175,7 +170,7 @@ class Replication {
 
   async #ask(node: string, question: object): Promise<any> {
     const connection = await this.#connect(node);
-    const podUid = this.#replica(node)?.metadata.uid;
+    const podUid = this.#replicas.on(node)?.metadata.uid;
     return this.#within(connection.ask(replicasPart, { podUid, ...question }));
   }
 
@@ -207,7 +202,12 @@ class Replication {
       const status = informer(replicatedVolumesOf).get(volume)?.status;
       if (!status) return [];
       const [user] = usersOf([pod], name);
-      if (user?.kind === "reader") return [currentNodes(status as ReplicationRecord)];
+      const current = currentNodes(status as ReplicationRecord);
+      if (user?.kind === "reader") return [current];
+      if (user?.movesFor !== undefined) {
+        const writer = this.#pods().find(({ metadata }) => metadata.uid === status.writer?.uid);
+        return [writer ? current.filter((node) => node !== writer.spec.nodeName) : []];
+      }
       return [status.writer?.uid === pod.metadata.uid ? (status.writer.nodes as string[]) : []];
     });
     const [first = [], ...others] = lists;
@@ -236,7 +236,7 @@ class Replication {
 
   async #attach({ from, to, sync }: Extract<ReplicationStep, { do: "attach" }>) {
     try {
-      const host: string = this.#replica(to)?.status?.podIP ?? "";
+      const host: string = this.#replicas.on(to)?.status?.podIP ?? "";
       const question = { method: "serve", bytes: this.#view!.bytes };
       const target: Omit<CopyTarget, "host"> = await this.#ask(to, question);
       const control = await this.#control(from);
@@ -265,6 +265,33 @@ class Replication {
     if (isReady) await this.#within((await this.#control(from)).release());
   }
 
+  async #end({ user, why }: Extract<ReplicationStep, { do: "end" }>) {
+    const pod = this.#pods().find(({ metadata }) => metadata.uid === user.uid);
+    this.#context.event(this.#claim, "Warning", "Replication", why);
+    if (pod && !isTerminating(pod)) await removePod(this.#context, pod);
+  }
+
+  async #grow({ from, bytes }: Extract<ReplicationStep, { do: "grow" }>) {
+    if (from) {
+      const control = await this.#control(from);
+      return this.#within(control.resizeVolume(this.#volumeName(), bytes));
+    }
+    for (const { node } of this.#record.copies) await this.#ask(node, { method: "grow", bytes });
+    await this.#grown();
+  }
+
+  /** What the claim asked for is there. */
+  async #grown() {
+    const { client, event } = this.#context;
+    const { namespace, name } = this.#claim.metadata;
+    const { storage } = this.#claim.spec.resources.requests;
+    const volume = { ...volumes, name: this.#volume.metadata.name };
+    await client.patch(volume, "merge", { spec: { capacity: { storage } } });
+    const target = { ...claims, namespace, name, subresource: "status" };
+    await client.patch(target, "merge", { status: { capacity: { storage } } });
+    event(this.#claim, "Normal", "VolumeResizeSuccessful", `Resized to ${storage}`);
+  }
+
   async #do(step: ReplicationStep): Promise<void> {
     switch (step.do) {
       case "nothing":
@@ -280,8 +307,14 @@ class Replication {
         return this.#attach(step);
       case "detach":
         return this.#within((await this.#control(step.from)).detachCopy(this.#volumeName()));
+      case "grow":
+        return this.#grow(step);
+      case "grown":
+        return this.#grown();
       case "release":
         return this.#release(step.from);
+      case "end":
+        return this.#end(step);
     }
   }
 }
@@ -312,7 +345,12 @@ export const replicatedVolumeController = (connect: NodeConnector): Controller =
     { resource: pods, keys: ofPod },
     { resource: nodes, keys: () => [] },
   ],
-  outputs: [pods, { ...replicatedVolumesOf, resource: "replicatedvolumes/status" }],
+  outputs: [
+    pods,
+    volumes,
+    { ...claims, resource: "persistentvolumeclaims/status" },
+    { ...replicatedVolumesOf, resource: "replicatedvolumes/status" },
+  ],
   resyncMs: 5000,
   async reconcile(key, context) {
     const volume = context.informer(replicatedVolumesOf).get(key);

@@ -1,4 +1,5 @@
 // Who uses a replicated volume, from the pods that name its claim. Pure.
+import { controllerOf } from "../../kinds/object.ts";
 import { byAge, hasFinished, hasSucceeded } from "../../controllers/pod-state.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { domainAnnotation } from "../domain.ts";
@@ -25,6 +26,8 @@ function kindOf(pod: KubeObject, claim: string): User["kind"] {
   return volumes.every((one) => one.persistentVolumeClaim.readOnly) ? "reader" : "task";
 }
 
+const jobLabel = "kubevirt.io/migrationJobUID";
+
 export function usersOf(pods: KubeObject[], claim: string): User[] {
   return pods
     .filter(({ metadata }) => metadata.labels?.[replicaLabel] === undefined)
@@ -34,6 +37,7 @@ export function usersOf(pods: KubeObject[], claim: string): User[] {
       ...{ name: pod.metadata.name, uid: pod.metadata.uid, kind: kindOf(pod, claim) },
       ...{ isGated: isGated(pod), isOver: hasFinished(pod), isClean: hasSucceeded(pod) },
       ...(pod.spec.nodeName && { node: pod.spec.nodeName }),
+      ...(pod.metadata.labels?.[jobLabel] && { movesFor: controllerOf(pod)?.uid ?? "" }),
     }));
 }
 
