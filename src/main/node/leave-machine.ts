@@ -19,9 +19,9 @@ import { vxlanName } from "../../node/network/vxlan.ts";
 import { endingContainerOf, endingPriorityOf, graceSecondsOf } from "../../node/pods/grace.ts";
 import { stopContainer } from "../../node/pods/stop-container.ts";
 import type { Runtime, RuntimePod } from "../../node/runtime.ts";
-import { isRoot } from "../config.ts";
+import { isRoot, slotsDirectory } from "../config.ts";
 import { readIfThere } from "../files.ts";
-import { addressesOf, familiesOf, readSettings } from "../site/site-settings.ts";
+import { addressesOf, familiesOf, isOthersSlot, readSettings } from "../site/site-settings.ts";
 import type { SiteAddresses, SiteSettings } from "../site/site-settings.ts";
 import { krustletCgroup } from "../wings/krustlet.ts";
 import { besideModules, hasModulePods, podNetworkOf } from "../wings/wasm-pods.ts";
@@ -139,6 +139,15 @@ export async function leaveMachine(
 ) {
   if (!isRoot) return;
   await stopWorkloads(directory, options);
+  if (!isOthersSlot(slotsDirectory, directory, settings.slot)) await leaveSlot(directory, settings);
+  unmountBelow(directory);
+  await unshareKubelet();
+  await detachLoops(directory).catch(() => {});
+  rmSync(join(containerdDirectory(directory), "state"), { recursive: true, force: true });
+}
+
+/** Rules, interfaces, routes and groups, which are named by the slot. */
+async function leaveSlot(directory: string, settings: SiteSettings) {
   const { bridge, nftTable, cgroup } = addressesOf(settings.slot);
   for (const table of [nftTable, policyTableOf(nftTable)]) {
     for (const family of ipFamilies) await removeRules(table, family).catch(() => {});
@@ -152,10 +161,6 @@ export async function leaveMachine(
   }
   for (const root of [cgroup, krustletCgroup(cgroup)])
     await (await systemCgroups(root)).removeRoot();
-  unmountBelow(directory);
-  await unshareKubelet();
-  await detachLoops(directory).catch(() => {});
-  rmSync(join(containerdDirectory(directory), "state"), { recursive: true, force: true });
 }
 
 /** A start that fails leaves the machine as it was: what ran before runs on, and nothing else does. */

@@ -1,9 +1,16 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { addressesOf, settle, slotCollides, slotsMax } from "./site-settings.ts";
+import {
+  addressesOf,
+  isOthersSlot,
+  settle,
+  slotCollides,
+  slotsMax,
+  unsettle,
+} from "./site-settings.ts";
 
 test("no two slots share an address, a bridge or a table", () => {
   const seen = new Set<string>();
@@ -56,6 +63,20 @@ test("a site that claimed its slot a moment ago keeps it, and one that could not
   const ranges = { podCidrs: ["10.42.0.0/16"] };
   assert.throws(() => settle(join(base, "c"), { ...asked, ranges, check }), /not here/);
   assert.deepEqual(readdirSync(asked.slots).map(Number).sort(), [slot, other.slot].sort());
+});
+
+test("what another site has by now is not taken away with a site", (t) => {
+  const base = mkdtempSync(join(tmpdir(), "kerb-slots-"));
+  t.after(() => rmSync(base, { recursive: true }));
+  const [slots, directory] = [join(base, "slots"), join(base, "site")];
+  const { slot } = settle(directory, { defaultPort: 6443, slots }).settings;
+  assert.equal(isOthersSlot(slots, directory, slot), false);
+  assert.equal(isOthersSlot(slots, join(base, "old"), slot), true);
+  symlinkSync(directory, join(base, "alias"));
+  assert.equal(isOthersSlot(slots, join(base, "alias"), slot), false);
+  unsettle(directory, slots);
+  assert.equal(isOthersSlot(slots, directory, slot), false);
+  assert.deepEqual(readdirSync(slots), []);
 });
 
 test("ranges are chosen when a site is made, and never change", (t) => {

@@ -8,6 +8,7 @@ import {
   mkdirSync,
   readFileSync,
   readlinkSync,
+  realpathSync,
   renameSync,
   rmdirSync,
   symlinkSync,
@@ -172,7 +173,7 @@ function decided(asked: Asked, slot: number, known?: SiteSettings): SiteSettings
 export function unsettle(directory: string, slots: string | undefined) {
   const slot = readSettings(directory)?.slot;
   unlinkSync(join(directory, "site.json"));
-  if (slots && slot !== undefined) cleared(join(slots, String(slot)), directory);
+  if (slots && slot !== undefined) release(slots, directory, slot);
   try {
     rmdirSync(directory);
   } catch {
@@ -278,6 +279,13 @@ function ownerOf(link: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Another site has it now, since this one was gone for a while. */
+export function isOthersSlot(slots: string, directory: string, slot: number): boolean {
+  const owner = ownerOf(join(slots, String(slot)));
+  if (owner === undefined || owner === directory || !existsSync(owner)) return false;
+  return !existsSync(directory) || realpathSync(owner) !== realpathSync(directory);
 }
 
 /** Of several sites that start at once, one has it. */
