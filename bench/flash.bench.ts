@@ -1,5 +1,7 @@
 // What an idle site and an idle machine that joined it write to flash: each has a disk of its own, and the kernel says what
-// came down to it, whichever process wrote it, with the file system's own journal, and how often it had to be synced.
+// came down to it, whichever process wrote it, with the file system's own journal, and how often it had to be synced. What
+// the kernel charges a process for (/proc/PID/io) is no measure: of a file that it caches in large pieces it is the whole
+// piece, up to two MiB for a write of 8 KiB in the store's journal, of which 8 KiB come to the disk.
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

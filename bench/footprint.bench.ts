@@ -1,5 +1,5 @@
 // What Kerb costs while nobody asks anything of it: time to Ready, resident memory of a site, of a joined node, of
-// each wing and of a member's agent, memory with 50 pods, bytes written per idle hour. Memory stands beside that of a
+// each wing and of a member's agent, memory with 50 pods. Memory stands beside that of a
 // Node that has TLS and HTTP/2 loaded and does nothing.
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -25,9 +25,6 @@ async function* memoryRows(of: string, pid: number, looks: number, target?: numb
   yield { ...row, name: `proportional memory ${of}`, value: proportionalMiB };
   yield { ...row, name: `memory ${of} that is of no file`, value: anonymousMiB };
 }
-
-const writtenBytes = (pid: number) =>
-  Number(/^write_bytes: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, "utf8"))?.[1]);
 
 const rest = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -62,21 +59,9 @@ export async function* benchStart(site: Site, times = 5): Rows {
   yield { name: "process start to Ready, warm", value, unit: "ms", better: "lower", target: 1500 };
 }
 
-/** Watches an idle site for `seconds`. */
-export async function* benchIdle(site: Site, seconds = 120): Rows {
-  // What the start wrote is carried from the journal to the tree half a minute later: it is not idleness.
-  await rest(45_000);
-  const before = writtenBytes(site.pid);
-  await rest(seconds * 1000);
-  const perHour = ((writtenBytes(site.pid) - before) / seconds) * 3600;
-  yield* memoryRows("of an idle site", site.pid, Math.min(seconds, 30), 90);
-  yield {
-    name: "written per idle hour",
-    value: perHour / 2 ** 20,
-    unit: "MiB",
-    better: "lower",
-    target: 1,
-  };
+export async function* benchIdle(site: Site, waitMs = settledMs): Rows {
+  await rest(waitMs);
+  yield* memoryRows("of an idle site", site.pid, looksIn(waitMs), 90);
 }
 
 /** A bench that only shows that it works waits less. */
