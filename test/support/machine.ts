@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -55,6 +55,17 @@ const mountsBelow = (directory: string) =>
     .filter((path) => path.startsWith(`${directory}/`))
     .toReversed();
 
+const idsMax = 4800;
+
+/** Of this process alone; one that another run has, or left behind, is passed over. */
+function freeId(): number {
+  for (let tries = 0; tries < idsMax; tries++) {
+    const id = (process.pid * 10 + machines++) % idsMax;
+    if (!existsSync(`/run/netns/kerbm${id}`)) return id;
+  }
+  throw new Error("there are too many machines; see: ip netns");
+}
+
 export class Machine {
   readonly name: string;
   readonly directory = mkdtempSync(join(tmpdir(), "kerb-machine-"));
@@ -71,11 +82,11 @@ export class Machine {
   #removing: Promise<void> | undefined;
 
   constructor() {
-    const id = (process.pid % 1000) * 10 + machines++;
+    const id = freeId();
     this.name = `kerbm${id}`;
     this.#cable = `kbm${id}`;
     // Four addresses for each, of 192.168.180.0 and up: tests of several checkouts share a machine.
-    const [network, first] = [180 + Math.floor((id % 4800) / 64), (id % 64) * 4];
+    const [network, first] = [180 + Math.floor(id / 64), (id % 64) * 4];
     this.hostAddress = `192.168.${network}.${first + 1}`;
     this.address = `192.168.${network}.${first + 2}`;
     this.hostAddress6 = `fd4b:0:${id.toString(16)}::1`;
