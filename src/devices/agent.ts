@@ -22,6 +22,7 @@ import { nameDevices, planInstances } from "./plan-instances.ts";
 import type { Found, Refused } from "./plan-instances.ts";
 import { Plugins } from "./plugins.ts";
 import type { DeviceMetrics } from "./metrics.ts";
+import { releaseLeft } from "./left-finalizers.ts";
 import { startOneNode } from "./one-node.ts";
 import { resolveProperties } from "./properties.ts";
 import type { Reached } from "./twins/twins.ts";
@@ -155,6 +156,7 @@ export class DeviceAgent {
     const { client, node, world } = this.#options;
     const [namespace, name] = key.split("/") as [string, string];
     const configuration = this.#configurations.get(name, namespace) as Configuration | undefined;
+    for (const one of this.#existing(key)) await releaseLeft(client, instances, one, [node]);
     if (!configuration || configuration.metadata.deletionTimestamp) return this.#forget(key);
     const watched = this.#watch(key, configuration);
     const now = world.clock.now();

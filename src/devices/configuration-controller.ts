@@ -9,6 +9,7 @@ import { conditionOf, withTimes } from "./condition.ts";
 import type { Condition } from "./condition.ts";
 import { configurations } from "./kinds/configuration.ts";
 import type { Configuration, NodeSearch } from "./kinds/configuration.ts";
+import { releaseLeft } from "./left-finalizers.ts";
 import { searchLease } from "./one-node.ts";
 
 const leases = resource("coordination.k8s.io/v1", "leases");
@@ -75,6 +76,8 @@ async function reconcile(key: string, context: ControllerContext) {
   const configuration = informer(configurations).get(name, namespace) as Configuration | undefined;
   if (!configuration) return forget(key, context);
   const { status = {} } = configuration;
+  const searched = (status.nodes ?? []).map((one) => one.name);
+  await releaseLeft(client, configurations, configuration, searched);
   const resourceName = resourceOf(configuration, all);
   const said = conditionsOf(status.nodes ?? []);
   const conditions = withTimes(status.conditions, said, timestamp(clock.now()));
@@ -99,6 +102,6 @@ async function reconcile(key: string, context: ControllerContext) {
 export const configurationStatus: Controller = {
   name: "akri-configuration",
   inputs: [{ resource: configurations }],
-  outputs: [resource("akri.sh/v0", "configurations/status")],
+  outputs: [configurations, resource("akri.sh/v0", "configurations/status")],
   reconcile,
 };
