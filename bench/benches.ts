@@ -132,7 +132,7 @@ export const benches: Record<string, Bench> = {
   "wasm-start": {
     measures: "a pod of a module until its first output, beside one of the same program",
     takes: "3 min",
-    run: onSite((site, tiny) => benchWasmStart(site, tiny ? 4 : 10)),
+    run: onSite((site, tiny) => benchWasmStart(site, tiny ? 1 : 10)),
   },
   devices: {
     measures: "a broker that follows its device, 1,000 devices, slots that many want",

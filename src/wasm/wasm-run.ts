@@ -131,8 +131,8 @@ async function wait(isNetworked: boolean) {
   if (isNetworked) await import("./run-component.ts");
   new WebAssembly.Instance(new WebAssembly.Module(nothing), {});
   const program = told();
-  const { setFlagsFromString } = process.getBuiltinModule("node:v8");
-  for (const flag of program.flags ?? []) setFlagsFromString(flag);
+  for (const flag of program.flags ?? [])
+    process.getBuiltinModule("node:v8").setFlagsFromString(flag);
   await run(program);
 }
 
