@@ -58,9 +58,13 @@ export interface Here {
  * Endpoints that are meant for clients here (KEP-2433, KEP-3015): those for this node, or else for this zone.
  * All, when one of them says nothing or none is for here. While the node is cut off, its own before all others.
  */
-function near(endpoints: Endpoint[], { nodes, zone, isCutOff }: Omit<Here, "family">): Endpoint[] {
+function near(
+  endpoints: Endpoint[],
+  { nodes, zone, isCutOff, isDown }: Omit<Here, "family">,
+): Endpoint[] {
   const own = isCutOff ? endpoints.filter(({ nodeName }) => nodes.includes(nodeName ?? "")) : [];
-  if (own.length > 0) return own;
+  const up = own.filter(({ targetRef }) => !isDown?.(targetRef?.uid));
+  if (own.length > 0) return up.length > 0 ? up : own;
   const meant = (kind: "forNodes" | "forZones", names: readonly string[]) => {
     if (endpoints.some(({ hints }) => !hints?.[kind]?.length)) return [];
     return endpoints.filter(({ hints }) => hints![kind]!.some(({ name }) => names.includes(name)));
@@ -89,8 +93,7 @@ function backendsOf(port: any, slices: KubeObject[], here: Here, isLocal: boolea
     );
     if (!match?.port) continue;
     for (const endpoint of slice["endpoints"] ?? []) {
-      const isDown = here.isCutOff && here.isDown?.(endpoint.targetRef?.uid);
-      if (!isDown) candidates.push({ endpoint, port: match.port });
+      candidates.push({ endpoint, port: match.port });
     }
   }
   const asked = isLocal
