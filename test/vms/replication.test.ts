@@ -188,10 +188,7 @@ test("a second VM with the same claim waits, and says for whom", async () => {
 });
 
 test("it moves to the other copy while it runs, and back", async () => {
-  for (const [from, to] of [
-    ["second", "first"],
-    ["first", "second"],
-  ] as const) {
+  for (const to of ["first", "second"] as const) {
     const boots = said(to).split("GUEST up").length;
     await make({
       apiVersion: "kubevirt.io/v1",
@@ -214,7 +211,6 @@ test("it moves to the other copy while it runs, and back", async () => {
     await untilWrites(to);
     assert.deepEqual([...lost("first"), ...lost("second")], []);
     assert.equal((await vmi()).status.nodeName, to);
-    assert.ok(written(from).length > 0);
   }
 });
 
