@@ -255,6 +255,11 @@ export function tableCommands(table: string, { podCidr, clusterCidr }: PodRanges
       hook(`refuse-${name}`, `filter hook ${name} priority 0`),
       rule(`refuse-${name}`, "ct state new jump without-endpoint"),
     ]),
+    // What comes far outside a connection's window is not translated back: its client would not know the pod, and
+    // would end the connection.
+    ...["forward", "input"].map((name) =>
+      rule(`refuse-${name}`, `ct state invalid ${ip} saddr ${clusterCidr} drop`),
+    ),
   ];
 }
 

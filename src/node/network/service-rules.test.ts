@@ -297,6 +297,19 @@ test("rules of IPv6 say the same in its words", () => {
   assert.ok(table.every((command) => / ip6 t\b/.test(command) && !/ipv4|127\.0/.test(command)));
 });
 
+test("what no connection of a pod expects reaches no client untranslated", () => {
+  for (const [ip, podCidr, clusterCidr] of [
+    ["ip", "10.100.0.0/24", "10.100.0.0/16"],
+    ["ip6", "fd00:100::/64", sixCluster],
+  ] as const) {
+    const table = tableCommands("t", { podCidr, clusterCidr });
+    for (const hook of ["forward", "input"]) {
+      const dropped = `add rule ${ip} t refuse-${hook} ct state invalid ${ip} saddr ${clusterCidr} drop`;
+      assert.ok(table.includes(dropped), dropped);
+    }
+  }
+});
+
 test("only those of its own family may use an address, also when ranges name none of it", () => {
   const spec = { ...balancer({ loadBalancerSourceRanges: ["192.0.2.0/28"] }), ...both };
   const of = { ...service(spec), status: at("2001:db8::9") };
