@@ -106,7 +106,8 @@ async function prepare(bundle: string, directory: string) {
     devices: deviceNodes(domain, Object.keys(taps).length > 0, accelerator),
   };
   const made = qemuBundle(config, program);
-  writeFileSync(file, JSON.stringify(hostDevices.length > 0 ? withHostDevices(made) : made));
+  const bundled = hostDevices.length > 0 ? withHostDevices(made, hostDevices) : made;
+  writeFileSync(file, JSON.stringify(bundled));
 }
 
 /** One line without quotes, since it becomes part of a JSON text; empty when all is well. */

@@ -1,7 +1,7 @@
 // Devices of claims: a driver says by attributes where its devices lie, and guests get those, or are refused by name.
-// The devices are none: QEMU waits for a USB device that is not plugged in, and for nothing else.
+// This machine has none of them, so a guest gets as far as to hear which one it should have had.
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { FakeDriver } from "../../src/node/devices/fake-driver.ts";
@@ -9,7 +9,6 @@ import { eventually } from "../support/eventually.ts";
 import { guestImage, guestPaths, importGuest, untilGuest } from "../support/guest.ts";
 import { startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
-import { VmConsole } from "../support/vm-console.ts";
 
 const driverName = "sticks.example.com";
 const pci = "resource.kubernetes.io/pciBusID";
@@ -79,7 +78,7 @@ const template = (name: string) => ({
   },
 });
 
-const instance = (name: string, domain: object = {}) => ({
+const instance = (name: string) => ({
   apiVersion: "kubevirt.io/v1",
   kind: "VirtualMachineInstance",
   metadata: { name },
@@ -99,42 +98,22 @@ const instance = (name: string, domain: object = {}) => ({
         },
       },
       devices: { hostDevices: [{ name: "own", claimName: "it", requestName: "one" }] },
-      ...domain,
     },
   },
 });
 
-/** The command lines of QEMU of this machine. */
-const commandLines = () =>
-  readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => {
-      try {
-        return [readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0")];
-      } catch {
-        return [];
-      }
-    });
+/** Quotes of what the runtime says are lost on its way. */
+const untilFailed = (why: string) =>
+  untilGuest(async () => {
+    const { items } = await site.get("events", "--field-selector", "reason=Failed");
+    return items.some(({ message }: any) => message.includes(why));
+  }, why);
 
-test("a guest has the device that its claim was given, and gives it back", async () => {
-  const vmi = instance("stick", { cpu: { cores: 2 } });
-  Object.assign(vmi.spec.domain.devices, { networkInterfaceMultiqueue: true });
-  await make(template("stick"), vmi);
-  await untilGuest(async () => {
-    const { status } = await site.get("vmi", "stick");
-    return status?.phase === "Running";
-  }, "the guest");
-  const words = commandLines().find((all) => all.includes("guest=default_stick"))!;
-  const given = words.filter((word) => word.startsWith("{")).map((word) => JSON.parse(word));
-  const { hostbus, hostaddr } = given.find(({ driver: kind }) => kind === "usb-host");
-  assert.deepEqual([hostbus, hostaddr], [99, 7]);
+test("a guest is led to the device that its claim was given, and gives it back", async () => {
+  await make(template("stick"), instance("stick"));
+  await untilFailed("device own: there is no 99:7 on this machine");
   const [pod] = (await site.get("pods", "-l", "vm.kubevirt.io/name=stick")).items;
   assert.deepEqual(pod.spec.containers[0].resources.claims, [{ name: "it", request: "one" }]);
-  const console = await VmConsole.open(site, "stick");
-  await untilGuest(async () => console.said.includes("GUEST ready"), "its console");
-  console.type("ls /sys/class/net/eth0/queues");
-  await untilGuest(async () => /rx-0\s+rx-1\s+tx-0\s+tx-1/.test(console.said), "two queues");
-  console.close();
   const claim = pod.status.resourceClaimStatuses[0].resourceClaimName;
   await site.kubectl(["delete", "vmi", "stick"]);
   await eventually(async () => driver.calls.includes(`Unprepare ${claim}`), "its return");
@@ -142,23 +121,14 @@ test("a guest has the device that its claim was given, and gives it back", async
 
 test("a device that its driver does not place is refused by its name", async () => {
   await make(template("riddle"), instance("riddle"));
-  const { message } = await untilGuest(async () => {
-    const { items } = await site.get("events", "--field-selector", "reason=Failed");
-    return items.find((one: any) => one.message.includes("riddle of driver"));
-  }, "the refusal");
-  assert.match(message, /device own: riddle of driver sticks\.example\.com has no attribute/);
+  await untilFailed("device own: riddle of driver sticks.example.com has no attribute");
   await site.kubectl(["delete", "vmi", "riddle"]);
 });
 
-test("a card that is not there ends its guest, and says which it was", async () => {
+test("a card that is not there is told by its address", async () => {
   await make(template("card"), instance("card"));
-  await untilGuest(async () => {
-    const { status } = await site.get("vmi", "card");
-    return status?.phase === "Failed";
-  }, "the end");
-  const { items } = await site.get("pods", "-l", "vm.kubevirt.io/name=card");
-  const said = await site.kubectl(["logs", items[0].metadata.name]);
-  assert.match(said, /0000:fe:1f\.0/);
+  await untilFailed("device own: there is no 0000:fe:1f.0 on this machine");
+  await site.kubectl(["delete", "vmi", "card"]);
 });
 
 test("a device of no claim of the machine is refused by field", async () => {

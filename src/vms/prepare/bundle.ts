@@ -1,5 +1,6 @@
 // An OCI bundle whose process is QEMU: unprivileged, with QEMU and its libraries of the host to read and
 // nothing else beside the pod's volumes. Pure. What the bundle asked for in privileges does not count.
+import type { GrantedDevice } from "../host-devices.ts";
 
 interface Device {
   path: string;
@@ -99,21 +100,19 @@ export function qemuBundle(config: BundleConfig, program: Program): BundleConfig
 
 const ofGuests = /^\/dev\/(vfio|bus\/usb)\//;
 
-/** What a device plugin put there for the guest is QEMU's to open, and memory that devices reach stays where it is. */
-export function withHostDevices(config: BundleConfig): BundleConfig {
+/** Memory that a card reaches stays where it is; QEMU itself copies what goes to USB. */
+const lockedMemory = { type: "RLIMIT_MEMLOCK", hard: 2 ** 63, soft: 2 ** 63 };
+
+/** What was put there for the guest is QEMU's to open. */
+export function withHostDevices(config: BundleConfig, given: GrantedDevice[]): BundleConfig {
   const { linux = {}, process } = config;
   const { uid, gid } = process.user;
   const devices = (linux.devices ?? []) as { path: string }[];
-  const unlimited = 2 ** 63;
+  const limits = (process["rlimits"] as object[] | undefined) ?? [];
+  const isReached = given.some(({ kind }) => kind !== "usb");
   return {
     ...config,
-    process: {
-      ...process,
-      rlimits: [
-        ...((process["rlimits"] as object[] | undefined) ?? []),
-        { type: "RLIMIT_MEMLOCK", hard: unlimited, soft: unlimited },
-      ],
-    },
+    process: { ...process, rlimits: isReached ? [...limits, lockedMemory] : limits },
     linux: {
       ...linux,
       devices: devices.map((one) => (ofGuests.test(one.path) ? { ...one, uid, gid } : one)),

@@ -29,7 +29,20 @@ interface Given {
   notes: string;
 }
 
-/** Each as it was named, in that order; throws where one is not known. */
+/** Where the kernel lists a device. */
+function placeOf({ kind, at }: GrantedDevice): string {
+  if (kind === "pci") return join("/sys/bus/pci/devices", at);
+  if (kind === "mediated") return join("/sys/bus/mdev/devices", at);
+  const numbers = at.split(":").map((number) => number.padStart(3, "0"));
+  return join("/dev/bus/usb", ...numbers);
+}
+
+function checkThere(device: GrantedDevice) {
+  if (existsSync(placeOf(device))) return;
+  throw new Error(`device ${device.name}: there is no ${device.at} on this machine`);
+}
+
+/** Each as it was named, in that order; throws where one is not known, or not there. */
 export async function devicesOf(
   devices: HostDevice[],
   { environment, notes }: Given,
@@ -40,6 +53,7 @@ export async function devicesOf(
   if (plugged.length < devices.length) {
     const answer = await answerIn(notes, clock);
     if ("error" in answer) throw new Error(answer.error);
+    answer.devices.forEach(checkThere);
     granted.push(...answer.devices);
   }
   return devices.map(({ name }) => granted.find((one) => one.name === name)!);

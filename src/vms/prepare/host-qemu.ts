@@ -14,10 +14,16 @@ const dataFolders = [
   "/usr/lib/x86_64-linux-gnu/qemu",
 ];
 
+/** QEMU's module for USB devices of the machine, which loads what QEMU itself does not. */
+const usbModule = "/usr/lib/x86_64-linux-gnu/qemu/hw-usb-host.so";
+
 /** Everything that a container needs of the host to run QEMU. */
 export async function qemuFiles(directory: string): Promise<string[]> {
-  const files = await withLibraries([qemuBinary], join(directory, "qemu-files.json"));
-  return [...files, ...dataFolders.filter((path) => existsSync(path))];
+  const programs = [qemuBinary, usbModule].filter((path) => existsSync(path));
+  const files = await withLibraries(programs, join(directory, "qemu-files.json"));
+  const folders = dataFolders.filter((path) => existsSync(path));
+  const isBeside = (file: string) => folders.every((folder) => !file.startsWith(`${folder}/`));
+  return [...files.filter(isBeside), ...folders];
 }
 
 export interface Capabilities {
