@@ -265,3 +265,14 @@ export interface Runtime {
   endOrphans?(): Promise<number>;
   close(): Promise<void>;
 }
+
+/** The cgroup of one container, for runtimes that have no other runtime make it. */
+export interface ContainerCgroups {
+  /** Makes the cgroup and puts processes into it, with all of their threads. `path` is below every controller's root. */
+  join(path: string, pids: number[]): Promise<void>;
+  limit(path: string, resources: Resources): Promise<void>;
+  usage(path: string): Promise<Omit<Stats, "containerId">>;
+  /** True when the kernel ended something in it for want of memory. */
+  ranOut(path: string): Promise<boolean>;
+  remove(path: string): Promise<void>;
+}

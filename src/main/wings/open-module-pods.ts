@@ -15,8 +15,8 @@ import { Places } from "../../wasm/pods/places.ts";
 import { Runners } from "../../wasm/pods/runners.ts";
 import { ModulePods } from "../../wasm/pods/runtime.ts";
 import { findTool } from "../commands/doctor.ts";
-import { modulePodsDirectory } from "./wasm-pods.ts";
-import type { ModulePodsSettings } from "./wasm-pods.ts";
+import { modulePodsDirectory } from "./module-pods-settings.ts";
+import type { ModulePodsSettings } from "./module-pods-settings.ts";
 
 const newId = () => `${systemRandom.uuid()}${systemRandom.uuid()}`.replaceAll("-", "");
 

@@ -2,15 +2,12 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { PodNetworksOptions } from "../../containers/pod-networks.ts";
-import type { Clock } from "../../lib/clock.ts";
-import type { Log } from "../../lib/log.ts";
 import type { IpFamily } from "../../lib/ip-range.ts";
 import { joinRuntimes } from "../../node/joined-runtime.ts";
 import type { Runtime } from "../../node/runtime.ts";
 import { handlers } from "../../wasm/pods/suits.ts";
-
-/** Of the site's folder. */
-export const modulePodsDirectory = (directory: string) => join(directory, "wasm/pods");
+import { modulePodsDirectory } from "./module-pods-settings.ts";
+import type { ModulePodsSettings } from "./module-pods-settings.ts";
 
 /** True when such pods may run still. */
 export function hasModulePods(directory: string): boolean {
@@ -22,15 +19,6 @@ export function hasModulePods(directory: string): boolean {
 export function podNetworkOf(directory: string, podFamily: IpFamily): PodNetworksOptions {
   const containerd = join(directory, "containerd");
   return { directory: containerd, plugins: join(containerd, "cni-plugins"), podFamily };
-}
-
-export interface ModulePodsSettings {
-  /** The site's. */
-  directory: string;
-  components: string;
-  network: PodNetworksOptions;
-  clock: Clock;
-  log: Log;
 }
 
 /** The machine's runtime, and beside it that of modules where the machine can, from the first such pod on. */

@@ -3,17 +3,7 @@ import { access, mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { settingsOf } from "./cgroups.ts";
 import type { Version } from "./cgroups.ts";
-import type { Resources, Stats } from "../runtime.ts";
-
-export interface ContainerCgroups {
-  /** Makes the cgroup and puts processes into it, with all of their threads. `path` is below every controller's root. */
-  join(path: string, pids: number[]): Promise<void>;
-  limit(path: string, resources: Resources): Promise<void>;
-  usage(path: string): Promise<Omit<Stats, "containerId">>;
-  /** True when the kernel ended something in it for want of memory. */
-  ranOut(path: string): Promise<boolean>;
-  remove(path: string): Promise<void>;
-}
+import type { ContainerCgroups, Resources } from "../runtime.ts";
 
 const v1Controllers = ["cpu", "cpuacct", "memory", "pids", "freezer", "blkio", "systemd"];
 const removeTriesMax = 20;

@@ -6,7 +6,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { entriesOf } from "../files/container-log.ts";
 import { hideVolumes } from "./container-files.ts";
 import type { Kernel } from "./kernel.ts";
-import type { ContainerCgroups } from "./networks.ts";
+import type { ContainerCgroups } from "../../node/runtime.ts";
 import type { Places } from "./places.ts";
 import { isAlive, killRunner, signalRunner } from "./processes.ts";
 import { reasonOf } from "./records.ts";

@@ -1,6 +1,5 @@
 // The networks of pods, as whoever makes them for all of a machine's pods offers them.
 import type { Duplex } from "node:stream";
-import type { Resources, Stats } from "../../node/runtime.ts";
 
 export interface Networks {
   /** An empty namespace; resolves with its path. */
@@ -10,13 +9,4 @@ export interface Networks {
   /** Idempotent. */
   remove(id: string): Promise<void>;
   dial(netns: string, port: number): Promise<Duplex>;
-}
-
-/** The cgroup of one container, on whatever the machine has. */
-export interface ContainerCgroups {
-  join(path: string, pids: number[]): Promise<void>;
-  limit(path: string, resources: Resources): Promise<void>;
-  usage(path: string): Promise<Omit<Stats, "containerId">>;
-  ranOut(path: string): Promise<boolean>;
-  remove(path: string): Promise<void>;
 }

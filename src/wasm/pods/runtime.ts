@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Clock } from "../../lib/clock.ts";
 import type { Streams } from "../../lib/node-connection.ts";
 import type {
+  ContainerCgroups,
   ContainerConfig,
   Resources,
   RuntimePod,
@@ -22,7 +23,7 @@ import { Containers } from "./containers.ts";
 import { followLog } from "./follow-log.ts";
 import type { Kernel } from "./kernel.ts";
 import type { ModuleImage, Modules, Words } from "./modules.ts";
-import type { ContainerCgroups, Networks } from "./networks.ts";
+import type { Networks } from "./networks.ts";
 import type { Places } from "./places.ts";
 import { processesOf } from "./processes.ts";
 import { podsOf } from "./records.ts";

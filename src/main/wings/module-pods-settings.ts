@@ -1,0 +1,17 @@
+// What pods of modules need of their site: known before what runs them is loaded.
+import { join } from "node:path";
+import type { PodNetworksOptions } from "../../containers/pod-networks.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Log } from "../../lib/log.ts";
+
+/** Of the site's folder. */
+export const modulePodsDirectory = (directory: string) => join(directory, "wasm/pods");
+
+export interface ModulePodsSettings {
+  /** The site's. */
+  directory: string;
+  components: string;
+  network: PodNetworksOptions;
+  clock: Clock;
+  log: Log;
+}
