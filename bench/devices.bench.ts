@@ -3,14 +3,18 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { Claims } from "../src/devices/claims.ts";
-import { Fresh } from "../src/devices/fresh.ts";
-import type { Device, DiscoverRequest, DiscoveryHandler } from "../src/devices/handler.ts";
-import { InstancePlugin } from "../src/devices/instance-plugin.ts";
+import { Claims } from "../src/devices/plugins/claims.ts";
+import { Fresh } from "../src/devices/plugins/fresh.ts";
+import type {
+  Device,
+  DiscoverRequest,
+  DiscoveryHandler,
+} from "../src/devices/discovery/handler.ts";
+import { InstancePlugin } from "../src/devices/plugins/instance-plugin.ts";
 import { configurations } from "../src/devices/kinds/configuration.ts";
 import { instances } from "../src/devices/kinds/instance.ts";
 import type { Instance } from "../src/devices/kinds/instance.ts";
-import { slotName } from "../src/devices/slots.ts";
+import { slotName } from "../src/devices/plugins/slots.ts";
 import { startDeviceCluster } from "../test/support/devices.ts";
 import { importBusybox } from "../test/support/image.ts";
 import { startSite } from "../test/support/site.ts";

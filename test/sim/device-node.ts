@@ -3,10 +3,10 @@
 import { Informers } from "../../src/client/informers.ts";
 import { resource } from "../../src/client/client.ts";
 import type { Client } from "../../src/client/client.ts";
-import { DeviceAgent } from "../../src/devices/agent.ts";
-import type { DevicePlugin, DevicePluginHost } from "../../src/devices/device-plugin.ts";
-import type { DiscoveryHandler } from "../../src/devices/handler.ts";
-import { Handlers } from "../../src/devices/handlers.ts";
+import { DeviceAgent } from "../../src/devices/agent/agent.ts";
+import type { DevicePlugin, DevicePluginHost } from "../../src/devices/plugins/device-plugin.ts";
+import type { DiscoveryHandler } from "../../src/devices/discovery/handler.ts";
+import { Handlers } from "../../src/devices/discovery/handlers.ts";
 import type { KubeObject } from "../../src/kinds/object.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import { silent } from "../../src/lib/log.ts";

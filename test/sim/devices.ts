@@ -3,8 +3,8 @@
 import { resource } from "../../src/client/client.ts";
 import { startControllers } from "../../src/controllers/runtime.ts";
 import { configurations } from "../../src/devices/kinds/configuration.ts";
-import { deviceNodes } from "../../src/devices/node-controller.ts";
-import type { DiscoverRequest, DiscoveryHandler } from "../../src/devices/handler.ts";
+import { deviceNodes } from "../../src/devices/controllers/node-controller.ts";
+import type { DiscoverRequest, DiscoveryHandler } from "../../src/devices/discovery/handler.ts";
 import { sleep } from "../../src/lib/clock.ts";
 import { FakeClock } from "../../src/lib/fake-clock.ts";
 import { seededRandom } from "../../src/lib/random.ts";

@@ -5,20 +5,23 @@ import { join } from "node:path";
 import { startGarbageCollector } from "../../src/controllers/garbage-collector.ts";
 import { startControllers } from "../../src/controllers/runtime.ts";
 import type { DiscoveredResource } from "../../src/controllers/runtime.ts";
-import { DeviceAgent } from "../../src/devices/agent.ts";
-import { brokerController } from "../../src/devices/broker-controller.ts";
-import { configurationStatus } from "../../src/devices/configuration-controller.ts";
-import { instanceStatus } from "../../src/devices/instance-controller.ts";
-import { brokerWorkloads } from "../../src/devices/workload-controller.ts";
+import { DeviceAgent } from "../../src/devices/agent/agent.ts";
+import { brokerController } from "../../src/devices/controllers/broker-controller.ts";
+import { configurationStatus } from "../../src/devices/controllers/configuration-controller.ts";
+import { instanceStatus } from "../../src/devices/controllers/instance-controller.ts";
+import { brokerWorkloads } from "../../src/devices/controllers/workload-controller.ts";
 import { ensureDefinitions } from "../../src/client/definitions.ts";
-import { definitions } from "../../src/devices/definitions.ts";
-import type { DiscoveryHandler } from "../../src/devices/handler.ts";
-import { Handlers } from "../../src/devices/handlers.ts";
-import { configurationServices, instanceServices } from "../../src/devices/service-controller.ts";
+import { definitions } from "../../src/devices/kinds/definitions.ts";
+import type { DiscoveryHandler } from "../../src/devices/discovery/handler.ts";
+import { Handlers } from "../../src/devices/discovery/handlers.ts";
+import {
+  configurationServices,
+  instanceServices,
+} from "../../src/devices/controllers/service-controller.ts";
 import { startTwins } from "../../src/devices/twins/twins.ts";
-import { deviceTwinsOfInstances } from "../../src/devices/twin-controller.ts";
-import type { DevicePluginHost } from "../../src/devices/device-plugin.ts";
-import type { DeviceMetrics } from "../../src/devices/metrics.ts";
+import { deviceTwinsOfInstances } from "../../src/devices/controllers/twin-controller.ts";
+import type { DevicePluginHost } from "../../src/devices/plugins/device-plugin.ts";
+import type { DeviceMetrics } from "../../src/devices/agent/metrics.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import { silent } from "../../src/lib/log.ts";
 import { crdAdmission } from "../../src/server/extensions/crd-admission.ts";

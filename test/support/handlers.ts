@@ -1,5 +1,9 @@
 // What a discovery handler of a test sees of the machine, and one search of it.
-import type { Device, DiscoveryHandler, HandlerWorld } from "../../src/devices/handler.ts";
+import type {
+  Device,
+  DiscoveryHandler,
+  HandlerWorld,
+} from "../../src/devices/discovery/handler.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silent } from "../../src/lib/log.ts";
 import { seededRandom } from "../../src/lib/random.ts";

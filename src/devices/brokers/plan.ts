@@ -1,8 +1,8 @@
 // Which broker Pods of one Instance go and which come. Pure.
-import { conditionOf } from "../condition.ts";
+import { conditionOf } from "../kinds/condition.ts";
 import type { KubeObject } from "../../kinds/object.ts";
-import type { Found } from "../found.ts";
-import type { NamedDraft } from "../plan-instances.ts";
+import type { Found } from "../controllers/found.ts";
+import type { NamedDraft } from "../agent/plan-instances.ts";
 import { brokerPod, templateAnnotation } from "./pod.ts";
 
 /** A pod that has a node and does not begin is made anew after this. */

@@ -1,7 +1,7 @@
 // The Service before the brokers of one device, or of all devices of a Configuration. Pure.
 import { controllerReference } from "../../controllers/pod-template.ts";
 import type { KubeObject } from "../../kinds/object.ts";
-import type { NamedDraft } from "../plan-instances.ts";
+import type { NamedDraft } from "../agent/plan-instances.ts";
 import { controllerName, labels, serviceName } from "./names.ts";
 
 export type ServiceOf = "Instance" | "Configuration";

@@ -2,7 +2,7 @@
 import { isObject } from "../../lib/json.ts";
 import type { Configuration } from "../kinds/configuration.ts";
 import type { Instance } from "../kinds/instance.ts";
-import type { NamedDraft } from "../plan-instances.ts";
+import type { NamedDraft } from "../agent/plan-instances.ts";
 import { expandAll, nameFrom, valuesOf } from "./expand.ts";
 import { resourceName } from "./names.ts";
 import type { KubeObject } from "../../kinds/object.ts";

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { startDeviceCluster } from "../../../test/support/devices.ts";
 import type { DeviceCluster } from "../../../test/support/devices.ts";
 import { resource } from "../../client/client.ts";
-import { Claims } from "../claims.ts";
+import { Claims } from "../plugins/claims.ts";
 import { instances } from "../kinds/instance.ts";
 import type { Instance } from "../kinds/instance.ts";
 import { Driver } from "./driver.ts";

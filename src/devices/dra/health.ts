@@ -3,7 +3,7 @@
 import type { GrpcMethod } from "../../lib/grpc-server.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Instance } from "../kinds/instance.ts";
-import { isClaimed, parseUsage } from "../slots.ts";
+import { isClaimed, parseUsage } from "../plugins/slots.ts";
 import { deviceOfHolder, poolOf } from "./names.ts";
 
 const lookMs = 1000;

@@ -1,6 +1,6 @@
 // How devices are named to dynamic resource allocation. Pure.
 import { createHash } from "node:crypto";
-import { claimPrefix, parseUsage } from "../slots.ts";
+import { claimPrefix, parseUsage } from "../plugins/slots.ts";
 
 export const driverName = "akri.sh";
 export const cdiKind = "akri.sh/claim";

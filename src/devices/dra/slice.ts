@@ -1,8 +1,8 @@
 // An Instance as dynamic resource allocation sees it: a pool whose devices are its slots. Pure.
-import type { NamedDraft } from "../plan-instances.ts";
+import type { NamedDraft } from "../agent/plan-instances.ts";
 import { digestOf } from "../kinds/instance.ts";
 import type { Instance } from "../kinds/instance.ts";
-import { isClaimed, parseUsage } from "../slots.ts";
+import { isClaimed, parseUsage } from "../plugins/slots.ts";
 import { labels } from "../brokers/names.ts";
 import { driverName, poolOf, sliceName } from "./names.ts";
 

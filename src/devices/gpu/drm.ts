@@ -1,7 +1,7 @@
 // Cards of AMD and Intel, by the kernel's own files (drm).
 import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { basename, join } from "node:path";
-import type { Device } from "../handler.ts";
+import type { Device } from "../discovery/handler.ts";
 import { linesOf, readText } from "./files.ts";
 import type { GpuWorld } from "./files.ts";
 

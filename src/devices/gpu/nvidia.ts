@@ -4,7 +4,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { sleep } from "../../lib/clock.ts";
 import type { Clock } from "../../lib/clock.ts";
-import type { Device, DeviceMount } from "../handler.ts";
+import type { Device, DeviceMount } from "../discovery/handler.ts";
 import { linesOf, readText } from "./files.ts";
 import type { GpuWorld } from "./files.ts";
 import { knowsMig, migLayout, migNames, migNumbers, migParts } from "./mig.ts";

@@ -1,7 +1,7 @@
 // Edge TPUs: sticks on USB, before and after their firmware is loaded, and cards behind the kernel's apex driver.
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Device } from "../handler.ts";
+import type { Device } from "../discovery/handler.ts";
 import { readText } from "./files.ts";
 import type { GpuWorld } from "./files.ts";
 

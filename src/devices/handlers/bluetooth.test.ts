@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { hurried, startSearch } from "../../../test/support/handlers.ts";
 import { Scope } from "../../lib/scope.ts";
-import { DetailsError } from "../handler.ts";
+import { DetailsError } from "../discovery/handler.ts";
 import { bluetooth } from "./bluetooth.ts";
 
 const environment = "0000181a-0000-1000-8000-00805f9b34fb";

@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { sleep } from "../../lib/clock.ts";
 import { advertisersIn, namesOfService } from "../bluetooth/objects.ts";
 import type { Advertiser } from "../bluetooth/objects.ts";
-import { readDetails } from "../details.ts";
-import { filterOf, passes } from "../filter.ts";
-import { DetailsError } from "../handler.ts";
-import type { Device, DiscoveryHandler, HandlerWorld } from "../handler.ts";
-import { everyMsIn, poll } from "../poll.ts";
+import { readDetails } from "../discovery/details.ts";
+import { filterOf, passes } from "../discovery/filter.ts";
+import { DetailsError } from "../discovery/handler.ts";
+import type { Device, DiscoveryHandler, HandlerWorld } from "../discovery/handler.ts";
+import { everyMsIn, poll } from "../watch/poll.ts";
 
 const scanSecondsDefault = 5;
 const scanSecondsMax = 60;

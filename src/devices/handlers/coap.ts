@@ -1,12 +1,12 @@
 // CoAP servers, at given addresses or whoever of the local network answers: one device per server.
-import { addressesIn, shown } from "../addresses.ts";
+import { addressesIn, shown } from "../network/addresses.ts";
 import { contentOf, askCore, linksIn } from "../coap/messages.ts";
 import type { Link } from "../coap/messages.ts";
-import { readDetails } from "../details.ts";
-import { filterOf, passes } from "../filter.ts";
-import type { Device, DiscoveryHandler } from "../handler.ts";
-import { everyMsIn, poll } from "../poll.ts";
-import { askUdp } from "../udp.ts";
+import { readDetails } from "../discovery/details.ts";
+import { filterOf, passes } from "../discovery/filter.ts";
+import type { Device, DiscoveryHandler } from "../discovery/handler.ts";
+import { everyMsIn, poll } from "../watch/poll.ts";
+import { askUdp } from "../network/udp.ts";
 
 const portDefault = 5683;
 /** All CoAP nodes. */

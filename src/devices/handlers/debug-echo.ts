@@ -2,10 +2,10 @@
 // `debug-echo-availability.txt` says OFFLINE they are away.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { watchFolders } from "../watch-folder.ts";
-import { readDetails, textList } from "../details.ts";
-import { DetailsError } from "../handler.ts";
-import type { Device, DiscoveryHandler } from "../handler.ts";
+import { watchFolders } from "../watch/watch-folder.ts";
+import { readDetails, textList } from "../discovery/details.ts";
+import { DetailsError } from "../discovery/handler.ts";
+import type { Device, DiscoveryHandler } from "../discovery/handler.ts";
 
 export const availabilityFile = "debug-echo-availability.txt";
 

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { handlerWorld, startSearch } from "../../../test/support/handlers.ts";
 import { FakeClock } from "../../lib/fake-clock.ts";
 import { Scope } from "../../lib/scope.ts";
-import type { HandlerWorld } from "../handler.ts";
+import type { HandlerWorld } from "../discovery/handler.ts";
 import { gpu } from "./gpu.ts";
 
 let root: string;

@@ -1,13 +1,13 @@
 // GPUs and accelerators of the machine: NVIDIA, AMD, Intel and Edge TPUs, with model and memory. The
 // Configuration's capacity is into how many slices of time each is shared.
-import { readDetails } from "../details.ts";
-import { filterOf, passes } from "../filter.ts";
-import { DetailsError } from "../handler.ts";
-import type { DiscoveryHandler } from "../handler.ts";
+import { readDetails } from "../discovery/details.ts";
+import { filterOf, passes } from "../discovery/filter.ts";
+import { DetailsError } from "../discovery/handler.ts";
+import type { DiscoveryHandler } from "../discovery/handler.ts";
 import { drmDevices } from "../gpu/drm.ts";
 import { nvidiaLook } from "../gpu/nvidia.ts";
 import { tpuDevices } from "../gpu/tpu.ts";
-import { everyMsIn, poll } from "../poll.ts";
+import { everyMsIn, poll } from "../watch/poll.ts";
 
 function wishesIn(text: string) {
   const details = readDetails(text, ["vendors", "models", "memoryBytesMin", "intervalSeconds"]);

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import packet from "dns-packet";
 import { hurried, startSearch } from "../../../test/support/handlers.ts";
 import { Scope } from "../../lib/scope.ts";
-import { DetailsError } from "../handler.ts";
+import { DetailsError } from "../discovery/handler.ts";
 import { mdns } from "./mdns.ts";
 
 const service = "_printer._tcp.local";

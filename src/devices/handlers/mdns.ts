@@ -2,12 +2,12 @@
 // device per instance of a service.
 import packet from "dns-packet";
 import type { Answer } from "dns-packet";
-import { readDetails, textList } from "../details.ts";
-import { filterOf, passes } from "../filter.ts";
-import { DetailsError } from "../handler.ts";
-import type { Device, DiscoveryHandler } from "../handler.ts";
-import { everyMsIn, poll } from "../poll.ts";
-import { askUdp } from "../udp.ts";
+import { readDetails, textList } from "../discovery/details.ts";
+import { filterOf, passes } from "../discovery/filter.ts";
+import { DetailsError } from "../discovery/handler.ts";
+import type { Device, DiscoveryHandler } from "../discovery/handler.ts";
+import { everyMsIn, poll } from "../watch/poll.ts";
+import { askUdp } from "../network/udp.ts";
 
 const group = { host: "224.0.0.251", port: 5353 };
 const waitMs = 1000;

@@ -1,13 +1,13 @@
 // Controllers and meters that speak Modbus/TCP at given addresses: one device per unit that answers.
-import { addressesIn, shown } from "../addresses.ts";
-import type { Endpoint } from "../addresses.ts";
-import { atOnce } from "../at-once.ts";
-import { readDetails } from "../details.ts";
-import { DetailsError } from "../handler.ts";
-import type { Device, DiscoveryHandler } from "../handler.ts";
+import { addressesIn, shown } from "../network/addresses.ts";
+import type { Endpoint } from "../network/addresses.ts";
+import { atOnce } from "../network/at-once.ts";
+import { readDetails } from "../discovery/details.ts";
+import { DetailsError } from "../discovery/handler.ts";
+import type { Device, DiscoveryHandler } from "../discovery/handler.ts";
 import { identify, ModbusClient, ModbusException, readValues } from "../modbus/client.ts";
 import { openModbusTwin } from "../modbus/twin.ts";
-import { everyMsIn, poll } from "../poll.ts";
+import { everyMsIn, poll } from "../watch/poll.ts";
 
 const portDefault = 502;
 const unitsMax = 247;

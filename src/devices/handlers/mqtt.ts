@@ -1,14 +1,14 @@
 // Topics of an MQTT broker: each that is published to and matches is a device. It is gone when it says so, by its
 // will or by an empty message, and, where that is asked for, when it was silent for a while.
-import { readDetails, textList } from "../details.ts";
-import { DetailsError } from "../handler.ts";
-import type { Device, DiscoveryHandler, HandlerWorld } from "../handler.ts";
+import { readDetails, textList } from "../discovery/details.ts";
+import { DetailsError } from "../discovery/handler.ts";
+import type { Device, DiscoveryHandler, HandlerWorld } from "../discovery/handler.ts";
 import { brokerUrl, MqttClient } from "../mqtt/client.ts";
 import { openMqttTwin } from "../mqtt/twin.ts";
 import { matchTopic } from "../mqtt/packets.ts";
-import { loginOf } from "../properties.ts";
-import { Signal } from "../signal.ts";
-import { trustOf } from "../trust.ts";
+import { loginOf } from "../discovery/properties.ts";
+import { Signal } from "../watch/signal.ts";
+import { trustOf } from "../network/trust.ts";
 
 const devicesMax = 4096;
 const silentSecondsMax = 86_400;

@@ -1,16 +1,16 @@
 // Cameras on the network: WS-Discovery asks who is there, ONVIF's device service who that is.
-import { readDetails } from "../details.ts";
-import { filterOf, passes } from "../filter.ts";
-import type { Filter } from "../filter.ts";
-import { DetailsError } from "../handler.ts";
-import type { Device, DiscoveryHandler, HandlerWorld } from "../handler.ts";
+import { readDetails } from "../discovery/details.ts";
+import { filterOf, passes } from "../discovery/filter.ts";
+import type { Filter } from "../discovery/filter.ts";
+import { DetailsError } from "../discovery/handler.ts";
+import type { Device, DiscoveryHandler, HandlerWorld } from "../discovery/handler.ts";
 import { credentials } from "../onvif/credentials.ts";
 import { cameraAddress } from "../onvif/messages.ts";
 import type { CameraAddress, Credential, ProbeMatch } from "../onvif/messages.ts";
 import { askCamera, probeNetwork } from "../onvif/network.ts";
-import { poll } from "../poll.ts";
-import { trustOf } from "../trust.ts";
-import type { Trust } from "../trust.ts";
+import { poll } from "../watch/poll.ts";
+import { trustOf } from "../network/trust.ts";
+import type { Trust } from "../network/trust.ts";
 
 /** Probes and their answers are datagrams. */
 const missesMax = 3;

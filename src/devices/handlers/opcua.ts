@@ -2,16 +2,16 @@
 import { lookup } from "node:dns/promises";
 import type { Clock } from "../../lib/clock.ts";
 import { isObject } from "../../lib/json.ts";
-import { readDetails, textList } from "../details.ts";
-import { filterOf } from "../filter.ts";
-import type { Filter } from "../filter.ts";
-import { DetailsError } from "../handler.ts";
-import type { Device, DiscoveryHandler } from "../handler.ts";
+import { readDetails, textList } from "../discovery/details.ts";
+import { filterOf } from "../discovery/filter.ts";
+import type { Filter } from "../discovery/filter.ts";
+import { DetailsError } from "../discovery/handler.ts";
+import type { Device, DiscoveryHandler } from "../discovery/handler.ts";
 import { uaAddress } from "../opcua/channel.ts";
 import { findServers } from "../opcua/find-servers.ts";
 import type { UaServer } from "../opcua/find-servers.ts";
 import { openUaTwin } from "../opcua/twin.ts";
-import { poll } from "../poll.ts";
+import { poll } from "../watch/poll.ts";
 
 const urlDefault = "opc.tcp://localhost:4840/";
 const serversMax = 4096;

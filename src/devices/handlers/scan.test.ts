@@ -7,8 +7,8 @@ import { afterEach, beforeEach, test } from "node:test";
 import { handlerWorld, startSearch } from "../../../test/support/handlers.ts";
 import { rsaCertificate } from "../../../test/support/rsa-certificate.ts";
 import { Scope } from "../../lib/scope.ts";
-import { addressesIn } from "../addresses.ts";
-import { DetailsError } from "../handler.ts";
+import { addressesIn } from "../network/addresses.ts";
+import { DetailsError } from "../discovery/handler.ts";
 import { scan } from "./scan.ts";
 
 let scope: Scope;

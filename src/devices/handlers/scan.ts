@@ -1,17 +1,17 @@
 // Whoever answers at given addresses: by TCP, or by HTTP with a page and a status that are expected.
-import { addressesIn, shown } from "../addresses.ts";
-import type { Endpoint } from "../addresses.ts";
-import { atOnce } from "../at-once.ts";
-import { readDetails } from "../details.ts";
-import { DetailsError } from "../handler.ts";
-import type { Device, DiscoveryHandler } from "../handler.ts";
+import { addressesIn, shown } from "../network/addresses.ts";
+import type { Endpoint } from "../network/addresses.ts";
+import { atOnce } from "../network/at-once.ts";
+import { readDetails } from "../discovery/details.ts";
+import { DetailsError } from "../discovery/handler.ts";
+import type { Device, DiscoveryHandler } from "../discovery/handler.ts";
 import { isObject } from "../../lib/json.ts";
 import { askHttp } from "../http/ask.ts";
 import { openHttpTwin } from "../http/twin.ts";
-import { everyMsIn, poll } from "../poll.ts";
-import { openTcp } from "../tcp.ts";
-import { trustOf } from "../trust.ts";
-import type { Trust } from "../trust.ts";
+import { everyMsIn, poll } from "../watch/poll.ts";
+import { openTcp } from "../network/tcp.ts";
+import { trustOf } from "../network/trust.ts";
+import type { Trust } from "../network/trust.ts";
 
 const answerMsMax = 2000;
 const portDefault = 80;

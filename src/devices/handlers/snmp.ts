@@ -1,15 +1,15 @@
 // Network equipment that answers SNMP v2c at given addresses. The community is a discoveryProperty, since it is a
 // password.
-import { addressesIn, shown } from "../addresses.ts";
-import type { Endpoint } from "../addresses.ts";
-import { readDetails } from "../details.ts";
-import { filterOf, passes } from "../filter.ts";
-import { DetailsError } from "../handler.ts";
-import type { Device, DiscoveryHandler } from "../handler.ts";
-import { everyMsIn, poll } from "../poll.ts";
-import { textOf } from "../properties.ts";
+import { addressesIn, shown } from "../network/addresses.ts";
+import type { Endpoint } from "../network/addresses.ts";
+import { readDetails } from "../discovery/details.ts";
+import { filterOf, passes } from "../discovery/filter.ts";
+import { DetailsError } from "../discovery/handler.ts";
+import type { Device, DiscoveryHandler } from "../discovery/handler.ts";
+import { everyMsIn, poll } from "../watch/poll.ts";
+import { textOf } from "../discovery/properties.ts";
 import { getMessage, valuesIn } from "../snmp/messages.ts";
-import { askUdp } from "../udp.ts";
+import { askUdp } from "../network/udp.ts";
 
 const portDefault = 161;
 const waitMs = 2000;

@@ -2,17 +2,22 @@
 // udev wrote something down, and every ten seconds for what has no node.
 import { readlinkSync } from "node:fs";
 import { basename, join } from "node:path";
-import { readDetails, textList } from "../details.ts";
-import { DetailsError } from "../handler.ts";
-import type { Device, DiscoverRequest, DiscoveryHandler, HandlerWorld } from "../handler.ts";
-import { textOf } from "../properties.ts";
+import { readDetails, textList } from "../discovery/details.ts";
+import { DetailsError } from "../discovery/handler.ts";
+import type {
+  Device,
+  DiscoverRequest,
+  DiscoveryHandler,
+  HandlerWorld,
+} from "../discovery/handler.ts";
+import { textOf } from "../discovery/properties.ts";
 import { deviceOf, grouped, reached } from "../udev/found.ts";
 import type { Wishes } from "../udev/found.ts";
 import { chooser } from "../udev/match.ts";
 import type { UdevDevice } from "../udev/match.ts";
 import { parseRule } from "../udev/rules.ts";
 import { UdevSystem } from "../udev/system.ts";
-import { watchFolders } from "../watch-folder.ts";
+import { watchFolders } from "../watch/watch-folder.ts";
 
 const permissionsAllowed = ["r", "w", "m", "rw", "rm", "rwm", "wm"];
 /** Where nodes lie that are not at the top of /dev. */

@@ -2,7 +2,7 @@
 import { request as requestHttp } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { request as requestHttps } from "node:https";
-import type { Trust } from "../trust.ts";
+import type { Trust } from "../network/trust.ts";
 
 const bodyBytesMax = 512 * 1024;
 

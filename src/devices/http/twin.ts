@@ -1,9 +1,9 @@
 // Values of a device with an HTTP interface: read with GET, written with PUT or POST, whole bodies or fields of
 // JSON. Nothing but the address that was found is asked.
-import type { Device, DiscoverRequest } from "../handler.ts";
+import type { Device, DiscoverRequest } from "../discovery/handler.ts";
 import { payloadOf, valueIn } from "../mqtt/twin.ts";
-import { loginOf, textOf } from "../properties.ts";
-import { trustOf } from "../trust.ts";
+import { loginOf, textOf } from "../discovery/properties.ts";
+import { trustOf } from "../network/trust.ts";
 import { PropertyRefused } from "../twins/channel.ts";
 import type { Access, TwinChannel } from "../twins/channel.ts";
 import { askHttp } from "./ask.ts";

@@ -1,7 +1,7 @@
 // Akri's Configuration: what to look for, how many may use what is found, and what runs for it. Beyond Akri's
 // fields there are presence, approval, searchBy, devices, and two more of brokerSpec; the status is Kerb's too.
 import { resource } from "../../client/client.ts";
-import type { Condition } from "../condition.ts";
+import type { Condition } from "./condition.ts";
 import type { Draft, KubeObject } from "../../kinds/object.ts";
 import type { Schema } from "../../kinds/schema.ts";
 import { conditions } from "../../kinds/condition-schema.ts";

@@ -1,6 +1,6 @@
 // DeviceTwin: what a device's values are and what they are to be. People set `desired`; whoever reaches the device
 // writes it there, now or when it is back, and reports what the device says.
-import type { Condition } from "../condition.ts";
+import type { Condition } from "./condition.ts";
 import type { Definition } from "../../client/definitions.ts";
 import { resource } from "../../client/client.ts";
 import { conditions } from "../../kinds/condition-schema.ts";

@@ -1,7 +1,7 @@
 // Akri's Instance: one device that was found, the nodes that reach it, and who holds its slots. The spec is
 // Akri's; the status is Kerb's addition.
 import { resource } from "../../client/client.ts";
-import type { Condition } from "../condition.ts";
+import type { Condition } from "./condition.ts";
 import type { Draft, KubeObject } from "../../kinds/object.ts";
 import type { Schema } from "../../kinds/schema.ts";
 import { conditions } from "../../kinds/condition-schema.ts";

@@ -1,7 +1,7 @@
 // Modbus/TCP: questions to one unit behind one address, one after the other.
 import type { Socket } from "node:net";
-import type { Endpoint } from "../addresses.ts";
-import { frames, openTcp } from "../tcp.ts";
+import type { Endpoint } from "../network/addresses.ts";
+import { frames, openTcp } from "../network/tcp.ts";
 
 const frameBytesMax = 260;
 const answerMsMax = 2000;

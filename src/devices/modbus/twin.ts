@@ -1,7 +1,7 @@
 // Values of a Modbus unit: coils and registers, as numbers of several kinds.
 import { PropertyRefused } from "../twins/channel.ts";
 import type { Access, TwinChannel } from "../twins/channel.ts";
-import type { Device } from "../handler.ts";
+import type { Device } from "../discovery/handler.ts";
 import { ModbusClient, ModbusException, readValues, writeCoil, writeRegisters } from "./client.ts";
 import type { Table } from "./client.ts";
 

@@ -4,9 +4,9 @@ import { once } from "node:events";
 import { isIP } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { Clock } from "../../lib/clock.ts";
-import { DetailsError } from "../handler.ts";
-import { frames, openTcp } from "../tcp.ts";
-import type { Trust } from "../trust.ts";
+import { DetailsError } from "../discovery/handler.ts";
+import { frames, openTcp } from "../network/tcp.ts";
+import type { Trust } from "../network/trust.ts";
 import {
   bodyOf,
   connectPacket,

@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import type { Scope } from "../../lib/scope.ts";
-import { frames } from "../tcp.ts";
+import { frames } from "../network/tcp.ts";
 import {
   bodyOf,
   kinds,

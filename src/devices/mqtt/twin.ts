@@ -3,8 +3,8 @@ import type { Clock } from "../../lib/clock.ts";
 import { isObject } from "../../lib/json.ts";
 import { PropertyRefused } from "../twins/channel.ts";
 import type { Access, TwinChannel } from "../twins/channel.ts";
-import type { Device } from "../handler.ts";
-import type { Trust } from "../trust.ts";
+import type { Device } from "../discovery/handler.ts";
+import type { Trust } from "../network/trust.ts";
 import { MqttClient } from "./client.ts";
 
 const topicsMax = 256;

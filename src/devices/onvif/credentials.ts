@@ -1,7 +1,7 @@
 // Which name and password a camera is asked with, from discoveryProperties. Pure.
 import { isObject } from "../../lib/json.ts";
-import { textOf } from "../properties.ts";
-import type { Properties } from "../properties.ts";
+import { textOf } from "../discovery/properties.ts";
+import type { Properties } from "../discovery/properties.ts";
 import type { Credential } from "./messages.ts";
 
 const textIn = (properties: Properties, name: unknown): string | undefined =>

@@ -3,8 +3,8 @@
 // address that a camera happens to have: so with an authority given its signature counts, and no name.
 import type { Clock } from "../../lib/clock.ts";
 import { askHttp } from "../http/ask.ts";
-import type { Trust } from "../trust.ts";
-import { askUdp } from "../udp.ts";
+import type { Trust } from "../network/trust.ts";
+import { askUdp } from "../network/udp.ts";
 import { actionOf, ask, probe, probeMatches } from "./messages.ts";
 import type { Credential, ProbeMatch, Question, Salt } from "./messages.ts";
 

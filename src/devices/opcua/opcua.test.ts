@@ -5,7 +5,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { handlerWorld } from "../../../test/support/handlers.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { Scope } from "../../lib/scope.ts";
-import { DetailsError } from "../handler.ts";
+import { DetailsError } from "../discovery/handler.ts";
 import { opcua, reachable } from "../handlers/opcua.ts";
 import { startFakeUaServer } from "./fake-server.ts";
 import { uaAddress } from "./channel.ts";

@@ -1,8 +1,8 @@
 // Values of an OPC UA server's nodes. `{node: "ns=2;s=Speed"}`
 import { X509Certificate } from "node:crypto";
-import type { Device, DiscoverRequest, HandlerWorld } from "../handler.ts";
-import { loginOf, textOf } from "../properties.ts";
-import type { Properties } from "../properties.ts";
+import type { Device, DiscoverRequest, HandlerWorld } from "../discovery/handler.ts";
+import { loginOf, textOf } from "../discovery/properties.ts";
+import type { Properties } from "../discovery/properties.ts";
 import type { Access, TwinChannel } from "../twins/channel.ts";
 import { UaError } from "./codec.ts";
 import { readIdentity } from "./security.ts";

@@ -1,5 +1,5 @@
 // What a round with a device comes to, as the twin's status. Pure.
-import { withTimes } from "../condition.ts";
+import { withTimes } from "../kinds/condition.ts";
 import type { DeviceTwin, ReportedProperty } from "../kinds/device-twin.ts";
 import { sameValue } from "./channel.ts";
 

@@ -1,5 +1,5 @@
 // From the devices that rules chose to what Akri says of them. Pure but for the devices it asks.
-import type { Device, DeviceNode } from "../handler.ts";
+import type { Device, DeviceNode } from "../discovery/handler.ts";
 import type { UdevDevice } from "./match.ts";
 
 /** What has no node of its own is reached by its nearest parent that has one. */

@@ -1,7 +1,7 @@
 // Which devices a rule chooses. As in Akri, what libudev's enumerator can look for is a shell pattern, and all
 // else is a regular expression that covers the whole value. Pure but for the device it asks.
 import { RE2JS } from "re2js";
-import { DetailsError } from "../handler.ts";
+import { DetailsError } from "../discovery/handler.ts";
 import type { Rule, Term } from "./rules.ts";
 
 export interface UdevDevice {

@@ -1,5 +1,5 @@
 // The rules by which Akri's udev handler chooses devices: the matching half of udev's own language. Pure.
-import { DetailsError } from "../handler.ts";
+import { DetailsError } from "../discovery/handler.ts";
 
 const withKey = ["ATTR", "ATTRS", "ENV"] as const;
 const plain = [

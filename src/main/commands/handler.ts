@@ -2,8 +2,8 @@
 import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import type { HandlerOptions } from "../../cli/handler.ts";
-import { ownHandlers } from "../../devices/own-handlers.ts";
-import { serveHandler } from "../../devices/serve-handler.ts";
+import { ownHandlers } from "../../devices/discovery/own-handlers.ts";
+import { serveHandler } from "../../devices/discovery/serve-handler.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { systemRandom } from "../../lib/random.ts";
 import { runCommand } from "../../lib/run-command.ts";

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { startGitOps } from "../../gitops/start.ts";
 import { builtinKinds } from "../../kinds/kinds.ts";
-import type { HubParts } from "../wings/hub.ts";
+import type { ControlParts } from "../wings/acting-parts.ts";
 import { strategicMerge } from "../strategic-merge.ts";
 import { copiesIn } from "./copies.ts";
 import { findInGit } from "./git.ts";
@@ -13,7 +13,7 @@ export function controlGitOps({
   directory,
   log,
   ...parts
-}: HubParts & { directory: string }) {
+}: ControlParts & { directory: string }) {
   const own = join(directory, "gitops");
   return startGitOps({
     ...parts,

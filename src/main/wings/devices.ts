@@ -4,22 +4,18 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Registry } from "prom-client";
 import type { Client } from "../../client/client.ts";
-import type { Informers } from "../../client/informers.ts";
-import type { Clock } from "../../lib/clock.ts";
-import type { Log } from "../../lib/log.ts";
-import type { Random } from "../../lib/random.ts";
 import { runCommand } from "../../lib/run-command.ts";
-import type { Scope } from "../../lib/scope.ts";
 import type { CdiFiles } from "../../devices/dra/driver.ts";
 import type { Configuration } from "../../devices/kinds/configuration.ts";
-import { ownHandlers } from "../../devices/own-handlers.ts";
+import { ownHandlers } from "../../devices/discovery/own-handlers.ts";
 import type { LocalPlugins } from "../../node/devices/local-plugins.ts";
 import { startDeviceControllers, startDeviceSearch } from "../../devices/start.ts";
-import { configurationErrors } from "../../devices/validate-configuration.ts";
+import { configurationErrors } from "../../devices/kinds/validate-configuration.ts";
 import { invalid } from "../../lib/status-error.ts";
 import { replaceFile } from "../files.ts";
 import { usualKubelet } from "../node/kubelet-directory.ts";
 import type { ControlPlane } from "../site/control-plane.ts";
+import type { ActingParts, ControlParts } from "./acting-parts.ts";
 
 /** What is there is about what runs now, and is gone after a reboot. */
 const cdiDirectory = "/var/run/cdi";
@@ -28,15 +24,6 @@ const cdiDirectory = "/var/run/cdi";
 export const akriDirectory = "/var/lib/akri";
 
 export const machinePaths = { sys: "/sys", udev: "/run/udev", dev: "/dev", root: "/" };
-
-export interface DevicesOptions {
-  plane: Pick<ControlPlane, "client" | "discover">;
-  informers: Informers;
-  clock: Clock;
-  random: Random;
-  log: Log;
-  scope: Scope;
-}
 
 const cdiFiles: CdiFiles = {
   write: (name, text) => replaceFile(join(cdiDirectory, name), text),
@@ -58,14 +45,13 @@ export function admitDevices({ plane }: { plane: ControlPlane }) {
   });
 }
 
-export function controlDevices({ plane, ...parts }: DevicesOptions) {
+export function controlDevices({ plane, ...parts }: ControlParts) {
   const client = plane.client("system:akri-controller");
   return startDeviceControllers({ ...parts, client, discover: plane.discover });
 }
 
-export interface SearchPlace {
+export interface SearchPlace extends ActingParts {
   client: Client;
-  informers: Informers;
   node: string;
   /** Of the site. */
   directory: string;
@@ -73,10 +59,6 @@ export interface SearchPlace {
   /** The node's own, where it runs in this process; otherwise its kubelet's sockets are used. */
   host?: LocalPlugins;
   registry?: Registry;
-  clock: Clock;
-  random: Random;
-  log: Log;
-  scope: Scope;
 }
 
 /** Looks on this machine, for a cluster that has the kinds. */

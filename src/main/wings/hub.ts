@@ -1,28 +1,14 @@
 // The hub wing, of `kerb up --hub` and `kerb run --wings hub`: the centre of many sites. Loaded only when asked for.
-import type { Informers } from "../../client/informers.ts";
 import { Misconfigured } from "../../hub/placement/model.ts";
 import type { CelMatch } from "../../hub/placement/model.ts";
 import { startReach } from "../../hub/reach/publish.ts";
 import type { TakeBackup } from "../../hub/operations/site-backup.ts";
 import { startHub } from "../../hub/start.ts";
-import type { Clock } from "../../lib/clock.ts";
-import type { Log } from "../../lib/log.ts";
-import type { Random } from "../../lib/random.ts";
-import type { Scope } from "../../lib/scope.ts";
 import { readCertificateRequest } from "../../server/auth/certificate-request.ts";
 import { loadCel } from "../../server/cel/load.ts";
-import type { ControlPlane } from "../site/control-plane.ts";
+import type { ControlParts } from "./acting-parts.ts";
 import type { KeptPort } from "../site/kept-port.ts";
 import { makeServing } from "../site/serving.ts";
-
-export interface HubParts {
-  plane: Pick<ControlPlane, "client" | "discover">;
-  informers: Informers;
-  clock: Clock;
-  random: Random;
-  log: Log;
-  scope: Scope;
-}
 
 function subjectOf(pem: string) {
   try {
@@ -52,7 +38,7 @@ async function loadCelMatch(): Promise<CelMatch> {
 }
 
 export async function controlHub(
-  { plane, informers, clock, random, log, scope }: HubParts,
+  { plane, informers, clock, random, log, scope }: ControlParts,
   takeBackup?: TakeBackup,
 ) {
   return startHub({
@@ -68,7 +54,7 @@ export async function controlHub(
 
 /** Lets people reach the hub's sites by its API. */
 export async function openReach(
-  { plane, clock, random, log, scope }: HubParts,
+  { plane, clock, random, log, scope }: ControlParts,
   { host, port }: { host: string; port: KeptPort },
 ) {
   await startReach({

@@ -1,25 +1,16 @@
 // `kerb up --ingress`: Ingresses and Gateway API on this machine. Loaded only when asked for.
 import type { UpOptions } from "../../cli/up.ts";
-import type { Informers } from "../../client/informers.ts";
 import { startIngress } from "../../ingress/start.ts";
-import type { Clock } from "../../lib/clock.ts";
-import type { Log } from "../../lib/log.ts";
-import type { Random } from "../../lib/random.ts";
-import type { Scope } from "../../lib/scope.ts";
 import type { ControlPlane } from "../site/control-plane.ts";
 import { ingressPorts } from "../node/own-ports.ts";
 import type { SiteSettings } from "../site/site-settings.ts";
+import type { ActingParts } from "./acting-parts.ts";
 
-interface Parts {
+interface Parts extends ActingParts {
   options: Pick<UpOptions, "ingressHttpPort" | "ingressHttpsPort" | "ingressAddress">;
   /** The port is the site's own API server's, on this machine. */
   settings: Pick<SiteSettings, "name"> & { port?: number };
   plane: Pick<ControlPlane, "client">;
-  informers: Informers;
-  clock: Clock;
-  random: Random;
-  log: Log;
-  scope: Scope;
 }
 
 export function openIngress({ options, settings, plane, log, ...parts }: Parts) {

@@ -12,7 +12,7 @@ import { requestCertificate } from "../../server/auth/x509.ts";
 import type { Subject } from "../../server/auth/x509.ts";
 import { kubernetesVersion } from "../config.ts";
 import type { ControlPlane } from "../site/control-plane.ts";
-import type { HubParts } from "./hub.ts";
+import type { ControlParts } from "./acting-parts.ts";
 import { timeZone } from "../time-zone.ts";
 
 export function makeRequest(subject: Subject) {
@@ -22,7 +22,7 @@ export function makeRequest(subject: Subject) {
 }
 
 /** The cluster that the agent speaks for. */
-export interface MemberParts extends HubParts {
+export interface MemberParts extends ControlParts {
   /** Of Kubernetes. */
   version: () => Promise<string>;
   /** Whether the cluster is Kerb's own. */

@@ -1,16 +1,11 @@
 // Parts of Kerb that run on a cluster which is there already: one entry per wing, loaded when it is asked for.
 import type { RunOptions } from "../../cli/run.ts";
-import type { Informers } from "../../client/informers.ts";
-import type { Clock } from "../../lib/clock.ts";
-import type { Log } from "../../lib/log.ts";
-import type { Random } from "../../lib/random.ts";
-import type { Scope } from "../../lib/scope.ts";
 import { defaultDataDirectory } from "../config.ts";
 import type { RemoteCluster } from "../remote-cluster.ts";
+import type { ActingParts } from "./acting-parts.ts";
 
-export interface WingParts {
+export interface WingParts extends ActingParts {
   cluster: RemoteCluster;
-  informers: Informers;
   /** Where the cluster's API server reaches this process, when it does; port 0 is any. */
   host: string | undefined;
   port: number;
@@ -22,10 +17,6 @@ export interface WingParts {
   kubeletDirectory: string;
   /** Where this machine lets requests in. */
   ingress: Pick<RunOptions, "ingressHttpPort" | "ingressHttpsPort" | "ingressAddress">;
-  clock: Clock;
-  random: Random;
-  log: Log;
-  scope: Scope;
 }
 
 export interface Wing {

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FakeClock } from "../../lib/fake-clock.ts";
+import type { Claims } from "./claims.ts";
+import type { Configuration } from "../kinds/configuration.ts";
+import type { Instance } from "../kinds/instance.ts";
+import { Plugins } from "./plugins.ts";
+
+const metadata = { name: "cam", namespace: "default", uid: "1" };
+const configuration = {
+  apiVersion: "akri.sh/v0",
+  kind: "Configuration",
+  metadata,
+} as Configuration;
+const named: Configuration = { ...configuration, status: { resourceName: "a.akri.sh/cam" } };
+const instance = {
+  apiVersion: "akri.sh/v0",
+  kind: "Instance",
+  metadata: { ...metadata, name: "cam-8120fe" },
+  spec: { configurationName: "cam", cdiName: "akri.sh/cam=8120fe", capacity: 1, nodes: ["a"] },
+} as Instance;
+
+function offering() {
+  const offered = new Set<string>();
+  const add = ({ resourceName }: { resourceName: string }) => {
+    offered.add(resourceName);
+    return () => void offered.delete(resourceName);
+  };
+  let isAlone = true;
+  const plugins = new Plugins({
+    host: { add, freshMs: 0 },
+    node: "a",
+    clock: new FakeClock(),
+    claims: {} as Claims,
+    deviceOf: () => undefined,
+    isAlone: () => isAlone,
+  });
+  const follow = (of: Configuration, alone: boolean) => {
+    isAlone = alone;
+    plugins.follow("default/cam", of, [instance]);
+    return [...offered].sort();
+  };
+  return follow;
+}
+
+test("resources have the name that a controller gave", () => {
+  assert.deepEqual(offering()(named, false), ["a.akri.sh/cam", "a.akri.sh/cam-8120fe"]);
+});
+
+test("beside Akri's controller, which gives none, a name that nobody else has is its own", () => {
+  const follow = offering();
+  const own = ["akri.sh/cam", "akri.sh/cam-8120fe"];
+  assert.deepEqual(follow(configuration, true), own);
+  assert.deepEqual(follow(configuration, false), own, "what pods may have is not taken away");
+});
+
+test("a name that two namespaces have waits for a controller", () => {
+  assert.deepEqual(offering()(configuration, false), []);
+});
