@@ -1,18 +1,14 @@
-// What is there besides the kinds: the object that says KubeVirt is deployed, the runtime class of machines, and
-// roles that the cluster's own view, edit and admin take in.
+// What is there besides the kinds: the objects that say KubeVirt and CDI are deployed, the runtime class of
+// machines, and roles that the cluster's own view, edit and admin take in.
 import { apply } from "../client/apply.ts";
 import type { Client } from "../client/client.ts";
 import { resource } from "../client/client.ts";
 import type { Draft } from "../kinds/object.ts";
-import { isStatus } from "../lib/status-error.ts";
 import { replicatedVolumes } from "../lib/replicated-volumes.ts";
-import { timestamp } from "../lib/clock.ts";
 import type { Clock } from "../lib/clock.ts";
-import { cdiConfigs, kubeVirts } from "./kinds/resources.ts";
+import { ensureDeployed, installNamespace } from "./deployed.ts";
+import { cdiConfigs } from "./kinds/resources.ts";
 import { runtimeClass } from "./domain.ts";
-import { kubevirtVersion } from "./version.ts";
-
-const installNamespace = "kubevirt";
 
 const manager = { fieldManager: "kerb-vms" };
 const core = resource("v1", "namespaces");
@@ -102,38 +98,6 @@ const clusterRoles = [
   role("migrate", [migrating]),
 ];
 
-async function ensureKubeVirt(client: Client, clock: Clock) {
-  const name = "kubevirt";
-  const target = { ...kubeVirts, namespace: installNamespace, name };
-  const object = {
-    apiVersion: "kubevirt.io/v1",
-    kind: "KubeVirt",
-    metadata: { name, namespace: installNamespace },
-  };
-  const kept = await client.get(target).catch((error: unknown) => {
-    if (!isStatus(error, "NotFound")) throw error;
-    return client.create({ ...kubeVirts, namespace: installNamespace }, { ...object, spec: {} });
-  });
-  const lastTransitionTime = timestamp(clock.now());
-  const condition = (type: string, status: string, reason: string) => ({
-    ...{ type, status, reason, message: "", lastTransitionTime, lastProbeTime: lastTransitionTime },
-  });
-  const status = {
-    phase: "Deployed",
-    observedKubeVirtVersion: kubevirtVersion,
-    targetKubeVirtVersion: kubevirtVersion,
-    operatorVersion: kubevirtVersion,
-    conditions: [
-      condition("Available", "True", "AllComponentsReady"),
-      condition("Progressing", "False", "AllComponentsReady"),
-      condition("Degraded", "False", "AllComponentsReady"),
-      condition("Created", "True", "AllResourcesCreated"),
-    ],
-  };
-  if (kept.status?.observedKubeVirtVersion === kubevirtVersion) return;
-  await client.patch({ ...target, subresource: "status" }, "merge", { status });
-}
-
 /** For volumes with a copy on two nodes. */
 const replicatedClass = {
   apiVersion: "storage.k8s.io/v1",
@@ -162,7 +126,7 @@ export async function install(client: Client, clock: Clock) {
       manager,
     ),
     apply(client, storageClasses, replicatedClass, manager),
-    ensureKubeVirt(client, clock),
+    ensureDeployed(client, clock),
     apply(client, cdiConfigs, object("cdi.kubevirt.io/v1beta1", "CDIConfig", "config"), manager),
   ]);
 }

@@ -1,5 +1,6 @@
 // Which volumes of a running VMI are to be plugged in and pulled out. Pure.
 import type { KubeObject } from "../../kinds/object.ts";
+import { claimInfo } from "../instance/claim-info.ts";
 import { isHotplugged } from "../instance/launcher-volumes.ts";
 
 export interface HotplugPlan {
@@ -46,15 +47,7 @@ export function withVolumeStatus(list: any[] = [], next: VolumeStatus): any[] {
     hotplugVolume: pod
       ? { attachPodName: pod.metadata.name, attachPodUID: pod.metadata.uid }
       : (known?.hotplugVolume ?? {}),
-    ...(claim && {
-      persistentVolumeClaimInfo: {
-        claimName: claim.metadata.name,
-        accessModes: claim.spec.accessModes,
-        volumeMode: claim.spec.volumeMode ?? "Filesystem",
-        capacity: claim.status?.capacity ?? {},
-        requests: claim.spec.resources?.requests ?? {},
-      },
-    }),
+    ...(claim && { persistentVolumeClaimInfo: claimInfo(claim) }),
   };
   return known ? list.map((one) => (one === known ? entry : one)) : [...list, entry];
 }

@@ -10,6 +10,7 @@ import { isStatus } from "../../lib/status-error.ts";
 import { boundsOf } from "./launcher-resources.ts";
 import { claims, dataVolumes, instances, kubeVirts, pods, quotas } from "../kinds/resources.ts";
 import { claimNames } from "../machine/data-volumes.ts";
+import { isFinal } from "../machine/run-strategy.ts";
 import { instanceFinalizer } from "../machine/instance-of.ts";
 import { hasState, stateClaim, stateClaimName } from "../state-claim.ts";
 import { claimFacts } from "./claim-facts.ts";
@@ -51,6 +52,7 @@ class Reconciliation {
     const isWritten = await this.#write(plan, disksReady);
     if (isNew && isWritten) return this.run(key);
     if (plan.pod) await this.#tellReadiness(plan.pod);
+    if (plan.pod) await this.#tellNode(plan.pod);
     if (this.#failure) this.#context.wakeAfter(key, retryMs);
   }
 
@@ -148,14 +150,36 @@ class Reconciliation {
       });
   }
 
+  /** Pods are looked for by where their guest is. */
+  async #tellNode(pod: KubeObject) {
+    const nodeName = this.#vmi.metadata.labels?.[nodeNameLabel];
+    const { namespace, name, labels = {}, deletionTimestamp } = pod.metadata;
+    if (!nodeName || labels[nodeNameLabel] === nodeName || deletionTimestamp) return;
+    const patch = { metadata: { labels: { [nodeNameLabel]: nodeName } } };
+    await this.#context.client
+      .patch({ ...pods, namespace, name }, "merge", patch)
+      .catch((error: unknown) => {
+        if (!isStatus(error, "NotFound")) throw error;
+      });
+  }
+
+  #tellEnd(phase: string) {
+    const { event } = this.#context;
+    if (phase === "Failed") {
+      return event(this.#vmi, "Warning", "Stopped", "The VirtualMachineInstance crashed.");
+    }
+    event(this.#vmi, "Normal", "Stopped", "The VirtualMachineInstance was shut down.");
+  }
+
   async #write(plan: InstancePlan, disksReady: boolean | undefined): Promise<boolean> {
     const { client, clock } = this.#context;
     const vmi = this.#vmi;
     const contextId = wantsContextId(vmi)
       ? contextIdsOf(this.#context).give(vmi, this.#context.informer(instances).list())
       : undefined;
-    const options = { now: clock.now(), failure: this.#failure, disksReady, contextId };
-    const status = instanceStatus(vmi, plan, options);
+    const claim = (name: string) => this.#context.informer(claims).get(name, this.#at.namespace);
+    const known = { failure: this.#failure, disksReady, contextId, claim };
+    const status = instanceStatus(vmi, plan, { ...known, now: clock.now() });
     const { finalizers = [], labels = {} } = vmi.metadata;
     const others = finalizers.filter((one) => one !== instanceFinalizer);
     const nodeName: string | undefined = status["nodeName"];
@@ -173,6 +197,7 @@ class Reconciliation {
       return false;
     try {
       this.#vmi = await client.update({ ...instances, ...this.#at }, next);
+      if (isFinal(next) && !isFinal(vmi)) this.#tellEnd(plan.phase);
       return true;
     } catch (error) {
       if (isStatus(error, "NotFound")) return false;

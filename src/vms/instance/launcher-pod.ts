@@ -168,6 +168,9 @@ export function launcherPod(from: KubeObject, options: LauncherOptions): Draft {
         ...ownAnnotations(metadata.annotations),
         "kubevirt.io/domain": metadata.name,
         "kubectl.kubernetes.io/default-container": computeContainer,
+        "kubevirt.io/migrationTransportUnix": "true",
+        // To a descheduler: asking is enough, the guest moves or stays by itself.
+        "descheduler.alpha.kubernetes.io/request-evict-only": "",
         [domainAnnotation]: JSON.stringify(domain),
       },
       ownerReferences: [controllerReference(vmi)],

@@ -6,6 +6,7 @@ import type { KubeObject } from "../../kinds/object.ts";
 import { timestamp } from "../../lib/clock.ts";
 import { isFinal } from "../machine/run-strategy.ts";
 import { wantsContextId } from "./context-ids.ts";
+import { withClaims } from "./claim-info.ts";
 import { judge } from "./conditions.ts";
 import type { Failure } from "./conditions.ts";
 
@@ -97,7 +98,19 @@ export interface StatusOptions {
   contextId?: number | undefined;
   /** Of its DataVolumes; undefined when it has none. */
   disksReady: boolean | undefined;
+  /** Claims of its namespace, by name. */
+  claim?: (name: string) => KubeObject | undefined;
 }
+
+/** Where it runs, told once it is there. */
+const told = (vmi: KubeObject, pod: KubeObject, { claim = () => undefined }: StatusOptions) => {
+  const volumeStatus = withClaims(vmi, claim);
+  return {
+    launcherContainerImageVersion: pod.spec.containers[0].image,
+    selinuxContext: "none",
+    ...(volumeStatus.length > 0 && { volumeStatus }),
+  };
+};
 
 /** What others wrote is kept. */
 export function instanceStatus(vmi: KubeObject, plan: InstancePlan, options: StatusOptions) {
@@ -122,6 +135,7 @@ export function instanceStatus(vmi: KubeObject, plan: InstancePlan, options: Sta
     ...(scheduled && {
       nodeName: status.nodeName ?? scheduled,
       activePods: { ...status.activePods, [pod.metadata.uid]: scheduled },
+      ...told(vmi, pod, options),
     }),
     ...(options.contextId !== undefined && { VSOCKCID: options.contextId }),
     ...(pod?.status?.qosClass && { qosClass: pod.status.qosClass }),

@@ -12,6 +12,7 @@ export const instancetypeDefinitions = [
     ...of("VirtualMachineInstancetype"),
     plural: "virtualmachineinstancetypes",
     shortNames: ["vminstancetype", "vminstancetypes", "vmf", "vmfs"],
+    categories: ["all"],
   }),
   vmDefinition({
     ...of("VirtualMachineClusterInstancetype"),
@@ -23,6 +24,7 @@ export const instancetypeDefinitions = [
     ...of("VirtualMachinePreference"),
     plural: "virtualmachinepreferences",
     shortNames: ["vmpref", "vmprefs", "vmp", "vmps"],
+    categories: ["all"],
   }),
   vmDefinition({
     ...of("VirtualMachineClusterPreference"),

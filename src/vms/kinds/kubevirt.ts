@@ -4,8 +4,12 @@ import { age, condition, phase, vmDefinition, withScale, withStatus } from "./vm
 
 const group = "kubevirt.io";
 const versions = ["v1"];
+const deprecated = ["v1alpha3"];
 const categories = ["all"];
-const of = (kind: string) => ({ group, versions, kind, schema: schemaOf(`v1.${kind}`) });
+const of = (kind: string) => ({
+  ...{ group, versions, deprecated, kind },
+  schema: schemaOf(`v1.${kind}`),
+});
 
 export const kubevirtDefinitions = [
   vmDefinition({

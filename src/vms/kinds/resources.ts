@@ -26,6 +26,7 @@ export const dataVolumes = resource(cdi, "datavolumes");
 export const dataSources = resource(cdi, "datasources");
 export const dataImportCrons = resource(cdi, "dataimportcrons");
 export const cdiConfigs = resource(cdi, "cdiconfigs");
+export const cdis = resource(cdi, "cdis");
 
 export const pods = resource("v1", "pods");
 export const quotas = resource("v1", "resourcequotas");

@@ -5,7 +5,10 @@ import { age, phase, vmDefinition, withStatus } from "./vm-definition.ts";
 const error = { name: "Error", jsonPath: ".status.error.message" };
 const ready = { name: "ReadyToUse", jsonPath: ".status.readyToUse", type: "boolean" };
 const created = { name: "CreationTime", jsonPath: ".status.creationTime", type: "date" };
-const snapshot = { group: "snapshot.kubevirt.io", versions: ["v1beta1"] };
+const categories = ["all"];
+const snapshot = {
+  ...{ group: "snapshot.kubevirt.io", versions: ["v1beta1", "v1alpha1"], categories },
+};
 const subresources = withStatus;
 
 export const copyDefinitions = [
@@ -41,7 +44,7 @@ export const copyDefinitions = [
   vmDefinition({
     ...{ group: "clone.kubevirt.io", versions: ["v1beta1", "v1alpha1"] },
     ...{ kind: "VirtualMachineClone", plural: "virtualmachineclones", subresources },
-    shortNames: ["vmclone", "vmclones"],
+    ...{ shortNames: ["vmclone", "vmclones"], categories },
     schema: schemaOf("v1beta1.VirtualMachineClone"),
     columns: [
       phase,
@@ -50,9 +53,9 @@ export const copyDefinitions = [
     ],
   }),
   vmDefinition({
-    ...{ group: "export.kubevirt.io", versions: ["v1", "v1beta1"] },
+    ...{ group: "export.kubevirt.io", versions: ["v1", "v1beta1", "v1alpha1"] },
     ...{ kind: "VirtualMachineExport", plural: "virtualmachineexports", subresources },
-    shortNames: ["vmexport", "vmexports"],
+    ...{ shortNames: ["vmexport", "vmexports"], categories },
     schema: schemaOf("v1.VirtualMachineExport"),
     columns: [
       { name: "SourceKind", jsonPath: ".spec.source.kind" },

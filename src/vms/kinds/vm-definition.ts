@@ -14,6 +14,8 @@ export interface VmKind {
   group: string;
   /** The first is stored. */
   versions: string[];
+  /** Further ones, of the same shape, that clients are told to leave. */
+  deprecated?: string[];
   kind: string;
   plural: string;
   shortNames?: string[];
@@ -59,8 +61,10 @@ export function vmDefinition(options: VmKind): Definition {
     ...{ kind, listKind: `${kind}List`, plural, singular: kind.toLowerCase(), shortNames },
     ...(options.categories && { categories: options.categories }),
   };
-  const versions = options.versions.map((name, index) => ({
+  const { deprecated = [] } = options;
+  const versions = [...options.versions, ...deprecated].map((name, index) => ({
     ...{ name, served: true, storage: index === 0, schema: { openAPIV3Schema: schema } },
+    ...(deprecated.includes(name) && { deprecated: true }),
     ...(options.subresources && { subresources: options.subresources }),
     additionalPrinterColumns: columns.map((column) => ({ type: "string", ...column })),
   }));

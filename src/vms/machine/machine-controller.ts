@@ -88,12 +88,11 @@ class Reconciliation {
 
   async #act(plan: MachinePlan, own: KubeObject | undefined) {
     const { client, event } = this.#context;
-    const { name } = this.#at;
     if (plan.stop && own) {
       const { uid } = own.metadata;
       await client.delete({ ...instances, ...this.#at }, { preconditions: { uid } }).catch(gone);
       const what = "Stopped the virtual machine by deleting the virtual machine instance";
-      event(this.#vm, "Normal", "SuccessfulDelete", `${what} ${name}`);
+      event(this.#vm, "Normal", "SuccessfulDelete", `${what} ${uid}`);
     }
     const { start } = plan;
     if (start) await this.#try("FailedCreate", () => this.#create(start));
@@ -153,6 +152,7 @@ class Reconciliation {
     const status = machineStatus({
       ...rest,
       ...{ vm: this.#vm, dataVolumes: volumes, missingClaims, failure: this.#failure },
+      claim: (name) => informer(claims).get(name, namespace),
       now: clock.now(),
     });
     if (jsonEqual(status, this.#vm.status)) return;

@@ -6,6 +6,7 @@ import { timestamp } from "../../lib/clock.ts";
 import { templateAnnotation, templateHash } from "./instance-of.ts";
 import { printableStatus } from "./printable-status.ts";
 import type { Seen } from "./printable-status.ts";
+import { volumeSnapshotStatuses } from "./volume-snapshots.ts";
 import type { MachinePlan } from "./plan.ts";
 import { isFinal, runStrategyOf } from "./run-strategy.ts";
 
@@ -18,6 +19,8 @@ interface Shown extends Omit<Seen, "startFailure"> {
   failure: { reason: string; message: string } | undefined;
   /** References to its sizing. */
   refs: object;
+  /** Claims of its namespace, by name. */
+  claim: (name: string) => KubeObject | undefined;
   now: number;
 }
 
@@ -69,10 +72,16 @@ function conditionsOf({ vm, instance, failure, now }: Shown): Condition[] {
 
 /** Fields that others write are kept. */
 export function machineStatus(shown: Shown) {
-  const { vm, instance, plan, refs } = shown;
-  const { startFailure: _, stateChangeRequests: __, ...kept } = vm.status ?? {};
+  const { vm, instance, plan, refs, claim } = shown;
+  const {
+    startFailure: _,
+    stateChangeRequests: __,
+    volumeSnapshotStatuses: ___,
+    ...kept
+  } = vm.status ?? {};
   const { startFailure, requests } = plan;
   const conditions = conditionsOf(shown);
+  const volumeSnapshots = volumeSnapshotStatuses(vm, claim);
   return {
     ...kept,
     ...refs,
@@ -88,6 +97,7 @@ export function machineStatus(shown: Shown) {
     ),
     desiredGeneration: vm.metadata.generation ?? 1,
     printableStatus: printableStatus({ ...shown, startFailure }),
+    ...(volumeSnapshots.length > 0 && { volumeSnapshotStatuses: volumeSnapshots }),
     ...(startFailure && { startFailure }),
     ...(requests.length > 0 && { stateChangeRequests: requests }),
   };

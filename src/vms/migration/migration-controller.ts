@@ -216,7 +216,7 @@ class Migration {
       vmi!,
       "Normal",
       "Migrated",
-      `VirtualMachineInstance migrated to node ${nodeName}.${stood}`,
+      `The VirtualMachineInstance migrated to node ${nodeName}.${stood}`,
     );
     const { name, uid } = source!.metadata;
     await client
@@ -227,6 +227,8 @@ class Migration {
       .catch((error: unknown) => {
         if (!isStatus(error, "NotFound")) throw error;
       });
+    const why = "Source node reported migration succeeded";
+    event(this.#migration, "Normal", "SuccessfulMigration", why);
     await this.#write("Succeeded", migrationState);
   }
 

@@ -172,6 +172,10 @@ export class VmHandler {
     const now = clock.monotonic();
     context.wakeAfter(key, Math.min(leftMs, pressMs));
     if (now - machine.pressedAt < pressMs) return;
+    const vmi = context.informer(instances).get(vm.domain.name, pod.metadata.namespace);
+    if (vmi && machine.pressedAt === Number.NEGATIVE_INFINITY) {
+      context.event(vmi, "Normal", "ShuttingDown", "Signaled Graceful Shutdown");
+    }
     machine.pressedAt = now;
     const press = async () => {
       // Nothing runs in it that could power down.
@@ -233,6 +237,7 @@ export class VmHandler {
     if (status.phase === "Running" && !machine.seenRunning) {
       machine.seenRunning = true;
       if (vmi.status?.phase !== "Running") {
+        event(vmi, "Normal", "Created", "VirtualMachineInstance defined.");
         event(vmi, "Normal", "Started", "VirtualMachineInstance started.");
       }
     }

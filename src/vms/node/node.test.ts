@@ -183,7 +183,7 @@ test("an instance runs once its QEMU answers, and says how", () => {
   assert.equal(next.phaseTransitionTimestamps.length, 1);
   assert.partialDeepStrictEqual(next.interfaces, [{ ipAddress: "10.1.0.7", name: "default" }]);
   const types = next.conditions.map(({ type }: any) => type);
-  assert.deepEqual(types, ["LiveMigratable", "SoftwareEmulation"]);
+  assert.deepEqual(types, ["LiveMigratable", "StorageLiveMigratable", "SoftwareEmulation"]);
   const again = nodeStatus(vmi({}, next), facts({}), 5000);
   assert.deepEqual(again, next, "nothing changes when nothing changed");
 });

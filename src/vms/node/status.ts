@@ -73,8 +73,16 @@ export function migratable(domain: Domain, accelerator: VmFacts["accelerator"]):
   return { type: "LiveMigratable", status: "True" };
 }
 
+/** Of KubeVirt's conditions; disks of a running machine are not exchanged for others here. */
+const staysOnItsVolumes: Condition = {
+  type: "StorageLiveMigratable",
+  status: "False",
+  reason: "NotMigratable",
+  message: "volumes of a running machine are not moved to other volumes",
+};
+
 function conditionsOf(facts: VmFacts): { wanted: Condition[]; absent: string[] } {
-  const wanted: Condition[] = [migratable(facts.domain, facts.accelerator)];
+  const wanted: Condition[] = [migratable(facts.domain, facts.accelerator), staysOnItsVolumes];
   const absent: string[] = [];
   const say = (isTrue: boolean, condition: Condition) => {
     if (isTrue) wanted.push(condition);
