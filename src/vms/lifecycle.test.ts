@@ -1,156 +1,21 @@
 // Machines from manifest to pod and back, against a whole API server; a stand-in is the node.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { PassThrough } from "node:stream";
-import { setTimeout } from "node:timers/promises";
+import { after, test } from "node:test";
 import { resource } from "../client/client.ts";
-import type { Client } from "../client/client.ts";
-import { Informers } from "../client/informers.ts";
-import { systemClock } from "../lib/clock.ts";
-import { silent } from "../lib/log.ts";
-import { systemRandom } from "../lib/random.ts";
-import { Scope } from "../lib/scope.ts";
-import { startServer } from "../main/test-server.ts";
-import type { TestServer } from "../main/test-server.ts";
+import { domain, machine, namespace, startMachines, until } from "../../test/support/machines.ts";
 import {
-  cdis,
   clusterInstancetypes,
   instanceReplicaSets,
   migrations,
   controllerRevisions,
   instances,
-  kubeVirts,
   pods,
   virtualMachines,
 } from "./kinds/resources.ts";
-import { makeServing } from "../main/site/serving.ts";
-import { startVmApi } from "./api/publish.ts";
-import { ensureVms, startVmControllers } from "./start.ts";
 
-const namespace = "default";
-
-/** What `look` gives once it does not throw. */
-async function until<T>(look: () => Promise<T>): Promise<T> {
-  for (let tries = 0; tries < 6000; tries++) {
-    const found = await look().then(
-      (value) => ({ value }),
-      () => undefined,
-    );
-    if (found) return found.value;
-    await setTimeout(20);
-  }
-  return look();
-}
-
-const scope = new Scope();
-/** Of the node, by the subresources. */
-const asked: string[] = [];
-let server: TestServer;
-let client: Client;
-
-before(async () => {
-  server = await startServer({ listen: false, controllers: true });
-  client = server.client();
-  const world = { clock: systemClock, random: systemRandom, log: silent, scope };
-  const informers = new Informers({ client, ...world });
-  const connect = async (): Promise<any> => ({
-    ask: async (_part: string, { method }: any) => void asked.push(method),
-    dial: async () => new PassThrough(),
-  });
-  const makeAll = makeServing(systemClock, systemRandom);
-  await ensureVms(client, systemClock);
-  const port = { read: () => undefined, keep: () => {} };
-  const outside = { hosts: [], tls: () => assert.fail("nobody is outside") };
-  const own = { connect, makeServing: makeAll, host: "127.0.0.1", port, outside };
-  await startVmApi({ client, ...own, ...world });
-  const digestOf = () => assert.fail("no registry is asked");
-  const found = { informers, ...world, connect, digestOf, discover: async () => [] };
-  await startVmControllers({ client, ...found });
-  await until(() =>
-    client.get({ ...resource("v1", "serviceaccounts"), namespace, name: "default" }),
-  );
-});
-after(async () => {
-  await scope.close();
-  await server.close();
-});
-
-const domain = { devices: {}, memory: { guest: "64Mi" } };
-const machine = (name: string, spec: object, template: any = { domain }) => ({
-  apiVersion: "kubevirt.io/v1",
-  kind: "VirtualMachine",
-  metadata: { name },
-  spec: { template: { metadata: { labels: { app: name } }, spec: template }, ...spec },
-});
-const create = (name: string, spec: object, template?: any) =>
-  client.create({ ...virtualMachines, namespace }, machine(name, spec, template));
-const vm = (name: string) => client.get({ ...virtualMachines, namespace, name });
-const vmi = (name: string) => client.get({ ...instances, namespace, name });
-const status = async (name: string) => (await vm(name)).status?.printableStatus;
-const isStatus = (name: string, wanted: string) =>
-  until(async () => assert.equal(await status(name), wanted));
-const gone = (name: string) => until(() => assert.rejects(vmi(name), /not found/));
-
-async function podOf(name: string) {
-  const labelSelector = `vm.kubevirt.io/name=${name}`;
-  const { items } = await client.list({ ...pods, namespace }, { labelSelector });
-  const pod = items.find(({ metadata }) => !metadata.deletionTimestamp);
-  assert.ok(pod, `no pod of ${name}`);
-  return pod;
-}
-
-/** As a node does: the pod runs, then the guest. */
-async function boot(name: string) {
-  const pod = await until(() => podOf(name));
-  const at = { ...pods, namespace, name: pod.metadata.name };
-  const binding = {
-    apiVersion: "v1",
-    kind: "Binding",
-    metadata: { name: at.name },
-    target: { kind: "Node", name: "box" },
-  };
-  await client.create({ ...at, subresource: "binding" }, binding).catch(() => {});
-  const containerStatuses = [
-    {
-      name: "compute",
-      image: "x",
-      imageID: "",
-      ready: true,
-      restartCount: 0,
-      state: { running: {} },
-    },
-  ];
-  const conditions = [{ type: "Ready", status: "True" }];
-  await client.patch({ ...at, subresource: "status" }, "merge", {
-    status: { phase: "Running", containerStatuses, conditions },
-  });
-  await until(async () => assert.equal((await vmi(name)).status.phase, "Scheduled"));
-  await until(async () => {
-    const now = await vmi(name);
-    const phaseTransitionTimestamps = [
-      ...now.status.phaseTransitionTimestamps,
-      { phase: "Running", phaseTransitionTimestamp: "2030-01-01T00:00:00Z" },
-    ];
-    const next = { ...now, status: { ...now.status, phase: "Running", phaseTransitionTimestamps } };
-    await client.update({ ...instances, namespace, name }, next);
-  });
-  return pod;
-}
-
-/** As a node does once the pod is told to go. */
-async function end(name: string, phase = "Succeeded") {
-  const { items } = await client.list(
-    { ...pods, namespace },
-    { labelSelector: `vm.kubevirt.io/name=${name}` },
-  );
-  for (const { metadata } of items) {
-    const at = { ...pods, namespace, name: metadata.name };
-    await client
-      .patch({ ...at, subresource: "status" }, "merge", { status: { phase } })
-      .catch(() => {});
-    if (metadata.deletionTimestamp) await client.delete(at, { gracePeriodSeconds: 0 });
-  }
-}
+const { server, client, asked, close, ...machines } = await startMachines();
+const { create, vm, vmi, isStatus, gone, podOf, boot, end } = machines;
+after(close);
 
 test("a machine that always runs becomes a pod, says how it is, and comes back when its guest ends", async () => {
   await create("till", { runStrategy: "Always" });
@@ -166,79 +31,6 @@ test("a machine that always runs becomes a pod, says how it is, and comes back w
   await end("till");
   await until(async () => assert.notEqual((await vmi("till")).metadata.uid, first.metadata.uid));
   assert.equal((await vmi("till")).spec.domain.firmware.uuid, (await vm("till")).metadata.uid);
-});
-
-const claim = (name: string, spec: object = {}) => ({
-  ...{ apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name } },
-  spec: {
-    ...{ accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } },
-    ...spec,
-  },
-});
-
-test("a machine and its instance tell of their volumes, pods and ends as KubeVirt's do", async () => {
-  const claims = { ...resource("v1", "persistentvolumeclaims"), namespace };
-  await client.create(claims, claim("kept"));
-  await client.create(claims, claim("raw", { volumeMode: "Block" }));
-  const volumes = [
-    { name: "kept", persistentVolumeClaim: { claimName: "kept" } },
-    { name: "raw", persistentVolumeClaim: { claimName: "raw" } },
-    { name: "image", containerDisk: { image: "example.com/a" } },
-  ];
-  await create("teller", { runStrategy: "Once" }, { domain, volumes });
-  const pod = await boot("teller");
-  const told = await until(async () => {
-    const { metadata, status } = await podOf("teller");
-    assert.equal(metadata.labels?.["kubevirt.io/nodeName"], "box");
-    assert.ok(status);
-    return vmi("teller");
-  });
-  assert.equal(told.status.launcherContainerImageVersion, pod.spec.containers[0].image);
-  assert.deepEqual(told.status.volumeStatus[0], {
-    name: "kept",
-    target: "",
-    persistentVolumeClaimInfo: {
-      ...{ claimName: "kept", accessModes: ["ReadWriteOnce"], volumeMode: "Filesystem" },
-      ...{ capacity: {}, requests: { storage: "1Gi" } },
-    },
-  });
-  assert.equal(
-    "descheduler.alpha.kubernetes.io/request-evict-only" in pod.metadata.annotations!,
-    true,
-  );
-  const { volumeSnapshotStatuses } = (await vm("teller")).status;
-  assert.deepEqual(
-    volumeSnapshotStatuses.map(({ name, enabled }: any) => [name, enabled]),
-    [
-      ["kept", true],
-      ["raw", false],
-      ["image", false],
-    ],
-  );
-  await end("teller");
-  const events = { ...resource("v1", "events"), namespace };
-  await until(async () => {
-    const fieldSelector = "involvedObject.kind=VirtualMachineInstance,involvedObject.name=teller";
-    const { items } = await client.list(events, { fieldSelector });
-    const stopped = items.find(({ reason }: any) => reason === "Stopped") as any;
-    assert.equal(stopped?.message, "The VirtualMachineInstance was shut down.");
-  });
-});
-
-test("KubeVirt and CDI are deployed, to whoever looks before using them", async () => {
-  const kubevirt = { ...kubeVirts, namespace: "kubevirt", name: "kubevirt" };
-  const { status: seen } = await client.get(kubevirt);
-  assert.partialDeepStrictEqual(seen, {
-    ...{ phase: "Deployed", observedKubeVirtVersion: "v1.6.0", defaultArchitecture: "amd64" },
-  });
-  const { status: cdi } = await client.get({ ...cdis, name: "cdi" });
-  assert.equal(cdi.phase, "Deployed");
-  const available = cdi.conditions.find(({ type }: any) => type === "Available");
-  assert.equal(available.status, "True");
-  // A second start writes nothing.
-  const before = (await client.get(kubevirt)).metadata.resourceVersion;
-  await ensureVms(client, systemClock);
-  assert.equal((await client.get(kubevirt)).metadata.resourceVersion, before);
 });
 
 test("halted, it stops, and its pod is given the guest's time to power down", async () => {
