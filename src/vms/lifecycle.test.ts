@@ -1,8 +1,7 @@
 // Machines from manifest to pod and back, against a whole API server; a stand-in is the node.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { resource } from "../client/client.ts";
-import { domain, machine, namespace, startMachines, until } from "../../test/support/machines.ts";
+import { domain, namespace, startMachines, until } from "../../test/support/machines.ts";
 import {
   clusterInstancetypes,
   instanceReplicaSets,

@@ -32,7 +32,7 @@ export async function until<T>(look: () => Promise<T>): Promise<T> {
 
 export const domain = { devices: {}, memory: { guest: "64Mi" } };
 
-export const machine = (name: string, spec: object, template: any = { domain }) => ({
+const machine = (name: string, spec: object, template: any = { domain }) => ({
   apiVersion: "kubevirt.io/v1",
   kind: "VirtualMachine",
   metadata: { name },
