@@ -1,5 +1,6 @@
 // What the kernel answers to a runner: the calls of Node and no others. It starts no processes, makes no
-// namespaces, mounts nothing and traces nobody; without a network it has no sockets either. Pure.
+// namespaces, mounts nothing and traces nobody. With a network it has sockets of TCP and UDP and none that lead
+// past its pod's network (to the machine's other guests, to what watches the kernel); without one it has none. Pure.
 
 /** Linux's, for each of the architectures Node comes for. */
 const architectures: Record<string, string[]> = {
@@ -35,7 +36,45 @@ const itself =
   "setresgid setresuid setsid setuid sysinfo uname";
 const sockets =
   "accept accept4 bind connect getpeername getsockname getsockopt listen recvfrom recvmmsg recvmsg " +
-  "sendmmsg sendmsg sendto setsockopt shutdown socket socketpair";
+  "sendmmsg sendmsg sendto setsockopt shutdown";
+
+/** Families, and of each the protocols: what Linux takes for none, TCP and UDP; of netlink the pod's own addresses. */
+const [unix, inet, inet6, netlink] = [1, 2, 10, 16];
+const [tcp, udp, route] = [6, 17, 0];
+const socketKinds: [family: number, protocol?: number][] = [
+  [unix],
+  ...[inet, inet6].flatMap((family) => [0, tcp, udp].map((one): [number, number] => [family, one])),
+  [netlink, route],
+];
+/** Of an int; what stands above it in its register the kernel does not look at. */
+const wholeInt = 0xffffffff;
+
+interface Argument {
+  index: number;
+  value: number;
+  valueTwo: number;
+  op: "SCMP_CMP_MASKED_EQ";
+}
+
+interface Rule {
+  names: string[];
+  action: "SCMP_ACT_ALLOW" | "SCMP_ACT_ERRNO";
+  args?: Argument[];
+  errnoRet?: number;
+}
+
+const isInt = (index: number, valueTwo: number): Argument => ({
+  ...{ index, value: wholeInt, valueTwo },
+  op: "SCMP_CMP_MASKED_EQ",
+});
+
+const socketRules = (): Rule[] => [
+  ...socketKinds.map(([family, protocol]): Rule => {
+    const args = [isInt(0, family), ...(protocol === undefined ? [] : [isInt(2, protocol)])];
+    return { names: ["socket"], action: "SCMP_ACT_ALLOW", args };
+  }),
+  { names: ["socketpair"], action: "SCMP_ACT_ALLOW", args: [isInt(0, unix)] },
+];
 
 /** A clone that shares memory and belongs to the same process is a thread. */
 const cloneThread = 0x10000;
@@ -44,18 +83,16 @@ const enosys = 38;
 export function seccompProfile({ network, arch }: { network: boolean; arch: string }) {
   const lists = [files, memory, threads, signals, time, events, itself];
   if (network) lists.push(sockets);
-  return {
-    defaultAction: "SCMP_ACT_ERRNO",
-    architectures: architectures[arch] ?? [],
-    syscalls: [
-      { names: lists.join(" ").split(" "), action: "SCMP_ACT_ALLOW" },
-      {
-        names: ["clone"],
-        action: "SCMP_ACT_ALLOW",
-        args: [{ index: 0, value: cloneThread, valueTwo: cloneThread, op: "SCMP_CMP_MASKED_EQ" }],
-      },
-      // Its flags lie in memory, where a filter cannot look; libc takes clone instead.
-      { names: ["clone3"], action: "SCMP_ACT_ERRNO", errnoRet: enosys },
-    ],
-  };
+  const syscalls: Rule[] = [
+    { names: lists.join(" ").split(" "), action: "SCMP_ACT_ALLOW" },
+    {
+      names: ["clone"],
+      action: "SCMP_ACT_ALLOW",
+      args: [{ index: 0, value: cloneThread, valueTwo: cloneThread, op: "SCMP_CMP_MASKED_EQ" }],
+    },
+    // Its flags lie in memory, where a filter cannot look; libc takes clone instead.
+    { names: ["clone3"], action: "SCMP_ACT_ERRNO", errnoRet: enosys },
+    ...(network ? socketRules() : []),
+  ];
+  return { defaultAction: "SCMP_ACT_ERRNO", architectures: architectures[arch] ?? [], syscalls };
 }

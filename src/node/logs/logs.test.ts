@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   readdirSync,
   rmSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
@@ -86,6 +87,18 @@ test("the last lines are found across blocks and rotated files", async () => {
   assert.equal(await read(path, { tailLines: 4 }), `b\n${long}\n${long}\ne\n`);
   assert.equal(await read(path, { tailLines: 99 }), `a\nb\n${long}\n${long}\ne\n`);
   assert.equal(await tailText(path, 2, 4), `xx\ne\n`.slice(-4));
+});
+
+test("what is no line of a log is passed over, however long it is", async () => {
+  const path = newLog();
+  writeFileSync(path, line(1, "one"));
+  // Zeros that take no room, as a program leaves them that has the log open and makes it longer.
+  truncateSync(path, 2 ** 23);
+  appendFileSync(path, `\n${line(2, "two")}`);
+  assert.equal(await read(path, {}), "one\ntwo\n");
+  assert.equal(await tailText(path, 1, 99), "two\n");
+  truncateSync(path, 2 ** 42);
+  assert.equal(await tailText(path, 80, 99), "");
 });
 
 test("a follower sees what is written later, through a rotation, until the end", async (t) => {

@@ -13,6 +13,8 @@ import type { LogFilter } from "./log-line.ts";
 const blockBytes = 65_536;
 /** How long a follower waits at most before it looks again. */
 const lookMs = 500;
+/** Runtimes write lines of 16 KiB. What is longer without an end was written by somebody who should not. */
+const lineBytesMax = 2 ** 20;
 
 export interface ReadLog {
   /** Of the file in use; rotated ones lie beside it as `<path>.<time>`. */
@@ -40,7 +42,9 @@ async function tailStart(file: FileHandle, lines: number) {
   const block = Buffer.alloc(blockBytes);
   let found = 0;
   let isLast = true;
+  let lineEnd = end;
   while (end > 0) {
+    if (lineEnd - end > lineBytesMax) return { offset: lineEnd, found: lines };
     const length = Math.min(blockBytes, end);
     await file.read(block, 0, length, end - length);
     for (let i = length - 1; i >= 0; i--) {
@@ -49,8 +53,9 @@ async function tailStart(file: FileHandle, lines: number) {
         isLast = false;
         continue;
       }
+      lineEnd = end - length + i + 1;
       if (isLast) isLast = false;
-      else if (++found >= lines) return { offset: end - length + i + 1, found };
+      else if (++found >= lines) return { offset: lineEnd, found };
     }
     end -= length;
   }
@@ -103,7 +108,8 @@ class Lines {
       formatted.push(formatLine(all.subarray(begin, end), this.#filter));
       begin = end + 1;
     }
-    this.#rest = Buffer.from(all.subarray(begin));
+    const rest = all.subarray(begin);
+    this.#rest = rest.length > lineBytesMax ? Buffer.alloc(0) : Buffer.from(rest);
     return Buffer.concat(formatted);
   }
 }
@@ -157,8 +163,12 @@ class Changes {
   }
 }
 
-async function* readOn(file: FileHandle, at: { offset: number }): AsyncGenerator<Buffer> {
-  for (;;) {
+async function* readOn(
+  file: FileHandle,
+  at: { offset: number },
+  signal?: AbortSignal,
+): AsyncGenerator<Buffer> {
+  while (!signal?.aborted) {
     const block = Buffer.allocUnsafe(blockBytes);
     const { bytesRead } = await file.read(block, 0, blockBytes, at.offset);
     if (bytesRead === 0) return;
@@ -183,10 +193,10 @@ async function* follow(log: ReadLog, start: Start | undefined): AsyncGenerator<B
   try {
     while (!signal.aborted) {
       const goesOn = await running();
-      if (file) yield* readOn(file, at);
+      if (file) yield* readOn(file, at, signal);
       const current = await inode(path);
       if (current !== undefined && current !== (await file?.stat())?.ino) {
-        if (file) yield* readOn(file, at);
+        if (file) yield* readOn(file, at, signal);
         await file?.close();
         file = await open(path);
         at.offset = 0;
@@ -208,7 +218,7 @@ async function* contents(log: ReadLog, from: Start[]): AsyncGenerator<Buffer> {
     if (options.follow && start.path === path) break;
     const file = await open(start.path);
     try {
-      yield* readOn(file, { offset: start.offset });
+      yield* readOn(file, { offset: start.offset }, signal);
     } finally {
       await file.close();
     }

@@ -80,6 +80,20 @@ const messageBytesMax = 4096;
 
 /** What the container left as its last words. */
 export async function readTerminationFile(path: string): Promise<string> {
-  const content = await readFile(path).catch(() => Buffer.alloc(0));
-  return content.subarray(0, messageBytesMax).toString();
+  const file = await open(path).catch(() => undefined);
+  if (!file) return "";
+  try {
+    // Its container may have written without end.
+    const { buffer, bytesRead } = await file.read(
+      Buffer.alloc(messageBytesMax),
+      0,
+      messageBytesMax,
+      0,
+    );
+    return buffer.toString("utf8", 0, bytesRead);
+  } catch {
+    return "";
+  } finally {
+    await file.close();
+  }
 }

@@ -72,7 +72,8 @@ export class Containers {
     if (!record || record.finishedAt > 0) return;
     const { exitCode } = this.#options.runners.status(id);
     if (exitCode !== undefined) void this.#ended(record, exitCode);
-    else if (!isAlive(record.runner)) {
+    else if (isAlive(record.runner)) this.#options.runners.shortenLastWords(id);
+    else {
       // bubblewrap writes the end and goes at once; the file is read again after it is known to have gone.
       const last = this.#options.runners.status(id).exitCode;
       void this.#ended(record, last ?? unknownCode, last === undefined ? "Unknown" : undefined);

@@ -8,6 +8,8 @@ import type { Streams } from "../../lib/node-connection.ts";
 const chunkBytes = 65_536;
 const lookEveryMs = 500;
 const newline = 0x0a;
+/** What is longer without an end is no line of a log: whoever broke out of its module wrote it. */
+const lineBytesMax = 2 ** 20;
 
 /** A line of a log, taken apart; undefined where it is none. Pure. */
 export function saidIn(line: Buffer): { stream: string; text: Buffer } | undefined {
@@ -54,6 +56,7 @@ export async function followLog(
         said?.text ?? Buffer.alloc(0),
       );
     }
+    if (rest.length > lineBytesMax) rest = Buffer.alloc(0);
   };
   while (!streams.signal.aborted) {
     const wasRunning = isRunning();

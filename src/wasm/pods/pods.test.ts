@@ -73,7 +73,7 @@ test("a module is nobody's process unless the pod or the image says another user
   assert.equal(userOf({}, { user: "www" }), undefined);
   const asked = { runAsUser: 5, runAsGroup: 6, supplementalGroups: [9] };
   assert.deepEqual(userOf(asked, { user: "www" }), { uid: 5, gid: 6, groups: [9] });
-  assert.equal(userOf({ runAsUser: 0 }, { user: "" })?.uid, 0);
+  assert.equal(userOf({ runAsUser: 0 }, { user: "7:8" }), undefined, "root is containerd's");
 });
 
 test("a command replaces the image's whole, arguments its own", () => {

@@ -8,6 +8,9 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  readSync,
+  statSync,
+  truncateSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
@@ -39,6 +42,7 @@ export interface RunnersOptions {
 
 export class Runners {
   readonly #options: RunnersOptions;
+  readonly #filters = new Set<string>();
 
   constructor(options: RunnersOptions) {
     this.#options = options;
@@ -46,12 +50,14 @@ export class Runners {
     if (!places.isShared()) kernel.share(places.folder("shared"), places.folder("seen"));
   }
 
-  /** The filter of a kind, made by the first of that kind. */
+  /** The filter of a kind, made by the first of that kind that this Kerb starts: an older one may have had another. */
   #filter({ network }: RunnerKind): string {
     const { places, kernel } = this.#options;
     const file = join(places.root, network ? "filter-network" : "filter");
-    if (!existsSync(file))
+    if (!this.#filters.has(file)) {
       kernel.writeFilter(seccompProfile({ network, arch: process.arch }), file);
+      this.#filters.add(file);
+    }
     return file;
   }
 
@@ -112,9 +118,25 @@ export class Runners {
   /** What Node itself said at its end, as a part of the container's log. */
   lastWords(id: string): string {
     try {
-      return readFileSync(this.#options.places.said(id), "utf8").slice(0, saidBytesMax);
+      const file = openSync(this.#options.places.said(id), "r");
+      try {
+        const text = Buffer.alloc(saidBytesMax);
+        return text.toString("utf8", 0, readSync(file, text, 0, saidBytesMax, 0));
+      } finally {
+        closeSync(file);
+      }
     } catch {
       return "";
+    }
+  }
+
+  /** Whoever broke out of V8 may say more than Node ever does. */
+  shortenLastWords(id: string) {
+    try {
+      const file = this.#options.places.said(id);
+      if (statSync(file).size > saidBytesMax) truncateSync(file, saidBytesMax);
+    } catch {
+      // It is gone.
     }
   }
 }

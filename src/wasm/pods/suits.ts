@@ -59,13 +59,18 @@ function imageUser(user: string): { uid: number; gid: number } | undefined {
   return uid === undefined ? undefined : { uid: Number(uid), gid: Number(gid) };
 }
 
-/** Whose process runs a module: nobody's, unless the pod or the image says another than root. */
+/**
+ * Whose process runs a module: nobody's, unless the pod or the image says another than root. Undefined where the pod
+ * insists on root or on a name: the walls of such are containerd's.
+ */
 export function userOf(
   securityContext: Record<string, any>,
   { user }: Pick<ImageConfig, "user">,
 ): RunnerUser | undefined {
   const groups: number[] = [...(securityContext["supplementalGroups"] ?? [])];
   const { runAsUser, runAsGroup = 0 } = securityContext;
+  // Root owns what of the kernel's files and of the site's is shown to be read.
+  if (runAsUser === 0) return undefined;
   if (runAsUser !== undefined) return { uid: runAsUser, gid: runAsGroup, groups };
   const named = imageUser(user);
   if (!named) return undefined;
