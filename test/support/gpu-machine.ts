@@ -51,6 +51,8 @@ mount --rbind $1/pts /dev/pts
 ${layer("/usr/bin", "bin")}
 ${layer(libraries, "lib")}
 mount -t tmpfs tmpfs /proc/driver
+# What it has of its own is not seen here.
+rm -f /dev/nvidia* /usr/bin/nvidia-* ${libraries}/libcuda.so* ${libraries}/libnvidia-*
 ${cards.map(cardFiles).join("")}
 mknod -m 666 /dev/nvidiactl c 195 255
 mknod -m 666 /dev/nvidia-uvm c 511 0

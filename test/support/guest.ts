@@ -9,6 +9,7 @@ import { ociArchitecture } from "../../src/containers/pause.ts";
 import { cpio } from "./cpio.ts";
 import { eventually } from "./eventually.ts";
 import type { CpioEntry } from "./cpio.ts";
+import { librariesOf } from "./libraries-of.ts";
 import { root } from "./site.ts";
 import type { Site } from "./site.ts";
 
@@ -46,12 +47,6 @@ const directory = (path: string): CpioEntry => ({ path, mode: 0o040755 });
 const program = (path: string, data: Buffer): CpioEntry => ({ path, data, mode: 0o100755 });
 
 const guestAgent = "usr/sbin/qemu-ga";
-
-/** What the dynamic loader would load. */
-function librariesOf(file: string): string[] {
-  const listed = execFileSync("ldd", [file], { encoding: "utf8" });
-  return [...listed.matchAll(/(\/\S+) \(0x/g)].map((match) => match[1]!);
-}
 
 function agentFiles(): CpioEntry[] {
   const file = join(debian, guestAgent);

@@ -11,32 +11,40 @@ import { knowsMig, migLayout, migNames, migNumbers, migParts } from "./mig.ts";
 
 const answerMsMax = 15_000;
 const controlNodes = ["nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset"];
+/** What programs that compute load, now or at their first kernel; not what draws. */
 const libraries =
-  /^lib(cuda|cudadebugger|nvcuvid|nvidia-(allocator|cfg|encode|gpucomp|ml|nvvm|opencl|opticalflow|pkcs11|pkcs11-openssl3|ptxjitcompiler))\.so(\.\d+)*$/;
+  /^lib(cuda|cudadebugger|nvcuvid|nvidia-(allocator|cfg|compiler|encode|fatbinaryloader|gpucomp|ml|nvvm\d*|opencl|opticalflow|pkcs11|pkcs11-openssl3|ptxjitcompiler|sandboxutils|tileiras))\.so(\.\d+)*$/;
+const triplet = process.arch === "arm64" ? "aarch64-linux-gnu" : "x86_64-linux-gnu";
+/** Where a machine's driver may lie; the first that has it is meant, since others are for older programs. */
 const libraryFolders = [
-  "usr/lib/x86_64-linux-gnu",
-  "usr/lib/aarch64-linux-gnu",
+  `usr/lib/${triplet}`,
   "usr/lib64",
   "usr/lib",
+  `usr/lib/${triplet}/nvidia/current`,
+  "usr/local/nvidia/lib64",
 ];
+/** Where loaders look without being told, that of Debian and that of Red Hat: an image may be of either. */
+const containerFolders = [`/usr/lib/${triplet}`, "/usr/lib64"];
 const uuidPattern = /^GPU-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 function mountsOf({ root }: GpuWorld): DeviceMount[] {
-  const paths: string[] = [];
-  for (const folder of libraryFolders) {
-    const directory = join(root, folder);
-    const names = existsSync(directory) ? readdirSync(directory) : [];
-    paths.push(
-      ...names.filter((name) => libraries.test(name)).map((name) => join(directory, name)),
+  const has = (folder: string) => existsSync(join(root, folder, "libcuda.so.1"));
+  const folder = libraryFolders.find(has);
+  const names = folder === undefined ? [] : readdirSync(join(root, folder));
+  const mounts = names
+    .filter((name) => libraries.test(name))
+    .flatMap((name) =>
+      containerFolders.map((into) => ({
+        hostPath: join(root, folder!, name),
+        containerPath: join(into, name),
+        readOnly: true,
+      })),
     );
-  }
   const smi = join(root, "usr/bin/nvidia-smi");
-  if (existsSync(smi)) paths.push(smi);
-  return paths.map((hostPath) => ({
-    hostPath,
-    containerPath: `/${hostPath.slice(root.length).replace(/^\//, "")}`,
-    readOnly: true,
-  }));
+  if (existsSync(smi)) {
+    mounts.push({ hostPath: smi, containerPath: "/usr/bin/nvidia-smi", readOnly: true });
+  }
+  return mounts;
 }
 
 /** What /proc says of each card, by its PCI address; cards that the driver was told to leave alone are none. */
@@ -51,15 +59,15 @@ function cardsOf({ root }: GpuWorld) {
     .filter(({ said }) => said.get("GPU Excluded") !== "Yes");
 }
 
-type Asking = (args: string[]) => Promise<string>;
+type Asking = (args: string[], program?: string) => Promise<string>;
 
-/** What nvidia-smi prints; "" where it is missing or does not answer. */
+/** What a program of the driver's prints; "" where it is missing or does not answer. */
 const asking =
   (world: GpuWorld, clock: Clock, signal: AbortSignal): Asking =>
-  (args) => {
+  (args, program = "nvidia-smi") => {
     const nothing = () => "";
     const late = sleep(clock, answerMsMax, signal).then(nothing, nothing);
-    return Promise.race([world.run("nvidia-smi", args).catch(nothing), late]);
+    return Promise.race([world.run(program, args).catch(nothing), late]);
   };
 
 interface Asked {
@@ -73,6 +81,9 @@ interface Asked {
 const nothingAsked: Asked = { cards: new Map(), divided: new Map(), parts: new Map() };
 
 async function askAll(world: GpuWorld, ask: Asking): Promise<Asked> {
+  // Nothing computes without it, and it is there only once somebody has computed or asked for it.
+  const isLoaded = existsSync(join(world.root, "dev/nvidia-uvm"));
+  if (!isLoaded) await ask(["-c", "0", "-u"], "nvidia-modprobe");
   const query = ["--query-gpu=pci.bus_id,uuid,memory.total", "--format=csv,noheader,nounits"];
   const rows = (await ask(query))
     .split("\n")

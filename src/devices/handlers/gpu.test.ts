@@ -7,7 +7,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { handlerWorld, startSearch } from "../../../test/support/handlers.ts";
 import { FakeClock } from "../../lib/fake-clock.ts";
 import { Scope } from "../../lib/scope.ts";
-import type { HandlerWorld } from "../discovery/handler.ts";
+import type { Device, HandlerWorld } from "../discovery/handler.ts";
 import { gpu } from "./gpu.ts";
 
 let root: string;
@@ -46,18 +46,32 @@ const information = (minor: number, address: string, of = uuid) => ({
     `Bus Location: \t ${address}\nDevice Minor: \t ${minor}\nGPU Excluded:\t No\n`,
 });
 
+const libraries = `usr/lib/${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu`;
+
 const nvidia = () =>
   files({
     ...information(0, "0000:17:00.0"),
     "dev/nvidia0": "",
     "dev/nvidiactl": "",
     "dev/nvidia-uvm": "",
-    "usr/lib/x86_64-linux-gnu/libcuda.so.1": "",
-    "usr/lib/x86_64-linux-gnu/libcuda.so.570.86.15": "",
-    "usr/lib/x86_64-linux-gnu/libnvidia-nvvm.so.4": "",
-    "usr/lib/x86_64-linux-gnu/libother.so.1": "",
+    [`${libraries}/libcuda.so.1`]: "",
+    [`${libraries}/libcuda.so.570.86.15`]: "",
+    [`${libraries}/libnvidia-nvvm.so.4`]: "",
+    [`${libraries}/libnvidia-nvvm70.so.4`]: "",
+    [`${libraries}/libnvidia-glcore.so.570.86.15`]: "",
+    [`${libraries}/libother.so.1`]: "",
     "usr/bin/nvidia-smi": "",
   });
+
+const mountsOf = (card: Device | undefined) =>
+  card?.mounts.map(({ containerPath }) => containerPath).sort();
+
+/** Where the loaders of Debian and of Red Hat look. */
+const inBoth = (...names: string[]) =>
+  [
+    "/usr/bin/nvidia-smi",
+    ...names.flatMap((name) => [`/${libraries}/${name}`, `/usr/lib64/${name}`]),
+  ].sort();
 
 test("an NVIDIA card has its model, its memory, its nodes and its driver's libraries", async () => {
   nvidia();
@@ -75,12 +89,37 @@ test("an NVIDIA card has its model, its memory, its nodes and its driver's libra
     card?.nodes.map(({ containerPath }) => containerPath),
     ["/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm"],
   );
-  assert.deepEqual(card?.mounts.map(({ containerPath }) => containerPath).sort(), [
-    "/usr/bin/nvidia-smi",
-    "/usr/lib/x86_64-linux-gnu/libcuda.so.1",
-    "/usr/lib/x86_64-linux-gnu/libcuda.so.570.86.15",
-    "/usr/lib/x86_64-linux-gnu/libnvidia-nvvm.so.4",
-  ]);
+  assert.deepEqual(
+    mountsOf(card),
+    inBoth("libcuda.so.1", "libcuda.so.570.86.15", "libnvidia-nvvm.so.4", "libnvidia-nvvm70.so.4"),
+  );
+});
+
+test("a driver of another distribution's folder is where either loader looks, and none of 32 bits", async () => {
+  files({
+    ...information(0, "0000:17:00.0"),
+    "usr/lib64/libcuda.so.1": "",
+    "usr/lib64/libnvidia-ml.so.1": "",
+    "usr/lib/libcuda.so.1": "",
+    "usr/lib/libnvidia-ptxjitcompiler.so.1": "",
+    "usr/bin/nvidia-smi": "",
+  });
+  const [card] = await look();
+  assert.deepEqual(mountsOf(card), inBoth("libcuda.so.1", "libnvidia-ml.so.1"));
+  assert.equal(card?.mounts[0]?.hostPath, join(root, "usr/lib64/libcuda.so.1"));
+});
+
+test("the node that all who compute need is asked for where nobody has computed yet", async () => {
+  nvidia();
+  rmSync(join(root, "dev/nvidia-uvm"));
+  const asked: string[] = [];
+  const [card] = await look({}, async (program, args) => {
+    asked.push([program, ...args.slice(0, 3)].join(" "));
+    if (program === "nvidia-modprobe") files({ "dev/nvidia-uvm": "" });
+    return "";
+  });
+  assert.equal(asked[0], "nvidia-modprobe -c 0 -u");
+  assert.ok(card?.nodes.some(({ containerPath }) => containerPath === "/dev/nvidia-uvm"));
 });
 
 test("without nvidia-smi a card is found all the same, its memory unknown", async () => {
