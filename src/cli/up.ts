@@ -77,8 +77,16 @@ export function parseSiteName(text: string): string {
   return text;
 }
 
+/** An unset variable of a script must not make a site of the folder that it runs in. */
+function parseDirectory(text: string): string {
+  if (text === "") throw new InvalidArgumentError("the name of a folder is needed.");
+  return text;
+}
+
 export const dataDirOption = (directory: string) =>
-  new Option("--data-dir <dir>", "where the site keeps everything").default(directory);
+  new Option("--data-dir <dir>", "where the site keeps everything")
+    .default(directory)
+    .argParser(parseDirectory);
 
 /** `kerb up`. `start` resolves with the exit code. */
 export function upCommand(directory: string, start: (options: UpOptions) => Promise<number>) {

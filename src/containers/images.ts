@@ -39,12 +39,35 @@ const ctr = (directory: string, ...args: string[]) =>
     ...args,
   ]);
 
+/** Which manifest each name stands for. */
+async function digests(directory: string): Promise<Map<string, string>> {
+  const output = await ctr(directory, "images", "list");
+  return new Map(
+    [...output.matchAll(/^(\S+)\s+\S+\s+(sha256:\S+)/gm)].map(([, name, digest]) => [
+      name!,
+      digest!,
+    ]),
+  );
+}
+
+/** A name that an archive brought besides the one asked for is what it was before: nothing, or another image. */
+async function giveBack(directory: string, reference: string, before: Map<string, string>) {
+  const was = before.get(reference);
+  if (was === undefined) return ctr(directory, "images", "remove", reference);
+  const now = await digests(directory);
+  if (now.get(reference) === was) return;
+  // containerd's CRI plugin keeps a name of its own for every image, by its id.
+  const same = [...now].find(([, digest]) => digest === was)?.[0];
+  if (same) await ctr(directory, "images", "tag", "--force", same, reference);
+}
+
 /** Imports an archive; resolves with the references it brought, or the one asked for. */
 export async function importArchive(
   directory: string,
   file: string,
   name?: string,
 ): Promise<string[]> {
+  const before = name === undefined ? new Map() : await digests(directory);
   const flags = ["--all-platforms", "--digests=false"];
   const output = await ctr(directory, "images", "import", ...flags, file).catch((cause: Error) => {
     const said = cause.message
@@ -63,7 +86,7 @@ export async function importArchive(
     const full = wanted[i]!;
     if (full === reference) continue;
     await ctr(directory, "images", "tag", "--force", reference, full);
-    await ctr(directory, "images", "remove", reference);
+    await giveBack(directory, reference, before);
   }
   return wanted;
 }

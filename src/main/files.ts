@@ -1,6 +1,7 @@
 // Small files that must be whole or not there at all.
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -8,6 +9,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
@@ -24,6 +26,22 @@ export function replaceFile(path: string, text: string) {
     closeSync(file);
   }
   renameSync(`${path}.new`, path);
+}
+
+/** For its owner only. One by one: in /proc and its like Node's own recursion never ends. */
+export function makeDirectory(path: string) {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" && statSync(path).isDirectory()) return;
+    if (code !== "ENOENT" || existsSync(dirname(path))) {
+      const why = code === "EEXIST" ? "it is a file" : (error as Error).message;
+      throw new Error(`no folder can be made at ${path}: ${why}`, { cause: error });
+    }
+    makeDirectory(dirname(path));
+    makeDirectory(path);
+  }
 }
 
 export function readIfThere(path: string): string | undefined {

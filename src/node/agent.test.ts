@@ -270,6 +270,14 @@ test("an image that is not there is told", async () => {
   assert.ok(items.some(({ ["message"]: text }) => text === 'Pulling image "missing:1"'));
 });
 
+test("an image that nothing can be named is told as such, and not asked for", async () => {
+  await start();
+  await create("web", { containers: [{ name: "web", image: "Not an image" }] });
+  const waiting = ({ status }: Pod) => status?.containerStatuses?.[0].state.waiting;
+  const pod = await until("web", (one) => waiting(one)?.reason === "InvalidImageName");
+  assert.match(waiting(pod).message, /couldn't parse image name "Not an image"/);
+});
+
 test("a ConfigMap that comes late starts its container, and a change reaches the files", async () => {
   await start();
   await create("web", {

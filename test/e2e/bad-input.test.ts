@@ -76,6 +76,39 @@ test("unknown flags and commands are refused with a pointer to the help", async 
   }
 });
 
+test("what is wrong on the command line is said before anything starts", async () => {
+  const data = join(tmpdir(), "kerb-never-made");
+  const cases: [string[], RegExp][] = [
+    [["up", "--data-dir", ""], /the name of a folder is needed/],
+    [["up", "--data-dir", "/proc/kerb"], /no folder can be made at \/proc\/kerb/],
+    [["up", "--data-dir", join(kerb, "data")], /no folder can be made at .*: /],
+    [["status", "--data-dir", data], /make one with: kerb up --data-dir/],
+    [["up", "--name", "other", "--data-dir", site.directory], /already runs on/],
+    [["image", "list", "--data-dir", data], /start it with: kerb up --detach --data-dir/],
+  ];
+  for (const [args, message] of cases) {
+    const { code, stdout, stderr } = await runToEnd(kerb, args);
+    assert.equal(code, 1, args.join(" "));
+    assert.match(stderr, message);
+    assert.equal(stdout, "");
+  }
+});
+
+test("an option of the node that does not parse is named before anything starts", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "kerb-options-"));
+  for (const [option, value] of [
+    ["--eviction-hard", "foo<1"],
+    ["--reserved-cpus", "3-1"],
+  ] as const) {
+    const args = ["up", "--data-dir", directory, option, value];
+    const { code, stdout, stderr } = await runToEnd(kerb, args);
+    assert.equal(code, 1);
+    assert.match(stderr, new RegExp(`kerb: ${option}: `));
+    assert.equal(stdout, "");
+  }
+  rmSync(directory, { recursive: true });
+});
+
 test("a second up on the same data is refused and the first goes on", async () => {
   const pid = site.pid;
   const { code, stderr } = await runToEnd(kerb, ["up", "--data-dir", site.directory]);

@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { after, before, test } from "node:test";
 import { run, runToEnd } from "../support/command.ts";
 import { importBusybox } from "../support/image.ts";
-import { root, startSite } from "../support/site.ts";
+import { kerb, root, startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -184,6 +184,16 @@ test("a custom resource is defined, applied, listed and validated", async () => 
     '{"spec":{"unit":"furlong"}}',
   ]);
   assert.match(bad.stderr, /Unsupported value: "furlong"/);
+});
+
+test("an image that is imported by a name of its own leaves other names alone", async () => {
+  const file = join(site.directory, "busybox.tar");
+  await site.kerb("image", "import", file, "--name", "other:1");
+  const images = await site.kerb("image", "list");
+  assert.match(images, /docker.io\/library\/busybox:kerb /);
+  assert.match(images, /docker.io\/library\/other:1 /);
+  const wrong = runToEnd(kerb, ["image", "import", file, "--name", "Not one"]);
+  assert.match((await wrong).stderr, /"Not one" is no image's name/);
 });
 
 test("delete takes everything away", async () => {

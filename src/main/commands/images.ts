@@ -6,6 +6,7 @@ import { containerdPid } from "../../containers/containerd.ts";
 import { fullReference, importArchive, importModule } from "../../containers/images.ts";
 import { connectContainerd } from "../../containers/runtime.ts";
 import type { ContainerdRuntime } from "../../containers/runtime.ts";
+import { isImageName } from "../../lib/image-name.ts";
 import { silent } from "../../lib/log.ts";
 import { notFound } from "../../lib/status-error.ts";
 import { moduleKind } from "../../wasm/module-kind.ts";
@@ -16,7 +17,7 @@ async function withRuntime<T>(dataDir: string, use: (runtime: ContainerdRuntime)
   const folder = containerdDirectory(resolve(dataDir));
   if (containerdPid(folder) === undefined) {
     throw new Error(
-      `no containerd runs for the site in ${dataDir}; start it with: kerb up --detach`,
+      `no containerd runs for the site in ${dataDir}; start it with: kerb up --detach --data-dir ${dataDir}`,
     );
   }
   const runtime = await connectContainerd(folder, silent);
@@ -32,6 +33,9 @@ export async function importImages(
   file: string,
   name?: string,
 ): Promise<string[]> {
+  if (name !== undefined && !isImageName(name)) {
+    throw new Error(`${JSON.stringify(name)} is no image's name, such as busybox:1.36`);
+  }
   const path = resolve(file);
   if (!existsSync(path)) throw new Error(`${file} does not exist`);
   const folder = containerdDirectory(resolve(dataDir));

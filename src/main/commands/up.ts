@@ -1,7 +1,7 @@
 // `kerb up`, in the foreground or detached. Detached, it starts itself again in a session of its own and
 // repeats what that one says until the site is Ready.
 import { spawn } from "node:child_process";
-import { mkdirSync, openSync, readFileSync } from "node:fs";
+import { openSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { UpOptions } from "../../cli/up.ts";
 import { sleep, systemClock } from "../../lib/clock.ts";
@@ -20,7 +20,9 @@ import { ConfigurationSwitch } from "../configuration/switch.ts";
 import { become, becomeAnew, handOver, ownRelease } from "../releases/handover.ts";
 import { proveRelease, readState, writeState } from "../releases/state.ts";
 import { ReleaseSwitch, spawnWatcher } from "../releases/switch.ts";
+import { makeDirectory } from "../files.ts";
 import { leftAsFound } from "../node/leave-machine.ts";
+import { nodeSettingsOf } from "../node/node-settings.ts";
 import { findRunning } from "../run-file.ts";
 import { startSite } from "../site/site.ts";
 import type { Site } from "../site/site.ts";
@@ -34,6 +36,8 @@ const readyMsMax = 120_000;
 
 export async function up(asked: UpOptions): Promise<number> {
   const options = { ...asked, dataDir: resolve(asked.dataDir) };
+  makeDirectory(options.dataDir);
+  nodeSettingsOf(options);
   handOver(options.dataDir, process.argv.slice(2));
   const running = findRunning(options.dataDir);
   if (running) {
@@ -142,7 +146,6 @@ async function untilStopped(): Promise<undefined> {
 
 /** Starts the same command in the background; resolves once the site is Ready. */
 function detach(options: UpOptions): Promise<number> {
-  mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
   const logFile = join(options.dataDir, "kerb.log");
   const output = openSync(logFile, "a", 0o600);
   const args = process.argv.slice(1).filter((one) => one !== "--detach");

@@ -56,7 +56,8 @@ export function fetchCa(server: URL, hash: string): Promise<string> {
     });
     const fail = (error: Error) => {
       socket.destroy();
-      reject(new Error(`${server.host}: ${error.message}`));
+      const how = `is it up, and does it listen there (kerb up --listen ADDRESS)?`;
+      reject(new Error(`${server.host} is not reached: ${error.message}; ${how}`));
     };
     socket.once("error", fail);
     socket.once("timeout", () => fail(new Error("does not answer")));

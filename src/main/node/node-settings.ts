@@ -6,16 +6,25 @@ import type { Registries } from "../../lib/registries.ts";
 import { parseThresholds } from "../../node/eviction/thresholds.ts";
 import type { NodeSettings } from "../../node/node-settings.ts";
 
-/** Throws for thresholds that do not parse. */
+/** What is wrong is told by the name of the option. */
+function parsed<T>(option: string, text: string, parse: (text: string) => T): T {
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new Error(`--${option}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** Throws for what does not parse. */
 export function nodeSettingsOf(options: NodeOptions): NodeSettings {
   const { evictionHard, evictionPressureTransitionPeriod, podManifestPath } = options;
   const { imageGcHighThreshold, imageGcLowThreshold } = options;
   const { cpuManagerPolicy, reservedCpus } = options;
-  const reserved = parseCpus(reservedCpus ?? "");
+  const reserved = parsed("reserved-cpus", reservedCpus ?? "", parseCpus);
   if (cpuManagerPolicy === "static" && reserved.length === 0) {
     throw new Error("--cpu-manager-policy static needs --reserved-cpus, as 0: what all share");
   }
-  if (evictionHard !== undefined) parseThresholds(evictionHard);
+  if (evictionHard !== undefined) parsed("eviction-hard", evictionHard, parseThresholds);
   return {
     ...(evictionHard !== undefined && { evictionHard }),
     ...(evictionPressureTransitionPeriod !== undefined && {

@@ -78,11 +78,12 @@ async function listenOn(host: string, open: (host: string) => Promise<Listener>,
   try {
     return await open(host);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
-    throw new Error(
-      `port ${port} on ${host} is already in use by another program; choose another with --port`,
-      { cause: error },
-    );
+    const trouble = {
+      EADDRINUSE: `port ${port} on ${host} is already in use by another program; choose another with --port`,
+      EADDRNOTAVAIL: `${host} is no address of this machine (see: ip address); choose another with --listen`,
+      EACCES: `port ${port} may be opened by root only; choose one from 1024 up with --port`,
+    }[(error as NodeJS.ErrnoException).code ?? ""];
+    throw trouble === undefined ? error : new Error(trouble, { cause: error });
   }
 }
 

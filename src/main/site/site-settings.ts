@@ -18,6 +18,7 @@ import {
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { PodNetworkKind } from "../../node/network/node-link.ts";
+import { makeDirectory } from "../files.ts";
 import { familyAddresses, plainRange, rangesProblem, routeInTheWay } from "./site-ranges.ts";
 import type { FamilyAddresses, SiteRanges } from "./site-ranges.ts";
 
@@ -121,7 +122,7 @@ export function settle(
   directory: string,
   asked: Asked,
 ): { settings: SiteSettings; isNew: boolean } {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makeDirectory(directory);
   const known = readSettings(directory);
   if (!known && existsSync(join(directory, restoringFolder))) {
     throw new Error(`a restore to ${directory} was cut short; do it again: kerb restore FILE`);
@@ -138,7 +139,8 @@ export function settle(
   }
   if (known && asked.name && asked.name !== known.name) {
     throw new Error(
-      `this site is named ${known.name}; a site's name cannot change (asked: ${asked.name})`,
+      `the site in ${directory} is named ${known.name}, and a site's name cannot change; ` +
+        `start it without --name, or make a site ${asked.name} with another --data-dir`,
     );
   }
   const slot = known?.slot ?? (asked.slots ? freeSlot(asked.slots, directory) : 0);

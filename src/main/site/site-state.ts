@@ -14,7 +14,10 @@ function residentBytes(pid: number): number {
 /** The site of `directory`, for `kerb status`. */
 export async function siteState(directory: string): Promise<SiteState> {
   const settings = readSettings(directory);
-  if (!settings) throw new Error(`there is no site in ${directory}; kerb up --data-dir makes one`);
+  if (!settings)
+    throw new Error(
+      `there is no site in ${directory}; make one with: kerb up --data-dir ${directory}`,
+    );
   const running = findRunning(directory);
   const kubeconfig = join(directory, "kubeconfig");
   return {

@@ -1,4 +1,5 @@
 // Makes a container's image be there, as its pull policy says, with the pod's pull secrets.
+import { isImageName } from "../../lib/image-name.ts";
 import type { AgentContext } from "../context.ts";
 import type { Container, Pod } from "../pods/pod.ts";
 import type { PullAuth } from "../runtime.ts";
@@ -86,6 +87,12 @@ async function pull(context: AgentContext, pod: Pod, image: string): Promise<str
 export async function ensureImage(context: AgentContext, pod: Pod, container: Named) {
   const { runtime, event } = context;
   const { image } = container;
+  if (!isImageName(image)) {
+    const wrong = `couldn't parse image name ${JSON.stringify(image)}: invalid reference format`;
+    const message = `Failed to apply default image tag ${JSON.stringify(image)}: ${wrong}`;
+    event(pod, "Warning", "InspectFailed", message);
+    throw new ImageError("InvalidImageName", message);
+  }
   const policy = pullPolicy(container);
   if (policy === "Always") return pull(context, pod, image);
   const present = await runtime.imageStatus(image);
