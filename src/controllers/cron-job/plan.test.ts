@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { KubeObject } from "../../kinds/object.ts";
 import { jobName, plan } from "./plan.ts";
-import { parseSchedule } from "./schedule.ts";
+import { parseSchedule } from "../../lib/cron-schedule.ts";
 
 const utc = (text: string) => Date.parse(text);
 const created = "2026-01-01T00:00:30Z";

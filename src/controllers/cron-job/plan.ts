@@ -2,7 +2,7 @@
 import type { KubeObject } from "../../kinds/object.ts";
 import { timestamp } from "../../lib/clock.ts";
 import { isTrue } from "../pod-state.ts";
-import { isTimeZone, parseSchedule, type Schedule } from "./schedule.ts";
+import { isTimeZone, parseSchedule, type Schedule } from "../../lib/cron-schedule.ts";
 
 export interface Event {
   type: "Normal" | "Warning";

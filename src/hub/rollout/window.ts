@@ -1,6 +1,6 @@
 // Maintenance windows: when a site may be changed. A site that no window names may be changed at any time; one
 // that several name, in each of them. The site's own zone counts, as its label or claim says it.
-import { isTimeZone, parseSchedule } from "../../controllers/cron-job/schedule.ts";
+import { isTimeZone, parseSchedule } from "../../lib/cron-schedule.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { compileSelector } from "../../lib/label-selector.ts";
 import type { LabelSelector } from "../../lib/label-selector.ts";

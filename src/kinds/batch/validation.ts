@@ -1,5 +1,5 @@
 // What the schema cannot say of Jobs and CronJobs.
-import { Cron } from "croner";
+import { isTimeZone, parseSchedule } from "../../lib/cron-schedule.ts";
 import { jsonEqual } from "../../lib/json.ts";
 import type { FieldError } from "../../lib/status-error.ts";
 import { podSpecErrors } from "../core/pod-validation.ts";
@@ -39,17 +39,41 @@ export function jobErrors({ object: { spec }, old, subresource }: Change): Field
 function scheduleErrors(schedule: string | undefined): FieldError[] {
   if (!schedule) return [required("spec.schedule")];
   try {
-    void new Cron(schedule, { paused: true, mode: "5-part" });
+    parseSchedule(schedule, "UTC", 0);
     return [];
   } catch (error) {
     return [invalidValue("spec.schedule", schedule, (error as Error).message)];
   }
 }
 
-export function cronJobErrors({ object: { spec }, subresource }: Change): FieldError[] {
+/** One that is there already stays: the zones that are known change with releases. */
+function timeZoneErrors(zone: string | undefined, before: string | undefined): FieldError[] {
+  if (zone === undefined || zone === before) return [];
+  const wrong = (message: string) => [invalidValue("spec.timeZone", zone, message)];
+  if (zone === "") return wrong("timeZone must be nil or non-empty string");
+  if (zone.toLowerCase() === "local") {
+    return wrong(
+      "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones",
+    );
+  }
+  return isTimeZone(zone) ? [] : wrong(`unknown time zone ${zone}`);
+}
+
+/** Its Jobs add the minutes since 1970, eleven characters with the hyphen. */
+const nameCharsMax = 52;
+
+function nameErrors(name: string): FieldError[] {
+  if (name.length <= nameCharsMax) return [];
+  return [invalidValue("metadata.name", name, "must be no more than 52 characters")];
+}
+
+export function cronJobErrors({ object, old, subresource }: Change): FieldError[] {
   if (subresource !== "") return [];
+  const { spec, metadata } = object;
   return [
+    ...(old ? [] : nameErrors(metadata?.name ?? "")),
     ...scheduleErrors(spec?.schedule),
+    ...timeZoneErrors(spec?.timeZone, old?.spec?.timeZone),
     ...supported("spec.concurrencyPolicy", spec?.concurrencyPolicy, ["Allow", "Forbid", "Replace"]),
     ...jobSpecErrors(spec?.jobTemplate?.spec, "spec.jobTemplate.spec"),
   ];

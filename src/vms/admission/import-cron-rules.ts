@@ -1,5 +1,5 @@
 // What a DataImportCron and a DataSource must be, beyond their schemas. Pure.
-import { parseSchedule } from "../../controllers/cron-job/schedule.ts";
+import { parseSchedule } from "../../lib/cron-schedule.ts";
 import { forbiddenValue, invalidValue, required, supported } from "../../kinds/field-checks.ts";
 import type { FieldError } from "../../lib/status-error.ts";
 import { dataVolumeErrors } from "./data-volume-rules.ts";

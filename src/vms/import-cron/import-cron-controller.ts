@@ -1,6 +1,6 @@
 // DataImportCron: asks a registry when its schedule says so, imports what is new, and has a DataSource lead there.
 import { controllerReference } from "../../controllers/pod-template.ts";
-import { parseSchedule } from "../../controllers/cron-job/schedule.ts";
+import { parseSchedule } from "../../lib/cron-schedule.ts";
 import type { Controller, ControllerContext, Key } from "../../controllers/runtime.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { jsonEqual } from "../../lib/json.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseSchedule } from "../../controllers/cron-job/schedule.ts";
+import { parseSchedule } from "../../lib/cron-schedule.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { desiredDigest, importVolume, nextPoll, planCron, waitMs } from "./plan.ts";
 

@@ -2,7 +2,7 @@
 // and which imports are kept no longer. Pure.
 import { withCondition } from "../../controllers/pod-state.ts";
 import type { Condition } from "../../controllers/pod-state.ts";
-import type { Schedule } from "../../controllers/cron-job/schedule.ts";
+import type { Schedule } from "../../lib/cron-schedule.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { timestamp } from "../../lib/clock.ts";
 

@@ -1,24 +1,14 @@
 // Cron schedules as Kubernetes writes them: five fields, `@daily` and its like, or `@every 90m`, in a
 // time zone of the IANA's, where a time that the clock skips or repeats is handled by croner.
 import { Cron } from "croner";
+import { cronFields } from "./cron-fields.ts";
+import { durationMs } from "./parse-duration.ts";
 
 export interface Schedule {
   /** The first run after `after`, wall clock ms; undefined when there is none. */
   next(after: number): number | undefined;
   /** The last run at or before `at` and after `since`. */
   last(at: number, since: number): number | undefined;
-}
-
-const units: Record<string, number> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
-
-/** A Go duration such as `1h30m`, in ms; undefined for other text. */
-function duration(text: string): number | undefined {
-  if (!/^(\d+(\.\d+)?(ms|h|m|s))+$/.test(text)) return undefined;
-  let sum = 0;
-  for (const [, number, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|h|m|s)/g)) {
-    sum += Number(number) * units[unit!]!;
-  }
-  return Math.max(Math.trunc(sum / 1000) * 1000, 1000);
 }
 
 /** Counts from `start`, in whole seconds. */
@@ -34,7 +24,9 @@ function every(ms: number, start: number): Schedule {
   };
 }
 
+/** By the name of the IANA's; a mere offset is none. */
 export function isTimeZone(name: string): boolean {
+  if (!/^[A-Za-z]/.test(name)) return false;
   try {
     new Intl.DateTimeFormat("en", { timeZone: name }).format();
     return true;
@@ -46,12 +38,11 @@ export function isTimeZone(name: string): boolean {
 /** `start` is what `@every` counts from. Throws when the text is no schedule. */
 export function parseSchedule(text: string, timeZone: string, start: number): Schedule {
   if (text.startsWith("@every ")) {
-    const ms = duration(text.slice("@every ".length).trim());
+    const ms = durationMs(text.slice("@every ".length));
     if (ms === undefined) throw new Error(`failed to parse duration ${text}`);
-    return every(ms, start);
+    return every(Math.max(Math.trunc(ms / 1000) * 1000, 1000), start);
   }
-  const pattern = text.replaceAll("?", "*").replace(/^@midnight$/, "@daily");
-  const cron = new Cron(pattern, { paused: true, timezone: timeZone, mode: "5-part" });
+  const cron = new Cron(cronFields(text), { paused: true, timezone: timeZone, mode: "5-part" });
   return {
     next: (after) => cron.nextRun(new Date(after))?.getTime(),
     last(at, since) {
