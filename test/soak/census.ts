@@ -1,21 +1,23 @@
-// What a site has of its machine, counted: a soak is sound when the counts at its end are those of its beginning. The
-// soak has a machine's namespaces to itself, so every interface, rule and network namespace there is the site's.
+// What a site has of its machine, by name: a soak is sound when there is no more of anything at its end than at its
+// beginning, and where there is more the names say what. The soak has a machine's namespaces to itself, so every
+// interface, rule and network namespace there is the site's.
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { runToEnd } from "../support/command.ts";
 
-export interface Counts {
-  processes: number;
-  mounts: number;
-  interfaces: number;
+/** Names of everything, with repetitions: two processes may be called the same. */
+export interface Census {
+  processes: string[];
+  mounts: string[];
+  interfaces: string[];
   /** Network namespaces: of pods, and of machines that join. */
-  namespaces: number;
-  routes: number;
-  rules: number;
-  cgroups: number;
-  files: number;
-  descriptors: number;
-  loops: number;
+  namespaces: string[];
+  routes: string[];
+  rules: string[];
+  cgroups: string[];
+  files: string[];
+  descriptors: string[];
+  loops: string[];
 }
 
 export interface Owned {
@@ -25,11 +27,13 @@ export interface Owned {
   pid: number;
 }
 
+const namesMax = 60;
+
 const lines = (text: string) => text.split("\n").filter(Boolean);
 
 function commandOf(pid: string): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
   } catch {
     return "";
   }
@@ -43,93 +47,159 @@ function cgroupOf(pid: string): string {
   }
 }
 
-function processes({ directory, names }: Owned): number {
-  const pids = readdirSync("/proc").filter((one) => /^\d+$/.test(one));
-  const inCgroup = (pid: string) => {
-    const cgroup = cgroupOf(pid);
-    return names.some((name) => cgroup.includes(`/${name}/`));
-  };
-  return pids.filter((pid) => commandOf(pid).includes(directory) || inCgroup(pid)).length;
+function processes({ directory, names }: Owned): string[] {
+  return readdirSync("/proc")
+    .filter((one) => /^\d+$/.test(one))
+    .flatMap((pid) => {
+      const command = commandOf(pid);
+      const cgroup = cgroupOf(pid);
+      const own = command.includes(directory) || names.some((name) => cgroup.includes(`/${name}/`));
+      return own ? [`${pid} ${command}`] : [];
+    });
+}
+
+/** `device on point, type`: the numbers before them are new with every mount. */
+function mounts(): string[] {
+  return lines(readFileSync("/proc/self/mountinfo", "utf8")).map((line) => {
+    const [own = "", shared = ""] = line.split(" - ");
+    const [, , , root, point] = own.split(" ");
+    return `${point} of ${root}, ${shared.split(" ").slice(0, 2).join(" ")}`;
+  });
 }
 
 /** Folders and files below `path`, but for what `skip` names. */
-function below(path: string, skip: RegExp): number {
-  let count = 0;
-  let entries: import("node:fs").Dirent[];
+function below(path: string, skip: RegExp): string[] {
   try {
-    entries = readdirSync(path, { withFileTypes: true });
+    return readdirSync(path, { withFileTypes: true }).flatMap((one) => {
+      const child = join(path, one.name);
+      if (skip.test(child)) return [];
+      return one.isDirectory() ? [child, ...below(child, skip)] : [child];
+    });
   } catch {
-    return 0;
+    return [];
   }
-  for (const one of entries) {
-    const child = join(path, one.name);
-    if (skip.test(child)) continue;
-    count++;
-    if (one.isDirectory()) count += below(child, skip);
-  }
-  return count;
 }
 
-function cgroups({ names }: Owned): number {
+/** Folders alone: a cgroup's files are the kernel's. */
+function foldersBelow(path: string): string[] {
+  try {
+    const entries = readdirSync(path, { withFileTypes: true }).filter((one) => one.isDirectory());
+    return entries.flatMap((one) => {
+      const child = join(path, one.name);
+      return [child, ...foldersBelow(child)];
+    });
+  } catch {
+    return [];
+  }
+}
+
+function cgroups({ names }: Owned): string[] {
   const root = "/sys/fs/cgroup";
   const tops = readdirSync(root).includes("cgroup.controllers")
     ? [root]
     : readdirSync(root).map((one) => join(root, one));
-  const pods = (path: string): number => {
-    try {
-      const entries = readdirSync(path, { withFileTypes: true }).filter((one) => one.isDirectory());
-      return entries.reduce((sum, one) => sum + 1 + pods(join(path, one.name)), 0);
-    } catch {
-      return 0;
-    }
-  };
-  const own = tops.flatMap((top) => names.map((name) => join(top, name)));
-  return own.reduce((sum, path) => sum + pods(path), 0);
+  return tops.flatMap((top) => names.flatMap((name) => foldersBelow(join(top, name))));
 }
 
-function descriptors(pid: number): number {
+function descriptors(pid: number): string[] {
   const folder = `/proc/${pid}/fd`;
-  // Connections come and go with whoever asks.
-  return readdirSync(folder).filter((one) => {
+  return readdirSync(folder).flatMap((one) => {
     try {
-      return !readlinkSync(join(folder, one)).startsWith("socket:");
+      const target = readlinkSync(join(folder, one));
+      // Connections come and go with whoever asks.
+      return target.startsWith("socket:") ? [] : [target];
     } catch {
-      return false;
+      return [];
     }
-  }).length;
+  });
 }
 
 /** Neither the store, whose files turn, nor images and logs of the runtime, which have limits of their own. */
 const changing = /\/(store|containerd\/root|memory)(\/|$)|\.log(\.|$)|\/run\.json/;
 
-/** How many of what `ip` lists. */
-async function listed(...args: string[]): Promise<number> {
-  const { stdout } = await runToEnd("ip", ["-json", ...args]);
-  return stdout ? (JSON.parse(stdout) as unknown[]).length : 0;
+interface Listed {
+  ifname?: string;
+  dst?: string;
+  dev?: string;
+  table?: string;
 }
 
-export async function count(owned: Owned): Promise<Counts> {
+async function listed(...args: string[]): Promise<Listed[]> {
+  const { stdout } = await runToEnd("ip", ["-json", ...args]);
+  return stdout ? (JSON.parse(stdout) as Listed[]) : [];
+}
+
+/** Every line of the rules, with the chain, set or map that it stands in. */
+async function rules(): Promise<string[]> {
+  const { stdout } = await runToEnd("nft", ["list", "ruleset"]);
+  const within: string[] = [];
+  return lines(stdout).map((line) => {
+    const words = line.trim();
+    const name = [...within, words].join(" ").replaceAll(" {", "");
+    if (/^(table|chain|set|map) .*\{$/.test(words)) within.push(words);
+    else if (words === "}") within.pop();
+    return name;
+  });
+}
+
+export async function take(owned: Owned): Promise<Census> {
   const { directory, pid } = owned;
-  const mounts = lines(readFileSync("/proc/self/mountinfo", "utf8"));
   const loops = await runToEnd("losetup", ["--list", "--noheadings", "--output", "BACK-FILE"]);
+  const routes = await listed("route", "show", "table", "all");
   return {
     processes: processes(owned),
-    mounts: mounts.length,
-    interfaces: await listed("link"),
-    namespaces: readdirSync("/run/netns").length,
-    routes: await listed("route", "show", "table", "all"),
-    rules: lines((await runToEnd("nft", ["list", "ruleset"])).stdout).length,
+    mounts: mounts(),
+    interfaces: (await listed("link")).map(({ ifname = "" }) => ifname),
+    namespaces: readdirSync("/run/netns"),
+    routes: routes.map(({ dst, dev, table }) => `${dst} by ${dev} in ${table ?? "main"}`),
+    rules: await rules(),
     cgroups: cgroups(owned),
-    files: below(directory, changing),
+    files: below(directory, changing).map((path) => relative(directory, path)),
     descriptors: descriptors(pid),
-    loops: lines(loops.stdout).filter((one) => one.includes(`${directory}/`)).length,
+    loops: lines(loops.stdout).filter((one) => one.includes(`${directory}/`)),
   };
 }
 
-/** What there is more of now. */
-export function grown(before: Counts, now: Counts): string[] {
-  const room: Partial<Counts> = { descriptors: 8, files: 4 };
-  return (Object.keys(before) as (keyof Counts)[])
-    .filter((key) => now[key] > before[key] + (room[key] ?? 0))
-    .map((key) => `${key}: ${before[key]} before, ${now[key]} now`);
+const kinds = (census: Census) => Object.keys(census) as (keyof Census)[];
+
+export const counts = (census: Census) =>
+  JSON.stringify(Object.fromEntries(kinds(census).map((kind) => [kind, census[kind].length])));
+
+/** Those of `names` that `others` lacks; of a name that is there twice and lacked once, one. */
+function without(names: string[], others: string[]): string[] {
+  const left = new Map<string, number>();
+  for (const one of others) left.set(one, (left.get(one) ?? 0) + 1);
+  return names.filter((one) => {
+    const there = left.get(one) ?? 0;
+    left.set(one, there - 1);
+    return there <= 0;
+  });
+}
+
+const few = (sign: string, names: string[]) => [
+  ...names.slice(0, namesMax).map((one) => `${sign} ${one}`),
+  ...(names.length > namesMax ? [`${sign} and ${names.length - namesMax} more`] : []),
+];
+
+export interface Growth {
+  kind: keyof Census;
+  before: number;
+  now: number;
+  /** `+ new` and `- gone`. A pod's names change with the pod, so that what is new may stand for what is gone. */
+  changes: string[];
+}
+
+/** What there is more of now than `room` allows. */
+export function grown(before: Census, now: Census, room: Partial<Record<keyof Census, number>>) {
+  return kinds(before)
+    .filter((kind) => now[kind].length > before[kind].length + (room[kind] ?? 0))
+    .map((kind): Growth => ({
+      kind,
+      before: before[kind].length,
+      now: now[kind].length,
+      changes: [
+        ...few("+", without(now[kind], before[kind])),
+        ...few("-", without(before[kind], now[kind])),
+      ],
+    }));
 }

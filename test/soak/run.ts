@@ -8,8 +8,8 @@ import { parseCount } from "../../src/cli/up.ts";
 import { importBusybox } from "../support/image.ts";
 import { runner } from "../support/runner.ts";
 import { freePort, Site } from "../support/site.ts";
-import { count, grown } from "./census.ts";
-import type { Counts } from "./census.ts";
+import { counts, grown, take } from "./census.ts";
+import type { Census, Growth } from "./census.ts";
 import { inMachineOfItsOwn } from "./own-machine.ts";
 import { slotsDirectory } from "../../src/main/config.ts";
 import { deployment, smallDisk, upOptions } from "./trials.ts";
@@ -66,13 +66,18 @@ const names = () =>
   readdirSync(slotsDirectory)
     .filter((slot) => ownerOf(join(slotsDirectory, slot)).startsWith(home))
     .map((slot) => `kerb${slot}`);
-const census = () => count({ directory: home, names: names(), pid: site.pid });
+const census = () => take({ directory: home, names: names(), pid: site.pid });
+
+/** How many more of these are no leak: what Kerb opens and writes for a moment. */
+const room = { descriptors: 8, files: 4 };
+
+const told = ({ kind, before, now }: Growth) => `${kind}: ${before} before, ${now} now`;
 
 /** What is on its way out may take a moment. */
-async function settled(before: Counts): Promise<{ now: Counts; more: string[] }> {
+async function settled(before: Census): Promise<{ now: Census; more: Growth[] }> {
   for (let tries = 0; ; tries++) {
     const now = await census();
-    const more = grown(before, now);
+    const more = grown(before, now, room);
     if (more.length === 0 || tries === 150) return { now, more };
     await setTimeout(1000);
   }
@@ -105,7 +110,7 @@ try {
   await site.kubectl(["rollout", "status", "deployment/canary", "--timeout=120s"]);
   await setTimeout(5000);
   const before = await census();
-  console.log(`before   ${JSON.stringify(before)} ${memory().toFixed(0)} MiB`);
+  console.log(`before   ${counts(before)} ${memory().toFixed(0)} MiB`);
   const random = randomFrom(seed);
   const endsAt = performance.now() + minutes * 60_000;
   const chosen = trials.filter(({ name }) => name.includes(only ?? ""));
@@ -136,11 +141,16 @@ try {
         console.error(readFileSync(join(site.directory, "kerb.log"), "utf8").slice(-4000));
       });
       const { now, more } = await settled(before);
-      if (more.length > 0) failures.push(`after ${trial.name}: ${more.join("; ")}`);
+      const notes = more.map(told).join("; ");
+      if (notes) failures.push(`after ${trial.name}: ${notes}`);
       const seconds = ((performance.now() - began) / 1000).toFixed(0);
-      const notes = more.length > 0 ? ` GREW ${more.join("; ")}` : "";
-      console.log(`${seconds.padStart(4)} s  ${trial.name}: ${outcome}${notes}`);
-      console.log(`        ${JSON.stringify(now)} ${memory().toFixed(0)} MiB`);
+      console.log(
+        `${seconds.padStart(4)} s  ${trial.name}: ${outcome}${notes && ` GREW ${notes}`}`,
+      );
+      console.log(`        ${counts(now)} ${memory().toFixed(0)} MiB`);
+      for (const { kind, changes } of grown(before, now, {})) {
+        for (const change of changes) console.log(`        ${kind} ${change}`);
+      }
     }
     rounds++;
   }
