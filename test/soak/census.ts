@@ -166,14 +166,27 @@ export const counts = (census: Census) =>
   JSON.stringify(Object.fromEntries(kinds(census).map((kind) => [kind, census[kind].length])));
 
 /** Those of `names` that `others` lacks; of a name that is there twice and lacked once, one. */
-function without(names: string[], others: string[]): string[] {
+function without(names: string[], others: string[], shape: (name: string) => string): string[] {
   const left = new Map<string, number>();
-  for (const one of others) left.set(one, (left.get(one) ?? 0) + 1);
+  for (const one of others.map(shape)) left.set(one, (left.get(one) ?? 0) + 1);
   return names.filter((one) => {
-    const there = left.get(one) ?? 0;
-    left.set(one, there - 1);
+    const there = left.get(shape(one)) ?? 0;
+    left.set(shape(one), there - 1);
     return there <= 0;
   });
+}
+
+/** What a pod has is called by other digits when the pod is another. */
+const shapeOf = (name: string) => name.replaceAll(/[\da-f-]{8,}|\d+/g, "*");
+
+/** New and gone, but for what merely has another number now. */
+function changed(before: string[], now: string[]) {
+  const more = without(now, before, String);
+  const fewer = without(before, now, String);
+  return {
+    more: without(more, fewer, shapeOf),
+    fewer: without(fewer, more, shapeOf),
+  };
 }
 
 const few = (sign: string, names: string[]) => [
@@ -185,21 +198,19 @@ export interface Growth {
   kind: keyof Census;
   before: number;
   now: number;
-  /** `+ new` and `- gone`. A pod's names change with the pod, so that what is new may stand for what is gone. */
+  /** `+ new` and `- gone`. */
   changes: string[];
+}
+
+function growthOf(kind: keyof Census, before: Census, now: Census): Growth {
+  const { more, fewer } = changed(before[kind], now[kind]);
+  const changes = [...few("+", more), ...few("-", fewer)];
+  return { kind, before: before[kind].length, now: now[kind].length, changes };
 }
 
 /** What there is more of now than `room` allows. */
 export function grown(before: Census, now: Census, room: Partial<Record<keyof Census, number>>) {
   return kinds(before)
     .filter((kind) => now[kind].length > before[kind].length + (room[kind] ?? 0))
-    .map((kind): Growth => ({
-      kind,
-      before: before[kind].length,
-      now: now[kind].length,
-      changes: [
-        ...few("+", without(now[kind], before[kind])),
-        ...few("-", without(before[kind], now[kind])),
-      ],
-    }));
+    .map((kind) => growthOf(kind, before, now));
 }

@@ -275,8 +275,8 @@ export const ownTrials: Trial[] = [
   noInodes,
 ];
 
-/** Between them they use every class of service. */
-export const firstTrials = [churn, outOfMemory];
+/** Between them they use every class of service, and containerd makes the folder of its execs. */
+export const firstTrials = [churn, outOfMemory, execs];
 
 export const upOptions = [
   ...["--name", "soak", "--listen", ownAddress],

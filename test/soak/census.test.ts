@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { grown } from "./census.ts";
+import type { Census } from "./census.ts";
+
+const nothing: Census = {
+  processes: [],
+  mounts: [],
+  interfaces: [],
+  namespaces: [],
+  routes: [],
+  rules: [],
+  cgroups: [],
+  files: [],
+  descriptors: [],
+  loops: [],
+};
+
+test("what there is more of is named, and what merely has another number is not", () => {
+  const before = { ...nothing, files: ["pods/0a1b2c3d4e5f/volume", "leases/10.0.0.7", "gone"] };
+  const files = ["pods/ff00ff00ff00/volume", "leases/10.0.0.9", "leases/10.0.0.7", "temporary"];
+  assert.deepEqual(grown(before, { ...before, files }, {}), [
+    {
+      ...{ kind: "files", before: 3, now: 4 },
+      changes: ["+ leases/10.0.0.9", "+ temporary", "- gone"],
+    },
+  ]);
+});
+
+test("two of one name are not one", () => {
+  const now = { ...nothing, processes: ["7 sleep", "8 sleep"] };
+  const [growth] = grown({ ...nothing, processes: ["7 sleep"] }, now, {});
+  assert.deepEqual(growth?.changes, ["+ 8 sleep"]);
+});
+
+test("within its room nothing has grown", () => {
+  const now = { ...nothing, descriptors: ["a", "b"] };
+  assert.deepEqual(grown(nothing, now, { descriptors: 2 }), []);
+  assert.equal(grown(nothing, now, { descriptors: 1 }).length, 1);
+});
