@@ -45,6 +45,12 @@ function kill(pid: number) {
   }
 }
 
+/** With what it holds. */
+export async function endShim({ pid }: Shim) {
+  for (const child of await childrenOf(pid)) kill(child);
+  kill(pid);
+}
+
 /** A pod that starts has a shim before it has a name, and on a busy machine that takes its time. */
 const looksMax = 4;
 
@@ -63,10 +69,7 @@ export class OrphanShims {
     const unknown = (await shimsIn(this.#directory)).filter(({ id }) => !knownIds.has(id));
     const looks = ({ pid }: Shim) => (this.#suspects.get(pid) ?? 0) + 1;
     const doomed = unknown.filter((one) => looks(one) >= looksMax);
-    for (const { pid } of doomed) {
-      for (const child of await childrenOf(pid)) kill(child);
-      kill(pid);
-    }
+    for (const shim of doomed) await endShim(shim);
     this.#suspects = new Map(unknown.map((one) => [one.pid, looks(one)]));
     return doomed.length;
   }

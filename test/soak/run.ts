@@ -6,13 +6,14 @@ import { setTimeout } from "node:timers/promises";
 import { InvalidArgumentError } from "commander";
 import { parseCount } from "../../src/cli/up.ts";
 import { importBusybox } from "../support/image.ts";
+import { isInterrupted } from "../support/interrupt.ts";
 import { runner } from "../support/runner.ts";
 import { freePort, Site } from "../support/site.ts";
 import { counts, grown, take } from "./census.ts";
 import type { Census, Growth } from "./census.ts";
-import { inMachineOfItsOwn } from "./own-machine.ts";
+import { diskOf, inMachineOfItsOwn, smallDisk } from "./own-machine.ts";
 import { slotsDirectory } from "../../src/main/config.ts";
-import { deployment, smallDisk, upOptions } from "./trials.ts";
+import { deployment, upOptions } from "./trials.ts";
 import { trials, warmUp } from "./list.ts";
 
 /** Part of a trial's name. */
@@ -48,10 +49,8 @@ function shuffled<T>(list: T[], random: () => number): T[] {
     .map(({ one }) => one);
 }
 
-const home = await inMachineOfItsOwn((folder) =>
-  smallDisk(join(folder, "site"), join(folder, "disk")),
-);
-const site = new Site(join(home, "site"), await freePort());
+const home = await inMachineOfItsOwn((folder) => smallDisk(folder));
+const site = new Site(join(diskOf(home), "site"), await freePort());
 
 function ownerOf(link: string): string {
   try {
@@ -114,15 +113,17 @@ try {
   const random = randomFrom(seed);
   const endsAt = performance.now() + minutes * 60_000;
   const chosen = trials.filter(({ name }) => name.includes(only ?? ""));
-  while (performance.now() < endsAt) {
+  const isOver = () => isInterrupted() || performance.now() >= endsAt;
+  while (!isOver()) {
     for (const trial of shuffled(chosen, random)) {
-      if (performance.now() >= endsAt) break;
+      if (isOver()) break;
       const began = performance.now();
       console.log(`        ${trial.name} ...`);
       let outcome = "ok";
       try {
         await trial.run(site);
       } catch (error) {
+        if (isInterrupted()) break;
         outcome = `FAILED: ${String(error).slice(0, 600)}`;
         failures.push(`${trial.name}: ${outcome}`);
         console.error(outcome);
@@ -155,6 +156,8 @@ try {
     rounds++;
   }
 } finally {
+  // Whoever was interrupted takes down what was started, and ends this.
+  if (isInterrupted()) await new Promise(() => {});
   await site.down("--grace-period=0").catch((error) => failures.push(String(error)));
 }
 for (const failure of failures) console.error(`FAILED  ${failure}`);

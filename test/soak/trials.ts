@@ -1,10 +1,12 @@
 // What a site has to live through, each as one trial: the power of processes that end where they stand, of disks
 // that are full, of pods that take more than they may.
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { run, runToEnd } from "../support/command.ts";
+import { runToEnd } from "../support/command.ts";
 import { importBusybox } from "../support/image.ts";
+import { atInterrupt, isInterrupted } from "../support/interrupt.ts";
 import type { Site } from "../support/site.ts";
 import { ownAddress } from "./own-machine.ts";
 
@@ -195,37 +197,41 @@ const forks: Trial = {
   },
 };
 
-/** The disk is full for a while, and pods try to start meanwhile. */
+/** Pods try to start meanwhile. Whoever takes the site down needs the room. */
+async function whileFull(site: Site, name: string, fill: (folder: string) => Promise<void>) {
+  const folder = join(site.directory, "filler");
+  const empty = () => rm(folder, { recursive: true, force: true });
+  const forget = atInterrupt(empty);
+  await mkdir(folder);
+  await fill(folder);
+  await site.tryKubectl(["apply", "-f", "-"], { input: deployment(name, 2) });
+  await setTimeout(8000);
+  await empty();
+  forget();
+  await recovered(site, name);
+}
+
 const fullDisk: Trial = {
   name: "the disk is full",
-  async run(site) {
-    const filler = join(site.directory, "filler");
-    const { stdout } = await runToEnd("df", ["--output=avail", "-B1", site.directory]);
-    await runToEnd("fallocate", ["-l", String(Number(stdout.split("\n")[1]) - 4096), filler]);
-    await runToEnd("dd", ["if=/dev/zero", `of=${filler}.more`, "bs=64k"]);
-    await site.tryKubectl(["apply", "-f", "-"], { input: deployment("full", 2) });
-    await setTimeout(8000);
-    rmSync(filler, { force: true });
-    rmSync(`${filler}.more`, { force: true });
-    await recovered(site, "full");
-  },
+  run: (site) =>
+    whileFull(site, "full", async (folder) => {
+      const { stdout } = await runToEnd("df", ["--output=avail", "-B1", folder]);
+      const most = String(Number(stdout.split("\n")[1]) - 4096);
+      await runToEnd("fallocate", ["-l", most, join(folder, "most")]);
+      await runToEnd("dd", ["if=/dev/zero", `of=${join(folder, "rest")}`, "bs=64k"]);
+    }),
 };
 
 const noInodes: Trial = {
   name: "there are no inodes left",
-  async run(site) {
-    const folder = join(site.directory, "many");
-    mkdirSync(folder);
-    try {
-      for (let i = 0; ; i++) writeFileSync(join(folder, String(i)), "");
-    } catch {
-      // That was the last.
-    }
-    await site.tryKubectl(["apply", "-f", "-"], { input: deployment("inodes", 2) });
-    await setTimeout(8000);
-    rmSync(folder, { recursive: true });
-    await recovered(site, "inodes");
-  },
+  run: (site) =>
+    whileFull(site, "inodes", async (folder) => {
+      try {
+        for (let i = 0; !isInterrupted(); i++) await writeFile(join(folder, String(i)), "");
+      } catch {
+        // That was the last.
+      }
+    }),
 };
 
 /** Images that nothing used were taken away meanwhile. */
@@ -283,11 +289,3 @@ export const upOptions = [
   ...["--eviction-pressure-transition-period", "5s"],
   ...["--eviction-hard", "memory.available<50Mi,nodefs.available<5%,nodefs.inodesFree<3%"],
 ];
-
-/** A disk of its own for the site, so that it can be full. */
-export async function smallDisk(directory: string, file: string) {
-  await run("fallocate", ["-l", "3G", file]);
-  await run("mkfs.ext4", ["-q", "-N", "20000", "-F", file]);
-  mkdirSync(directory, { recursive: true });
-  await run("mount", ["-o", "loop", file, directory]);
-}

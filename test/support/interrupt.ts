@@ -1,5 +1,5 @@
 // Sites, machines and stores run by themselves, and outlive whoever started them. Ctrl-C takes them down, last started
-// first.
+// first, and nothing is started any more.
 
 type TakeDown = () => Promise<unknown>;
 
@@ -21,8 +21,12 @@ async function end(code: number) {
   process.exit(code);
 }
 
+/** Whoever does one thing after the other does no next. */
+export const isInterrupted = () => isEnding;
+
 /** Of a run that is interrupted, which then ends. What is returned forgets it again. */
 export function atInterrupt(takeDown: TakeDown): () => void {
+  if (isEnding) throw new Error("this run was interrupted: nothing is started any more");
   if (process.listenerCount("SIGINT", interrupted) === 0) {
     process.on("SIGINT", interrupted).on("SIGTERM", terminated);
   }

@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { containerdPid, startContainerd, stopContainerd } from "../../containers/containerd.ts";
+import { endShim, shimsIn } from "../../containers/orphan-shims.ts";
 import { connectContainerd } from "../../containers/runtime.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { familyOf, ipFamilies } from "../../lib/ip-range.ts";
@@ -16,9 +17,8 @@ import { policyTableOf } from "../../node/network/policy.ts";
 import { removeMovedRoutes } from "../../node/network/remove-moved-routes.ts";
 import { closeNetwork } from "../../node/network/site-network.ts";
 import { vxlanName } from "../../node/network/vxlan.ts";
-import { endingContainerOf, endingPriorityOf, graceSecondsOf } from "../../node/pods/grace.ts";
-import { stopContainer } from "../../node/pods/stop-container.ts";
-import type { Runtime, RuntimePod } from "../../node/runtime.ts";
+import { endingPriorityOf } from "../../node/pods/grace.ts";
+import type { RuntimePod } from "../../node/runtime.ts";
 import { isRoot, slotsDirectory } from "../config.ts";
 import { readIfThere } from "../files.ts";
 import { addressesOf, familiesOf, isOthersSlot, readSettings } from "../site/site-settings.ts";
@@ -28,6 +28,7 @@ import { besideModules, hasModulePods, podNetworkOf } from "../wings/wasm-pods.t
 import { unshareKubelet } from "./kubelet-directory.ts";
 import { componentsDirectory, containerdDirectory, containerdPaths } from "./machine.ts";
 import { joinedAddressesFile } from "./node-addresses.ts";
+import { stopPod } from "./stop-pod.ts";
 
 interface LeaveOptions {
   /** In the place of each pod's own. */
@@ -36,30 +37,6 @@ interface LeaveOptions {
 }
 
 const counted = (pods: number) => `${pods} pod${pods === 1 ? "" : "s"}`;
-
-/** Ends a pod's containers by their hooks and within their grace, then the pod. */
-async function stopPod(runtime: Runtime, pod: RuntimePod, gracePeriod: number | undefined) {
-  const running = pod.containers.filter(({ state }) => state === "running");
-  const hooked = running.some(
-    ({ name, annotations }) => endingContainerOf(name, annotations).lifecycle,
-  );
-  const detail = hooked ? await runtime.pod(pod.sandboxes[0]?.podUid ?? "") : undefined;
-  const podIp = detail?.sandboxes.find(({ ready }) => ready)?.ips[0] ?? "127.0.0.1";
-  const { signal } = new AbortController();
-  await Promise.all(
-    running.map(({ id, name, annotations }) =>
-      stopContainer({
-        ...{ runtime, clock: systemClock, signal, id, podIp },
-        container: endingContainerOf(name, annotations),
-        graceMs: (gracePeriod ?? graceSecondsOf(annotations)) * 1000,
-      }),
-    ),
-  );
-  for (const { id } of pod.sandboxes) {
-    await runtime.stopSandbox(id);
-    await runtime.removeSandbox(id);
-  }
-}
 
 /** True when containerd left containers that may run still. */
 function hasTasks(folder: string): boolean {
@@ -89,10 +66,16 @@ async function stopWorkloads(directory: string, { gracePeriod, tell }: LeaveOpti
     Math.max(0, ...containers.map((one) => endingPriorityOf(one.annotations)));
   const levels = [...Map.groupBy(pods, priority)].sort(([a], [b]) => a - b);
   for (const [, alike] of levels) {
-    await Promise.all(alike.map((pod) => stopPod(runtime, pod, gracePeriod)));
+    const stopping = alike.map((pod) =>
+      stopPod({ runtime, pod, gracePeriod, clock: systemClock }).catch((error: Error) =>
+        tell?.(`a pod that did not end is killed: ${error.message}`),
+      ),
+    );
+    await Promise.all(stopping);
   }
   await runtime.close();
   await stopContainerd(folder, systemClock);
+  for (const shim of await shimsIn(folder)) await endShim(shim);
   if (running > 0) tell?.(`stopped ${counted(running)}`);
 }
 
