@@ -25,7 +25,8 @@ const program = runner(
   .addHelpText("after", `\nBenches, and about how long each takes on two cores:\n${list}`)
   .parse();
 
-const wanted = program.args.length > 0 ? program.args : Object.keys(benches);
+const unnamed = Object.keys(benches).filter((name) => !benches[name]!.onlyNamed);
+const wanted = program.args.length > 0 ? program.args : unnamed;
 const { tiny = false } = program.opts<{ tiny?: boolean }>();
 withoutMoreCertificates();
 printHeader();

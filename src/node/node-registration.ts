@@ -1,5 +1,6 @@
 // The Node object and its Lease. The lease says every ten seconds that the node lives; the status is written
-// when something changed, when others said something else of it, and every five minutes.
+// when something changed, when others said something else of it, and every hour: a status is synced to the server's disk,
+// a lease is not.
 import { resource } from "../client/client.ts";
 import type { Client } from "../client/client.ts";
 import type { KubeObject } from "../kinds/object.ts";
@@ -26,7 +27,7 @@ const nodes = resource("v1", "nodes");
 const leases = { ...resource("coordination.k8s.io/v1", "leases"), namespace: "kube-node-lease" };
 const leaseEveryMs = 10_000;
 const leaseSeconds = 40;
-const statusEveryMs = 300_000;
+const statusEveryMs = 3_600_000;
 
 /** What a Node says of itself in place of what this machine is. */
 export interface NodeIdentity {

@@ -27,12 +27,12 @@ const steps = [
   "ip route add default via 192.0.2.1",
 ];
 
-/** Where the disk is mounted. */
-export const diskOf = (home: string) => join(home, "disk");
+/** Where the disk is mounted. Who cannot see the disk, sees that somebody's folder is there. */
+export const diskOf = (home: string) => join(home, "site");
 
 /** For the site, so that it can be full. */
 export async function smallDisk(home: string) {
-  const file = join(home, "disk.image");
+  const file = join(home, "disk");
   await run("fallocate", ["-l", "3G", file]);
   await run("mkfs.ext4", ["-q", "-N", "20000", "-F", file]);
   mkdirSync(diskOf(home));

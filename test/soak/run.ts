@@ -50,7 +50,15 @@ function shuffled<T>(list: T[], random: () => number): T[] {
 }
 
 const home = await inMachineOfItsOwn((folder) => smallDisk(folder));
-const site = new Site(join(diskOf(home), "site"), await freePort());
+
+/** Its folder is the disk's, which goes with the soak. */
+class SiteOnDisk extends Site {
+  override async remove() {
+    await this.down("--grace-period=0");
+  }
+}
+
+const site = new SiteOnDisk(diskOf(home), await freePort());
 
 function ownerOf(link: string): string {
   try {
