@@ -10,7 +10,9 @@ import { setTimeout } from "node:timers/promises";
 import { run, runToEnd } from "../test/support/command.ts";
 import { busyboxArchive, importBusybox } from "../test/support/image.ts";
 import { Machine } from "../test/support/machine.ts";
-import { freePort, Site } from "../test/support/site.ts";
+import { atInterrupt } from "../test/support/interrupt.ts";
+import { freePort } from "../test/support/site.ts";
+import { SiteOnDisk } from "../test/support/site-on-disk.ts";
 import type { Rows } from "./row.ts";
 
 const sectorBytes = 512;
@@ -55,8 +57,13 @@ spec:
 
 export async function* benchFlash(seconds: number, waitMs = restMs): Rows {
   const home = mkdtempSync(join(tmpdir(), "kerb-flash-"));
-  const site = new Site(join(home, "site"), await freePort());
+  const site = new SiteOnDisk(join(home, "site"), await freePort());
   const machine = new Machine();
+  const unmount = async () => {
+    for (const one of [site.directory, machine.directory]) await runToEnd("umount", [one]);
+    for (const one of [home, machine.directory]) await rm(one, { recursive: true, force: true });
+  };
+  const forget = atInterrupt(unmount);
   const disks = {
     site: await diskAt(site.directory, join(home, "site.disk")),
     "joined node": await diskAt(machine.directory, join(home, "machine.disk")),
@@ -78,10 +85,9 @@ export async function* benchFlash(seconds: number, waitMs = restMs): Rows {
     yield* watched(disks, seconds);
   } finally {
     await machine.remove().catch(() => {});
-    await site.down("--grace-period=0");
-    for (const one of [site.directory, machine.directory]) await runToEnd("umount", [one]);
-    await rm(home, { recursive: true, force: true });
-    await rm(machine.directory, { recursive: true, force: true });
+    await site.remove();
+    await unmount();
+    forget();
   }
 }
 

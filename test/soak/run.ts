@@ -8,7 +8,8 @@ import { parseCount } from "../../src/cli/up.ts";
 import { importBusybox } from "../support/image.ts";
 import { isInterrupted } from "../support/interrupt.ts";
 import { runner } from "../support/runner.ts";
-import { freePort, Site } from "../support/site.ts";
+import { freePort } from "../support/site.ts";
+import { SiteOnDisk } from "../support/site-on-disk.ts";
 import { counts, grown, take } from "./census.ts";
 import type { Census, Growth } from "./census.ts";
 import { diskOf, inMachineOfItsOwn, smallDisk } from "./own-machine.ts";
@@ -50,14 +51,6 @@ function shuffled<T>(list: T[], random: () => number): T[] {
 }
 
 const home = await inMachineOfItsOwn((folder) => smallDisk(folder));
-
-/** Its folder is the disk's, which goes with the soak. */
-class SiteOnDisk extends Site {
-  override async remove() {
-    await this.down("--grace-period=0");
-  }
-}
-
 const site = new SiteOnDisk(diskOf(home), await freePort());
 
 function ownerOf(link: string): string {
