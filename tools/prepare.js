@@ -15,6 +15,8 @@ const sitePackages = {
   e2fsprogs: ["/usr/sbin/mkfs.ext4", "/sbin/mkfs.ext4"],
   bubblewrap: ["/usr/bin/bwrap"],
   conntrack: ["/usr/sbin/conntrack"],
+  // Node's own; small Debians have none.
+  libatomic1: ["x86_64", "aarch64"].map((one) => `/usr/lib/${one}-linux-gnu/libatomic.so.1`),
   iproute2: ["/usr/sbin/ip", "/bin/ip", "/sbin/ip"],
 };
 

@@ -15,6 +15,8 @@ export interface Handler {
   ask?: string;
   /** Containers in whose bundle this file lies take no further programs, and why. */
   noExec?: { file: string; why: string };
+  /** Containers in whose bundle this file lies keep the `memoryBytes` that it says, and why. */
+  keepsMemory?: { file: string; why: string };
 }
 
 const openSecondsMax = 3;
@@ -33,9 +35,19 @@ const asking = (ask: string) => `asked() {
   [ -z "$problem" ] || refuse "$problem"
 }`;
 
+/** What the container has beside its limit is not known to containerd, so the limit is left as it is. */
+const updating = ({ file, why }: { file: string; why: string }, runc: string) => `update() {
+  program="$(dirname "$log")"/${quote(file)}
+  [ -e "$program" ] || exec ${runc} "$@"
+  resources=$(cat)
+  limit=$(printf '%s' "$resources" | sed -n 's/.*"memory":{"limit":\\([0-9]*\\).*/\\1/p')
+  [ -z "$limit" ] || grep -q "\\"memoryBytes\\":$limit[,}]" "$program" || refuse ${quote(why)}
+  printf '%s' "$resources" | sed 's/"memory":{[^}]*},\\{0,1\\}//' | exec ${runc} "$@"
+}`;
+
 /** runc's own error goes to its log, from where containerd reads it. */
 function runtimeScript(node: string, handler: Handler, runc: string): string {
-  const { prepare, args = [], ask, noExec } = handler;
+  const { prepare, args = [], ask, noExec, keepsMemory } = handler;
   const command = [node, prepare].map(quote).join(" ");
   const rest = args.map((word) => ` ${quote(word)}`).join("");
   const look = `problem=$(${command} "$bundle"${rest} 2>&1) || refuse "$problem"`;
@@ -55,16 +67,18 @@ for word; do
     --log) log=$word ;;
   esac
   case $word in
-    create|exec) step=$word ;;
+    create|exec|update) step=$word ;;
   esac
   last=$word
 done
 ${ask === undefined ? "" : asking(quote(ask))}
+${keepsMemory ? updating(keepsMemory, quote(runc)) : ""}
 case $step in
   create)
     # A pod's own sandbox holds no program of ours, and the look at it costs a start of Node.
     grep -q '${sandbox}' "$bundle/config.json" || ${ask === undefined ? "" : "asked || "}${look} ;;
   exec) ${exec} ;;
+  update) ${keepsMemory ? 'update "$@"; exit' : ":"} ;;
 esac
 exec ${quote(runc)} "$@"
 `;

@@ -57,6 +57,10 @@ export const sonameOf = (file: string) => basename(file).replace(/(\.so\.\d+)[.\
 const nobody = 65_534;
 /** What Node itself takes, above what the module may. */
 export const runnerMemoryBytes = 48 * 2 ** 20;
+/** Why its limit is not another while it runs. */
+export const memoryStays =
+  "a WebAssembly module keeps the memory limit that it began with: " +
+  "a resizePolicy of RestartContainer lets it begin anew with another";
 /** Descriptors that Node and a walk along a path hold besides the guest's. */
 const ownDescriptors = 512;
 export const descriptorsOfRunner = descriptorsMax + ownDescriptors;
@@ -179,16 +183,27 @@ export function environmentOf({ process: { env = [] } }: BundleConfig): Record<s
   );
 }
 
+/** A module may leave last words itself. Volumes come first: some programs take their first folder for their own. */
+function withLastWords(preopens: Preopen[], file: string): Preopen[] {
+  const [folder, name] = [dirname(resolve("/", file)), basename(file)];
+  const shared = preopens.find(({ guest }) => guest === folder);
+  if (!shared) return [...preopens, { guest: folder, host: folder, readOnly: false, only: [name] }];
+  const { only } = shared;
+  const widened = { ...shared, ...(only && { only: [...only, name], readOnly: false }) };
+  return preopens.map((one) => (one === shared ? widened : one));
+}
+
 export function programOf(config: BundleConfig, isFolder: (path: string) => boolean): Program {
   const { process: started, annotations = {}, mounts = [] } = config;
   const memoryBytes = memoryLimit(config);
   const log = mounts.find(isTerminationLog)?.destination;
+  const preopens = preopensOf(volumesOf(config), devicesOf(config), isFolder);
   const isBare = annotations[annotationNames.bareArguments] === "true";
   return {
     module: modulePath(config),
     args: isBare ? started.args.slice(1) : started.args,
     env: environmentOf(config),
-    preopens: preopensOf(volumesOf(config), devicesOf(config), isFolder),
+    preopens: log === undefined ? preopens : withLastWords(preopens, log),
     ...(log !== undefined && { terminationLog: log }),
     ...(memoryBytes !== undefined && { memoryBytes }),
   };

@@ -223,6 +223,62 @@ test("traps and full memories are told in the status, and the limit is the modul
   assert.match(deep.message, /module\.wasm trapped: /);
 });
 
+test("a module may leave last words of its own, where its container says", async () => {
+  const more = { terminationMessagePath: "/tmp/words" };
+  const end = await ended("words", ["write", "/tmp/words", "farewell", "exit", "9"], { more });
+  assert.deepEqual([end.exitCode, end.message], [9, "farewell"]);
+});
+
+/** Wishes for more; resolves with its status once `isDone` says so. */
+async function resized(name: string, limits: object, isDone: (status: any) => boolean) {
+  const containers = [{ name: "main", resources: { limits, requests: limits } }];
+  const wish = JSON.stringify({ spec: { containers } });
+  await site.kubectl(["patch", "pod", name, "--subresource", "resize", "-p", wish]);
+  return eventually(async () => {
+    const { status } = await site.get("pod", name);
+    return isDone(status) && status;
+  }, `${name} is resized, or why it is not`);
+}
+
+test("a resize changes the CPU of a running module, and its memory only with a restart", async () => {
+  const resources = { limits: { cpu: "100m", memory: "32Mi" } };
+  const restartPolicy = "Always";
+  const anew = [{ resourceName: "memory", restartPolicy: "RestartContainer" }];
+  const box = { name: "box", image: "busybox:kerb", command: ["sleep", "1000"], resources };
+  const main = { name: "main", image: "probe:1", args: ["sleep", "1000"], resources };
+  const pods = [
+    pod("sized", ["sleep", "1000"], { more: { resources }, spec: { restartPolicy } }),
+    pod("anew", ["sleep", "1000"], {
+      more: { resources, resizePolicy: anew },
+      spec: { restartPolicy },
+    }),
+    pod("beside", [], { spec: { restartPolicy, containers: [main, box] } }),
+  ];
+  await site.apply(`{"apiVersion":"v1","kind":"List","items":[${pods.join()}]}`);
+  const own = ({ containerStatuses }: any) =>
+    containerStatuses.find((one: any) => one.name === "main");
+  const refusal = ({ conditions }: any) =>
+    conditions.find((one: any) => one.type === "PodResizeInProgress")?.message;
+  for (const name of ["sized", "beside"]) {
+    await phase(name, "Running");
+    const isFaster = (status: any) => own(status).resources?.limits.cpu === "200m";
+    const faster = await resized(name, { cpu: "200m", memory: "32Mi" }, isFaster);
+    assert.equal(own(faster).restartCount, 0, name);
+    const larger = await resized(name, { cpu: "200m", memory: "64Mi" }, refusal);
+    assert.match(refusal(larger), /keeps the memory limit that it began with/, name);
+    assert.deepEqual(
+      [own(larger).restartCount, own(larger).state.running !== undefined],
+      [0, true],
+    );
+  }
+  await phase("anew", "Running");
+  const isAnew = (status: any) => own(status).restartCount === 1 && own(status).state.running;
+  const larger = await resized("anew", { cpu: "100m", memory: "64Mi" }, isAnew);
+  assert.equal(own(larger).resources.limits.memory, "64Mi");
+  for (const name of ["sized", "anew", "beside"])
+    await site.kubectl(["delete", "pod", name, "--grace-period=0", "--force"]);
+});
+
 test("one that spins is ended, and one that floods its log leaves a log of bounded size", async () => {
   const more = { resources: { limits: { cpu: "500m" } } };
   await site.apply(pod("spinner", ["spin"], { more }));

@@ -22,7 +22,7 @@ import { vxlanBytes } from "../../node/network/vxlan.ts";
 import { linkMtu, outsideAddress } from "../../node/machine/outside-address.ts";
 import { ipv6Facts, ipv6Problem } from "../../node/network/ipv6.ts";
 import { cniConflist, cniLeases, openNetwork } from "../../node/network/site-network.ts";
-import { programFile } from "../../wasm/bundle.ts";
+import { memoryStays, programFile } from "../../wasm/bundle.ts";
 import { preparingAhead } from "../../containers/preparing-ahead.ts";
 import { isRoot } from "../config.ts";
 import { cniFolders, findTool } from "../commands/doctor.ts";
@@ -98,12 +98,15 @@ const noExecInModules = {
   why: "exec is not supported in WebAssembly containers: there are no programs in them",
 };
 
+const memoryKeptByModules = { file: programFile, why: memoryStays };
+
 function handlersIn(directory: string, { site, runc }: { site: string; runc: string }) {
   const modules = {
     prepare: prepareModules,
     args: [componentsDirectory(site)],
     ask: askPipe(directory, "wasm"),
     noExec: noExecInModules,
+    keepsMemory: memoryKeptByModules,
   };
   const all = [
     { name: "wasm", ...modules },

@@ -76,18 +76,18 @@ const weightOf = (shares: number) => 1 + Math.floor(((shares - 2) * 9999) / 262_
 export type Version = "v1" | "v2";
 
 /** Controller, file and content of each setting. Pure. */
-export function settingsOf(version: Version, limits: Limits): [string, string, string][] {
+export function settingsOf(version: Version, limits: Partial<Limits>): [string, string, string][] {
   const { cpuShares: shares, cpuQuota: quota, memoryBytes, pidsMax } = limits;
   const settings: [string, string, string | number | undefined][] =
     version === "v2"
       ? [
-          ["cpu", "cpu.weight", String(weightOf(shares))],
+          ["cpu", "cpu.weight", shares && String(weightOf(shares))],
           ["cpu", "cpu.max", quota && `${quota} ${cpuPeriod}`],
           ["memory", "memory.max", memoryBytes && String(memoryBytes)],
           ["pids", "pids.max", pidsMax],
         ]
       : [
-          ["cpu", "cpu.shares", String(shares)],
+          ["cpu", "cpu.shares", shares && String(shares)],
           ["cpu", "cpu.cfs_period_us", quota && String(cpuPeriod)],
           ["cpu", "cpu.cfs_quota_us", quota && String(quota)],
           ["memory", "memory.limit_in_bytes", memoryBytes && String(memoryBytes)],

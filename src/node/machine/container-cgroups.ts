@@ -43,9 +43,9 @@ class LinuxContainerCgroups implements ContainerCgroups {
   }
 
   async limit(path: string, resources: Resources) {
-    const { cpuShares = 2, cpuQuota, memoryBytes, cpusetCpus } = resources;
+    const { cpuShares, cpuQuota, memoryBytes, cpusetCpus } = resources;
     const limits = {
-      cpuShares,
+      ...(cpuShares !== undefined && { cpuShares }),
       ...(cpuQuota !== undefined && { cpuQuota }),
       ...(memoryBytes !== undefined && { memoryBytes }),
     };

@@ -17,6 +17,7 @@ import { dirname, join, resolve } from "node:path";
 import type { ContainerConfig, SandboxConfig } from "../../node/runtime.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Places } from "./places.ts";
+import type { BundleMount } from "../bundle.ts";
 import { names, shownVolumes } from "./container-program.ts";
 import type { Planned } from "./container-program.ts";
 import { standApart } from "./suits.ts";
@@ -53,10 +54,8 @@ export const resolverOf = ({ servers, searches, options }: SandboxConfig["dns"])
     "",
   ].join("\n");
 
-const sourceOf = (
-  { mounts }: ContainerConfig,
-  isIt: (mount: { containerPath: string; hostPath: string }) => boolean,
-) => mounts.find(isIt)?.hostPath;
+const hostsOf = ({ mounts }: ContainerConfig) =>
+  mounts.find(({ containerPath }) => containerPath === "/etc/hosts")?.hostPath;
 
 /** Resolves with where something was mounted, in order; what was mounted when it throws is undone. */
 export function showFiles(
@@ -67,7 +66,7 @@ export function showFiles(
   const { id } = shown;
   const { config, sandbox, found, examined } = planned;
   openLog({ places }, shown);
-  const hosts = sourceOf(config, ({ containerPath }) => containerPath === "/etc/hosts");
+  const hosts = hostsOf(config);
   if (hosts) copyFileSync(hosts, places.shared(id, names.hosts));
   writeFileSync(places.shared(id, names.resolvConf), resolverOf(sandbox.dns));
   linkSync(found.file, places.shared(id, names.module));
@@ -89,18 +88,17 @@ interface ShownMount {
 
 /** Volumes, and where last words go. */
 function mountsOf(planned: Planned): ShownMount[] {
-  const volumes = shownVolumes(planned);
-  if (!standApart(volumes.map(({ destination }) => destination)))
+  const lastWords = planned.config.mounts
+    .filter(({ hostPath }) => hostPath.endsWith(".termination"))
+    .map(({ hostPath, containerPath }) => ({ source: hostPath, destination: containerPath }));
+  const all: BundleMount[] = [...lastWords, ...shownVolumes(planned)];
+  if (!standApart(all.map(({ destination }) => destination)))
     throw new Error("a volume within another cannot be shown to this module");
-  const lastWords = sourceOf(planned.config, ({ hostPath }) => hostPath.endsWith(".termination"));
-  return [
-    ...(lastWords ? [{ source: lastWords, path: names.lastWords, readOnly: false }] : []),
-    ...volumes.map(({ source = "", destination, options = [] }) => ({
-      source,
-      path: join(names.volumes, resolve("/", destination)),
-      readOnly: options.includes("ro"),
-    })),
-  ];
+  return all.map(({ source = "", destination, options = [] }) => ({
+    source,
+    path: join(names.volumes, resolve("/", destination)),
+    readOnly: options.includes("ro"),
+  }));
 }
 
 function showMounts({ places, kernel }: FilesOptions, id: string, mounts: ShownMount[]): string[] {

@@ -1,6 +1,6 @@
 // What a container is to run, as its runner is told: the same as in a bundle of containerd's, with what is the pod's
 // below the folder that its runner sees. Pure.
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { ContainerConfig, SandboxConfig } from "../../node/runtime.ts";
 import { flagsOf, programOf, volumesOf } from "../bundle.ts";
 import type { BundleConfig, BundleMount } from "../bundle.ts";
@@ -14,7 +14,6 @@ import { sharedFolder } from "./runner-command.ts";
 /** In the shared folder. */
 export const names = {
   log: "log",
-  lastWords: "termination",
   hosts: "hosts",
   resolvConf: "resolv.conf",
   module: "module.wasm",
@@ -76,7 +75,9 @@ export function containerProgram(planned: Planned, isFolder: (path: string) => b
       ...one,
       host: join(seen(names.volumes), one.host),
     })),
-    ...(program.terminationLog !== undefined && { terminationLog: seen(names.lastWords) }),
+    ...(program.terminationLog !== undefined && {
+      terminationLog: join(seen(names.volumes), resolve("/", program.terminationLog)),
+    }),
     ...(examined.component && {
       component: seen(names.component),
       http: httpSettings(annotations),

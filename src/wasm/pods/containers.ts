@@ -32,6 +32,8 @@ const lookEveryMs = 10_000;
 export class Containers {
   readonly #options: ContainersOptions;
   readonly #all = new Map<string, ContainerRecord>();
+  /** Those whose every process this ended, so that nobody else tells how. */
+  readonly #killed = new Set<string>();
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #watcher: FSWatcher;
   readonly #stopLooking: () => void;
@@ -76,7 +78,8 @@ export class Containers {
     else {
       // bubblewrap writes the end and goes at once; the file is read again after it is known to have gone.
       const last = this.#options.runners.status(id).exitCode;
-      void this.#ended(record, last ?? unknownCode, last === undefined ? "Unknown" : undefined);
+      const code = last ?? (this.#killed.has(id) ? killedCode : unknownCode);
+      void this.#ended(record, code, code === unknownCode ? "Unknown" : undefined);
     }
   }
 
@@ -145,6 +148,7 @@ export class Containers {
     if (isTold && (await this.#untilEnded(record, graceMs))) return;
     if (signalRunner(record.runner, "SIGKILL") && (await this.#untilEnded(record, endMsMax)))
       return;
+    this.#killed.add(record.runner.id);
     killRunner(record.runner);
     await this.#untilEnded(record, endMsMax);
   }
@@ -154,6 +158,7 @@ export class Containers {
     const { id } = record.runner;
     await this.stop(record, 0, "SIGKILL");
     this.#all.delete(id);
+    this.#killed.delete(id);
     // More than the record knows, where Kerb ended while it mounted.
     hideVolumes(kernel, places.mountsOf(id).toReversed());
     places.forget("containers", id);

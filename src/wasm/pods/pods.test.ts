@@ -55,6 +55,7 @@ test("a pod that asks for more than most is containerd's", () => {
     limits("example.com/device"),
     mounts("/data", "/data/sub"),
     mounts("/data", "/data/../data/sub"),
+    mounts("/dev"),
   ];
   for (const other of others) assert.ok(!suits({ ...plain, ...other }), JSON.stringify(other));
 });

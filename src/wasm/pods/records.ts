@@ -49,6 +49,8 @@ export interface ContainerRecord {
   annotations: Record<string, string>;
   logPath: string;
   cgroup: string;
+  /** What the module's memory may grow to, for as long as it runs; absent: no limit. */
+  memoryBytes?: number | undefined;
   /** Where something is mounted for it, in the order of mounting. */
   mounts: string[];
 }
@@ -57,7 +59,7 @@ const stateOf = ({ startedAt, finishedAt }: ContainerRecord): ContainerStatus["s
   finishedAt > 0 ? "exited" : startedAt > 0 ? "running" : "created";
 
 export function containerStatus(record: ContainerRecord): ContainerStatus {
-  const { runner, logPath, cgroup: _, mounts: _mounts, ...told } = record;
+  const { runner, logPath, cgroup: _, mounts: _mounts, memoryBytes: _memory, ...told } = record;
   return { ...told, id: runner.id, state: stateOf(record), message: "", logPath };
 }
 

@@ -13,7 +13,7 @@ import type {
   SandboxConfig,
   Stats,
 } from "../../node/runtime.ts";
-import { runnerMemoryBytes } from "../bundle.ts";
+import { memoryStays, runnerMemoryBytes } from "../bundle.ts";
 import { examine } from "../examine.ts";
 import type { Examined } from "../examine.ts";
 import type { Program } from "../program.ts";
@@ -223,6 +223,7 @@ export class ModulePods {
       annotations,
       logPath,
       cgroup: this.#cgroupOf(record, runner),
+      memoryBytes: limitOf(config),
       mounts: [],
     };
   }
@@ -267,7 +268,10 @@ export class ModulePods {
   }
 
   async updateContainer(id: string, resources: Resources) {
-    await this.#limit(this.#container(id), resources);
+    const record = this.#container(id);
+    const { memoryBytes = record.memoryBytes } = resources;
+    if (memoryBytes !== record.memoryBytes) throw new Error(memoryStays);
+    await this.#limit(record, { ...resources, ...(memoryBytes && { memoryBytes }) });
   }
 
   async removeContainer(id: string) {

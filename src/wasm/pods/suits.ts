@@ -21,12 +21,13 @@ function isPlain(container: PlannedContainer): boolean {
   const { stdin, tty, volumeDevices, resources, securityContext, command = [] } = container;
   const mounts: { mountPath: string; mountPropagation?: string }[] =
     container["volumeMounts"] ?? [];
+  const lastWords: string = container["terminationMessagePath"] ?? "/dev/termination-log";
   const asked = Object.keys({ ...resources?.requests, ...resources?.limits });
   return (
     !stdin &&
     !tty &&
     !volumeDevices?.length &&
-    standApart(mounts.map(({ mountPath }) => mountPath)) &&
+    standApart([lastWords, ...mounts.map(({ mountPath }) => mountPath)]) &&
     mounts.every(({ mountPropagation }) => mountPropagation !== "Bidirectional") &&
     !resources?.claims?.length &&
     asked.every((name) => ownResources.has(name)) &&
