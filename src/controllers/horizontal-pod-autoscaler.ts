@@ -5,7 +5,7 @@ import type { KubeObject } from "../kinds/object.ts";
 import { timestamp } from "../lib/clock.ts";
 import { jsonEqual } from "../lib/json.ts";
 import { parseQuantity } from "../lib/quantity.ts";
-import { historyMs, pace, rulesOf } from "./horizontal-pod-autoscaler/behavior.ts";
+import { begun, historyMs, pace, rulesOf } from "./horizontal-pod-autoscaler/behavior.ts";
 import type { History, Paced, Rules } from "./horizontal-pod-autoscaler/behavior.ts";
 import { NoMetric, proposal } from "./horizontal-pod-autoscaler/metrics.ts";
 import type { Proposal, Scaled } from "./horizontal-pod-autoscaler/metrics.ts";
@@ -194,6 +194,7 @@ async function autoscale(hpa: KubeObject, history: History, context: ControllerC
   const target = await scaleTarget(hpa, context);
   const scale = await readScale(target, context);
   const current: number = scale.spec.replicas ?? 0;
+  history.wanted = begun(history.wanted, current, context.clock.now());
   const base = { currentReplicas: scale.status?.replicas ?? current };
   if (current === 0 && hpa.spec.minReplicas !== 0) {
     const message = "scaling is disabled since the replica count of the target is zero";

@@ -7,7 +7,7 @@ import type { TarEntry } from "../../src/containers/tar.ts";
 import type { Site } from "./site.ts";
 
 const applets =
-  "sh cat echo env false grep head httpd hostname id ip ls mkdir mount nc nslookup ping ps pwd rm sed seq sleep sort stat tail test timeout touch tr true tty umask wc wget".split(
+  "sh cat chroot echo env false grep head httpd hostname id ip ls mkdir mount nc nslookup ping ps pwd rm sed seq sleep sort stat tail tar test timeout touch tr true tty umask wc wget".split(
     " ",
   );
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { pace } from "./behavior.ts";
+import { begun, pace } from "./behavior.ts";
 import type { Behavior, History } from "./behavior.ts";
 
 const now = 10_000_000;
@@ -33,6 +33,14 @@ test("down waits until nothing higher was wanted for five minutes", () => {
   const waits = go(10, 2, { history: { wanted: [ago(200, 8)] } });
   assert.deepEqual([waits.replicas, waits.stabilized], [8, "ScaleDownStabilized"]);
   assert.equal(go(10, 2, { history: { wanted: [ago(400, 8)] } }).replicas, 2);
+});
+
+test("what was there when it was first looked at stays for five minutes", () => {
+  const wanted = begun([], 3, now - 10_000);
+  assert.deepEqual(wanted, [ago(10, 3)]);
+  assert.equal(go(3, 1, { history: { wanted } }).replicas, 3);
+  assert.equal(go(3, 1, { history: { wanted: begun([], 3, now - 300_000) } }).replicas, 1);
+  assert.equal(begun(wanted, 9, now), wanted);
 });
 
 test("the bounds hold, and say so", () => {

@@ -52,6 +52,13 @@ export const rulesOf = (behavior: Behavior | undefined) => ({
 /** Remembered no longer than any window or period reaches back. */
 export const historyMs = 3_600_000;
 
+/**
+ * What is there when an autoscaler is first looked at, or again after a restart, counts as wanted: nothing goes down
+ * for what is not remembered.
+ */
+export const begun = (wanted: Mark[], current: number, now: number): Mark[] =>
+  wanted.length > 0 ? wanted : [{ at: now, replicas: current }];
+
 const within = (marks: readonly Mark[], seconds: number, now: number) =>
   marks.filter(({ at }) => at > now - seconds * 1000);
 

@@ -17,12 +17,13 @@ export function dataErrors({ object, old }: Change): FieldError[] {
   for (const field of ["data", "binaryData"]) {
     for (const [key, text] of Object.entries<string>(object[field] ?? {})) {
       if (!keyPattern.test(key)) errors.push(invalidValue(`${field}[${key}]`, key, keyWhy));
-      bytes += text.length;
+      const isBase64 = field === "binaryData" || object.kind === "Secret";
+      bytes += Buffer.byteLength(text, isBase64 ? "base64" : "utf8");
     }
   }
   if (bytes > dataBytesMax) {
     const message = `Too long: may not be more than ${dataBytesMax} bytes`;
-    errors.push({ type: "FieldValueTooLong", field: "", message });
+    errors.push({ type: "FieldValueTooLong", field: "[]", message });
   }
   if (old?.["type"] && old["type"] !== object["type"]) {
     errors.push(invalidValue("type", object["type"], "field is immutable"));
