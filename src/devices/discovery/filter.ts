@@ -12,17 +12,27 @@ export interface Filter {
 export function filterOf(details: Details, field: string): Filter | undefined {
   const value = details[field];
   if (value === undefined || value === null) return undefined;
-  const { action = "Include" } = isObject(value) ? value : {};
-  if (!isObject(value) || (action !== "Include" && action !== "Exclude")) {
+  const { action = "Include", items, ...unknown } = isObject(value) ? value : {};
+  const [other] = Object.keys(unknown);
+  if (other !== undefined) {
+    throw new DetailsError(`discoveryDetails.${field}: unknown field ${JSON.stringify(other)}`);
+  }
+  const isFilter = items !== undefined && (action === "Include" || action === "Exclude");
+  if (!isFilter) {
     throw new DetailsError(`discoveryDetails.${field}: expected action Include or Exclude, items`);
   }
-  return { action, items: textList(value, "items") };
+  return { action, items: textList({ items }, "items") };
 }
 
-/** True when one of `values` may pass. */
-export function passes(filter: Filter | undefined, values: string[]): boolean {
+/** True when one of `values` may pass; `exactly`, letter by letter. */
+export function passes(
+  filter: Filter | undefined,
+  values: string[],
+  { exactly = false }: { exactly?: boolean } = {},
+): boolean {
   if (!filter) return true;
-  const wanted = new Set(filter.items.map((item) => item.toLowerCase()));
-  const named = values.some((value) => wanted.has(value.toLowerCase()));
+  const form = (text: string) => (exactly ? text : text.toLowerCase());
+  const wanted = new Set(filter.items.map(form));
+  const named = values.some((value) => wanted.has(form(value)));
   return filter.action === "Include" ? named : !named;
 }

@@ -88,7 +88,11 @@ test("what BlueZ only remembers, and what is too weak, is none", async () => {
 
 test("an adapter that does not listen is told as such", async () => {
   const told = "Failed to start discovery: org.bluez.Error.NotReady\n";
-  const search = startSearch(bluetooth, { names: {} }, { scope, world: world(near, told) });
+  const search = startSearch(
+    bluetooth,
+    { names: { items: [] } },
+    { scope, world: world(near, told) },
+  );
   await assert.rejects(search, /does not listen: org.bluez.Error.NotReady/);
 });
 
@@ -101,9 +105,9 @@ test("a machine without an adapter finds nothing and starts nothing", async () =
 
 const refused: [details: object, message: RegExp][] = [
   [{}, /expected names, services or both/],
-  [{ names: {}, rssiMin: "near" }, /rssiMin: expected dBm/],
-  [{ names: {}, scanSeconds: 100 }, /scanSeconds: expected 1 to 60/],
-  [{ names: {}, mac: 1 }, /unknown field "mac"/],
+  [{ names: { items: [] }, rssiMin: "near" }, /rssiMin: expected dBm/],
+  [{ names: { items: [] }, scanSeconds: 100 }, /scanSeconds: expected 1 to 60/],
+  [{ names: { items: [] }, mac: 1 }, /unknown field "mac"/],
 ];
 for (const [details, message] of refused) {
   test(`${JSON.stringify(details)} is refused`, () => {

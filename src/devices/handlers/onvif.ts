@@ -54,7 +54,8 @@ interface Camera {
 export function camerasIn(matches: ProbeMatch[], { scopes, uuids }: Filters): Map<string, Camera> {
   const cameras = new Map<string, Camera>();
   for (const match of matches) {
-    if (!passes(scopes, match.scopes) || !passes(uuids, [match.uuid])) continue;
+    const mayPass = passes(scopes, match.scopes, { exactly: true }) && passes(uuids, [match.uuid]);
+    if (!mayPass) continue;
     for (const url of match.urls) {
       if (!/^https?:\/\//.test(url) || cameras.size >= camerasMax) continue;
       cameras.set(`${url}-${match.uuid}`, { url, uuid: match.uuid });

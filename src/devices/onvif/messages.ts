@@ -91,20 +91,12 @@ export interface CameraAddress {
   mac: string;
 }
 
-function ipOf(face: Element): string | undefined {
-  const config = first(first(face, "IPv4"), "Config");
-  for (const way of ["Manual", "FromDHCP"]) {
-    const ip = textOf(first(config, way), "Address");
-    if (ip) return ip;
-  }
-  return undefined;
-}
-
 /** Of the first interface that has an IPv4 address. Throws XmlError. */
 export function cameraAddress(document: string): CameraAddress | undefined {
   for (const face of all(parseXml(document), "NetworkInterfaces")) {
     const mac = textOf(face, "HwAddress");
-    const ip = ipOf(face);
+    // However it came by it: by hand, by DHCP or by itself.
+    const ip = textOf(first(first(face, "IPv4"), "Config"), "Address");
     if (ip && mac) return { ip, mac };
   }
   return undefined;

@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { handlerWorld } from "../../../test/support/handlers.ts";
+import { handlerWorld, hurried } from "../../../test/support/handlers.ts";
 import { rsaCertificate } from "../../../test/support/rsa-certificate.ts";
-import { systemClock } from "../../lib/clock.ts";
-import type { Cancel } from "../../lib/clock.ts";
 import { Scope } from "../../lib/scope.ts";
 import { DetailsError } from "../discovery/handler.ts";
 import type { Device } from "../discovery/handler.ts";
@@ -11,6 +9,7 @@ import { onvif } from "../handlers/onvif.ts";
 import { credentials } from "./credentials.ts";
 import { startFakeCamera } from "./fake-camera.ts";
 import type { FakeCameraOptions } from "./fake-camera.ts";
+import { cameraAddress } from "./messages.ts";
 import { parseXml, XmlError } from "./xml.ts";
 
 let scope: Scope;
@@ -19,32 +18,13 @@ afterEach(() => scope.close());
 
 const uuid = "5f5a69c2-e0ae-504f-829b-00fcdab169cc";
 
-/** What lies ready when a busy machine gets to this process is read before its time is said to be over. */
-const turnsMax = 100;
-
-/** Who answers on the loopback has answered after a tenth of the time. */
-function afterRest(ms: number, run: () => void): Cancel {
-  let isCancelled = false;
-  const turn = (turns: number) => {
-    if (isCancelled) return;
-    if (turns === 0) run();
-    else setImmediate(turn, turns - 1);
-  };
-  const cancel = systemClock.after(ms / 10, () => turn(turnsMax));
-  return () => {
-    isCancelled = true;
-    cancel();
-  };
-}
-
 async function look(
   camera: Partial<FakeCameraOptions>,
   details = "",
   properties: Record<string, string> = {},
 ): Promise<{ url: string; devices: Device[] }> {
   const { url, port } = await startFakeCamera({ uuid, scope, ...camera });
-  const clock = { ...systemClock, after: afterRest };
-  const world = handlerWorld({ clock, probeTo: { host: "127.0.0.1", port } });
+  const world = handlerWorld({ clock: hurried, probeTo: { host: "127.0.0.1", port } });
   const stop = new AbortController();
   scope.defer(() => stop.abort());
   const given = Object.entries(properties).map(
@@ -76,6 +56,7 @@ const scopes = ["onvif://www.onvif.org/name/A", "onvif://www.onvif.org/type/ptz"
 const filters: [when: string, details: string, found: number][] = [
   ["its scope is wanted", `scopes: {items: [${scopes[0]}]}`, 1],
   ["another scope is wanted", "scopes: {action: Include, items: [onvif://x]}", 0],
+  ["its scope is wanted in capitals", `scopes: {items: [${scopes[0]!.toUpperCase()}]}`, 0],
   ["its scope is not wanted", `scopes: {action: Exclude, items: [${scopes[1]}]}`, 0],
   ["its address is not wanted", "ipAddresses: {action: Exclude, items: [10.1.2.3]}", 0],
   ["its address is wanted in capitals", "macAddresses: {items: [AA:BB:CC:DD:EE:FF]}", 1],
@@ -139,8 +120,19 @@ test("XML bombs, broken XML and endless depth are refused", async () => {
   assert.deepEqual((await look({ probeAnswer: bomb })).devices, []);
 });
 
+test("a camera's address is its address however it came by it", () => {
+  for (const way of ["Manual", "LinkLocal", "FromDHCP"]) {
+    const config = `<Config><${way}><Address>169.254.1.2</Address></${way}><DHCP>false</DHCP></Config>`;
+    const face = `<Info><HwAddress>aa:bb</HwAddress></Info><IPv4>${config}</IPv4>`;
+    const said = cameraAddress(`<R><NetworkInterfaces>${face}</NetworkInterfaces></R>`);
+    assert.deepEqual(said, { ip: "169.254.1.2", mac: "aa:bb" });
+  }
+});
+
 test("details are checked", async () => {
   await assert.rejects(look({}, "discoveryTimeoutSeconds: -1"), DetailsError);
   await assert.rejects(look({}, "scopes: {action: Maybe}"), DetailsError);
+  await assert.rejects(look({}, "scopes: {action: Exclude}"), /scopes: expected action .*, items/);
+  await assert.rejects(look({}, "scopes: {item: [a]}"), /scopes: unknown field "item"/);
   await assert.rejects(look({}, "colour: red"), /unknown field "colour"/);
 });
