@@ -45,6 +45,11 @@ for (const [what, one, why] of wrong) {
   });
 }
 
+test("a device that is said twice in the same words is one", () => {
+  const { devices, refused } = checkedDevices([device("a"), device("a")]);
+  assert.deepEqual([devices, refused], [[device("a")], []]);
+});
+
 test("of two devices with one id the first counts", () => {
   const first = device("a", { properties: { n: "1" } });
   const { devices, refused } = checkedDevices([first, device("a", { properties: { n: "2" } })]);

@@ -1,5 +1,5 @@
 // What a handler says, as far as it can be true: the rest is left out by name. Pure.
-import { isObject } from "../../lib/json.ts";
+import { isObject, jsonEqual } from "../../lib/json.ts";
 import type { Device } from "./handler.ts";
 
 export const devicesMax = 4096;
@@ -34,7 +34,7 @@ function fault({ id, properties, nodes, mounts, refused }: Device): string | und
   return relative === undefined ? undefined : `${JSON.stringify(relative)} is no absolute path`;
 }
 
-/** Duplicates of an id count once, and the first counts. */
+/** Duplicates of an id count once, and the first counts; one that says nothing else is no fault. */
 export function checkedDevices(said: Device[]): Checked {
   const devices = new Map<string, Device>();
   const refused: Checked["refused"] = [];
@@ -42,8 +42,10 @@ export function checkedDevices(said: Device[]): Checked {
     const why = fault(device);
     const id = String(device.id).slice(0, 64);
     if (why) refused.push({ id, why });
-    else if (devices.has(device.id)) refused.push({ id, why: "its id is there twice" });
-    else if (devices.size >= devicesMax) refused.push({ id, why: `more than ${devicesMax}` });
+    else if (devices.has(device.id)) {
+      const isSame = jsonEqual(devices.get(device.id), device);
+      if (!isSame) refused.push({ id, why: "its id is there twice" });
+    } else if (devices.size >= devicesMax) refused.push({ id, why: `more than ${devicesMax}` });
     else devices.set(device.id, device);
   }
   return { devices: [...devices.values()], refused };

@@ -118,7 +118,8 @@ test("one that never answers is waited for, and the rest goes on", async () => {
 test("one that tells of wrong devices and of one twice has the others", async () => {
   const socket = join(directory, "odd.sock");
   const path = { container_path: "relative", host_path: "/dev/null", permissions: "rw" };
-  await serve(socket, [{ id: "good" }, { id: "good" }, { id: "bad", device_specs: [path] }]);
+  const otherwise = { id: "good", properties: { n: "2" } };
+  await serve(socket, [{ id: "good" }, otherwise, { id: "bad", device_specs: [path] }]);
   await register("odd", socket);
   await configure("odd", "odd");
   await untilFound("odd", 1);

@@ -43,6 +43,21 @@ const wrong: [when: string, spec: object, fault: RegExp][] = [
     { instanceServiceSpec: { prots: [] } },
     /^spec.instanceServiceSpec.prots: Forbidden: unknown field$/,
   ],
+  [
+    "the device is asked for beside the containers",
+    { brokerSpec: { brokerPodSpec: { containers: [], resources: container.resources } } },
+    /^spec.brokerSpec.brokerPodSpec.resources.limits\[{{PLACEHOLDER}}\]: Forbidden: a container asks/,
+  ],
+  [
+    "a Secret's key is not named",
+    {
+      discoveryHandler: {
+        name: "lamps",
+        discoveryProperties: [{ name: "a", valueFrom: { secretKeyRef: { name: "s" } } }],
+      },
+    },
+    /discoveryProperties\[0\].valueFrom.secretKeyRef.key: Required value$/,
+  ],
   ["capacity is negative", { capacity: -1 }, /^spec.capacity: Invalid value: -1/],
 ];
 for (const [when, spec, fault] of wrong) {

@@ -48,6 +48,28 @@ function typeErrors(path: string, definition: string, value: unknown): FieldErro
   ];
 }
 
+const ofPods = /^(cpu|memory|hugepages-.+)$/;
+
+/** A device that is asked for beside the containers would be nobody's: it belongs into one of them. */
+function podResourceErrors(path: string, pod: any): FieldError[] {
+  return ["limits", "requests"].flatMap((list) =>
+    Object.keys(pod?.resources?.[list] ?? {})
+      .filter((name) => !ofPods.test(name))
+      .map((name) =>
+        forbiddenValue(`${path}.resources.${list}[${name}]`, "a container asks for it, no pod"),
+      ),
+  );
+}
+
+function keyErrors(spec: ConfigurationSpec): FieldError[] {
+  const path = "spec.discoveryHandler.discoveryProperties";
+  return (spec.discoveryHandler?.discoveryProperties ?? []).flatMap(({ valueFrom }, at) =>
+    Object.entries(valueFrom ?? {})
+      .filter(([, ref]) => ref && ref.key === undefined)
+      .map(([kind]) => required(`${path}[${at}].valueFrom.${kind}.key`)),
+  );
+}
+
 function detailsErrors(spec: ConfigurationSpec, handlers: DiscoveryHandler[]): FieldError[] {
   const { name, discoveryDetails = "" } = spec.discoveryHandler ?? {};
   const field = "spec.discoveryHandler.discoveryDetails";
@@ -82,5 +104,9 @@ export function configurationErrors(
   for (const [path, definition, get] of typed) {
     errors.push(...typeErrors(path, definition, get(spec)));
   }
-  return [...errors, ...detailsErrors(spec, handlers)];
+  const path = "spec.brokerSpec";
+  errors.push(...podResourceErrors(`${path}.brokerPodSpec`, brokerPodSpec));
+  const template = (brokerJobSpec as any)?.template?.spec;
+  errors.push(...podResourceErrors(`${path}.brokerJobSpec.template.spec`, template));
+  return [...errors, ...keyErrors(spec), ...detailsErrors(spec, handlers)];
 }

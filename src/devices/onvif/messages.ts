@@ -1,7 +1,6 @@
 // The SOAP messages that discovery needs: WS-Discovery's Probe, and two questions to a camera. Pure.
 import { createHash } from "node:crypto";
 import { all, escaped, first, parseXml, textOf } from "./xml.ts";
-import type { Element } from "./xml.ts";
 
 const soap = "http://www.w3.org/2003/05/soap-envelope";
 const addressing = "http://schemas.xmlsoap.org/ws/2004/08/addressing";
