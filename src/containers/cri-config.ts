@@ -197,6 +197,10 @@ export function containerMessage(config: ContainerConfig, sandbox: SandboxConfig
       "kerb.dev/image": config.imageRef,
       // A runtime that has a user of its own must know whether the pod chose one.
       ...(config.securityContext["runAsUser"] !== undefined && { "kerb.dev/run-as-user": "true" }),
+      // And one that has walls of its own what the pod asks of them.
+      ...(sandbox.handler !== "" && {
+        "kerb.dev/security-context": JSON.stringify(config.securityContext),
+      }),
     },
     log_path: config.logPath,
     stdin: config.stdin,

@@ -69,6 +69,8 @@ export const descriptorsOfRunner = descriptorsMax + ownDescriptors;
 export const annotationNames = {
   /** The container asked for a user of its own. */
   runAsUser: "kerb.dev/run-as-user",
+  /** As the API has it, JSON. */
+  securityContext: "kerb.dev/security-context",
   /** args are all of argv, as Krustlet has it. */
   bareArguments: "kerb.dev/bare-arguments",
   /** `optimized`: all code is compiled well before it runs, for those that compute for long. */

@@ -3,6 +3,7 @@
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import {
+  annotationNames,
   componentFolder,
   isSandbox,
   memoryLimit,
@@ -18,6 +19,7 @@ import type { BundleConfig } from "./bundle.ts";
 import { moduleKind } from "./module-kind.ts";
 import { ownRunner } from "./own-runner.ts";
 import { readModule } from "./read-module.ts";
+import { refuseSecurity } from "./refused-security.ts";
 
 const reasonCharactersMax = 400;
 
@@ -34,6 +36,7 @@ async function prepare(bundle: string, cache: string) {
     // A container of another kind beside the modules of its pod.
     return;
   }
+  refuseSecurity(JSON.parse(config.annotations?.[annotationNames.securityContext] ?? "{}"));
   const memoryBytes = memoryLimit(config);
   const { network, component } = await examine(path, bytes, { cache, memoryBytes });
   const program = join(bundle, programFile);

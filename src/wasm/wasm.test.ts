@@ -10,6 +10,7 @@ import { checkModule } from "./check-module.ts";
 import { endOf } from "./end.ts";
 import { moduleKind } from "./module-kind.ts";
 import { writeHandlerBinary } from "../containers/handler-binary.ts";
+import { refuseSecurity } from "./refused-security.ts";
 import { seccompProfile } from "./seccomp.ts";
 import { preview1 } from "./wasi-preview1/host.ts";
 import { preview1Names } from "./wasi-preview1/names.ts";
@@ -100,6 +101,21 @@ test("an annotation has all code compiled well before it runs", () => {
   const { process: asked } = wasmBundle({ process: started, annotations }, options);
   assert.ok(asked.args.includes("--no-liftoff"));
   assert.ok(!wasmBundle({ process: started }, options).process.args.includes("--no-liftoff"));
+});
+
+test("walls other than those of all modules are refused by the field's name", () => {
+  const rows: [object, RegExp | undefined][] = [
+    [{}, undefined],
+    [{ privileged: false, capabilities: { drop: ["ALL"] } }, undefined],
+    [{ seccompProfile: { type: "RuntimeDefault" } }, undefined],
+    [{ privileged: true }, /^securityContext\.privileged: not for/],
+    [{ capabilities: { add: ["NET_ADMIN"] } }, /^securityContext\.capabilities\.add: /],
+    [{ seccompProfile: { type: "Localhost" } }, /seccompProfile\.localhostProfile: /],
+  ];
+  for (const [context, why] of rows) {
+    if (why) assert.throws(() => refuseSecurity(context), { message: why });
+    else refuseSecurity(context);
+  }
 });
 
 test("without a network there are no sockets, and never a new process", () => {

@@ -51,7 +51,6 @@ test("a pod that asks for more than most is containerd's", () => {
     withMain({ stdin: true }),
     withMain({ tty: true }),
     withMain({ command: ["$(NAME)"] }),
-    withMain({ securityContext: { privileged: true } }),
     limits("example.com/device"),
     mounts("/data", "/data/sub"),
     mounts("/data", "/data/../data/sub"),

@@ -17,6 +17,7 @@ import { memoryStays, runnerMemoryBytes } from "../bundle.ts";
 import { examine } from "../examine.ts";
 import type { Examined } from "../examine.ts";
 import type { Program } from "../program.ts";
+import { refuseSecurity } from "../refused-security.ts";
 import { openLog, showFiles } from "./container-files.ts";
 import { containerProgram, limitOf } from "./container-program.ts";
 import { Containers } from "./containers.ts";
@@ -177,6 +178,7 @@ export class ModulePods {
           "make the pod anew to have both in it",
       );
     }
+    refuseSecurity(config.securityContext);
     const planned = { ...looked, config, sandbox };
     const isFolder = (source: string) => statSync(source).isDirectory();
     const program = containerProgram(planned, isFolder);

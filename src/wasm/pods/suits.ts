@@ -31,7 +31,6 @@ function isPlain(container: PlannedContainer): boolean {
     mounts.every(({ mountPropagation }) => mountPropagation !== "Bidirectional") &&
     !resources?.claims?.length &&
     asked.every((name) => ownResources.has(name)) &&
-    securityContext?.privileged !== true &&
     !securityContext?.appArmorProfile &&
     // What it is called may depend on its environment.
     !command.some((word) => word.includes("$("))
