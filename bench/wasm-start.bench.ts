@@ -18,16 +18,17 @@ const pods = "/api/v1/namespaces/default/pods";
 /** After a start, so that what is made ready for the next is there. */
 const restMs = 4000;
 
+let users = 1000;
 const kinds = {
-  warm: { runtimeClassName: "wasm", image: "module:1" },
-  // No runner is ever ready for a user of its own.
-  cold: { runtimeClassName: "wasm", image: "module:1", securityContext: { runAsUser: 1000 } },
-  native: { image: "native:1" },
+  warm: () => ({ runtimeClassName: "wasm", image: "module:1" }),
+  // No runner is ready for a user who never had a pod.
+  cold: () => ({ ...kinds.warm(), securityContext: { runAsUser: users++ } }),
+  native: () => ({ image: "native:1" }),
 };
 type Kind = keyof typeof kinds;
 
 function podOf(name: string, kind: Kind): Buffer {
-  const { image, ...spec }: { image: string } = kinds[kind];
+  const { image, ...spec }: { image: string } = kinds[kind]();
   // Its share of a busy machine is that of who measures.
   const resources = { requests: { cpu: "500m" } };
   const main = { name: "main", image, args: ["say", "x"], resources };

@@ -15,10 +15,10 @@ import { isStatus } from "../lib/status-error.ts";
 import { createServer } from "../server/server.ts";
 import { memoryStore } from "../store/memory.ts";
 import { startAgent } from "./agent.ts";
+import type { AgentOptions } from "./agent.ts";
 import { FakeRuntime } from "./fake-runtime.ts";
 import { noMounts } from "./machine/mounts.ts";
 import type { Pod } from "./pods/pod.ts";
-import type { Runtime } from "./runtime.ts";
 
 const pods = { ...resource("v1", "pods"), namespace: "default" };
 const configMaps = { ...resource("v1", "configmaps"), namespace: "default" };
@@ -59,10 +59,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-function start(
-  on: Scope = scope,
-  options: { runtime?: Runtime; shortcoming?: string } = { runtime },
-) {
+function start(on: Scope = scope, options: Partial<AgentOptions> = { runtime }) {
   return startAgent({
     client,
     informers: new Informers({ client, clock, log: silent, scope: on }),
@@ -136,6 +133,25 @@ const gone = (name: string) =>
       (error) => isStatus(error, "NotFound"),
     ),
   );
+
+test("a container starts while its pod's status is being written, and what is true then is written next", async () => {
+  const { promise: held, resolve: release } = Promise.withResolvers<void>();
+  const patch: Client["patch"] = async (target, ...words) => {
+    if (target.resource === "pods") await held;
+    return client.patch(target, ...words);
+  };
+  await start(scope, { runtime, client: { ...client, patch } });
+  const { metadata } = await create("p");
+  const started = async () => {
+    const { containers = [] } = (await runtime.pod(metadata.uid)) ?? {};
+    return containers.some(({ state }) => state === "running");
+  };
+  await eventually(started);
+  assert.equal((await client.get<Pod>({ ...pods, name: "p" })).status?.podIP, undefined);
+  release();
+  const { status } = await until("p", (pod) => pod.status?.phase === "Running");
+  assert.ok(status?.podIP);
+});
 
 test("a pod runs and is deleted", async () => {
   await start();

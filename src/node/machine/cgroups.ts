@@ -121,6 +121,8 @@ class SystemCgroups implements Cgroups {
   readonly #mount: string;
   readonly #root: string;
   readonly #version: Version;
+  /** Which hierarchies this machine has. */
+  readonly #there = new Map<string, Promise<boolean>>();
   /** Shares of the burstable pods that were prepared, by uid. */
   readonly #burstable = new Map<string, number>();
 
@@ -206,11 +208,11 @@ class SystemCgroups implements Cgroups {
   /** Where the machine does not have a controller, there is nothing to set. */
   async #make(controller: string, path: string): Promise<string | undefined> {
     const hierarchy = this.#version === "v2" ? this.#mount : join(this.#mount, controller);
-    if (!(await exists(hierarchy))) return undefined;
+    this.#there.set(hierarchy, this.#there.get(hierarchy) ?? exists(hierarchy));
+    if (!(await this.#there.get(hierarchy))) return undefined;
     const folder = join(hierarchy, path);
-    if (await exists(folder)) return folder;
-    await mkdir(folder, { recursive: true });
-    if (this.#version === "v2") await this.#delegate(path);
+    const isNew = (await mkdir(folder, { recursive: true })) !== undefined;
+    if (isNew && this.#version === "v2") await this.#delegate(path);
     return folder;
   }
 

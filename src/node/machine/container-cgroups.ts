@@ -34,12 +34,16 @@ class LinuxContainerCgroups implements ContainerCgroups {
   }
 
   async join(path: string, pids: number[]) {
-    await Promise.all(
-      this.#folders(path).map(async (folder) => {
-        await mkdir(folder, { recursive: true });
-        for (const pid of pids) await writeFile(join(folder, "cgroup.procs"), String(pid));
-      }),
-    );
+    const folders = this.#folders(path);
+    await Promise.all(folders.map((folder) => mkdir(folder, { recursive: true })));
+    const take = async (folder: string) => {
+      for (const pid of pids) await writeFile(join(folder, "cgroup.procs"), String(pid));
+    };
+    // The first waits until all processors were seen, which takes the kernel milliseconds, and those right behind it do
+    // not: side by side they would all wait, each with a thread that others need.
+    const [first, ...others] = folders;
+    if (first) await take(first);
+    await Promise.all(others.map(take));
   }
 
   async limit(path: string, resources: Resources) {

@@ -1,5 +1,6 @@
 // Files the agent gives to containers: /etc/hosts and the file for a container's last words.
-import { mkdir, open, readFile, writeFile } from "node:fs/promises";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Pod } from "./pod.ts";
 
@@ -62,18 +63,17 @@ export function sandboxHostname(pod: Pod, clusterDomain: string): string {
   return full ?? hostnameOf(pod);
 }
 
-export async function writeHostsFile(path: string, input: HostsInput) {
-  const own = input.pod.spec["hostNetwork"] ? await readFile("/etc/hosts", "utf8") : undefined;
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, hostsFile(input, own));
+export function writeHostsFile(path: string, input: HostsInput) {
+  const own = input.pod.spec["hostNetwork"] ? readFileSync("/etc/hosts", "utf8") : undefined;
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, hostsFile(input, own));
 }
 
 /** An empty file that any user may write. */
-export async function makeTerminationFile(path: string) {
-  await mkdir(dirname(path), { recursive: true });
-  const file = await open(path, "w", 0o666);
-  await file.chmod(0o666);
-  await file.close();
+export function makeTerminationFile(path: string) {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, "", { mode: 0o666 });
+  chmodSync(path, 0o666);
 }
 
 const messageBytesMax = 4096;

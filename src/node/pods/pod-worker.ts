@@ -1,6 +1,7 @@
 // One pod's life on this node. The worker looks at the runtime, asks `planPod` what to do, begins each action
-// as a job that never blocks it, writes the status when it changed, and looks again when a job ends, the
-// API or the runtime tells of a change, or the plan's time has come.
+// as a job that never blocks it, lets the status be written when it changed, and looks again when a job ends, the
+// API or the runtime tells of a change, or the plan's time has come. It waits for no write: containers do not start
+// later because the API is told of them.
 import { resource } from "../../client/client.ts";
 import type { Cancel } from "../../lib/clock.ts";
 import { differs } from "../../lib/differs.ts";
@@ -50,7 +51,10 @@ export class PodWorker {
   #stopped = false;
   #timer: Cancel = () => {};
   #refreshTimer: Cancel = () => {};
+  #retryTimer: Cancel = () => {};
   #written = "";
+  #telling: Promise<void> | undefined;
+  #untold = false;
 
   constructor(context: AgentContext, pod: Pod, fits: Fits = () => undefined) {
     this.#context = context;
@@ -118,8 +122,10 @@ export class PodWorker {
     this.#stopped = true;
     this.#timer();
     this.#refreshTimer();
+    this.#retryTimer();
     this.#prober.stop();
     await this.#looking;
+    await this.#telling;
   }
 
   /** Brings live volumes up to date. */
@@ -165,12 +171,16 @@ export class PodWorker {
         await this.#once();
         metrics.turn("sync", time.monotonic() - began);
       } catch (error) {
-        const { log, clock } = this.#context;
-        log.warn("a pod's turn failed", { pod: podText(this.pod), error: String(error) });
-        this.#timer();
-        this.#timer = clock.after(retryMs, () => this.wake());
+        this.#failed(error);
       }
     }
+  }
+
+  #failed(error: unknown) {
+    const { log, clock } = this.#context;
+    log.warn("a pod's turn failed", { pod: podText(this.pod), error: String(error) });
+    this.#retryTimer();
+    if (!this.#stopped) this.#retryTimer = clock.after(retryMs, () => this.wake());
   }
 
   async #once() {
@@ -197,7 +207,20 @@ export class PodWorker {
     if (wakeAt !== undefined) {
       this.#timer = clock.after(Math.max(wakeAt - clock.now(), 0) + 1, () => this.wake());
     }
-    await this.writeStatus();
+    this.#tell();
+  }
+
+  /** One write at a time, of what is true when it begins. */
+  #tell() {
+    this.#untold = true;
+    this.#telling ??= this.#tellAll().finally(() => (this.#telling = undefined));
+  }
+
+  async #tellAll() {
+    while (this.#untold) {
+      this.#untold = false;
+      await this.#writeStatus().catch((error: unknown) => this.#failed(error));
+    }
   }
 
   #tellCrashes() {
@@ -235,8 +258,14 @@ export class PodWorker {
     this.#context.gate.ready?.(this.pod.metadata.uid, isReady);
   }
 
-  /** Writes the status when it differs from what the API has. */
+  /** Resolves when the API has the status as it is now. */
   async writeStatus() {
+    await this.#telling;
+    await this.#writeStatus();
+  }
+
+  /** Writes the status when it differs from what the API has. */
+  async #writeStatus() {
     const { client, clock, facts } = this.#context;
     if (this.state.gone) return;
     const { pod, instances, state } = this;

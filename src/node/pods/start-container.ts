@@ -57,11 +57,9 @@ async function configOf(context: AgentContext, input: StartInput) {
   const terminationPath = terminationPathIn(directory, container.name, attempt);
   const runAsNonRoot =
     container.securityContext?.runAsNonRoot ?? pod.spec["securityContext"]?.runAsNonRoot;
-  const [image] = await Promise.all([
-    runAsNonRoot ? runtime.imageStatus(container.image) : undefined,
-    writeHostsFile(hostsPath, { pod, podIps, clusterDomain: dns.clusterDomain }),
-    makeTerminationFile(terminationPath),
-  ]);
+  const image = runAsNonRoot ? await runtime.imageStatus(container.image) : undefined;
+  writeHostsFile(hostsPath, { pod, podIps, clusterDomain: dns.clusterDomain });
+  makeTerminationFile(terminationPath);
   const config = await containerConfig({
     pod,
     container,
@@ -106,8 +104,9 @@ export async function startContainer(context: AgentContext, input: StartInput): 
     const id = await failingAs("CreateContainerError", () =>
       runtime.createContainer(sandbox.id, config, sandboxConfig),
     );
+    const starting = failingAs("RunContainerError", () => runtime.startContainer(id));
     event(pod, "Normal", "Created", `Created container: ${container.name}`);
-    await failingAs("RunContainerError", () => runtime.startContainer(id));
+    await starting;
     event(pod, "Normal", "Started", `Started container ${container.name}`);
     await postStart(context, input, id);
     return id;

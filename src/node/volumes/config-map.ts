@@ -8,7 +8,7 @@ export const configMap: VolumeType = {
   async prepare(context) {
     const { name, items, optional, defaultMode = 0o644 } = context.volume["configMap"];
     const files = keyedFiles(context, { kind: "configmap", name, items, optional, defaultMode });
-    await writeAtomically(context.onDisk, files, fsGroupOf(context.pod));
+    writeAtomically(context.onDisk, files, fsGroupOf(context.pod));
     return { hostPath: context.onDisk, readOnly: true };
   },
 };

@@ -8,7 +8,7 @@ export const downwardApi: VolumeType = {
   async prepare(context) {
     const { items = [], defaultMode = 0o644 } = context.volume["downwardAPI"];
     const files = downwardFiles(context, items, defaultMode);
-    await writeAtomically(context.onDisk, files, fsGroupOf(context.pod));
+    writeAtomically(context.onDisk, files, fsGroupOf(context.pod));
     return { hostPath: context.onDisk, readOnly: true };
   },
 };

@@ -49,7 +49,7 @@ export const projected: VolumeType = {
       for (const [path, file] of made.files) all.set(path, file);
       if (made.refreshAt) refreshAt = Math.min(refreshAt ?? Infinity, made.refreshAt);
     }
-    await writeAtomically(context.inMemory, all, fsGroupOf(context.pod));
+    writeAtomically(context.inMemory, all, fsGroupOf(context.pod));
     return { hostPath: context.inMemory, readOnly: true, ...(refreshAt && { refreshAt }) };
   },
 };

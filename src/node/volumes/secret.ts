@@ -9,7 +9,7 @@ export const secret: VolumeType = {
   async prepare(context) {
     const { secretName: name, items, optional, defaultMode = 0o644 } = context.volume["secret"];
     const files = keyedFiles(context, { kind: "secret", name, items, optional, defaultMode });
-    await writeAtomically(context.inMemory, files, fsGroupOf(context.pod));
+    writeAtomically(context.inMemory, files, fsGroupOf(context.pod));
     return { hostPath: context.inMemory, readOnly: true };
   },
 };

@@ -170,22 +170,43 @@ test("one of a kind is ready while pods come, and goes when none did for long", 
   const clock = new FakeClock();
   let made = 0;
   const dropped: string[] = [];
+  const common = { uid: 1, gid: 1, groups: [], network: false };
   const pool = new Pool({
     make: async () => sandbox(String(++made)),
     drop: async ({ id }) => void dropped.push(id),
     isAlive: ({ id }) => id !== "2",
     clock,
   });
-  assert.equal(pool.take(false), undefined);
+  assert.equal(pool.take(common), undefined);
   await clock.advance(2000);
-  assert.equal(pool.take(false)?.id, "1");
+  assert.equal(pool.take(common)?.id, "1");
   await clock.advance(2000);
-  assert.equal(pool.take(false), undefined, "one that has ended is not given");
+  assert.equal(pool.take(common), undefined, "one that has ended is not given");
   await clock.advance(2000);
   await clock.advance(600_000);
   assert.deepEqual(dropped, ["2", "3"]);
-  assert.equal(pool.take(false), undefined);
+  assert.equal(pool.take(common), undefined);
   await clock.advance(2000);
   await pool.close();
   assert.deepEqual([made, dropped.length], [4, 3]);
+});
+
+test("those who have another user, or other groups, wait too, for the kinds that were asked for last", async () => {
+  const clock = new FakeClock();
+  const dropped: string[] = [];
+  const pool = new Pool({
+    make: async ({ uid, groups }) => sandbox([uid, ...groups].join()),
+    drop: async ({ id }) => void dropped.push(id),
+    isAlive: () => true,
+    clock,
+  });
+  const kind = (uid: number, ...groups: number[]) => ({ uid, gid: 1, groups, network: false });
+  for (const one of [kind(1), kind(2), kind(2, 7)]) pool.wish(one);
+  await clock.advance(2000);
+  assert.equal(pool.take(kind(2, 7))?.id, "2,7");
+  assert.equal(pool.take(kind(1))?.id, "1");
+  pool.wish(kind(3));
+  assert.equal(pool.take(kind(2)), undefined);
+  assert.deepEqual(dropped, ["2"]);
+  await pool.close();
 });

@@ -1,13 +1,14 @@
-// A network with a runner in it that waits for a module, for the next pod that wants one. There is one of a kind while
-// such pods come, and none on a machine that has had none for a while.
+// Sandboxes with a runner in them that wait for a pod. There is one for each kind of runner that pods asked for lately,
+// for a few kinds, and none on a machine that has had none for a while.
 import type { Clock } from "../../lib/clock.ts";
 import type { SandboxRecord } from "./records.ts";
+import type { RunnerKind } from "./runner-command.ts";
 
 /** Nobody's yet. */
 export type Prepared = SandboxRecord;
 
 export interface PoolOptions {
-  make: (network: boolean) => Promise<Prepared>;
+  make: (kind: RunnerKind) => Promise<Prepared>;
   drop: (prepared: Prepared) => Promise<void>;
   isAlive: (prepared: Prepared) => boolean;
   clock: Clock;
@@ -16,12 +17,20 @@ export interface PoolOptions {
 /** A pod that just starts has the machine to itself. */
 const quietMs = 1000;
 const keepMs = 600_000;
+/** Each takes memory; the kind that was asked for longest ago goes first. */
+const kindsMax = 3;
+
+const keyOf = ({ network, uid, gid, groups }: RunnerKind) =>
+  [network, uid, gid, ...groups].join("/");
+
+export const sameKind = (a: RunnerKind, b: RunnerKind) => keyOf(a) === keyOf(b);
 
 export class Pool {
   readonly #options: PoolOptions;
-  readonly #ready = new Map<boolean, Prepared>();
-  readonly #filling = new Map<boolean, Promise<void>>();
-  readonly #cancels = new Map<boolean, () => void>();
+  readonly #ready = new Map<string, Prepared>();
+  readonly #filling = new Map<string, Promise<void>>();
+  /** Who cancels what is to come, by kind, the latest wish last. */
+  readonly #wishes = new Map<string, () => void>();
   #isClosed = false;
 
   constructor(options: PoolOptions) {
@@ -29,52 +38,62 @@ export class Pool {
   }
 
   /** What is ready, if it is; the next is made when the machine had a moment of quiet. */
-  take(network: boolean): Prepared | undefined {
-    const prepared = this.#ready.get(network);
-    this.#ready.delete(network);
-    this.wish(network);
+  take(kind: RunnerKind): Prepared | undefined {
+    const key = keyOf(kind);
+    const prepared = this.#ready.get(key);
+    this.#ready.delete(key);
+    this.wish(kind);
     if (!prepared || this.#options.isAlive(prepared)) return prepared;
     void this.#options.drop(prepared).catch(() => {});
     return undefined;
   }
 
   /** Lets one be ready soon, and for a while. */
-  wish(network: boolean) {
+  wish(kind: RunnerKind) {
     const { clock } = this.#options;
-    this.#cancels.get(network)?.();
-    const fill = clock.after(quietMs, () => void this.#fill(network));
-    const leave = clock.after(keepMs, () => void this.#leave(network));
-    this.#cancels.set(network, () => {
+    const key = keyOf(kind);
+    this.#forget(key);
+    const [oldest] = this.#wishes.keys();
+    if (this.#wishes.size >= kindsMax) void this.#leave(oldest!);
+    const fill = clock.after(quietMs, () => void this.#fill(key, kind));
+    const leave = clock.after(keepMs, () => void this.#leave(key));
+    this.#wishes.set(key, () => {
       fill();
       leave();
     });
   }
 
-  async #fill(network: boolean) {
-    if (this.#isClosed || this.#ready.has(network) || this.#filling.has(network)) return;
-    const filling = this.#options.make(network).then(
+  #forget(key: string) {
+    this.#wishes.get(key)?.();
+    this.#wishes.delete(key);
+  }
+
+  async #fill(key: string, kind: RunnerKind) {
+    if (this.#isClosed || this.#ready.has(key) || this.#filling.has(key)) return;
+    const filling = this.#options.make(kind).then(
       async (prepared) => {
-        if (this.#isClosed) await this.#options.drop(prepared);
-        else this.#ready.set(network, prepared);
+        if (this.#isClosed || !this.#wishes.has(key)) await this.#options.drop(prepared);
+        else this.#ready.set(key, prepared);
       },
       // Whoever needs one makes it for itself, and is told why it cannot be made.
       () => {},
     );
-    this.#filling.set(network, filling);
+    this.#filling.set(key, filling);
     await filling;
-    this.#filling.delete(network);
+    this.#filling.delete(key);
   }
 
-  async #leave(network: boolean) {
-    const prepared = this.#ready.get(network);
-    this.#ready.delete(network);
+  async #leave(key: string) {
+    this.#forget(key);
+    const prepared = this.#ready.get(key);
+    this.#ready.delete(key);
     if (prepared) await this.#options.drop(prepared).catch(() => {});
   }
 
   async close() {
     this.#isClosed = true;
-    for (const cancel of this.#cancels.values()) cancel();
+    for (const cancel of this.#wishes.values()) cancel();
     await Promise.all(this.#filling.values());
-    await Promise.all([...this.#ready.keys()].map((network) => this.#leave(network)));
+    await Promise.all([...this.#ready.keys()].map((key) => this.#leave(key)));
   }
 }

@@ -14,8 +14,6 @@ import type {
   Stats,
 } from "../../node/runtime.ts";
 import { memoryStays, runnerMemoryBytes } from "../bundle.ts";
-import { examine } from "../examine.ts";
-import type { Examined } from "../examine.ts";
 import type { Program } from "../program.ts";
 import { refuseSecurity } from "../refused-security.ts";
 import { openLog, showFiles } from "./container-files.ts";
@@ -23,7 +21,8 @@ import { containerProgram, limitOf } from "./container-program.ts";
 import { Containers } from "./containers.ts";
 import { followLog } from "./follow-log.ts";
 import type { Kernel } from "./kernel.ts";
-import type { ModuleImage, Modules, Words } from "./modules.ts";
+import { Looks } from "./looks.ts";
+import type { Modules } from "./modules.ts";
 import type { Networks } from "./networks.ts";
 import type { Places } from "./places.ts";
 import { processesOf } from "./processes.ts";
@@ -31,8 +30,9 @@ import { podsOf } from "./records.ts";
 import type { ContainerRecord, RunnerRecord, SandboxRecord } from "./records.ts";
 import type { RunnerKind } from "./runner-command.ts";
 import type { Runners } from "./runners.ts";
+import { sameKind } from "./pool.ts";
 import { Sandboxes } from "./sandboxes.ts";
-import { suits, userOf } from "./suits.ts";
+import { suits } from "./suits.ts";
 
 export interface ModulePodsOptions {
   places: Places;
@@ -53,29 +53,21 @@ export interface ModulePodsOptions {
 
 const noPrograms = "exec is not supported in WebAssembly containers: there are no programs in them";
 const sigterm = 15;
-const examinedMax = 256;
-
-interface Looked {
-  found: ModuleImage;
-  examined: Examined;
-  kind: RunnerKind;
-}
-
 export class ModulePods {
   readonly #options: ModulePodsOptions;
   readonly #sandboxes: Sandboxes;
   readonly #containers: Containers;
+  readonly #looks: Looks;
   readonly #listeners = new Set<(podUid: string) => void>();
   /** What containers that were made are to run. */
   readonly #programs = new Map<string, Program>();
   /** Runners on their way into the cgroup of their container. */
   readonly #joining = new Map<string, Promise<void>>();
-  /** Looks at core modules, by file and limit. */
-  readonly #examined = new Map<string, Examined>();
 
   constructor(options: ModulePodsOptions) {
     this.#options = options;
     this.#sandboxes = new Sandboxes(options);
+    this.#looks = new Looks(options);
     this.#containers = new Containers({
       ...options,
       changed: ({ sandboxId }) => this.#tell(this.#sandboxes.get(sandboxId)),
@@ -93,41 +85,22 @@ export class ModulePods {
     if (record?.pod) for (const listener of this.#listeners) listener(record.pod.podUid);
   }
 
-  /** Undefined where what would run is no module, or not here. Rejects when the module cannot be run. */
-  async #lookAt(
-    words: Words,
-    securityContext: Record<string, any>,
-    memoryBytes: number | undefined,
-  ): Promise<Looked | undefined> {
-    const { modules, components: cache } = this.#options;
-    const found = await modules.find(words);
-    const user = found && userOf(securityContext, found.image);
-    if (!found || !user) return undefined;
-    const key = `${found.file} ${memoryBytes}`;
-    const examined =
-      this.#examined.get(key) ??
-      (await examine(found.path, modules.bytes(found), { cache, memoryBytes }));
-    if (this.#examined.size >= examinedMax) this.#examined.clear();
-    // What was made of a component may be collected meanwhile.
-    if (!examined.component) this.#examined.set(key, examined);
-    return { found, examined, kind: { ...user, network: examined.network } };
-  }
-
-  /** Undefined where the pod is better run by another runtime. */
+  /**
+   * Undefined where the pod is better run by another runtime. What pods like it were lately it is most likely too: it
+   * is begun while the images are asked.
+   */
   async runSandbox(config: SandboxConfig): Promise<string | undefined> {
     if (!suits(config)) return undefined;
-    const all = await Promise.all(
-      config.containers!.map((one) =>
-        this.#lookAt(
-          { ...one, workingDir: one["workingDir"] },
-          { ...config.securityContext, ...one["securityContext"] },
-          undefined,
-        ).catch(() => undefined),
-      ),
-    );
-    const [first] = all;
-    if (!first || all.includes(undefined)) return undefined;
-    const kind = { ...first.kind, groups: groupsOf(config.securityContext) };
+    const likely = this.#looks.likelyKind(config);
+    const asking = this.#looks.kind(config);
+    const begun = likely && (await this.#begin(config, likely).catch(() => undefined));
+    const kind = await asking;
+    if (begun && kind && sameKind(kind, likely)) return begun;
+    if (begun) await this.removeSandbox(begun);
+    return kind && this.#begin(config, kind);
+  }
+
+  async #begin(config: SandboxConfig, kind: RunnerKind): Promise<string> {
     const record = await this.#sandboxes.take(config, kind);
     if (record.spare) void this.#join(record, record.spare);
     return record.id;
@@ -171,7 +144,7 @@ export class ModulePods {
   ): Promise<string> {
     const record = this.#sandbox(sandboxId);
     const words = { ...config, image: config.imageRef, imageId: config.image };
-    const looked = await this.#lookAt(words, config.securityContext, limitOf(config));
+    const looked = await this.#looks.at(words, config.securityContext, limitOf(config));
     if (looked?.found.image.id !== config.image) {
       throw new Error(
         `${config.imageRef} runs no module, and this pod was made for modules only; ` +
@@ -363,8 +336,3 @@ export class ModulePods {
     this.#containers.close();
   }
 }
-
-const groupsOf = ({ supplementalGroups = [], fsGroup }: Record<string, any>): number[] => [
-  ...supplementalGroups,
-  ...(fsGroup === undefined ? [] : [fsGroup]),
-];

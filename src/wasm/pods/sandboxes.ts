@@ -4,7 +4,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { SandboxConfig } from "../../node/runtime.ts";
 import type { Networks } from "./networks.ts";
 import type { Places } from "./places.ts";
-import { Pool } from "./pool.ts";
+import { Pool, sameKind } from "./pool.ts";
 import { isAlive, killRunner } from "./processes.ts";
 import type { SandboxRecord } from "./records.ts";
 import type { RunnerKind } from "./runner-command.ts";
@@ -21,18 +21,8 @@ export interface SandboxesOptions {
   boot: string;
 }
 
-const poolKind = (network: boolean): RunnerKind => ({
-  uid: nobody,
-  gid: nobody,
-  groups: [],
-  network,
-});
-
-export const sameKind = (a: RunnerKind, b: RunnerKind) =>
-  a.network === b.network &&
-  a.uid === b.uid &&
-  a.gid === b.gid &&
-  a.groups.join() === b.groups.join();
+/** What most pods are. */
+const commonKind: RunnerKind = { uid: nobody, gid: nobody, groups: [], network: false };
 
 export class Sandboxes {
   readonly #options: SandboxesOptions;
@@ -48,7 +38,7 @@ export class Sandboxes {
       if (record.boot !== options.boot) record.ready = false;
     }
     this.#pool = new Pool({
-      make: (network) => this.#make(poolKind(network), { podUid: "" }),
+      make: (kind) => this.#make(kind, { podUid: "" }),
       drop: (prepared) => this.#drop(prepared),
       isAlive: ({ spare }) => spare !== undefined && isAlive(spare),
       clock,
@@ -56,7 +46,7 @@ export class Sandboxes {
     // Nobody waits for what an earlier Kerb had ready.
     const left = [...this.#all.values()].filter(({ pod }) => !pod);
     this.#dropping = Promise.all(left.map((record) => this.#drop(record).catch(() => {})));
-    if (this.taken().length > 0) this.#pool.wish(false);
+    if (this.taken().length > 0) this.#pool.wish(commonKind);
   }
 
   get(id: string): SandboxRecord | undefined {
@@ -108,10 +98,9 @@ export class Sandboxes {
   /** For a pod; `kind` is what its first container is. */
   async take(config: SandboxConfig, kind: RunnerKind): Promise<SandboxRecord> {
     const { podUid, namespace, name, attempt, labels, annotations, cgroupParent } = config;
-    const isCommon = sameKind(kind, poolKind(kind.network));
     const { addresses = [] } = config;
     // What is ready has an address already.
-    const ready = isCommon && addresses.length === 0 ? this.#pool.take(kind.network) : undefined;
+    const ready = addresses.length === 0 ? this.#pool.take(kind) : undefined;
     const record = ready ?? (await this.#make(kind, { podUid, addresses }));
     const createdAt = this.#options.clock.now();
     const pod = { podUid, namespace, name, attempt, createdAt, labels, annotations, cgroupParent };
