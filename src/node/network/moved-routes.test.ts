@@ -1,9 +1,17 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
+import type { Informer } from "../../client/informer.ts";
 import type { KubeObject } from "../../kinds/object.ts";
+import { FakeClock } from "../../lib/fake-clock.ts";
+import { silent } from "../../lib/log.ts";
 import { movedMetadata } from "../../lib/moved-address.ts";
+import { Scope } from "../../lib/scope.ts";
+import { eventually } from "../../../test/support/eventually.ts";
 import { directLink } from "./direct-link.ts";
-import { movedRoutes } from "./moved-routes.ts";
+import { movedRoutes, startMovedRoutes } from "./moved-routes.ts";
 
 const node = (name: string, podCIDR: string, address: string) =>
   ({
@@ -44,4 +52,46 @@ test("an address that came home stays behind its new pod's", () => {
 
 test("an address at a node that nobody knows leads nowhere", () => {
   assert.deepEqual(on("first", "10.100.0.0/24", [moved("10.100.0.7", "third", "10.100.2.3")]), []);
+});
+
+const informerOf = (list: KubeObject[]) =>
+  ({
+    synced: async () => {},
+    list: () => list,
+    subscribe: () => () => {},
+  }) as unknown as Informer;
+
+test("a route that the kernel forgot with its interface is made again, and one that stands is left alone", async () => {
+  const standing = new Set<string>();
+  const made: string[] = [];
+  const [clock, scope] = [new FakeClock(), new Scope()];
+  const leases = mkdtempSync(join(tmpdir(), "kerb-moved-"));
+  startMovedRoutes({
+    addresses: informerOf([
+      moved("10.100.0.7", "second", "10.100.1.3"),
+      moved("10.100.0.8", "second", "10.100.1.4"),
+    ]),
+    nodes: informerOf(nodes),
+    nodeName: "first",
+    podCidr: "10.100.0.0/24",
+    clusterCidr: "10.100.0.0/16",
+    ...{ link, leases, clock, scope, log: silent },
+    run: async (_, args) => {
+      const isList = args.includes("proto") && args.includes("show");
+      return isList ? JSON.stringify([...standing].map((dst) => ({ dst }))) : "[]";
+    },
+    batch: async (lines) => {
+      for (const [, address] of lines.join("\n").matchAll(/route replace (\S+)\/32/g)) {
+        made.push(address!);
+        standing.add(address!);
+      }
+    },
+  });
+  await eventually(async () => made.length === 2, "both routes");
+  standing.delete("10.100.0.8");
+  await clock.advance(10_000);
+  await eventually(async () => standing.has("10.100.0.8"), "the route again");
+  await scope.close();
+  assert.deepEqual(made, ["10.100.0.7", "10.100.0.8", "10.100.0.8"]);
+  rmSync(leases, { recursive: true });
 });

@@ -14,7 +14,8 @@ import type { Scope } from "../../lib/scope.ts";
 import type { NodeLink, RunIp } from "./node-link.ts";
 import { routesOf } from "./node-routes.ts";
 
-const lookAgainMs = 30_000;
+/** The kernel forgets routes whose interface goes down. */
+const lookAgainMs = 10_000;
 /** Marks the routes as these, and is the table of those that are left behind. */
 export const movedProtocol = "107";
 const keeper = "kerb-moved\r\neth0";
@@ -83,13 +84,16 @@ class MovedRoutes {
     this.#options = options;
   }
 
-  /** Those of an earlier process are made anew or go. */
-  async find() {
+  async #standing(): Promise<Set<string>> {
     const { run, clusterCidr } = this.#options;
     const listed = await run("ip", ["-json", "route", "show", "proto", movedProtocol]);
-    for (const { dst } of JSON.parse(String(listed) || "[]")) {
-      if (covers(clusterCidr, dst)) this.#known.set(dst, "");
-    }
+    const all: { dst: string }[] = JSON.parse(String(listed) || "[]");
+    return new Set(all.map(({ dst }) => dst).filter((dst) => covers(clusterCidr, dst)));
+  }
+
+  /** Those of an earlier process are made anew or go. */
+  async find() {
+    for (const address of await this.#standing()) this.#known.set(address, "");
   }
 
   async sync() {
@@ -99,11 +103,13 @@ class MovedRoutes {
     for (const address of [...this.#known.keys()]) {
       if (!wanted.has(address)) await this.#remove(address);
     }
+    if (wanted.size === 0) return;
+    const standing = await this.#standing();
     for (const [address, route] of wanted) {
       const text = JSON.stringify(route);
       const known = this.#known.get(address);
-      if (known === text) continue;
-      if (known !== undefined) await this.#forgetLeftBehind(address);
+      if (known === text && standing.has(address)) continue;
+      if (known !== undefined && known !== text) await this.#forgetLeftBehind(address);
       await this.#lead(address, route);
       this.#known.set(address, text);
       if (route.isOwn) await this.#keep(address);
