@@ -126,6 +126,27 @@ test("a policy holds for pods of other machines", async () => {
   await eventually(() => fetchIn(one.name, `http://${other.ip}:8080/`), "the pod again");
 });
 
+test("a node that restarts keeps its tunnels, and what goes through them", async () => {
+  const [east] = machines as [Machine, Machine];
+  const tunnels = async () => {
+    const all = JSON.parse(await east.run("ip", "-json", "link", "show", "type", "vxlan"));
+    return all.map(({ ifindex, ifname }: any) => `${ifindex} ${ifname}`);
+  };
+  const before = await tunnels();
+  assert.equal(before.length, 2);
+  const all = await pods();
+  const from = all.find(({ node }) => node === "centre")!;
+  const to = all.find(({ node }) => node === "east")!;
+  const ask = `timeout 20 wget -qO- http://${to.ip}:8080/`;
+  const until = `until [ -e /tmp/over ]; do ${ask} || echo lost; sleep 0.1; done`;
+  const heard = site.kubectl(["exec", from.name, "--", "sh", "-c", until]);
+  await east.kill();
+  await east.join();
+  assert.deepEqual(await tunnels(), before);
+  await site.kubectl(["exec", from.name, "--", "touch", "/tmp/over"]);
+  assert.deepEqual([...new Set((await heard).trim().split("\n"))], [to.name]);
+});
+
 test("what led to a node goes with it", async () => {
   const { spec } = await site.get("node", "west");
   const routes = async () => (await run("ip", ["route"])) + (await run("ip", ["-6", "route"]));
