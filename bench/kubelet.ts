@@ -184,6 +184,27 @@ async function one(api: Api, nodeName: string, i: number, times: Times) {
   times.end.push(performance.now() - deleted);
 }
 
+/** Milliseconds of a processor since its start; the kernel counts them in hundredths of a second. */
+function busyMs(pid: number): number {
+  const [, counted] = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ");
+  const [user, system] = counted!.split(" ").slice(11);
+  return (Number(user) + Number(system)) * 10;
+}
+
+/** What both take of a processor while they rest. */
+async function* rest(of: string, own: number, other: number): Rows {
+  const before = [own, other].map(busyMs);
+  await setTimeout(settleSeconds * 1000);
+  const [value, theirs] = [own, other].map((pid, i) => (busyMs(pid) - before[i]!) / settleSeconds);
+  yield {
+    name: `processor time a second, ${of}`,
+    value: value!,
+    unit: "ms",
+    baseline: { name: "kubelet 1.36", value: theirs! },
+    better: "lower",
+  };
+}
+
 /** Both hold what they hold with pods that run, and when those have been there for a while. */
 async function* memory(site: Site, own: number, other: number): Rows {
   const names = Array.from({ length: podsHeld }, (_, i) =>
@@ -197,13 +218,15 @@ async function* memory(site: Site, own: number, other: number): Rows {
     async () => (await phases()).every((one: string) => one === "Running"),
     "pods that run",
   );
-  await setTimeout(settleSeconds * 1000);
-  yield* memoryRows(`with ${podsHeld} pods`, own, other);
+  const busy = `with ${podsHeld} pods`;
+  yield* rest(busy, own, other);
+  yield* memoryRows(busy, own, other);
   for (const name of names) await api.request("DELETE", `${pods}/${name}`);
   await eventually(async () => (await phases()).length === 0, "pods that are gone");
   api.close();
-  await setTimeout(settleSeconds * 1000);
-  yield* memoryRows("of an idle node", own, other);
+  const idle = "of an idle node";
+  yield* rest(idle, own, other);
+  yield* memoryRows(idle, own, other);
 }
 
 async function* memoryRows(of: string, own: number, other: number): Rows {

@@ -87,6 +87,13 @@ test("a machine joins with a token and is Ready", async () => {
   assert.ok(status.addresses.some((one: any) => one.address === machine.address));
 });
 
+test("a joined node has no memory that can be written and run", () => {
+  const { pid } = JSON.parse(readFileSync(join(machine.directory, "run.json"), "utf8"));
+  assert.doesNotMatch(readFileSync(`/proc/${pid}/maps`, "utf8"), / rwx/);
+  const { pid: own } = site;
+  assert.match(readFileSync(`/proc/${own}/maps`, "utf8"), / rwx/, "a server compiles what it does");
+});
+
 test("pods on both machines serve behind one Service and are reached alike", async () => {
   await importBusybox(site);
   const archive = join(mkdtempSync(join(tmpdir(), "kerb-image-")), "busybox.tar");
