@@ -4,7 +4,7 @@ import { after, test } from "node:test";
 import { resource } from "../client/client.ts";
 import { systemClock } from "../lib/clock.ts";
 import { domain, namespace, startMachines, until } from "../../test/support/machines.ts";
-import { cdis, kubeVirts } from "./kinds/resources.ts";
+import { cdis, clusterInstancetypes, kubeVirts } from "./kinds/resources.ts";
 import { ensureVms } from "./start.ts";
 
 const { client, close, create, vm, vmi, podOf, boot, end } = await startMachines();
@@ -65,6 +65,43 @@ test("a machine and its instance tell of their volumes, pods and ends as KubeVir
     const stopped = items.find(({ reason }: any) => reason === "Stopped") as any;
     assert.equal(stopped?.message, "The VirtualMachineInstance was shut down.");
   });
+});
+
+test("a disk says which size and preference its machine is to have", async () => {
+  const claims = { ...resource("v1", "persistentvolumeclaims"), namespace };
+  const of = "instancetype.kubevirt.io/default-";
+  const labels = {
+    [`${of}instancetype`]: "tiny",
+    [`${of}instancetype-kind`]: "virtualmachineclusterinstancetype",
+  };
+  const golden = claim("golden");
+  await client.create(claims, { ...golden, metadata: { name: "golden", labels } });
+  await client.create(clusterInstancetypes, {
+    apiVersion: "instancetype.kubevirt.io/v1beta1",
+    kind: "VirtualMachineClusterInstancetype",
+    metadata: { name: "tiny" },
+    spec: { cpu: { guest: 1 }, memory: { guest: "48Mi" } },
+  });
+  const mayLack = { inferFromVolume: "disk", inferFromVolumeFailurePolicy: "Ignore" };
+  const volumes = [{ name: "disk", persistentVolumeClaim: { claimName: "golden" } }];
+  const spec = { runStrategy: "Always", instancetype: mayLack, preference: mayLack };
+  // As virtctl writes it: a size of its own, for a disk that does not say.
+  await create("sized", spec, { domain, volumes });
+  await boot("sized");
+  assert.equal((await vmi("sized")).spec.domain.memory.guest, "48Mi");
+  const known = (await vm("sized")).spec;
+  assert.equal(known.instancetype.name, "tiny");
+  assert.equal(known.preference, undefined);
+  await create(
+    "strict",
+    { runStrategy: "Always", preference: { inferFromVolume: "disk" } },
+    { domain, volumes },
+  );
+  const failure = await until(async () => {
+    const { conditions } = (await vm("strict")).status;
+    return conditions.find(({ type }: any) => type === "Failure")!;
+  });
+  assert.match(failure.message, /default-preference label on volume disk/);
 });
 
 test("KubeVirt and CDI are deployed, to whoever looks before using them", async () => {

@@ -56,12 +56,14 @@ function sizingErrors(spec: any): FieldError[] {
   return ["instancetype", "preference"].flatMap((field) => {
     const matcher = spec[field];
     if (!matcher) return [];
-    if (matcher.inferFromVolume) {
-      return [
-        forbiddenValue(`spec.${field}.inferFromVolume`, "this is not supported by VMs of Kerb"),
-      ];
+    const { name, inferFromVolume, inferFromVolumeFailurePolicy: policy } = matcher;
+    if (inferFromVolume && name) {
+      const why = "Name should not be specified when inferring it from a volume";
+      return [invalidValue(`spec.${field}.name`, name, why)];
     }
-    return matcher.name ? [] : [required(`spec.${field}.name`)];
+    if (!inferFromVolume) return name ? [] : [required(`spec.${field}.name`)];
+    const at = `spec.${field}.inferFromVolumeFailurePolicy`;
+    return supported(at, policy, ["Ignore", "Reject"]);
   });
 }
 

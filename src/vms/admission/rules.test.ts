@@ -178,10 +178,11 @@ test("a machine that cannot be is refused by field", () => {
       ["spec.updateVolumesStrategy"],
     ],
     [
-      "an inferred size",
-      { running: true, template, instancetype: { inferFromVolume: "a" } },
-      ["spec.instancetype.inferFromVolume"],
+      "a size that is inferred and named",
+      { running: true, template, instancetype: { inferFromVolume: "a", name: "b" } },
+      ["spec.instancetype.name"],
     ],
+    ["an inferred size", { running: true, template, preference: { inferFromVolume: "a" } }, []],
   ];
   for (const [name, spec, expected] of cases) {
     assert.deepEqual(fields(machineErrors({ spec }, context)), expected, name);

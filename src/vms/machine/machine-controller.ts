@@ -7,6 +7,7 @@ import type { KubeObject } from "../../kinds/object.ts";
 import { jsonEqual } from "../../lib/json.ts";
 import { invalid, isStatus } from "../../lib/status-error.ts";
 import { expand } from "../instancetype/expand.ts";
+import { inferSizing } from "../instancetype/infer.ts";
 import { keepSizing, sizingOf } from "../instancetype/sizing.ts";
 import {
   claims,
@@ -48,6 +49,10 @@ class Reconciliation {
     const found = informer(instances).get(name, namespace);
     const own = found && controllerOf(found)?.uid === vm.metadata.uid ? found : undefined;
     if (deletionTimestamp && !found) return this.#release();
+    const inferred = await this.#try("FailedInferInstancetype", () =>
+      inferSizing(this.#context.client, vm),
+    );
+    if (inferred) return this.#patch({ spec: inferred });
     const volumes = deletionTimestamp ? [] : await this.#tendDataVolumes();
     const { plan, refs } = await this.#plan(own, volumes);
     if (plan.strategy) return this.#setStrategy(plan.strategy);
