@@ -106,6 +106,8 @@ export interface VmControl {
     volumes: string[],
     to: { holder: string; volume: string },
   ): Promise<{ /** The guest's file systems stood still when it began. */ quiesced: boolean }>;
+  /** The guest's memory as file `name` of a volume that pod `holder` has mounted; resolves when it is whole. */
+  dumpMemory(name: string, to: { holder: string; volume: string }): Promise<void>;
   /** Of the target: waits for the other side from now on. */
   prepareMigration(copy: string[]): Promise<MigrationTarget>;
   migrate(target: MigrationTarget, options: MigrationOptions): Promise<void>;
@@ -116,6 +118,8 @@ export interface VmControl {
   openConsole(): Promise<Duplex>;
   /** RFB. */
   openVnc(): Promise<Duplex>;
+  /** To a port of the guest: framed datagrams (`datagrams.ts`). */
+  openUdp(port: number): Promise<Duplex>;
 }
 
 /** The control of the VM in a launcher pod on the node behind `connection`. */
@@ -127,7 +131,9 @@ export function vmControl(connection: NodeConnection, podUid: string): VmControl
   const handler: ProxyHandler<object> = {
     get: (_, method) => {
       if (typeof method !== "string" || method === "then") return undefined;
-      if (method.startsWith("open")) return () => connection.open(vmsPart, { podUid, method });
+      if (method.startsWith("open")) {
+        return (...args: unknown[]) => connection.open(vmsPart, { podUid, method, args });
+      }
       if (method === "screenshot") {
         return async () => Buffer.from((await ask(method)()) as string, "base64");
       }

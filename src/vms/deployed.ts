@@ -1,11 +1,11 @@
-// The objects that tools look at before they believe that there are machines: KubeVirt's and CDI's own, deployed.
+// The objects that tools look at before they believe that there are machines: KubeVirt's and CDI's own, deployed, and CDI's settings.
 import type { Client, Target } from "../client/client.ts";
 import type { Draft } from "../kinds/object.ts";
 import { timestamp } from "../lib/clock.ts";
 import type { Clock } from "../lib/clock.ts";
 import { jsonEqual } from "../lib/json.ts";
 import { isStatus } from "../lib/status-error.ts";
-import { cdis, kubeVirts } from "./kinds/resources.ts";
+import { cdiConfigs, cdis, kubeVirts } from "./kinds/resources.ts";
 import { cdiVersion, kubevirtVersion } from "./version.ts";
 
 export const installNamespace = "kubevirt";
@@ -43,7 +43,7 @@ async function ensure(
     return client.create(place, { ...draft, metadata: { ...draft.metadata, name } });
   });
   const { conditions: known = [], ...said } = kept.status ?? {};
-  const { conditions: wanted, ...rest } = status;
+  const { conditions: wanted = [], ...rest } = status;
   const words = (list: any[]) => list.map(({ type, status, reason }) => [type, status, reason]);
   const next = { ...said, ...rest };
   if (jsonEqual(next, said) && jsonEqual(words(known), words(wanted))) return;
@@ -72,17 +72,18 @@ export async function ensureDeployed(client: Client, clock: Clock) {
       conditions: conditions(kubeVirtRows, "lastProbeTime", time),
     },
   );
-  const cdi = { apiVersion: "cdi.kubevirt.io/v1beta1", kind: "CDI", metadata: { name: "cdi" } };
-  await ensure(
-    client,
-    { ...cdis, name: "cdi" },
-    { ...cdi, spec: {} },
-    {
-      phase: "Deployed",
-      operatorVersion: cdiVersion,
-      observedVersion: cdiVersion,
-      targetVersion: cdiVersion,
-      conditions: conditions(cdiRows, "lastHeartbeatTime", time),
-    },
-  );
+  const cdi = (kind: string, name: string) => ({
+    ...{ apiVersion: "cdi.kubevirt.io/v1beta1", kind, metadata: { name }, spec: {} },
+  });
+  await ensure(client, { ...cdis, name: "cdi" }, cdi("CDI", "cdi"), {
+    phase: "Deployed",
+    operatorVersion: cdiVersion,
+    observedVersion: cdiVersion,
+    targetVersion: cdiVersion,
+    conditions: conditions(cdiRows, "lastHeartbeatTime", time),
+  });
+  // A claim has room for as much as it asks for.
+  const filesystemOverhead = { global: "0" };
+  const config = { ...cdiConfigs, name: "config" };
+  await ensure(client, config, cdi("CDIConfig", "config"), { filesystemOverhead });
 }

@@ -7,7 +7,6 @@ import type { Draft } from "../kinds/object.ts";
 import { replicatedVolumes } from "../lib/replicated-volumes.ts";
 import type { Clock } from "../lib/clock.ts";
 import { ensureDeployed, installNamespace } from "./deployed.ts";
-import { cdiConfigs } from "./kinds/resources.ts";
 import { runtimeClass } from "./domain.ts";
 
 const manager = { fieldManager: "kerb-vms" };
@@ -32,8 +31,8 @@ const machine = (...names: string[]) => names.map((name) => `virtualmachines/${n
 const reading = {
   apiGroups: [subresources],
   resources: [
-    ...instance("guestosinfo", "filesystemlist", "userlist"),
-    ...machine("expand-spec"),
+    ...instance("guestosinfo", "filesystemlist", "userlist", "objectgraph"),
+    ...machine("expand-spec", "objectgraph"),
     "expand-vm-spec",
   ],
   verbs: ["get", "update"],
@@ -52,6 +51,7 @@ const acting = {
     ...instance("pause", "unpause", "freeze", "unfreeze", "softreboot", "reset"),
     ...instance("addvolume", "removevolume"),
     ...machine("start", "stop", "restart", "addvolume", "removevolume"),
+    ...machine("memorydump", "removememorydump"),
   ],
   verbs: ["update"],
 };
@@ -127,6 +127,5 @@ export async function install(client: Client, clock: Clock) {
     ),
     apply(client, storageClasses, replicatedClass, manager),
     ensureDeployed(client, clock),
-    apply(client, cdiConfigs, object("cdi.kubevirt.io/v1beta1", "CDIConfig", "config"), manager),
   ]);
 }

@@ -19,6 +19,7 @@ import { importCronController } from "./import-cron/import-cron-controller.ts";
 import type { DigestOf } from "./import-cron/import-cron-controller.ts";
 import { install } from "./installation.ts";
 import { instanceController } from "./instance/instance-controller.ts";
+import { memoryDumpController } from "./memory-dump/memory-dump-controller.ts";
 import { migrationController } from "./migration/migration-controller.ts";
 import { movedAddressController } from "./migration/moved-address.ts";
 import { ensureNodeRights } from "./node-rights.ts";
@@ -59,6 +60,7 @@ export async function startVmControllers({ connect, digestOf, ...options }: VmCo
     instanceReplicaSetController,
     poolController,
     hotplugController(connect),
+    memoryDumpController(connect),
     replicatedClaimController(connect),
     replicatedVolumeController(connect),
   ];

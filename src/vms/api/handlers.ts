@@ -4,8 +4,11 @@ import type { Handler, StreamHandler } from "./handler.ts";
 import { evacuateCancel } from "./handlers/evacuate.ts";
 import { expandSpec, expandVmSpec } from "./handlers/expand.ts";
 import { filesystemlist, guestosinfo, screenshot, userlist } from "./handlers/guest.ts";
+import { memorydump, removememorydump } from "./handlers/memory-dump.ts";
 import { migrate } from "./handlers/migrate.ts";
+import { objectgraph } from "./handlers/object-graph.ts";
 import { freeze, pause, reset, softreboot, unfreeze, unpause } from "./handlers/pause.ts";
+import { guestfs, sevRefused, usbredir, vsockStream } from "./handlers/refused.ts";
 import { restart, start, stop } from "./handlers/run.ts";
 import { console, portforward, vnc } from "./handlers/streams.ts";
 import { addvolume, removevolume } from "./handlers/volumes.ts";
@@ -30,8 +33,13 @@ const healthz: Handler = async () => ({
 export const handlers: Record<string, Handler> = {
   "GET version": version,
   "GET healthz": healthz,
+  "GET guestfs": guestfs,
   "PUT expand-vm-spec": expandVmSpec,
   "GET virtualmachines/expand-spec": expandSpec,
+  "GET virtualmachines/objectgraph": objectgraph,
+  "GET virtualmachineinstances/objectgraph": objectgraph,
+  "PUT virtualmachines/memorydump": memorydump,
+  "PUT virtualmachines/removememorydump": removememorydump,
   "PUT virtualmachines/start": start,
   "PUT virtualmachines/stop": stop,
   "PUT virtualmachines/restart": restart,
@@ -52,11 +60,17 @@ export const handlers: Record<string, Handler> = {
   "GET virtualmachineinstances/userlist": userlist,
   "GET virtualmachineinstances/filesystemlist": filesystemlist,
   "GET virtualmachineinstances/vnc/screenshot": screenshot,
+  "GET virtualmachineinstances/sev/fetchcertchain": sevRefused,
+  "GET virtualmachineinstances/sev/querylaunchmeasurement": sevRefused,
+  "PUT virtualmachineinstances/sev/setupsession": sevRefused,
+  "PUT virtualmachineinstances/sev/injectlaunchsecret": sevRefused,
 };
 
 export const streamHandlers: Record<string, StreamHandler> = {
   "virtualmachineinstances/console": console,
   "virtualmachineinstances/vnc": vnc,
+  "virtualmachineinstances/usbredir": usbredir,
+  "virtualmachineinstances/vsock": vsockStream,
   "virtualmachineinstances/portforward": portforward,
   "virtualmachines/portforward": portforward,
 };

@@ -18,7 +18,10 @@ export interface Asked {
   query: URLSearchParams;
 }
 
-const nested = new Set(["vnc/screenshot", "evacuate/cancel"]);
+const nested = new Set([
+  ...["vnc/screenshot", "evacuate/cancel", "sev/fetchcertchain", "sev/querylaunchmeasurement"],
+  ...["sev/setupsession", "sev/injectlaunchsecret"],
+]);
 const resources: readonly string[] = ["virtualmachines", "virtualmachineinstances"];
 
 /** The path below the group version, or undefined for one that leads nowhere. */
@@ -56,6 +59,7 @@ const instanceActions: Record<string, string[]> = {
   softreboot: ["update"],
   reset: ["update"],
   "evacuate/cancel": ["update"],
+  objectgraph: ["get"],
   guestosinfo: ["get"],
   userlist: ["get"],
   filesystemlist: ["get"],
@@ -70,7 +74,10 @@ const machineActions: Record<string, string[]> = {
   "evacuate/cancel": ["update"],
   addvolume: ["update"],
   removevolume: ["update"],
+  memorydump: ["update"],
+  removememorydump: ["update"],
   portforward: ["get"],
+  objectgraph: ["get"],
   "expand-spec": ["get"],
 };
 

@@ -1,4 +1,4 @@
-// A stream of a machine as a WebSocket: raw bytes in binary messages, both ways.
+// A stream of a machine as a WebSocket: raw bytes in binary messages, both ways. Of datagrams, one is one message.
 import type { IncomingMessage } from "node:http";
 import { pipeline } from "node:stream";
 import type { Duplex } from "node:stream";
@@ -34,7 +34,7 @@ export function joinSocket(
 ) {
   sockets.handleUpgrade(request, socket, head, (accepted) => {
     ping(accepted, clock);
-    const caller = createWebSocketStream(accepted);
+    const caller = createWebSocketStream(accepted, { readableObjectMode: true });
     stream.on("error", () => {});
     pipeline(caller, stream, () => {});
     pipeline(stream, caller, () => accepted.close());

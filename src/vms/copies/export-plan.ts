@@ -1,6 +1,7 @@
 // VirtualMachineExport: which disks it gives, under which addresses, and for how long. Pure.
 import type { KubeObject } from "../../kinds/object.ts";
 import { diskFile } from "../disks/task.ts";
+import { dumpAnnotation } from "../memory-dump/request.ts";
 import { claimsByVolume, copiesName, copyFile, durationMs } from "./snapshot-content.ts";
 
 export interface ExportedDisk {
@@ -12,10 +13,18 @@ export interface ExportedDisk {
 
 const disk = (claim: string): ExportedDisk => ({ name: claim, claim, file: diskFile });
 
+const dumpName = /^[A-Za-z0-9][A-Za-z0-9._-]*\.memory\.dump$/;
+
+/** A claim may hold a dump of a machine's memory instead of a disk. */
+function ofClaim({ metadata: { name, annotations } }: KubeObject): ExportedDisk {
+  const dump = annotations?.[dumpAnnotation];
+  return { ...disk(name), ...(dump && dumpName.test(dump) && { file: dump }) };
+}
+
 /** `source` is the object that is named; undefined for kinds that are not exported. */
 export function exportedDisks(kind: string, source: KubeObject, content?: KubeObject) {
   const name = source.metadata.name;
-  if (kind === "PersistentVolumeClaim") return [disk(name)];
+  if (kind === "PersistentVolumeClaim") return [ofClaim(source)];
   if (kind === "VirtualMachine") {
     return claimsByVolume(source.spec.template.spec).map(({ claimName }) => disk(claimName));
   }

@@ -35,6 +35,6 @@ export function vmPart(
       if (probe.command?.[0] !== agentProbe) return undefined;
       return Promise.resolve({ ok: false, output: "QEMU does not answer yet" });
     },
-    open: async ({ podUid, method }: Question) => openStream(vmOf(podUid), method, options),
+    open: async ({ podUid, ...asked }: Question) => openStream(vmOf(podUid), asked, options),
   };
 }

@@ -11,7 +11,9 @@ import { guestAgentInfo, guestFilesystems, guestUsers } from "./guest-facts.ts";
 import { hotplug, hotunplug, resizeDisk } from "./hotplug.ts";
 import type { HolderVolumes } from "./hotplug.ts";
 import { backupDisks } from "./backup.ts";
+import { dumpMemory } from "./dump-memory.ts";
 import { dialIn } from "./sockets.ts";
+import { openUdp } from "./udp.ts";
 import type { Streams } from "./streams.ts";
 import type { Vm } from "./vm.ts";
 import * as copies from "./copies.ts";
@@ -146,7 +148,7 @@ async function unpause(vm: Vm) {
 const ask = async <T>(vm: Vm, command: string, shape: (answer: any) => T): Promise<T> =>
   shape(await (await vm.agent()).execute(command));
 
-type Asked = Omit<VmControl, "openConsole" | "openVnc" | "screenshot"> & {
+type Asked = Omit<VmControl, "openConsole" | "openVnc" | "openUdp" | "screenshot"> & {
   screenshot: () => Promise<string>;
 };
 
@@ -179,6 +181,7 @@ export function vmAnswers(vm: Vm, { volumes }: ControlOptions): Asked {
       const still = vm.agentConnected && !vm.frozen && { quiesce };
       return backupDisks(vm, names, { volumes, to, ...still });
     },
+    dumpMemory: (name, to) => dumpMemory(vm, name, { volumes, to }),
     viewCopy: (volume, host) => copies.view(vm, volume, host),
     attachCopy: (volume, target) => copies.attach(vm, volume, target),
     detachCopy: (volume) => copies.detach(vm, volume),
@@ -191,7 +194,11 @@ export function vmAnswers(vm: Vm, { volumes }: ControlOptions): Asked {
   };
 }
 
-export function openStream(vm: Vm, method: string, { streams }: ControlOptions): Promise<Duplex> {
+export async function openStream(
+  vm: Vm,
+  { method, args = [] }: { method: string; args?: unknown[] },
+  { streams }: ControlOptions,
+): Promise<Duplex> {
   const open = (name: string) => streams.open(vm, name, () => dialIn(vm.options.run, name));
   if (method === "openConsole") {
     if (!vm.domain.serialConsole) throw badRequest("No serial consoles are present.");
@@ -200,6 +207,11 @@ export function openStream(vm: Vm, method: string, { streams }: ControlOptions):
   if (method === "openVnc") {
     if (!vm.domain.graphics) throw badRequest("No graphics devices are present.");
     return open(socketNames.vnc);
+  }
+  if (method === "openUdp") {
+    const [address] = vm.addresses;
+    if (!address) throw new StatusError("Conflict", "the guest has no address yet");
+    return openUdp(address, Number(args[0]));
   }
   throw new StatusError("NotFound", `no stream ${method}`);
 }

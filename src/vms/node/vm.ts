@@ -60,6 +60,8 @@ export class Vm {
   /** Set while a live migration leaves from here, so that its end is no end of the guest. */
   migratedAway = false;
   frozen = false;
+  /** QEMU stops the guest for as long as it reads its memory. */
+  dumping = false;
 
   constructor(options: VmOptions) {
     this.options = options;
@@ -138,7 +140,8 @@ export class Vm {
   #hear(event: QmpEvent) {
     const { data = {} } = event;
     // A guest that stands still to go on elsewhere is not paused.
-    if (event.event === "STOP" && (!this.migratedAway || this.stopReason)) this.status = "paused";
+    const standsStill = (this.migratedAway && !this.stopReason) || this.dumping;
+    if (event.event === "STOP" && !standsStill) this.status = "paused";
     if (event.event === "RESUME") {
       this.status = "running";
       this.stopReason = "";

@@ -2,6 +2,7 @@
 import type { KubeObject } from "../../../kinds/object.ts";
 import { badRequest, conflict, notFound } from "../../../lib/status-error.ts";
 import type { Call, StreamHandler } from "../handler.ts";
+import { datagramsOver } from "../../datagrams.ts";
 import { hasCondition } from "../handler.ts";
 
 const of = { group: "kubevirt.io", resource: "virtualmachineinstance" };
@@ -37,8 +38,9 @@ export const portforward: StreamHandler = async (call) => {
   if (!Number.isInteger(number) || number < 1 || number > 65535) {
     throw badRequest(`port: ${port} is no port`);
   }
-  if (protocol.toLowerCase() !== "tcp") {
-    throw badRequest(`protocol: ${protocol} is not forwarded, only tcp`);
+  const isUdp = protocol.toLowerCase() === "udp";
+  if (!isUdp && protocol.toLowerCase() !== "tcp") {
+    throw badRequest(`protocol: ${protocol} is not forwarded, only tcp and udp`);
   }
   if (call.resource === "virtualmachines") await call.access.machine(call);
   const vmi = await call.access.instance(call);
@@ -46,5 +48,6 @@ export const portforward: StreamHandler = async (call) => {
   if (hasCondition(vmi, "Paused")) throw conflict(of, call.name, "VMI is paused");
   const address: string | undefined = vmi.status?.interfaces?.[0]?.ipAddress;
   if (!address) throw notFound({ group: "", resource: "network interfaces" }, call.name);
+  if (isUdp) return datagramsOver(await (await call.access.controlOf(vmi)).openUdp(number));
   return (await call.access.connect(vmi.status.nodeName)).dial(address, number);
 };

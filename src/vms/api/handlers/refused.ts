@@ -1,0 +1,20 @@
+// What KubeVirt's API has and Kerb has not, by name.
+import { badRequest, StatusError } from "../../../lib/status-error.ts";
+import type { Handler, StreamHandler } from "../handler.ts";
+
+const refuse = (why: string) => async (): Promise<never> => {
+  throw badRequest(why);
+};
+
+const sev = "launchSecurity: memory that is encrypted (SEV) is not supported by VMs of Kerb";
+const usb = "clientPassthrough: USB devices of clients are not redirected to VMs of Kerb";
+const vsock = "vsock: streams to a guest's vsock are not forwarded by Kerb, only its ports";
+
+export const sevRefused: Handler = refuse(sev);
+export const usbredir: StreamHandler = refuse(usb);
+export const vsockStream: StreamHandler = refuse(vsock);
+/** Asked by `virtctl guestfs` where nobody names an image. */
+export const guestfs: Handler = async () => {
+  const why = "Kerb brings no image with libguestfs along: give one by --image";
+  throw new StatusError("NotFound", why);
+};
