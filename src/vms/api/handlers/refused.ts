@@ -1,5 +1,5 @@
 // What KubeVirt's API has and Kerb has not, by name.
-import { badRequest, StatusError } from "../../../lib/status-error.ts";
+import { badRequest } from "../../../lib/status-error.ts";
 import type { Handler, StreamHandler } from "../handler.ts";
 
 const refuse = (why: string) => async (): Promise<never> => {
@@ -13,8 +13,3 @@ const vsock = "vsock: streams to a guest's vsock are not forwarded by Kerb, only
 export const sevRefused: Handler = refuse(sev);
 export const usbredir: StreamHandler = refuse(usb);
 export const vsockStream: StreamHandler = refuse(vsock);
-/** Asked by `virtctl guestfs` where nobody names an image. */
-export const guestfs: Handler = async () => {
-  const why = "Kerb brings no image with libguestfs along: give one by --image";
-  throw new StatusError("NotFound", why);
-};
