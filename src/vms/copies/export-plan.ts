@@ -23,7 +23,6 @@ function ofClaim({ metadata: { name, annotations } }: KubeObject): ExportedDisk 
 
 /** `source` is the object that is named; undefined for kinds that are not exported. */
 export function exportedDisks(kind: string, source: KubeObject, content?: KubeObject) {
-  const name = source.metadata.name;
   if (kind === "PersistentVolumeClaim") return [ofClaim(source)];
   if (kind === "VirtualMachine") {
     return claimsByVolume(source.spec.template.spec).map(({ claimName }) => disk(claimName));
