@@ -61,6 +61,15 @@ async function giveBack(directory: string, reference: string, before: Map<string
   if (same) await ctr(directory, "images", "tag", "--force", same, reference);
 }
 
+/** The references that `ctr images import` tells of, as containerd 1 and, often more than once, 2 print them. Pure. */
+export const namesBrought = (output: string): string[] => [
+  ...new Set(
+    [...output.matchAll(/^(?:unpacking (\S+)|(\S+)\s+saved\s*$)/gm)].map(
+      ([, unpacked, saved]) => (unpacked ?? saved)!,
+    ),
+  ),
+];
+
 /** Imports an archive; resolves with the references it brought, or the one asked for. */
 export async function importArchive(
   directory: string,
@@ -76,7 +85,7 @@ export async function importArchive(
       .replace(/^.* ctr: /, "");
     throw new Error(`${file} is no OCI or docker archive that can be read: ${said}`, { cause });
   });
-  const brought = [...output.matchAll(/^unpacking (\S+)/gm)].map((match) => match[1]!);
+  const brought = namesBrought(output);
   if (brought.length === 0) throw new Error(`${file} holds no image`);
   const wanted = name === undefined ? brought.map(fullReference) : [fullReference(name)];
   if (name !== undefined && brought.length > 1) {
