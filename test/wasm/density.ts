@@ -11,7 +11,7 @@ import { startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
 import { compileC } from "../support/wasm-module.ts";
 
-const { modules, containers } = runner(
+const { modules, containers, memory } = runner(
   "density",
   "Many modules beside containers on one node; Kerb is killed, and none of them restarts. Tells what " +
     "they cost. A few minutes.",
@@ -19,8 +19,9 @@ const { modules, containers } = runner(
 )
   .option("--modules <n>", "pods of a WebAssembly module", parseCount, 100)
   .option("--containers <n>", "pods of a container", parseCount, 50)
+  .option("--memory <quantity>", "memory that each module may have; without it there is no limit")
   .parse()
-  .opts<{ modules: number; containers: number }>();
+  .opts<{ modules: number; containers: number; memory?: string }>();
 const minutesMax = 15;
 
 const deployment = (name: string, replicas: number, spec: object) =>
@@ -78,7 +79,8 @@ try {
   console.log(`starting ${modules} modules and ${containers} containers ...`);
   const began = performance.now();
   const tolerations = [{ key: "kubernetes.io/arch", operator: "Equal", value: "wasm32-wasi" }];
-  const module = { name: "main", image: "probe:1", args: ["probe", ...args] };
+  const resources = memory === undefined ? {} : { limits: { memory } };
+  const module = { name: "main", image: "probe:1", args: ["probe", ...args], resources };
   await site.apply(deployment("modules", modules, { tolerations, containers: [module] }));
   const plain = { name: "main", image: "busybox:kerb", command: args };
   await site.apply(deployment("plain", containers, { containers: [plain] }));
