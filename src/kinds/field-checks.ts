@@ -75,3 +75,35 @@ export const pathSegment: NameRule = (name) => {
   if (name.includes("/")) return "may not contain '/'";
   return name.includes("%") ? "may not contain '%'" : undefined;
 };
+
+export const notNegative = (value: number | undefined, field: string): FieldError[] =>
+  value !== undefined && value < 0
+    ? [invalidValue(field, value, "must be greater than or equal to 0")]
+    : [];
+
+const portWhy = "must be between 1 and 65535, inclusive";
+
+export const portNumber = (value: number | undefined, field: string): FieldError[] =>
+  value !== undefined && (value < 1 || value > 65_535) ? [invalidValue(field, value, portWhy)] : [];
+
+/** A port by its number or its name (an IANA_SVC_NAME). */
+export function portNumberOrName(value: number | string, field: string): FieldError[] {
+  if (typeof value === "number") return portNumber(value, field);
+  if (value.length > 15) return [invalidValue(field, value, "must be no more than 15 characters")];
+  if (!/^[-a-z0-9]+$/.test(value)) {
+    const why = "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)";
+    return [invalidValue(field, value, why)];
+  }
+  if (!/[a-z]/.test(value)) {
+    return [invalidValue(field, value, "must contain at least one letter (a-z)")];
+  }
+  if (value.includes("--")) {
+    return [invalidValue(field, value, "must not contain consecutive hyphens")];
+  }
+  if (!/^[^-].*[^-]$|^[^-]$/.test(value)) {
+    return [invalidValue(field, value, "must not begin or end with a hyphen")];
+  }
+  return [];
+}
+
+export const wrongCidr = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";

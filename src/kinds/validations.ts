@@ -3,31 +3,37 @@ import type { FieldError } from "../lib/status-error.ts";
 import { webhookConfigurationErrors } from "./admissionregistration/validation.ts";
 import { apiServiceErrors } from "./apiregistration/api-service.ts";
 import { workloadErrors } from "./apps/validation.ts";
+import { autoscalerErrors } from "./autoscaling/validation.ts";
 import { cronJobErrors, jobErrors } from "./batch/validation.ts";
+import { limitRangeErrors, quotaErrors } from "./core/limits-validation.ts";
 import { podErrors } from "./core/pod-validation.ts";
+import { secretErrors } from "./core/secret-validation.ts";
 import { claimErrors, dataErrors, serviceErrors } from "./core/validation.ts";
-import { jsonEqual } from "../lib/json.ts";
-import { invalidValue, required } from "./field-checks.ts";
 import { flowSchemaErrors, priorityLevelErrors } from "./flowcontrol/validation.ts";
 import { immutableErrors } from "./immutable.ts";
 import type { Change } from "./kind.ts";
+import { ingressErrors } from "./networking/ingress-validation.ts";
+import { networkPolicyErrors } from "./networking/policy-validation.ts";
 import { ipAddressErrors, serviceCidrErrors } from "./networking/validation.ts";
+import { disruptionBudgetErrors } from "./policy/validation.ts";
+import {
+  clusterRoleBindingErrors,
+  clusterRoleErrors,
+  roleBindingErrors,
+  roleErrors,
+} from "./rbac/validation.ts";
 import { resourceClaimErrors, resourceClaimTemplateErrors } from "./resource/validation.ts";
 import { metadataErrors } from "./validate-metadata.ts";
 
 type Validate = (change: Change) => FieldError[];
 
-const bindingErrors: Validate = ({ object, old }) => {
-  if (!object["roleRef"]?.name) return [required("roleRef.name")];
-  if (!old || jsonEqual(old["roleRef"], object["roleRef"])) return [];
-  return [invalidValue("roleRef", object["roleRef"], "cannot change roleRef")];
-};
-
 const validations: Record<string, Validate> = {
   configmaps: dataErrors,
   persistentvolumeclaims: claimErrors,
   pods: podErrors,
-  secrets: dataErrors,
+  limitranges: limitRangeErrors,
+  resourcequotas: quotaErrors,
+  secrets: secretErrors,
   services: serviceErrors,
   "mutatingwebhookconfigurations.admissionregistration.k8s.io": webhookConfigurationErrors,
   "validatingwebhookconfigurations.admissionregistration.k8s.io": webhookConfigurationErrors,
@@ -40,12 +46,18 @@ const validations: Record<string, Validate> = {
   "jobs.batch": jobErrors,
   "flowschemas.flowcontrol.apiserver.k8s.io": flowSchemaErrors,
   "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": priorityLevelErrors,
+  "horizontalpodautoscalers.autoscaling": autoscalerErrors,
+  "ingresses.networking.k8s.io": ingressErrors,
+  "networkpolicies.networking.k8s.io": networkPolicyErrors,
+  "poddisruptionbudgets.policy": disruptionBudgetErrors,
   "ipaddresses.networking.k8s.io": ipAddressErrors,
   "servicecidrs.networking.k8s.io": serviceCidrErrors,
   "resourceclaims.resource.k8s.io": resourceClaimErrors,
   "resourceclaimtemplates.resource.k8s.io": resourceClaimTemplateErrors,
-  "clusterrolebindings.rbac.authorization.k8s.io": bindingErrors,
-  "rolebindings.rbac.authorization.k8s.io": bindingErrors,
+  "clusterrolebindings.rbac.authorization.k8s.io": clusterRoleBindingErrors,
+  "clusterroles.rbac.authorization.k8s.io": clusterRoleErrors,
+  "rolebindings.rbac.authorization.k8s.io": roleBindingErrors,
+  "roles.rbac.authorization.k8s.io": roleErrors,
 };
 
 /** How objects of a built-in resource are judged. */

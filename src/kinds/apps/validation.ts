@@ -3,23 +3,46 @@ import { jsonEqual } from "../../lib/json.ts";
 import { compileSelector } from "../../lib/label-selector.ts";
 import type { FieldError } from "../../lib/status-error.ts";
 import { podSpecErrors } from "../core/pod-validation.ts";
-import { invalidValue, required, supported } from "../field-checks.ts";
+import { forbiddenValue, invalidValue, notNegative, required, supported } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
+import { numberOrPercent } from "../policy/validation.ts";
 
-const negative = (value: number | undefined, field: string): FieldError[] =>
-  value !== undefined && value < 0
-    ? [invalidValue(field, value, "must be greater than or equal to 0")]
-    : [];
+const isNone = (value: unknown) => value === 0 || value === "0%";
 
 const isEmpty = (selector: any) =>
   !selector ||
   (Object.keys(selector.matchLabels ?? {}).length === 0 && !selector.matchExpressions?.length);
 
+function strategyErrors({ strategy, minReadySeconds = 0, progressDeadlineSeconds }: any) {
+  const at = "spec.strategy";
+  const errors = supported(`${at}.type`, strategy?.type, ["Recreate", "RollingUpdate"]);
+  const rolling = strategy?.rollingUpdate;
+  if (rolling && strategy.type === "Recreate") {
+    const why = "may not be specified when strategy `type` is 'Recreate'";
+    errors.push(forbiddenValue(`${at}.rollingUpdate`, why));
+  } else if (rolling) {
+    const { maxUnavailable, maxSurge } = rolling;
+    errors.push(...numberOrPercent(maxUnavailable, `${at}.rollingUpdate.maxUnavailable`));
+    if (isNone(maxUnavailable) && isNone(maxSurge)) {
+      const why = "may not be 0 when `maxSurge` is 0";
+      errors.push(invalidValue(`${at}.rollingUpdate.maxUnavailable`, maxUnavailable, why));
+    }
+  }
+  if (progressDeadlineSeconds !== undefined && progressDeadlineSeconds <= minReadySeconds) {
+    const why = "must be greater than minReadySeconds";
+    errors.push(invalidValue("spec.progressDeadlineSeconds", progressDeadlineSeconds, why));
+  }
+  return errors;
+}
+
 /** Deployment, ReplicaSet, StatefulSet and DaemonSet alike. */
 export function workloadErrors({ object: { spec, kind }, old, subresource }: Change): FieldError[] {
   if (subresource !== "") return [];
   if (!spec) return [required("spec.selector"), required("spec.template.spec.containers")];
-  const errors = negative(spec.replicas, "spec.replicas");
+  const errors = ["replicas", "minReadySeconds", "revisionHistoryLimit"].flatMap((field) =>
+    notNegative(spec[field], `spec.${field}`),
+  );
+  if (kind === "Deployment") errors.push(...strategyErrors(spec));
   const labels = spec.template?.metadata?.labels;
   if (!spec.selector) errors.push(required("spec.selector"));
   else if (isEmpty(spec.selector)) {

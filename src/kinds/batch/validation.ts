@@ -3,7 +3,7 @@ import { isTimeZone, parseSchedule } from "../../lib/cron-schedule.ts";
 import { jsonEqual } from "../../lib/json.ts";
 import type { FieldError } from "../../lib/status-error.ts";
 import { podSpecErrors } from "../core/pod-validation.ts";
-import { invalidValue, required, supported } from "../field-checks.ts";
+import { invalidValue, notNegative, required, supported } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
 
 const policies = ["OnFailure", "Never"];
@@ -21,9 +21,28 @@ function jobSpecErrors(spec: any, at: string): FieldError[] {
   return errors;
 }
 
+const counts = [
+  "parallelism",
+  "completions",
+  "activeDeadlineSeconds",
+  "backoffLimit",
+  "ttlSecondsAfterFinished",
+];
+
+function countErrors(spec: any, at: string): FieldError[] {
+  const errors = counts.flatMap((field) => notNegative(spec?.[field], `${at}.${field}`));
+  errors.push(
+    ...supported(`${at}.completionMode`, spec?.completionMode, ["Indexed", "NonIndexed"]),
+  );
+  if (spec?.completionMode === "Indexed" && spec.completions === undefined) {
+    errors.push(required(`${at}.completions`, "when completion mode is Indexed"));
+  }
+  return errors;
+}
+
 export function jobErrors({ object: { spec }, old, subresource }: Change): FieldError[] {
   if (subresource !== "") return [];
-  const errors = jobSpecErrors(spec, "spec");
+  const errors = [...countErrors(spec, "spec"), ...jobSpecErrors(spec, "spec")];
   if (!old) return errors;
   for (const name of ["selector", "completionMode"]) {
     if (!jsonEqual(old.spec[name], spec[name])) {
@@ -75,6 +94,10 @@ export function cronJobErrors({ object, old, subresource }: Change): FieldError[
     ...scheduleErrors(spec?.schedule),
     ...timeZoneErrors(spec?.timeZone, old?.spec?.timeZone),
     ...supported("spec.concurrencyPolicy", spec?.concurrencyPolicy, ["Allow", "Forbid", "Replace"]),
+    ...["startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"].flatMap(
+      (field) => notNegative(spec?.[field], `spec.${field}`),
+    ),
+    ...countErrors(spec?.jobTemplate?.spec, "spec.jobTemplate.spec"),
     ...jobSpecErrors(spec?.jobTemplate?.spec, "spec.jobTemplate.spec"),
   ];
 }

@@ -5,7 +5,7 @@ import { invalidValue } from "../field-checks.ts";
 
 type Any = Record<string, any>;
 
-function amount(text: string | number): number | undefined {
+export function amount(text: string | number): number | undefined {
   try {
     return parseQuantity(text);
   } catch {

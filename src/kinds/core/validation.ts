@@ -1,8 +1,17 @@
 // What the schema cannot say of the core group's other kinds.
 import { jsonEqual } from "../../lib/json.ts";
 import type { FieldError } from "../../lib/status-error.ts";
-import { duplicate, forbiddenValue, invalidValue, required, supported } from "../field-checks.ts";
+import {
+  dnsLabel,
+  duplicate,
+  forbiddenValue,
+  invalidValue,
+  portNumberOrName,
+  required,
+  supported,
+} from "../field-checks.ts";
 import type { Change } from "../kind.ts";
+import { amount } from "./resource-validation.ts";
 
 const dataBytesMax = 1024 * 1024;
 const keyPattern = /^[-._a-zA-Z0-9]+$/;
@@ -39,6 +48,14 @@ export function dataErrors({ object, old }: Change): FieldError[] {
 
 const types = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
 
+function portNameErrors(ports: any[], i: number): FieldError[] {
+  const field = `spec.ports[${i}].name`;
+  const { name } = ports[i];
+  const why = dnsLabel(name);
+  if (why !== undefined) return [invalidValue(field, name, why)];
+  return ports.findIndex((one) => one.name === name) < i ? [duplicate(field, name)] : [];
+}
+
 function servicePortErrors(ports: any[]): FieldError[] {
   const seen = new Set<string>();
   return ports.flatMap((port, i) => {
@@ -49,6 +66,10 @@ function servicePortErrors(ports: any[]): FieldError[] {
       errors.push(
         invalidValue(`${field}.port`, port.port ?? 0, "must be between 1 and 65535, inclusive"),
       );
+    }
+    if (port.name) errors.push(...portNameErrors(ports, i));
+    if (port.targetPort !== undefined && port.targetPort !== 0 && port.targetPort !== "") {
+      errors.push(...portNumberOrName(port.targetPort, `${field}.targetPort`));
     }
     const key = `${port.protocol}/${port.port}`;
     if (seen.has(key)) errors.push(duplicate(field, { protocol: port.protocol, port: port.port }));
@@ -74,13 +95,27 @@ export function serviceErrors({ object: { spec }, subresource }: Change): FieldE
   return errors;
 }
 
+const accessModes = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
+
 export function claimErrors({ object: { spec }, old, subresource }: Change): FieldError[] {
   if (subresource !== "") return [];
   const errors: FieldError[] = [];
   if (!spec?.accessModes?.length) {
     errors.push(required("spec.accessModes", "at least 1 access mode is required"));
   }
-  if (!spec?.resources?.requests?.storage) errors.push(required("spec.resources[storage]"));
+  for (const mode of spec?.accessModes ?? []) {
+    errors.push(...supported("spec.accessModes", mode, accessModes));
+  }
+  if (spec?.accessModes?.includes("ReadWriteOncePod") && spec.accessModes.length > 1) {
+    const why = "may not use ReadWriteOncePod with other access modes";
+    errors.push(forbiddenValue("spec.accessModes", why));
+  }
+  errors.push(...supported("spec.volumeMode", spec?.volumeMode, ["Block", "Filesystem"]));
+  const storage = spec?.resources?.requests?.storage;
+  if (!storage) errors.push(required("spec.resources[storage]"));
+  else if ((amount(storage) ?? 0) <= 0) {
+    errors.push(invalidValue("spec.resources[storage]", storage, "must be greater than zero"));
+  }
   const rest = ({ resources: _r, volumeName: _v, volumeAttributesClassName: _c, ...fixed }: any) =>
     fixed;
   if (old && !jsonEqual(rest(old.spec), rest(spec))) {

@@ -1,11 +1,10 @@
 // What the networking group checks beyond its schemas.
 import { canonicalAddress, isAddress, isCidr } from "../../lib/ip-range.ts";
 import type { FieldError } from "../../lib/status-error.ts";
-import { invalidValue, required } from "../field-checks.ts";
+import { invalidValue, required, wrongCidr } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
 
 const wrongAddress = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
-const wrongCidr = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
 /** One of each family. */
 const cidrsMax = 2;
 

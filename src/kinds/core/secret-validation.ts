@@ -1,0 +1,50 @@
+// What a Secret's type promises of its data.
+import type { FieldError } from "../../lib/status-error.ts";
+import { invalidValue, required } from "../field-checks.ts";
+import type { Change } from "../kind.ts";
+import { dataErrors } from "./validation.ts";
+
+type Data = Record<string, string>;
+
+const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+/** Nothing that a Secret holds is repeated. */
+const redacted = "<secret contents redacted>";
+
+const allOf = (data: Data, keys: string[]): FieldError[] =>
+  keys.filter((key) => data[key] === undefined).map((key) => required(`data[${key}]`));
+
+function jsonOf(data: Data, key: string): FieldError[] {
+  if (data[key] === undefined) return [required(`data[${key}]`)];
+  try {
+    JSON.parse(Buffer.from(data[key], "base64").toString());
+    return [];
+  } catch {
+    return [invalidValue(`data[${key}]`, redacted, "must be valid JSON")];
+  }
+}
+
+const accountKey = "kubernetes.io/service-account.name";
+
+const types: Record<string, (data: Data, annotations: Data) => FieldError[]> = {
+  "kubernetes.io/tls": (data) => allOf(data, ["tls.crt", "tls.key"]),
+  "kubernetes.io/ssh-auth": (data) => allOf(data, ["ssh-privatekey"]),
+  "kubernetes.io/basic-auth": (data) =>
+    data["username"] === undefined && data["password"] === undefined
+      ? allOf(data, ["username", "password"])
+      : [],
+  "kubernetes.io/dockercfg": (data) => jsonOf(data, ".dockercfg"),
+  "kubernetes.io/dockerconfigjson": (data) => jsonOf(data, ".dockerconfigjson"),
+  "kubernetes.io/service-account-token": (_, annotations) =>
+    annotations[accountKey] ? [] : [required(`metadata.annotations[${accountKey}]`)],
+};
+
+export function secretErrors(change: Change): FieldError[] {
+  const { object } = change;
+  const data: Data = object["data"] ?? {};
+  const garbled = Object.keys(data).filter((key) => !base64.test(data[key]!));
+  return [
+    ...dataErrors(change),
+    ...garbled.map((key) => invalidValue(`data[${key}]`, redacted, "illegal base64 data")),
+    ...(types[object["type"]]?.(data, object.metadata.annotations ?? {}) ?? []),
+  ];
+}

@@ -1,0 +1,241 @@
+// What a real API server refuses of the kinds that people write most, in its words.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { builtinKinds } from "./kinds.ts";
+
+const kinds = builtinKinds();
+const groups: Record<string, string> = {
+  Secret: "",
+  Service: "",
+  PersistentVolumeClaim: "",
+  ResourceQuota: "",
+  LimitRange: "",
+  Deployment: "apps",
+  Job: "batch",
+  HorizontalPodAutoscaler: "autoscaling",
+  PodDisruptionBudget: "policy",
+  NetworkPolicy: "networking.k8s.io",
+  Ingress: "networking.k8s.io",
+  Role: "rbac.authorization.k8s.io",
+  ClusterRole: "rbac.authorization.k8s.io",
+  RoleBinding: "rbac.authorization.k8s.io",
+  ClusterRoleBinding: "rbac.authorization.k8s.io",
+};
+
+function refusals(kind: string, object: object): string[] {
+  const found = kinds.all().find((one) => one.kind === kind && one.group === groups[kind])!;
+  const whole = { kind, metadata: { name: "a" }, ...object } as any;
+  return found.validate!({ object: whole, subresource: "" }).map(
+    ({ field, message }) => `${field}: ${message}`,
+  );
+}
+
+const base64 = (text: string) => Buffer.from(text).toString("base64");
+const template = {
+  metadata: { labels: { a: "b" } },
+  spec: { containers: [{ name: "c", image: "x" }], restartPolicy: "Never" },
+};
+const deployment = (spec: object) => ({
+  spec: {
+    selector: { matchLabels: { a: "b" } },
+    template: { ...template, spec: { ...template.spec, restartPolicy: "Always" } },
+    ...spec,
+  },
+});
+const service = (...ports: object[]) => ({ spec: { ports } });
+const claim = (storage: string, ...accessModes: string[]) => ({
+  spec: { accessModes, resources: { requests: { storage } } },
+});
+const scaleTargetRef = { kind: "Deployment", name: "web", apiVersion: "apps/v1" };
+const path = (more: object) => ({
+  path: "/",
+  pathType: "Prefix",
+  backend: { service: { name: "web", port: { number: 80 } } },
+  ...more,
+});
+const ingress = (host: string, more: object) => ({
+  spec: { rules: [{ host, http: { paths: [path(more)] } }] },
+});
+const policy = (from: object, port: object = { port: 80 }) => ({
+  spec: { podSelector: {}, policyTypes: ["Ingress"], ingress: [{ from: [from], ports: [port] }] },
+});
+const group = "rbac.authorization.k8s.io";
+const binding = (roleRef: object, ...subjects: object[]) => ({
+  roleRef: { apiGroup: group, kind: "ClusterRole", name: "view", ...roleRef },
+  subjects,
+});
+
+const cases: [kind: string, object: object, refused: string[]][] = [
+  [
+    "Secret",
+    { type: "kubernetes.io/tls", data: {} },
+    ["data[tls.crt]: Required value", "data[tls.key]: Required value"],
+  ],
+  [
+    "Secret",
+    { type: "kubernetes.io/dockerconfigjson", data: { ".dockerconfigjson": base64("a") } },
+    ['data[.dockerconfigjson]: Invalid value: "<secret contents redacted>"'],
+  ],
+  [
+    "Secret",
+    { type: "kubernetes.io/dockerconfigjson", data: { ".dockerconfigjson": base64("{}") } },
+    [],
+  ],
+  ["Secret", { type: "kubernetes.io/basic-auth", data: { password: base64("a") } }, []],
+  [
+    "Secret",
+    { type: "Opaque", data: { a: "!!" } },
+    ['data[a]: Invalid value: "<secret contents redacted>": illegal base64 data'],
+  ],
+  [
+    "Service",
+    service({ name: "a", port: 80 }, { name: "a", port: 81 }),
+    ['spec.ports[1].name: Duplicate value: "a"'],
+  ],
+  [
+    "Service",
+    service({ port: 80, targetPort: 70_000 }),
+    ["spec.ports[0].targetPort: Invalid value: 70000"],
+  ],
+  ["Service", service({ port: 80, targetPort: "http" }), []],
+  [
+    "PersistentVolumeClaim",
+    claim("-1Gi", "Foo"),
+    [
+      'spec.accessModes: Unsupported value: "Foo"',
+      'spec.resources[storage]: Invalid value: "-1Gi": must be greater than zero',
+    ],
+  ],
+  ["PersistentVolumeClaim", claim("1Gi", "ReadWriteOnce"), []],
+  [
+    "ResourceQuota",
+    { spec: { hard: { foo: "1", pods: "-1", "count/jobs.batch": "3" } } },
+    [
+      'spec.hard[foo]: Invalid value: "foo": must be a standard resource for quota',
+      'spec.hard[pods]: Invalid value: "-1"',
+    ],
+  ],
+  [
+    "LimitRange",
+    { spec: { limits: [{ type: "Container", min: { cpu: "2" }, max: { cpu: "1" } }] } },
+    ['spec.limits[0].min[cpu]: Invalid value: "2": min value 2 is greater than max value 1'],
+  ],
+  [
+    "Deployment",
+    deployment({ strategy: { type: "Recreate", rollingUpdate: {} } }),
+    [
+      "spec.strategy.rollingUpdate: Forbidden: may not be specified when strategy `type` is 'Recreate'",
+    ],
+  ],
+  [
+    "Deployment",
+    deployment({
+      strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: "0%" } },
+    }),
+    [
+      "spec.strategy.rollingUpdate.maxUnavailable: Invalid value: 0: may not be 0 when `maxSurge` is 0",
+    ],
+  ],
+  [
+    "Deployment",
+    deployment({ minReadySeconds: 600, progressDeadlineSeconds: 600 }),
+    ["spec.progressDeadlineSeconds: Invalid value: 600: must be greater than minReadySeconds"],
+  ],
+  [
+    "Job",
+    { spec: { template, parallelism: -1, completionMode: "Indexed" } },
+    [
+      "spec.parallelism: Invalid value: -1",
+      "spec.completions: Required value: when completion mode is Indexed",
+    ],
+  ],
+  [
+    "HorizontalPodAutoscaler",
+    { spec: { scaleTargetRef, minReplicas: 5, maxReplicas: 2, metrics: [{ type: "Pods" }] } },
+    [
+      "spec.maxReplicas: Invalid value: 2: must be greater than or equal to `minReplicas`",
+      "spec.metrics[0].pods: Required value",
+    ],
+  ],
+  [
+    "PodDisruptionBudget",
+    { spec: { minAvailable: "101%", maxUnavailable: 1 } },
+    [
+      "spec: Invalid value: ",
+      'spec.minAvailable: Invalid value: "101%": must not be greater than 100%',
+    ],
+  ],
+  [
+    "NetworkPolicy",
+    policy({ ipBlock: { cidr: "1.2.3.4/40" } }, { port: "BAD_" }),
+    [
+      'spec.ingress[0].ports[0].port: Invalid value: "BAD_"',
+      'spec.ingress[0].from[0].ipBlock.cidr: Invalid value: "1.2.3.4/40": must be a valid CIDR value',
+    ],
+  ],
+  [
+    "NetworkPolicy",
+    policy({ ipBlock: { cidr: "10.0.0.0/8", except: ["10.1.0.0/16", "10.0.0.0/8"] } }),
+    [
+      'spec.ingress[0].from[0].ipBlock.except[1]: Invalid value: "10.0.0.0/8": must be a strict subset of `cidr`',
+    ],
+  ],
+  [
+    "NetworkPolicy",
+    policy({}, { port: 80, endPort: 79 }),
+    [
+      "spec.ingress[0].ports[0].endPort: Invalid value: 79",
+      "spec.ingress[0].from[0]: Required value: must specify a peer",
+    ],
+  ],
+  ["Ingress", ingress("a.*.b", {}), ['spec.rules[0].host: Invalid value: "a.*.b"']],
+  [
+    "Ingress",
+    ingress("*.example.org", { path: "x", backend: {} }),
+    [
+      'spec.rules[0].http.paths[0].path: Invalid value: "x": must be an absolute path',
+      "spec.rules[0].http.paths[0].backend: Required value",
+    ],
+  ],
+  [
+    "Ingress",
+    { spec: {} },
+    ["spec: Invalid value: {}: either `defaultBackend` or `rules` must be specified"],
+  ],
+  [
+    "Role",
+    { rules: [{ verbs: [], nonResourceURLs: ["/metrics"] }] },
+    [
+      "rules[0].verbs: Required value",
+      'rules[0].nonResourceURLs: Invalid value: ["/metrics"]: namespaced rules cannot apply to non-resource URLs',
+    ],
+  ],
+  [
+    "ClusterRole",
+    {
+      rules: [
+        { verbs: ["get"], nonResourceURLs: ["/metrics"] },
+        { verbs: ["get"], apiGroups: [""] },
+      ],
+    },
+    ["rules[1].resources: Required value"],
+  ],
+  [
+    "RoleBinding",
+    binding({ kind: "Foo" }, { kind: "User", name: "x", apiGroup: group }),
+    ['roleRef.kind: Unsupported value: "Foo": supported values: "Role", "ClusterRole"'],
+  ],
+  [
+    "ClusterRoleBinding",
+    binding({}, { kind: "ServiceAccount", name: "x" }),
+    ["subjects[0].namespace: Required value"],
+  ],
+];
+
+for (const [kind, object, expected] of cases) {
+  test(`${kind}: ${expected[0] ?? `${JSON.stringify(object)} is taken`}`, () => {
+    const found = refusals(kind, object);
+    assert.equal(found.length, expected.length, found.join("\n"));
+    for (const [i, text] of expected.entries()) assert.equal(found[i]!.slice(0, text.length), text);
+  });
+}
