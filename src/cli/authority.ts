@@ -53,16 +53,16 @@ interface Where {
 /** `kerb authority status | rotate | advance | abandon`. */
 export function authorityCommand(directory: string, actions: AuthorityActions) {
   const authority = new Command("authority")
-    .summary("replace the authority of a site's certificates")
+    .summary("rotate the certificate authority of a site")
     .description(
-      "The authority signs every certificate of a site; it is replaced while all goes on.",
+      "The certificate authority signs every certificate of a site. It is rotated without downtime.",
     )
     .addHelpText(
       "after",
       examples({
         "kerb authority rotate": "all three phases, twenty minutes apart",
-        "kerb authority rotate --rest 60": "where everybody learns of it within a minute",
-        "kerb authority status": "how far it is",
+        "kerb authority rotate --rest 60": "if every client learns of it within a minute",
+        "kerb authority status": "show the progress",
       }),
     );
   const add = (name: string, summary: string, description: string) =>
@@ -73,19 +73,19 @@ export function authorityCommand(directory: string, actions: AuthorityActions) {
       .addOption(dataDirOption(directory));
   add(
     "status",
-    "show the authorities",
+    "show the certificate authorities",
     "Shows which authorities are trusted and which one signs.",
   ).action(async ({ dataDir }: Where) => print(await actions.state(dataDir)));
   add(
     "rotate",
-    "replace the authority",
-    "Replaces the authority in three phases: trust the new one too, let it sign, trust it alone. Waits for machines " +
-      "that joined and are away; interrupted, it goes on from its phase when it is run again. Copies of " +
-      "DIR/kubeconfig made before are of no use afterwards; take new ones while both are trusted.",
+    "rotate the certificate authority",
+    "Rotates the authority in three phases: trust the new one too, let it sign, trust it alone. Waits for machines " +
+      "that joined and are unreachable; if interrupted, run it again and it resumes. Copies of " +
+      "DIR/kubeconfig made before stop working; take new ones while both are trusted.",
   )
     .option(
       "--rest <seconds>",
-      "between phases, for those who must learn of it",
+      "pause between phases, in which clients learn of the change",
       parseSeconds,
       1200,
     )
@@ -97,8 +97,8 @@ export function authorityCommand(directory: string, actions: AuthorityActions) {
   );
   add(
     "abandon",
-    "give a replacement up",
-    "Gives up a replacement whose new authority signs nothing yet.",
+    "give up a rotation",
+    "Gives up a rotation whose new authority signs nothing yet.",
   ).action(async ({ dataDir }: Where) => print(await actions.abandon(dataDir)));
   return authority;
 }

@@ -15,11 +15,11 @@ export function configureCommand(
   configure: (settings: string[], options: { dataDir: string }) => Promise<ConfiguredOption[]>,
 ) {
   return new Command("configure")
-    .summary("give the running site other options of kerb up")
+    .summary("change the options of the running site")
     .description(
-      "Starts the site anew with the options, leaves workloads alone, and keeps the options for later starts. " +
-        "If it is not ready in time, the options before are its own again. What its command line says wins. " +
-        "OPTION= takes an option back; without arguments it shows which options the site has, and from where.",
+      "Restarts the site with the options and keeps them for later starts; workloads keep running. " +
+        "If it is not ready in time, the site rolls back to its former options. The command line of `kerb up` takes precedence. " +
+        "OPTION= unsets an option; without arguments the current options are shown, and where they come from.",
     )
     .argument(
       "[option=value...]",
@@ -29,9 +29,9 @@ export function configureCommand(
     .addHelpText(
       "after",
       examples({
-        "kerb configure": "what the site has, and from where",
+        "kerb configure": "show the current options",
         "kerb configure vms=true eviction-hard='memory.available<200Mi'": "",
-        "kerb configure eviction-hard=": "the default again",
+        "kerb configure eviction-hard=": "back to the default",
       }),
     )
     .action(async (settings: string[], options: { dataDir: string }) => {

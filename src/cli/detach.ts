@@ -16,18 +16,18 @@ export function detachCommand(
   return new Command("detach")
     .summary("leave the hub")
     .description(
-      "The site is no member of its hub any more, and says so there if the hub is reached. What works made " +
-        "here stays and runs, until another hub's works take it over or somebody deletes it: " +
+      "Ends the site's membership of its hub, and tells the hub if it can be reached. What works have created " +
+        "here keeps running until another hub's works adopt it or somebody deletes it: " +
         "kubectl get appliedmanifestworks shows it.",
     )
     .addOption(dataDirOption(directory))
-    .option("--kubeconfig <file>", "detach the cluster of this file instead")
-    .option("--remove-works", "take back all that works made here")
+    .option("--kubeconfig <file>", "detach this cluster instead")
+    .option("--remove-works", "delete everything that works have created here")
     .addHelpText(
       "after",
       examples({
-        "kerb detach": "what works made stays",
-        "kerb detach --remove-works": "and is taken back",
+        "kerb detach": "what works have created stays",
+        "kerb detach --remove-works": "and is deleted",
       }),
     )
     .action(detach);

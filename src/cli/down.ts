@@ -19,21 +19,21 @@ export function downCommand(directory: string, stop: (options: DownOptions) => P
   return new Command("down")
     .summary("stop this machine's site")
     .description(
-      "Stops the site and its workloads. What is stored stays: `kerb up` brings everything back.",
+      "Stops the site and its workloads. Stored data is kept: `kerb up` starts everything again.",
     )
     .addOption(dataDirOption(directory))
     .option("--keep-workloads", "stop Kerb only and leave containers running")
     .option(
       "--grace-period <seconds>",
-      "how long containers may take to end; default: as their pods say",
+      "how long containers may take to stop (default: their pods' grace period)",
       seconds,
     )
     .addHelpText(
       "after",
       examples({
-        "kerb down": "workloads end as their pods say",
-        "kerb down --keep-workloads": "only Kerb; the next kerb up finds them again",
-        "kerb down --grace-period 5": "nothing takes longer than five seconds",
+        "kerb down": "workloads stop within their own grace periods",
+        "kerb down --keep-workloads": "stop Kerb only; the next kerb up adopts the containers",
+        "kerb down --grace-period 5": "no container takes longer than five seconds",
       }),
     )
     .action(async (options: DownOptions) => {

@@ -30,8 +30,8 @@ const rows = (images: StoredImage[]) =>
 /** `kerb image import | list | remove`. */
 export function imageCommand(directory: string, actions: ImageActions) {
   const image = new Command("image")
-    .summary("images kept on this machine, for sites without network")
-    .description("Images that this machine keeps: they need no registry.");
+    .summary("manage this machine's images, for sites without a registry")
+    .description("Images that are stored on this machine; no registry is needed.");
   image.addHelpText(
     "after",
     examples({
@@ -42,12 +42,12 @@ export function imageCommand(directory: string, actions: ImageActions) {
   );
   image
     .command("import <file>")
-    .summary("bring an archive or a module")
+    .summary("import an archive or a module")
     .description(
       "Imports an OCI or docker archive (a .tar), as `docker save` and others write them, or a WebAssembly module (a .wasm) by --name.",
     )
     .addOption(dataDirOption(directory))
-    .option("--name <ref>", "name the image, when the archive carries none or another")
+    .option("--name <ref>", "name for the image, in place of the archive's")
     .action(async (file: string, options: { dataDir: string; name?: string }) => {
       for (const name of await actions.import(options.dataDir, file, options.name)) {
         console.log(`imported ${name}`);
@@ -55,7 +55,7 @@ export function imageCommand(directory: string, actions: ImageActions) {
     });
   image
     .command("list")
-    .summary("show what is here")
+    .summary("list images")
     .description("Lists the images on this machine.")
     .addOption(dataDirOption(directory))
     .action(async ({ dataDir }: { dataDir: string }) => {
@@ -63,7 +63,7 @@ export function imageCommand(directory: string, actions: ImageActions) {
     });
   image
     .command("remove <ref>")
-    .summary("take one away")
+    .summary("remove an image")
     .description("Removes an image from this machine.")
     .addOption(dataDirOption(directory))
     .action(async (reference: string, { dataDir }: { dataDir: string }) => {

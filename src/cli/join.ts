@@ -27,24 +27,24 @@ export function joinCommand(
   start: (server: string | undefined, options: JoinOptions) => Promise<number>,
 ) {
   const command = new Command("join")
-    .summary("make this machine a node of a site elsewhere")
+    .summary("join this machine as a node to a site elsewhere")
     .description(
-      "Joins a site with the command that `kerb token create` printed there. All goes through " +
-        "connections that this machine opens. Afterwards `kerb join` alone starts the node again.",
+      "Joins a site with the command that `kerb token create` printed there. Every connection is opened " +
+        "by this machine. Afterwards `kerb join` alone starts the node again.",
     )
     .argument("[server]", "https://ADDRESS:PORT of the site; needed the first time", parseServer)
     .addOption(dataDirOption(directory))
-    .option("--token <token>", "lets this machine in; needed the first time")
-    .option("--ca-hash <hash>", "by which the site's authority is known; needed the first time")
-    .option("--devices", "look for leaf devices here too; the site runs with --devices")
-    .option("--vms", "run virtual machines here too; the site runs with --vms")
+    .option("--token <token>", "join token; needed the first time")
+    .option("--ca-hash <hash>", "hash of the site's certificate authority; needed the first time")
+    .option("--devices", "discover leaf devices on this machine; the site must run with --devices")
+    .option("--vms", "run virtual machines on this machine; the site must run with --vms")
     .option("--name <node>", "name of the node (default: the host's)", parseSiteName)
     .addHelpText(
       "after",
       examples({
         "kerb join https://10.0.0.5:6443 --token … --ca-hash sha256:…":
           "as kerb token create printed it",
-        "kerb join": "from the second time on",
+        "kerb join": "every later start",
       }),
     )
     .action(async (server: string | undefined, options: JoinOptions) => {

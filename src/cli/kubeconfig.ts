@@ -14,14 +14,17 @@ export function kubeconfigCommand(
   kubeconfig: (options: KubeconfigOptions) => Promise<string>,
 ) {
   return new Command("kubeconfig")
-    .summary("print what lets kubectl in")
+    .summary("print the administrator's kubeconfig")
     .description(
       "Prints the administrator's kubeconfig of the running site. At a hub, --sites adds a cluster and a " +
         "context for each attached site, which kubectl then reaches through the hub.",
     )
     .addOption(dataDirOption(directory))
-    .option("--sites", "with the sites of this hub, by their names")
-    .option("--server <url>", "where kubectl reaches this site (default: on this machine)")
+    .option("--sites", "include the sites of this hub, by name")
+    .option(
+      "--server <url>",
+      "address at which kubectl reaches this site (default: this machine's own)",
+    )
     .addHelpText(
       "after",
       examples({

@@ -59,51 +59,48 @@ export const addNodeOptions = (command: Command) =>
   command
     .option(
       "--eviction-hard <list>",
-      "pods must go below these (default: memory.available<100Mi,nodefs.available<10%,...)",
+      "thresholds at which pods are evicted (default: memory.available<100Mi,nodefs.available<10%,...)",
     )
     .option(
       "--eviction-pressure-transition-period <duration>",
-      "how long a shortage counts after it ended (default: 5m)",
+      "how long a pressure condition lasts after the pressure ended (default: 5m)",
       parseDuration,
     )
     .option(
       "--image-gc-high-threshold <percent>",
-      "unused images go when the disk is this full (default: 85)",
+      "disk usage at which unused images are removed (default: 85)",
       parsePercent,
     )
     .option(
       "--image-gc-low-threshold <percent>",
-      "until it is this full (default: 80)",
+      "disk usage down to which they are removed (default: 80)",
       parsePercent,
     )
     .option(
       "--shutdown-grace-period <duration>",
-      "how long the machine waits for pods to end when it goes down (with systemd; default: not at all)",
+      "how long a shutdown of the machine waits for pods (needs systemd; default: not at all)",
       parseDuration,
     )
     .option(
       "--shutdown-grace-period-critical-pods <duration>",
-      "the part of it that is for critical pods, which end last",
+      "the part of it reserved for critical pods, which end last",
       parseDuration,
     )
     .option(
       "--autonomy-duration <duration>",
-      "pods of a node that is cut off stay so long, or forever; at a site: of nodes that do not say",
+      "how long pods of an unreachable node are kept, or forever; at a site: the default for its nodes",
       parseAutonomy,
     )
     .addOption(
       new Option(
         "--cpu-manager-policy <policy>",
-        "static: whole cpus of guaranteed pods are theirs alone",
+        "static: Guaranteed pods have whole CPUs to themselves",
       ).choices(["none", "static"]),
     )
-    .option(
-      "--reserved-cpus <list>",
-      "cpus that no pod has alone, and that are not lent out, as 0,4-5",
-    )
+    .option("--reserved-cpus <list>", "CPUs that are never assigned exclusively, as 0,4-5")
     .option(
       "--allowed-unsafe-sysctls <list>",
-      "sysctls that pods may set beside the safe ones, such as kernel.msg*",
+      "unsafe sysctls that pods may set, such as kernel.msg*",
       (text: string) => text.split(","),
     )
     .option(
@@ -113,7 +110,7 @@ export const addNodeOptions = (command: Command) =>
     )
     .option(
       "--registry-mirror <host=url>",
-      "ask this first for the images of a registry; repeatable",
+      "try this mirror first for a registry's images; repeatable",
       parseMirror,
     )
-    .option("--pod-manifest-path <dir>", "static pods are read here (default: DIR/manifests)");
+    .option("--pod-manifest-path <dir>", "folder of static pods (default: DIR/manifests)");

@@ -19,10 +19,10 @@ export function restoreCommand(
   restore: (file: string, options: RestoreOptions) => Promise<RestoreReport>,
 ) {
   return new Command("restore")
-    .summary("make a site again from a backup")
+    .summary("restore a site from a backup")
     .description(
-      "Makes the site of a backup in an empty data directory; `kerb up` then starts it. The whole file is " +
-        "proved before anything counts. Only one of the two may run: the restored site is the same site.",
+      "Restores a site into an empty data directory; `kerb up` then starts it. The whole file is " +
+        "verified first. Only one of the two may run: the restored site is the same site.",
     )
     .argument("<file>", "what `kerb backup` wrote")
     .addOption(dataDirOption(directory))

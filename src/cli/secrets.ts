@@ -24,7 +24,7 @@ function printReport({ keys, plain }: SecretsReport) {
 /** `kerb secrets status | rotate`. */
 export function secretsCommand(directory: string, actions: SecretsActions) {
   const secrets = new Command("secrets")
-    .summary("how Secrets are encrypted on disk")
+    .summary("manage the keys that encrypt Secrets on disk")
     .description("Secrets are encrypted on disk by keys of the site's own.")
     .addHelpText(
       "after",
@@ -41,10 +41,10 @@ export function secretsCommand(directory: string, actions: SecretsActions) {
     .action(async ({ dataDir }: { dataDir: string }) => printReport(await actions.state(dataDir)));
   secrets
     .command("rotate")
-    .summary("make a new key and take the old one away")
+    .summary("create a new key and remove the old one")
     .description(
-      "Makes a new key and writes every Secret again with it; then the old key is gone. " +
-        "Cut short, the site goes on at its next start. Watchers list anew once.",
+      "Creates a new key, encrypts every Secret with it and removes the old key. " +
+        "If interrupted, the site resumes at its next start. Watches of Secrets are restarted once.",
     )
     .addOption(dataDirOption(directory))
     .action(({ dataDir }: { dataDir: string }) =>

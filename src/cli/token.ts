@@ -39,26 +39,26 @@ export interface TokenActions {
 /** `kerb token create`. */
 export function tokenCommand(directory: string, actions: TokenActions) {
   const token = new Command("token")
-    .summary("let further machines in as nodes, or sites")
+    .summary("create tokens for machines that join, or sites that attach")
     .description(
-      "Tokens let further machines in as nodes of this site, or sites as members of this hub.",
+      "With a token a machine joins this site as a node, or a site attaches to this hub.",
     );
   token
     .command("create")
-    .summary("make a token and print the command that uses it")
+    .summary("create a token and print the command that uses it")
     .description(
-      "Makes a token and prints the command that joins a machine with it, or attaches a site to this " +
-        "hub. This site must listen on an address that the other reaches: kerb up --listen ADDRESS.",
+      "Creates a token and prints the command that joins a machine with it, or attaches a site to this " +
+        "hub. This site must listen on an address that the other side can reach: kerb up --listen ADDRESS.",
     )
     .addOption(dataDirOption(directory))
     .addOption(
-      new Option("--ttl <time>", "how long it lets machines in")
+      new Option("--ttl <time>", "how long the token is valid")
         .argParser(parseLife)
         .default(parseLife("24h"), "24h"),
     )
     .option(
       "--site [name]",
-      "for a site: one that is accepted by this name, or any that then waits",
+      "for a site: accepted at once under this name, or, without one, after approval",
       parseSiteName,
     )
     .option("--as-kubeconfig", "with --site: print a bootstrap kubeconfig, not a command")
@@ -69,7 +69,7 @@ export function tokenCommand(directory: string, actions: TokenActions) {
     .addHelpText(
       "after",
       examples({
-        "kerb token create": "for a machine, for a day",
+        "kerb token create": "for a machine, valid for a day",
         "kerb token create --ttl 1h --site farm": "for one site, at a hub",
         "kerb token create --site farm --as-kubeconfig": "for an agent of Open Cluster Management",
       }),

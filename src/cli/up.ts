@@ -84,69 +84,76 @@ function parseDirectory(text: string): string {
 }
 
 export const dataDirOption = (directory: string) =>
-  new Option("--data-dir <dir>", "where the site keeps everything")
+  new Option("--data-dir <dir>", "the site's data directory")
     .default(directory)
     .argParser(parseDirectory);
 
 /** `kerb up`. `start` resolves with the exit code. */
 export function upCommand(directory: string, start: (options: UpOptions) => Promise<number>) {
   const command = new Command("up")
-    .summary("start this machine's site")
+    .summary("start a site on this machine")
     .description(
       "Starts a site: API server, store, controllers, scheduler and node agent in one process. " +
-        "Containers of an earlier run are found again and not restarted.",
+        "Containers of an earlier run are adopted, not restarted.",
     )
     .addOption(dataDirOption(directory))
-    .option("--port <n>", "port of the API server (default: 6443, then as before)", parsePort)
+    .option(
+      "--port <n>",
+      "port of the API server (default: 6443, later the port of the first start)",
+      parsePort,
+    )
     .option("--name <site>", "name of the site and its node (default: the host's)", parseSiteName)
-    .option("--audit-policy <file>", "tell the audit log what this Policy (audit.k8s.io/v1) says")
-    .option("--audit-log <file>", "where the audit log goes (default: DIR/audit.log)")
+    .option("--audit-policy <file>", "audit policy file (Policy of audit.k8s.io/v1)")
+    .option("--audit-log <file>", "audit log file (default: DIR/audit.log)")
     .option(
       "--audit-log-max-size <MiB>",
-      "size at which a new file begins (default: 100)",
+      "size at which the audit log is rotated (default: 100)",
       parseCount,
     )
-    .option("--audit-log-max-backups <n>", "full files that are kept (default: 5)", parseCount)
+    .option("--audit-log-max-backups <n>", "rotated audit logs to keep (default: 5)", parseCount)
     .option(
       "--store <url>",
-      "keep the objects in etcd, for several servers of one cluster: etcd://HOST:PORT[,...]",
+      "store objects in etcd, for a cluster of several servers: etcd://HOST:PORT[,...]",
     )
-    .option("--server-token-file <file>", "lets a further server in (default: DIR/server-token)")
+    .option(
+      "--server-token-file <file>",
+      "token with which another server joins the cluster (default: DIR/server-token)",
+    )
     .addOption(
       new Option(
         "--pod-network <how>",
-        "how pods of other machines are reached: routes where machines share a link (default), vxlan elsewhere",
+        "how pods on other nodes are reached: routes if nodes share a link (default), vxlan otherwise",
       ).choices(["routes", "vxlan"]),
     )
     .option(
       "--pod-cidr <ranges>",
-      "addresses of pods: a range of IPv4, of IPv6, or one of each as A,B with the site's own family first",
+      "pod addresses: an IPv4 range, an IPv6 range, or both as A,B with the primary family first",
       parseRanges,
     )
-    .option("--service-cidr <ranges>", "addresses of Services, of the same families", parseRanges)
+    .option("--service-cidr <ranges>", "Service addresses, of the same families", parseRanges)
     .option("--no-node", "API server and controllers only: no containers on this machine")
-    .option("--listen <ip>", "answer on this address of the machine too; repeatable", parseAddress)
+    .option("--listen <ip>", "also listen on this address of the machine; repeatable", parseAddress)
     .option(
       "--authentication-config <file>",
-      "let OpenID issuers name users, by an AuthenticationConfiguration (apiserver.config.k8s.io/v1)",
+      "authenticate users by OpenID Connect issuers (AuthenticationConfiguration of apiserver.config.k8s.io/v1)",
     )
-    .option("--devices", "look for leaf devices by Akri's Configurations (akri.sh/v0)")
-    .option("--krustlet", "a second node of this machine, NAME-wasm, for pods written for Krustlet")
-    .option("--ingress", "let requests in by Ingresses and Gateway API, on ports 80 and 443")
-    .option("--ingress-http-port <n>", "the machine's port in the place of 80", parsePort)
-    .option("--ingress-https-port <n>", "the machine's port in the place of 443", parsePort)
-    .option("--ingress-address <ip>", "the only address to let requests in by (default: all)")
-    .option("--hub", "be the centre of other sites, as Open Cluster Management's hub is")
-    .option("--vms", "run virtual machines, as KubeVirt's API has them")
+    .option("--devices", "discover leaf devices by Akri's Configurations (akri.sh/v0)")
+    .option("--krustlet", "add a second node, NAME-wasm, for pods written for Krustlet")
+    .option("--ingress", "serve Ingresses and Gateway API routes on ports 80 and 443")
+    .option("--ingress-http-port <n>", "port to use instead of 80", parsePort)
+    .option("--ingress-https-port <n>", "port to use instead of 443", parsePort)
+    .option("--ingress-address <ip>", "address to listen on (default: all)")
+    .option("--hub", "be the hub of other sites (Open Cluster Management)")
+    .option("--vms", "run virtual machines (KubeVirt's API)")
     .option(
       "--gitops",
-      "apply what lies in git and registries, by Flux's GitRepository, OCIRepository and Kustomization",
+      "apply manifests from git and registries (Flux's GitRepository, OCIRepository and Kustomization)",
     )
-    .option("--detach", "return when the site is Ready and leave it running")
+    .option("--detach", "run in the background; return when the site is Ready")
     .addHelpText(
       "after",
       examples({
-        "kerb up": "in the foreground, Ctrl-C stops it",
+        "kerb up": "in the foreground; Ctrl-C stops it",
         "kerb up --detach": "in the background",
         "kerb up --data-dir /srv/lab --port 7443": "a second site on this machine",
         "kerb up --store etcd://10.0.0.5:2379 --listen 10.0.0.6": "one of several servers",

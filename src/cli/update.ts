@@ -20,15 +20,15 @@ export function updateCommand(
   update: (file: string, options: UpdateOptions) => Promise<string>,
 ) {
   return new Command("update")
-    .summary("give the running site another release of Kerb")
+    .summary("update the running site to another release of Kerb")
     .description(
-      "Stages the release beside the one that runs, restarts the site with it and leaves workloads alone. " +
-        "A release that ends, or is not ready in time, gives way to the one before by itself.",
+      "Installs the release beside the running one and restarts the site with it; workloads keep running. " +
+        "If the release exits or is not ready in time, the site rolls back by itself.",
     )
     .argument("<file>", "the release, as `npm pack` writes it")
     .addOption(dataDirOption(directory))
-    .option("--sha256 <digest>", "refuse a file that is another", parseDigest)
-    .option("--offer", "at a hub: do not run it, but keep it for sites, and say how they get it")
+    .option("--sha256 <digest>", "refuse a file with another digest", parseDigest)
+    .option("--offer", "at a hub: do not run it, but offer it to sites, and print how they get it")
     .addHelpText(
       "after",
       examples({

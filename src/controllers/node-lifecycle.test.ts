@@ -80,7 +80,11 @@ const exists = async (name: string) =>
 test("a node that falls silent is Unknown, and its pods leave when they tolerate no more", async () => {
   await addNode("well");
   await addNode("ill");
-  const seconds = { key: "node.kubernetes.io/unreachable", operator: "Exists" };
+  const seconds = {
+    key: "node.kubernetes.io/unreachable",
+    operator: "Exists",
+    effect: "NoExecute",
+  };
   await addPod("patient", "ill", { tolerations: [{ ...seconds, tolerationSeconds: 300 }] });
   await addPod("daemon", "ill", { tolerations: [{ operator: "Exists" }] });
   await pass(30, "well", "ill");

@@ -5,6 +5,7 @@ import { builtinKinds } from "./kinds.ts";
 
 const kinds = builtinKinds();
 const groups: Record<string, string> = {
+  Pod: "",
   Secret: "",
   Service: "",
   PersistentVolumeClaim: "",
@@ -35,6 +36,10 @@ const template = {
   metadata: { labels: { a: "b" } },
   spec: { containers: [{ name: "c", image: "x" }], restartPolicy: "Never" },
 };
+const pod = (spec: object) => ({
+  spec: { volumes: [{ name: "v" }], containers: [{ name: "c", image: "x" }], ...spec },
+});
+const container = (more: object) => pod({ containers: [{ name: "c", image: "x", ...more }] });
 const deployment = (spec: object) => ({
   spec: {
     selector: { matchLabels: { a: "b" } },
@@ -86,6 +91,65 @@ const cases: [kind: string, object: object, refused: string[]][] = [
     "Secret",
     { type: "Opaque", data: { a: "!!" } },
     ['data[a]: Invalid value: "<secret contents redacted>": illegal base64 data'],
+  ],
+  [
+    "Pod",
+    container({
+      envFrom: [{}],
+      env: [{ name: "A", value: "1", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } }],
+      livenessProbe: { httpGet: { port: 0 }, periodSeconds: -1, successThreshold: 2 },
+      lifecycle: { postStart: {} },
+    }),
+    [
+      "spec.containers[0].livenessProbe.httpGet.port: Invalid value: 0: must be between",
+      "spec.containers[0].livenessProbe.periodSeconds: Invalid value: -1",
+      "spec.containers[0].livenessProbe.successThreshold: Invalid value: 2: must be 1",
+      "spec.containers[0].lifecycle.postStart: Required value: must specify a handler type",
+      'spec.containers[0].env[0].valueFrom: Invalid value: ""',
+      'spec.containers[0].envFrom[0]: Invalid value: ""',
+    ],
+  ],
+  [
+    "Pod",
+    container({
+      ports: [{ containerPort: 80, hostPort: 70_000 }],
+      securityContext: { privileged: true, allowPrivilegeEscalation: false },
+      resources: { limits: { foo: "1" } },
+      volumeMounts: [{ name: "v", mountPath: "/a", subPath: "../b" }],
+    }),
+    [
+      "spec.containers[0].ports[0].hostPort: Invalid value: 70000",
+      'spec.containers[0].resources.limits[foo]: Invalid value: "foo": must be a standard',
+      'spec.containers[0].securityContext: Invalid value: "": cannot set',
+      "spec.containers[0].volumeMounts[0].subPath: Invalid value: \"../b\": must not contain '..'",
+    ],
+  ],
+  [
+    "Pod",
+    pod({
+      dnsPolicy: "None",
+      activeDeadlineSeconds: 0,
+      nodeSelector: { "a b": "c" },
+      tolerations: [{ operator: "Exists", key: "x", value: "v" }, { tolerationSeconds: 3 }],
+      affinity: {
+        nodeAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [] },
+        },
+      },
+      topologySpreadConstraints: [{ maxSkew: 0, topologyKey: "", whenUnsatisfiable: "Foo" }],
+    }),
+    [
+      'spec.nodeSelector: Invalid value: "a b"',
+      'spec.tolerations[0].operator: Invalid value: "v": value must be empty',
+      'spec.tolerations[1].operator: Invalid value: "Equal": operator must be Exists',
+      "spec.tolerations[1].effect: Invalid value: \"\": effect must be 'NoExecute'",
+      "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms: Required",
+      "spec.topologySpreadConstraints[0].maxSkew: Invalid value: 0: must be greater than zero",
+      "spec.topologySpreadConstraints[0].topologyKey: Required value: can not be empty",
+      'spec.topologySpreadConstraints[0].whenUnsatisfiable: Unsupported value: "Foo"',
+      "spec.dnsConfig.nameservers: Required value",
+      "spec.activeDeadlineSeconds: Invalid value: 0",
+    ],
   ],
   [
     "Service",

@@ -1,5 +1,6 @@
 // Small files that must be whole or not there at all.
 import {
+  chmodSync,
   closeSync,
   existsSync,
   fsyncSync,
@@ -29,7 +30,7 @@ export function replaceFile(path: string, text: string) {
 }
 
 /** For its owner only. One by one: in /proc and its like Node's own recursion never ends. */
-export function makeDirectory(path: string) {
+function makeDirectory(path: string) {
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {
@@ -42,6 +43,18 @@ export function makeDirectory(path: string) {
     makeDirectory(dirname(path));
     makeDirectory(path);
   }
+}
+
+/** The folder that holds a site, for its owner alone: the Secrets of pods are mounted below it. */
+export function ownDirectory(path: string) {
+  makeDirectory(path);
+  if ((statSync(path).mode & 0o077) === 0) return;
+  if (!existsSync(join(path, "site.json")) && readdirSync(path).length > 0) {
+    throw new Error(
+      `${path} is open to others and holds other files; choose another --data-dir, or: chmod 700 ${path}`,
+    );
+  }
+  chmodSync(path, 0o700);
 }
 
 export function readIfThere(path: string): string | undefined {

@@ -6,63 +6,15 @@ import {
   duplicate,
   forbiddenValue,
   invalidValue,
-  notFoundValue,
   required,
   supported,
 } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
-import { resourceErrors } from "./resource-validation.ts";
+import { containerErrors } from "./container-validation.ts";
+import { placementErrors } from "./placement-validation.ts";
 import { resizeErrors } from "./resize-validation.ts";
 
 type Any = Record<string, any>;
-
-const inRange = (port: unknown) => Number(port) >= 1 && Number(port) <= 65535;
-const portWhy = "must be between 1 and 65535, inclusive";
-
-function portErrors(ports: Any[], at: string): FieldError[] {
-  return ports.flatMap((port, i) => {
-    const field = `${at}[${i}]`;
-    if (!port["containerPort"]) return [required(`${field}.containerPort`)];
-    const errors = supported(`${field}.protocol`, port["protocol"], ["SCTP", "TCP", "UDP"]);
-    if (!inRange(port["containerPort"])) {
-      errors.push(invalidValue(`${field}.containerPort`, port["containerPort"], portWhy));
-    }
-    return errors;
-  });
-}
-
-const handlers = ["exec", "httpGet", "tcpSocket", "grpc"];
-
-function probeErrors(container: Any, at: string): FieldError[] {
-  return ["livenessProbe", "readinessProbe", "startupProbe"].flatMap((name) => {
-    const probe = container[name];
-    if (!probe) return [];
-    const given = handlers.filter((handler) => probe[handler]);
-    if (given.length === 0) return [required(`${at}.${name}`, "must specify a handler type")];
-    const second = given[1];
-    return second
-      ? [forbiddenValue(`${at}.${name}.${second}`, "may not specify more than 1 handler type")]
-      : [];
-  });
-}
-
-const pullPolicies = ["Always", "IfNotPresent", "Never"];
-
-const recursiveModes = ["Disabled", "Enabled", "IfPossible"];
-
-function recursiveErrors(mount: Any, field: string): FieldError[] {
-  const mode = mount["recursiveReadOnly"];
-  if (mode === undefined) return [];
-  const errors = supported(field, mode, recursiveModes);
-  if (mode === "Disabled" || errors.length > 0) return errors;
-  if (!mount["readOnly"])
-    errors.push(forbiddenValue(field, "may only be specified when readOnly is true"));
-  if ((mount["mountPropagation"] ?? "None") !== "None") {
-    const why = "may only be specified when mountPropagation is None or not specified";
-    errors.push(forbiddenValue(field, why));
-  }
-  return errors;
-}
 
 /** What belongs together in the pod, or not. */
 function namingErrors(spec: Any, at: string): FieldError[] {
@@ -73,28 +25,13 @@ function namingErrors(spec: Any, at: string): FieldError[] {
   );
 }
 
-function containerErrors(container: Any, at: string, volumes: Set<string>): FieldError[] {
-  const errors: FieldError[] = [];
-  const why = container["name"] && dnsLabel(container["name"]);
-  if (!container["name"]) errors.push(required(`${at}.name`));
-  else if (why) errors.push(invalidValue(`${at}.name`, container["name"], why));
-  if (!container["image"]) errors.push(required(`${at}.image`));
-  errors.push(
-    ...portErrors(container["ports"] ?? [], `${at}.ports`),
-    ...supported(`${at}.imagePullPolicy`, container["imagePullPolicy"], pullPolicies),
-    ...resourceErrors(container["resources"], `${at}.resources`),
-    ...probeErrors(container, at),
-  );
-  for (const [i, { name }] of (container["env"] ?? []).entries()) {
-    if (!name) errors.push(required(`${at}.env[${i}].name`));
-  }
-  for (const [i, mount] of (container["volumeMounts"] ?? []).entries()) {
-    const field = `${at}.volumeMounts[${i}]`;
-    if (!mount.mountPath) errors.push(required(`${field}.mountPath`));
-    if (!volumes.has(mount.name)) errors.push(notFoundValue(`${field}.name`, mount.name));
-    errors.push(...recursiveErrors(mount, `${field}.recursiveReadOnly`));
-  }
-  return errors;
+const dnsPolicies = ["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"];
+
+function dnsErrors(spec: Any, at: string): FieldError[] {
+  const errors = supported(`${at}.dnsPolicy`, spec["dnsPolicy"], dnsPolicies);
+  if (spec["dnsPolicy"] !== "None" || spec["dnsConfig"]?.nameservers?.length) return errors;
+  const why = "must provide at least one DNS nameserver when `dnsPolicy` is None";
+  return [...errors, required(`${at}.dnsConfig.nameservers`, why)];
 }
 
 const sysctlBytesMax = 253;
@@ -144,9 +81,14 @@ export function podSpecErrors(
       names.add(container.name);
     }
   }
-  errors.push(...namingErrors(spec, at));
+  errors.push(...namingErrors(spec, at), ...placementErrors(spec, at), ...dnsErrors(spec, at));
   const sysctls = spec["securityContext"]?.sysctls ?? [];
   errors.push(...sysctlErrors(sysctls, `${at}.securityContext.sysctls`));
+  const deadline = spec["activeDeadlineSeconds"];
+  if (deadline !== undefined && deadline < 1) {
+    const why = "must be between 1 and 2147483647, inclusive";
+    errors.push(invalidValue(`${at}.activeDeadlineSeconds`, deadline, why));
+  }
   const policies = ["Always", "OnFailure", "Never"];
   errors.push(...supported(`${at}.restartPolicy`, spec["restartPolicy"], policies));
   if (spec["terminationGracePeriodSeconds"] < 0) {

@@ -13,6 +13,10 @@ export function amount(text: string | number): number | undefined {
   }
 }
 
+/** A standard one, or a name in a domain. */
+const isContainerResource = (name: string) =>
+  ["cpu", "memory", "ephemeral-storage"].includes(name) || /^hugepages-.|\//.test(name);
+
 export function resourceErrors(resources: Any | undefined, at: string): FieldError[] {
   const errors: FieldError[] = [];
   const quantityWhy =
@@ -21,6 +25,9 @@ export function resourceErrors(resources: Any | undefined, at: string): FieldErr
     for (const [name, text] of Object.entries<any>(resources?.[list] ?? {})) {
       const value = amount(text);
       const field = `${at}.${list}[${name}]`;
+      if (!isContainerResource(name)) {
+        errors.push(invalidValue(field, name, "must be a standard resource for containers"));
+      }
       if (value === undefined) errors.push(invalidValue(field, text, quantityWhy));
       else if (value < 0)
         errors.push(invalidValue(field, text, "must be greater than or equal to 0"));

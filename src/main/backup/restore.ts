@@ -7,7 +7,7 @@ import type { RestoreOptions, RestoreReport } from "../../cli/restore.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { importLmdbStore } from "../../store/lmdb-import.ts";
 import type { Entry } from "../../store/store.ts";
-import { makeDirectory, replaceFile } from "../files.ts";
+import { ownDirectory, replaceFile } from "../files.ts";
 import { openSecretKeys } from "../site/secret-keys.ts";
 import { readSettings, restoringFolder } from "../site/site-settings.ts";
 import { openBackup } from "./envelope.ts";
@@ -21,7 +21,7 @@ const parts = ["pki", "keys", "store", "site.json"];
 
 /** Clears what an earlier try left; refuses a directory in which anything else is. */
 function makeRoom(directory: string) {
-  makeDirectory(directory);
+  ownDirectory(directory);
   if (existsSync(join(directory, restoringFolder))) {
     if (existsSync(join(directory, "site.json"))) throw new Error(`${directory} holds a site`);
     for (const part of [...parts, restoringFolder]) {

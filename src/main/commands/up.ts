@@ -20,7 +20,7 @@ import { ConfigurationSwitch } from "../configuration/switch.ts";
 import { become, becomeAnew, handOver, ownRelease } from "../releases/handover.ts";
 import { proveRelease, readState, writeState } from "../releases/state.ts";
 import { ReleaseSwitch, spawnWatcher } from "../releases/switch.ts";
-import { makeDirectory } from "../files.ts";
+import { ownDirectory } from "../files.ts";
 import { leftAsFound } from "../node/leave-machine.ts";
 import { nodeSettingsOf } from "../node/node-settings.ts";
 import { findRunning } from "../run-file.ts";
@@ -36,7 +36,7 @@ const readyMsMax = 120_000;
 
 export async function up(asked: UpOptions): Promise<number> {
   const options = { ...asked, dataDir: resolve(asked.dataDir) };
-  makeDirectory(options.dataDir);
+  ownDirectory(options.dataDir);
   nodeSettingsOf(options);
   handOver(options.dataDir, process.argv.slice(2));
   const running = findRunning(options.dataDir);

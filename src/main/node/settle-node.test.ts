@@ -67,7 +67,7 @@ test("a folder with a site of its own stays as it is", async () => {
 
 test("a node that was up stays settled when its identity is lost, and what else lies there stays too", async () => {
   const where = place();
-  mkdirSync(where.directory);
+  mkdirSync(where.directory, { mode: 0o700 });
   writeFileSync(join(where.directory, "notes"), "");
   await assert.rejects(settleNode(await words(), where), /ECONNREFUSED/);
   assert.deepEqual(left(where), [where.directory, "notes"]);

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -45,6 +54,26 @@ test("settings are decided once and two sites never share a slot", (t) => {
   rmSync(join(base, "b"), { recursive: true });
   const third = settle(join(base, "c"), asked);
   assert.equal(third.settings.slot, second.settings.slot, "the slot of a removed site is free");
+});
+
+test("a site's folder is its owner's alone, and one that holds other things is left alone", (t) => {
+  const base = mkdtempSync(join(tmpdir(), "kerb-settings-"));
+  t.after(() => rmSync(base, { recursive: true }));
+  const asked = { defaultPort: 6443, slots: join(base, "slots") };
+  const site = join(base, "a");
+  mkdirSync(site);
+  chmodSync(site, 0o755);
+  for (let start = 1; start <= 2; start++) {
+    settle(site, asked);
+    assert.equal(statSync(site).mode & 0o777, 0o700);
+    chmodSync(site, 0o755);
+  }
+  const other = join(base, "b");
+  mkdirSync(other);
+  writeFileSync(join(other, "thesis.txt"), "");
+  chmodSync(other, 0o755);
+  assert.throws(() => settle(other, asked), /open to others and holds other files.*chmod 700/);
+  assert.equal(statSync(other).mode & 0o777, 0o755);
 });
 
 test("a site that claimed its slot a moment ago keeps it, and one that could not be made gives it back", (t) => {

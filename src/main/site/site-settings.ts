@@ -18,7 +18,7 @@ import {
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { PodNetworkKind } from "../../node/network/node-link.ts";
-import { makeDirectory } from "../files.ts";
+import { ownDirectory } from "../files.ts";
 import { familyAddresses, plainRange, rangesProblem, routeInTheWay } from "./site-ranges.ts";
 import type { FamilyAddresses, SiteRanges } from "./site-ranges.ts";
 
@@ -122,7 +122,7 @@ export function settle(
   directory: string,
   asked: Asked,
 ): { settings: SiteSettings; isNew: boolean } {
-  makeDirectory(directory);
+  ownDirectory(directory);
   const known = readSettings(directory);
   if (!known && existsSync(join(directory, restoringFolder))) {
     throw new Error(`a restore to ${directory} was cut short; do it again: kerb restore FILE`);
