@@ -2,6 +2,7 @@
 // In one process the server holds the agent's object itself; a remote node implements the same calls
 // over its tunnel. It lies in lib because neither server nor node may know the other.
 import type { Duplex } from "node:stream";
+import type { Family } from "./exposition.ts";
 
 /** Both ends of an exec or attach. */
 export interface Streams {
@@ -51,10 +52,28 @@ export interface NodeUsage extends Used {
   containers: (Used & { pod: PodAddress; name: string; id: string })[];
 }
 
+/** What a pod used up to now. */
+export interface PodUse extends Used {
+  /** As the pod sees it. */
+  network?: Record<
+    | "rxBytes"
+    | "rxPackets"
+    | "rxErrors"
+    | "rxDropped"
+    | "txBytes"
+    | "txPackets"
+    | "txErrors"
+    | "txDropped",
+    number
+  >;
+}
+
 /** What a wing answers for at a node: questions and answers are JSON. Throws StatusErrors. */
 export interface NodePart {
   ask(question: any): Promise<unknown>;
   open(question: any): Promise<Duplex>;
+  /** What it adds to the node's `/metrics`; `used` knows pods by uid. */
+  families?(used: (podUid: string) => PodUse | undefined): Promise<Family[]>;
   /** Answers a probe of a pod that is the part's, where it knows better than to ask the pod; never rejects. */
   probe?(podUid: string, probe: PartProbe): Promise<PartVerdict> | undefined;
 }

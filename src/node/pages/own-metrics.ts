@@ -2,7 +2,7 @@
 import { isRunning } from "../pods/instances.ts";
 import type { PodWorker } from "../pods/pod-worker.ts";
 import { pluginOf, typeNameOf } from "../volumes/types.ts";
-import type { Family } from "./exposition.ts";
+import type { Family } from "../../lib/exposition.ts";
 
 const row = (
   type: Family["type"],

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, test } from "node:test";
-import { exposition } from "./exposition.ts";
+import { exposition } from "../../lib/exposition.ts";
 import { defaultInterface, interfacesByAddress, parseInterfaces } from "./interfaces.ts";
 import { sendLogFile } from "./log-files.ts";
 import type { Measures } from "./measures.ts";

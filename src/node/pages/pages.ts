@@ -9,8 +9,8 @@ import type { Duplex } from "node:stream";
 import type { Scope } from "../../lib/scope.ts";
 import type { AgentContext } from "../context.ts";
 import type { PodWorker } from "../pods/pod-worker.ts";
-import type { Family } from "./exposition.ts";
-import { exposition } from "./exposition.ts";
+import type { Family } from "../../lib/exposition.ts";
+import { exposition } from "../../lib/exposition.ts";
 import { ownMetrics } from "./own-metrics.ts";
 import { sendLogFile } from "./log-files.ts";
 import { Measurer } from "./measures.ts";
@@ -27,6 +27,27 @@ export interface PagesOptions {
   workers: () => Iterable<PodWorker>;
   config: Record<string, any>;
   scope: Scope;
+}
+
+/** What wings tell of what they run. */
+async function partFamilies({ parts }: AgentContext, measurer: Measurer): Promise<Family[]> {
+  const telling = [...parts.values()].filter(({ families }) => families);
+  if (telling.length === 0) return [];
+  const { pods } = await measurer.look();
+  const byUid = new Map(pods.map((one) => [one.pod.metadata.uid, one]));
+  const used = (uid: string) => {
+    const found = byUid.get(uid);
+    if (!found) return undefined;
+    const sum = (key: "cpuNanoseconds" | "workingSetBytes") =>
+      found.containers.reduce((total, { stats }) => total + stats[key], 0);
+    const { network } = found;
+    const total = {
+      cpuNanoseconds: sum("cpuNanoseconds"),
+      workingSetBytes: sum("workingSetBytes"),
+    };
+    return { ...total, ...(network && { network }) };
+  };
+  return (await Promise.all(telling.map((part) => part.families!(used)))).flat();
 }
 
 type Page = (response: ServerResponse, path: string) => Promise<void> | void;
@@ -58,7 +79,11 @@ function pagesOf({ context, workers, config }: PagesOptions): Record<string, Pag
       const pods = await Promise.all(
         all.map(async ({ pod, volumes }) => ({ pod, volumes: await measureVolumes(csi, volumes) })),
       );
-      const families = [...ownMetrics(facts.nodeName, all), ...volumeMetrics(pods)];
+      const families = [
+        ...ownMetrics(facts.nodeName, all),
+        ...volumeMetrics(pods),
+        ...(await partFamilies(context, measurer)),
+      ];
       metrics(response, families, await context.metrics.work.metrics());
     },
     "/metrics/probes": async (response) =>

@@ -3,7 +3,7 @@
 import { amountIn } from "../../lib/qos-class.ts";
 import { allContainers } from "../pods/pod.ts";
 import { cpuPeriod, cpuQuota, cpuShares } from "../machine/resources.ts";
-import type { Family, Sample } from "./exposition.ts";
+import type { Family, Sample } from "../../lib/exposition.ts";
 import type { ContainerMeasure, Measures, PodMeasure } from "./measures.ts";
 
 const seconds = (nanoseconds: number) => nanoseconds / 1e9;

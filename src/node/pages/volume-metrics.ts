@@ -1,5 +1,5 @@
 // `kubelet_volume_stats_*`: how full the volumes of claims are, one sample for each claim. Pure.
-import type { Family, Sample } from "./exposition.ts";
+import type { Family, Sample } from "../../lib/exposition.ts";
 import type { PodMeasure } from "./measures.ts";
 import type { VolumeMeasure } from "./volume-measures.ts";
 

@@ -77,6 +77,14 @@ export class VmHandler {
     return this.#machines.get(podUid)?.vm;
   }
 
+  /** Those that answer and are no target of a move. */
+  running(): Vm[] {
+    const all = [...this.#machines.values()].map(({ vm }) => vm);
+    return all.filter(
+      ({ status, migratedAway }) => !["", "inmigrate"].includes(status) && !migratedAway,
+    );
+  }
+
   get controller(): Controller {
     const { node } = this.#options;
     return {

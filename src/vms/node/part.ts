@@ -3,6 +3,7 @@ import type { NodePart } from "../../lib/node-connection.ts";
 import { StatusError } from "../../lib/status-error.ts";
 import { agentProbe } from "../domain.ts";
 import type { Vm } from "./vm.ts";
+import { lookAt, vmFamilies } from "./vm-families.ts";
 import { probeVm } from "./probe-vm.ts";
 import { openStream, vmAnswers } from "./vm-control.ts";
 import type { ControlOptions } from "./vm-control.ts";
@@ -13,10 +14,14 @@ interface Question {
   args?: unknown[];
 }
 
-export function vmPart(
-  find: (podUid: string) => Vm | undefined,
-  options: ControlOptions,
-): NodePart {
+export interface VmPlace {
+  node: string;
+  find: (podUid: string) => Vm | undefined;
+  /** Those whose guests run here. */
+  all: () => Vm[];
+}
+
+export function vmPart({ node, find, all }: VmPlace, options: ControlOptions): NodePart {
   const vmOf = (podUid: string) => {
     const vm = find(podUid);
     if (vm) return vm;
@@ -28,6 +33,10 @@ export function vmPart(
       if (!Object.hasOwn(answers, method)) throw new StatusError("NotFound", `no ${method}`);
       const answer = answers[method as keyof typeof answers] as (...all: any[]) => Promise<unknown>;
       return answer(...args);
+    },
+    async families(used) {
+      const looks = all().map((vm) => lookAt(vm, used(vm.options.podUid)));
+      return vmFamilies(node, await Promise.all(looks));
     },
     probe(podUid, probe) {
       const vm = find(podUid);

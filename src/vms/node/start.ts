@@ -51,7 +51,10 @@ export async function startVmNode(options: VmNodeOptions) {
   });
   parts.set(
     vmsPart,
-    vmPart((uid) => handler.find(uid), { streams: new Streams(), volumes }),
+    vmPart(
+      { node, find: (uid) => handler.find(uid), all: () => handler.running() },
+      { streams: new Streams(), volumes },
+    ),
   );
   parts.set(
     replicasPart,

@@ -8,6 +8,10 @@ import type { Launch } from "./launch.ts";
 import { sidecarSocket, socketNames } from "./launch.ts";
 
 /** PCIe slots that are kept free for what is plugged in later. */
+const balloonId = "balloon0";
+/** Of its object in QEMU. */
+export const balloonPath = `/machine/peripheral/${balloonId}`;
+
 export const spareSlots = 6;
 export const spareSlot = (n: number) => `spare${n}`;
 
@@ -195,7 +199,7 @@ export function deviceArguments(domain: Domain, launch: Launch): string[] {
     ...(domain.balloon
       ? json("device", {
           driver: virtio(domain, "virtio-balloon"),
-          id: "balloon0",
+          id: balloonId,
           "free-page-reporting": true,
         })
       : []),
