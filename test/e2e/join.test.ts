@@ -12,6 +12,7 @@ import { busyboxArchive, importBusybox } from "../support/image.ts";
 import { Machine } from "../support/machine.ts";
 import { freePort, root, startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
+import { buildModule } from "../support/wasm-module.ts";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 
@@ -111,6 +112,36 @@ test("pods on both machines serve behind one Service and are reached alike", asy
     assert.equal(await site.kubectl(["exec", "-i", name, "--", "cat"], { input: "in" }), "in");
   }
   assert.match(await site.kubectl(["logs", there.metadata.name]), /response:200/);
+});
+
+/** On the second machine, alone and beside a container. */
+const modulePods = ["alone", "beside"].map((name) => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name },
+  spec: {
+    runtimeClassName: "wasm",
+    nodeSelector: { "kubernetes.io/hostname": "second" },
+    restartPolicy: "Never",
+    containers: [
+      { name: "main", image: "probe:1", args: ["env"], env: [{ name: "WHERE", value: name }] },
+      ...(name === "beside"
+        ? [{ name: "container", image: "busybox:kerb", command: ["echo", "from a container"] }]
+        : []),
+    ],
+  },
+}));
+
+test("modules run on the other machine, alone and beside a container", async () => {
+  const module = await buildModule("test/wasm/probe.c");
+  await machine.kerb("image", "import", module.file, "--name", "probe:1");
+  module.remove();
+  for (const pod of modulePods) await site.apply(JSON.stringify(pod));
+  const end = "--for=jsonpath={.status.phase}=Succeeded";
+  await site.kubectl(["wait", end, "pod/alone", "pod/beside", "--timeout=120s"]);
+  assert.match(await site.kubectl(["logs", "alone"]), /^env: WHERE=alone$/m);
+  assert.match(await site.kubectl(["logs", "beside", "-c", "main"]), /^env: WHERE=beside$/m);
+  assert.match(await site.kubectl(["logs", "beside", "-c", "container"]), /from a container/);
 });
 
 test("a port of a pod on the other machine is forwarded", async () => {
