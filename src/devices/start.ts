@@ -17,6 +17,7 @@ import { ownedSelector } from "./brokers/names.ts";
 import { startDriver } from "./dra/driver.ts";
 import type { CdiFiles } from "./dra/driver.ts";
 import { deviceSlices } from "./controllers/slice-controller.ts";
+import { customWorkloads } from "./controllers/custom-workload-controller.ts";
 import { configurationStatus } from "./controllers/configuration-controller.ts";
 import { instanceStatus } from "./controllers/instance-controller.ts";
 import { instances } from "./kinds/instance.ts";
@@ -47,6 +48,7 @@ export async function startDeviceControllers(options: ControllersOptions) {
   const all = [
     brokerController(),
     brokerWorkloads,
+    customWorkloads(),
     configurationServices,
     configurationStatus,
     deviceNodes,

@@ -9,6 +9,7 @@ import { DeviceAgent } from "../../src/devices/agent/agent.ts";
 import { brokerController } from "../../src/devices/controllers/broker-controller.ts";
 import { configurationStatus } from "../../src/devices/controllers/configuration-controller.ts";
 import { instanceStatus } from "../../src/devices/controllers/instance-controller.ts";
+import { customWorkloads } from "../../src/devices/controllers/custom-workload-controller.ts";
 import { brokerWorkloads } from "../../src/devices/controllers/workload-controller.ts";
 import { ensureDefinitions } from "../../src/client/definitions.ts";
 import { definitions } from "../../src/devices/kinds/definitions.ts";
@@ -59,6 +60,7 @@ export async function startDeviceCluster(given: { clock?: Clock } = {}): Promise
   const controllers = [
     brokerController(),
     brokerWorkloads,
+    customWorkloads(async (_, { kind }) => kind !== "Forbidden"),
     configurationServices,
     configurationStatus,
     deviceTwinsOfInstances,

@@ -1,5 +1,5 @@
 // Keeps the broker of every Instance whose Configuration describes it as a whole object: one per device, of any
-// of the kinds that give no rights.
+// of Kubernetes' own kinds that give no rights.
 import { apply } from "../../client/apply.ts";
 import { resource } from "../../client/client.ts";
 import type { Resource } from "../../client/client.ts";
@@ -9,7 +9,7 @@ import { instancesOf, keyOfLabel } from "./broker-controller.ts";
 import { labels, ownedSelector } from "../brokers/names.ts";
 import { brokerWorkload, isWorkload, mustBeNew } from "../brokers/workload.ts";
 import { usableOf } from "./found.ts";
-import { configurations } from "../kinds/configuration.ts";
+import { configurations, isCustom } from "../kinds/configuration.ts";
 import { instances } from "../kinds/instance.ts";
 
 const fieldManager = "akri-workload";
@@ -33,9 +33,11 @@ async function reconcile(key: string, context: ControllerContext) {
   const { client, informer, event } = context;
   const [namespace, name] = key.split("/") as [string, string];
   const found = usableOf(key, context);
-  const wanted = found?.configuration.spec?.brokerSpec?.brokerTemplate
-    ? brokerWorkload(found.instance, found.configuration)
-    : undefined;
+  const template = found?.configuration.spec?.brokerSpec?.brokerTemplate;
+  const wanted =
+    template && !isCustom(template)
+      ? brokerWorkload(found.instance, found.configuration)
+      : undefined;
   let isInTheWay = false;
   for (const [kind, of] of workloads) {
     for (const one of informer(of).list(namespace)) {

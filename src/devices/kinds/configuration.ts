@@ -84,8 +84,8 @@ export interface Configuration extends KubeObject {
   };
 }
 
-/** What a brokerTemplate may be: namespaced workloads and their settings, nothing that gives rights. */
-export const brokerKinds = [
+/** What a brokerTemplate may be of Kubernetes' own: workloads and their settings, nothing that gives rights. */
+const brokerKinds = [
   "ConfigMap",
   "CronJob",
   "DaemonSet",
@@ -95,6 +95,13 @@ export const brokerKinds = [
   "ReplicaSet",
   "StatefulSet",
 ];
+
+const customGroup = /^[^/]+\.[^/]+\//;
+const kubernetesGroup = /^([^/]+\.)?k8s\.io\//;
+
+/** A kind that is none of Kubernetes' own. */
+export const isCustom = ({ apiVersion = "" }: { apiVersion?: string }) =>
+  customGroup.test(apiVersion) && !kubernetesGroup.test(apiVersion);
 
 export const capacityOf = ({ spec }: Configuration) => Math.max(0, spec?.capacity ?? 1);
 
@@ -138,9 +145,22 @@ const template: Schema = {
   required: ["apiVersion", "kind"],
   properties: {
     apiVersion: { type: "string" },
-    kind: { type: "string", enum: brokerKinds },
+    kind: { type: "string" },
     metadata: { type: "object", "x-kubernetes-preserve-unknown-fields": true },
   },
+  anyOf: [
+    {
+      properties: {
+        kind: { enum: brokerKinds },
+        apiVersion: { enum: ["v1", "apps/v1", "batch/v1"] },
+      },
+    },
+    // Kinds of others: who may make them is asked when they are made.
+    {
+      properties: { apiVersion: { pattern: customGroup.source } },
+      not: { properties: { apiVersion: { pattern: kubernetesGroup.source } } },
+    },
+  ],
 };
 
 const knownDevice: Schema = {
