@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { blockNode } from "../qemu/disk-arguments.ts";
 import { lookAt, vmFamilies } from "./vm-families.ts";
 
 const vm = (answers: Record<string, unknown>): any => ({
@@ -29,7 +28,10 @@ test("dashboards find a VM's memory, disks and traffic by KubeVirt's names", asy
       "query-balloon": { actual: 2 ** 26 },
       "qom-get": { stats: { "stat-free-memory": 4096, "stat-swap-in": 2 ** 64 } },
       "query-blockstats": [
-        { "node-name": blockNode("root"), stats: { rd_operations: 3, rd_total_time_ns: 2e9 } },
+        {
+          qdev: "/machine/peripheral/disk-root/virtio-backend",
+          stats: { rd_operations: 3, rd_total_time_ns: 2e9 },
+        },
       ],
     }),
     used,

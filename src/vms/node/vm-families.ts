@@ -2,7 +2,7 @@
 import type { Family, Sample } from "../../lib/exposition.ts";
 import type { PodUse } from "../../lib/node-connection.ts";
 import { balloonPath } from "../qemu/device-arguments.ts";
-import { blockNode } from "../qemu/disk-arguments.ts";
+import { diskDevice } from "../qemu/disk-arguments.ts";
 import type { Vm } from "./vm.ts";
 
 /** The guest is asked by its balloon this often, once somebody asked here. */
@@ -179,16 +179,18 @@ export async function lookAt(vm: Vm, used: PodUse | undefined): Promise<VmLook> 
     await ask("qom-set", { ...polling, value: pollingSeconds });
   }
   const [blocks, balloon, guest] = await Promise.all([
-    ask("query-blockstats", { "query-nodes": true }),
+    ask("query-blockstats"),
     vm.domain.balloon ? ask("query-balloon") : undefined,
     vm.domain.balloon ? ask("qom-get", of) : undefined,
   ]);
-  const byNode = new Map<string, any>((blocks ?? []).map((one: any) => [one["node-name"], one]));
+  // What guests ask for is counted at their devices, which have a path each.
+  const ofDevice = (id: string) =>
+    (blocks ?? []).find(({ qdev = "" }: any) => String(qdev).split("/").includes(id));
   const said = Object.entries<number>(guest?.stats ?? {}).filter(([, value]) => value < unsaidFrom);
   return {
     ...{ vm, used, balloonBytes: balloon?.actual, guest: Object.fromEntries(said) },
     disks: vm.domain.disks.flatMap(({ name }) => {
-      const found = byNode.get(blockNode(name));
+      const found = ofDevice(diskDevice(name));
       return found ? [{ drive: name, stats: found.stats }] : [];
     }),
   };
