@@ -3,14 +3,8 @@ import { startSite } from "../test/support/site.ts";
 import type { Site } from "../test/support/site.ts";
 import { benchDevices } from "./devices.bench.ts";
 import { benchFlash } from "./flash.bench.ts";
-import {
-  benchFullNode,
-  benchIdle,
-  benchJoined,
-  benchPods,
-  benchStart,
-  benchWings,
-} from "./footprint.bench.ts";
+import { benchIdle, benchJoined, benchPods, benchStart, benchWings } from "./footprint.bench.ts";
+import { benchFullNode } from "./full-node.bench.ts";
 import { benchPodStart } from "./pod-start.bench.ts";
 import { benchList, benchWatch } from "./reads.bench.ts";
 import type { Rows } from "./row.ts";
@@ -72,7 +66,7 @@ export const benches: Record<string, Bench> = {
     run: onSite((site, tiny) => benchPods(site, tiny ? 3 : 50)),
   },
   "full-node": {
-    measures: "as many pods as a node takes until they are available",
+    measures: "as many pods as a node takes until they are available, beside raw CRI calls",
     takes: "30 s",
     run: onSite((site, tiny) => benchFullNode(site, tiny ? 3 : 110)),
   },

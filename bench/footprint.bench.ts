@@ -4,8 +4,6 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { pauseImage } from "../src/containers/containerd.ts";
-import { podsMax } from "../src/node/machine/machine.ts";
 import { importBusybox } from "../test/support/image.ts";
 import { Machine } from "../test/support/machine.ts";
 import { startSite } from "../test/support/site.ts";
@@ -162,29 +160,4 @@ export async function* benchPods(site: Site, pods = 50): Rows {
     better: "lower",
     target: 200,
   };
-}
-
-const pause = (name: string) => ({
-  name,
-  image: pauseImage,
-  imagePullPolicy: "Never",
-});
-
-/** As many pods of nothing as a node takes. */
-export async function* benchFullNode(site: Site, pods = podsMax): Rows {
-  const labels = { app: "full" };
-  const spec = { terminationGracePeriodSeconds: 0, containers: [pause("main")] };
-  const template = { metadata: { labels }, spec };
-  const metadata = { name: "full" };
-  const deployed = { replicas: pods, selector: { matchLabels: labels }, template };
-  const started = performance.now();
-  await site.apply(
-    JSON.stringify({ apiVersion: "apps/v1", kind: "Deployment", metadata, spec: deployed }),
-  );
-  await site.kubectl(["rollout", "status", "deployment/full", "--timeout=300s"], {
-    timeoutMs: 310_000,
-  });
-  const value = (performance.now() - started) / 1000;
-  const name = `${pods} pods of pause from apply to available`;
-  yield { name, value, unit: "s", better: "lower", target: 60 };
 }

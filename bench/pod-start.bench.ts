@@ -3,11 +3,11 @@
 import { join } from "node:path";
 import { connectContainerd } from "../src/containers/runtime.ts";
 import { silent } from "../src/lib/log.ts";
-import type { ContainerConfig, SandboxConfig } from "../src/node/runtime.ts";
 import { importBusybox } from "../test/support/image.ts";
 import type { Site } from "../test/support/site.ts";
 import { openApi } from "./api-load.ts";
 import type { Api } from "./api-load.ts";
+import { endRaw, startRaw } from "./raw-pod.ts";
 import { percentile } from "./row.ts";
 import type { Rows } from "./row.ts";
 
@@ -58,60 +58,17 @@ async function throughApi(site: Site, runs: number): Promise<number[]> {
   return times;
 }
 
-const sandboxOf = (site: Site, i: number): SandboxConfig => ({
-  podUid: `raw-${i}`,
-  namespace: "default",
-  name: `raw-${i}`,
-  attempt: 0,
-  hostname: `raw-${i}`,
-  labels: {},
-  annotations: {},
-  hostNetwork: false,
-  hostPid: false,
-  hostIpc: false,
-  shareProcessNamespace: false,
-  dns: { servers: [], searches: [], options: [] },
-  sysctls: {},
-  portMappings: [],
-  logDirectory: join(site.directory, "logs/raw"),
-  cgroupParent: `/kerb-raw/${i}`,
-  securityContext: {},
-  handler: "",
-});
+const busybox = { image: "busybox:kerb", command: ["sleep", "1000"] };
 
-const container: ContainerConfig = {
-  name: "main",
-  attempt: 0,
-  image: "busybox:kerb",
-  imageRef: "busybox:kerb",
-  command: ["sleep", "1000"],
-  args: [],
-  workingDir: "",
-  env: [],
-  mounts: [],
-  devices: [],
-  labels: {},
-  annotations: {},
-  logPath: "main.log",
-  stdin: false,
-  stdinOnce: false,
-  tty: false,
-  resources: {},
-  securityContext: {},
-};
-
-/** The agent removes sandboxes that no pod owns, so it must not be looking: Kerb is stopped meanwhile. */
+/** Kerb is stopped meanwhile. */
 async function byRawCalls(site: Site, runs: number): Promise<number[]> {
   const runtime = await connectContainerd(join(site.directory, "containerd"), silent);
   const times: number[] = [];
   for (let i = 0; i < runs; i++) {
-    const sandbox = sandboxOf(site, i);
     const started = performance.now();
-    const id = await runtime.runSandbox(sandbox);
-    await runtime.startContainer(await runtime.createContainer(id, container, sandbox));
+    const id = await startRaw(runtime, { site, i, program: busybox });
     times.push(performance.now() - started);
-    await runtime.stopSandbox(id);
-    await runtime.removeSandbox(id);
+    await endRaw(runtime, id);
   }
   await runtime.close();
   return times;

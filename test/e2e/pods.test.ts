@@ -164,6 +164,30 @@ test("a pod's programs are told the whole name of their machine where the pod as
   assert.match(await site.kubectl(["exec", "named", "--", "cat", "/etc/hosts"]), /\ttill$/m);
 });
 
+test("a container has variables from a file that an init container wrote", async () => {
+  const write = "printf \"DOOR='left'\\n\" > /out/env";
+  const from = (key: string, more = "") =>
+    `{fileKeyRef: {volumeName: out, path: env, key: ${key}${more}}}`;
+  const env = `, env: [{name: DOOR, valueFrom: ${from("DOOR")}}, {name: NONE, valueFrom: ${from("NONE", ", optional: true")}}]`;
+  const mounts = ", volumeMounts: [{name: out, mountPath: /out}]";
+  await site.apply(
+    pod(
+      "variables",
+      `  volumes: [{name: out, emptyDir: {}}]\n  initContainers:\n${container("first", write, mounts)}  containers:\n${container("main", loop, env)}`,
+    ),
+  );
+  await ready("variables");
+  const said = await site.kubectl([
+    "exec",
+    "variables",
+    "--",
+    "sh",
+    "-c",
+    "echo $DOOR/${NONE-none}",
+  ]);
+  assert.equal(said.trim(), "left/none");
+});
+
 test("a container starts again when its own rules say so, whatever the pod's policy", async () => {
   const rules =
     ", restartPolicy: Never, restartPolicyRules: [{action: Restart, exitCodes: {operator: In, values: [42]}}]";

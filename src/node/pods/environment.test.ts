@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConfigError, environment } from "./environment.ts";
 import { expand } from "./expand.ts";
+import type { FileKeyRef } from "./file-variables.ts";
 import type { Objects } from "../objects.ts";
 import type { Pod } from "./pod.ts";
 
@@ -48,7 +49,8 @@ function variables(container: object, spec: object = {}) {
     }),
     metadata: { name: "web", namespace: "shop", uid: "u1", labels: { app: "web", tier: 'a"b' } },
   } as Pod;
-  const input = { pod, container: made, objects, facts, podIps: ["10.1.0.5"] };
+  const files = ({ key }: FileKeyRef) => (key === "gone" ? undefined : `${key} of a file`);
+  const input = { pod, container: made, objects, facts, podIps: ["10.1.0.5"], files };
   return Object.fromEntries(environment(input));
 }
 
@@ -109,4 +111,15 @@ test("what is missing is named as kubelet names it", () => {
     () => ref("secretKeyRef", "keys", "k"),
     says("couldn't find key k in Secret shop/keys"),
   );
+});
+
+test("a variable from a file is one like others, and is not there when it is not in the file", () => {
+  const from = (key: string) => ({ fileKeyRef: { volumeName: "config", path: "env", key } });
+  const env = [
+    { name: "A", valueFrom: from("a") },
+    { name: "B", value: "from $(A)" },
+    { name: "C", valueFrom: from("gone") },
+  ];
+  const { A, B, C } = variables({ env });
+  assert.deepEqual([A, B, C], ["a of a file", "from a of a file", undefined]);
 });

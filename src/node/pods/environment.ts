@@ -3,6 +3,7 @@
 import { expand } from "./expand.ts";
 import { fieldValue, resourceValue } from "./field-ref.ts";
 import type { NodeFacts } from "./field-ref.ts";
+import type { FileValues } from "./file-variables.ts";
 import type { Objects } from "../objects.ts";
 import type { Container, Pod } from "./pod.ts";
 import { serviceVariables } from "./service-variables.ts";
@@ -24,6 +25,8 @@ export interface EnvironmentInput {
   objects: Objects;
   facts: NodeFacts;
   podIps: string[];
+  /** Of files in its volumes. */
+  files: FileValues;
 }
 
 const decode = (base64: string) => Buffer.from(base64, "base64").toString();
@@ -70,6 +73,7 @@ function fromRef(input: EnvironmentInput, valueFrom: any): string | undefined {
   }
   if (valueFrom.configMapKeyRef) return keyValue(input, "configMap", valueFrom.configMapKeyRef);
   if (valueFrom.secretKeyRef) return keyValue(input, "secret", valueFrom.secretKeyRef);
+  if (valueFrom.fileKeyRef) return input.files(valueFrom.fileKeyRef);
   throw new ConfigError(`env valueFrom.${Object.keys(valueFrom)[0]} is not supported`);
 }
 

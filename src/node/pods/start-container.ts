@@ -4,6 +4,7 @@ import { containerConfig, terminationPathIn } from "./container-config.ts";
 import type { AgentContext } from "../context.ts";
 import { podDirectory, subPathDirectory } from "../directories.ts";
 import { ConfigError, environment } from "./environment.ts";
+import { fileValues } from "./file-variables.ts";
 import { handlerOf } from "./handler-of.ts";
 import { runHandler } from "../probes/handlers.ts";
 import { makeTerminationFile, writeHostsFile } from "./host-files.ts";
@@ -60,13 +61,14 @@ async function configOf(context: AgentContext, input: StartInput) {
   const image = runAsNonRoot ? await runtime.imageStatus(container.image) : undefined;
   writeHostsFile(hostsPath, { pod, podIps, clusterDomain: dns.clusterDomain });
   makeTerminationFile(terminationPath);
+  const files = await fileValues({ pod, container }, volumes);
   const config = await containerConfig({
     pod,
     container,
     attempt,
     imageId,
     image,
-    environment: environment({ pod, container, objects, facts, podIps }),
+    environment: environment({ pod, container, objects, facts, podIps, files }),
     volumes,
     resources: { ...resourcesOf(pod, container, memoryBytes), ...(cpusetCpus && { cpusetCpus }) },
     hostsPath,

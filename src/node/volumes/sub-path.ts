@@ -9,6 +9,8 @@ import { VolumeError } from "./volume.ts";
 /** O_PATH of Linux: a place, without the right to read it. */
 const oPath = 0o10000000;
 
+export class NotInVolume extends VolumeError {}
+
 const within = (root: string, path: string) => path === root || path.startsWith(root + sep);
 const quote = (text: string) => JSON.stringify(text);
 
@@ -68,7 +70,7 @@ export async function openSubPath(
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === "ENOENT")
-        throw new VolumeError(`subPath ${quote(subPath)} is not in its volume`);
+        throw new NotInVolume(`subPath ${quote(subPath)} is not in its volume`);
       throw error;
     } finally {
       await folder.close();
