@@ -17,11 +17,13 @@ const nothing: Census = {
 };
 
 test("what there is more of is named, and what merely has another number is not", () => {
-  const before = { ...nothing, files: ["pods/0a1b2c3d4e5f/volume", "leases/10.0.0.7", "gone"] };
-  const files = ["pods/ff00ff00ff00/volume", "leases/10.0.0.9", "leases/10.0.0.7", "temporary"];
+  const own = (uid: string, end: string) => [`pods/${uid}/..v${end}`, `logs/web-7f-${end}_${uid}`];
+  const leases = ["leases/10.0.0.7"];
+  const before = { ...nothing, files: [...own("0a1b2c3d4e5f", "x4kq2"), ...leases, "gone"] };
+  const files = [...own("ff00ff00ff00", "zz9pd"), "leases/10.0.0.9", ...leases, "temporary"];
   assert.deepEqual(grown(before, { ...before, files }, {}), [
     {
-      ...{ kind: "files", before: 3, now: 4 },
+      ...{ kind: "files", before: 4, now: 5 },
       changes: ["+ leases/10.0.0.9", "+ temporary", "- gone"],
     },
   ]);

@@ -176,8 +176,9 @@ function without(names: string[], others: string[], shape: (name: string) => str
   });
 }
 
-/** What a pod has is called by other digits when the pod is another. */
-const shapeOf = (name: string) => name.replaceAll(/[\da-f-]{8,}|\d+/g, "*");
+/** What a pod has is called otherwise when the pod is another: by ids, numbers, its name's end, and a set of files. */
+const shapeOf = (name: string) =>
+  name.replaceAll(/[\da-f-]{8,}|\d+|(?<=-)[a-z\d]{5}(?=_)|(?<=\/\.\.)\w+/g, "*");
 
 /** New and gone, but for what merely has another number now. */
 function changed(before: string[], now: string[]) {

@@ -68,7 +68,7 @@ const names = () =>
     .map((slot) => `kerb${slot}`);
 const census = () => take({ directory: home, names: names(), pid: site.pid });
 
-/** How many more of these are no leak: what Kerb opens and writes for a moment. */
+/** How many more of these are no leak: a probe that runs a program has four files meanwhile. */
 const room = { descriptors: 8, files: 4 };
 
 const told = ({ kind, before, now }: Growth) => `${kind}: ${before} before, ${now} now`;
