@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -49,7 +49,8 @@ test("a file of nothing but blanks is read in one pass", () => {
 
 let folder: string;
 const volumeAt = (hostPath: string) => ({ hostPath }) as Volume;
-before(() => {
+const socket = createServer();
+before(async () => {
   folder = mkdtempSync(join(tmpdir(), "kerb-variables-"));
   mkdirSync(join(folder, "volume/sub"), { recursive: true });
   writeFileSync(join(folder, "outside"), "A='secret'\n");
@@ -57,9 +58,12 @@ before(() => {
   writeFileSync(join(folder, "volume/bad"), "A=1\n");
   writeFileSync(join(folder, "volume/large"), `A='${"x".repeat(70_000)}'\n`);
   symlinkSync("../outside", join(folder, "volume/link"));
-  execFileSync("mkfifo", [join(folder, "volume/pipe")]);
+  await new Promise<void>((resolve) => void socket.listen(join(folder, "volume/socket"), resolve));
 });
-after(() => rmSync(folder, { recursive: true }));
+after(() => {
+  socket.close();
+  rmSync(folder, { recursive: true });
+});
 
 async function valueOf(path: string, more: object = {}, type: object = { emptyDir: {} }) {
   const ref = { volumeName: "config", path, key: "A", ...more };
@@ -84,7 +88,7 @@ test("nothing but a plain file of an emptyDir is read, and none outside of it", 
   const optional = { optional: true };
   await assert.rejects(valueOf("link", optional), /leads out of its volume/);
   await assert.rejects(valueOf("../outside", optional), /must not contain '\.\.'/);
-  await assert.rejects(valueOf("pipe", optional), /is no plain file/);
+  await assert.rejects(valueOf("socket", optional), /is no plain file/);
   await assert.rejects(valueOf("sub", optional), /is no plain file/);
   await assert.rejects(valueOf("large", optional), /larger than 65536 bytes/);
   await assert.rejects(valueOf("bad", optional), /"bad" of volume "config": line 1 /);
