@@ -4,6 +4,7 @@ import type { SandboxConfig } from "../../node/runtime.ts";
 import { FakeClock } from "../../lib/fake-clock.ts";
 import { saidIn } from "./follow-log.ts";
 import { argumentsOf } from "./modules.ts";
+import { ownBytesIn } from "./processes.ts";
 import { Pool } from "./pool.ts";
 import { podsOf, reasonOf } from "./records.ts";
 import type { ContainerRecord, SandboxRecord } from "./records.ts";
@@ -125,6 +126,17 @@ test("how a runner is and how it ended is read from what bubblewrap wrote", () =
     [reasonOf(0, false), reasonOf(1, false), reasonOf(137, true)],
     ["Completed", "Error", "OOMKilled"],
   );
+});
+
+test("memory that is no file's is a runner's own", () => {
+  const rows = [
+    "VmRSS:\t 50000 kB",
+    "RssAnon:\t  9000 kB",
+    "RssFile:\t 40976 kB",
+    "RssShmem:\t 24 kB",
+  ];
+  assert.equal(ownBytesIn(rows.join("\n")), 9024 * 1024);
+  assert.equal(ownBytesIn(""), 0);
 });
 
 test("a line of a log is what one stream said, and no line where it is broken", () => {

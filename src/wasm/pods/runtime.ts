@@ -25,7 +25,7 @@ import { Looks } from "./looks.ts";
 import type { Modules } from "./modules.ts";
 import type { Networks } from "./networks.ts";
 import type { Places } from "./places.ts";
-import { processesOf } from "./processes.ts";
+import { ownBytesOf, processesOf } from "./processes.ts";
 import { podsOf } from "./records.ts";
 import type { ContainerRecord, RunnerRecord, SandboxRecord } from "./records.ts";
 import type { RunnerKind } from "./runner-command.ts";
@@ -53,6 +53,14 @@ export interface ModulePodsOptions {
 
 const noPrograms = "exec is not supported in WebAssembly containers: there are no programs in them";
 const sigterm = 15;
+/** At least what its processes have. */
+const withOwn = (usage: Omit<Stats, "containerId">, ownBytes: number) => ({
+  ...usage,
+  memoryBytes: Math.max(usage.memoryBytes, ownBytes),
+  workingSetBytes: Math.max(usage.workingSetBytes, ownBytes),
+  rssBytes: Math.max(usage.rssBytes ?? 0, ownBytes),
+});
+
 export class ModulePods {
   readonly #options: ModulePodsOptions;
   readonly #sandboxes: Sandboxes;
@@ -319,10 +327,10 @@ export class ModulePods {
       ({ startedAt, finishedAt }) => startedAt > 0 && finishedAt === 0,
     );
     return Promise.all(
-      running.map(async ({ runner, cgroup }) => ({
-        containerId: runner.id,
-        ...(await this.#options.cgroups.usage(cgroup)),
-      })),
+      running.map(async ({ runner, cgroup }) => {
+        const usage = await this.#options.cgroups.usage(cgroup);
+        return { containerId: runner.id, ...withOwn(usage, ownBytesOf(runner)) };
+      }),
     );
   }
 
