@@ -107,3 +107,4 @@ export function portNumberOrName(value: number | string, field: string): FieldEr
 }
 
 export const wrongCidr = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
+export const wrongAddress = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";

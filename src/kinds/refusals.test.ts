@@ -11,6 +11,10 @@ const groups: Record<string, string> = {
   PersistentVolumeClaim: "",
   ResourceQuota: "",
   LimitRange: "",
+  PersistentVolume: "",
+  PriorityClass: "scheduling.k8s.io",
+  StorageClass: "storage.k8s.io",
+  StatefulSet: "apps",
   Deployment: "apps",
   Job: "batch",
   HorizontalPodAutoscaler: "autoscaling",
@@ -149,6 +153,89 @@ const cases: [kind: string, object: object, refused: string[]][] = [
       'spec.topologySpreadConstraints[0].whenUnsatisfiable: Unsupported value: "Foo"',
       "spec.dnsConfig.nameservers: Required value",
       "spec.activeDeadlineSeconds: Invalid value: 0",
+    ],
+  ],
+  [
+    "Pod",
+    pod({
+      volumes: [
+        { name: "v", emptyDir: {}, configMap: { name: "x" } },
+        { name: "w", hostPath: { path: "/a/../b", type: "Foo" } },
+        { name: "x", configMap: { name: "x", items: [{ key: "a", path: "../b" }] } },
+        { name: "z", secret: {} },
+      ],
+      affinity: {
+        podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{}] },
+      },
+    }),
+    [
+      "spec.volumes[0].configMap: Forbidden: may not specify more than 1 volume type",
+      'spec.volumes[1].hostPath.type: Unsupported value: "Foo"',
+      "spec.volumes[1].hostPath.path: Invalid value: \"/a/../b\": must not contain '..'",
+      "spec.volumes[2].configMap.items[0].path: Invalid value: \"../b\": must not contain '..'",
+      "spec.volumes[3].secret.secretName: Required value",
+      "spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey: Required",
+    ],
+  ],
+  [
+    "PersistentVolume",
+    { spec: { accessModes: ["Foo"] } },
+    [
+      'spec.accessModes: Unsupported value: "Foo"',
+      "spec.capacity: Required value",
+      "spec: Required value: must specify a volume type",
+    ],
+  ],
+  [
+    "PersistentVolume",
+    {
+      spec: {
+        accessModes: ["ReadWriteOnce"],
+        capacity: { storage: "1Gi" },
+        hostPath: { path: "/a" },
+        nfs: { server: "x", path: "/" },
+      },
+    },
+    ["spec.nfs: Forbidden: may not specify more than 1 volume type"],
+  ],
+  [
+    "PriorityClass",
+    { metadata: { name: "system-x" }, value: 2_000_000_000 },
+    [
+      "metadata.name: Forbidden: priority class names with 'system-' prefix are reserved",
+      "value: Forbidden: maximum allowed value of a user defined priority is 1000000000",
+    ],
+  ],
+  ["PriorityClass", { metadata: { name: "system-node-critical" }, value: 2_000_001_000 }, []],
+  [
+    "StorageClass",
+    { provisioner: "a", reclaimPolicy: "Foo", volumeBindingMode: "Bar" },
+    ['reclaimPolicy: Unsupported value: "Foo"', 'volumeBindingMode: Unsupported value: "Bar"'],
+  ],
+  [
+    "StatefulSet",
+    deployment({ podManagementPolicy: "Foo", updateStrategy: { type: "Bar" } }),
+    [
+      'spec.updateStrategy.type: Unsupported value: "Bar"',
+      'spec.podManagementPolicy: Invalid value: "Foo": must be',
+    ],
+  ],
+  [
+    "Service",
+    {
+      spec: {
+        type: "ClusterIP",
+        ports: [{ port: 80, nodePort: 31_111 }],
+        externalIPs: ["foo"],
+        selector: { "a b": "c" },
+        sessionAffinityConfig: { clientIP: { timeoutSeconds: 0 } },
+      },
+    },
+    [
+      "spec.ports[0].nodePort: Forbidden: may not be used when `type` is 'ClusterIP'",
+      'spec.selector: Invalid value: "a b"',
+      'spec.externalIPs[0]: Invalid value: "foo": must be a valid IP address',
+      "spec.sessionAffinityConfig.clientIP.timeoutSeconds: Invalid value: 0",
     ],
   ],
   [

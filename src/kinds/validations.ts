@@ -23,6 +23,8 @@ import {
   roleErrors,
 } from "./rbac/validation.ts";
 import { resourceClaimErrors, resourceClaimTemplateErrors } from "./resource/validation.ts";
+import { priorityClassErrors } from "./scheduling/validation.ts";
+import { persistentVolumeErrors, storageClassErrors } from "./storage/validation.ts";
 import { metadataErrors } from "./validate-metadata.ts";
 
 type Validate = (change: Change) => FieldError[];
@@ -30,6 +32,7 @@ type Validate = (change: Change) => FieldError[];
 const validations: Record<string, Validate> = {
   configmaps: dataErrors,
   persistentvolumeclaims: claimErrors,
+  persistentvolumes: persistentVolumeErrors,
   pods: podErrors,
   limitranges: limitRangeErrors,
   resourcequotas: quotaErrors,
@@ -52,6 +55,8 @@ const validations: Record<string, Validate> = {
   "poddisruptionbudgets.policy": disruptionBudgetErrors,
   "ipaddresses.networking.k8s.io": ipAddressErrors,
   "servicecidrs.networking.k8s.io": serviceCidrErrors,
+  "priorityclasses.scheduling.k8s.io": priorityClassErrors,
+  "storageclasses.storage.k8s.io": storageClassErrors,
   "resourceclaims.resource.k8s.io": resourceClaimErrors,
   "resourceclaimtemplates.resource.k8s.io": resourceClaimTemplateErrors,
   "clusterrolebindings.rbac.authorization.k8s.io": clusterRoleBindingErrors,

@@ -43,6 +43,15 @@ export function workloadErrors({ object: { spec, kind }, old, subresource }: Cha
     notNegative(spec[field], `spec.${field}`),
   );
   if (kind === "Deployment") errors.push(...strategyErrors(spec));
+  if (kind === "DaemonSet" || kind === "StatefulSet") {
+    const type = spec.updateStrategy?.type;
+    errors.push(...supported("spec.updateStrategy.type", type, ["OnDelete", "RollingUpdate"]));
+  }
+  const { podManagementPolicy: order } = spec;
+  if (order !== undefined && !["OrderedReady", "Parallel"].includes(order)) {
+    const why = "must be 'OrderedReady' or 'Parallel'";
+    errors.push(invalidValue("spec.podManagementPolicy", order, why));
+  }
   const labels = spec.template?.metadata?.labels;
   if (!spec.selector) errors.push(required("spec.selector"));
   else if (isEmpty(spec.selector)) {

@@ -100,8 +100,21 @@ const fromErrors = (from: Any[], at: string): FieldError[] =>
       : [invalidValue(field, "", "must specify one of: `configMapRef` or `secretRef`")];
   });
 
+const idMax = 2 ** 31 - 1;
+
+function idErrors(context: Any, at: string): FieldError[] {
+  return ["runAsUser", "runAsGroup"].flatMap((field) => {
+    const id = context[field];
+    if (id === undefined || (id >= 0 && id <= idMax)) return [];
+    return [invalidValue(`${at}.${field}`, id, `must be between 0 and ${idMax}, inclusive`)];
+  });
+}
+
 function securityErrors(context: Any | undefined, at: string): FieldError[] {
-  if (!context) return [];
+  return context ? [...idErrors(context, at), ...escalationErrors(context, at)] : [];
+}
+
+function escalationErrors(context: Any, at: string): FieldError[] {
   if (context["allowPrivilegeEscalation"] !== false) return [];
   const wrong = (why: string) => [invalidValue(at, "", why)];
   if (context["privileged"]) {
@@ -160,6 +173,10 @@ export function containerErrors(container: Any, at: string, volumes: Set<string>
   errors.push(
     ...portErrors(container["ports"] ?? [], `${at}.ports`),
     ...supported(`${at}.imagePullPolicy`, container["imagePullPolicy"], pullPolicies),
+    ...supported(`${at}.terminationMessagePolicy`, container["terminationMessagePolicy"], [
+      "FallbackToLogsOnError",
+      "File",
+    ]),
     ...resourceErrors(container["resources"], `${at}.resources`),
     ...probeErrors(container, at),
     ...hookErrors(container["lifecycle"], `${at}.lifecycle`),

@@ -80,6 +80,24 @@ function nodeAffinityErrors(affinity: Any | undefined, at: string): FieldError[]
   return errors;
 }
 
+function podAffinityErrors(affinity: Any | undefined, at: string): FieldError[] {
+  const needed: Any[] = affinity?.["requiredDuringSchedulingIgnoredDuringExecution"] ?? [];
+  const wanted: Any[] = affinity?.["preferredDuringSchedulingIgnoredDuringExecution"] ?? [];
+  const terms: [term: Any, at: string][] = [
+    ...needed.map((term, i): [Any, string] => [
+      term,
+      `${at}.requiredDuringSchedulingIgnoredDuringExecution[${i}]`,
+    ]),
+    ...wanted.map(({ podAffinityTerm }, i): [Any, string] => [
+      podAffinityTerm ?? {},
+      `${at}.preferredDuringSchedulingIgnoredDuringExecution[${i}].podAffinityTerm`,
+    ]),
+  ];
+  return terms.flatMap(([{ topologyKey }, field]) =>
+    topologyKey ? [] : [required(`${field}.topologyKey`, "can not be empty")],
+  );
+}
+
 const whens = ["DoNotSchedule", "ScheduleAnyway"];
 
 function spreadErrors({ maxSkew = 0, topologyKey, whenUnsatisfiable }: Any, at: string) {
@@ -98,6 +116,9 @@ export function placementErrors(spec: Any, at: string): FieldError[] {
     ...labelErrors(spec["nodeSelector"], `${at}.nodeSelector`),
     ...each("tolerations", tolerationErrors),
     ...nodeAffinityErrors(spec["affinity"]?.nodeAffinity, `${at}.affinity.nodeAffinity`),
+    ...["podAffinity", "podAntiAffinity"].flatMap((kind) =>
+      podAffinityErrors(spec["affinity"]?.[kind], `${at}.affinity.${kind}`),
+    ),
     ...each("topologySpreadConstraints", spreadErrors),
   ];
 }

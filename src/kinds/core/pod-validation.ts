@@ -12,6 +12,7 @@ import {
 import type { Change } from "../kind.ts";
 import { containerErrors } from "./container-validation.ts";
 import { placementErrors } from "./placement-validation.ts";
+import { volumeSourceErrors } from "./volume-validation.ts";
 import { resizeErrors } from "./resize-validation.ts";
 
 type Any = Record<string, any>;
@@ -60,8 +61,10 @@ export function podSpecErrors(
   if (!spec?.["containers"]?.length) return [required(`${at}.containers`)];
   const errors: FieldError[] = [];
   const volumes = new Set<string>();
-  for (const [i, { name }] of (spec["volumes"] ?? []).entries()) {
+  for (const [i, volume] of (spec["volumes"] ?? []).entries()) {
+    const { name } = volume;
     const field = `${at}.volumes[${i}].name`;
+    errors.push(...volumeSourceErrors(volume, `${at}.volumes[${i}]`));
     if (!name) errors.push(required(field));
     else if (volumes.has(name)) errors.push(duplicate(field, name));
     else if (dnsLabel(name)) errors.push(invalidValue(field, name, dnsLabel(name)!));

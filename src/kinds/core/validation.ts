@@ -1,4 +1,5 @@
 // What the schema cannot say of the core group's other kinds.
+import { isAddress, isCidr } from "../../lib/ip-range.ts";
 import { jsonEqual } from "../../lib/json.ts";
 import type { FieldError } from "../../lib/status-error.ts";
 import {
@@ -9,8 +10,12 @@ import {
   portNumberOrName,
   required,
   supported,
+  wrongAddress,
+  wrongCidr,
 } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
+import { accessModes, volumeModes } from "../storage/validation.ts";
+import { labelErrors } from "../validate-metadata.ts";
 import { amount } from "./resource-validation.ts";
 
 const dataBytesMax = 1024 * 1024;
@@ -78,7 +83,43 @@ function servicePortErrors(ports: any[]): FieldError[] {
   });
 }
 
-export function serviceErrors({ object: { spec }, subresource }: Change): FieldError[] {
+const affinitySecondsMax = 86_400;
+
+/** Which addresses and clients it is for, and how long it remembers them. */
+function serviceReachErrors(spec: any): FieldError[] {
+  const errors = labelErrors(spec.selector, "spec.selector");
+  for (const [i, ip] of (spec.externalIPs ?? []).entries()) {
+    if (!isAddress(ip)) errors.push(invalidValue(`spec.externalIPs[${i}]`, ip, wrongAddress));
+  }
+  for (const [i, range] of (spec.loadBalancerSourceRanges ?? []).entries()) {
+    if (isCidr(range.trim())) continue;
+    errors.push(invalidValue(`spec.loadBalancerSourceRanges[${i}]`, range, wrongCidr));
+  }
+  const seconds = spec.sessionAffinityConfig?.clientIP?.timeoutSeconds;
+  if (seconds !== undefined && (seconds <= 0 || seconds > affinitySecondsMax)) {
+    const field = "spec.sessionAffinityConfig.clientIP.timeoutSeconds";
+    const why = `must be greater than 0 and less than ${affinitySecondsMax}`;
+    errors.push(invalidValue(field, seconds, why));
+  }
+  return errors;
+}
+
+/** Updates may leave ports behind that a former type had. */
+const nodePortErrors = (spec: any): FieldError[] =>
+  spec.type === "ClusterIP" || spec.type === undefined
+    ? (spec.ports ?? []).flatMap((port: any, i: number) =>
+        port.nodePort
+          ? [
+              forbiddenValue(
+                `spec.ports[${i}].nodePort`,
+                "may not be used when `type` is 'ClusterIP'",
+              ),
+            ]
+          : [],
+      )
+    : [];
+
+export function serviceErrors({ object: { spec }, old, subresource }: Change): FieldError[] {
   if (subresource !== "") return [];
   if (!spec) return [required("spec.ports")];
   const errors = supported("spec.type", spec.type, types);
@@ -89,13 +130,13 @@ export function serviceErrors({ object: { spec }, subresource }: Change): FieldE
   if (spec.type === "ExternalName" && !spec.externalName)
     errors.push(required("spec.externalName"));
   errors.push(
+    ...(old ? [] : nodePortErrors(spec)),
+    ...serviceReachErrors(spec),
     ...servicePortErrors(spec.ports ?? []),
     ...supported("spec.sessionAffinity", spec.sessionAffinity, ["ClientIP", "None"]),
   );
   return errors;
 }
-
-const accessModes = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
 
 export function claimErrors({ object: { spec }, old, subresource }: Change): FieldError[] {
   if (subresource !== "") return [];
@@ -110,7 +151,7 @@ export function claimErrors({ object: { spec }, old, subresource }: Change): Fie
     const why = "may not use ReadWriteOncePod with other access modes";
     errors.push(forbiddenValue("spec.accessModes", why));
   }
-  errors.push(...supported("spec.volumeMode", spec?.volumeMode, ["Block", "Filesystem"]));
+  errors.push(...supported("spec.volumeMode", spec?.volumeMode, volumeModes));
   const storage = spec?.resources?.requests?.storage;
   if (!storage) errors.push(required("spec.resources[storage]"));
   else if ((amount(storage) ?? 0) <= 0) {

@@ -1,10 +1,9 @@
 // What the networking group checks beyond its schemas.
 import { canonicalAddress, isAddress, isCidr } from "../../lib/ip-range.ts";
 import type { FieldError } from "../../lib/status-error.ts";
-import { invalidValue, required, wrongCidr } from "../field-checks.ts";
+import { invalidValue, required, wrongAddress, wrongCidr } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
 
-const wrongAddress = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
 /** One of each family. */
 const cidrsMax = 2;
 
