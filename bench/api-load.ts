@@ -67,6 +67,26 @@ export function openApi(kubeconfig: string, sessions = 4): Api {
   };
 }
 
+/** Resolves when a watch of a pod of the namespace default shows what is looked for. */
+export function untilPod(
+  api: Api,
+  name: string,
+  is: (type: string, pod: any) => boolean,
+): Promise<void> {
+  return new Promise((found) => {
+    let rest = "";
+    const path = `/api/v1/namespaces/default/pods?watch=1&fieldSelector=metadata.name%3D${name}`;
+    const stop = api.stream(path, (chunk) => {
+      const lines = (rest + chunk.toString()).split("\n");
+      rest = lines.pop()!;
+      const events = lines.filter(Boolean).map((line) => JSON.parse(line));
+      if (!events.some(({ type, object }) => is(type, object))) return;
+      stop();
+      found();
+    });
+  });
+}
+
 /** A pod like people's pods, about `bytes` long as JSON. */
 export function samplePod(name: string, bytes = 2000): Uint8Array {
   const pod = {

@@ -24,7 +24,7 @@ import { Machine } from "../test/support/machine.ts";
 import { runner } from "../test/support/runner.ts";
 import { freePort, startSite } from "../test/support/site.ts";
 import type { Site } from "../test/support/site.ts";
-import { openApi } from "./api-load.ts";
+import { openApi, untilPod } from "./api-load.ts";
 import type { Api } from "./api-load.ts";
 import { heldByEach, withoutMoreCertificates } from "./memory.ts";
 import type { Held } from "./memory.ts";
@@ -147,22 +147,6 @@ const podOf = (name: string, nodeName: string) =>
     }),
   );
 
-/** Resolves when a watch shows what is looked for. */
-function until(api: Api, name: string, is: (type: string, pod: any) => boolean): Promise<void> {
-  return new Promise((found) => {
-    let rest = "";
-    const path = `${pods}?watch=1&fieldSelector=metadata.name%3D${name}`;
-    const stop = api.stream(path, (chunk) => {
-      const lines = (rest + chunk.toString()).split("\n");
-      rest = lines.pop()!;
-      const events = lines.filter(Boolean).map((line) => JSON.parse(line));
-      if (!events.some(({ type, object }) => is(type, object))) return;
-      stop();
-      found();
-    });
-  });
-}
-
 interface Times {
   start: number[];
   end: number[];
@@ -170,13 +154,13 @@ interface Times {
 
 async function one(api: Api, nodeName: string, i: number, times: Times) {
   const name = `${nodeName}-${i}`;
-  const running = until(api, name, (_type, { status }) => status?.phase === "Running");
+  const running = untilPod(api, name, (_type, { status }) => status?.phase === "Running");
   await api.read("/version");
   const created = performance.now();
   await api.request("POST", pods, podOf(name, nodeName));
   await running;
   times.start.push(performance.now() - created);
-  const gone = until(api, name, (type) => type === "DELETED");
+  const gone = untilPod(api, name, (type) => type === "DELETED");
   await api.read("/version");
   const deleted = performance.now();
   await api.request("DELETE", `${pods}/${name}`);
