@@ -8,6 +8,7 @@ import { Informers } from "../client/informers.ts";
 import { localClient } from "../client/local.ts";
 import { builtinKinds } from "../kinds/kinds.ts";
 import { systemClock } from "../lib/clock.ts";
+import { FakeClock } from "../lib/fake-clock.ts";
 import { silent } from "../lib/log.ts";
 import { systemRandom } from "../lib/random.ts";
 import { Scope } from "../lib/scope.ts";
@@ -134,23 +135,27 @@ const gone = (name: string) =>
     ),
   );
 
-test("a container starts while its pod's status is being written, and what is true then is written next", async () => {
-  const { promise: held, resolve: release } = Promise.withResolvers<void>();
+test("a pod that starts at once is told of once, and none waits until it is told of", async () => {
+  const still = new FakeClock();
+  const [pulled, written] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const pull = runtime.pullImage.bind(runtime);
+  runtime.pullImage = (ref) => (ref === "web:2" ? pulled.promise.then(() => pull(ref)) : pull(ref));
+  let told = 0;
   const patch: Client["patch"] = async (target, ...words) => {
-    if (target.resource === "pods") await held;
+    if (target.resource === "pods" && ++told === 2) await written.promise;
     return client.patch(target, ...words);
   };
-  await start(scope, { runtime, client: { ...client, patch } });
-  const { metadata } = await create("p");
-  const started = async () => {
-    const { containers = [] } = (await runtime.pod(metadata.uid)) ?? {};
-    return containers.some(({ state }) => state === "running");
-  };
-  await eventually(started);
-  assert.equal((await client.get<Pod>({ ...pods, name: "p" })).status?.podIP, undefined);
-  release();
-  const { status } = await until("p", (pod) => pod.status?.phase === "Running");
-  assert.ok(status?.podIP);
+  await start(scope, { runtime, clock: still, client: { ...client, patch } });
+  await create("p");
+  await until("p", isReady);
+  assert.equal(told, 1);
+  const { uid } = (await create("q", { containers: [{ name: "web", image: "web:2" }] })).metadata;
+  await eventually(() => runtime.sandboxes.size === 2);
+  await still.advance(60);
+  pulled.resolve();
+  await eventually(async () => (await runtime.pod(uid))?.containers[0]?.state === "running");
+  written.resolve();
+  await until("q", isReady);
 });
 
 test("a pod runs and is deleted", async () => {

@@ -195,14 +195,14 @@ class SystemCgroups implements Cgroups {
 
   async #apply(path: string, limits: Limits) {
     const settings = Map.groupBy(settingsOf(this.#version, limits), ([controller]) => controller);
-    const set = async ([controller, files]: [string, [string, string, string][]]) => {
+    // One after the other: while the kernel moves processes each would wait with a thread that others need.
+    for (const [controller, files] of settings) {
       const folder = await this.#make(controller, path);
-      if (!folder) return;
+      if (!folder) continue;
       // In their order: a quota counts in periods.
       for (const [, file, value] of files)
         await writeFile(join(folder, file), value).catch(() => {});
-    };
-    await Promise.all([...settings].map(set));
+    }
   }
 
   /** Where the machine does not have a controller, there is nothing to set. */
@@ -232,8 +232,7 @@ class SystemCgroups implements Cgroups {
   }
 
   async #removeAll(path: string): Promise<void> {
-    const hierarchies = await this.#hierarchies();
-    await Promise.all(hierarchies.map((one) => removeTree(join(one, path))));
+    for (const one of await this.#hierarchies()) await removeTree(join(one, path));
   }
 }
 

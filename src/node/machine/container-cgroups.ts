@@ -34,14 +34,13 @@ class LinuxContainerCgroups implements ContainerCgroups {
   }
 
   async join(path: string, pids: number[]) {
-    const folders = this.#folders(path);
-    await Promise.all(folders.map((folder) => mkdir(folder, { recursive: true })));
     const take = async (folder: string) => {
+      await mkdir(folder, { recursive: true });
       for (const pid of pids) await writeFile(join(folder, "cgroup.procs"), String(pid));
     };
     // The first waits until all processors were seen, which takes the kernel milliseconds, and those right behind it do
     // not: side by side they would all wait, each with a thread that others need.
-    const [first, ...others] = folders;
+    const [first, ...others] = this.#folders(path);
     if (first) await take(first);
     await Promise.all(others.map(take));
   }

@@ -29,6 +29,8 @@ import { isStatic } from "../static-pods/identity.ts";
 const pods = resource("v1", "pods");
 /** A failed look is repeated after this. */
 const retryMs = 1000;
+/** What is only on its way is told when it takes longer: most pods that start fast are told of once, as running. */
+const onItsWayMs = 50;
 
 const revision = (pod: Pod) => Number(pod.metadata.resourceVersion);
 
@@ -52,6 +54,7 @@ export class PodWorker {
   #timer: Cancel = () => {};
   #refreshTimer: Cancel = () => {};
   #retryTimer: Cancel = () => {};
+  #soonTimer: Cancel | undefined;
   #written = "";
   #telling: Promise<void> | undefined;
   #untold = false;
@@ -125,6 +128,7 @@ export class PodWorker {
     this.#retryTimer();
     this.#prober.stop();
     await this.#looking;
+    this.#soonTimer?.();
     await this.#telling;
   }
 
@@ -207,11 +211,22 @@ export class PodWorker {
     if (wakeAt !== undefined) {
       this.#timer = clock.after(Math.max(wakeAt - clock.now(), 0) + 1, () => this.wake());
     }
-    this.#tell();
+    if (this.#isOnItsWay()) this.#soonTimer ??= clock.after(onItsWayMs, () => this.#tell());
+    else this.#tell();
+  }
+
+  /** New, with nothing to tell but that. */
+  #isOnItsWay(): boolean {
+    const { state, instances, newAt } = this;
+    const hasBegun = [...instances.newest.values()].some((one) => one.state !== "created");
+    const hasNews = hasBegun || state.ending || state.trouble.size > 0;
+    if (newAt === undefined || hasNews || this.pod.metadata.deletionTimestamp) return false;
+    return this.#context.clock.monotonic() - newAt < onItsWayMs;
   }
 
   /** One write at a time, of what is true when it begins. */
   #tell() {
+    this.#soonTimer?.();
     this.#untold = true;
     this.#telling ??= this.#tellAll().finally(() => (this.#telling = undefined));
   }

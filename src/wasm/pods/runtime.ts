@@ -111,6 +111,7 @@ export class ModulePods {
   async #begin(config: SandboxConfig, kind: RunnerKind): Promise<string> {
     const record = await this.#sandboxes.take(config, kind);
     if (record.spare) void this.#join(record, record.spare);
+    this.#sandboxes.save(record);
     return record.id;
   }
 
@@ -163,7 +164,7 @@ export class ModulePods {
     const planned = { ...looked, config, sandbox };
     const isFolder = (source: string) => statSync(source).isDirectory();
     const program = containerProgram(planned, isFolder);
-    const { runners, places, kernel, clock } = this.#options;
+    const { runners, places, kernel } = this.#options;
     const spare = this.#sandboxes.takeSpare(record, looked.kind);
     const runner = spare ?? runners.start(looked.kind, record.netns);
     const logPath = join(sandbox.logDirectory, config.logPath);
@@ -173,14 +174,13 @@ export class ModulePods {
     const shown = { id: runner.id, uid: looked.kind.uid, logPath };
     try {
       container.mounts = showFiles({ places, kernel }, shown, planned);
+      this.#containers.save(container);
       await this.#join(record, runner);
       await this.#limit(container, config.resources);
     } catch (error) {
       await this.#containers.remove(container);
       throw error;
     }
-    container.createdAt = clock.now();
-    this.#containers.save(container);
     this.#programs.set(runner.id, program);
     return runner.id;
   }

@@ -95,7 +95,7 @@ export class Sandboxes {
     this.#options.places.forget("sandboxes", id);
   }
 
-  /** For a pod; `kind` is what its first container is. */
+  /** For a pod, to be saved; `kind` is what its first container is. */
   async take(config: SandboxConfig, kind: RunnerKind): Promise<SandboxRecord> {
     const { podUid, namespace, name, attempt, labels, annotations, cgroupParent } = config;
     const { addresses = [] } = config;
@@ -106,7 +106,6 @@ export class Sandboxes {
     const pod = { podUid, namespace, name, attempt, createdAt, labels, annotations, cgroupParent };
     record.pod = pod;
     record.ready = true;
-    this.save(record);
     return record;
   }
 
