@@ -1,4 +1,4 @@
-// A pod by raw CRI calls, as a baseline. The agent removes sandboxes that no pod owns, so it must not be looking.
+// A pod by raw CRI calls, as a baseline. When the agent starts it removes sandboxes that no pod owns, so it must be there before.
 import { join } from "node:path";
 import type { ContainerConfig, Runtime, SandboxConfig } from "../src/node/runtime.ts";
 import type { Site } from "../test/support/site.ts";
