@@ -24,7 +24,6 @@ import {
   preallocate,
   settleImage,
 } from "./disks/settle-image.ts";
-import { signS3 } from "./disks/sign-s3.ts";
 import { imageFacts } from "./images/image-format.ts";
 import { diskFile, exitCodes, headersFolder, partFile, taskPaths } from "./disks/task.ts";
 import type { DiskTask, Progress } from "./disks/task.ts";
@@ -48,7 +47,9 @@ const settle = () =>
     isRaw: task.isRaw ?? false,
   });
 
-function headersOf(): Record<string, string> {
+type Sign = typeof import("./disks/sign-s3.ts").signS3;
+
+function headersOf(sign?: Sign): Record<string, string> {
   const given = [...(task.headers ?? []), ...secretHeaders()].map((line) => {
     const at = line.indexOf(":");
     return [line.slice(0, at).trim(), line.slice(at + 1).trim()];
@@ -57,8 +58,8 @@ function headersOf(): Record<string, string> {
   const keys =
     accessKeyId === undefined || secretKey === undefined
       ? {}
-      : task.kind === "s3"
-        ? signS3(task.url!, { accessKeyId, secretKey }, systemClock.now())
+      : sign
+        ? sign(task.url!, { accessKeyId, secretKey }, systemClock.now())
         : {
             authorization: `Basic ${Buffer.from(`${accessKeyId}:${secretKey}`).toString("base64")}`,
           };
@@ -95,8 +96,10 @@ async function download() {
     ? readdirSync("/vm/ca").filter((name) => !name.startsWith("."))
     : [];
   const pem = ca.map((name) => readFileSync(join("/vm/ca", name), "utf8")).join("\n");
+  const sign = task.kind === "s3" ? (await import("./disks/sign-s3.ts")).signS3 : undefined;
+  const headers = () => headersOf(sign);
   await fetchFile({
-    ...{ url: task.url!, headers: headersOf, file: part, bytesMax: partBytesMax },
+    ...{ url: task.url!, headers, file: part, bytesMax: partBytesMax },
     ...{ told: tell("transferring"), clock: systemClock },
     isKept: (header) => !block && !task.checksum && (task.isRaw === true || isRawDisk(header)),
     ...(pem && { ca: pem }),

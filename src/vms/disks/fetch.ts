@@ -1,16 +1,15 @@
 // Downloads to a file, on from where it ended before. A source that ends early or changed meanwhile is told.
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { request as plainRequest } from "node:http";
 import type { IncomingMessage } from "node:http";
-import { request as tlsRequest } from "node:https";
-import { isIP } from "node:net";
+import { connect as plainConnect, isIP } from "node:net";
 import { finished } from "node:stream/promises";
-import { rootCertificates } from "node:tls";
+import type { ConnectionOptions } from "node:tls";
 import type { Clock } from "../../lib/clock.ts";
 import { sleep } from "../../lib/clock.ts";
 import { badRequest } from "../../lib/status-error.ts";
 import { LargeReads } from "./large-reads.ts";
-import type { Take } from "./large-reads.ts";
+import type { Connect, Take } from "./large-reads.ts";
+import { readMark, removeMark, writeMark } from "./resume-mark.ts";
 import { headerOf } from "./settle-image.ts";
 import { SparseFile } from "./sparse-file.ts";
 
@@ -33,6 +32,8 @@ const attemptsMax = 8;
 const waitMsFirst = 500;
 const idleMsMax = 60_000;
 const waitingBytesMax = 4 * 2 ** 20;
+/** So much comes twice when the program is killed. */
+const markedBytesStep = 64 * 2 ** 20;
 
 interface Answer {
   answer: IncomingMessage;
@@ -43,19 +44,26 @@ interface Answer {
 const lengthOf = ({ headers }: IncomingMessage): number | undefined =>
   headers["content-length"] === undefined ? undefined : Number(headers["content-length"]);
 
-function get(url: string, headers: Record<string, string>, ca?: string): Promise<Answer> {
-  const { protocol, hostname } = new URL(url);
-  const tls = protocol === "https:";
+/** What only some sources need is not loaded for the others. */
+async function secured(hostname: string, ca?: string) {
+  const [{ request }, tls] = await Promise.all([import("node:https"), import("node:tls")]);
   const trust = {
     servername: isIP(hostname) ? "" : hostname,
-    ...(ca && { ca: [...rootCertificates, ca] }),
+    ...(ca && { ca: [...tls.rootCertificates, ca] }),
   };
+  const connect: Connect = (options) => tls.connect({ ...options, ...trust } as ConnectionOptions);
+  return { request, connect };
+}
+
+async function get(url: string, headers: Record<string, string>, ca?: string): Promise<Answer> {
+  const { protocol, hostname } = new URL(url);
+  const plain = { request: plainRequest, connect: plainConnect as Connect };
+  const { request, connect } = protocol === "https:" ? await secured(hostname, ca) : plain;
   return new Promise((resolve, reject) => {
     let reads: LargeReads;
     const createConnection = (target: object) =>
-      (reads = new LargeReads({ ...target, ...(tls && trust) }, { tls, idleMsMax }));
-    const ask = tls ? tlsRequest : plainRequest;
-    const asked = ask(url, { headers, createConnection }, (answer) => {
+      (reads = new LargeReads(target, { connect, idleMsMax }));
+    const asked = request(url, { headers, createConnection }, (answer) => {
       const isBody = [200, 206].includes(answer.statusCode ?? 0) && lengthOf(answer) !== undefined;
       resolve({ answer, ...(isBody && reads.detach() && { body: reads }) });
     });
@@ -82,18 +90,6 @@ async function follow({ url, headers, ca }: FetchOptions, range: Record<string, 
   throw badRequest(`the source leads elsewhere more than ${redirectsMax} times`);
 }
 
-const sizeOf = (file: string) => (existsSync(file) ? statSync(file).size : 0);
-
-/** After a power cut a file's size does not tell what is in it, so what came before is not gone on with. */
-const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-
-/** What tells whether a source is the same still, of what came of it since the machine started. */
-function readMark(file: string): string {
-  if (!existsSync(file)) return "";
-  const [since, validator = ""] = readFileSync(file, "utf8").split("\n");
-  return since === boot ? validator : "";
-}
-
 /** The whole length, when the answer says it. */
 function totalOf(answer: IncomingMessage, start: number): number | undefined {
   const { statusCode, headers } = answer;
@@ -118,15 +114,18 @@ async function flow(answer: IncomingMessage, take: Take) {
 }
 
 interface Reception extends FetchOptions, Answer {
+  validator: string;
   start: number;
   total?: number | undefined;
 }
 
 /** What arrived is written, however a connection ends: a source that always breaks off early is read too. */
 async function receive(reception: Reception): Promise<number> {
-  const { answer, body, bytesMax, told, start, total } = reception;
+  const { answer, body, bytesMax, told, file, start, total, validator } = reception;
   const from = body ?? answer;
   let out: SparseFile | undefined;
+  let marked = start;
+  const mark = (bytes: number) => writeMark(file, { validator, bytes: (marked = bytes) });
   const take: Take = (piece, letGo) => {
     const writer = (out ??= open(reception, piece));
     if (writer.bytes + piece.length > bytesMax) {
@@ -137,34 +136,37 @@ async function receive(reception: Reception): Promise<number> {
       letGo();
       if (error) from.destroy(error);
     });
+    if (writer.bytes - marked >= markedBytesStep) mark(writer.keptBytes);
     told(writer.bytes, total);
   };
   try {
     const bytes = lengthOf(answer)!;
     await (body ? body.flow({ bytes, at: start, take }) : flow(answer, take));
   } finally {
-    await (out ??= open(reception, Buffer.alloc(0))).close();
+    const writer = (out ??= open(reception, Buffer.alloc(0)));
+    await writer.close().finally(() => mark(writer.keptBytes));
   }
   return out.bytes;
 }
 
 /** What nobody reads again here need not go through the page cache, which would push out what others read. */
-function open({ body, file, start, isKept }: Reception, first: Buffer): SparseFile {
+function open({ body, file, start, total, isKept }: Reception, first: Buffer): SparseFile {
   const isPast = body && isKept?.(start > 0 ? headerOf(file) : first);
-  return new SparseFile(file, { start, isDirect: isPast === true });
+  return new SparseFile(file, { start, isDirect: isPast === true, bytes: total });
 }
 
 async function once(options: FetchOptions) {
   const { file, bytesMax } = options;
-  const marker = `${file}.mark`;
-  const mark = readMark(marker);
-  const have = mark ? sizeOf(file) : 0;
-  const range = have > 0 ? { range: `bytes=${have}-`, "if-range": mark } : {};
-  const got = await follow(options, range as Record<string, string>);
+  const mark = readMark(file);
+  const have = mark?.bytes ?? 0;
+  const got = await follow(
+    options,
+    mark ? { range: `bytes=${have}-`, "if-range": mark.validator } : {},
+  );
   const { answer } = got;
   const { statusCode = 0, headers } = answer;
   if (statusCode === 416 && have > 0) {
-    rmSync(marker, { force: true });
+    removeMark(file);
     throw new Error("the source is shorter than what came of it before");
   }
   if (statusCode !== 200 && statusCode !== 206) {
@@ -178,13 +180,14 @@ async function once(options: FetchOptions) {
     (got.body ?? answer).destroy();
     throw badRequest(`the source has ${total} bytes, and the claim has room for ${bytesMax}`);
   }
-  const validator = headers.etag?.startsWith("W/") ? undefined : headers.etag;
-  writeFileSync(marker, `${boot}\n${validator ?? headers["last-modified"] ?? ""}`);
-  const done = await receive({ ...options, ...got, start, total });
+  const strong = headers.etag?.startsWith("W/") ? undefined : headers.etag;
+  const validator = strong ?? headers["last-modified"] ?? "";
+  if (start === 0) removeMark(file);
+  const done = await receive({ ...options, ...got, validator, start, total });
   if (total !== undefined && done !== total) {
     throw new Error(`the source ended after ${done} of ${total} bytes`);
   }
-  rmSync(marker, { force: true });
+  removeMark(file);
 }
 
 /** A full disk or a refusal is not helped by trying again. */
@@ -199,7 +202,7 @@ export async function fetchFile(options: FetchOptions) {
     try {
       return await once(options);
     } catch (error) {
-      const have = sizeOf(options.file);
+      const have = readMark(options.file)?.bytes ?? 0;
       if (have > reached) failures = 1;
       reached = Math.max(reached, have);
       if (isHopeless(error) || failures === attemptsMax) throw error;

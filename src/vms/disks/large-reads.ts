@@ -3,22 +3,24 @@
 // it. Pieces are as large as the memory, and lie in its pages as they will in those of their file, so that they can go
 // to the disk from where they are. Whoever takes a piece holds its memory until it is written; while all is held,
 // nothing is read, so a slow disk slows the source down.
-import { connect as plainConnect } from "node:net";
-import type { NetConnectOpts, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
-import { connect as tlsConnect } from "node:tls";
-import type { ConnectionOptions } from "node:tls";
+import { writesAtOnceMax } from "./writes-in-flight.ts";
 
 const pageBytes = 4096;
 const slabBytes = 4 * 2 ** 20;
-const slabCount = 4;
+/** One is read into while the others are written. */
+const slabCount = 1 + writesAtOnceMax;
 const wasmPageBytes = 2 ** 16;
 /** Of a read that may be of the head. */
 const headBytesMax = 2 ** 16;
 const headEnd = "\r\n\r\n";
 
+/** Of node:net or node:tls. */
+export type Connect = (options: any) => Socket;
+
 export interface LargeReadsOptions {
-  tls: boolean;
+  connect: Connect;
   /** Of silence while something is waited for. */
   idleMsMax: number;
 }
@@ -75,18 +77,14 @@ export class LargeReads extends Duplex {
   #flow: Flow | undefined;
   #error: Error | undefined;
 
-  constructor(target: object, { tls, idleMsMax }: LargeReadsOptions) {
+  constructor(target: object, { connect, idleMsMax }: LargeReadsOptions) {
     super();
     const onread = {
       buffer: () =>
         (this.#target = this.#flow ? this.#slab.memory.subarray(this.#end) : this.#head),
       callback: (bytes: number) => this.#read(bytes),
     };
-    const options: object = { ...target, onread, timeout: idleMsMax };
-    this.#socket = tls
-      ? tlsConnect(options as ConnectionOptions)
-      : plainConnect(options as NetConnectOpts);
-    this.#socket
+    this.#socket = connect({ ...target, onread, timeout: idleMsMax })
       .on("error", (error) => this.destroy(error))
       .on("timeout", () => {
         if (!this.#isStalled) this.destroy(new Error("the source says nothing"));

@@ -2,9 +2,7 @@
 import { createReadStream, statSync } from "node:fs";
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { timingSafeEqual } from "node:crypto";
 import { pipeline } from "node:stream/promises";
-import { createGzip } from "node:zlib";
 import { badRequest } from "../../lib/status-error.ts";
 import { SparseFile } from "./sparse-file.ts";
 import { taskPort } from "./task.ts";
@@ -19,7 +17,8 @@ export interface Served {
   files?: Record<string, string>;
 }
 
-function isKnown({ headers }: IncomingMessage, key: string): boolean {
+async function isKnown({ headers }: IncomingMessage, key: string): Promise<boolean> {
+  const { timingSafeEqual } = await import("node:crypto");
   const given = Buffer.from(headers.authorization ?? "");
   const wanted = Buffer.from(`Bearer ${key}`);
   return given.length === wanted.length && timingSafeEqual(given, wanted);
@@ -38,6 +37,7 @@ async function send(url: string, files: Record<string, string>, response: Server
   const stream = createReadStream(file);
   if (kind) {
     response.writeHead(200, { "content-type": "application/gzip" });
+    const { createGzip } = await import("node:zlib");
     return pipeline(stream, createGzip({ level: 1 }), response);
   }
   const { size } = statSync(file);
@@ -47,7 +47,7 @@ async function send(url: string, files: Record<string, string>, response: Server
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, served: Served) {
-  if (!isKnown(request, served.key)) return end(response, 401, "who asks?");
+  if (!(await isKnown(request, served.key))) return end(response, 401, "who asks?");
   const url = request.url ?? "/";
   if (url === "/progress") return end(response, 200, JSON.stringify(served.progress()));
   if (url === "/upload" && request.method === "POST" && served.upload) {

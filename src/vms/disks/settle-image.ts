@@ -1,7 +1,6 @@
 // From a file that came from somewhere to the disk on a claim: unpacked, judged, raw, and as large as the claim.
 // Nothing that it says of itself is believed beyond what the claim has room for.
 import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
 import {
   closeSync,
   createReadStream,
@@ -16,8 +15,8 @@ import {
 import { dirname } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { Readable, Transform } from "node:stream";
-import { createGunzip, createZstdDecompress } from "node:zlib";
 import { runCommand } from "../../lib/run-command.ts";
+import { fallocate } from "./room-ahead.ts";
 import { SparseFile } from "./sparse-file.ts";
 import { badRequest } from "../../lib/status-error.ts";
 import { imageFacts, imageHeaderBytes } from "../images/image-format.ts";
@@ -35,11 +34,12 @@ export interface SettleOptions {
   told: (doneBytes: number, totalBytes?: number) => void;
 }
 
+/** A tenth of the program's start, and most images are not packed. */
+type Zlib = typeof import("node:zlib");
+
 /** The program in the pod that judges and converts. */
 export const qemuImg = "/usr/bin/qemu-img";
 export const xz = "/usr/bin/xz";
-/** The program that takes room for what is not written yet. */
-export const fallocate = "/usr/bin/fallocate";
 
 /** So much of a file as tells what it is. */
 export function headerOf(file: string): Buffer {
@@ -54,18 +54,26 @@ export function headerOf(file: string): Buffer {
 
 async function check(file: string, checksum: string) {
   const [algorithm, wanted] = checksum.toLowerCase().split(":") as [string, string];
+  const { createHash } = await import("node:crypto");
   const hash = createHash(algorithm);
   await pipeline(createReadStream(file), hash);
   const found = hash.digest("hex");
   if (found !== wanted) throw badRequest(`the checksum is ${algorithm}:${found}, not ${checksum}`);
 }
 
-function unpackerOf(header: Buffer): ((file: string) => Readable[]) | undefined {
+type Unpacker = (file: string) => Readable[] | Promise<Readable[]>;
+
+function unpackerOf(header: Buffer): Unpacker | undefined {
   const starts = (...bytes: number[]) =>
     header.subarray(0, bytes.length).equals(Buffer.from(bytes));
-  const through = (make: () => Transform) => (file: string) => [createReadStream(file), make()];
-  if (starts(0x1f, 0x8b)) return through(createGunzip);
-  if (starts(0x28, 0xb5, 0x2f, 0xfd)) return through(createZstdDecompress);
+  const through = (make: (zlib: Zlib) => Transform) => async (file: string) => [
+    createReadStream(file),
+    make(await import("node:zlib")),
+  ];
+  if (starts(0x1f, 0x8b)) return through(({ createGunzip }) => createGunzip());
+  if (starts(0x28, 0xb5, 0x2f, 0xfd)) {
+    return through(({ createZstdDecompress }) => createZstdDecompress());
+  }
   if (!starts(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0)) return undefined;
   return (file) => [Readable.from(unpackedByXz(file))];
 }
@@ -120,7 +128,7 @@ async function unpack(part: string, bytes: number) {
   if (!unpacker) return;
   const raw = `${part}.raw`;
   try {
-    const streams = [...unpacker(part), new Limit(bytes), SparseFile.stream(raw)];
+    const streams = [...(await unpacker(part)), new Limit(bytes), SparseFile.stream(raw)];
     await pipeline(streams as any);
   } catch (error) {
     rmSync(raw, { force: true });
