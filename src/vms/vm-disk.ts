@@ -10,12 +10,13 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, Server } from "node:http";
 import { join } from "node:path";
 import { systemClock } from "../lib/clock.ts";
 import { badRequest } from "../lib/status-error.ts";
 import { fetchFile } from "./disks/fetch.ts";
 import { receive, serveTask } from "./disks/serve.ts";
+import type { Served } from "./disks/serve.ts";
 import {
   convert,
   headerOf,
@@ -27,6 +28,7 @@ import {
 import { imageFacts } from "./images/image-format.ts";
 import { diskFile, exitCodes, headersFolder, partFile, taskPaths } from "./disks/task.ts";
 import type { DiskTask, Progress } from "./disks/task.ts";
+import { TaskProgress } from "./disks/task-progress.ts";
 
 const task = JSON.parse(process.argv[2]!) as DiskTask;
 const { block, bytes } = task;
@@ -34,11 +36,11 @@ const target = block ? taskPaths.target : join(taskPaths.target, diskFile);
 const part = join(block ? taskPaths.scratch : taskPaths.target, partFile);
 /** A packed image is never larger than what is in it by more than this. */
 const partBytesMax = bytes + 64 * 2 ** 20;
+/** For answers at the end. */
+const answerMsMax = 1000;
 
-let progress: Progress = { phase: "waiting", doneBytes: 0 };
-const tell = (phase: Progress["phase"]) => (doneBytes: number, totalBytes?: number) => {
-  progress = { phase, doneBytes, ...(totalBytes !== undefined && { totalBytes }) };
-};
+const progress = new TaskProgress(systemClock);
+const tell = (phase: Progress["phase"]) => progress.tell(phase);
 
 const settle = () =>
   settleImage({
@@ -156,6 +158,19 @@ function makeBlank() {
   keep(target);
 }
 
+let server: Server | undefined;
+
+async function serve(more: Pick<Served, "upload" | "files"> = {}) {
+  server = await serveTask({ key: task.key, progress, ...more });
+}
+
+/** Once all who asked are answered, or do not listen. */
+function leave() {
+  progress.end();
+  systemClock.after(answerMsMax, () => process.exit(0));
+  server?.close(() => process.exit(0));
+}
+
 function upload() {
   return new Promise<void>((resolve, reject) => {
     let busy = false;
@@ -173,39 +188,36 @@ function upload() {
         throw error;
       }
     };
-    serveTask({ key: task.key, progress: () => progress, upload: take }).catch(reject);
+    serve({ upload: take }).catch(reject);
   });
 }
 
-function serve() {
+function giveAway() {
   const files = Object.fromEntries((task.volumes ?? []).map(({ name, path }) => [name, path]));
   return new Promise<void>((_, reject) => {
-    serveTask({ key: task.key, progress: () => progress, files }).catch(reject);
+    serve({ files }).catch(reject);
   });
 }
 
 const kinds: Record<Exclude<DiskTask["kind"], "replica">, () => Promise<void> | void> = {
   ...{ blank: makeBlank, http: download, s3: download, image: copyImage },
-  ...{ upload, copy: copyClaim, serve },
+  ...{ upload, copy: copyClaim, serve: giveAway },
 };
 
 async function run() {
   const reports = !["upload", "serve"].includes(task.kind);
-  if (reports) await serveTask({ key: task.key, progress: () => progress });
+  if (reports) await serve();
   if (task.kind === "replica") throw new Error("copies are kept by another program");
   await kinds[task.kind]();
   if (task.preallocation && !block) await preallocate(target, bytes);
 }
 
 process.on("SIGTERM", () => process.exit(exitCodes.failed));
-run().then(
-  () => process.exit(0),
-  (error: Error & { reason?: string; code?: string }) => {
-    if (error.code === "ENOSPC") {
-      for (const file of [part, `${part}.mark`]) rmSync(file, { force: true });
-      if (!block) rmSync(`${target}.new`, { force: true });
-    }
-    process.stderr.write(`${error.message}\n`);
-    process.exit(error.reason === "BadRequest" ? exitCodes.hopeless : exitCodes.failed);
-  },
-);
+run().then(leave, (error: Error & { reason?: string; code?: string }) => {
+  if (error.code === "ENOSPC") {
+    for (const file of [part, `${part}.mark`]) rmSync(file, { force: true });
+    if (!block) rmSync(`${target}.new`, { force: true });
+  }
+  process.stderr.write(`${error.message}\n`);
+  process.exit(error.reason === "BadRequest" ? exitCodes.hopeless : exitCodes.failed);
+});

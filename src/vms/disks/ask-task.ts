@@ -6,7 +6,7 @@ import type { KubeObject } from "../../kinds/object.ts";
 import type { NodeConnector } from "../../lib/node-connection.ts";
 import { forward } from "../../lib/proxy/forward.ts";
 import { StatusError } from "../../lib/status-error.ts";
-import { taskAnnotation, taskPort } from "./task.ts";
+import { taskAnnotation, taskPort, untilDone } from "./task.ts";
 import type { DiskTask, Progress } from "./task.ts";
 
 export const taskOf = (pod: KubeObject): DiskTask | undefined => {
@@ -41,14 +41,14 @@ export async function askTask(
 
 const answerMsMax = 3000;
 
-/** Undefined while it does not say. */
+/** At the end, or a second later. Undefined while it does not say. */
 export async function progressOf(
   connect: NodeConnector,
   pod: KubeObject,
 ): Promise<Progress | undefined> {
   try {
     const signal = AbortSignal.timeout(answerMsMax);
-    const answer = await askTask(connect, pod, { path: "/progress", signal });
+    const answer = await askTask(connect, pod, { path: untilDone, signal });
     return JSON.parse(await text(answer)) as Progress;
   } catch {
     return undefined;

@@ -15,7 +15,7 @@ import { progressOf, taskOf } from "./ask-task.ts";
 import { followDataSource } from "./data-source.ts";
 import type { Led } from "./data-source.ts";
 import { cloneForAnnotation, giverName, giverPod, straying } from "./foreign-source.ts";
-import { isDone, planFill } from "./plan.ts";
+import { hasBegun, isDone, planFill } from "./plan.ts";
 import type { FillPlan } from "./plan.ts";
 import { claimOf, sourceKind, sourceTask, taskPodName } from "./source-task.ts";
 import { taskPod } from "./task-pod.ts";
@@ -25,7 +25,9 @@ const podReady = "cdi.kubevirt.io/storage.pod.ready";
 const waitMs = 5000;
 const keyBytes = 24;
 /** Each answer is a write, which leads here again. */
-const progressMsMin = 1000;
+const progressMsMin = 500;
+/** Each waits with its DataVolume for what the pod says. */
+const workers = 16;
 
 /** How far the disk on a claim is; one that no DataVolume filled is there. */
 export const filledAs = ({ metadata }: KubeObject): string =>
@@ -99,10 +101,9 @@ class Filling {
     if (giver && !isReady(giver)) waitsFor = `pod ${from}/${giverName(dv)} is not ready yet`;
     const pod = informer(pods).get(taskPodName(dv, kind), this.#namespace);
     const own = pod && controllerOf(pod)?.uid === dv.metadata.uid ? pod : undefined;
+    const isAnswering = own?.status?.phase === "Running" && hasBegun(dv);
     const progress =
-      own?.status?.phase === "Running" && isDue(key, this.#context)
-        ? await progressOf(this.#connect, own)
-        : undefined;
+      isAnswering && isDue(key, this.#context) ? await progressOf(this.#connect, own) : undefined;
     const plan = planFill({
       ...{ dv, kind, claim, pod: own, progress, now: clock.now() },
       ...(waitsFor && { waitsFor }),
@@ -257,6 +258,7 @@ const owner = (object: KubeObject): Key[] => {
 
 export const dataVolumeController = (connect: NodeConnector): Controller => ({
   name: "data-volume",
+  workers,
   inputs: [
     { resource: dataVolumes },
     { resource: claims, keys: owner },

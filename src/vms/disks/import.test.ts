@@ -229,6 +229,11 @@ test("a DataVolume's phase follows from its claim and its pod", () => {
     ["waiting for an upload", { kind: "upload", pod: ready }, "UploadReady", "N/A", false, false],
     ["copying", { kind: "pvc", pod: pod("Running") }, "CloneInProgress", "N/A", false, false],
     ["done", { pod: pod("Succeeded", 0) }, "Succeeded", "100.0%", false, true],
+    [
+      "done, by its own word",
+      { pod: pod("Running"), progress: { phase: "done", doneBytes: 4, totalBytes: 4 } },
+      ...(["Succeeded", "100.0%", false, true] as const),
+    ],
     ["failed", { pod: pod("Failed", 1) }, "ImportInProgress", undefined, false, true],
     ["hopeless", { pod: pod("Failed", 3) }, "Failed", undefined, false, true],
     ["done before", { dv: dv({ phase: "Succeeded" }) }, "Succeeded", undefined, false, false],

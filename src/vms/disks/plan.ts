@@ -39,6 +39,9 @@ const importing = { scheduled: "ImportScheduled", running: "ImportInProgress" };
 
 export const isDone = ({ status }: KubeObject) => ["Succeeded", "Failed"].includes(status?.phase);
 
+/** It says that its pod runs. */
+export const hasBegun = ({ status }: KubeObject) => /(InProgress|Ready)$/.test(status?.phase ?? "");
+
 const terminated = (pod: KubeObject) =>
   pod.status?.containerStatuses?.map(({ state }: any) => state?.terminated).find(Boolean);
 
@@ -62,6 +65,15 @@ const condition = (
 const running = (status: Condition["status"], reason: string, message = "") =>
   condition("Running", status, reason, message);
 
+function succeeded(word: string): Outcome {
+  const message = `${word.replace(/(InProgress|Ready)$/, "")} Complete`;
+  return {
+    phase: "Succeeded",
+    running: running("False", "Completed", message),
+    progress: "100.0%",
+  };
+}
+
 function outcomeOf({ dv, kind, claim, pod, progress, waitsFor }: FillSeen): Outcome {
   const { scheduled, running: word } = words[kind] ?? importing;
   const before: string = dv.status?.phase ?? "";
@@ -78,15 +90,7 @@ function outcomeOf({ dv, kind, claim, pod, progress, waitsFor }: FillSeen): Outc
   }
   switch (pod.status?.phase) {
     case "Succeeded":
-      return {
-        phase: "Succeeded",
-        running: running(
-          "False",
-          "Completed",
-          `${word.replace(/(InProgress|Ready)$/, "")} Complete`,
-        ),
-        progress: "100.0%",
-      };
+      return succeeded(word);
     case "Failed": {
       const { exitCode, message = "" } = terminated(pod) ?? {};
       const phase = exitCode === exitCodes.hopeless ? "Failed" : word;
@@ -94,6 +98,8 @@ function outcomeOf({ dv, kind, claim, pod, progress, waitsFor }: FillSeen): Outc
       return { phase, running: running("False", "Error", why), ...(known && { progress: known }) };
     }
     case "Running":
+      // What it says to be done is on the disk; that it ends as well tells nobody more.
+      if (progress?.phase === "done") return succeeded(word);
       return {
         // Nobody sends anything before somebody listens.
         phase: kind === "upload" && !isReady(pod) ? scheduled : word,
@@ -163,7 +169,8 @@ export function planFill(seen: FillSeen): FillPlan {
     deletePod: pod !== undefined && !pod.metadata.deletionTimestamp && (failed || over),
     status,
     ...(failed && { failure: ran.message ?? "" }),
-    ...(isRunning && { wakeAfterMs: 2000 }),
+    // Its answer is waited for anew.
+    ...(isRunning && !over && { wakeAfterMs: progress ? 0 : 2000 }),
     ...(!pod && waitMs > 0 && { wakeAfterMs: waitMs }),
   };
 }

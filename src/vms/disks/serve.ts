@@ -5,12 +5,12 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { badRequest } from "../../lib/status-error.ts";
 import { SparseFile } from "./sparse-file.ts";
-import { taskPort } from "./task.ts";
-import type { Progress } from "./task.ts";
+import { taskPort, untilDone } from "./task.ts";
+import type { TaskProgress } from "./task-progress.ts";
 
 export interface Served {
   key: string;
-  progress: () => Progress;
+  progress: TaskProgress;
   /** Of uploads: takes the body, and resolves when the disk is made. */
   upload?: (body: IncomingMessage) => Promise<void>;
   /** Files by name, for whoever takes them away. */
@@ -49,7 +49,9 @@ async function send(url: string, files: Record<string, string>, response: Server
 async function answer(request: IncomingMessage, response: ServerResponse, served: Served) {
   if (!(await isKnown(request, served.key))) return end(response, 401, "who asks?");
   const url = request.url ?? "/";
-  if (url === "/progress") return end(response, 200, JSON.stringify(served.progress()));
+  const { progress } = served;
+  if (url === "/progress") return end(response, 200, JSON.stringify(progress.now));
+  if (url === untilDone) return end(response, 200, JSON.stringify(await progress.untilDone()));
   if (url === "/upload" && request.method === "POST" && served.upload) {
     await served.upload(request);
     return end(response, 200, "");

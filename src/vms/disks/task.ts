@@ -58,5 +58,8 @@ export interface Progress {
   totalBytes?: number;
 }
 
+/** Whoever asks with this is answered at the end, or after a while. */
+export const untilDone = "/progress?until=done";
+
 /** Exit codes: `hopeless` is not tried again. */
 export const exitCodes = { failed: 1, hopeless: 3 } as const;
