@@ -26,17 +26,30 @@ export interface MigrationTarget {
   nbdPort?: number;
   /** A secret of this migration alone, hexadecimal; both ends speak TLS by it. */
   key: string;
+  /** Whether the guest may go on here before all of its memory has come, where that was asked. */
+  postCopy?: { isAble: true } | { isAble: false; why: string };
 }
 
 export interface MigrationOptions {
   bandwidthBytesPerSecond?: number;
+  /** When the guest goes on at the target although not all of its memory is there; never where absent. */
+  postCopyAfterMs?: number;
   /** Volumes whose content goes along. */
   copy: string[];
   autoConverge: boolean;
 }
 
 export interface MigrationProgress {
-  phase: "none" | "copying disks" | "running" | "completed" | "failed" | "cancelled";
+  /** `post-copy`: the guest runs at the target. `lost`: it did, and the rest of its memory does not come. */
+  phase:
+    | "none"
+    | "copying disks"
+    | "running"
+    | "post-copy"
+    | "completed"
+    | "failed"
+    | "cancelled"
+    | "lost";
   transferredBytes: number;
   remainingBytes: number;
   totalBytes: number;
@@ -109,7 +122,7 @@ export interface VmControl {
   /** The guest's memory as file `name` of a volume that pod `holder` has mounted; resolves when it is whole. */
   dumpMemory(name: string, to: { holder: string; volume: string }): Promise<void>;
   /** Of the target: waits for the other side from now on. */
-  prepareMigration(copy: string[]): Promise<MigrationTarget>;
+  prepareMigration(copy: string[], postCopy?: boolean): Promise<MigrationTarget>;
   migrate(target: MigrationTarget, options: MigrationOptions): Promise<void>;
   /** Answers once its phase is another than `known`, after a while in any case. */
   migration(known?: MigrationProgress["phase"]): Promise<MigrationProgress>;

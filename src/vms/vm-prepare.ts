@@ -12,6 +12,7 @@ import { ownRunFolder, sidecarBundle, untilSidecars } from "./prepare/sidecar-bu
 import {
   containerName,
   withHostDevices,
+  withLateMemory,
   isSandbox,
   mountSource,
   networkNamespace,
@@ -107,7 +108,7 @@ async function prepare(bundle: string, directory: string) {
   };
   const made = qemuBundle(config, program);
   const bundled = hostDevices.length > 0 ? withHostDevices(made, hostDevices) : made;
-  writeFileSync(file, JSON.stringify(bundled));
+  writeFileSync(file, JSON.stringify(domain.incoming ? withLateMemory(bundled) : bundled));
 }
 
 /** One line without quotes, since it becomes part of a JSON text; empty when all is well. */

@@ -98,3 +98,48 @@ test("a guest goes on elsewhere at its next word, with its disk", async () => {
   assert.doesNotMatch(source.said + target.said, /GUEST memory lost/);
   assert.match(readFileSync(join(there, "disk.img"), "latin1"), /^moved/);
 });
+
+test("a guest goes on elsewhere before its memory is there, and loses nothing of it", async () => {
+  await source.stop();
+  source = target;
+  writeFileSync(join(here, "disk.img"), Buffer.alloc(8 * mebibyte));
+  target = await QemuVm.start(kernel, { ...options(here), incoming: true });
+  await eventually(async () => target.vm.status === "inmigrate", "the target");
+  const way = await target.answers().prepareMigration(["data"], true);
+  assert.deepEqual(way.postCopy, { isAble: true });
+  const bandwidthBytesPerSecond = 4 * mebibyte;
+  await source.answers().migrate(way, {
+    ...{ copy: ["data"], autoConverge: false, bandwidthBytesPerSecond, postCopyAfterMs: 1000 },
+  });
+  const phase = async () => (await source.answers().migration()).phase;
+  await eventually(async () => (await phase()) === "post-copy", "it is there");
+  await assert.rejects(source.answers().cancelMigration(), /runs elsewhere already/);
+  await untilGuest(async () => target.said.includes("GUEST memory holds"), "its next words");
+  assert.equal(await phase(), "post-copy", "it speaks before all of it is there");
+  await untilGuest(async () => (await phase()) === "completed", "all of it");
+  const told = target.said.length;
+  await untilGuest(
+    async () => target.said.slice(told).includes("GUEST memory holds"),
+    "more words",
+  );
+  assert.doesNotMatch(target.said, /GUEST memory lost/);
+  assert.match(readFileSync(join(here, "disk.img"), "latin1"), /^moved/);
+});
+
+test("a guest whose way breaks after it went on does not go on where it came from", async () => {
+  await source.stop();
+  source = target;
+  target = await QemuVm.start(kernel, { ...options(there), incoming: true });
+  await eventually(async () => target.vm.status === "inmigrate", "the target");
+  const way = await target.answers().prepareMigration(["data"], true);
+  await source.answers().migrate(way, {
+    ...{ copy: ["data"], autoConverge: false, postCopyAfterMs: 500 },
+    bandwidthBytesPerSecond: mebibyte,
+  });
+  const phase = async () => (await source.answers().migration()).phase;
+  await eventually(async () => (await phase()) === "post-copy", "it is there");
+  target.child.kill("SIGKILL");
+  await eventually(async () => (await phase()) === "lost", "it is lost");
+  const { status } = await source.vm.qmp.execute("query-status");
+  assert.notEqual(status, "running");
+});

@@ -2,14 +2,15 @@
 // target's, and then says that the VMI is there. The key that both ends share is passed on and never stored.
 import { createHash } from "node:crypto";
 import type { Controller, ControllerContext, Key } from "../../controllers/runtime.ts";
-import { byAge } from "../../controllers/pod-state.ts";
+import { byAge, withCondition } from "../../controllers/pod-state.ts";
+import type { Condition } from "../../controllers/pod-state.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { controllerOf } from "../../kinds/object.ts";
 import { timestamp } from "../../lib/clock.ts";
 import type { NodeConnector } from "../../lib/node-connection.ts";
 import { isStatus } from "../../lib/status-error.ts";
 import { vmControl } from "../control.ts";
-import type { VmControl } from "../control.ts";
+import type { MigrationTarget, VmControl } from "../control.ts";
 import { claimFacts } from "../instance/claim-facts.ts";
 import { currentPod } from "../instance/plan.ts";
 import { launcherPod } from "../instance/launcher-pod.ts";
@@ -21,7 +22,7 @@ import {
   isThere,
   migrationOptions,
   planMigration,
-  volumesToCopy,
+  postCopyCondition,
 } from "./plan.ts";
 import type { MigrationPhase, MigrationState } from "./plan.ts";
 import { guestAddress, moveAddress } from "./moved-address.ts";
@@ -88,8 +89,7 @@ class Migration {
       case "follow":
         return this.#follow(state, key);
       case "cancel":
-        await this.#controlOf(state.source!).then((control) => control.cancelMigration());
-        return this.#fail(state, "it was cancelled", "Succeeded");
+        return this.#cancel(state, key);
       case "release":
         return this.#release();
     }
@@ -99,7 +99,7 @@ class Migration {
     return vmControl(await this.#connect(pod.spec.nodeName), pod.metadata.uid);
   }
 
-  async #write(phase: MigrationPhase, migrationState?: object) {
+  async #write(phase: MigrationPhase, migrationState?: object, condition?: Condition) {
     const { client, clock } = this.#context;
     const { metadata, status = {}, spec } = this.#migration;
     const at = { ...migrations, namespace: this.#namespace, name: metadata.name };
@@ -112,7 +112,13 @@ class Migration {
       ...(status.phaseTransitionTimestamps ?? []),
       { phase, phaseTransitionTimestamp: timestamp(clock.now()) },
     ];
-    const next = { phase, phaseTransitionTimestamps, ...(migrationState && { migrationState }) };
+    const conditions =
+      condition && withCondition(status.conditions ?? [], condition, timestamp(clock.now()));
+    const next = {
+      ...{ phase, phaseTransitionTimestamps },
+      ...(migrationState && { migrationState }),
+      ...(conditions && { conditions }),
+    };
     await client.patch({ ...at, subresource: "status" }, "merge", { status: next });
   }
 
@@ -164,7 +170,7 @@ class Migration {
     if ((await to.state()).status !== "inmigrate") return this.#context.wakeAfter(key, pollMs);
     const { uid: migrationUid } = this.#migration.metadata;
     const kubeVirt = informer(kubeVirts).get("kubevirt", "kubevirt");
-    const options = migrationOptions(kubeVirt, volumesToCopy(source));
+    const options = migrationOptions(kubeVirt, source);
     const migrationState = {
       migrationUid,
       sourceNode: source.spec.nodeName,
@@ -179,16 +185,33 @@ class Migration {
       // Before anything is asked of either end, so that a conflict makes only this begin again.
       return this.#writeVmi(vmi, { status: { migrationState } });
     }
+    let way: MigrationTarget;
     try {
-      await from.migrate(await to.prepareMigration(options.copy), options);
+      const isPostCopy = options.postCopyAfterMs !== undefined;
+      way = await to.prepareMigration(options.copy, isPostCopy);
+      await from.migrate(way, options);
     } catch (error) {
       // A node that is away for a moment is asked again.
       if (isStatus(error, "ServiceUnavailable", "Timeout")) throw error;
       return this.#fail(state, (error as Error).message);
     }
     event(vmi, "Normal", "Migrating", "VirtualMachineInstance is migrating.");
-    await this.#write("Running", vmi.status.migrationState);
+    const condition = postCopyCondition(way);
+    if (condition) event(vmi, "Warning", "PostCopyUnavailable", condition.message);
+    await this.#write("Running", vmi.status.migrationState, condition);
     this.#context.wakeAfter(key, pollMs);
+  }
+
+  /** What cannot be cancelled any more goes on to its end. */
+  async #cancel(state: MigrationState, key: Key) {
+    const control = await this.#controlOf(state.source!);
+    try {
+      await control.cancelMigration();
+    } catch (error) {
+      if (!isStatus(error, "Conflict")) throw error;
+      return this.#follow(state, key);
+    }
+    return this.#fail(state, "it was cancelled", "Succeeded");
   }
 
   async #follow(state: MigrationState, key: Key) {
@@ -196,12 +219,15 @@ class Migration {
     let progress = await control.migration();
     if (isMoving(progress)) progress = await control.migration(progress.phase);
     if (isThere(progress)) await this.#moveAddress(state);
+    if (progress.phase === "post-copy") await this.#tellMode(state.vmi!);
     if (isMoving(progress)) return this.#context.wakeAfter(key, 0);
+    // It is nowhere as a whole any more.
+    if (progress.phase === "lost") await this.#delete(state.source!, 0);
     if (progress.phase !== "completed") {
       return this.#fail(state, progress.error ?? `the migration is ${progress.phase}`);
     }
     const { vmi, source, target } = state;
-    const { client, clock, event } = this.#context;
+    const { clock, event } = this.#context;
     const migrationState = {
       ...vmi!.status.migrationState,
       completed: true,
@@ -218,18 +244,27 @@ class Migration {
       "Migrated",
       `The VirtualMachineInstance migrated to node ${nodeName}.${stood}`,
     );
-    const { name, uid } = source!.metadata;
-    await client
-      .delete(
-        { ...pods, namespace: this.#namespace, name },
-        { gracePeriodSeconds: 1, preconditions: { uid } },
-      )
-      .catch((error: unknown) => {
-        if (!isStatus(error, "NotFound")) throw error;
-      });
+    await this.#delete(source!, 1);
     const why = "Source node reported migration succeeded";
     event(this.#migration, "Normal", "SuccessfulMigration", why);
     await this.#write("Succeeded", migrationState);
+  }
+
+  async #delete({ metadata: { name, uid } }: KubeObject, gracePeriodSeconds: number) {
+    const at = { ...pods, namespace: this.#namespace, name };
+    await this.#context.client
+      .delete(at, { gracePeriodSeconds, preconditions: { uid } })
+      .catch((error: unknown) => {
+        if (!isStatus(error, "NotFound")) throw error;
+      });
+  }
+
+  async #tellMode(vmi: KubeObject) {
+    const { migrationState } = vmi.status;
+    if (migrationState.mode === "PostCopy") return;
+    await this.#writeVmi(vmi, {
+      status: { migrationState: { ...migrationState, mode: "PostCopy" } },
+    });
   }
 
   async #moveAddress({ vmi, target }: MigrationState) {
@@ -239,15 +274,8 @@ class Migration {
   }
 
   async #fail({ vmi, target }: MigrationState, failureReason: string, abortStatus = "") {
-    const { client, clock, event } = this.#context;
-    if (target) {
-      const { namespace, name, uid } = target.metadata;
-      await client
-        .delete({ ...pods, namespace, name }, { gracePeriodSeconds: 0, preconditions: { uid } })
-        .catch((error: unknown) => {
-          if (!isStatus(error, "NotFound")) throw error;
-        });
-    }
+    const { clock, event } = this.#context;
+    if (target) await this.#delete(target, 0);
     const ours = vmi?.status?.migrationState?.migrationUid === this.#migration.metadata.uid;
     const migrationState = {
       ...(ours && vmi!.status.migrationState),

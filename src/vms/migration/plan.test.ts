@@ -3,7 +3,14 @@ import { test } from "node:test";
 import { movedAddress } from "../../lib/moved-address.ts";
 import { domainAnnotation } from "../domain.ts";
 import { domainOf } from "../domain-of.ts";
-import { isMoving, migrationOptions, planMigration, volumesToCopy } from "./plan.ts";
+import {
+  isMoving,
+  isThere,
+  migrationOptions,
+  planMigration,
+  postCopyCondition,
+  volumesToCopy,
+} from "./plan.ts";
 import { movedObject } from "./moved-address.ts";
 import type { MigrationState } from "./plan.ts";
 
@@ -76,22 +83,52 @@ test("what a guest wrote to goes along, unless both nodes have it", () => {
   assert.deepEqual(volumesToCopy(pod), ["root", "own"]);
 });
 
+const configured = (migrations: object) => object({}, { spec: { configuration: { migrations } } });
+const launcher = (more: object = {}) => {
+  const text = JSON.stringify({ memoryBytes: 2 ** 29, disks: [], ...more });
+  return object({ annotations: { [domainAnnotation]: text } });
+};
+
 test("bandwidth and auto-converge are as the cluster says", () => {
-  const kubeVirt = object(
-    {},
-    {
-      spec: {
-        configuration: { migrations: { bandwidthPerMigration: "1Mi", allowAutoConverge: true } },
-      },
-    },
-  );
-  const shared = migrationOptions(kubeVirt, []);
+  const set = configured({ bandwidthPerMigration: "1Mi", allowAutoConverge: true });
+  const shared = migrationOptions(set, launcher());
   assert.equal(shared.bandwidthBytesPerSecond, 2 ** 20);
   assert.equal(shared.autoConverge, true);
-  assert.equal(migrationOptions(undefined, []).autoConverge, false);
+  assert.equal(migrationOptions(undefined, launcher()).autoConverge, false);
   const progress = { transferredBytes: 0, remainingBytes: 0, totalBytes: 0 };
   assert.equal(isMoving({ phase: "running", ...progress }), true);
   assert.equal(isMoving({ phase: "completed", ...progress }), false);
+  assert.equal(isMoving({ phase: "lost", ...progress }), false);
+  for (const [phase, there] of Object.entries({ running: false, "post-copy": true, lost: false })) {
+    assert.equal(isThere({ phase: phase as "lost", ...progress }), there, phase);
+  }
+});
+
+test("a guest goes on before its memory is there where that is allowed, after a time for each GiB", () => {
+  const replicated = { disks: [{ name: "data", source: { kind: "file", replicated: true } }] };
+  const cases: [object, object, number | undefined][] = [
+    [{}, {}, undefined],
+    [{ allowPostCopy: true }, {}, 75_000],
+    [{ allowPostCopy: true, completionTimeoutPerGiB: 10 }, {}, 5000],
+    [{ allowPostCopy: true, completionTimeoutPerGiB: 0 }, {}, undefined],
+    [{ allowPostCopy: true }, replicated, undefined],
+    [{ completionTimeoutPerGiB: 10 }, {}, undefined],
+  ];
+  for (const [set, domain, expected] of cases) {
+    const { postCopyAfterMs } = migrationOptions(configured(set), launcher(domain));
+    assert.equal(postCopyAfterMs, expected, JSON.stringify([set, domain]));
+  }
+});
+
+test("a migration says when its target cannot do what was allowed", () => {
+  const target = { host: "", port: 1, key: "" };
+  assert.equal(postCopyCondition(target), undefined, "nobody asked");
+  assert.equal(postCopyCondition({ ...target, postCopy: { isAble: true } }), undefined);
+  const { status, message } = postCopyCondition({
+    ...target,
+    postCopy: { isAble: false, why: "no userfaultfd" },
+  })!;
+  assert.deepEqual([status, /no userfaultfd/.test(message)], ["False", true]);
 });
 
 test("the address of a guest leads to the pod it moved to; one on a bridge has none to take along", () => {

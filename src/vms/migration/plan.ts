@@ -2,7 +2,7 @@
 import { conditionOf, isTerminating } from "../../controllers/pod-state.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { parseQuantity } from "../../lib/quantity.ts";
-import type { MigrationOptions, MigrationProgress } from "../control.ts";
+import type { MigrationOptions, MigrationProgress, MigrationTarget } from "../control.ts";
 import type { Domain } from "../domain.ts";
 import { domainAnnotation } from "../domain.ts";
 
@@ -95,24 +95,43 @@ export function volumesToCopy(pod: KubeObject): string[] {
   });
 }
 
-/**
- * Of KubeVirt's own configuration (spec.configuration.migrations). Post-copy may be allowed and is never done: QEMU
- * would have to handle page faults of its own memory, which kernels leave to root.
- */
-export function migrationOptions(kubeVirt: KubeObject | undefined, copy: string[]) {
-  const { bandwidthPerMigration, allowAutoConverge } =
+/** Seconds for each GiB of memory, after which a guest may go on at the target before all of it is there. */
+const completionSecondsPerGiB = 150;
+
+/** Of KubeVirt's own configuration (spec.configuration.migrations). `pod` is the source. */
+export function migrationOptions(kubeVirt: KubeObject | undefined, pod: KubeObject) {
+  const { bandwidthPerMigration, allowAutoConverge, allowPostCopy, completionTimeoutPerGiB } =
     kubeVirt?.spec?.configuration?.migrations ?? {};
   const bytes = bandwidthPerMigration ? parseQuantity(bandwidthPerMigration) : 0;
+  const gibibytes = domainIn(pod).memoryBytes / 2 ** 30;
+  const afterMs = (completionTimeoutPerGiB ?? completionSecondsPerGiB) * gibibytes * 1000;
   const options: MigrationOptions = {
-    copy,
+    copy: volumesToCopy(pod),
     autoConverge: allowAutoConverge ?? false,
     ...(bytes > 0 && { bandwidthBytesPerSecond: bytes }),
+    // Its copies are told at one moment where it writes, and that is when it stands still.
+    ...(allowPostCopy && !isReplicated(pod) && afterMs > 0 && { postCopyAfterMs: afterMs }),
   };
   return options;
 }
 
+const isReplicated = (pod: KubeObject) =>
+  domainIn(pod).disks.some(({ source }) => "replicated" in source && source.replicated);
+
+/** What a migration says where post-copy was allowed and the target cannot. */
+export function postCopyCondition({ postCopy }: MigrationTarget) {
+  if (!postCopy || postCopy.isAble) return undefined;
+  return {
+    type: "PostCopyAvailable",
+    status: "False" as const,
+    reason: "NotSupportedByTarget",
+    message: `the guest moves once its memory has: ${postCopy.why}`,
+  };
+}
+
 /** The guest runs at the target. */
-export const isThere = ({ phase }: MigrationProgress) => phase === "completed";
+export const isThere = ({ phase }: MigrationProgress) =>
+  phase === "completed" || phase === "post-copy";
 
 export const isMoving = ({ phase }: MigrationProgress) =>
-  phase === "copying disks" || phase === "running";
+  phase === "copying disks" || phase === "running" || phase === "post-copy";

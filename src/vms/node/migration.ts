@@ -10,6 +10,7 @@ import { migrationPorts } from "../prepare/network-plan.ts";
 import { blockNode } from "../qemu/disk-arguments.ts";
 import { letGoWhole, replicatedDisks, stays } from "./copies.ts";
 import { jobs, untilJob } from "./jobs.ts";
+import { allowPostCopy, goOnAfter, phaseLeft, tryPostCopy } from "./post-copy.ts";
 import type { Vm } from "./vm.ts";
 
 const keyUser = "kerb";
@@ -67,16 +68,16 @@ const capabilities = (names: Record<string, boolean>) => ({
 /** Asked again, when the first answer was lost, it is the same. */
 const prepared = new WeakMap<Vm, Promise<MigrationTarget>>();
 
-export function prepare(vm: Vm, copy: string[]): Promise<MigrationTarget> {
+export function prepare(vm: Vm, copy: string[], postCopy = false): Promise<MigrationTarget> {
   const known = prepared.get(vm);
   if (known) return known;
-  const begun = open(vm, copy);
+  const begun = open(vm, copy, postCopy);
   prepared.set(vm, begun);
   begun.catch(() => prepared.delete(vm));
   return begun;
 }
 
-async function open(vm: Vm, copy: string[]): Promise<MigrationTarget> {
+async function open(vm: Vm, copy: string[], wantsPostCopy: boolean): Promise<MigrationTarget> {
   if (vm.status !== "inmigrate") {
     throw new StatusError("Conflict", `VMI ${vm.domain.name} does not wait for a migration`);
   }
@@ -100,6 +101,7 @@ async function open(vm: Vm, copy: string[]): Promise<MigrationTarget> {
     }
   }
   await vm.qmp.execute("migrate-set-parameters", { "tls-creds": tls });
+  const postCopy = wantsPostCopy ? await tryPostCopy(vm) : undefined;
   await vm.qmp.execute("migrate-incoming", { uri: `tcp:${listen}:${memory}` });
   // Once the guest runs here, nobody writes to its disks but it.
   const stop = vm.onEvent(({ event }) => {
@@ -108,7 +110,8 @@ async function open(vm: Vm, copy: string[]): Promise<MigrationTarget> {
     if (copy.length > 0) void vm.qmp.execute("nbd-server-stop").catch(() => {});
   });
   const host = vm.addresses[0] ?? listen;
-  return { host, port: memory, ...(copy.length > 0 && { nbdPort: disks }), key };
+  const more = { ...(copy.length > 0 && { nbdPort: disks }), ...(postCopy && { postCopy }) };
+  return { host, port: memory, key, ...more };
 }
 
 async function mirrorDisks(vm: Vm, { host, nbdPort }: MigrationTarget, options: Mirroring) {
@@ -157,6 +160,9 @@ async function endMirrors(vm: Vm, copy: string[], force: boolean) {
 /** Of a migration that came to nothing; asked twice, it is done once. */
 const letGo = (vm: Vm, state: Leaving) => (state.ended ??= endMirrors(vm, state.copy, true));
 
+/** The last: its connection broke. */
+const endings = ["completed", "failed", "cancelled", "postcopy-paused"];
+
 /** Follows the memory's way until it is there or not. */
 function untilMoved(vm: Vm, state: Leaving): Promise<void> {
   const { copy } = state;
@@ -168,9 +174,8 @@ function untilMoved(vm: Vm, state: Leaving): Promise<void> {
           .then(() => vm.qmp.execute("migrate-continue", { state: "pre-switchover" }))
           .catch(() => vm.qmp.execute("migrate_cancel"));
       }
-      if (event !== "MIGRATION" || !["completed", "failed", "cancelled"].includes(data.status)) {
-        return;
-      }
+      if (event === "MIGRATION" && data.status === "postcopy-active") enter(state, "post-copy");
+      if (event !== "MIGRATION" || !endings.includes(data.status)) return;
       stop();
       if (data.status === "completed") resolve();
       else reject(new StatusError("InternalError", `the migration ${data.status}`));
@@ -205,7 +210,7 @@ export async function migrate(vm: Vm, target: MigrationTarget, options: Migratio
     throw new StatusError("Conflict", `VMI ${vm.domain.name} is paused, and its copies stay`);
   }
   const before = leaving.get(vm);
-  if (before && ["copying disks", "running"].includes(before.phase)) {
+  if (before && ["copying disks", "running", "post-copy"].includes(before.phase)) {
     if (before.key === key) return;
     throw new StatusError("Conflict", `VMI ${vm.domain.name} is migrating already`);
   }
@@ -232,17 +237,20 @@ export async function migrate(vm: Vm, target: MigrationTarget, options: Migratio
       "max-bandwidth": speed,
       "downtime-limit": downtimeMs.first,
     });
+    await allowPostCopy(vm, target, options);
     vm.migratedAway = true;
     const moved = untilMoved(vm, state);
     moved.catch(() => {});
     await vm.qmp.execute("migrate", { uri: `tcp:${target.host}:${target.port}` });
-    const stop = growPatient(vm);
-    await moved.finally(stop);
+    const stops = [growPatient(vm), goOnAfter(vm, target, options)];
+    await moved.finally(() => stops.forEach((stop) => stop()));
     enter(state, "completed");
   };
   run().catch(async (error: Error) => {
-    vm.migratedAway = false;
     state.error = error.message;
+    // What it did since at the target is not known here: it does not go on.
+    if (state.phase === "post-copy") return enter(state, "lost");
+    vm.migratedAway = false;
     enter(state, state.phase === "cancelled" ? "cancelled" : "failed");
     await letGo(vm, state).catch(() => {});
     if (!stays(vm)) await goOn(vm).catch(() => {});
@@ -263,7 +271,7 @@ export async function progress(
   const disks = sum((job) => job["total-progress"]);
   const done = sum((job) => job["current-progress"]);
   return {
-    phase: state?.phase ?? "none",
+    phase: state?.phase ?? phaseLeft(info.status),
     transferredBytes: (info.ram?.transferred ?? 0) + done,
     remainingBytes: (info.ram?.remaining ?? 0) + disks - done,
     totalBytes: (info.ram?.total ?? 0) + disks,
@@ -286,7 +294,8 @@ function nextPhase({ options: { clock } }: Vm, { waiting }: Leaving): Promise<vo
 export async function cancel(vm: Vm) {
   const state = leaving.get(vm);
   if (!state || !["copying disks", "running"].includes(state.phase)) {
-    throw new StatusError("Conflict", `VMI ${vm.domain.name} is not migrating`);
+    const why = state?.phase === "post-copy" ? "runs elsewhere already" : "is not migrating";
+    throw new StatusError("Conflict", `VMI ${vm.domain.name} ${why}`);
   }
   enter(state, "cancelled");
   await vm.qmp.execute("migrate_cancel");

@@ -187,7 +187,7 @@ export function vmAnswers(vm: Vm, { volumes }: ControlOptions): Asked {
     detachCopy: (volume) => copies.detach(vm, volume),
     hasArrived: () => copies.hasArrived(vm),
     release: () => copies.release(vm),
-    prepareMigration: (copy) => migration.prepare(vm, copy),
+    prepareMigration: (copy, postCopy) => migration.prepare(vm, copy, postCopy),
     migrate: (target, options) => migration.migrate(vm, target, options),
     migration: (known) => migration.progress(vm, known),
     cancelMigration: () => migration.cancel(vm),

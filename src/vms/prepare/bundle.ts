@@ -1,6 +1,8 @@
 // An OCI bundle whose process is QEMU: unprivileged, with QEMU and its libraries of the host to read and
 // nothing else beside the pod's volumes. Pure. What the bundle asked for in privileges does not count.
 import type { GrantedDevice } from "../host-devices.ts";
+import { allowing } from "./seccomp.ts";
+import type { Seccomp } from "./seccomp.ts";
 
 interface Device {
   path: string;
@@ -118,4 +120,10 @@ export function withHostDevices(config: BundleConfig, given: GrantedDevice[]): B
       devices: devices.map((one) => (ofGuests.test(one.path) ? { ...one, uid, gid } : one)),
     },
   };
+}
+
+/** Of a guest that arrives: its memory may come after it, which is what the kernel then tells QEMU of. */
+export function withLateMemory(config: BundleConfig): BundleConfig {
+  const seccomp = allowing(config.linux?.["seccomp"] as Seccomp | undefined, ["userfaultfd"]);
+  return { ...config, linux: { ...config.linux, ...(seccomp && { seccomp }) } };
 }

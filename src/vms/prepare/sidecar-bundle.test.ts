@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { withLateMemory } from "./bundle.ts";
 import { shareSeccomp } from "./sidecar-bundle.ts";
 
 test("what shares files may make a namespace of its own and nothing else of the kind", () => {
@@ -14,4 +15,13 @@ test("what shares files may make a namespace of its own and nothing else of the 
     { names: ["unshare", "chroot"], action: "SCMP_ACT_ALLOW" },
     { names: ["setgroups"], action: "SCMP_ACT_ERRNO", errnoRet: 0 },
   ]);
+});
+
+test("QEMU may ask for the faults of its memory where a guest arrives, and where all may be asked nothing is added", () => {
+  const config: any = { process: {}, root: {}, linux: { seccomp: { defaultAction: "NO" } } };
+  const rule = { names: ["userfaultfd"], action: "SCMP_ACT_ALLOW" };
+  assert.deepEqual(withLateMemory(config).linux?.["seccomp"], {
+    ...{ defaultAction: "NO", syscalls: [rule] },
+  });
+  assert.equal(withLateMemory({ ...config, linux: {} }).linux?.["seccomp"], undefined);
 });

@@ -12,6 +12,7 @@ import type { Domain } from "../domain.ts";
 import { launcherPaths, qemuUser, sidecars } from "../domain.ts";
 import { sidecarSocket } from "../qemu/launch.ts";
 import { mountSource, qemuBundle } from "./bundle.ts";
+import type { Seccomp } from "./seccomp.ts";
 import type { BundleConfig } from "./bundle.ts";
 import { loadedFiles } from "./loaded-files.ts";
 
@@ -23,11 +24,6 @@ const virtiofsds = ["/usr/lib/qemu/virtiofsd", "/usr/libexec/virtiofsd"];
 const sandboxCalls = ["unshare", "chroot"];
 /** It wants to have no further groups, which nobody may say in such a namespace; it has none but its volumes'. */
 const answeredCalls = ["setgroups"];
-
-interface Seccomp {
-  defaultAction: string;
-  syscalls?: { names: string[]; action: string; errnoRet?: number }[];
-}
 
 /** Pure. */
 export function shareSeccomp(given: Seccomp | undefined): Seccomp {
