@@ -1,5 +1,6 @@
 // A guest that changes its memory faster than it is sent goes on at the target all the same: what it touches there and
 // is not there yet is fetched. From then on it is nowhere as a whole, so there is no way back.
+import { readFileSync } from "node:fs";
 import type { MigrationOptions, MigrationProgress, MigrationTarget } from "../control.ts";
 import type { Vm } from "./vm.ts";
 
@@ -7,13 +8,25 @@ const capability = (state: boolean) => ({
   capabilities: [{ capability: "postcopy-ram", state }],
 });
 
+const permission = "vm.unprivileged_userfaultfd";
+
+/** What QEMU does not say: what its node would have to allow. */
+function hintOf(): string {
+  try {
+    const value = readFileSync(`/proc/sys/${permission.replace(".", "/")}`, "utf8").trim();
+    return value === "0" ? ` (${permission} of its node is 0)` : "";
+  } catch {
+    return "";
+  }
+}
+
 /** Of the target: QEMU is asked, which tries what the kernel lets it. */
 export async function tryPostCopy(vm: Vm): Promise<NonNullable<MigrationTarget["postCopy"]>> {
   try {
     await vm.qmp.execute("migrate-set-capabilities", capability(true));
     return { isAble: true };
   } catch (error) {
-    return { isAble: false, why: (error as Error).message };
+    return { isAble: false, why: (error as Error).message + hintOf() };
   }
 }
 
