@@ -129,9 +129,11 @@ export function postCopyCondition({ postCopy }: MigrationTarget) {
   };
 }
 
-/** The guest runs at the target. */
-export const isThere = ({ phase }: MigrationProgress) =>
-  phase === "completed" || phase === "post-copy";
+/**
+ * The guest runs at the target, and needs nothing of the source any more: what it fetches comes from the address that
+ * moves with it.
+ */
+export const isThere = ({ phase }: MigrationProgress) => phase === "completed";
 
 export const isMoving = ({ phase }: MigrationProgress) =>
   phase === "copying disks" || phase === "running" || phase === "post-copy";
