@@ -4,6 +4,7 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import {
   closeSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -22,7 +23,10 @@ import { Vm } from "../../src/vms/node/vm.ts";
 import { vmAnswers } from "../../src/vms/node/vm-control.ts";
 import { Streams } from "../../src/vms/node/streams.ts";
 import { prepareDisks } from "../../src/vms/prepare/prepare-disks.ts";
+import { sidecars } from "../../src/vms/domain.ts";
 import { qemuArguments } from "../../src/vms/qemu/arguments.ts";
+import { sidecarSocket } from "../../src/vms/qemu/launch.ts";
+import { eventually } from "./eventually.ts";
 import { guestInitramfs, guestKernel } from "./guest.ts";
 
 export interface QemuOptions {
@@ -37,6 +41,18 @@ export interface QemuOptions {
   incoming?: boolean;
   /** Of all claims. */
   isReplicated?: boolean;
+  /** With a TPM of its own, which nothing of remains. */
+  hasTpm?: boolean;
+}
+
+/** As its sidecar runs it. */
+async function startTpm(run: string, state: string): Promise<ChildProcess> {
+  const path = join(run, sidecarSocket(sidecars.tpm));
+  mkdirSync(state);
+  const words = ["socket", "--tpm2", "--tpmstate", `dir=${state}`, "--ctrl"];
+  const child = spawn("swtpm", [...words, `type=unixio,path=${path}`], { stdio: "ignore" });
+  await eventually(async () => existsSync(path), "the TPM");
+  return child;
 }
 
 /** The kernel and initramfs as files, once for a test. */
@@ -52,6 +68,7 @@ export class QemuVm {
   readonly scope: Scope;
   readonly child: ChildProcess;
   readonly vm: Vm;
+  #tpm: ChildProcess | undefined;
 
   private constructor(child: ChildProcess, folder: string, vm: Vm, scope: Scope) {
     this.child = child;
@@ -75,6 +92,7 @@ export class QemuVm {
       folders = {},
       incoming,
       isReplicated = false,
+      hasTpm = false,
     }: QemuOptions = {},
   ) {
     const folder = mkdtempSync(join(tmpdir(), "kerb-qemu-"));
@@ -83,7 +101,7 @@ export class QemuVm {
     const spec = {
       domain: {
         memory: { guest: "128Mi" },
-        devices,
+        devices: { ...devices, ...(hasTpm && { tpm: {} }) },
         ...more,
         firmware: {
           kernelBoot: { container: {}, kernelArgs: `console=ttyS0 quiet ${guest}` },
@@ -112,6 +130,7 @@ export class QemuVm {
       disks: JSON.parse(seen),
     };
     const args = qemuArguments(domain, launch, { now: systemClock.now() });
+    const tpm = hasTpm ? await startTpm(run, join(folder, "tpm")) : undefined;
     const output = openSync(join(folder, "said"), "a");
     const child = spawn("qemu-system-x86_64", args, { stdio: ["ignore", output, output] });
     closeSync(output);
@@ -122,7 +141,9 @@ export class QemuVm {
       ...{ clock: systemClock, scope, changed: () => {} },
     });
     mindCopies(vm);
-    return new QemuVm(child, folder, vm, scope);
+    const started = new QemuVm(child, folder, vm, scope);
+    started.#tpm = tpm;
+    return started;
   }
 
   /** What the node answers, where `holders` are the folders of other pods' volumes. */
@@ -138,6 +159,7 @@ export class QemuVm {
       this.child.kill("SIGKILL");
       await ended;
     }
+    this.#tpm?.kill("SIGKILL");
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

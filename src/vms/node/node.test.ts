@@ -170,6 +170,8 @@ test("a VM can move unless something ties it to its node", () => {
       "InterfaceNotLiveMigratable",
     ],
     [{ domain: { memory: { hugepages: { pageSize: "2Mi" } } } }, "HugepagesNotLiveMigratable"],
+    [{ domain: { devices: { tpm: {} } } }, undefined],
+    [{ domain: { devices: { tpm: { persistent: true } } } }, "PersistentTPMNotLiveMigratable"],
   ];
   for (const [spec, reason] of rows) {
     const { domain } = facts(spec);

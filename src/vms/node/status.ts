@@ -42,7 +42,7 @@ const isBound = ({ source }: Domain["disks"][number]) =>
 
 /** Whether it could go to another node, and why not. */
 export function migratable(domain: Domain, accelerator: VmFacts["accelerator"]): Condition {
-  const { disks, interfaces, filesystems, state, hostDevices = [], hugePageBytes } = domain;
+  const { disks, interfaces, filesystems, state, tpm, hostDevices = [], hugePageBytes } = domain;
   const no = (reason: string, message: string): Condition => ({
     ...{ type: "LiveMigratable", status: "False", reason, message },
   });
@@ -60,6 +60,11 @@ export function migratable(domain: Domain, accelerator: VmFacts["accelerator"]):
   }
   if (hostDevices.length > 0) {
     return no("HostDeviceNotLiveMigratable", "cannot migrate VMI with devices of its node");
+  }
+  if (tpm?.persistent) {
+    // swtpm locks them until it ends, which is after the guest has left.
+    const why = "cannot migrate VMI: what its TPM keeps can be open on one node alone";
+    return no("PersistentTPMNotLiveMigratable", why);
   }
   if (state && !state.shared) {
     const why = "cannot migrate VMI: what its firmware keeps is not shared between nodes";
