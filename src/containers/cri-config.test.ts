@@ -31,6 +31,9 @@ test("users of a pod's own are told for its namespace, its containers and what t
 
 test("a pod with the machine's users says nothing of users", () => {
   const made = containerMessage(container, sandbox);
+  assert.equal((made as any).linux.resources.unified, undefined);
+  const asOne = containerMessage(container, sandbox, { canEndAsOne: true }) as any;
+  assert.deepEqual(asOne.linux.resources.unified, { "memory.oom.group": "1" });
   assert.equal("userns_options" in made["linux"].security_context.namespace_options, false);
   assert.deepEqual(made["mounts"][0].uidMappings, []);
 });

@@ -162,7 +162,15 @@ export const linuxResources = (resources: Resources): Message =>
     })),
   });
 
-export function containerMessage(config: ContainerConfig, sandbox: SandboxConfig): Message {
+/** As the kubelet has it: who is out of memory ends as a whole, and leaves no half of a container behind. */
+const endsAsOne = { unified: { "memory.oom.group": "1" } };
+
+/** `canEndAsOne`: the machine's cgroups are of version 2, and count memory. */
+export function containerMessage(
+  config: ContainerConfig,
+  sandbox: SandboxConfig,
+  { canEndAsOne = false } = {},
+): Message {
   return {
     metadata: { name: config.name, attempt: config.attempt },
     image: { image: config.image },
@@ -207,7 +215,7 @@ export function containerMessage(config: ContainerConfig, sandbox: SandboxConfig
     stdin_once: config.stdinOnce,
     tty: config.tty,
     linux: {
-      resources: linuxResources(config.resources),
+      resources: { ...linuxResources(config.resources), ...(canEndAsOne && endsAsOne) },
       security_context: containerSecurity(config, sandbox),
     },
   };

@@ -1,5 +1,6 @@
 // The containerd runtime: `Runtime` of node/runtime.ts over CRI v1.
 import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { sleep, systemClock } from "../lib/clock.ts";
@@ -63,6 +64,14 @@ interface Connected {
   log: Log;
 }
 
+function hasMemoryOfV2(): boolean {
+  try {
+    return /\bmemory\b/.test(readFileSync("/sys/fs/cgroup/cgroup.controllers", "utf8"));
+  } catch {
+    return false;
+  }
+}
+
 export class ContainerdRuntime implements Runtime {
   readonly version: string;
   readonly abilities: RuntimeAbilities;
@@ -74,6 +83,7 @@ export class ContainerdRuntime implements Runtime {
   readonly #exec: ExecServices;
   readonly #events: AbortController;
   readonly #shims: OrphanShims;
+  readonly #canEndAsOne = hasMemoryOfV2();
   readonly #listeners = new Set<(podUid: string) => void>();
   /** Container and sandbox ids to pod uids, so that an event can name its pod. */
   readonly #podOf = new Map<string, string>();
@@ -162,7 +172,7 @@ export class ContainerdRuntime implements Runtime {
   async createContainer(sandboxId: string, config: ContainerConfig, sandbox: SandboxConfig) {
     const { container_id: id } = await this.#runtime.call("CreateContainer", {
       pod_sandbox_id: sandboxId,
-      config: containerMessage(config, sandbox),
+      config: containerMessage(config, sandbox, { canEndAsOne: this.#canEndAsOne }),
       sandbox_config: sandboxMessage(sandbox),
     });
     this.#podOf.set(id, sandbox.podUid);
