@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import {
+  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   readdirSync,
   rmSync,
@@ -10,6 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { noCgroups, podLimits, settingsOf, systemCgroups } from "./cgroups.ts";
 import { usageOf } from "./cgroup-usage.ts";
 import type { Pod } from "../pods/pod.ts";
@@ -93,6 +97,26 @@ test("on version 2 each level hands its controllers on", async () => {
     "pids.max",
   ]);
   assert.equal(existsSync(join(mount, "kerb7/cgroup.subtree_control")), true);
+});
+
+test("on version 2 nothing is set before all levels have handed its controller on", async () => {
+  const mount = join(root, "v2-late");
+  mkdirSync(mount);
+  writeFileSync(join(mount, "cgroup.controllers"), "cpu memory pids");
+  // Whoever writes to it waits until somebody reads.
+  const top = join(mount, "cgroup.subtree_control");
+  execFileSync("mkfifo", [top]);
+  const cgroups = await systemCgroups("kerb7", mount);
+  const preparing = cgroups.prepare(guaranteed);
+  const pod = join(mount, "kerb7/podg");
+  while (!existsSync(pod)) await setImmediate();
+  for (let turns = 0; turns < 100; turns++) await setImmediate();
+  const before = readdirSync(pod);
+  const held = openSync(top, "r+");
+  await preparing;
+  closeSync(held);
+  assert.deepEqual(before, []);
+  assert.equal(readFileSync(join(pod, "memory.max"), "utf8"), String(64 * 2 ** 20));
 });
 
 const real = process.getuid?.() === 0 && existsSync("/sys/fs/cgroup/cpu/cpu.shares");

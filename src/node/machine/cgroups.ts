@@ -110,6 +110,7 @@ export function raises(now: string, value: string): boolean {
 const classes = ["", "burstable", "besteffort"];
 const v2Controllers = ["cpu", "memory", "pids", "cpuset", "io"];
 const removeTriesMax = 20;
+const subtreeControl = "cgroup.subtree_control";
 
 const exists = (path: string) =>
   access(path).then(
@@ -125,6 +126,9 @@ class SystemCgroups implements Cgroups {
   readonly #there = new Map<string, Promise<boolean>>();
   /** Shares of the burstable pods that were prepared, by uid. */
   readonly #burstable = new Map<string, number>();
+
+  /** Folders that are on their way, by path. */
+  readonly #making = new Map<string, Promise<void>>();
 
   constructor(mount: string, root: string, version: Version) {
     this.#mount = mount;
@@ -211,16 +215,30 @@ class SystemCgroups implements Cgroups {
     this.#there.set(hierarchy, this.#there.get(hierarchy) ?? exists(hierarchy));
     if (!(await this.#there.get(hierarchy))) return undefined;
     const folder = join(hierarchy, path);
-    const isNew = (await mkdir(folder, { recursive: true })) !== undefined;
-    if (isNew && this.#version === "v2") await this.#delegate(path);
+    if (this.#version === "v1") await mkdir(folder, { recursive: true });
+    else await this.#makeDelegated(folder, path);
     return folder;
+  }
+
+  /** What a controller is set by is there once all levels above have handed it on, so whoever sets it waits for that. */
+  #makeDelegated(folder: string, path: string): Promise<void> {
+    const make = async () => {
+      const handedOn = await readFile(join(folder, subtreeControl), "utf8").catch(() => "");
+      // The last level is the last to hand on.
+      if (handedOn.trim() !== "") return;
+      await mkdir(folder, { recursive: true });
+      await this.#delegate(path);
+    };
+    const making = this.#making.get(path) ?? make().finally(() => this.#making.delete(path));
+    this.#making.set(path, making);
+    return making;
   }
 
   /** On v2 each level hands its controllers to the next. */
   async #delegate(path: string) {
     const parts = path.split("/").filter(Boolean);
     for (let depth = 0; depth <= parts.length; depth++) {
-      const file = join(this.#mount, ...parts.slice(0, depth), "cgroup.subtree_control");
+      const file = join(this.#mount, ...parts.slice(0, depth), subtreeControl);
       for (const one of v2Controllers) await writeFile(file, `+${one}`).catch(() => {});
     }
   }
