@@ -2,7 +2,7 @@
 // came down to it, whichever process wrote it, with the file system's own journal, and how often it had to be synced. What
 // the kernel charges a process for (/proc/PID/io) is no measure: of a file that it caches in large pieces it is the whole
 // piece, up to two MiB for a write of 8 KiB in the store's journal, of which 8 KiB come to the disk.
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -27,6 +27,7 @@ async function diskAt(directory: string, file: string): Promise<string> {
   await run("mkfs.ext4", ["-q", "-F", "-E", madeAtOnce, file]);
   mkdirSync(directory, { recursive: true });
   await run("mount", ["-o", "loop,noatime", file, directory]);
+  chmodSync(directory, 0o700);
   const device = await run("findmnt", ["--noheadings", "--output", "SOURCE", directory]);
   return basename(device.trim());
 }

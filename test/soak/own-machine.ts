@@ -1,7 +1,7 @@
 // A soak has network and mount namespaces to itself, as a machine would: every interface, route, rule, mount and network
 // namespace that it finds there is its own. Its folder and disk are there outside too, since sites of one machine look
 // whether those that took addresses are still there.
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inForeground } from "../../tools/foreground.js";
@@ -37,6 +37,7 @@ export async function smallDisk(home: string) {
   await run("mkfs.ext4", ["-q", "-N", "20000", "-F", file]);
   mkdirSync(diskOf(home));
   await run("mount", ["-o", "loop", file, diskOf(home)]);
+  chmodSync(diskOf(home), 0o700);
 }
 
 /** Starts this program again inside, and resolves there, with the folder that `furnish` made ready. */
