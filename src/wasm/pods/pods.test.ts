@@ -218,6 +218,7 @@ test("those who have another user, or other groups, wait too, for the kinds that
   assert.equal(pool.take(kind(2, 7))?.id, "2,7");
   assert.equal(pool.take(kind(1))?.id, "1");
   pool.wish(kind(3));
+  await clock.advance(2000);
   assert.equal(pool.take(kind(2)), undefined);
   assert.deepEqual(dropped, ["2"]);
   await pool.close();

@@ -53,9 +53,11 @@ export class Pool {
     const { clock } = this.#options;
     const key = keyOf(kind);
     this.#forget(key);
-    const [oldest] = this.#wishes.keys();
-    if (this.#wishes.size >= kindsMax) void this.#leave(oldest!);
-    const fill = clock.after(quietMs, () => void this.#fill(key, kind));
+    const fill = clock.after(quietMs, () => {
+      const [oldest] = this.#wishes.keys();
+      if (this.#wishes.size > kindsMax) void this.#leave(oldest!);
+      void this.#fill(key, kind);
+    });
     const leave = clock.after(keepMs, () => void this.#leave(key));
     this.#wishes.set(key, () => {
       fill();
