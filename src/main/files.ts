@@ -49,7 +49,9 @@ function makeDirectory(path: string) {
 export function ownDirectory(path: string) {
   makeDirectory(path);
   if ((statSync(path).mode & 0o077) === 0) return;
-  if (!existsSync(join(path, "site.json")) && readdirSync(path).length > 0) {
+  // A disk that was mounted there has one folder from the start.
+  const others = readdirSync(path).filter((name) => name !== "lost+found");
+  if (!existsSync(join(path, "site.json")) && others.length > 0) {
     throw new Error(
       `${path} is open to others and holds other files; choose another --data-dir, or: chmod 700 ${path}`,
     );

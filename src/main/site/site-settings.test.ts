@@ -68,6 +68,11 @@ test("a site's folder is its owner's alone, and one that holds other things is l
     assert.equal(statSync(site).mode & 0o777, 0o700);
     chmodSync(site, 0o755);
   }
+  const disk = join(base, "disk");
+  mkdirSync(join(disk, "lost+found"), { recursive: true });
+  chmodSync(disk, 0o755);
+  settle(disk, asked);
+  assert.equal(statSync(disk).mode & 0o777, 0o700, "where a new disk is mounted");
   const other = join(base, "b");
   mkdirSync(other);
   writeFileSync(join(other, "thesis.txt"), "");
