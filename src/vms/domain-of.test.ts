@@ -189,6 +189,6 @@ test("a VM is asked through its node, wherever that is", async () => {
   assert.deepEqual(asked, [
     ["vms", { podUid: "p-1", method: "freeze", args: [5] }],
     ["vms", { podUid: "p-1", method: "screenshot", args: [] }],
-    ["vms", { podUid: "p-1", method: "openVnc" }],
+    ["vms", { podUid: "p-1", method: "openVnc", args: [] }],
   ]);
 });
