@@ -6,6 +6,7 @@ import { builtinKinds } from "./kinds.ts";
 const kinds = builtinKinds();
 const groups: Record<string, string> = {
   Pod: "",
+  CronJob: "batch",
   Secret: "",
   Service: "",
   PersistentVolumeClaim: "",
@@ -29,7 +30,8 @@ const groups: Record<string, string> = {
 
 function refusals(kind: string, object: object): string[] {
   const found = kinds.all().find((one) => one.kind === kind && one.group === groups[kind])!;
-  const whole = { kind, metadata: { name: "a" }, ...object } as any;
+  const whole = structuredClone({ kind, metadata: { name: "a" }, ...object }) as any;
+  found.defaults?.(whole);
   return found.validate!({ object: whole, subresource: "" }).map(
     ({ field, message }) => `${field}: ${message}`,
   );
@@ -123,7 +125,10 @@ const cases: [kind: string, object: object, refused: string[]][] = [
     }),
     [
       "spec.containers[0].ports[0].hostPort: Invalid value: 70000",
-      'spec.containers[0].resources.limits[foo]: Invalid value: "foo": must be a standard',
+      'spec.containers[0].resources.limits[foo]: Invalid value: "foo": must be a standard resource type',
+      'spec.containers[0].resources.limits[foo]: Invalid value: "foo": must be a standard resource for',
+      'spec.containers[0].resources.requests[foo]: Invalid value: "foo": must be a standard resource type',
+      'spec.containers[0].resources.requests[foo]: Invalid value: "foo": must be a standard resource for',
       'spec.containers[0].securityContext: Invalid value: "": cannot set',
       "spec.containers[0].volumeMounts[0].subPath: Invalid value: \"../b\": must not contain '..'",
     ],
@@ -269,7 +274,11 @@ const cases: [kind: string, object: object, refused: string[]][] = [
   [
     "LimitRange",
     { spec: { limits: [{ type: "Container", min: { cpu: "2" }, max: { cpu: "1" } }] } },
-    ['spec.limits[0].min[cpu]: Invalid value: "2": min value 2 is greater than max value 1'],
+    [
+      'spec.limits[0].min[cpu]: Invalid value: "2": min value 2 is greater than max value 1',
+      'spec.limits[0].defaultRequest[cpu]: Invalid value: "1": min value 2 is greater than default request',
+      'spec.limits[0].default[cpu]: Invalid value: "1": min value 2 is greater than default value 1',
+    ],
   ],
   [
     "Deployment",
@@ -382,6 +391,86 @@ const cases: [kind: string, object: object, refused: string[]][] = [
     ["subjects[0].namespace: Required value"],
   ],
 ];
+
+const limits = (...list: object[]) => ({ spec: { limits: list } });
+const schedule = (text: string) => ({
+  spec: { schedule: text, jobTemplate: { spec: { template } } },
+});
+
+/** What a real API server takes, however odd: empty texts mean the default, as where they are left out. */
+const taken: [kind: string, object: object][] = [
+  ["Secret", { type: "", data: { a: "YW\nE=\n" } }],
+  ["Pod", pod({ restartPolicy: "", dnsPolicy: "", terminationGracePeriodSeconds: -5 })],
+  ["Pod", pod({ tolerations: [{ key: "a", operator: "" }, { operator: "Exists" }] })],
+  ["Pod", container({ imagePullPolicy: "", terminationMessagePolicy: "" })],
+  ["Pod", container({ ports: [{ containerPort: 80, protocol: "" }] })],
+  ["Pod", container({ resources: { limits: { "example.com/foo": "1", "hugepages-2Mi": "2Mi" } } })],
+  [
+    "Service",
+    { metadata: { name: "1a" }, spec: { type: "", ports: [{ port: 80, protocol: "" }] } },
+  ],
+  ["Service", { spec: { sessionAffinity: "", ports: [{ port: 80 }] } }],
+  [
+    "PersistentVolume",
+    {
+      spec: {
+        accessModes: ["ReadWriteOnce"],
+        capacity: { storage: "1Gi" },
+        hostPath: { path: "/a" },
+        persistentVolumeReclaimPolicy: "",
+      },
+    },
+  ],
+  ["StorageClass", { provisioner: "a", reclaimPolicy: "" }],
+  ["LimitRange", limits({ type: "example.com/x", min: { storage: "1Gi" } })],
+  ["RoleBinding", binding({ apiGroup: "" }, { kind: "User", name: "x", apiGroup: "" })],
+  ["Deployment", deployment({ strategy: { type: "" } })],
+  [
+    "StatefulSet",
+    deployment({ podManagementPolicy: "", updateStrategy: { type: "" }, revisionHistoryLimit: -1 }),
+  ],
+  ["CronJob", schedule("@every -1h")],
+  ["CronJob", schedule("@every 1µs")],
+  ["CronJob", schedule("+1 * * * *")],
+];
+
+for (const [kind, object] of taken) cases.push([kind, object, []]);
+
+cases.push(
+  [
+    "LimitRange",
+    limits({ type: "Image" }, { type: "Pod", default: { cpu: "1" } }),
+    [
+      'spec.limits[0].type: Invalid value: "Image": must be a standard limit type or fully qualified',
+      "spec.limits[1].default: Forbidden: may not be specified when `type` is 'Pod'",
+    ],
+  ],
+  [
+    "LimitRange",
+    limits({ type: "PersistentVolumeClaim", default: { foo: "1" } }),
+    [
+      'spec.limits[0].default[foo]: Invalid value: "foo": must be a standard resource type or fully',
+      "spec.limits[0].limits: Required value: either minimum or maximum storage value",
+    ],
+  ],
+  [
+    "LimitRange",
+    limits({ type: "Container", defaultRequest: { cpu: "2" }, default: { cpu: "1" } }),
+    ['spec.limits[0].defaultRequest[cpu]: Invalid value: "2": default request value 2 is greater'],
+  ],
+  [
+    "LimitRange",
+    limits({
+      type: "Pod",
+      min: { cpu: "1" },
+      max: { cpu: "2" },
+      maxLimitRequestRatio: { cpu: "3" },
+    }),
+    [
+      'spec.limits[0].maxLimitRequestRatio[cpu]: Invalid value: "3": ratio 3 is greater than max/min',
+    ],
+  ],
+);
 
 for (const [kind, object, expected] of cases) {
   test(`${kind}: ${expected[0] ?? `${JSON.stringify(object)} is taken`}`, () => {

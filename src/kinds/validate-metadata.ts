@@ -1,6 +1,6 @@
 // What holds of every object's metadata: names, labels, annotations.
 import type { FieldError } from "../lib/status-error.ts";
-import { dnsLabel, dnsSubdomain, invalidValue, pathSegment, serviceName } from "./field-checks.ts";
+import { dnsLabel, dnsSubdomain, invalidValue, pathSegment } from "./field-checks.ts";
 import type { NameRule } from "./field-checks.ts";
 import type { KubeObject } from "./object.ts";
 
@@ -20,7 +20,7 @@ const valueWhy =
 /** Rules other than the DNS subdomain, by resource name. */
 const rules: Record<string, NameRule> = {
   namespaces: dnsLabel,
-  services: serviceName,
+  services: dnsLabel,
   "roles.rbac.authorization.k8s.io": pathSegment,
   "rolebindings.rbac.authorization.k8s.io": pathSegment,
   "clusterroles.rbac.authorization.k8s.io": pathSegment,
@@ -29,13 +29,18 @@ const rules: Record<string, NameRule> = {
   "apiservices.apiregistration.k8s.io": pathSegment,
 };
 
-function keyErrors(key: string, field: string): FieldError[] {
+/** A name that may have a domain before it; gives why it is none. */
+export function qualifiedName(key: string): string | undefined {
   const slash = key.indexOf("/");
   const prefix = slash < 0 ? undefined : key.slice(0, slash);
-  if (prefix !== undefined && dnsSubdomain(prefix)) {
-    return [invalidValue(field, key, `prefix part ${dnsSubdomain(prefix)}`)];
-  }
-  return name.test(key.slice(slash + 1)) ? [] : [invalidValue(field, key, keyWhy)];
+  const why = prefix === undefined ? undefined : dnsSubdomain(prefix);
+  if (why !== undefined) return `prefix part ${why}`;
+  return name.test(key.slice(slash + 1)) ? undefined : keyWhy;
+}
+
+function keyErrors(key: string, field: string): FieldError[] {
+  const why = qualifiedName(key);
+  return why === undefined ? [] : [invalidValue(field, key, why)];
 }
 
 export function labelErrors(

@@ -29,7 +29,7 @@ const descriptors: Record<string, string> = {
 function numberOf(text: string, { min, names }: Field): number {
   const named = names?.indexOf(text.toLowerCase()) ?? -1;
   if (named >= 0) return named + min;
-  if (/^\d{1,9}$/.test(text)) return Number(text);
+  if (/^\+?\d{1,9}$/.test(text)) return Number(text);
   throw new Error(`failed to parse int from ${text}: ${JSON.stringify(text)} is no number`);
 }
 

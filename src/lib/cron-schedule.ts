@@ -38,9 +38,11 @@ export function isTimeZone(name: string): boolean {
 /** `start` is what `@every` counts from. Throws when the text is no schedule. */
 export function parseSchedule(text: string, timeZone: string, start: number): Schedule {
   if (text.startsWith("@every ")) {
-    const ms = durationMs(text.slice("@every ".length));
+    // Less than a second, and less than nothing, is a second.
+    const ms = durationMs(text.slice("@every ".length).replace(/^[-+]/, ""));
     if (ms === undefined) throw new Error(`failed to parse duration ${text}`);
-    return every(Math.max(Math.trunc(ms / 1000) * 1000, 1000), start);
+    const isNegative = text.startsWith("@every -");
+    return every(isNegative ? 1000 : Math.max(Math.trunc(ms / 1000) * 1000, 1000), start);
   }
   const cron = new Cron(cronFields(text), { paused: true, timezone: timeZone, mode: "5-part" });
   return {

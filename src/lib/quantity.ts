@@ -22,6 +22,8 @@ const factors: Record<string, number> = {
 
 const form = /^([+-]?(?:\d+\.?\d*|\.\d+))(?:([eE][+-]?\d+)|([numkMGTPE]|[KMGTPE]i)?)$/;
 
+export const isQuantity = (text: string): boolean => form.test(text);
+
 /** The number a quantity means; throws for text that is none. */
 export function parseQuantity(value: string | number): number {
   if (typeof value === "number") return value;

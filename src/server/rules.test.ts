@@ -105,6 +105,39 @@ test("a JSON patch finds the status of a built-in object that has none yet", asy
   assert.deepEqual(JSON.parse(Buffer.from(answer.bytes!).toString()).status, { allocation: {} });
 });
 
+const post = (path: string, body: object) =>
+  server.handle({
+    method: "POST",
+    path,
+    query: new URLSearchParams(),
+    headers: { "content-type": "application/json" },
+    body: Buffer.from(JSON.stringify(body)),
+    user: { name: "tester", groups: ["system:masters"] },
+    signal: new AbortController().signal,
+  });
+const pods = "/api/v1/namespaces/default/pods";
+const podOf = (name: string, memory: string) => {
+  const containers = [{ name: "c", image: "x", resources: { limits: { memory } } }];
+  return { metadata: { name }, spec: { containers } };
+};
+
+test("a quantity that is none is refused when it is read, and spaces around one are dropped", async () => {
+  await assert.rejects(post(pods, podOf("wrong", "1K")), (error: Error) => {
+    assert.ok(isStatus(error, "BadRequest"), String(error));
+    assert.match(error.message, /^Pod in version "v1" cannot be handled as a Pod: quantities must/);
+    return true;
+  });
+  const { bytes } = await post(pods, podOf("spaced", " 1Gi "));
+  const { spec } = JSON.parse(Buffer.from(bytes!).toString());
+  assert.equal(spec.containers[0].resources.limits.memory, "1Gi");
+});
+
+test("an object of the whole cluster that names a namespace is taken without it", async () => {
+  const role = { metadata: { name: "reader", namespace: "kube-system" }, rules: [] };
+  const { bytes } = await post("/apis/rbac.authorization.k8s.io/v1/clusterroles", role);
+  assert.equal(JSON.parse(Buffer.from(bytes!).toString()).metadata.namespace, undefined);
+});
+
 test("YAML is read as JSON is", async () => {
   const answer = await create(`"data":{"a":"b"}`, "", "application/yaml");
   assert.equal(answer.code, 201);

@@ -57,10 +57,10 @@ function judgeFields(call: Call, duplicates: string[], unknown: string[]) {
 }
 
 /** A value that its kind's Go type could not hold, in the words of Go's decoder. */
-function wrongType({ kind, version }: Kind, { found, struct, path, wanted }: WrongType) {
-  const where = `${struct}.${path}`;
+function wrongType({ kind, version }: Kind, { found, struct, path, wanted, why }: WrongType) {
+  const type = `json: cannot unmarshal ${found} into Go struct field ${struct}.${path} of type ${wanted}`;
   return badRequest(
-    `${kind} in version "${version}" cannot be handled as a ${kind}: json: cannot unmarshal ${found} into Go struct field ${where} of type ${wanted}`,
+    `${kind} in version "${version}" cannot be handled as a ${kind}: ${why ?? type}`,
   );
 }
 

@@ -39,9 +39,9 @@ function strategyErrors({ strategy, minReadySeconds = 0, progressDeadlineSeconds
 export function workloadErrors({ object: { spec, kind }, old, subresource }: Change): FieldError[] {
   if (subresource !== "") return [];
   if (!spec) return [required("spec.selector"), required("spec.template.spec.containers")];
-  const errors = ["replicas", "minReadySeconds", "revisionHistoryLimit"].flatMap((field) =>
-    notNegative(spec[field], `spec.${field}`),
-  );
+  const counts = ["replicas", "minReadySeconds"];
+  if (kind !== "StatefulSet") counts.push("revisionHistoryLimit");
+  const errors = counts.flatMap((field) => notNegative(spec[field], `spec.${field}`));
   if (kind === "Deployment") errors.push(...strategyErrors(spec));
   if (kind === "DaemonSet" || kind === "StatefulSet") {
     const type = spec.updateStrategy?.type;

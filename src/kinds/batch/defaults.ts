@@ -1,5 +1,5 @@
 // Defaults of the batch group that no schema expresses.
-import { fill, podSpecDefaults } from "../core/pod-defaults.ts";
+import { fill, fillText, podSpecDefaults } from "../core/pod-defaults.ts";
 import type { Draft } from "../object.ts";
 
 function jobSpecDefaults(spec: Record<string, any> | undefined) {
@@ -41,8 +41,8 @@ export function jobSelector(job: { metadata: { uid: string; name: string }; spec
 
 export function cronJobDefaults({ spec }: Draft) {
   if (!spec) return;
+  fillText(spec, { concurrencyPolicy: "Allow" });
   fill(spec, {
-    concurrencyPolicy: "Allow",
     suspend: false,
     successfulJobsHistoryLimit: 3,
     failedJobsHistoryLimit: 1,

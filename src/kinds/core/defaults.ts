@@ -1,31 +1,31 @@
 // Defaults of the core group that no schema expresses.
 import type { Draft, KubeObject } from "../object.ts";
-import { fill } from "./pod-defaults.ts";
+import { fill, fillText } from "./pod-defaults.ts";
 
 export function serviceDefaults({ spec }: Draft) {
   if (!spec) return;
-  fill(spec, { type: "ClusterIP", sessionAffinity: "None" });
+  fillText(spec, { type: "ClusterIP", sessionAffinity: "None" });
   if (spec.sessionAffinity === "ClientIP") {
     spec.sessionAffinityConfig ??= {};
     spec.sessionAffinityConfig.clientIP ??= {};
     fill(spec.sessionAffinityConfig.clientIP, { timeoutSeconds: 10_800 });
   }
   for (const port of spec.ports ?? []) {
-    fill(port, { protocol: "TCP" });
+    fillText(port, { protocol: "TCP" });
     if (port.targetPort === undefined || port.targetPort === 0 || port.targetPort === "") {
       port.targetPort = port.port;
     }
   }
   if (spec.type !== "ExternalName") fill(spec, { internalTrafficPolicy: "Cluster" });
   if (spec.type === "NodePort" || spec.type === "LoadBalancer") {
-    fill(spec, { externalTrafficPolicy: "Cluster" });
+    fillText(spec, { externalTrafficPolicy: "Cluster" });
   }
   if (spec.type === "LoadBalancer") fill(spec, { allocateLoadBalancerNodePorts: true });
 }
 
 /** `stringData` is write-only: it goes into `data` and is not kept. */
 export function secretDefaults(secret: Draft) {
-  secret["type"] ??= "Opaque";
+  secret["type"] ||= "Opaque";
   const plain: Record<string, string> | undefined = secret["stringData"];
   if (!plain) return;
   secret["data"] = { ...secret["data"] };
@@ -48,7 +48,8 @@ export function namespaceDefaults(namespace: Draft) {
 export function persistentVolumeDefaults(volume: Draft) {
   fill((volume["status"] ??= {}), { phase: "Pending" });
   if (volume["spec"]) {
-    fill(volume["spec"], { persistentVolumeReclaimPolicy: "Retain", volumeMode: "Filesystem" });
+    fillText(volume["spec"], { persistentVolumeReclaimPolicy: "Retain" });
+    fill(volume["spec"], { volumeMode: "Filesystem" });
     if (volume["spec"].hostPath) fill(volume["spec"].hostPath, { type: "" });
   }
 }
@@ -68,7 +69,7 @@ export function limitRangeDefaults(range: Draft) {
 
 export function endpointsDefaults(endpoints: Draft) {
   for (const subset of endpoints["subsets"] ?? []) {
-    for (const port of subset.ports ?? []) fill(port, { protocol: "TCP" });
+    for (const port of subset.ports ?? []) fillText(port, { protocol: "TCP" });
   }
 }
 

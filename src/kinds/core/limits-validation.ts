@@ -1,8 +1,9 @@
 // ResourceQuotas and LimitRanges: which resources they may name, and bounds that do not contradict each other.
 import type { FieldError } from "../../lib/status-error.ts";
-import { duplicate, invalidValue, required, supported } from "../field-checks.ts";
+import { duplicate, forbiddenValue, invalidValue, required } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
-import { amount } from "./resource-validation.ts";
+import { qualifiedName } from "../validate-metadata.ts";
+import { amount, containerResourceErrors, resourceNameErrors } from "./resource-validation.ts";
 
 const counted =
   "pods resourcequotas services replicationcontrollers secrets persistentvolumeclaims configmaps services.nodeports " +
@@ -43,40 +44,82 @@ export function quotaErrors({ object: { spec }, subresource }: Change): FieldErr
     : hard;
 }
 
-/** Each pair: what may not be greater than what. */
-const orders: [lower: string, upper: string][] = [
-  ["min", "max"],
-  ["min", "defaultRequest"],
-  ["min", "default"],
-  ["defaultRequest", "default"],
-  ["defaultRequest", "max"],
-  ["default", "max"],
+/** Each pair: what may not be greater than what, and which of both is blamed. */
+const orders: [lower: string, upper: string, blamed: string][] = [
+  ["min", "max", "min"],
+  ["min", "defaultRequest", "defaultRequest"],
+  ["defaultRequest", "max", "defaultRequest"],
+  ["defaultRequest", "default", "defaultRequest"],
+  ["min", "default", "default"],
+  ["default", "max", "default"],
 ];
+const bounds = ["max", "min", "default", "defaultRequest", "maxLimitRequestRatio"];
 
-function limitErrors(limit: any, at: string): FieldError[] {
-  return orders.flatMap(([lower, upper]) =>
+const wordsOf = (list: string) => (list === "defaultRequest" ? "default request" : list);
+
+const orderErrors = (limit: any, at: string): FieldError[] =>
+  orders.flatMap(([lower, upper, blamed]) =>
     Object.entries<any>(limit[lower] ?? {}).flatMap(([name, low]) => {
       const high = limit[upper]?.[name];
       if (high === undefined || (amount(low) ?? 0) <= (amount(high) ?? 0)) return [];
-      const words = (list: string) => (list === "defaultRequest" ? "default request" : list);
-      const why = `${words(lower)} value ${low} is greater than ${words(upper)} value ${high}`;
-      return [invalidValue(`${at}.${lower}[${name}]`, low, why)];
+      const why = `${wordsOf(lower)} value ${low} is greater than ${wordsOf(upper)} value ${high}`;
+      return [invalidValue(`${at}.${blamed}[${name}]`, limit[blamed][name], why)];
     }),
   );
+
+function ratioErrors({ min, max, maxLimitRequestRatio }: any, at: string): FieldError[] {
+  return Object.entries<any>(maxLimitRequestRatio ?? {}).flatMap(([name, text]) => {
+    const ratio = amount(text) ?? 1;
+    const wrong = (why: string) => [
+      invalidValue(`${at}.maxLimitRequestRatio[${name}]`, text, `ratio ${text} ${why}`),
+    ];
+    if (ratio < 1) return wrong("is less than 1");
+    const most = (amount(max?.[name] ?? "") ?? 0) / (amount(min?.[name] ?? "") ?? 0);
+    return ratio > most ? wrong(`is greater than max/min = ${most.toFixed(6)}`) : [];
+  });
+}
+
+/** A type of one's own is written with its domain. */
+function typeErrors(type: string, field: string): FieldError[] {
+  const why = qualifiedName(type);
+  if (why !== undefined) return [invalidValue(field, type, why)];
+  if (type.includes("/") || ["Container", "PersistentVolumeClaim", "Pod"].includes(type)) return [];
+  return [invalidValue(field, type, "must be a standard limit type or fully qualified")];
+}
+
+function nameErrors(limit: any, at: string): FieldError[] {
+  const isOfPods = limit.type === "Pod" || limit.type === "Container";
+  return bounds.flatMap((list) =>
+    Object.keys(limit[list] ?? {}).flatMap((name) => {
+      const field = `${at}.${list}[${name}]`;
+      return isOfPods ? containerResourceErrors(name, field) : resourceNameErrors(name, field);
+    }),
+  );
+}
+
+function limitErrors(limit: any, at: string): FieldError[] {
+  const { default: _d, defaultRequest: _r, ...plain } = limit;
+  const judged = limit.type === "Pod" ? plain : limit;
+  const errors = nameErrors(judged, at);
+  for (const list of ["default", "defaultRequest"]) {
+    if (judged === limit || Object.keys(limit[list] ?? {}).length === 0) continue;
+    errors.push(forbiddenValue(`${at}.${list}`, "may not be specified when `type` is 'Pod'"));
+  }
+  if (limit.type === "PersistentVolumeClaim" && !limit.min?.storage && !limit.max?.storage) {
+    const why = "either minimum or maximum storage value is required, but neither was provided";
+    errors.push(required(`${at}.limits`, why));
+  }
+  return [...errors, ...orderErrors(judged, at), ...ratioErrors(judged, at)];
 }
 
 export function limitRangeErrors({ object: { spec } }: Change): FieldError[] {
   const limits: any[] = spec?.limits ?? [];
   return limits.flatMap((limit, i) => {
     const field = `spec.limits[${i}]`;
-    if (!limit.type) return [required(`${field}.type`)];
-    const errors = supported(`${field}.type`, limit.type, [
-      "Container",
-      "PersistentVolumeClaim",
-      "Pod",
-    ]);
-    if (limits.findIndex(({ type }) => type === limit.type) < i) {
-      errors.push(duplicate(`${field}.type`, limit.type));
+    const { type = "" } = limit;
+    const errors = typeErrors(type, `${field}.type`);
+    if (limits.findIndex((one) => (one.type ?? "") === type) < i) {
+      errors.push(duplicate(`${field}.type`, type));
     }
     return [...errors, ...limitErrors(limit, field)];
   });

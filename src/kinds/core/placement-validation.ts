@@ -8,7 +8,8 @@ type Any = Record<string, any>;
 const effects = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
 
 function tolerationErrors(toleration: Any, at: string): FieldError[] {
-  const { key = "", operator = "Equal", value = "", effect, tolerationSeconds } = toleration;
+  const { key = "", value = "", effect, tolerationSeconds } = toleration;
+  const operator = toleration["operator"] || "Equal";
   const errors = supported(`${at}.operator`, operator, ["Equal", "Exists", "Lt", "Gt"]);
   if (key === "" && operator !== "Exists") {
     const why =

@@ -9,6 +9,11 @@ export function fill(target: Any, defaults: Any) {
     if (target[name] === undefined) target[name] = value;
 }
 
+/** The same for texts that upstream takes for absent when they are empty. */
+export function fillText(target: Any, defaults: Record<string, string>) {
+  for (const [name, value] of Object.entries(defaults)) target[name] ||= value;
+}
+
 /** IfNotPresent, unless the tag is latest or missing. */
 function pullPolicy(image: string): string {
   const name = image.slice(image.lastIndexOf("/") + 1);
@@ -18,7 +23,7 @@ function pullPolicy(image: string): string {
 }
 
 const httpDefaults = (get: Any | undefined) => {
-  if (get) fill(get, { path: "/", scheme: "HTTP" });
+  if (get) fillText(get, { path: "/", scheme: "HTTP" });
 };
 
 function probeDefaults(probe: Any | undefined) {
@@ -29,8 +34,8 @@ function probeDefaults(probe: Any | undefined) {
 }
 
 function containerDefaults(container: Any, hostNetwork: boolean) {
-  fill(container, {
-    resources: {},
+  fill(container, { resources: {} });
+  fillText(container, {
     terminationMessagePath: "/dev/termination-log",
     terminationMessagePolicy: "File",
     ...(typeof container["image"] === "string" && {
@@ -38,7 +43,7 @@ function containerDefaults(container: Any, hostNetwork: boolean) {
     }),
   });
   for (const port of container["ports"] ?? []) {
-    fill(port, { protocol: "TCP" });
+    fillText(port, { protocol: "TCP" });
     if (hostNetwork) fill(port, { hostPort: port.containerPort });
   }
   for (const name of ["livenessProbe", "readinessProbe", "startupProbe"])
@@ -46,7 +51,7 @@ function containerDefaults(container: Any, hostNetwork: boolean) {
   httpDefaults(container["lifecycle"]?.postStart?.httpGet);
   httpDefaults(container["lifecycle"]?.preStop?.httpGet);
   for (const entry of container["env"] ?? []) {
-    if (entry.valueFrom?.fieldRef) fill(entry.valueFrom.fieldRef, { apiVersion: "v1" });
+    if (entry.valueFrom?.fieldRef) fillText(entry.valueFrom.fieldRef, { apiVersion: "v1" });
   }
   const { requests, limits } = container["resources"];
   // A limit without a request asks for as much as it may have.
@@ -57,7 +62,7 @@ const filesMode = 0o644;
 
 function downwardItems(items: Any[] | undefined) {
   for (const item of items ?? [])
-    if (item["fieldRef"]) fill(item["fieldRef"], { apiVersion: "v1" });
+    if (item["fieldRef"]) fillText(item["fieldRef"], { apiVersion: "v1" });
 }
 
 function volumeDefaults(volume: Any) {
@@ -79,11 +84,10 @@ function volumeDefaults(volume: Any) {
 /** Fills a PodSpec in place. */
 export function podSpecDefaults(spec: Any | undefined) {
   if (!spec) return;
-  fill(spec, {
+  fill(spec, { terminationGracePeriodSeconds: 30, securityContext: {} });
+  fillText(spec, {
     restartPolicy: "Always",
-    terminationGracePeriodSeconds: 30,
     dnsPolicy: "ClusterFirst",
-    securityContext: {},
     schedulerName: "default-scheduler",
   });
   const { serviceAccountName, serviceAccount } = spec;
@@ -105,5 +109,7 @@ export function podSpecDefaults(spec: Any | undefined) {
 /** Pods themselves get a little more than templates do. */
 export function podDefaults(pod: Any) {
   podSpecDefaults(pod["spec"]);
-  if (pod["spec"]) fill(pod["spec"], { enableServiceLinks: true });
+  if (!pod["spec"]) return;
+  fill(pod["spec"], { enableServiceLinks: true });
+  if (pod["spec"].terminationGracePeriodSeconds < 0) pod["spec"].terminationGracePeriodSeconds = 1;
 }

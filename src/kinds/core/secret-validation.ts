@@ -41,7 +41,9 @@ const types: Record<string, (data: Data, annotations: Data) => FieldError[]> = {
 export function secretErrors(change: Change): FieldError[] {
   const { object } = change;
   const data: Data = object["data"] ?? {};
-  const garbled = Object.keys(data).filter((key) => !base64.test(data[key]!));
+  const garbled = Object.keys(data).filter(
+    (key) => !base64.test(data[key]!.replace(/[\r\n]/g, "")),
+  );
   return [
     ...dataErrors(change),
     ...garbled.map((key) => invalidValue(`data[${key}]`, redacted, "illegal base64 data")),

@@ -5,6 +5,7 @@
 // A schema is compiled once into nodes, since this runs on every write.
 import type { Json } from "../../lib/json.ts";
 import { isObject } from "../../lib/json.ts";
+import { isQuantity } from "../../lib/quantity.ts";
 import type { Definitions, Schema } from "../schema.ts";
 
 type Scalar = "string" | "integer" | "number" | "boolean" | "int-or-string" | "quantity";
@@ -34,6 +35,8 @@ export interface WrongType {
   found: string;
   /** Go's name of the type that belongs there. */
   wanted: string;
+  /** Says it where the type is right and the value is none of it. */
+  why?: string;
 }
 
 export interface Conformance {
@@ -118,13 +121,16 @@ function fits(scalar: Scalar, value: unknown): boolean {
 const isEmptyMap = (node: Node, value: unknown) =>
   node.rest !== undefined && !node.fields && isObject(value) && Object.keys(value).length === 0;
 
+const quantityWhy =
+  "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+
 class Walk {
   readonly result: Conformance = { unknown: [], wrong: [] };
 
   value(node: Node, value: any, path: string, struct: string): any {
     if (node.scalar) {
       if (!fits(node.scalar, value)) this.#wrong(node, value, path, struct);
-      return node.scalar === "quantity" ? String(value) : value;
+      return node.scalar === "quantity" ? this.#quantity(node, value, path, struct) : value;
     }
     if (node.items) return this.#array(node, value, path, struct);
     if (!node.fields && !node.rest) {
@@ -136,8 +142,22 @@ class Walk {
     return value;
   }
 
-  #wrong(node: Node, value: unknown, path: string, struct: string) {
-    this.result.wrong.push({ path, struct, found: foundType(value), wanted: goType(node) });
+  /** As text. Those of custom kinds are mere strings. */
+  #quantity(node: Node, value: unknown, path: string, struct: string) {
+    const text = String(value).trim();
+    const isBad = struct !== "" && fits("quantity", value) && !isQuantity(text);
+    if (isBad) this.#wrong(node, value, path, struct, { why: quantityWhy });
+    return text;
+  }
+
+  #wrong(node: Node, value: unknown, path: string, struct: string, more: { why?: string } = {}) {
+    this.result.wrong.push({
+      path,
+      struct,
+      found: foundType(value),
+      wanted: goType(node),
+      ...more,
+    });
   }
 
   #array(node: Node, value: any, path: string, struct: string) {

@@ -15,7 +15,7 @@ export const volumeModes = ["Block", "Filesystem"] as const;
 export function storageClassErrors({ object }: Change): FieldError[] {
   return [
     ...(object["provisioner"] ? [] : [required("provisioner")]),
-    ...supported("reclaimPolicy", object["reclaimPolicy"], ["Delete", "Retain"]),
+    ...supported("reclaimPolicy", object["reclaimPolicy"] || undefined, ["Delete", "Retain"]),
     ...supported("volumeBindingMode", object["volumeBindingMode"], [
       "Immediate",
       "WaitForFirstConsumer",

@@ -27,9 +27,6 @@ export function place(call: Call, object: KubeObject) {
   const { info, kind } = call;
   const { metadata } = object;
   if (!kind.namespaced) {
-    if (metadata.namespace) {
-      throw badRequest("namespace is not allowed on this type");
-    }
     delete metadata.namespace;
     return;
   }
