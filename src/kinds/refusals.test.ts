@@ -1,80 +1,22 @@
 // What a real API server refuses of the kinds that people write most, in its words.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { builtinKinds } from "./kinds.ts";
-
-const kinds = builtinKinds();
-const groups: Record<string, string> = {
-  Pod: "",
-  CronJob: "batch",
-  Secret: "",
-  Service: "",
-  PersistentVolumeClaim: "",
-  ResourceQuota: "",
-  LimitRange: "",
-  PersistentVolume: "",
-  PriorityClass: "scheduling.k8s.io",
-  StorageClass: "storage.k8s.io",
-  StatefulSet: "apps",
-  Deployment: "apps",
-  Job: "batch",
-  HorizontalPodAutoscaler: "autoscaling",
-  PodDisruptionBudget: "policy",
-  NetworkPolicy: "networking.k8s.io",
-  Ingress: "networking.k8s.io",
-  Role: "rbac.authorization.k8s.io",
-  ClusterRole: "rbac.authorization.k8s.io",
-  RoleBinding: "rbac.authorization.k8s.io",
-  ClusterRoleBinding: "rbac.authorization.k8s.io",
-};
-
-function refusals(kind: string, object: object): string[] {
-  const found = kinds.all().find((one) => one.kind === kind && one.group === groups[kind])!;
-  const whole = structuredClone({ kind, metadata: { name: "a" }, ...object }) as any;
-  found.defaults?.(whole);
-  return found.validate!({ object: whole, subresource: "" }).map(
-    ({ field, message }) => `${field}: ${message}`,
-  );
-}
-
-const base64 = (text: string) => Buffer.from(text).toString("base64");
-const template = {
-  metadata: { labels: { a: "b" } },
-  spec: { containers: [{ name: "c", image: "x" }], restartPolicy: "Never" },
-};
-const pod = (spec: object) => ({
-  spec: { volumes: [{ name: "v" }], containers: [{ name: "c", image: "x" }], ...spec },
-});
-const container = (more: object) => pod({ containers: [{ name: "c", image: "x", ...more }] });
-const deployment = (spec: object) => ({
-  spec: {
-    selector: { matchLabels: { a: "b" } },
-    template: { ...template, spec: { ...template.spec, restartPolicy: "Always" } },
-    ...spec,
-  },
-});
-const service = (...ports: object[]) => ({ spec: { ports } });
-const claim = (storage: string, ...accessModes: string[]) => ({
-  spec: { accessModes, resources: { requests: { storage } } },
-});
-const scaleTargetRef = { kind: "Deployment", name: "web", apiVersion: "apps/v1" };
-const path = (more: object) => ({
-  path: "/",
-  pathType: "Prefix",
-  backend: { service: { name: "web", port: { number: 80 } } },
-  ...more,
-});
-const ingress = (host: string, more: object) => ({
-  spec: { rules: [{ host, http: { paths: [path(more)] } }] },
-});
-const policy = (from: object, port: object = { port: 80 }) => ({
-  spec: { podSelector: {}, policyTypes: ["Ingress"], ingress: [{ from: [from], ports: [port] }] },
-});
-const group = "rbac.authorization.k8s.io";
-const binding = (roleRef: object, ...subjects: object[]) => ({
-  roleRef: { apiGroup: group, kind: "ClusterRole", name: "view", ...roleRef },
-  subjects,
-});
+import {
+  base64,
+  binding,
+  claim,
+  container,
+  deployment,
+  group,
+  ingress,
+  path,
+  pod,
+  policy,
+  refusals,
+  scaleTargetRef,
+  service,
+  template,
+} from "./test-objects.ts";
 
 const cases: [kind: string, object: object, refused: string[]][] = [
   [
@@ -391,86 +333,6 @@ const cases: [kind: string, object: object, refused: string[]][] = [
     ["subjects[0].namespace: Required value"],
   ],
 ];
-
-const limits = (...list: object[]) => ({ spec: { limits: list } });
-const schedule = (text: string) => ({
-  spec: { schedule: text, jobTemplate: { spec: { template } } },
-});
-
-/** What a real API server takes, however odd: empty texts mean the default, as where they are left out. */
-const taken: [kind: string, object: object][] = [
-  ["Secret", { type: "", data: { a: "YW\nE=\n" } }],
-  ["Pod", pod({ restartPolicy: "", dnsPolicy: "", terminationGracePeriodSeconds: -5 })],
-  ["Pod", pod({ tolerations: [{ key: "a", operator: "" }, { operator: "Exists" }] })],
-  ["Pod", container({ imagePullPolicy: "", terminationMessagePolicy: "" })],
-  ["Pod", container({ ports: [{ containerPort: 80, protocol: "" }] })],
-  ["Pod", container({ resources: { limits: { "example.com/foo": "1", "hugepages-2Mi": "2Mi" } } })],
-  [
-    "Service",
-    { metadata: { name: "1a" }, spec: { type: "", ports: [{ port: 80, protocol: "" }] } },
-  ],
-  ["Service", { spec: { sessionAffinity: "", ports: [{ port: 80 }] } }],
-  [
-    "PersistentVolume",
-    {
-      spec: {
-        accessModes: ["ReadWriteOnce"],
-        capacity: { storage: "1Gi" },
-        hostPath: { path: "/a" },
-        persistentVolumeReclaimPolicy: "",
-      },
-    },
-  ],
-  ["StorageClass", { provisioner: "a", reclaimPolicy: "" }],
-  ["LimitRange", limits({ type: "example.com/x", min: { storage: "1Gi" } })],
-  ["RoleBinding", binding({ apiGroup: "" }, { kind: "User", name: "x", apiGroup: "" })],
-  ["Deployment", deployment({ strategy: { type: "" } })],
-  [
-    "StatefulSet",
-    deployment({ podManagementPolicy: "", updateStrategy: { type: "" }, revisionHistoryLimit: -1 }),
-  ],
-  ["CronJob", schedule("@every -1h")],
-  ["CronJob", schedule("@every 1µs")],
-  ["CronJob", schedule("+1 * * * *")],
-];
-
-for (const [kind, object] of taken) cases.push([kind, object, []]);
-
-cases.push(
-  [
-    "LimitRange",
-    limits({ type: "Image" }, { type: "Pod", default: { cpu: "1" } }),
-    [
-      'spec.limits[0].type: Invalid value: "Image": must be a standard limit type or fully qualified',
-      "spec.limits[1].default: Forbidden: may not be specified when `type` is 'Pod'",
-    ],
-  ],
-  [
-    "LimitRange",
-    limits({ type: "PersistentVolumeClaim", default: { foo: "1" } }),
-    [
-      'spec.limits[0].default[foo]: Invalid value: "foo": must be a standard resource type or fully',
-      "spec.limits[0].limits: Required value: either minimum or maximum storage value",
-    ],
-  ],
-  [
-    "LimitRange",
-    limits({ type: "Container", defaultRequest: { cpu: "2" }, default: { cpu: "1" } }),
-    ['spec.limits[0].defaultRequest[cpu]: Invalid value: "2": default request value 2 is greater'],
-  ],
-  [
-    "LimitRange",
-    limits({
-      type: "Pod",
-      min: { cpu: "1" },
-      max: { cpu: "2" },
-      maxLimitRequestRatio: { cpu: "3" },
-    }),
-    [
-      'spec.limits[0].maxLimitRequestRatio[cpu]: Invalid value: "3": ratio 3 is greater than max/min',
-    ],
-  ],
-);
 
 for (const [kind, object, expected] of cases) {
   test(`${kind}: ${expected[0] ?? `${JSON.stringify(object)} is taken`}`, () => {

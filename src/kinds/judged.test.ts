@@ -1,0 +1,96 @@
+// What a real API server of version 1.36 takes, seen by asking one; and what it refuses besides, in its words.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { binding, container, deployment, path, pod, refusals, template } from "./test-objects.ts";
+
+const limits = (...list: object[]) => ({ spec: { limits: list } });
+const schedule = (text: string) => ({
+  spec: { schedule: text, jobTemplate: { spec: { template } } },
+});
+
+/** What a real API server takes, however odd: empty texts mean the default, as where they are left out. */
+const taken: [kind: string, object: object][] = [
+  ["Secret", { type: "", data: { a: "YW\nE=\n" } }],
+  ["Pod", pod({ restartPolicy: "", dnsPolicy: "", terminationGracePeriodSeconds: -5 })],
+  ["Pod", pod({ tolerations: [{ key: "a", operator: "" }, { operator: "Exists" }] })],
+  ["Pod", container({ imagePullPolicy: "", terminationMessagePolicy: "" })],
+  ["Pod", container({ ports: [{ containerPort: 80, protocol: "" }] })],
+  ["Pod", container({ resources: { limits: { "example.com/foo": "1", "hugepages-2Mi": "2Mi" } } })],
+  [
+    "Service",
+    { metadata: { name: "1a" }, spec: { type: "", ports: [{ port: 80, protocol: "" }] } },
+  ],
+  ["Service", { spec: { sessionAffinity: "", ports: [{ port: 80 }] } }],
+  [
+    "PersistentVolume",
+    {
+      spec: {
+        accessModes: ["ReadWriteOnce"],
+        capacity: { storage: "1Gi" },
+        hostPath: { path: "/a" },
+        persistentVolumeReclaimPolicy: "",
+      },
+    },
+  ],
+  ["StorageClass", { provisioner: "a", reclaimPolicy: "" }],
+  ["LimitRange", limits({ type: "example.com/x", min: { storage: "1Gi" } })],
+  ["RoleBinding", binding({ apiGroup: "" }, { kind: "User", name: "x", apiGroup: "" })],
+  ["Deployment", deployment({ strategy: { type: "" } })],
+  [
+    "StatefulSet",
+    deployment({ podManagementPolicy: "", updateStrategy: { type: "" }, revisionHistoryLimit: -1 }),
+  ],
+  ["CronJob", schedule("@every -1h")],
+  ["CronJob", schedule("@every 1µs")],
+  ["CronJob", schedule("+1 * * * *")],
+];
+
+const refused: [kind: string, object: object, found: string[]][] = [
+  [
+    "LimitRange",
+    limits({ type: "Image" }, { type: "Pod", default: { cpu: "1" } }),
+    [
+      'spec.limits[0].type: Invalid value: "Image": must be a standard limit type or fully qualified',
+      "spec.limits[1].default: Forbidden: may not be specified when `type` is 'Pod'",
+    ],
+  ],
+  [
+    "LimitRange",
+    limits({ type: "PersistentVolumeClaim", default: { foo: "1" } }),
+    [
+      'spec.limits[0].default[foo]: Invalid value: "foo": must be a standard resource type or fully',
+      "spec.limits[0].limits: Required value: either minimum or maximum storage value",
+    ],
+  ],
+  [
+    "LimitRange",
+    limits({ type: "Container", defaultRequest: { cpu: "2" }, default: { cpu: "1" } }),
+    ['spec.limits[0].defaultRequest[cpu]: Invalid value: "2": default request value 2 is greater'],
+  ],
+  [
+    "LimitRange",
+    limits({
+      type: "Pod",
+      min: { cpu: "1" },
+      max: { cpu: "2" },
+      maxLimitRequestRatio: { cpu: "3" },
+    }),
+    [
+      'spec.limits[0].maxLimitRequestRatio[cpu]: Invalid value: "3": ratio 3 is greater than max/min',
+    ],
+  ],
+];
+
+for (const [kind, object] of taken) {
+  test(`${kind} is taken: ${JSON.stringify(object)}`, () => {
+    assert.deepEqual(refusals(kind, object), []);
+  });
+}
+
+for (const [kind, object, expected] of refused) {
+  test(`${kind}: ${expected[0]}`, () => {
+    const found = refusals(kind, object);
+    assert.equal(found.length, expected.length, found.join("\n"));
+    for (const [i, text] of expected.entries()) assert.equal(found[i]!.slice(0, text.length), text);
+  });
+}
