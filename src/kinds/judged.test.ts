@@ -1,7 +1,7 @@
 // What a real API server of version 1.36 takes, seen by asking one; and what it refuses besides, in its words.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { binding, container, deployment, path, pod, refusals, template } from "./test-objects.ts";
+import { binding, container, deployment, pod, refusals, template } from "./test-objects.ts";
 
 const limits = (...list: object[]) => ({ spec: { limits: list } });
 const schedule = (text: string) => ({
