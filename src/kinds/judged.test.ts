@@ -1,7 +1,16 @@
 // What a real API server of version 1.36 takes, seen by asking one; and what it refuses besides, in its words.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { binding, container, deployment, pod, refusals, template } from "./test-objects.ts";
+import {
+  binding,
+  claim,
+  container,
+  deployment,
+  kindOf,
+  pod,
+  refusals,
+  template,
+} from "./test-objects.ts";
 
 const limits = (...list: object[]) => ({ spec: { limits: list } });
 const schedule = (text: string) => ({
@@ -94,3 +103,15 @@ for (const [kind, object, expected] of refused) {
     for (const [i, text] of expected.entries()) assert.equal(found[i]!.slice(0, text.length), text);
   });
 }
+
+test("a claim that has no class may be given one, and no other than it has", () => {
+  const validate = kindOf("PersistentVolumeClaim").validate!;
+  const claimOf = (storageClassName?: string) =>
+    ({
+      metadata: { name: "a" },
+      spec: { ...claim("1Gi", "ReadWriteOnce").spec, storageClassName },
+    }) as any;
+  const judge = (before?: string, after?: string) =>
+    validate({ object: claimOf(after), old: claimOf(before), subresource: "" }).length;
+  assert.deepEqual([judge(undefined, "fast"), judge("slow", "fast"), judge("slow")], [0, 1, 1]);
+});

@@ -9,7 +9,6 @@ import {
   deployment,
   group,
   ingress,
-  path,
   pod,
   policy,
   refusals,

@@ -26,8 +26,11 @@ const groups: Record<string, string> = {
   ClusterRoleBinding: "rbac.authorization.k8s.io",
 };
 
+export const kindOf = (kind: string) =>
+  kinds.all().find((one) => one.kind === kind && one.group === groups[kind])!;
+
 export function refusals(kind: string, object: object): string[] {
-  const found = kinds.all().find((one) => one.kind === kind && one.group === groups[kind])!;
+  const found = kindOf(kind);
   const whole = structuredClone({ kind, metadata: { name: "a" }, ...object }) as any;
   found.defaults?.(whole);
   return found.validate!({ object: whole, subresource: "" }).map(

@@ -138,6 +138,13 @@ export function serviceErrors({ object: { spec }, old, subresource }: Change): F
   return errors;
 }
 
+/** What an update may not change. A class may be given to a claim that has none, as a default one is. */
+function fixedOf(spec: any, before: any) {
+  const { resources: _r, volumeName: _v, volumeAttributesClassName: _a, ...fixed } = spec;
+  if (before.storageClassName === undefined) delete fixed.storageClassName;
+  return fixed;
+}
+
 export function claimErrors({ object: { spec }, old, subresource }: Change): FieldError[] {
   if (subresource !== "") return [];
   const errors: FieldError[] = [];
@@ -157,9 +164,7 @@ export function claimErrors({ object: { spec }, old, subresource }: Change): Fie
   else if ((amount(storage) ?? 0) <= 0) {
     errors.push(invalidValue("spec.resources[storage]", storage, "must be greater than zero"));
   }
-  const rest = ({ resources: _r, volumeName: _v, volumeAttributesClassName: _c, ...fixed }: any) =>
-    fixed;
-  if (old && !jsonEqual(rest(old.spec), rest(spec))) {
+  if (old && !jsonEqual(fixedOf(old.spec, old.spec), fixedOf(spec, old.spec))) {
     const why =
       "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
     errors.push(forbiddenValue("spec", why));
