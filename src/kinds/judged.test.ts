@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  base64,
   binding,
   claim,
   container,
@@ -89,6 +90,118 @@ const refused: [kind: string, object: object, found: string[]][] = [
     ],
   ],
 ];
+
+const variable = (valueFrom: object, name = "A") => container({ env: [{ name, valueFrom }] });
+const at = "spec.containers[0].env[0].valueFrom";
+const selector = (one: object) => ({ matchExpressions: [{ key: "a", ...one }] });
+
+taken.push(
+  [
+    "Pod",
+    container({
+      env: [{ name: "1 a-b.c!" }],
+      envFrom: [{ prefix: "-", secretRef: { name: "a" } }],
+    }),
+  ],
+  ["Pod", variable({ fieldRef: { fieldPath: "metadata.annotations['A/b']" } })],
+  ["Pod", variable({ resourceFieldRef: { resource: "limits.hugepages-2Mi" } })],
+  [
+    "Pod",
+    container({ ports: [{ containerPort: 80, name: "a".repeat(15) }, { containerPort: 80 }] }),
+  ],
+  ["Secret", { type: "kubernetes.io/dockercfg", data: { ".dockercfg": base64("null") } }],
+  [
+    "PodDisruptionBudget",
+    { spec: { minAvailable: 1, selector: selector({ operator: "Exists" }) } },
+  ],
+  ["Deployment", deployment({ strategy: { rollingUpdate: { maxSurge: "150%" } } })],
+);
+
+refused.push(
+  [
+    "Pod",
+    variable({ fieldRef: { fieldPath: "metadata.labels" } }, "a=b"),
+    [
+      'spec.containers[0].env[0].name: Invalid value: "a=b": a valid environment variable name',
+      `${at}.fieldRef.fieldPath: Unsupported value: "metadata.labels": supported values: "metadata.name"`,
+    ],
+  ],
+  [
+    "Pod",
+    variable({ fieldRef: { fieldPath: "spec.foo" } }),
+    [
+      `${at}.fieldRef.fieldPath: Invalid value: "spec.foo": error converting fieldPath: field label`,
+    ],
+  ],
+  [
+    "Pod",
+    variable({ resourceFieldRef: { resource: "limits.foo" } }),
+    [`${at}.resourceFieldRef.resource: Unsupported value: "limits.foo"`],
+  ],
+  [
+    "Pod",
+    variable({ secretKeyRef: { key: "a/b" } }),
+    [
+      `${at}.secretKeyRef.name: Invalid value: "": a lowercase RFC 1123 subdomain`,
+      `${at}.secretKeyRef.key: Invalid value: "a/b": a valid config key`,
+    ],
+  ],
+  [
+    "Pod",
+    container({ envFrom: [{ prefix: "=", configMapRef: {} }] }),
+    [
+      'spec.containers[0].envFrom[0].prefix: Invalid value: "="',
+      "spec.containers[0].envFrom[0].configMapRef.name: Required value",
+    ],
+  ],
+  [
+    "Pod",
+    container({
+      ports: [
+        { containerPort: 80, name: "a" },
+        { containerPort: 81, name: "a" },
+        { containerPort: 82, name: "80" },
+      ],
+      livenessProbe: { httpGet: { port: 80, scheme: "https" } },
+    }),
+    [
+      'spec.containers[0].ports[1].name: Duplicate value: "a"',
+      'spec.containers[0].ports[2].name: Invalid value: "80": must contain at least one letter',
+      'spec.containers[0].livenessProbe.httpGet.scheme: Unsupported value: "https"',
+    ],
+  ],
+  [
+    "Secret",
+    { type: "kubernetes.io/ssh-auth", data: { "ssh-privatekey": "", "..a": "" } },
+    [
+      'data[..a]: Invalid value: "..a": must not start with',
+      "data[ssh-privatekey]: Required value",
+    ],
+  ],
+  [
+    "Secret",
+    { type: "kubernetes.io/dockercfg", data: { ".dockercfg": base64("[1]") } },
+    ['data[.dockercfg]: Invalid value: "<secret contents redacted>"'],
+  ],
+  [
+    "PodDisruptionBudget",
+    { spec: { selector: selector({ operator: "Gt", values: ["b c"] }) } },
+    [
+      'spec.selector.matchExpressions[0].operator: Invalid value: "Gt": not a valid selector operator',
+      'spec.selector.matchExpressions[0].values[0]: Invalid value: "b c": a valid label',
+    ],
+  ],
+  [
+    "NetworkPolicy",
+    { spec: { podSelector: selector({ operator: "In" }) } },
+    ["spec.podSelector.matchExpressions[0].values: Required value: must be specified when"],
+  ],
+  [
+    "Deployment",
+    deployment({ strategy: { rollingUpdate: { maxSurge: -1 } } }),
+    ["spec.strategy.rollingUpdate.maxSurge: Invalid value: -1: must be greater than or equal to 0"],
+  ],
+);
 
 for (const [kind, object] of taken) {
   test(`${kind} is taken: ${JSON.stringify(object)}`, () => {

@@ -43,6 +43,10 @@ function keyErrors(key: string, field: string): FieldError[] {
   return why === undefined ? [] : [invalidValue(field, key, why)];
 }
 
+/** Gives why `text` is no value of a label. */
+export const labelValue = (text: string): string | undefined =>
+  value.test(text) ? undefined : valueWhy;
+
 export function labelErrors(
   labels: Record<string, string> | undefined,
   field: string,

@@ -132,6 +132,12 @@ test("a quantity that is none is refused when it is read, and spaces around one 
   assert.equal(spec.containers[0].resources.limits.memory, "1Gi");
 });
 
+test("a null among the texts of a list is an empty one", async () => {
+  const containers = [{ name: "c", image: "x", args: ["a", null] }];
+  const { bytes } = await post(pods, { metadata: { name: "nulls" }, spec: { containers } });
+  assert.deepEqual(JSON.parse(Buffer.from(bytes!).toString()).spec.containers[0].args, ["a", ""]);
+});
+
 test("an object of the whole cluster that names a namespace is taken without it", async () => {
   const role = { metadata: { name: "reader", namespace: "kube-system" }, rules: [] };
   const { bytes } = await post("/apis/rbac.authorization.k8s.io/v1/clusterroles", role);

@@ -6,6 +6,8 @@ import { podSpecErrors } from "../core/pod-validation.ts";
 import { forbiddenValue, invalidValue, notNegative, required, supported } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
 import { numberOrPercent } from "../policy/validation.ts";
+import { selectorErrors } from "../selector-validation.ts";
+import { labelErrors } from "../validate-metadata.ts";
 
 const isNone = (value: unknown) => value === 0 || value === "0%";
 
@@ -22,7 +24,10 @@ function strategyErrors({ strategy, minReadySeconds = 0, progressDeadlineSeconds
     errors.push(forbiddenValue(`${at}.rollingUpdate`, why));
   } else if (rolling) {
     const { maxUnavailable, maxSurge } = rolling;
-    errors.push(...numberOrPercent(maxUnavailable, `${at}.rollingUpdate.maxUnavailable`));
+    errors.push(
+      ...numberOrPercent(maxUnavailable, `${at}.rollingUpdate.maxUnavailable`),
+      ...numberOrPercent(maxSurge, `${at}.rollingUpdate.maxSurge`, Number.POSITIVE_INFINITY),
+    );
     if (isNone(maxUnavailable) && isNone(maxSurge)) {
       const why = "may not be 0 when `maxSurge` is 0";
       errors.push(invalidValue(`${at}.rollingUpdate.maxUnavailable`, maxUnavailable, why));
@@ -52,7 +57,9 @@ export function workloadErrors({ object: { spec, kind }, old, subresource }: Cha
     const why = "must be 'OrderedReady' or 'Parallel'";
     errors.push(invalidValue("spec.podManagementPolicy", order, why));
   }
+  if (!old) errors.push(...selectorErrors(spec.selector, "spec.selector"));
   const labels = spec.template?.metadata?.labels;
+  errors.push(...labelErrors(labels, "spec.template.labels"));
   if (!spec.selector) errors.push(required("spec.selector"));
   else if (isEmpty(spec.selector)) {
     const why = `empty selector is invalid for ${kind.charAt(0).toLowerCase()}${kind.slice(1)}`;

@@ -2,6 +2,7 @@
 import type { FieldError } from "../../lib/status-error.ts";
 import {
   dnsLabel,
+  duplicate,
   forbiddenValue,
   invalidValue,
   notFoundValue,
@@ -11,6 +12,7 @@ import {
   required,
   supported,
 } from "../field-checks.ts";
+import { fromErrors, variableErrors } from "./env-validation.ts";
 import { resourceErrors } from "./resource-validation.ts";
 
 type Any = Record<string, any>;
@@ -18,12 +20,18 @@ type Any = Record<string, any>;
 function portErrors(ports: Any[], at: string): FieldError[] {
   return ports.flatMap((port, i) => {
     const field = `${at}[${i}]`;
-    if (!port["containerPort"]) return [required(`${field}.containerPort`)];
-    return [
-      ...supported(`${field}.protocol`, port["protocol"], ["SCTP", "TCP", "UDP"]),
-      ...portNumber(port["containerPort"], `${field}.containerPort`),
+    const { name, containerPort } = port;
+    const errors: FieldError[] = name ? portNumberOrName(name, `${field}.name`) : [];
+    if (name && errors.length === 0 && ports.findIndex((one) => one["name"] === name) < i) {
+      errors.push(duplicate(`${field}.name`, name));
+    }
+    if (!containerPort) errors.push(required(`${field}.containerPort`));
+    errors.push(
+      ...portNumber(containerPort || undefined, `${field}.containerPort`),
       ...portNumber(port["hostPort"] || undefined, `${field}.hostPort`),
-    ];
+      ...supported(`${field}.protocol`, port["protocol"], ["SCTP", "TCP", "UDP"]),
+    );
+    return errors;
   });
 }
 
@@ -39,6 +47,8 @@ function handlerErrors(handler: Any, at: string): FieldError[] {
   const errors = ["httpGet", "tcpSocket"].flatMap((name) =>
     handler[name] ? portNumberOrName(handler[name].port ?? 0, `${at}.${name}.port`) : [],
   );
+  const { scheme } = handler["httpGet"] ?? {};
+  errors.push(...supported(`${at}.httpGet.scheme`, scheme, ["HTTP", "HTTPS"]));
   if (handler["grpc"]) errors.push(...portNumber(handler["grpc"].port ?? 0, `${at}.grpc.port`));
   if (handler["exec"] && !handler["exec"].command?.length) {
     errors.push(required(`${at}.exec.command`));
@@ -75,30 +85,6 @@ const hookErrors = (lifecycle: Any | undefined, at: string): FieldError[] =>
   ["postStart", "preStop"].flatMap((name) =>
     lifecycle?.[name] ? handlerErrors(lifecycle[name], `${at}.${name}`) : [],
   );
-
-const sources = ["fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef"];
-
-function variableErrors({ name, value, valueFrom }: Any, at: string): FieldError[] {
-  const errors = name ? [] : [required(`${at}.name`)];
-  if (!valueFrom) return errors;
-  const count = sources.filter((source) => valueFrom[source]).length;
-  const wrong = (why: string) => errors.push(invalidValue(`${at}.valueFrom`, "", why));
-  if (count === 0) wrong(`must specify one of: ${sources.map((one) => `\`${one}\``).join(", ")}`);
-  else if (value) wrong("may not be specified when `value` is not empty");
-  else if (count > 1) wrong("may not have more than one field specified at a time");
-  return errors;
-}
-
-const fromErrors = (from: Any[], at: string): FieldError[] =>
-  from.flatMap(({ configMapRef, secretRef }, i) => {
-    const field = `${at}[${i}]`;
-    if (configMapRef && secretRef) {
-      return [invalidValue(field, "", "may not have more than one field specified at a time")];
-    }
-    return configMapRef || secretRef
-      ? []
-      : [invalidValue(field, "", "must specify one of: `configMapRef` or `secretRef`")];
-  });
 
 const idMax = 2 ** 31 - 1;
 

@@ -1,6 +1,7 @@
 // What a pod may say of where it wants to be: tolerations, selectors of nodes, spreading.
 import type { FieldError } from "../../lib/status-error.ts";
 import { forbiddenValue, invalidValue, required, supported } from "../field-checks.ts";
+import { selectorErrors } from "../selector-validation.ts";
 import { labelErrors } from "../validate-metadata.ts";
 
 type Any = Record<string, any>;
@@ -94,19 +95,26 @@ function podAffinityErrors(affinity: Any | undefined, at: string): FieldError[] 
       `${at}.preferredDuringSchedulingIgnoredDuringExecution[${i}].podAffinityTerm`,
     ]),
   ];
-  return terms.flatMap(([{ topologyKey }, field]) =>
-    topologyKey ? [] : [required(`${field}.topologyKey`, "can not be empty")],
-  );
+  return terms.flatMap(([term, field]) => [
+    ...selectorErrors(term["labelSelector"], `${field}.labelSelector`),
+    ...selectorErrors(term["namespaceSelector"], `${field}.namespaceSelector`),
+    ...(term["topologyKey"] ? [] : [required(`${field}.topologyKey`, "can not be empty")]),
+  ]);
 }
 
 const whens = ["DoNotSchedule", "ScheduleAnyway"];
 
-function spreadErrors({ maxSkew = 0, topologyKey, whenUnsatisfiable }: Any, at: string) {
+function spreadErrors(spread: Any, at: string) {
+  const { maxSkew = 0, topologyKey, whenUnsatisfiable } = spread;
   const errors = topologyKey ? [] : [required(`${at}.topologyKey`, "can not be empty")];
   if (maxSkew <= 0) {
     errors.unshift(invalidValue(`${at}.maxSkew`, maxSkew, "must be greater than zero"));
   }
-  return [...errors, ...supported(`${at}.whenUnsatisfiable`, whenUnsatisfiable, whens)];
+  return [
+    ...errors,
+    ...supported(`${at}.whenUnsatisfiable`, whenUnsatisfiable ?? "", whens),
+    ...selectorErrors(spread["labelSelector"], `${at}.labelSelector`),
+  ];
 }
 
 /** Errors of the PodSpec at `at`. */

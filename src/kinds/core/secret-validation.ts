@@ -16,8 +16,9 @@ const allOf = (data: Data, keys: string[]): FieldError[] =>
 function jsonOf(data: Data, key: string): FieldError[] {
   if (data[key] === undefined) return [required(`data[${key}]`)];
   try {
-    JSON.parse(Buffer.from(data[key], "base64").toString());
-    return [];
+    const value: unknown = JSON.parse(Buffer.from(data[key], "base64").toString());
+    const isMap = typeof value === "object" && !Array.isArray(value);
+    return isMap ? [] : [invalidValue(`data[${key}]`, redacted, "must be a JSON object")];
   } catch {
     return [invalidValue(`data[${key}]`, redacted, "must be valid JSON")];
   }
@@ -27,7 +28,8 @@ const accountKey = "kubernetes.io/service-account.name";
 
 const types: Record<string, (data: Data, annotations: Data) => FieldError[]> = {
   "kubernetes.io/tls": (data) => allOf(data, ["tls.crt", "tls.key"]),
-  "kubernetes.io/ssh-auth": (data) => allOf(data, ["ssh-privatekey"]),
+  "kubernetes.io/ssh-auth": (data) =>
+    data["ssh-privatekey"] ? [] : [required("data[ssh-privatekey]")],
   "kubernetes.io/basic-auth": (data) =>
     data["username"] === undefined && data["password"] === undefined
       ? allOf(data, ["username", "password"])

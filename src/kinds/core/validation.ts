@@ -14,23 +14,24 @@ import {
   wrongCidr,
 } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
+import { selectorErrors } from "../selector-validation.ts";
 import { accessModes, volumeModes } from "../storage/validation.ts";
 import { labelErrors } from "../validate-metadata.ts";
+import { configKey } from "./config-key.ts";
 import { amount } from "./resource-validation.ts";
 
 const dataBytesMax = 1024 * 1024;
-const keyPattern = /^[-._a-zA-Z0-9]+$/;
-const keyWhy =
-  "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  " +
-  "or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
-
 /** ConfigMaps and Secrets: keys, size, and what `immutable` promises. */
 export function dataErrors({ object, old }: Change): FieldError[] {
   const errors: FieldError[] = [];
   let bytes = 0;
   for (const field of ["data", "binaryData"]) {
     for (const [key, text] of Object.entries<string>(object[field] ?? {})) {
-      if (!keyPattern.test(key)) errors.push(invalidValue(`${field}[${key}]`, key, keyWhy));
+      const why = configKey(key);
+      if (why !== undefined) errors.push(invalidValue(`${field}[${key}]`, key, why));
+      else if (field === "data" && object["binaryData"]?.[key] !== undefined) {
+        errors.push(invalidValue(`data[${key}]`, key, "duplicate of key present in binaryData"));
+      }
       const isBase64 = field === "binaryData" || object.kind === "Secret";
       bytes += Buffer.byteLength(text, isBase64 ? "base64" : "utf8");
     }
@@ -158,7 +159,10 @@ export function claimErrors({ object: { spec }, old, subresource }: Change): Fie
     const why = "may not use ReadWriteOncePod with other access modes";
     errors.push(forbiddenValue("spec.accessModes", why));
   }
-  errors.push(...supported("spec.volumeMode", spec?.volumeMode, volumeModes));
+  errors.push(
+    ...(old ? [] : selectorErrors(spec?.selector, "spec.selector")),
+    ...supported("spec.volumeMode", spec?.volumeMode, volumeModes),
+  );
   const storage = spec?.resources?.requests?.storage;
   if (!storage) errors.push(required("spec.resources[storage]"));
   else if ((amount(storage) ?? 0) <= 0) {

@@ -10,6 +10,7 @@ import {
   wrongCidr,
 } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
+import { selectorErrors } from "../selector-validation.ts";
 
 function blockErrors({ cidr, except = [] }: any, at: string): FieldError[] {
   if (!cidr) return [required(`${at}.cidr`)];
@@ -28,7 +29,11 @@ function peerErrors(peer: any, at: string): FieldError[] {
   if (!ipBlock && !podSelector && !namespaceSelector) {
     return [required(at, "must specify a peer")];
   }
-  if (!ipBlock) return [];
+  const errors = [
+    ...selectorErrors(podSelector, `${at}.podSelector`),
+    ...selectorErrors(namespaceSelector, `${at}.namespaceSelector`),
+  ];
+  if (!ipBlock) return errors;
   return podSelector || namespaceSelector
     ? [forbiddenValue(at, "may not specify both ipBlock and another peer")]
     : blockErrors(ipBlock, `${at}.ipBlock`);
@@ -61,6 +66,7 @@ const rules = (list: any[] | undefined, at: string, peers: "from" | "to"): Field
 export function networkPolicyErrors({ object: { spec } }: Change): FieldError[] {
   const types: string[] = spec?.policyTypes ?? [];
   return [
+    ...selectorErrors(spec?.podSelector, "spec.podSelector"),
     ...rules(spec?.ingress, "spec.ingress", "from"),
     ...rules(spec?.egress, "spec.egress", "to"),
     ...types.flatMap((one, i) => supported(`spec.policyTypes[${i}]`, one, ["Egress", "Ingress"])),

@@ -2,22 +2,31 @@
 import type { FieldError } from "../../lib/status-error.ts";
 import { invalidValue, notNegative, supported } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
+import { selectorErrors } from "../selector-validation.ts";
 
 const percentWhy =
   "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for " +
   "validation is '[0-9]+%')";
 
 /** A number of pods, or a share of them. */
-export function numberOrPercent(value: number | string | undefined, field: string): FieldError[] {
+export function numberOrPercent(
+  value: number | string | undefined,
+  field: string,
+  percentMax = 100,
+): FieldError[] {
   if (value === undefined) return [];
   if (typeof value === "number") return notNegative(value, field);
   if (!/^\d+%$/.test(value)) return [invalidValue(field, value, percentWhy)];
-  return Number.parseInt(value, 10) > 100
+  return Number.parseInt(value, 10) > percentMax
     ? [invalidValue(field, value, "must not be greater than 100%")]
     : [];
 }
 
-export function disruptionBudgetErrors({ object: { spec }, subresource }: Change): FieldError[] {
+export function disruptionBudgetErrors({
+  object: { spec },
+  old,
+  subresource,
+}: Change): FieldError[] {
   if (subresource !== "" || !spec) return [];
   const { minAvailable, maxUnavailable } = spec;
   const errors: FieldError[] = [];
@@ -27,6 +36,7 @@ export function disruptionBudgetErrors({ object: { spec }, subresource }: Change
   }
   return [
     ...errors,
+    ...(old ? [] : selectorErrors(spec.selector, "spec.selector")),
     ...numberOrPercent(minAvailable, "spec.minAvailable"),
     ...numberOrPercent(maxUnavailable, "spec.maxUnavailable"),
     ...supported("spec.unhealthyPodEvictionPolicy", spec.unhealthyPodEvictionPolicy, [

@@ -167,6 +167,8 @@ class Walk {
     }
     const items = node.items!;
     for (let i = 0; i < value.length; i++) {
+      // Go reads a null among texts as an empty one.
+      if (value[i] === null && items.scalar === "string" && struct !== "") value[i] = "";
       value[i] = this.value(items, value[i], `${path}[${i}]`, struct);
     }
     return value;
