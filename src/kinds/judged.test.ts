@@ -203,6 +203,93 @@ refused.push(
   ],
 );
 
+const autoscaler = (more: object) => ({
+  spec: { scaleTargetRef: { kind: "Deployment", name: "web" }, maxReplicas: 3, ...more },
+});
+const cpu = (target: object) =>
+  autoscaler({ metrics: [{ type: "Resource", resource: { name: "cpu", target } }] });
+const metric = "spec.metrics[0].resource.target";
+const daemons = (rollingUpdate: object) =>
+  deployment({ updateStrategy: { type: "RollingUpdate", rollingUpdate } });
+
+taken.push(
+  ["HorizontalPodAutoscaler", cpu({ type: "Value", averageValue: "1" })],
+  [
+    "HorizontalPodAutoscaler",
+    autoscaler({ behavior: { scaleDown: { selectPolicy: "Disabled" } } }),
+  ],
+  ["DaemonSet", daemons({ maxSurge: "10%", maxUnavailable: "0%" })],
+  ["ResourceQuota", { spec: { hard: { cpu: "500m", "requests.storage": "1.5", pods: "2k" } } }],
+  ["Pod", pod({ hostname: "a", securityContext: { fsGroup: 0, fsGroupChangePolicy: "Always" } })],
+  ["Job", { spec: { template, podReplacementPolicy: "Failed" } }],
+);
+
+refused.push(
+  [
+    "HorizontalPodAutoscaler",
+    cpu({ type: "x", averageUtilization: 0 }),
+    [
+      `${metric}.type: Invalid value: "x": must be either Utilization, Value, or AverageValue`,
+      `${metric}.averageUtilization: Invalid value: 0: must be greater than 0`,
+    ],
+  ],
+  [
+    "HorizontalPodAutoscaler",
+    cpu({ type: "AverageValue" }),
+    [`${metric}.averageUtilization: Required value: must set either a target raw value`],
+  ],
+  [
+    "HorizontalPodAutoscaler",
+    autoscaler({
+      minReplicas: 0,
+      behavior: {
+        scaleUp: {
+          stabilizationWindowSeconds: 3601,
+          policies: [{ type: "Pods", value: 0, periodSeconds: 1801 }],
+        },
+      },
+    }),
+    [
+      "spec.minReplicas: Invalid value: 0: must be greater than or equal to 1",
+      "spec.behavior.scaleUp.stabilizationWindowSeconds: Invalid value: 3601",
+      "spec.behavior.scaleUp.policies[0].value: Invalid value: 0: must be greater than zero",
+      "spec.behavior.scaleUp.policies[0].periodSeconds: Invalid value: 1801",
+    ],
+  ],
+  [
+    "DaemonSet",
+    daemons({ maxSurge: 1, maxUnavailable: 1 }),
+    ["spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: 1: may not be set when"],
+  ],
+  [
+    "DaemonSet",
+    daemons({ maxUnavailable: 0 }),
+    ["spec.updateStrategy.rollingUpdate.maxUnavailable: Required value: cannot be 0 when maxSurge"],
+  ],
+  [
+    "ResourceQuota",
+    { spec: { hard: { pods: "1500m" } } },
+    ['spec.hard[pods]: Invalid value: "1500m": must be an integer'],
+  ],
+  [
+    "Pod",
+    pod({ hostname: "A", securityContext: { fsGroup: -1, supplementalGroupsPolicy: "x" } }),
+    [
+      'spec.hostname: Invalid value: "A": a lowercase RFC 1123 label',
+      "spec.securityContext.fsGroup: Invalid value: -1: must be between 0 and 2147483647",
+      'spec.securityContext.supplementalGroupsPolicy: Unsupported value: "x"',
+    ],
+  ],
+  [
+    "Job",
+    { spec: { template, podReplacementPolicy: "x", maxFailedIndexes: 1 } },
+    [
+      'spec.podReplacementPolicy: Unsupported value: "x"',
+      "spec.backoffLimitPerIndex: Required value: when maxFailedIndexes is specified",
+    ],
+  ],
+);
+
 for (const [kind, object] of taken) {
   test(`${kind} is taken: ${JSON.stringify(object)}`, () => {
     assert.deepEqual(refusals(kind, object), []);

@@ -5,6 +5,7 @@ const kinds = builtinKinds();
 const groups: Record<string, string> = {
   Pod: "",
   CronJob: "batch",
+  DaemonSet: "apps",
   Secret: "",
   Service: "",
   PersistentVolumeClaim: "",

@@ -40,6 +40,26 @@ function strategyErrors({ strategy, minReadySeconds = 0, progressDeadlineSeconds
   return errors;
 }
 
+function daemonErrors({ type, rollingUpdate }: any): FieldError[] {
+  if (type !== "RollingUpdate" || !rollingUpdate) return [];
+  const { maxUnavailable, maxSurge } = rollingUpdate;
+  const at = "spec.updateStrategy.rollingUpdate";
+  const errors = [
+    ...numberOrPercent(maxUnavailable, `${at}.maxUnavailable`),
+    ...numberOrPercent(maxSurge, `${at}.maxSurge`),
+  ];
+  if (errors.length > 0) return errors;
+  const surges = Number.parseInt(maxSurge ?? 0, 10) > 0;
+  const stops = Number.parseInt(maxUnavailable ?? 0, 10) > 0;
+  if (surges && stops) {
+    const why = "may not be set when maxUnavailable is non-zero";
+    return [invalidValue(`${at}.maxSurge`, maxSurge, why)];
+  }
+  return surges || stops
+    ? []
+    : [required(`${at}.maxUnavailable`, "cannot be 0 when maxSurge is 0")];
+}
+
 /** Deployment, ReplicaSet, StatefulSet and DaemonSet alike. */
 export function workloadErrors({ object: { spec, kind }, old, subresource }: Change): FieldError[] {
   if (subresource !== "") return [];
@@ -52,6 +72,11 @@ export function workloadErrors({ object: { spec, kind }, old, subresource }: Cha
     const type = spec.updateStrategy?.type;
     errors.push(...supported("spec.updateStrategy.type", type, ["OnDelete", "RollingUpdate"]));
   }
+  if (kind === "StatefulSet") {
+    const field = "spec.updateStrategy.rollingUpdate.partition";
+    errors.push(...notNegative(spec.updateStrategy?.rollingUpdate?.partition, field));
+  }
+  if (kind === "DaemonSet") errors.push(...daemonErrors(spec.updateStrategy));
   const { podManagementPolicy: order } = spec;
   if (order !== undefined && !["OrderedReady", "Parallel"].includes(order)) {
     const why = "must be 'OrderedReady' or 'Parallel'";

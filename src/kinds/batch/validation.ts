@@ -34,6 +34,15 @@ function countErrors(spec: any, at: string): FieldError[] {
   errors.push(
     ...supported(`${at}.completionMode`, spec?.completionMode, ["Indexed", "NonIndexed"]),
   );
+  errors.push(
+    ...supported(`${at}.podReplacementPolicy`, spec?.podReplacementPolicy, [
+      "Failed",
+      "TerminatingOrFailed",
+    ]),
+  );
+  if (spec?.maxFailedIndexes !== undefined && spec.backoffLimitPerIndex === undefined) {
+    errors.push(required(`${at}.backoffLimitPerIndex`, "when maxFailedIndexes is specified"));
+  }
   if (spec?.completionMode === "Indexed" && spec.completions === undefined) {
     errors.push(required(`${at}.completions`, "when completion mode is Indexed"));
   }

@@ -13,6 +13,8 @@ const standard = new Set([
   ...counted.split(" "),
   ...computed.flatMap((name) => [name, `requests.${name}`, `limits.${name}`]),
 ]);
+const isCounted = (name: string) =>
+  name !== "requests.storage" && counted.split(" ").includes(name);
 const isQuotaName = (name: string) =>
   standard.has(name) || name.includes("/") || /^(requests\.)?hugepages-./.test(name);
 
@@ -33,8 +35,10 @@ export function quotaErrors({ object: { spec }, subresource }: Change): FieldErr
     const errors = isQuotaName(name)
       ? []
       : [invalidValue(field, name, "must be a standard resource for quota")];
-    if ((amount(text) ?? 0) < 0) {
-      errors.push(invalidValue(field, text, "must be greater than or equal to 0"));
+    const value = amount(text) ?? 0;
+    if (value < 0) errors.push(invalidValue(field, text, "must be greater than or equal to 0"));
+    if (isCounted(name) && !Number.isInteger(value)) {
+      errors.push(invalidValue(field, text, "must be an integer"));
     }
     return errors;
   });

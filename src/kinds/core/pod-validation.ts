@@ -11,6 +11,7 @@ import {
 } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
 import { containerErrors } from "./container-validation.ts";
+import { podNameErrors, podSecurityErrors } from "./pod-security-validation.ts";
 import { placementErrors } from "./placement-validation.ts";
 import { volumeSourceErrors } from "./volume-validation.ts";
 import { resizeErrors } from "./resize-validation.ts";
@@ -85,6 +86,10 @@ export function podSpecErrors(
     }
   }
   errors.push(...namingErrors(spec, at), ...placementErrors(spec, at), ...dnsErrors(spec, at));
+  errors.push(
+    ...podNameErrors(spec, at),
+    ...podSecurityErrors(spec["securityContext"], `${at}.securityContext`),
+  );
   const sysctls = spec["securityContext"]?.sysctls ?? [];
   errors.push(...sysctlErrors(sysctls, `${at}.securityContext.sysctls`));
   const deadline = spec["activeDeadlineSeconds"];
