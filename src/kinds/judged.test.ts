@@ -290,6 +290,47 @@ refused.push(
   ],
 );
 
+const gpu = "example.com/gpu";
+const controller = (more: object) => ({
+  spec: {
+    template: { ...template, spec: { ...template.spec, restartPolicy: "Always" } },
+    ...more,
+  },
+});
+
+taken.push(
+  ["Pod", container({ resources: { limits: { [gpu]: "2" }, requests: { [gpu]: "2" } } })],
+  ["ReplicationController", controller({})],
+);
+
+refused.push(
+  [
+    "Pod",
+    container({ resources: { limits: { [gpu]: "2" }, requests: { [gpu]: "1" } } }),
+    [
+      `spec.containers[0].resources.requests: Invalid value: "1": must be equal to ${gpu} limit of 2`,
+    ],
+  ],
+  [
+    "Pod",
+    container({ resources: { requests: { [gpu]: "1" } } }),
+    ["spec.containers[0].resources.limits: Required value: Limit must be set"],
+  ],
+  [
+    "ReplicationController",
+    controller({ selector: { a: "c" }, replicas: -1 }),
+    [
+      "spec.replicas: Invalid value: -1",
+      'spec.template.metadata.labels: Invalid value: {"a":"b"}: `selector` does not match',
+    ],
+  ],
+  [
+    "ReplicationController",
+    { spec: {} },
+    ["spec.selector: Required value", "spec.template: Required value"],
+  ],
+);
+
 for (const [kind, object] of taken) {
   test(`${kind} is taken: ${JSON.stringify(object)}`, () => {
     assert.deepEqual(refusals(kind, object), []);

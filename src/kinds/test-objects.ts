@@ -9,6 +9,7 @@ const groups: Record<string, string> = {
   Secret: "",
   Service: "",
   PersistentVolumeClaim: "",
+  ReplicationController: "",
   ResourceQuota: "",
   LimitRange: "",
   PersistentVolume: "",

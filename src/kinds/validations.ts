@@ -7,6 +7,7 @@ import { autoscalerErrors } from "./autoscaling/validation.ts";
 import { cronJobErrors, jobErrors } from "./batch/validation.ts";
 import { limitRangeErrors, quotaErrors } from "./core/limits-validation.ts";
 import { podErrors } from "./core/pod-validation.ts";
+import { replicationControllerErrors } from "./core/replication-controller-validation.ts";
 import { secretErrors } from "./core/secret-validation.ts";
 import { claimErrors, dataErrors, serviceErrors } from "./core/validation.ts";
 import { flowSchemaErrors, priorityLevelErrors } from "./flowcontrol/validation.ts";
@@ -36,6 +37,7 @@ const validations: Record<string, Validate> = {
   pods: podErrors,
   limitranges: limitRangeErrors,
   resourcequotas: quotaErrors,
+  replicationcontrollers: replicationControllerErrors,
   secrets: secretErrors,
   services: serviceErrors,
   "mutatingwebhookconfigurations.admissionregistration.k8s.io": webhookConfigurationErrors,

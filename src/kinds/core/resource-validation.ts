@@ -1,7 +1,7 @@
 // Lists of requests and limits.
 import { parseQuantity } from "../../lib/quantity.ts";
 import type { FieldError } from "../../lib/status-error.ts";
-import { invalidValue } from "../field-checks.ts";
+import { invalidValue, required } from "../field-checks.ts";
 import { qualifiedName } from "../validate-metadata.ts";
 
 type Any = Record<string, any>;
@@ -59,12 +59,25 @@ export function resourceErrors(resources: Any | undefined, at: string): FieldErr
         errors.push(invalidValue(field, text, "must be greater than or equal to 0"));
     }
   }
-  for (const [name, text] of Object.entries<any>(resources?.["requests"] ?? {})) {
+  return [...errors, ...requestErrors(resources, at)];
+}
+
+/** What nodes cannot promise twice. */
+const isExclusive = (name: string) =>
+  isHugePages(name) || (name.includes("/") && !name.includes("kubernetes.io/"));
+
+function requestErrors(resources: Any | undefined, at: string): FieldError[] {
+  return Object.entries<any>(resources?.["requests"] ?? {}).flatMap(([name, text]) => {
     const limit = resources?.["limits"]?.[name];
-    if (limit === undefined || (amount(text) ?? 0) <= (amount(limit) ?? Number.POSITIVE_INFINITY))
-      continue;
-    const why = `must be less than or equal to ${name} limit of ${limit}`;
-    errors.push(invalidValue(`${at}.requests`, text, why));
-  }
-  return errors;
+    if (limit === undefined) {
+      const why = "Limit must be set for non overcommitable resources";
+      return isExclusive(name) ? [required(`${at}.limits`, why)] : [];
+    }
+    const [asked, most] = [amount(text) ?? 0, amount(limit) ?? Number.POSITIVE_INFINITY];
+    const wrong = (how: string) => [
+      invalidValue(`${at}.requests`, text, `must be ${how} ${name} limit of ${limit}`),
+    ];
+    if (isExclusive(name)) return asked === most ? [] : wrong("equal to");
+    return asked > most ? wrong("less than or equal to") : [];
+  });
 }
