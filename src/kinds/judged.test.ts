@@ -331,6 +331,39 @@ refused.push(
   ],
 );
 
+const quota = (more: object) => ({ spec: { hard: { pods: "1", "count/x": "1" }, ...more } });
+const scoped = (scopeName: string, operator: string, values?: string[]) =>
+  quota({ scopeSelector: { matchExpressions: [{ scopeName, operator, values }] } });
+const scope = "spec.scopeSelector.matchExpressions";
+
+taken.push(
+  ["ResourceQuota", quota({ scopes: ["BestEffort", "NotTerminating"] })],
+  ["ResourceQuota", scoped("PriorityClass", "In", ["high"])],
+  ["ResourceQuota", scoped("Terminating", "Exists")],
+);
+
+refused.push(
+  [
+    "ResourceQuota",
+    quota({ scopes: ["VolumeAttributesClass", "Foo", "BestEffort", "NotBestEffort"] }),
+    [
+      'spec.scopes: Invalid value: ["VolumeAttributesClass","Foo","BestEffort","NotBestEffort"]: unsupported scope applied',
+      'spec.scopes: Invalid value: ["VolumeAttributesClass","Foo","BestEffort","NotBestEffort"]: unsupported scope',
+      'spec.scopes: Invalid value: ["VolumeAttributesClass","Foo","BestEffort","NotBestEffort"]: conflicting scopes',
+    ],
+  ],
+  [
+    "ResourceQuota",
+    scoped("Terminating", "In"),
+    [`${scope}.operator: Invalid value: "In": must be 'Exists'`, `${scope}.values: Required value`],
+  ],
+  [
+    "ResourceQuota",
+    scoped("PriorityClass", "Exists", ["high"]),
+    [`${scope}.values: Invalid value: ["high"]: must be no value when`],
+  ],
+);
+
 for (const [kind, object] of taken) {
   test(`${kind} is taken: ${JSON.stringify(object)}`, () => {
     assert.deepEqual(refusals(kind, object), []);

@@ -4,6 +4,7 @@ import { duplicate, forbiddenValue, invalidValue, required } from "../field-chec
 import type { Change } from "../kind.ts";
 import { qualifiedName } from "../validate-metadata.ts";
 import { amount, containerResourceErrors, resourceNameErrors } from "./resource-validation.ts";
+import { quotaScopeErrors } from "./scopes-validation.ts";
 
 const counted =
   "pods resourcequotas services replicationcontrollers secrets persistentvolumeclaims configmaps services.nodeports " +
@@ -15,18 +16,9 @@ const standard = new Set([
 ]);
 const isCounted = (name: string) =>
   name !== "requests.storage" && counted.split(" ").includes(name);
-const isQuotaName = (name: string) =>
-  standard.has(name) || name.includes("/") || /^(requests\.)?hugepages-./.test(name);
-
-const scopes = [
-  "BestEffort",
-  "CrossNamespacePodAffinity",
-  "NotBestEffort",
-  "NotTerminating",
-  "PriorityClass",
-  "Terminating",
-  "VolumeAttributesClass",
-];
+const isStandardQuotaName = (name: string) =>
+  standard.has(name) || /^(requests\.)?hugepages-/.test(name);
+const isQuotaName = (name: string) => isStandardQuotaName(name) || name.includes("/");
 
 export function quotaErrors({ object: { spec }, subresource }: Change): FieldError[] {
   if (subresource !== "") return [];
@@ -42,10 +34,8 @@ export function quotaErrors({ object: { spec }, subresource }: Change): FieldErr
     }
     return errors;
   });
-  const unknown = (spec?.scopes ?? []).filter((one: string) => !scopes.includes(one));
-  return unknown.length > 0
-    ? [...hard, invalidValue("spec.scopes", spec.scopes, "unsupported scope")]
-    : hard;
+  const limited = Object.keys(spec?.hard ?? {}).filter(isStandardQuotaName);
+  return [...hard, ...quotaScopeErrors(spec, limited)];
 }
 
 /** Each pair: what may not be greater than what, and which of both is blamed. */
