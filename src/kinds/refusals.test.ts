@@ -327,6 +327,11 @@ const cases: [kind: string, object: object, refused: string[]][] = [
     ['roleRef.kind: Unsupported value: "Foo": supported values: "Role", "ClusterRole"'],
   ],
   [
+    "RoleBinding",
+    binding({ kind: undefined }, { name: "x", apiGroup: group }),
+    ['roleRef.kind: Unsupported value: ""', 'subjects[0].kind: Unsupported value: ""'],
+  ],
+  [
     "ClusterRoleBinding",
     binding({}, { kind: "ServiceAccount", name: "x" }),
     ["subjects[0].namespace: Required value"],

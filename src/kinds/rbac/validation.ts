@@ -8,7 +8,7 @@ const group = "rbac.authorization.k8s.io";
 
 function subjectErrors(subject: any, at: string, isNamespaced: boolean): FieldError[] {
   const errors = subject.name ? [] : [required(`${at}.name`)];
-  errors.push(...supported(`${at}.kind`, subject.kind, ["ServiceAccount", "User", "Group"]));
+  errors.push(...supported(`${at}.kind`, subject.kind ?? "", ["ServiceAccount", "User", "Group"]));
   const groups = subject.kind === "ServiceAccount" ? [""] : [group];
   errors.push(...supported(`${at}.apiGroup`, subject.apiGroup, groups));
   if (subject.kind === "ServiceAccount" && !subject.namespace && !isNamespaced) {
@@ -25,7 +25,7 @@ const bindingErrors =
     const errors = roleRef?.name ? [] : [required("roleRef.name")];
     errors.push(
       ...supported("roleRef.apiGroup", roleRef?.apiGroup, [group]),
-      ...supported("roleRef.kind", roleRef?.kind, kinds),
+      ...supported("roleRef.kind", roleRef?.kind ?? "", kinds),
       ...subjects.flatMap((one: any, i: number) =>
         subjectErrors(one, `subjects[${i}]`, isNamespaced),
       ),
