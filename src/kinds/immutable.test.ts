@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { builtinKinds } from "./kinds.ts";
+import { claim, kindOf } from "./test-objects.ts";
 
 const kinds = builtinKinds();
 
@@ -44,3 +45,15 @@ for (const [group, plural, old, now, error] of cases) {
     );
   });
 }
+
+test("a claim that has no class may be given one, and no other than it has", () => {
+  const validate = kindOf("PersistentVolumeClaim").validate!;
+  const claimOf = (storageClassName?: string) =>
+    ({
+      metadata: { name: "a" },
+      spec: { ...claim("1Gi", "ReadWriteOnce").spec, storageClassName },
+    }) as any;
+  const judge = (before?: string, after?: string) =>
+    validate({ object: claimOf(after), old: claimOf(before), subresource: "" }).length;
+  assert.deepEqual([judge(undefined, "fast"), judge("slow", "fast"), judge("slow")], [0, 1, 1]);
+});

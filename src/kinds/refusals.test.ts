@@ -147,10 +147,12 @@ const cases: [kind: string, object: object, refused: string[]][] = [
   [
     "PriorityClass",
     { metadata: { name: "system-x" }, value: 2_000_000_000 },
-    [
-      "metadata.name: Forbidden: priority class names with 'system-' prefix are reserved",
-      "value: Forbidden: maximum allowed value of a user defined priority is 1000000000",
-    ],
+    ["metadata.name: Forbidden: priority class names with 'system-' prefix are reserved"],
+  ],
+  [
+    "PriorityClass",
+    { value: 2_000_000_000 },
+    ["value: Forbidden: maximum allowed value of a user defined priority is 1000000000"],
   ],
   ["PriorityClass", { metadata: { name: "system-node-critical" }, value: 2_000_001_000 }, []],
   [
@@ -174,6 +176,7 @@ const cases: [kind: string, object: object, refused: string[]][] = [
         ports: [{ port: 80, nodePort: 31_111 }],
         externalIPs: ["foo"],
         selector: { "a b": "c" },
+        sessionAffinity: "ClientIP",
         sessionAffinityConfig: { clientIP: { timeoutSeconds: 0 } },
       },
     },

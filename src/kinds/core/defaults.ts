@@ -10,6 +10,7 @@ export function serviceDefaults({ spec }: Draft) {
     spec.sessionAffinityConfig.clientIP ??= {};
     fill(spec.sessionAffinityConfig.clientIP, { timeoutSeconds: 10_800 });
   }
+  if (spec.sessionAffinity === "None") delete spec.sessionAffinityConfig;
   for (const port of spec.ports ?? []) {
     fillText(port, { protocol: "TCP" });
     if (port.targetPort === undefined || port.targetPort === 0 || port.targetPort === "") {

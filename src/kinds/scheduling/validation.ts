@@ -16,8 +16,7 @@ export function priorityClassErrors({ object }: Change): FieldError[] {
   if (name.startsWith("system-")) {
     const why = "priority class names with 'system-' prefix are reserved for system use only";
     errors.push(forbiddenValue("metadata.name", why));
-  }
-  if (object["value"] > userValueMax) {
+  } else if (object["value"] > userValueMax) {
     const why = `maximum allowed value of a user defined priority is ${userValueMax}`;
     errors.push(forbiddenValue("value", why));
   }
