@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { guestArchive, guestImage, guestPaths } from "../test/support/guest.ts";
+import { guestArchive, guestArgs, guestImage, guestPaths } from "../test/support/guest.ts";
 import { Machine } from "../test/support/machine.ts";
 import { guestFiles, QemuVm } from "../test/support/qemu.ts";
 import { startSite } from "../test/support/site.ts";
@@ -39,7 +39,7 @@ const manifest = JSON.stringify({
       devices: { rng: {}, interfaces: [{ name: "default", masquerade: {} }] },
       firmware: {
         kernelBoot: {
-          kernelArgs: "console=ttyS0 quiet ",
+          kernelArgs: `${guestArgs} `,
           container: {
             image: guestImage,
             kernelPath: guestPaths.kernel,

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { parseQuantity } from "../src/lib/quantity.ts";
-import { guestImage, guestPaths, importGuest } from "../test/support/guest.ts";
+import { guestArgs, guestImage, guestPaths, importGuest } from "../test/support/guest.ts";
 import { guestFiles, QemuVm } from "../test/support/qemu.ts";
 import { startSite } from "../test/support/site.ts";
 import type { Site } from "../test/support/site.ts";
@@ -33,7 +33,7 @@ const manifest = (name: string) =>
           devices: { rng: {} },
           firmware: {
             kernelBoot: {
-              kernelArgs: "console=ttyS0 quiet ",
+              kernelArgs: `${guestArgs} `,
               container: {
                 image: guestImage,
                 kernelPath: guestPaths.kernel,

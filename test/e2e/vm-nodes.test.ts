@@ -5,7 +5,7 @@ import { get } from "node:http";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
-import { guestArchive, guestImage, guestPaths, untilGuest } from "../support/guest.ts";
+import { guestArchive, guestArgs, guestImage, guestPaths, untilGuest } from "../support/guest.ts";
 import { Machine } from "../support/machine.ts";
 import { startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
@@ -55,7 +55,7 @@ const spec = (image: string) => ({
     memory: { guest: "112Mi" },
     firmware: {
       kernelBoot: {
-        kernelArgs: "console=ttyS0 quiet run=count",
+        kernelArgs: `${guestArgs} run=count`,
         container: {
           image: guestImage,
           kernelPath: guestPaths.kernel,

@@ -15,6 +15,12 @@ import type { Site } from "./site.ts";
 
 const debian = join(root, ".cache/guest");
 
+/**
+ * What the guest's kernel is told. Before it has a console it looks whether its timer ticks, and gives up without a word
+ * where an emulated machine stood still for a moment.
+ */
+export const guestArgs = "console=ttyS0 no_timer_check quiet";
+
 const modules = [
   "drivers/virtio/virtio_ring.ko",
   "drivers/virtio/virtio.ko",

@@ -27,7 +27,7 @@ import { sidecars } from "../../src/vms/domain.ts";
 import { qemuArguments } from "../../src/vms/qemu/arguments.ts";
 import { sidecarSocket } from "../../src/vms/qemu/launch.ts";
 import { eventually } from "./eventually.ts";
-import { guestInitramfs, guestKernel } from "./guest.ts";
+import { guestArgs, guestInitramfs, guestKernel } from "./guest.ts";
 
 export interface QemuOptions {
   /** Words for the guest's kernel. */
@@ -104,7 +104,7 @@ export class QemuVm {
         devices: { ...devices, ...(hasTpm && { tpm: {} }) },
         ...more,
         firmware: {
-          kernelBoot: { container: {}, kernelArgs: `console=ttyS0 quiet ${guest}` },
+          kernelBoot: { container: {}, kernelArgs: `${guestArgs} ${guest}` },
         },
       },
       volumes,

@@ -1,7 +1,7 @@
 // Guests that do not behave, machines that cannot be where they are asked for, and sets that follow their load.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { guestImage, guestPaths, importGuest, untilGuest } from "../support/guest.ts";
+import { guestArgs, guestImage, guestPaths, importGuest, untilGuest } from "../support/guest.ts";
 import { startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
 
@@ -24,7 +24,7 @@ const specOf = (more: {
     devices: more.devices ?? {},
     firmware: {
       kernelBoot: {
-        kernelArgs: `console=ttyS0 quiet ${more.guest ?? ""}`,
+        kernelArgs: `${guestArgs} ${more.guest ?? ""}`,
         container: {
           image: guestImage,
           kernelPath: guestPaths.kernel,

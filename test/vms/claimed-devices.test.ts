@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { FakeDriver } from "../../src/node/devices/fake-driver.ts";
 import { eventually } from "../support/eventually.ts";
-import { guestImage, guestPaths, importGuest, untilGuest } from "../support/guest.ts";
+import { guestArgs, guestImage, guestPaths, importGuest, untilGuest } from "../support/guest.ts";
 import { startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
 
@@ -89,7 +89,7 @@ const instance = (name: string) => ({
       memory: { guest: "112Mi" },
       firmware: {
         kernelBoot: {
-          kernelArgs: "console=ttyS0 quiet",
+          kernelArgs: guestArgs,
           container: {
             image: guestImage,
             kernelPath: guestPaths.kernel,

@@ -6,7 +6,14 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { bootDisk } from "../support/fat.ts";
-import { guestImage, guestKernel, guestPaths, importGuest, untilGuest } from "../support/guest.ts";
+import {
+  guestArgs,
+  guestImage,
+  guestKernel,
+  guestPaths,
+  importGuest,
+  untilGuest,
+} from "../support/guest.ts";
 import { startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
 import { VmConsole } from "../support/vm-console.ts";
@@ -29,7 +36,7 @@ interface Wishes {
 }
 
 const ownKernel = (words: string) => ({
-  kernelArgs: `console=ttyS0 quiet ${words}`,
+  kernelArgs: `${guestArgs} ${words}`,
   container: {
     image: guestImage,
     kernelPath: guestPaths.kernel,

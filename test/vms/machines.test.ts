@@ -11,7 +11,7 @@ import { buffer } from "node:stream/consumers";
 import { setTimeout } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { eventually } from "../support/eventually.ts";
-import { guestImage, guestPaths, importGuest } from "../support/guest.ts";
+import { guestArgs, guestImage, guestPaths, importGuest } from "../support/guest.ts";
 import { startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
 import { screenOf } from "../support/rfb.ts";
@@ -77,7 +77,7 @@ const machine = {
           memory: { guest: "128Mi" },
           firmware: {
             kernelBoot: {
-              kernelArgs: "console=ttyS0",
+              kernelArgs: guestArgs,
               container: {
                 image: guestImage,
                 kernelPath: guestPaths.kernel,

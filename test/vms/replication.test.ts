@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
-import { guestArchive, guestImage, guestPaths, untilGuest } from "../support/guest.ts";
+import { guestArchive, guestArgs, guestImage, guestPaths, untilGuest } from "../support/guest.ts";
 import { Machine } from "../support/machine.ts";
 import { startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
@@ -58,7 +58,7 @@ const virtualMachine = (called: string) => ({
           devices: { disks: [{ name: "data", disk: { bus: "virtio" } }] },
           firmware: {
             kernelBoot: {
-              kernelArgs: "console=ttyS0 quiet run=write",
+              kernelArgs: `${guestArgs} run=write`,
               container: {
                 image: guestImage,
                 kernelPath: guestPaths.kernel,
