@@ -5,7 +5,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { ConfigError } from "../pods/environment.ts";
+import { ConfigError } from "../pods/config-error.ts";
 import type { ContainerConfig, Mount } from "../runtime.ts";
 
 /** What is in the later wins. */

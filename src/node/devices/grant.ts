@@ -1,5 +1,5 @@
 // What plugins want a container to have, put into its configuration. What the pod itself says goes first.
-import { ConfigError } from "../pods/environment.ts";
+import { ConfigError } from "../pods/config-error.ts";
 import type { ContainerConfig } from "../runtime.ts";
 import type { DeviceGrant } from "./ledger.ts";
 

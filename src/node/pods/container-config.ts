@@ -5,7 +5,7 @@ import { graceAnnotations } from "./grace.ts";
 import { expand } from "./expand.ts";
 import type { ContainerConfig, ImageStatus, Mount, Resources } from "../runtime.ts";
 import { logPath } from "../directories.ts";
-import { ConfigError } from "./environment.ts";
+import { ConfigError } from "./config-error.ts";
 import type { Container, Pod, VolumeMount } from "./pod.ts";
 import { isRecursiveReadOnly } from "./recursive-read-only.ts";
 import { sizedAnnotation } from "../resize/allocation.ts";

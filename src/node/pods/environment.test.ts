@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ConfigError, environment } from "./environment.ts";
+import { ConfigError } from "./config-error.ts";
+import { environment } from "./environment.ts";
 import { expand } from "./expand.ts";
 import type { FileKeyRef } from "./file-variables.ts";
 import type { Objects } from "../objects.ts";

@@ -3,21 +3,11 @@
 import { expand } from "./expand.ts";
 import { fieldValue, resourceValue } from "./field-ref.ts";
 import type { NodeFacts } from "./field-ref.ts";
+import { ConfigError } from "./config-error.ts";
 import type { FileValues } from "./file-variables.ts";
 import type { Objects } from "../objects.ts";
 import type { Container, Pod } from "./pod.ts";
 import { serviceVariables } from "./service-variables.ts";
-
-/** A container cannot be made from what the API has; `reason` goes to `state.waiting`. */
-export class ConfigError extends Error {
-  readonly reason: string;
-
-  constructor(message: string, reason = "CreateContainerConfigError") {
-    super(message);
-    this.name = "ConfigError";
-    this.reason = reason;
-  }
-}
 
 export interface EnvironmentInput {
   pod: Pod;

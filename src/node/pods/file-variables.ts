@@ -3,7 +3,7 @@
 import { constants, open } from "node:fs/promises";
 import { NotInVolume, openSubPath } from "../volumes/sub-path.ts";
 import type { Volume } from "../volumes/volume.ts";
-import { ConfigError } from "./environment.ts";
+import { ConfigError } from "./config-error.ts";
 import type { Container, Pod } from "./pod.ts";
 
 export interface FileKeyRef {

@@ -1,5 +1,5 @@
 // Whether what is mounted below a read-only mount is read-only too (KEP-3857). Pure.
-import { ConfigError } from "./environment.ts";
+import { ConfigError } from "./config-error.ts";
 import type { VolumeMount } from "./pod.ts";
 
 /** `can`: the pod's runtime can do it. Throws ConfigError where it must and cannot. */

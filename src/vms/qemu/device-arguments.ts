@@ -7,11 +7,11 @@ import type { Properties } from "./disk-arguments.ts";
 import type { Launch } from "./launch.ts";
 import { sidecarSocket, socketNames } from "./launch.ts";
 
-/** PCIe slots that are kept free for what is plugged in later. */
 const balloonId = "balloon0";
 /** Of its object in QEMU. */
 export const balloonPath = `/machine/peripheral/${balloonId}`;
 
+/** PCIe slots that are kept free for what is plugged in later. */
 export const spareSlots = 6;
 export const spareSlot = (n: number) => `spare${n}`;
 
