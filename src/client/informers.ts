@@ -29,6 +29,7 @@ export const resourceKey = ({ group, version, resource }: Resource) =>
 export class Informers {
   readonly #options: InformersOptions;
   readonly #informers = new Map<string, Informer>();
+  readonly #waiting = new Set<Resource>();
 
   constructor(options: InformersOptions) {
     this.#options = options;
@@ -51,7 +52,15 @@ export class Informers {
       };
       informer = createInformer({ ...this.#options, resource, ...select });
       this.#informers.set(key, informer);
+      const own = { ...resource };
+      this.#waiting.add(own);
+      void informer.synced().then(() => this.#waiting.delete(own));
     }
     return informer;
+  }
+
+  /** Those whose first list is not complete. */
+  unsynced(): Resource[] {
+    return [...this.#waiting];
   }
 }

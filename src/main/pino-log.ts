@@ -1,5 +1,10 @@
+import { writeSync } from "node:fs";
+import { isatty } from "node:tty";
 import pino from "pino";
 import type { Log } from "../lib/log.ts";
+import { spokenLog } from "./spoken-log.ts";
+
+const stderr = 2;
 
 function wrap(logger: pino.Logger): Log {
   return {
@@ -16,6 +21,10 @@ export const pinoLog = (level: string): Log =>
   wrap(
     pino(
       { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
-      pino.destination({ dest: 2, sync: true }),
+      pino.destination({ dest: stderr, sync: true }),
     ),
   );
+
+/** For whoever is at the other end of stderr: sentences at a terminal, JSON everywhere else. */
+export const outputLog = (level: string): Log =>
+  isatty(stderr) ? spokenLog(level, (line) => writeSync(stderr, `  ${line}\n`)) : pinoLog(level);

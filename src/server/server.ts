@@ -15,11 +15,12 @@ import { serviceAllocator } from "./service-allocation/allocate.ts";
 import { connectOptions } from "./connect-options.ts";
 import { withoutLegacyWatch } from "./legacy-watch.ts";
 import type { FlowControl, Seat } from "./flow-control/flow-control.ts";
+import { Health } from "./health.ts";
 import { Metrics } from "./metrics.ts";
 import { inAcceptedForm, takesProtobuf } from "./protobuf/accepted-form.ts";
 import { negotiate } from "./negotiate.ts";
 import { writeOptions } from "./options.ts";
-import { pathHandler, type HealthChecks } from "./paths.ts";
+import { pathHandler } from "./paths.ts";
 import type { Admission, Attributes, Authorize, Plugs } from "./policy.ts";
 import type { UpgradeSocket } from "./upgrade-socket.ts";
 import { isProxyPath } from "./proxy/proxy.ts";
@@ -58,7 +59,8 @@ export interface ServerOptions {
 }
 
 export interface ApiServer extends Core {
-  readonly healthChecks: HealthChecks;
+  /** What /livez and /readyz ask; parts of the server add their own. */
+  readonly health: Health;
   readonly plugs: Plugs;
   /** In their order; wings add their own behind. */
   readonly admission: Admission[];
@@ -139,7 +141,7 @@ class Server implements ApiServer {
   readonly admission: Admission[];
   readonly plugs: Plugs;
   readonly allocators: Core["allocators"] = new Map();
-  readonly healthChecks: HealthChecks = new Map();
+  readonly health: Health;
   readonly #stop = new AbortController();
   readonly #metrics: Metrics;
   readonly #audit: Auditor | undefined;
@@ -160,6 +162,7 @@ class Server implements ApiServer {
       reviews: options.plugs?.reviews ?? new Map(),
       paths: options.plugs?.paths ?? new Map(),
     };
+    this.health = new Health(this);
     this.#metrics = new Metrics(this);
     this.#audit = options.audit;
     this.#flow = options.flow;

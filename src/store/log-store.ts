@@ -56,6 +56,8 @@ export class LogStore implements Store {
   readonly #volatileResources: Set<string>;
   #queue: Pending[] = [];
   #committing = false;
+  /** The last commit to the durable part was not kept. */
+  #failing = false;
   #given: number;
   #ceiling: number;
   #compacting: Promise<void> = Promise.resolve();
@@ -131,6 +133,14 @@ export class LogStore implements Store {
     const compacting = this.#compacting.then(run);
     this.#compacting = compacting.catch(() => {});
     return compacting;
+  }
+
+  async check() {
+    this.#mustBeOpen();
+    if (this.#committing) await this.#settled();
+    if (!this.#failing) return;
+    await this.#durable.commit({ facts: this.facts() });
+    this.#failing = false;
   }
 
   close(): Promise<void> {
@@ -245,8 +255,10 @@ export class LogStore implements Store {
     const changes = group.filter((pending) => !pending.volatile).map(({ change }) => change);
     const last = group[group.length - 1]!.change.revision;
     const facts = this.#volatile && this.#newFacts(group, last);
-    if (facts) await this.#durable.commit({ changes, facts });
-    else if (changes.length > 0) await this.#durable.commit({ changes });
+    if (facts || changes.length > 0) {
+      await this.#durable.commit({ changes, ...(facts && { facts }) });
+      this.#failing = false;
+    }
     if (facts) this.#ceiling = facts.ceiling;
     for (const resource of facts?.volatile ?? []) this.#volatileResources.add(resource);
   }
@@ -262,6 +274,7 @@ export class LogStore implements Store {
 
   /** Nothing queued can be kept: later writes may rest on those that failed. */
   #fail(error: unknown) {
+    this.#failing = true;
     const failed = this.#queue;
     this.#queue = [];
     this.#pending.clear();

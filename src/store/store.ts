@@ -85,6 +85,8 @@ export interface Store {
   compact(revision: number): Promise<void>;
   /** The oldest revision that can still be listed at or watched from. */
   compacted(): number;
+  /** Resolves when writes are kept: once those under way are, and after one that failed, once another was not. */
+  check(): Promise<void>;
   /** Writes what is volatile, syncs, closes. */
   close(): Promise<void>;
 }

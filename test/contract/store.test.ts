@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { FakeClock } from "../../src/lib/fake-clock.ts";
 import { silent } from "../../src/lib/log.ts";
 import { DataInUse } from "../../src/store/data-lock.ts";
@@ -95,4 +98,24 @@ test("one process per data directory", async () => {
   await assert.rejects(openAt("locked"), DataInUse);
   await store.close();
   await (await openAt("locked")).close();
+});
+
+test("the data directory is held by what only its owner can open", async () => {
+  const store = await openAt("held");
+  const { ino } = statSync(join(base, "held"));
+  assert.match(readFileSync("/proc/locks", "utf8"), new RegExp(`FLOCK .*:${ino} `));
+  await store.close();
+});
+
+test("who was killed holds nothing", async () => {
+  const directory = join(base, "killed");
+  const writer = fileURLToPath(new URL("../crash/store-writer.ts", import.meta.url));
+  const holder = spawn(process.execPath, [writer, directory], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  await once(holder.stdout, "data");
+  await assert.rejects(openAt("killed"), DataInUse);
+  holder.kill("SIGKILL");
+  await once(holder, "close");
+  await (await openAt("killed")).close();
 });

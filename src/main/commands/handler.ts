@@ -10,7 +10,7 @@ import { runCommand } from "../../lib/run-command.ts";
 import { Scope } from "../../lib/scope.ts";
 import { logLevel } from "../config.ts";
 import { machinePaths } from "../wings/devices.ts";
-import { pinoLog } from "../pino-log.ts";
+import { outputLog } from "../pino-log.ts";
 
 export async function serveOne(name: string, options: HandlerOptions): Promise<number> {
   const handler = ownHandlers.find((one) => one.name === name);
@@ -22,7 +22,7 @@ export async function serveOne(name: string, options: HandlerOptions): Promise<n
   const world = {
     clock: systemClock,
     random: systemRandom,
-    log: pinoLog(logLevel),
+    log: outputLog(logLevel),
     // As Akri's container has it: debugEcho's switch lies there.
     directory: tmpdir(),
     paths: machinePaths,

@@ -13,7 +13,7 @@ import { Scope } from "../../lib/scope.ts";
 import { kerbVersion, logLevel } from "../config.ts";
 import { keepIdleMemorySmall } from "../memory/idle-memory.ts";
 import { usualKubelet } from "../node/kubelet-directory.ts";
-import { pinoLog } from "../pino-log.ts";
+import { outputLog } from "../pino-log.ts";
 import { openRemoteCluster } from "../remote-cluster.ts";
 import { wings } from "../wings/wings.ts";
 
@@ -69,7 +69,7 @@ export async function startWings(
 }
 
 export async function run(options: RunOptions): Promise<number> {
-  const log = pinoLog(logLevel);
+  const log = outputLog(logLevel);
   const started = (wing: string) => console.log(`  ${wing} acts`);
   const { version, server, stop } = await startWings(options, { log, started });
   console.log(`Kerb ${kerbVersion} on Kubernetes ${version} at ${server}`);

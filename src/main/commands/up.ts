@@ -1,14 +1,16 @@
 // `kerb up`, in the foreground or detached. Detached, it starts itself again in a session of its own and
 // repeats what that one says until the site is Ready.
 import { spawn } from "node:child_process";
-import { openSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import type { UpOptions } from "../../cli/up.ts";
 import { sleep, systemClock } from "../../lib/clock.ts";
 import { parseKubeconfig } from "../../client/kubeconfig.ts";
 import { askSite } from "./ask-site.ts";
 import { hasManager, kerbVersion, kubernetesVersion, logLevel } from "../config.ts";
-import { pinoLog } from "../pino-log.ts";
+import { logFile, openLogFile } from "../log-file.ts";
+import { outputLog } from "../pino-log.ts";
+import { bothLogs, spokenLog } from "../spoken-log.ts";
 import { parseOptions } from "../configuration/parse.ts";
 import {
   chooseOptions,
@@ -32,7 +34,9 @@ import { forgetDebt, noteDebt, payDebt } from "../site/trial.ts";
 type Message = { line: string } | { ready: true } | { failed: string };
 
 const stopMsMax = 10_000;
-const readyMsMax = 120_000;
+const askAgainMs = 1000;
+/** Who waits for a site in the background waits as long as it goes on. */
+const silentMsMax = 120_000;
 
 export async function up(asked: UpOptions): Promise<number> {
   const options = { ...asked, dataDir: resolve(asked.dataDir) };
@@ -74,8 +78,10 @@ async function foreground(asked: UpOptions): Promise<number> {
   const isService = hasManager && !process.send;
   let site: Site;
   try {
+    const log = outputLog(logLevel);
+    const toldToo = spokenLog("warn", (line) => tell({ line: `  ${line}` }));
     const start = {
-      log: pinoLog(logLevel),
+      log: process.send ? bothLogs(log, toldToo) : log,
       switches,
       progress: (what: string, detail: string) =>
         tell({ line: `  ${what.padEnd(12)} ${String(sinceStart()).padStart(6)} ms  ${detail}` }),
@@ -122,16 +128,24 @@ async function proved(directory: string, site: Site) {
   });
   const before = isTried();
   if (!before.state && !before.configuration) return forgetDebt(directory);
-  const answer = await askSite(
-    parseKubeconfig(readFileSync(site.kubeconfig, "utf8")),
-    "GET",
-    "/readyz",
-  );
-  answer.resume();
+  await untilReadyz(site);
   await payDebt(directory, site, systemClock);
   const { state, configuration } = isTried();
   if (state) writeState(directory, state);
   if (configuration) writeConfiguration(directory, configuration);
+}
+
+/** Whoever watches the trial has set its end. */
+async function untilReadyz({ kubeconfig }: Site) {
+  const connection = parseKubeconfig(readFileSync(kubeconfig, "utf8"));
+  for (let failures = 1; ; failures++) {
+    try {
+      return (await askSite(connection, "GET", "/readyz")).resume();
+    } catch (error) {
+      if (failures % 10 === 1) console.log(`the site is not ready: ${(error as Error).message}`);
+      await sleep(systemClock, askAgainMs);
+    }
+  }
 }
 
 async function untilStopped(): Promise<undefined> {
@@ -146,25 +160,33 @@ async function untilStopped(): Promise<undefined> {
 
 /** Starts the same command in the background; resolves once the site is Ready. */
 function detach(options: UpOptions): Promise<number> {
-  const logFile = join(options.dataDir, "kerb.log");
-  const output = openSync(logFile, "a", 0o600);
+  const file = logFile(options.dataDir);
+  const output = openLogFile(options.dataDir);
   const args = process.argv.slice(1).filter((one) => one !== "--detach");
   const child = spawn(process.execPath, [...process.execArgv, ...args], {
     detached: true,
     stdio: ["ignore", output, output, "ipc"],
   });
   return new Promise((resolve, reject) => {
-    const giveUp = systemClock.after(readyMsMax, () =>
-      reject(new Error(`the site is not Ready after ${readyMsMax / 1000} s; see ${logFile}`)),
-    );
+    const silence = () =>
+      reject(
+        new Error(
+          `the site is not Ready, and has said nothing for ${silentMsMax / 1000} s; it goes on in the ` +
+            `background: see ${file} and kerb status, or stop it with kerb down`,
+        ),
+      );
+    let giveUp = systemClock.after(silentMsMax, silence);
     child.on("message", (message: Message) => {
-      if ("line" in message) return console.log(message.line);
       giveUp();
+      if ("line" in message) {
+        giveUp = systemClock.after(silentMsMax, silence);
+        return console.log(message.line);
+      }
       if ("failed" in message) return reject(new Error(message.failed));
       child.disconnect();
       child.unref();
       resolve(0);
     });
-    child.on("exit", (code) => reject(new Error(`the site ended (exit ${code}); see ${logFile}`)));
+    child.on("exit", (code) => reject(new Error(`the site ended (exit ${code}); see ${file}`)));
   });
 }

@@ -45,6 +45,7 @@ import {
 } from "../config.ts";
 import { asKrustlet } from "../../wasm/krustlet.ts";
 import { namesIn, readIfThere, removeFile, replaceFile } from "../files.ts";
+import { keepLogShort } from "../log-file.ts";
 import { keepIdleMemorySmall } from "../memory/idle-memory.ts";
 import { startDns } from "../site/dns-source.ts";
 import { kubeletDirectoryOf } from "./kubelet-directory.ts";
@@ -56,7 +57,7 @@ import { leftAsFound } from "./leave-machine.ts";
 import { keepIdentity } from "./node-identity.ts";
 import { settleNode } from "./settle-node.ts";
 import type { NodeIdentity } from "./node-identity.ts";
-import { pinoLog } from "../pino-log.ts";
+import { outputLog } from "../pino-log.ts";
 import { startPodNetwork } from "./pod-network.ts";
 import type { PodNetworkOptions } from "./pod-network.ts";
 import { findRunning, removeRunFile, writeRunFile } from "../run-file.ts";
@@ -226,6 +227,7 @@ async function startNode(parts: Parts): Promise<string | undefined> {
   const informers = new Informers({ client, clock, log, scope });
   followAuthority({ client, informers, name, identity: () => identity, trust, clock, log, scope });
   keepIdleMemorySmall(clock, scope);
+  keepLogShort(directory, { clock, scope });
   const opening = openMachine({
     directory,
     addresses,
@@ -326,7 +328,7 @@ export async function joinSite(asked: string | undefined, options: JoinOptions):
   tell("identity", joinPath(directory, "pki/node.pem"));
   const scope = new Scope();
   try {
-    const log = pinoLog(logLevel);
+    const log = outputLog(logLevel);
     writeRunFile(directory, 0);
     scope.defer(() => removeRunFile(directory));
     const parts = { directory, settings, options, identity, log, scope, tell };

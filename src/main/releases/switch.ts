@@ -1,8 +1,6 @@
 // How a running site gets another release: it stops, as for a restart, becomes the new one, and a watcher of the
 // old release stands by. Containers do not notice.
 import { spawn } from "node:child_process";
-import { openSync } from "node:fs";
-import { join } from "node:path";
 import { systemClock } from "../../lib/clock.ts";
 import { StatusError } from "../../lib/status-error.ts";
 import type { Plugs } from "../../server/policy.ts";
@@ -10,6 +8,7 @@ import { readConfiguration } from "../configuration/state.ts";
 import { ownRelease } from "./handover.ts";
 import { readState, tryRelease, writeState } from "./state.ts";
 import type { Release, ReleaseState } from "./state.ts";
+import { openLogFile } from "../log-file.ts";
 
 /** For an answer on its way. */
 const answerMs = 500;
@@ -59,7 +58,7 @@ export function spawnWatcher(
   args: string[],
   { isService, isConfiguration }: { isService: boolean; isConfiguration: boolean },
 ) {
-  const log = openSync(join(directory, "kerb.log"), "a", 0o600);
+  const log = openLogFile(directory);
   const program = process.argv[1]!;
   const watch = ["watch-release", "--data-dir", directory, "--pid", String(process.pid)];
   if (isConfiguration) watch.push("--configuration");

@@ -1,14 +1,13 @@
 // The watcher of what is tried, a release or other options: it runs the old release, and starts that again when what
 // is tried ends or is not ready in time. Under a service manager it only ends what hangs: starting again is the manager's.
 import { spawn } from "node:child_process";
-import { openSync } from "node:fs";
-import { join } from "node:path";
 import type { WatchReleaseOptions } from "../../cli/update.ts";
 import { sleep, systemClock } from "../../lib/clock.ts";
 import { processOf, runs } from "../run-file.ts";
 import { giveUpChange, readConfiguration, writeConfiguration } from "../configuration/state.ts";
 import { readDebt } from "../site/trial.ts";
 import { giveUp, readState, writeState } from "./state.ts";
+import { openLogFile } from "../log-file.ts";
 
 const readyMsMax = 150_000;
 const lookEveryMs = 300;
@@ -40,7 +39,7 @@ const ofConfiguration = (directory: string): Trial => ({
 });
 
 function startAgain(directory: string, args: string[]) {
-  const log = openSync(join(directory, "kerb.log"), "a", 0o600);
+  const log = openLogFile(directory);
   spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...args], {
     detached: true,
     stdio: ["ignore", log, log],

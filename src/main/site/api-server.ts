@@ -158,22 +158,26 @@ export async function openApiServer(options: ApiServerOptions): Promise<OpenApiS
     ...(options.audit && { audit: new Auditor({ ...options.audit, clock, random }) }),
   });
   scope.defer(() => server.close());
+  const { health } = server;
   const convert = webhookConversion({ clock, random, dialService: dial });
-  await startCrdController({ store, kinds, clock, log, scope, convert });
-  await flow.start(scope);
-  await bootstrap(server, { securePort, serviceCidrs, ...(apiAddress && { apiAddress }) });
+  const definitions = startCrdController({ store, kinds, clock, log, scope, convert });
+  await health.hook("start-apiextensions-controllers", definitions);
+  await health.hook("priority-and-fairness-config-consumer", flow.start(scope));
+  const first = { securePort, serviceCidrs, ...(apiAddress && { apiAddress }) };
+  await health.hook("bootstrap-controller", bootstrap(server, first));
   const publish = () =>
     publishAuthentication(server, { clientCa: pki.ca(), requestHeaderCa: pki.frontProxy().ca });
+  const aggregation = startAggregation({
+    server,
+    clock,
+    log: log.with({ room: "aggregation" }),
+    scope,
+    identity: () => pki.frontProxy().pair,
+  });
   const [remotes] = await Promise.all([
-    startAggregation({
-      server,
-      clock,
-      log: log.with({ room: "aggregation" }),
-      scope,
-      identity: () => pki.frontProxy().pair,
-    }),
-    bootstrapPolicy(server),
-    publish(),
+    health.hook("apiservice-registration-controller", aggregation),
+    health.hook("rbac/bootstrap-roles", bootstrapPolicy(server)),
+    health.hook("start-cluster-authentication-info-controller", publish()),
   ]);
   return {
     server,

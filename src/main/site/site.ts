@@ -36,10 +36,12 @@ import { startControl } from "./control.ts";
 import { openControlPlane } from "./control-plane.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { startDns } from "./dns-source.ts";
+import { keepLogShort } from "../log-file.ts";
 import { keepIdleMemorySmall } from "../memory/idle-memory.ts";
 import { kubeletDirectoryOf } from "../node/kubelet-directory.ts";
 import { krustletName, startNodes } from "../wings/krustlet.ts";
 import type { Agents } from "../wings/krustlet.ts";
+import { tellUnsynced } from "./informer-sync.ts";
 import { keptPort } from "./kept-port.ts";
 import { backupsOf, kerbHost } from "./kerb-host.ts";
 import { checkFamilies, openMachine } from "../node/machine.ts";
@@ -243,6 +245,7 @@ export async function startSite(
   }
   const scope = new Scope();
   keepIdleMemorySmall(clock, scope);
+  keepLogShort(directory, { clock, scope });
   try {
     const audit = auditFilesOf(options);
     const addresses = await addressesIn(options, settings, clock);
@@ -319,6 +322,7 @@ async function assemble(
   progress("store", settings.store ?? join(directory, "store"));
   if (settings.store) progress("cluster", "further servers need this one's server-token");
   const informers = new Informers({ client: plane.client("system:apiserver"), clock, log, scope });
+  tellUnsynced(plane, informers);
   const parts: Parts = {
     nodeParts: new Map(),
     localPlugins: new LocalPlugins(clock, scope),

@@ -179,6 +179,10 @@ class EtcdStore implements Store {
     await this.#client.compact(this.compacted());
   }
 
+  check() {
+    return this.caughtUp();
+  }
+
   async close() {
     this.#stop.abort();
     this.#mirror.close();
