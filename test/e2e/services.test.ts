@@ -41,13 +41,13 @@ metadata: {name: ${name}}
 spec: {type: LoadBalancer, selector: {app: web}, ports: [{port: ${port}, targetPort: 8080}], ${more}}
 `;
 
-const hostPort = (name: string, hostIP: string) => `---
+const hostPort = (name: string, hostIP: string, port = 18099) => `---
 apiVersion: v1
 kind: Pod
 metadata: {name: ${name}}
 spec:
   terminationGracePeriodSeconds: 0
-  containers: [${container(`{containerPort: 8080, hostPort: 18099, hostIP: "${hostIP}"}`)}]
+  containers: [${container(`{containerPort: 8080, hostPort: ${port}, hostIP: "${hostIP}"}`)}]
 `;
 
 before(async () => {
@@ -163,15 +163,25 @@ test("two Services do not share a port of the nodes, and another class is left a
 });
 
 test("one host port leads to two pods, by the address that was asked", async () => {
-  await site.apply(hostPort("lan", outside.hostAddress) + hostPort("own", "127.0.0.1"));
-  const names = ["pod/lan", "pod/own"];
+  await site.apply(
+    hostPort("lan", outside.hostAddress) +
+      hostPort("own", "127.0.0.1") +
+      hostPort("anywhere", "", 18098),
+  );
+  const names = ["pod/lan", "pod/own", "pod/anywhere"];
   await site.kubectl(["wait", ...names, "--for=condition=Ready", "--timeout=120s"]);
   await eventually(
     async () => (await ask(outside.hostAddress, 18099)).startsWith("lan"),
     "the pod",
   );
-  const own = () => run("curl", ["-s", "-m", "20", "http://127.0.0.1:18099/cgi-bin/who"]);
-  await eventually(async () => (await own()).startsWith("own"), "the pod behind the loopback");
+  const own = (port: number) =>
+    run("curl", ["-s", "-m", "20", `http://127.0.0.1:${port}/cgi-bin/who`]);
+  await eventually(async () => (await own(18099)).startsWith("own"), "the pod behind the loopback");
+  await eventually(
+    async () => (await own(18098)).startsWith("anywhere"),
+    "the pod behind all addresses, the loopback's too",
+  );
+  assert.match(await ask(outside.hostAddress, 18098), /^anywhere/);
 });
 
 test("a pod's bandwidth is limited both ways, as its annotations say", async () => {

@@ -1,6 +1,5 @@
 // Keeps the kernel's rules true to Services and EndpointSlices. At start the table is written whole, in one
 // transaction, so traffic of a running site is never without it; afterwards only what changed is sent.
-import { writeFile } from "node:fs/promises";
 import type { Client, Reach } from "../../client/client.ts";
 import { resource } from "../../client/client.ts";
 import type { Informer } from "../../client/informer.ts";
@@ -21,6 +20,7 @@ import {
 import type { PodRanges, Ruleset } from "./ruleset.ts";
 import { runCommand } from "../../lib/run-command.ts";
 import type { OwnPods } from "./own-pods.ts";
+import { routeLoopback } from "./route-loopback.ts";
 import { hostPortRules, serviceRules } from "./service-rules.ts";
 import type { Here, ServicePort } from "./service-rules.ts";
 
@@ -183,9 +183,10 @@ class ServiceProxy {
       const listed = list ? await runCommand("conntrack", list).catch(() => "") : "";
       await endFlows(endedConnections(listed, ruleset, ranges[i]!.clusterCidr));
     }
-    for (const { frontends, backends } of wanted.flatMap(({ hostPorts }) => hostPorts)) {
-      if (loopback.test(frontends[0]!.address ?? "")) await routeLoopback(backends[0]!.address);
-    }
+    const toLoopback = wanted
+      .flatMap(({ hostPorts }) => hostPorts)
+      .filter(({ frontends }) => frontends.some(({ address = "" }) => loopback.test(address)));
+    await routeLoopback(toLoopback.map(({ backends }) => backends[0]!.address));
   }
 
   #syncSoon(ms: number) {
@@ -206,14 +207,6 @@ class ServiceProxy {
 /** Without the tool, who goes on sending is not heard, and who connects again waits, for up to two minutes. */
 async function endFlows(all: string[][]) {
   for (const args of all) await runCommand("conntrack", args).catch(() => {});
-}
-
-/** Lets packets with an address of the loopback leave towards a pod. Others' are dropped by the table. */
-async function routeLoopback(address: string) {
-  const route = await runCommand("ip", ["route", "get", address]).catch(() => "");
-  const device = /\bdev (\S+)/.exec(route)?.[1];
-  if (device)
-    await writeFile(`/proc/sys/net/ipv4/conf/${device}/route_localnet`, "1").catch(() => {});
 }
 
 /** Resolves once the first rules stand. */

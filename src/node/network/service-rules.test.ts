@@ -239,6 +239,9 @@ test("one hostPort at several addresses leads to several pods", () => {
   const { services, chains } = rulesetOf(hostPortRules(pods, here), cluster);
   assert.equal(services.size, 3);
   assert.equal(chains.size, 3);
+  const { services: anywhere, nodeports } = rulesetOf(hostPortRules([pod("1", "")], here), cluster);
+  assert.deepEqual([...nodeports.keys()], ["tcp . 8080"]);
+  assert.deepEqual([...anywhere.keys()], ["127.0.0.1 . tcp . 8080"], "the loopback's too");
 });
 
 test("a load balancer hears how many endpoints the node has of its own", () => {

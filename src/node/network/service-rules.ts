@@ -193,6 +193,9 @@ export function serviceRules(service: KubeObject, slices: KubeObject[], here: He
 /** What a `hostIP` says that means all addresses. */
 const everywhere = { IPv4: ["", "0.0.0.0", "::"], IPv6: ["", "::"] };
 
+/** What all addresses of a node leave out where they stand for ports; the kernel has no way from IPv6's. */
+const loopback = { IPv4: ["127.0.0.1"], IPv6: [] };
+
 const addressOf = ({ status }: KubeObject, family: IpFamily): string | undefined =>
   (status?.podIPs ?? [{ ip: status?.podIP }])
     .map(({ ip }: { ip: string }) => ip)
@@ -209,10 +212,12 @@ function hostPortsOf(pod: KubeObject, family: IpFamily): ServicePort[] {
     .map((port: any): ServicePort => {
       const { hostPort, hostIP = "", containerPort } = port;
       const protocol = (port.protocol ?? "TCP").toLowerCase() as Frontend["protocol"];
-      const at = everywhere[family].includes(hostIP) ? {} : { address: hostIP };
+      const places = everywhere[family].includes(hostIP)
+        ? [{}, ...loopback[family].map((address) => ({ address }))]
+        : [{ address: hostIP }];
       return {
         id: `${metadata.namespace}/${metadata.name}:host-${hostIP}-${hostPort}`,
-        frontends: [{ ...at, protocol, port: hostPort }],
+        frontends: places.map((place) => ({ ...place, protocol, port: hostPort })),
         backends: [{ address: addressOf(pod, family)!, port: containerPort }],
         otherwise: "reject",
       };
