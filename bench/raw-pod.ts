@@ -56,7 +56,7 @@ export async function startRaw(
   { site, i, program }: { site: Site; i: number; program: Program },
 ): Promise<string> {
   const sandbox = sandboxOf(site, i);
-  const id = await runtime.runSandbox(sandbox);
+  const id = (await runtime.runSandbox(sandbox))!;
   await runtime.startContainer(await runtime.createContainer(id, containerOf(program), sandbox));
   return id;
 }

@@ -76,10 +76,11 @@ export function imageOf(image: Message): ImageStatus {
 }
 
 /** `info` is what CRI's verbose answer adds. */
-export function imageConfigOf(id: string, { imageSpec }: any): ImageConfig {
+export function imageConfigOf(image: Message, { imageSpec }: any): ImageConfig {
   const { Entrypoint, Cmd, Env, WorkingDir, User } = imageSpec?.config ?? {};
   return {
-    id,
+    id: image["id"],
+    imageId: image["repo_digests"][0] ?? image["id"],
     entrypoint: Entrypoint ?? [],
     cmd: Cmd ?? [],
     env: Env ?? [],

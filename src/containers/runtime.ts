@@ -275,7 +275,7 @@ export class ContainerdRuntime implements Runtime {
   async imageConfig(ref: string): Promise<ImageConfig | undefined> {
     const request = { image: { image: fullReference(ref) }, verbose: true };
     const { image, info } = await this.#images.call("ImageStatus", request);
-    return image?.id && info?.info ? imageConfigOf(image.id, JSON.parse(info.info)) : undefined;
+    return image?.id && info?.info ? imageConfigOf(image, JSON.parse(info.info)) : undefined;
   }
 
   async pullImage(ref: string, auth?: PullAuth): Promise<string> {

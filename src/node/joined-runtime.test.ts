@@ -19,13 +19,15 @@ class Special {
   readonly asked: string[] = [];
   readonly uids = new Set<string>();
   fails = false;
+  lacksImages = false;
   has = (id: string) => id.startsWith("special-");
   async runSandbox({ podUid, handler }: SandboxConfig) {
     if (this.fails) throw new Error("no network");
-    if (handler !== "special") return undefined;
+    if (handler !== "special" || this.lacksImages) return undefined;
     this.uids.add(podUid);
     return `special-${podUid}`;
   }
+  wantsImages = async () => this.lacksImages;
   pods = () => new Map([...this.uids].map((uid) => [uid, podOf(uid)]));
   pod = (uid: string) => this.pods().get(uid);
   onChange = () => () => {};
@@ -73,6 +75,15 @@ test("what the special runtime cannot do, the machine's does", async () => {
   special.fails = true;
   const id = await both.runSandbox(config("a", "special"));
   assert.ok(!special.has(id));
+});
+
+test("a pod whose images are not there yet waits for them, and not for longer than they are awaited", async () => {
+  const { both, special, runtime } = joined();
+  special.lacksImages = true;
+  assert.equal(await both.runSandbox(config("a", "special")), undefined);
+  assert.equal((await runtime.pods()).size, 0);
+  await both.runSandbox({ ...config("a", "special"), imagesAwaited: true });
+  assert.deepEqual([...(await runtime.pods()).keys()], ["a"]);
 });
 
 test("the machine's runtime is not asked for pods that it cannot know", async () => {

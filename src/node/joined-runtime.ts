@@ -24,6 +24,8 @@ export interface SpecialRuntime extends Omit<Pick<Runtime, (typeof byId)[number]
   has(id: string): boolean;
   /** Undefined for pods that are not its. */
   runSandbox(config: SandboxConfig): Promise<string | undefined>;
+  /** Whether a pod may turn out to be its when the images are there that it lacks. */
+  wantsImages(config: SandboxConfig): Promise<boolean>;
   pods(): ReadonlyMap<string, RuntimePod>;
   pod(podUid: string): RuntimePod | undefined;
   onChange(listener: (podUid: string) => void): () => void;
@@ -104,14 +106,21 @@ class Special {
     }));
   }
 
-  /** Undefined for pods that are better run otherwise, and for those that it fails to run. */
-  async run(config: SandboxConfig, { mayRun, log }: JoinOptions): Promise<string | undefined> {
-    if (!mayRun(config)) return undefined;
+  /** With neither an id nor a wish the pod is better run otherwise; so is one that it fails to run. */
+  async run(
+    config: SandboxConfig,
+    { mayRun, log }: JoinOptions,
+  ): Promise<{ id?: string | undefined; wantsImages?: boolean }> {
+    if (!mayRun(config)) return {};
     await this.open();
-    return this.now?.runSandbox(config).catch((error) => {
+    try {
+      const id = await this.now?.runSandbox(config);
+      if (id !== undefined || config.imagesAwaited) return { id };
+      return { wantsImages: (await this.now?.wantsImages(config)) ?? false };
+    } catch (error) {
       log.warn("a pod is run otherwise", { pod: config.name, error: String(error) });
-      return undefined;
-    });
+      return {};
+    }
   }
 
   onChange(listener: (podUid: string) => void) {
@@ -125,7 +134,8 @@ function joinedCalls(runtime: Runtime, special: Special, options: JoinOptions): 
   const known = new Known();
   return {
     async runSandbox(config) {
-      const id = await special.run(config, options);
+      const { id, wantsImages } = await special.run(config, options);
+      if (wantsImages) return undefined;
       return id ?? known.begin(config.podUid, () => runtime.runSandbox(config));
     },
     async pods() {

@@ -45,6 +45,8 @@ export interface SandboxConfig {
   handler: string;
   /** What is to run in it, as the API has it, for runtimes that suit some programs only. */
   containers?: readonly PlannedContainer[];
+  /** Their images have been waited for: what is not there does not come soon. */
+  imagesAwaited?: boolean;
 }
 
 export interface PlannedContainer {
@@ -180,6 +182,8 @@ export interface ImageStatus {
 /** What an image says of the program in it. */
 export interface ImageConfig {
   id: string;
+  /** As imageID has it: the digest that a registry gave, or the id. */
+  imageId: string;
   entrypoint: string[];
   cmd: string[];
   env: string[];
@@ -213,7 +217,8 @@ export interface Runtime {
   readonly abilities?: RuntimeAbilities;
   /** Shown in the node's status, `containerd://1.6.20`. */
   readonly version: string;
-  runSandbox(config: SandboxConfig): Promise<string>;
+  /** Undefined where the images of its containers have to be there first, which is said before they were awaited. */
+  runSandbox(config: SandboxConfig): Promise<string | undefined>;
   /** Stops all of its containers and frees its network. Idempotent. */
   stopSandbox(id: string): Promise<void>;
   removeSandbox(id: string): Promise<void>;

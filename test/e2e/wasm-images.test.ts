@@ -1,7 +1,7 @@
 // Modules from a registry, in every form that builders have given them, from Debian's docker-registry.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -128,10 +128,12 @@ test("a module is pulled in every form, and its image id is the digest that the 
   await site.apply(JSON.stringify(all));
   await ended("forms");
   const { containerStatuses } = (await site.get("pod", "forms")).status;
+  const withoutContainerd = readdirSync(join(site.directory, "wasm/pods/containers"));
   for (const [name, digest] of digests) {
     assert.equal((await site.kubectl(["logs", "forms", "-c", name])).trim(), `${name} runs`);
-    const { imageID } = containerStatuses.find((one: { name: string }) => one.name === name);
-    assert.equal(imageID, `${registry.host}/modules/${name}@${digest}`);
+    const status = containerStatuses.find((one: { name: string }) => one.name === name);
+    assert.equal(status.imageID, `${registry.host}/modules/${name}@${digest}`);
+    assert.ok(withoutContainerd.includes(status.containerID.replace("containerd://", "")), name);
   }
 });
 

@@ -58,7 +58,7 @@ const networks: Networks = {
 function imagesIn(folder: string): Runtime {
   const config = { entrypoint: ["/module.wasm"], cmd: [], env: [], workingDir: "", user: "" };
   const images: Partial<Runtime> = {
-    imageConfig: async (id) => ({ ...config, id }),
+    imageConfig: async (id) => ({ ...config, id, imageId: id }),
     viewImage: async (_, ref) => ({ type: "none", source: join(folder, ref), options: ["bind"] }),
     dropView: async () => {},
   };

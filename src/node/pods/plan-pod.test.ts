@@ -77,6 +77,15 @@ function ready(change: (state: PodState) => void = () => {}): PodState {
   return state;
 }
 
+/** A pod of which nothing is there, and whose images are wanted before its sandbox. */
+function newly(change: (state: PodState) => void): PodState {
+  const state = { ...newPodState(), imagesFirst: true };
+  change(state);
+  return state;
+}
+
+const failed = { reason: "ErrImagePull", message: "", retryAt: now + 10_000, failures: 1 };
+
 const brief = (of: Pod, from: RuntimePod | undefined, state: PodState, at = now) =>
   planPod(of, instancesOf(of, from), state, at).actions.map((action) =>
     action.do === "start" ? `${action.key}#${action.attempt}` : action.key,
@@ -95,6 +104,37 @@ const rows: [string, Pod, RuntimePod | undefined, PodState, string[]][] = [
     undefined,
     newPodState(),
     ["sandbox", "volumes", "image/web"],
+  ],
+  [
+    "where images come first, the sandbox waits for all of them",
+    pod({ initContainers: [init] }),
+    undefined,
+    newly((state) => state.images.set("init", "id")),
+    ["image/web", "volumes"],
+  ],
+  [
+    "and is made when they are there",
+    pod({ initContainers: [init] }),
+    undefined,
+    newly((state) => ["init", "web"].forEach((name) => state.images.set(name, "id"))),
+    ["sandbox", "volumes"],
+  ],
+  [
+    "one that failed and is needed at first is tried again when its time has come",
+    pod(),
+    undefined,
+    newly((state) => state.trouble.set("web", failed)),
+    ["volumes"],
+  ],
+  [
+    "one that failed and is needed later keeps nobody back",
+    pod({ initContainers: [init] }),
+    undefined,
+    newly((state) => {
+      state.images.set("init", "id");
+      state.trouble.set("web", failed);
+    }),
+    ["sandbox", "volumes"],
   ],
   ["a container starts once all is there", pod(), runtime([]), ready(), ["start/web#0"]],
   ["a running pod is left alone", pod(), runtime([container("web")]), ready(), []],

@@ -46,7 +46,8 @@ class Planner implements Plan {
   }
 
   add(action: Action) {
-    if (!this.view.state.busy.has(action.key)) this.actions.push(action);
+    const isBegun = this.actions.some(({ key }) => key === action.key);
+    if (!isBegun && !this.view.state.busy.has(action.key)) this.actions.push(action);
   }
 
   wake(at: number) {
@@ -111,13 +112,30 @@ function planTermination(plan: Planner) {
   }
 }
 
+const wantImage = (plan: Planner, container: Container) =>
+  plan.add({ do: "image", key: `image/${container.name}`, container });
+
+/**
+ * Brings all images for a sandbox that depends on them. True when there is nothing to wait for: what starts first has
+ * its image, and what starts later has it or failed to get it, which must not keep the first back.
+ */
+function planImages(plan: Planner): boolean {
+  const { pod, state } = plan.view;
+  const { containers, initContainers = [] } = pod.spec;
+  const all = [...initContainers, ...containers];
+  const first = new Set(initContainers.length > 0 ? initContainers.slice(0, 1) : containers);
+  const missing = all.filter(({ name }) => !state.images.has(name));
+  for (const one of missing) if (plan.rested(one.name)) wantImage(plan, one);
+  return missing.every((one) => !first.has(one) && state.trouble.has(one.name));
+}
+
 /** Brings up what a container's next start needs, and then starts it. */
 function wantStart(plan: Planner, container: Container, before: Instance | undefined) {
   const { state, instances } = plan.view;
   const { name } = container;
   if (state.busy.has(`start/${name}`) || state.busy.has(`kill/${name}`)) return;
   if (!plan.rested(name)) return;
-  if (!state.images.has(name)) plan.add({ do: "image", key: `image/${name}`, container });
+  if (!state.images.has(name)) wantImage(plan, container);
   else if (instances.sandbox && state.volumesReady && !state.busy.has("sandbox")) {
     const attempt = before ? before.attempt + 1 : 0;
     const sandboxId = instances.sandbox.id;
@@ -197,12 +215,12 @@ function planResize(plan: Planner) {
 function planLife(plan: Planner) {
   const { pod, instances, state } = plan.view;
   if (planDeadline(plan)) return;
-  if (!instances.sandbox) {
-    const attempt = instances.attempt + 1;
-    if (plan.rested("")) plan.add({ do: "sandbox", key: "sandbox", attempt });
+  const waits = !instances.sandbox && state.imagesFirst && !planImages(plan);
+  if (!instances.sandbox && !waits && plan.rested("")) {
+    plan.add({ do: "sandbox", key: "sandbox", attempt: instances.attempt + 1 });
   }
   if (!state.volumesReady && plan.rested("")) plan.add({ do: "volumes", key: "volumes" });
-  if (!planInits(plan)) return;
+  if (waits || !planInits(plan)) return;
   planResize(plan);
   for (const container of pod.spec.containers) {
     keep(plan, container, (exitCode) => willRestart(pod, container, exitCode));

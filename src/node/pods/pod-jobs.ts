@@ -187,7 +187,10 @@ export class PodJobs {
       }
       const handler = this.#handler();
       if (pod.spec["hostUsers"] === false) await this.#takeUsers(handler);
-      await runtime.runSandbox({ ...this.#config(attempt), handler });
+      const { imagesFirst } = state;
+      const config = { ...this.#config(attempt), handler, imagesAwaited: imagesFirst };
+      state.imagesFirst = (await runtime.runSandbox(config)) === undefined;
+      if (state.imagesFirst) return;
       this.#context.metrics.podStarted(false);
       state.trouble.delete("");
     } catch (error) {

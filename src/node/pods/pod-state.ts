@@ -33,6 +33,8 @@ export interface PodState {
   /** Jobs under way: `sandbox`, `volumes`, `image/web`, `start/web`, `kill/web`, ... */
   busy: Set<string>;
   volumesReady: boolean;
+  /** What runs the pod has to see its images before it makes the sandbox. */
+  imagesFirst: boolean;
   /** Ids of images that are there for the next start, by container. */
   images: Map<string, string>;
   /** By container; `` is the pod's own (volumes, sandbox). */
@@ -56,6 +58,7 @@ export interface PodState {
 export const newPodState = (): PodState => ({
   busy: new Set(),
   volumesReady: false,
+  imagesFirst: false,
   images: new Map(),
   trouble: new Map(),
   backoffs: new Map(),

@@ -26,6 +26,8 @@ const groupsOf = ({ supplementalGroups = [], fsGroup }: Record<string, any>): nu
   ...(fsGroup === undefined ? [] : [fsGroup]),
 ];
 
+const wordsOf = (one: PlannedContainer): Words => ({ ...one, workingDir: one["workingDir"] });
+
 /** What makes pods alike. */
 const likenessOf = ({ securityContext, containers }: SandboxConfig) =>
   JSON.stringify([
@@ -70,6 +72,16 @@ export class Looks {
     return { found, examined, kind: { ...user, network: examined.network } };
   }
 
+  /** Whether images are not there on which it depends what the pod is: without any that holds no module. */
+  async lackImages({ containers = [] }: SandboxConfig): Promise<boolean> {
+    const { modules } = this.#options;
+    const isHere = await Promise.all(containers.map(({ image }) => modules.isHere(image)));
+    const here = containers.filter((_, i) => isHere[i]);
+    if (here.length === containers.length) return false;
+    const found = await Promise.all(here.map((one) => modules.find(wordsOf(one))));
+    return !found.includes(undefined);
+  }
+
   /** What a pod like this one was lately. */
   likelyKind(config: SandboxConfig): RunnerKind | undefined {
     return this.#kinds.get(likenessOf(config));
@@ -81,7 +93,7 @@ export class Looks {
     const all = await Promise.all(
       config.containers!.map((one) =>
         this.at(
-          { ...one, workingDir: one["workingDir"] },
+          wordsOf(one),
           { ...config.securityContext, ...one["securityContext"] },
           undefined,
         ).catch(() => undefined),

@@ -36,7 +36,10 @@ export interface Words {
 }
 
 /** What is run, as CRI has it: a command replaces the image's whole, arguments its own. Pure. */
-export function argumentsOf({ command = [], args = [] }: Words, image: ImageConfig): string[] {
+export function argumentsOf(
+  { command = [], args = [] }: Words,
+  image: Pick<ImageConfig, "entrypoint" | "cmd">,
+): string[] {
   if (command.length > 0) return [...command, ...args];
   return [...image.entrypoint, ...(args.length > 0 ? args : image.cmd)];
 }
@@ -60,6 +63,10 @@ export class Modules {
     this.#folder = folder;
     this.#images = images;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+  }
+
+  async isHere(image: string): Promise<boolean> {
+    return (await this.#images.imageConfig?.(image)) !== undefined;
   }
 
   /** Undefined where the image is not there, or what it would run is no module. */

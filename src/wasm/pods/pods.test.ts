@@ -3,7 +3,9 @@ import { test } from "node:test";
 import type { SandboxConfig } from "../../node/runtime.ts";
 import { FakeClock } from "../../lib/fake-clock.ts";
 import { saidIn } from "./follow-log.ts";
+import { Looks } from "./looks.ts";
 import { argumentsOf } from "./modules.ts";
+import type { Modules } from "./modules.ts";
 import { ownBytesIn } from "./processes.ts";
 import { Pool } from "./pool.ts";
 import { podsOf, reasonOf } from "./records.ts";
@@ -78,10 +80,29 @@ test("a module is nobody's process unless the pod or the image says another user
 });
 
 test("a command replaces the image's whole, arguments its own", () => {
-  const image = { id: "", entrypoint: ["/m"], cmd: ["a"], env: [], workingDir: "", user: "" };
+  const image = { entrypoint: ["/m"], cmd: ["a"] };
   assert.deepEqual(argumentsOf({ image: "" }, image), ["/m", "a"]);
   assert.deepEqual(argumentsOf({ image: "", args: ["b"] }, image), ["/m", "b"]);
   assert.deepEqual(argumentsOf({ image: "", command: ["/n"] }, image), ["/n"]);
+});
+
+test("images are waited for while it depends on them what the pod is", async () => {
+  const modules = {
+    isHere: async (image: string) => image !== "absent",
+    find: async ({ image }: { image: string }) => (image === "module" ? {} : undefined),
+  } as unknown as Modules;
+  const looks = new Looks({ modules, components: "" });
+  const rows: [string[], boolean][] = [
+    [["absent"], true],
+    [["module", "absent"], true],
+    [["module", "module"], false],
+    [["ordinary", "absent"], false],
+  ];
+  for (const [images, expected] of rows) {
+    const containers = images.map((image) => ({ name: image, image }));
+    const lacks = await looks.lackImages({ containers } as unknown as SandboxConfig);
+    assert.equal(lacks, expected, images.join());
+  }
 });
 
 test("a runner starts in the pod's network, as its user, with nothing but its own in its root", () => {

@@ -45,6 +45,8 @@ export interface ContainerRecord {
   reason: string;
   image: string;
   imageId: string;
+  /** How the pod's status names it. */
+  imageName: string;
   labels: Record<string, string>;
   annotations: Record<string, string>;
   logPath: string;
@@ -59,8 +61,15 @@ const stateOf = ({ startedAt, finishedAt }: ContainerRecord): ContainerStatus["s
   finishedAt > 0 ? "exited" : startedAt > 0 ? "running" : "created";
 
 export function containerStatus(record: ContainerRecord): ContainerStatus {
-  const { runner, logPath, cgroup: _, mounts: _mounts, memoryBytes: _memory, ...told } = record;
-  return { ...told, id: runner.id, state: stateOf(record), message: "", logPath };
+  const {
+    runner,
+    imageName: _,
+    cgroup: _group,
+    mounts: _mounts,
+    memoryBytes: _memory,
+    ...told
+  } = record;
+  return { ...told, id: runner.id, state: stateOf(record), message: "" };
 }
 
 export function sandboxStatus({ id, netns, ips, ready, pod }: SandboxRecord): SandboxStatus {

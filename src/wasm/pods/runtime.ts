@@ -108,6 +108,10 @@ export class ModulePods {
     return kind && this.#begin(config, kind);
   }
 
+  async wantsImages(config: SandboxConfig): Promise<boolean> {
+    return suits(config) && this.#looks.lackImages(config);
+  }
+
   async #begin(config: SandboxConfig, kind: RunnerKind): Promise<string> {
     const record = await this.#sandboxes.take(config, kind);
     if (record.spare) void this.#join(record, record.spare);
@@ -168,7 +172,8 @@ export class ModulePods {
     const spare = this.#sandboxes.takeSpare(record, looked.kind);
     const runner = spare ?? runners.start(looked.kind, record.netns);
     const logPath = join(sandbox.logDirectory, config.logPath);
-    const container = this.#planned(record, { runner, config, logPath });
+    const { imageId: imageName } = looked.found.image;
+    const container = this.#planned(record, { runner, config, logPath, imageName });
     // One that waited is written down already, as the sandbox's.
     if (!spare) this.#containers.save(container);
     const shown = { id: runner.id, uid: looked.kind.uid, logPath };
@@ -187,7 +192,11 @@ export class ModulePods {
 
   #planned(
     record: SandboxRecord,
-    { runner, config, logPath }: { runner: RunnerRecord; config: ContainerConfig; logPath: string },
+    {
+      runner,
+      config,
+      ...told
+    }: { runner: RunnerRecord; config: ContainerConfig; logPath: string; imageName: string },
   ): ContainerRecord {
     const { name, attempt, imageRef, image, labels, annotations } = config;
     return {
@@ -204,7 +213,7 @@ export class ModulePods {
       imageId: image,
       labels,
       annotations,
-      logPath,
+      ...told,
       cgroup: this.#cgroupOf(record, runner),
       memoryBytes: limitOf(config),
       mounts: [],
@@ -290,7 +299,10 @@ export class ModulePods {
 
   pod(podUid: string): RuntimePod | undefined {
     const own = this.#sandboxes.taken().filter(({ pod }) => pod!.podUid === podUid);
-    const containers = own.flatMap(({ id }) => this.#containers.of(id));
+    // As containerd has it: in detail by the name that the registry gave, and in lists by the id.
+    const containers = own
+      .flatMap(({ id }) => this.#containers.of(id))
+      .map((one) => ({ ...one, imageId: one.imageName }));
     return podsOf(own, containers).get(podUid);
   }
 
