@@ -193,7 +193,8 @@ test("a hostPort of this node leads to its pod", () => {
     here,
   );
   assert.deepEqual(rest, []);
-  assert.deepEqual(rule?.frontends, [{ protocol: "tcp", port: 8080 }]);
+  const port = { protocol: "tcp", port: 8080 };
+  assert.deepEqual(rule?.frontends, [port, { ...port, address: "127.0.0.1" }]);
   assert.deepEqual(rule?.backends, [{ address: "10.0.0.7", port: 80 }]);
 });
 
