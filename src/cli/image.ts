@@ -13,7 +13,8 @@ export interface ImageActions {
   /** Resolves with the names that were imported. */
   import(directory: string, file: string, name?: string): Promise<string[]>;
   list(directory: string): Promise<StoredImage[]>;
-  remove(directory: string, reference: string): Promise<void>;
+  /** With `force`, one that pods use as well. */
+  remove(directory: string, reference: string, options: { force: boolean }): Promise<void>;
 }
 
 const rows = (images: StoredImage[]) =>
@@ -64,10 +65,11 @@ export function imageCommand(directory: string, actions: ImageActions) {
   image
     .command("remove <ref>")
     .summary("remove an image")
-    .description("Removes an image from this machine.")
+    .description("Removes an image from this machine, unless a pod uses it.")
     .addOption(dataDirOption(directory))
-    .action(async (reference: string, { dataDir }: { dataDir: string }) => {
-      await actions.remove(dataDir, reference);
+    .option("--force", "remove it although pods use it; they run on", false)
+    .action(async (reference: string, { dataDir, force }: { dataDir: string; force: boolean }) => {
+      await actions.remove(dataDir, reference, { force });
       console.log(`removed ${reference}`);
     });
   return image;

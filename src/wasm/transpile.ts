@@ -26,6 +26,10 @@ function collect(cache: string) {
     rmSync(path, { recursive: true, force: true });
 }
 
+/** Of a component that is gone; whoever runs it has what was made of it. */
+export const forgetTranspiled = (cache: string, bytes: Uint8Array) =>
+  rmSync(join(cache, folderName(bytes)), { recursive: true, force: true });
+
 function run(args: string[], input: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     const options = { timeout: transpileMsMax, env: {}, maxBuffer: 1 << 20 };

@@ -147,6 +147,12 @@ test("a module is pulled by its digest, and one that is there already is not pul
   assert.equal((await statusOf("pinned")).imageID, image);
   await site.apply(pod("present", image, { imagePullPolicy: "Never" }));
   await ended("present");
+
+  const modules = () => readdirSync(join(site.directory, "wasm/modules")).length;
+  const before = modules();
+  await site.kerb("image", "remove", image);
+  assert.equal(modules(), before - 1, "what was read of the image goes with it");
+  await assert.rejects(site.kerb("image", "remove", image), /not found/);
 });
 
 /** A custom section, so that the same module has another digest. */

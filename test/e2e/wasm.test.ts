@@ -349,6 +349,8 @@ test("a pod of modules alone needs no containerd, and has the same walls around 
   const [said] = await once(attached.stdout, "data");
   attached.kill();
   assert.match(String(said), /^tick/m);
+  const removing = site.kerb("image", "remove", "probe:1");
+  await assert.rejects(removing, /used by .*default\/walled.*; with --force/);
   await site.kubectl(["delete", "pod", "walled", "--timeout=20s"]);
   assert.ok(!existsSync(`/proc/${pid}`), "nothing of it runs");
 });

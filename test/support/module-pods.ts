@@ -112,7 +112,10 @@ export class ModulePodsAlone {
     const pods = new ModulePods({
       ...{ places, kernel, networks, newId, clock },
       runners: new Runners({ places, kernel, runner, dropper: tools, newId }),
-      modules: new Modules(join(folder, "modules"), imagesIn(folder)),
+      modules: new Modules(
+        { folder: join(folder, "modules"), components: join(folder, "components") },
+        imagesIn(folder),
+      ),
       cgroups: await containerCgroups(),
       components: join(folder, "components"),
       boot: "now",

@@ -8,10 +8,13 @@ import { connectContainerd } from "../../containers/runtime.ts";
 import type { ContainerdRuntime } from "../../containers/runtime.ts";
 import { isImageName } from "../../lib/image-name.ts";
 import { silent } from "../../lib/log.ts";
-import { notFound } from "../../lib/status-error.ts";
+import { conflict, notFound } from "../../lib/status-error.ts";
 import { moduleKind } from "../../wasm/module-kind.ts";
 import { componentsDirectory, containerdDirectory } from "../node/machine.ts";
+import { Modules } from "../../wasm/pods/modules.ts";
+import { modulesDirectory } from "../wings/module-pods-settings.ts";
 import { transpileAhead } from "../wings/wasm-images.ts";
+import { usersOf } from "./image-users.ts";
 
 async function withRuntime<T>(dataDir: string, use: (runtime: ContainerdRuntime) => Promise<T>) {
   const folder = containerdDirectory(resolve(dataDir));
@@ -59,11 +62,30 @@ export function listImages(dataDir: string): Promise<StoredImage[]> {
   return withRuntime(dataDir, (runtime) => runtime.listImages());
 }
 
-export async function removeImage(dataDir: string, reference: string): Promise<void> {
+/** With `force`, also one that pods use: they run on, and need it again when they start anew. */
+export async function removeImage(
+  dataDir: string,
+  reference: string,
+  { force }: { force: boolean },
+): Promise<void> {
+  const directory = resolve(dataDir);
+  const name = fullReference(reference);
   await withRuntime(dataDir, async (runtime) => {
-    if (!(await runtime.imageStatus(reference))) {
-      throw notFound({ group: "", resource: "images" }, fullReference(reference));
+    const image = await runtime.imageStatus(reference);
+    if (!image) throw notFound({ group: "", resource: "images" }, name);
+    const users = force ? [] : await usersOf(directory, runtime, image.id);
+    if (users.length > 0) {
+      throw conflict(
+        { group: "", resource: "images" },
+        name,
+        `it is used by ${users.length > 1 ? "pods" : "the pod"} ${users.join(", ")}; with --force it goes all the same`,
+      );
     }
     await runtime.removeImage(reference);
+    const folders = {
+      folder: modulesDirectory(directory),
+      components: componentsDirectory(directory),
+    };
+    new Modules(folders, runtime).forget(image.id);
   });
 }

@@ -7,6 +7,8 @@ import type { Log } from "../../lib/log.ts";
 /** Of the site's folder. */
 export const modulePodsDirectory = (directory: string) => join(directory, "wasm/pods");
 
+export const modulesDirectory = (directory: string) => join(directory, "wasm/modules");
+
 export interface ModulePodsSettings {
   /** The site's. */
   directory: string;

@@ -1,7 +1,6 @@
 // Pods of modules without containerd, where this machine can: with bubblewrap, nsenter and setpriv, and a Node that may
 // call the kernel itself.
 import { readFileSync, realpathSync } from "node:fs";
-import { join } from "node:path";
 import { PodNetworks } from "../../containers/pod-networks.ts";
 import { signalNumber } from "../../containers/signal-number.ts";
 import { systemRandom } from "../../lib/random.ts";
@@ -15,7 +14,7 @@ import { Places } from "../../wasm/pods/places.ts";
 import { Runners } from "../../wasm/pods/runners.ts";
 import { ModulePods } from "../../wasm/pods/runtime.ts";
 import { findTool } from "../commands/doctor.ts";
-import { modulePodsDirectory } from "./module-pods-settings.ts";
+import { modulePodsDirectory, modulesDirectory } from "./module-pods-settings.ts";
 import type { ModulePodsSettings } from "./module-pods-settings.ts";
 
 const newId = () => `${systemRandom.uuid()}${systemRandom.uuid()}`.replaceAll("-", "");
@@ -43,7 +42,7 @@ export async function openModulePods(
     places,
     kernel,
     runners: new Runners({ places, kernel, runner, dropper, newId }),
-    modules: new Modules(join(directory, "wasm/modules"), runtime),
+    modules: new Modules({ folder: modulesDirectory(directory), components }, runtime),
     networks: new PodNetworks(network),
     cgroups: await containerCgroups(),
     components,

@@ -8,6 +8,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { join, resolve } from "node:path";
@@ -15,6 +16,7 @@ import { runCommand } from "../../lib/run-command.ts";
 import type { ImageConfig, Runtime } from "../../node/runtime.ts";
 import { moduleKind } from "../module-kind.ts";
 import { readModule } from "../read-module.ts";
+import { forgetTranspiled } from "../transpile.ts";
 
 export interface ModuleImage {
   image: ImageConfig;
@@ -44,6 +46,12 @@ export function argumentsOf(
   return [...image.entrypoint, ...(args.length > 0 ? args : image.cmd)];
 }
 
+export interface ModuleFolders {
+  folder: string;
+  /** Of what was made of components. */
+  components: string;
+}
+
 type Images = Pick<Runtime, "viewImage" | "dropView" | "imageConfig">;
 
 const knownMax = 256;
@@ -52,6 +60,7 @@ const prefixOf = (imageId: string) => createHash("sha256").update(imageId).diges
 
 export class Modules {
   readonly #folder: string;
+  readonly #components: string;
   readonly #images: Images;
   readonly #reading = new Map<string, Promise<boolean>>();
   /** What images say, by their ids. */
@@ -59,8 +68,9 @@ export class Modules {
   /** Of images that are there, those paths that are none. */
   readonly #strangers = new Set<string>();
 
-  constructor(folder: string, images: Images) {
+  constructor({ folder, components }: ModuleFolders, images: Images) {
     this.#folder = folder;
+    this.#components = components;
     this.#images = images;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
@@ -120,9 +130,25 @@ export class Modules {
   /** What was read of images that are no more. */
   forgetOthers(imageIds: string[]) {
     const prefixes = new Set(imageIds.map(prefixOf));
-    const isGone = (name: string) => !prefixes.has(name.slice(0, name.indexOf("-")));
-    for (const name of readdirSync(this.#folder))
-      if (isGone(name)) rmSync(join(this.#folder, name), { recursive: true, force: true });
-    for (const name of this.#strangers) if (isGone(name)) this.#strangers.delete(name);
+    this.#forget((prefix) => !prefixes.has(prefix));
+  }
+
+  /** What was read of an image that is no more. */
+  forget(imageId: string) {
+    const gone = prefixOf(imageId);
+    this.#forget((prefix) => prefix === gone);
+  }
+
+  #forget(isGone: (prefix: string) => boolean) {
+    const names = [...readdirSync(this.#folder), ...this.#strangers];
+    for (const name of names.filter((one) => isGone(one.slice(0, one.indexOf("-"))))) {
+      // Whoever reads one just now is told later that its image is gone.
+      if (this.#reading.has(name.split(".")[0]!)) continue;
+      this.#strangers.delete(name);
+      const file = join(this.#folder, name);
+      if (statSync(file, { throwIfNoEntry: false })?.isFile())
+        forgetTranspiled(this.#components, readFileSync(file));
+      rmSync(file, { recursive: true, force: true });
+    }
   }
 }
