@@ -5,6 +5,7 @@
 // nothing is read, so a slow disk slows the source down.
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
+import { useLargePages } from "./large-pages.ts";
 import { writesAtOnceMax } from "./writes-in-flight.ts";
 
 const pageBytes = 4096;
@@ -53,6 +54,7 @@ const { Memory } = (globalThis as unknown as { WebAssembly: { Memory: Memory } }
 /** The memory of WebAssembly begins with a page; of other memory that is not known. */
 function newSlabs(): Slab[] {
   const { buffer } = new Memory({ initial: (slabCount * slabBytes) / wasmPageBytes });
+  useLargePages(new Uint8Array(buffer));
   return Array.from({ length: slabCount }, (_, i) => ({
     memory: Buffer.from(buffer, i * slabBytes, slabBytes),
     isHeld: false,
