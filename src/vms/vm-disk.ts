@@ -1,7 +1,6 @@
 // The program of a disk's pod: fills the disk on a claim from somewhere, or gives disks away. It runs as nobody in
 // particular, with nothing of the host but this program, qemu-img and what they load. Argument: the task.
 import {
-  appendFileSync,
   existsSync,
   readdirSync,
   readFileSync,
@@ -32,11 +31,6 @@ import type { DiskTask, Progress } from "./disks/task.ts";
 import { TaskProgress } from "./disks/task-progress.ts";
 
 const task = JSON.parse(process.argv[2]!) as DiskTask;
-export const stamp = (what: string, at = performance.timeOrigin + performance.now()) =>
-  appendFileSync("/vm/disks/target/stamps.log", `${at} ${what}\n`);
-(globalThis as any).stamp = stamp;
-stamp("node began", performance.timeOrigin);
-stamp("program runs");
 const { block, bytes } = task;
 const target = block ? taskPaths.target : join(taskPaths.target, diskFile);
 const part = join(block ? taskPaths.scratch : taskPaths.target, partFile);
@@ -109,13 +103,10 @@ async function download() {
   await fetchFile({
     ...{ url: task.url!, headers, file: part, bytesMax: partBytesMax },
     ...{ told: tell("transferring"), clock: systemClock },
-    // x
     isKept: (header) => !block && !task.checksum && (task.isRaw === true || isRawDisk(header)),
     ...(pem && { ca: pem }),
   });
-  stamp("fetched");
   await settle();
-  stamp("settled");
 }
 
 /** The file in an image: named, or the only one in its folder /disk. */
@@ -175,7 +166,6 @@ async function serve(more: Pick<Served, "upload" | "files"> = {}) {
 
 /** Once all who asked are answered, or do not listen. */
 function leave() {
-  stamp("leaves");
   progress.end();
   systemClock.after(answerMsMax, () => process.exit(0));
   server?.close(() => process.exit(0));

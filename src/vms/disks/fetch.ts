@@ -127,7 +127,6 @@ async function receive(reception: Reception): Promise<number> {
   let marked = start;
   const mark = (bytes: number) => writeMark(file, { validator, bytes: (marked = bytes) });
   const take: Take = (piece, letGo) => {
-    if (!out) (globalThis as any).stamp?.("first piece");
     const writer = (out ??= open(reception, piece));
     if (writer.bytes + piece.length > bytesMax) {
       from.destroy(badRequest(`the source has more than ${bytesMax} bytes`));
@@ -143,7 +142,6 @@ async function receive(reception: Reception): Promise<number> {
   try {
     const bytes = lengthOf(answer)!;
     await (body ? body.flow({ bytes, at: start, take }) : flow(answer, take));
-    (globalThis as any).stamp?.("last byte");
   } finally {
     const writer = (out ??= open(reception, Buffer.alloc(0)));
     await writer.close().finally(() => mark(writer.keptBytes));
@@ -166,7 +164,6 @@ async function once(options: FetchOptions) {
     mark ? { range: `bytes=${have}-`, "if-range": mark.validator } : {},
   );
   const { answer } = got;
-  (globalThis as any).stamp?.("head of answer");
   const { statusCode = 0, headers } = answer;
   if (statusCode === 416 && have > 0) {
     removeMark(file);
