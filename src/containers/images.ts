@@ -163,6 +163,11 @@ export async function tagImage(directory: string, name: string, second: string):
   await ctr(directory, "images", "tag", "--force", name, second);
 }
 
+/** Takes names from an image that has others. */
+export async function untagImages(directory: string, names: string[]): Promise<void> {
+  await ctr(directory, "images", "remove", ...names);
+}
+
 /** Makes sure that an image of Kerb's own is there. */
 export async function ensureOwnImage(
   directory: string,

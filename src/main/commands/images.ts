@@ -3,9 +3,15 @@ import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { StoredImage } from "../../cli/image.ts";
 import { containerdPid } from "../../containers/containerd.ts";
-import { fullReference, importArchive, importModule } from "../../containers/images.ts";
+import {
+  fullReference,
+  importArchive,
+  importModule,
+  untagImages,
+} from "../../containers/images.ts";
 import { connectContainerd } from "../../containers/runtime.ts";
 import type { ContainerdRuntime } from "../../containers/runtime.ts";
+import type { ImageStatus } from "../../node/runtime.ts";
 import { isImageName } from "../../lib/image-name.ts";
 import { silent } from "../../lib/log.ts";
 import { conflict, notFound } from "../../lib/status-error.ts";
@@ -62,6 +68,21 @@ export function listImages(dataDir: string): Promise<StoredImage[]> {
   return withRuntime(dataDir, (runtime) => runtime.listImages());
 }
 
+const repositoryOf = (name: string) => name.replace(/(@.*|:[^:/]*)$/, "");
+
+/** The names to take from an image that goes by others as well; undefined for one that goes whole. Pure. */
+export function namesToRemove(
+  { tags, digests }: Pick<ImageStatus, "tags" | "digests">,
+  name: string,
+): string[] | undefined {
+  const repository = repositoryOf(name);
+  const isSame = (one: string) => repositoryOf(one) === repository;
+  const left = tags.filter((one) => (name.includes("@") ? !isSame(one) : one !== name));
+  if (left.length === 0) return undefined;
+  const gone = [...tags.filter((one) => !left.includes(one)), ...digests.filter(isSame)];
+  return left.some(isSame) ? [name] : gone;
+}
+
 /** With `force`, also one that pods use: they run on, and need it again when they start anew. */
 export async function removeImage(
   dataDir: string,
@@ -81,6 +102,8 @@ export async function removeImage(
         `it is used by ${users.length > 1 ? "pods" : "the pod"} ${users.join(", ")}; with --force it goes all the same`,
       );
     }
+    const names = namesToRemove(image, name);
+    if (names) return untagImages(containerdDirectory(directory), names);
     await runtime.removeImage(reference);
     const folders = {
       folder: modulesDirectory(directory),

@@ -23,6 +23,7 @@ import { linkMtu, outsideAddress } from "../../node/machine/outside-address.ts";
 import { ipv6Facts, ipv6Problem } from "../../node/network/ipv6.ts";
 import { cniConflist, cniLeases, openNetwork } from "../../node/network/site-network.ts";
 import { memoryStays, programFile } from "../../wasm/bundle.ts";
+import { handlers as moduleHandlers } from "../../wasm/handlers.ts";
 import { preparingAhead } from "../../containers/preparing-ahead.ts";
 import { isRoot } from "../config.ts";
 import { cniFolders, findTool } from "../commands/doctor.ts";
@@ -109,9 +110,7 @@ function handlersIn(directory: string, { site, runc }: { site: string; runc: str
     keepsMemory: memoryKeptByModules,
   };
   const all = [
-    { name: "wasm", ...modules },
-    // What runwasi's shim of that name runs, runs here.
-    { name: "wasmtime", ...modules },
+    ...moduleHandlers.map((name) => ({ name, ...modules })),
     {
       ...{ name: "vm", prepare: prepareMachines, args: [vmsDirectory(site)] },
       ask: askPipe(directory, "vm"),
@@ -158,7 +157,7 @@ async function startRuntime({
   const folders = { containerd: paths.directory, components: componentsDirectory(directory) };
   const modules = askPipe(paths.directory, "wasm");
   preparingAhead(runtime, {
-    handlers: ["wasm", "wasmtime"],
+    handlers: moduleHandlers,
     ask: modules,
     program: [prepareModules, "--wait", modules, folders.components],
     scope,

@@ -5,7 +5,7 @@ import type { PodNetworksOptions } from "../../containers/pod-networks.ts";
 import type { IpFamily } from "../../lib/ip-range.ts";
 import { joinRuntimes } from "../../node/joined-runtime.ts";
 import type { Runtime } from "../../node/runtime.ts";
-import { handlers } from "../../wasm/pods/suits.ts";
+import { handlers } from "../../wasm/handlers.ts";
 import { modulePodsDirectory } from "./module-pods-settings.ts";
 import type { ModulePodsSettings } from "./module-pods-settings.ts";
 
@@ -37,7 +37,7 @@ export async function besideModules(
     }
   };
   const joined = joinRuntimes(runtime, {
-    mayRun: ({ handler }) => handlers.has(handler),
+    mayRun: ({ handler }) => handlers.includes(handler),
     open,
     log,
   });

@@ -127,6 +127,16 @@ const rows: [string, Pod, RuntimePod | undefined, PodState, string[]][] = [
     ["volumes"],
   ],
   [
+    "one that failed does not keep its neighbours back",
+    pod({ containers: [web, { ...web, name: "other" }] }),
+    undefined,
+    newly((state) => {
+      state.images.set("other", "id");
+      state.trouble.set("web", failed);
+    }),
+    ["sandbox", "volumes"],
+  ],
+  [
     "one that failed and is needed later keeps nobody back",
     pod({ initContainers: [init] }),
     undefined,

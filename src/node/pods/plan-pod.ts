@@ -116,17 +116,18 @@ const wantImage = (plan: Planner, container: Container) =>
   plan.add({ do: "image", key: `image/${container.name}`, container });
 
 /**
- * Brings all images for a sandbox that depends on them. True when there is nothing to wait for: what starts first has
- * its image, and what starts later has it or failed to get it, which must not keep the first back.
+ * Brings all images for a sandbox that depends on them. True when there is nothing to wait for: something has its image
+ * that may start at once, and nobody's is on its way; one that cannot be had keeps nobody back.
  */
 function planImages(plan: Planner): boolean {
   const { pod, state } = plan.view;
   const { containers, initContainers = [] } = pod.spec;
   const all = [...initContainers, ...containers];
-  const first = new Set(initContainers.length > 0 ? initContainers.slice(0, 1) : containers);
-  const missing = all.filter(({ name }) => !state.images.has(name));
+  const first = initContainers.length > 0 ? initContainers.slice(0, 1) : containers;
+  const isHere = ({ name }: Container) => state.images.has(name);
+  const missing = all.filter((one) => !isHere(one));
   for (const one of missing) if (plan.rested(one.name)) wantImage(plan, one);
-  return missing.every((one) => !first.has(one) && state.trouble.has(one.name));
+  return first.some(isHere) && missing.every(({ name }) => state.trouble.has(name));
 }
 
 /** Brings up what a container's next start needs, and then starts it. */

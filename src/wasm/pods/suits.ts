@@ -1,10 +1,10 @@
 // Which pods of modules run without containerd: those that ask for nothing but what most of them do. The others are
 // containerd's, and nobody who looks at them sees a difference but the time. Pure.
 import { resolve } from "node:path";
+import { handlers } from "../handlers.ts";
 import type { ImageConfig, PlannedContainer, SandboxConfig } from "../../node/runtime.ts";
 import type { RunnerUser } from "./runner-command.ts";
 
-export const handlers: ReadonlySet<string> = new Set(["wasm", "wasmtime"]);
 const ownResources = new Set(["cpu", "memory", "ephemeral-storage"]);
 export const nobody = 65_534;
 
@@ -40,7 +40,7 @@ function isPlain(container: PlannedContainer): boolean {
 export function suits(config: SandboxConfig): boolean {
   const { handler, containers = [], userNamespace, sysctls, securityContext } = config;
   return (
-    handlers.has(handler) &&
+    handlers.includes(handler) &&
     containers.length > 0 &&
     !config.hostNetwork &&
     !config.hostPid &&
