@@ -1,5 +1,6 @@
 // CertificateSigningRequests carry who made them, and only those allowed to on a signer approve or sign.
 import { jsonEqual } from "../../lib/json.ts";
+import { readCertificateRequest } from "../auth/certificate-request.ts";
 import type { Admission, AdmissionRequest, Authorize } from "../policy.ts";
 import { refuse } from "./refuse.ts";
 
@@ -20,11 +21,14 @@ async function mayUse(authorize: Authorize, request: AdmissionRequest, verb: str
   );
 }
 
-/** True when the request's subject has system:masters among its organizations. */
-function asksForMasters(pem: string): boolean {
-  const body = Buffer.from(pem, "base64").toString();
-  const [, base64 = ""] = /REQUEST-----([^-]+)-----END/.exec(body) ?? [];
-  return Buffer.from(base64, "base64").includes("system:masters");
+/** Read as the signer reads it, which signs nothing that it cannot read. */
+function asksForMasters(request: string): boolean {
+  try {
+    const { subject } = readCertificateRequest(Buffer.from(request, "base64").toString());
+    return subject.organizations.includes("system:masters");
+  } catch {
+    return false;
+  }
 }
 
 export const certificates = (authorize: Authorize): Admission => ({

@@ -10,6 +10,7 @@ const resources: Record<string, [group: string, version: string]> = {
   pods: ["", "v1"],
   leases: ["coordination.k8s.io", "v1"],
   csinodes: ["storage.k8s.io", "v1"],
+  persistentvolumeclaims: ["", "v1"],
 };
 
 const podOn = (nodeName: string, labels: object = {}) => ({
@@ -86,6 +87,43 @@ test("a node does not lift its taints nor take labels that say where work may go
     assert.deepEqual(forbiddenLabels(labelled, labelled), []);
     assert.deepEqual(forbiddenLabels(node("edge-1") as any, labelled), expected);
   }
+});
+
+test("a node gives itself no owner, by whose absence it would be collected and made anew", async () => {
+  const old = node("edge-1");
+  const owned = { ...old, metadata: { ...old.metadata, ownerReferences: [{ name: "gone" }] } };
+  await judge("UPDATE nodes edge-1", { object: owned, old: owned });
+  await assert.rejects(judge("UPDATE nodes edge-1", { object: owned, old }), {
+    message: /is not allowed to modify ownerReferences/,
+  });
+});
+
+test("a node says how large a claim is, and changes nothing else of it", async () => {
+  const claim = (metadata: object, status: object) => ({
+    metadata: { name: "data", ...metadata },
+    spec: {},
+    status: { phase: "Bound", ...status },
+  });
+  const old = claim({ resourceVersion: "1" }, {});
+  const write = (metadata: object, status: object) =>
+    judge("UPDATE persistentvolumeclaims/status data", { object: claim(metadata, status), old });
+  await write({ resourceVersion: "2" }, { capacity: { storage: "2Gi" }, conditions: [{}] });
+  const refusal = { message: /not allowed to update fields other than status\.quantity/ };
+  await assert.rejects(write({ annotations: { a: "b" } }, {}), refusal);
+  await assert.rejects(write({ finalizers: [] }, {}), refusal);
+  await assert.rejects(write({}, { phase: "Lost" }), refusal);
+});
+
+test("a node does not say which ResourceClaims a pod has, since it reads those", async () => {
+  const pod = (status: object) => ({ ...podOn("edge-1"), status });
+  const had = { resourceClaimStatuses: [{ name: "a", resourceClaimName: "mine" }] };
+  const write = (status: object) =>
+    judge("UPDATE pods/status web", { object: pod(status), old: pod(had) });
+  await write({ ...had, phase: "Running" });
+  const refusal = { message: /cannot update resource claim statuses/ };
+  const theirs = [{ name: "a", resourceClaimName: "theirs" }];
+  await assert.rejects(write({ resourceClaimStatuses: theirs }), refusal);
+  await assert.rejects(write({ ...had, extendedResourceClaimStatus: {} }), refusal);
 });
 
 test("a node reports, evicts and deletes its own pods only", async () => {

@@ -103,6 +103,12 @@ async function judgePod({ node, request, reader }: Judged) {
   if (!jsonEqual(object!.metadata.labels ?? {}, old.metadata.labels ?? {})) {
     throw refuse(request, `node "${node}" cannot update labels through pod status`);
   }
+  // They say which ResourceClaims the node reads.
+  for (const claims of ["resourceClaimStatuses", "extendedResourceClaimStatus"]) {
+    if (!jsonEqual(object!.status?.[claims] ?? [], old.status?.[claims] ?? [])) {
+      throw refuse(request, `node "${node}" cannot update resource claim statuses`);
+    }
+  }
 }
 
 function judgeNode({ node, request }: Judged) {
@@ -117,8 +123,13 @@ function judgeNode({ node, request }: Judged) {
     throw refuse(request, `node "${node}" is not allowed to set the following labels: ${labels}`);
   }
   if (labels) throw refuse(request, `is not allowed to modify labels: ${labels}`);
-  if (old && !jsonEqual(object.spec?.taints ?? [], old.spec?.taints ?? [])) {
+  if (!old) return;
+  if (!jsonEqual(object.spec?.taints ?? [], old.spec?.taints ?? [])) {
     throw refuse(request, `node "${node}" is not allowed to modify taints`);
+  }
+  // With an owner that does not exist the Node would be collected, and made anew without what it may not take off.
+  if (!jsonEqual(object.metadata.ownerReferences ?? [], old.metadata.ownerReferences ?? [])) {
+    throw refuse(request, `node "${node}" is not allowed to modify ownerReferences`);
   }
 }
 
@@ -163,28 +174,46 @@ function judgeCertificateRequest({ request }: Judged) {
   }
 }
 
+/** An object without what every write changes and without `fields` of its metadata or status. */
+function besides(object: KubeObject, fields: readonly string[]) {
+  const { metadata, status, ...others } = object;
+  const without = (part: object = {}) =>
+    Object.fromEntries(
+      Object.entries(part).filter(([name]) => !written.includes(name) && !fields.includes(name)),
+    );
+  return { ...others, metadata: without(metadata), status: without(status) };
+}
+
+const written = ["managedFields", "generation", "resourceVersion"];
+const claimFields = [
+  ...["capacity", "conditions", "allocatedResources", "allocatedResourceStatuses"],
+  ...["currentVolumeAttributesClassName", "modifyVolumeStatus"],
+];
+
 /** What lies on a node is gone once it says so, and it says nothing else of a volume. */
 function judgeVolume({ node, request }: Judged) {
   const { object, old } = request;
-  const rest = ({ metadata, ...others }: KubeObject) => {
-    const {
-      finalizers: _f,
-      managedFields: _m,
-      generation: _g,
-      resourceVersion: _r,
-      ...own
-    } = metadata;
-    return { ...others, metadata: own };
-  };
-  if (object && old && jsonEqual(rest(object), rest(old))) return;
+  const kept = ["finalizers"];
+  if (object && old && jsonEqual(besides(object, kept), besides(old, kept))) return;
   throw refuse(request, `node "${node}" can only take finalizers off volumes that lie on it`);
 }
 
-/** Claims are judged where they are authorized; what is written to them here is their status alone. */
+/** How large a claim has become, and what stands in the way. */
+function judgeClaim({ node, request }: Judged) {
+  const { object, old, subresource } = request;
+  const isStatus = subresource === "status" && object && old;
+  if (isStatus && jsonEqual(besides(object, claimFields), besides(old, claimFields))) return;
+  throw refuse(
+    request,
+    `node "${node}" is not allowed to update fields other than status.quantity and status.conditions`,
+  );
+}
+
 const judges: Record<string, (judged: Judged) => void | Promise<void>> = {
   pods: judgePod,
   nodes: judgeNode,
   persistentvolumes: judgeVolume,
+  persistentvolumeclaims: judgeClaim,
   "leases.coordination.k8s.io": judgeLease,
   "csinodes.storage.k8s.io": judgeCsiNode,
   "resourceslices.resource.k8s.io": judgeResourceSlice,

@@ -26,8 +26,25 @@ function setUp() {
       metadata: { name: "web", namespace: "default", uid: "sa-1" },
     },
     "pods/default/web-1": {
-      metadata: { name: "web-1", uid: "pod-1" },
-      spec: { serviceAccountName: "web", nodeName: "edge-1" },
+      metadata: { name: "web-1", namespace: "default", uid: "pod-1" },
+      spec: {
+        ...{ serviceAccountName: "web", nodeName: "edge-1" },
+        volumes: [
+          { name: "a", projected: { sources: [{ serviceAccountToken: { audience: "vault" } }] } },
+          { name: "b", persistentVolumeClaim: { claimName: "data" } },
+          { name: "c", csi: { driver: "inline.example" } },
+        ],
+      },
+    },
+    "persistentvolumeclaims/default/data": { metadata: {}, spec: { volumeName: "disk" } },
+    "persistentvolumes/disk": { metadata: {}, spec: { csi: { driver: "disks.example" } } },
+    "csidrivers.storage.k8s.io/disks.example": {
+      metadata: {},
+      spec: { tokenRequests: [{ audience: "disks" }] },
+    },
+    "csidrivers.storage.k8s.io/inline.example": {
+      metadata: {},
+      spec: { tokenRequests: [{ audience: "inline" }] },
     },
     "pods/default/other": { metadata: { uid: "pod-2" }, spec: { serviceAccountName: "x" } },
     "nodes/edge-1": { metadata: { name: "edge-1", uid: "node-1" } },
@@ -50,7 +67,7 @@ function setUp() {
   };
   const request = (spec: object) =>
     ask(tokenRequest(tokens, read), { spec }, { namespace: "default", name: "web" });
-  return { clock, tokens, index, ask, request };
+  return { clock, tokens, read, index, ask, request };
 }
 
 const pod = (name: string, uid?: string) => ({ apiVersion: "v1", kind: "Pod", name, uid });
@@ -101,6 +118,28 @@ test("token requests that cannot be met are refused by field", async () => {
     [{ boundObjectRef: { ...pod("x"), kind: "Job" } }, /spec\.boundObjectRef: Invalid value/],
   ];
   for (const [spec, message] of table) await assert.rejects(request(spec), { message });
+});
+
+test("a node gets tokens for whom its pods' volumes are, and for whom an administrator says", async () => {
+  const { tokens, read, index, ask } = setUp();
+  const agent: User = { name: "system:node:edge-1", groups: ["system:nodes"] };
+  const where = { namespace: "default", name: "web" };
+  const get = (audience: string) => {
+    const spec = { audiences: [audience], boundObjectRef: pod("web-1", "pod-1") };
+    return ask(tokenRequest(tokens, read), { spec }, where, agent);
+  };
+  for (const audience of [...tokens.audiences, "vault", "disks", "inline"]) await get(audience);
+  const refusal = { reason: "Forbidden", message: /with audience "bank" that no volume/ };
+  await assert.rejects(get("bank"), refusal);
+  const rule = { verbs: ["request-serviceaccounts-token-audience"], apiGroups: [""] };
+  const rules = [{ ...rule, resources: ["bank"] }];
+  index.apply("clusterroles", "bank", { metadata: { name: "bank" }, rules } as any);
+  index.apply("clusterrolebindings", "bank", {
+    metadata: { name: "bank" },
+    roleRef: { kind: "ClusterRole", name: "bank" },
+    subjects: [{ kind: "Group", name: "system:nodes" }],
+  } as any);
+  await get("bank");
 });
 
 test("can-i answers for oneself and for others", async () => {

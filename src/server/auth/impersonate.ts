@@ -26,11 +26,20 @@ type Headers = Record<string, string | undefined>;
 /** Repeated headers arrive joined by a comma and a space. */
 const listOf = (value: string | undefined) => (value ? value.split(/,\s*/) : []);
 
+/** What is not encoded as it should be stands for itself. */
+function extraKey(text: string) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 function extrasOf(headers: Headers) {
-  const extra: Record<string, string[]> = {};
+  const extra: Record<string, string[]> = Object.create(null);
   for (const [header, value] of Object.entries(headers)) {
     if (!header.startsWith(extraPrefix)) continue;
-    extra[decodeURIComponent(header.slice(extraPrefix.length))] = listOf(value);
+    extra[extraKey(header.slice(extraPrefix.length))] = listOf(value);
   }
   return extra;
 }

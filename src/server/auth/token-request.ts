@@ -5,9 +5,10 @@ import { timestamp } from "../../lib/clock.ts";
 import { conflict, type FieldError, forbidden, invalid, notFound } from "../../lib/status-error.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { decodeBody } from "../body.ts";
-import type { HandlerContext, SubresourceHandler } from "../policy.ts";
+import type { Authorize, HandlerContext, SubresourceHandler } from "../policy.ts";
 import type { User } from "../request.ts";
 import { nodeOf } from "./node/node-identity.ts";
+import { audiencesOf } from "./pod-audiences.ts";
 import type { Binding, ReadObject, ServiceAccountTokens } from "./service-account-tokens.ts";
 
 const defaultSeconds = 3600;
@@ -100,15 +101,39 @@ async function bindingFor(
   return binding;
 }
 
-/** A node asks for tokens of the pods that are bound to it and of no others. */
-function checkNode(user: User, account: string, ref: BoundObjectRef | undefined, binding: Binding) {
+/** Whom an administrator lets nodes ask tokens for, besides what their pods name. */
+const audienceVerb = "request-serviceaccounts-token-audience";
+
+interface NodeQuestion {
+  user: User;
+  authorize: Authorize;
+  read: ReadObject;
+  ref: BoundObjectRef | undefined;
+  binding: Binding;
+  /** Besides the server's own. */
+  audiences: string[];
+}
+
+/** A node asks for tokens of the pods that are bound to it and of no others, for whom these pods name. */
+async function checkNode({ user, authorize, read, ref, binding, audiences }: NodeQuestion) {
   const node = nodeOf(user);
   if (node === undefined) return;
+  const { namespace, serviceaccount } = binding;
+  const { name } = serviceaccount;
   const refuse = (why: string) =>
-    forbidden({ group: "", resource: "serviceaccounts" }, account, `node requested token ${why}`);
+    forbidden({ group: "", resource: "serviceaccounts" }, name, `node requested token ${why}`);
   if (!ref || ref.kind !== "Pod") throw refuse("not bound to a pod");
   if (!ref.uid) throw refuse("with a pod binding without a uid");
   if (binding.node?.name !== node) throw refuse("bound to a pod scheduled on a different node");
+  if (audiences.length === 0) return;
+  const named = await audiencesOf(read, (await read(`pods/${namespace}/${ref.name}`))!);
+  for (const audience of audiences) {
+    if (named.has(audience)) continue;
+    const rest = { group: "", version: "v1", subresource: "", path: "" };
+    const asked = { verb: audienceVerb, resource: audience, namespace, name, ...rest };
+    if ((await authorize(user, asked)).allowed) continue;
+    throw refuse(`with audience ${JSON.stringify(audience)} that no volume of its pod names`);
+  }
 }
 
 export const tokenRequest =
@@ -123,8 +148,11 @@ export const tokenRequest =
     const audiences = spec["audiences"]?.length ? spec["audiences"] : tokens.audiences;
     const seconds: number = spec["expirationSeconds"] ?? defaultSeconds;
     const binding = await bindingFor(read, account, spec["boundObjectRef"]);
-    checkNode(request.user, name, spec["boundObjectRef"], binding);
-    const ours = audiences.every((audience: string) => tokens.audiences.includes(audience));
+    const others = audiences.filter((audience: string) => !tokens.audiences.includes(audience));
+    const { user } = request;
+    const ref = spec["boundObjectRef"];
+    await checkNode({ user, authorize: server.authorize, read, ref, binding, audiences: others });
+    const ours = others.length === 0;
     const extend = seconds === refreshSeconds && binding.pod !== undefined && ours;
     if (extend) binding.warnafter = Math.floor(server.clock.now() / 1000) + seconds;
     const { token, issuedAtMs } = tokens.sign(

@@ -119,6 +119,7 @@ test("a node has its own Node, Lease, CSINode and list of pods", async () => {
     ["list nodes ", undefined, false],
     ["create nodes ", undefined, true],
     ["update nodes/status edge-2", undefined, false],
+    ["delete nodes edge-1", undefined, false],
     ["update leases.coordination.k8s.io kube-node-lease/edge-1", undefined, true],
     ["update leases.coordination.k8s.io kube-node-lease/edge-2", undefined, false],
     ["get leases.coordination.k8s.io default/edge-1", undefined, false],
