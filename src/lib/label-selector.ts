@@ -1,5 +1,6 @@
 // `meta/v1 LabelSelector`, compiled once and asked often. As upstream: an absent selector matches
 // nothing and an empty one everything.
+import { own } from "./json.ts";
 
 export type Labels = Record<string, string>;
 
@@ -21,13 +22,13 @@ const none: Labels = {};
 function requirement({ key, operator, values = [] }: LabelSelectorRequirement): Matcher {
   switch (operator) {
     case "In":
-      return (labels = none) => labels[key] !== undefined && values.includes(labels[key]);
+      return (labels = none) => values.includes(own(labels, key));
     case "NotIn":
-      return (labels = none) => labels[key] === undefined || !values.includes(labels[key]);
+      return (labels = none) => !values.includes(own(labels, key));
     case "Exists":
-      return (labels = none) => labels[key] !== undefined;
+      return (labels = none) => own(labels, key) !== undefined;
     case "DoesNotExist":
-      return (labels = none) => labels[key] === undefined;
+      return (labels = none) => own(labels, key) === undefined;
     default:
       return () => false;
   }

@@ -1,5 +1,6 @@
 // `v1 NodeSelector`: terms are ORed, the requirements in a term are ANDed, and a term without any
 // requirement matches nothing.
+import { own } from "./json.ts";
 import type { Labels, LabelSelectorRequirement } from "./label-selector.ts";
 
 export interface NodeSelectorTerm {
@@ -38,7 +39,7 @@ export function matchesTerm(term: NodeSelectorTerm, node: SelectableNode): boole
   const { matchExpressions = [], matchFields = [] } = term;
   if (matchExpressions.length === 0 && matchFields.length === 0) return false;
   for (const { key, operator, values = [] } of matchExpressions) {
-    if (!holds(node.labels[key], operator, values)) return false;
+    if (!holds(own(node.labels, key), operator, values)) return false;
   }
   for (const { key, operator, values = [] } of matchFields) {
     if (key !== "metadata.name" || !holds(node.name, operator, values)) return false;

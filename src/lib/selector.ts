@@ -2,6 +2,7 @@
 // `metadata.name=x,status.phase!=Failed` for fields (fields.ParseSelector).
 import { compileSelector } from "./label-selector.ts";
 import type { LabelSelectorRequirement, Matcher } from "./label-selector.ts";
+import { own } from "./json.ts";
 import { badRequest } from "./status-error.ts";
 
 const requirementsMax = 1000;
@@ -91,7 +92,7 @@ export function parseLabelSelector(text: string): Matcher {
   return (labels) =>
     matches(labels) &&
     compared.every(({ key, compare, bound }) => {
-      const value = Number(labels?.[key] ?? Number.NaN);
+      const value = Number(own(labels ?? {}, key) ?? Number.NaN);
       return compare === ">" ? value > bound : value < bound;
     });
 }

@@ -47,7 +47,8 @@ export class NodeInfo {
 
   set(node: KubeObject) {
     this.node = node;
-    this.labels = node.metadata.labels ?? {};
+    // A pod's topology key may be the name of something that every object has.
+    this.labels = Object.assign(Object.create(null), node.metadata.labels);
     this.taints = node.spec?.taints ?? [];
     this.unschedulable = node.spec?.unschedulable ?? false;
     const allocatable: Record<string, string> =

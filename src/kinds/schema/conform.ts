@@ -4,7 +4,7 @@
 //
 // A schema is compiled once into nodes, since this runs on every write.
 import type { Json } from "../../lib/json.ts";
-import { isObject } from "../../lib/json.ts";
+import { isObject, own } from "../../lib/json.ts";
 import { isQuantity } from "../../lib/quantity.ts";
 import type { Definitions, Schema } from "../schema.ts";
 
@@ -194,7 +194,7 @@ class Walk {
       }
     }
     for (const [name, standard] of node.defaults ?? []) {
-      if (value[name] !== undefined) continue;
+      if (own(value, name) !== undefined) continue;
       value[name] = structuredClone(standard);
       const child = node.fields!.get(name)!;
       if (isObject(standard)) this.value(child, value[name], `${path}.${name}`, node.struct);

@@ -1,7 +1,7 @@
 // What a structural schema says of values, in Kubernetes' words (apiextensions-apiserver's validation).
 // Types were made right by `conform`; this judges ranges, patterns, enums, required fields and the logic.
 import { RE2JS } from "re2js";
-import { isObject, jsonEqual } from "../../lib/json.ts";
+import { isObject, jsonEqual, own } from "../../lib/json.ts";
 import type { FieldError } from "../../lib/status-error.ts";
 import type { Definitions, Schema } from "../schema.ts";
 import { resolve } from "../schema.ts";
@@ -160,7 +160,8 @@ class Validation {
   #object(schema: Schema, value: { [key: string]: unknown }, path: string) {
     const at = (name: string) => (path === "" ? name : `${path}.${name}`);
     for (const name of schema.required ?? []) {
-      if (value[name] === undefined) this.#report("FieldValueRequired", at(name), "Required value");
+      if (own(value, name) === undefined)
+        this.#report("FieldValueRequired", at(name), "Required value");
     }
     const size = Object.keys(value).length;
     if (schema.maxProperties !== undefined && size > schema.maxProperties) {
@@ -174,7 +175,7 @@ class Validation {
       ? (schema.additionalProperties as Schema)
       : undefined;
     for (const [name, one] of Object.entries(value)) {
-      const child = schema.properties?.[name] ?? rest;
+      const child = own(schema.properties ?? {}, name) ?? rest;
       if (child) this.check(child, one, at(name));
     }
   }

@@ -1,6 +1,6 @@
 // JSON patch, RFC 6902, with two habits of the library that Kubernetes uses: an index may count from the end
 // (-1 is the last), and `test` for null passes where there is nothing.
-import { isObject, jsonEqual } from "../json.ts";
+import { isObject, jsonEqual, own, setOwn } from "../json.ts";
 import { badRequest, StatusError } from "../status-error.ts";
 import { unprocessable } from "./patch-error.ts";
 
@@ -64,7 +64,7 @@ function indexOf(key: string, length: number): number {
 /** The value at a place; undefined when an object lacks it. */
 function read({ parent, key }: Place): any {
   if (Array.isArray(parent)) return parent[indexOf(key, parent.length)];
-  return Object.hasOwn(parent, key) ? parent[key] : undefined;
+  return own(parent, key);
 }
 
 /** The container `pointer` ends in; undefined when there is none. `pointer` is not empty. */
@@ -81,16 +81,6 @@ function locate(document: Patched, pointer: string): Place | undefined {
   return isObject(parent) || Array.isArray(parent) ? { parent, key } : undefined;
 }
 
-/** A plain assignment would take the key `__proto__` for the prototype. */
-function assign(parent: object, key: string, value: unknown) {
-  Object.defineProperty(parent, key, {
-    value,
-    enumerable: true,
-    configurable: true,
-    writable: true,
-  });
-}
-
 function add(document: Patched, path: string, value: unknown) {
   if (path === "") {
     document.root = value;
@@ -99,7 +89,7 @@ function add(document: Patched, path: string, value: unknown) {
   const place = locate(document, path);
   if (!place) throw missing(`add operation does not apply: doc is missing path: "${path}"`);
   const { parent, key } = place;
-  if (!Array.isArray(parent)) assign(parent, key, value);
+  if (!Array.isArray(parent)) setOwn(parent, key, value);
   else if (key === "-") parent.push(value);
   else parent.splice(indexOf(key, parent.length + 1), 0, value);
 }
@@ -128,7 +118,7 @@ function replace(document: Patched, path: string, value: unknown) {
   if (Array.isArray(parent)) {
     parent[indexOf(key, parent.length)] = value;
   } else if (Object.hasOwn(parent, key)) {
-    assign(parent, key, value);
+    setOwn(parent, key, value);
   } else {
     throw missing(`replace operation does not apply: doc is missing key: ${path}`);
   }

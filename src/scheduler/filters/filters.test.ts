@@ -207,6 +207,12 @@ const table: Row[] = [
     says: [`${noSpread} (missing required label)`],
   },
   {
+    filter: "PodTopologySpread",
+    when: "the label is missing, and has the name of what every object has",
+    pod: spread({ topologyKey: "constructor" }),
+    says: [`${noSpread} (missing required label)`],
+  },
+  {
     filter: "InterPodAffinity",
     when: "the first of a group",
     pod: required("podAffinity"),

@@ -1,7 +1,7 @@
 // Whether another server can be asked: its Service, its endpoints, then a request for its discovery, which
 // also tells what it serves. Reasons and texts are those of kube-aggregator.
-import { text as readText } from "node:stream/consumers";
 import type { Clock } from "../../lib/clock.ts";
+import { limitedText } from "../../lib/limited-text.ts";
 import { localVerdict } from "../../kinds/apiregistration/api-service.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import type { ServerHandle } from "../policy.ts";
@@ -16,7 +16,7 @@ import { defaultPort, identityHeaders, readObject } from "./route.ts";
 const checkMsMax = 5000;
 
 /** Longest discovery document that is read. */
-const discoveryCharsMax = 8 * 1024 * 1024;
+const documentBytesMax = 8 * 1024 * 1024;
 
 export interface Verdict {
   status: "True" | "False";
@@ -73,11 +73,7 @@ export async function fetchJson(
       signal: timeout.signal,
     });
     const code = answer.statusCode!;
-    if (Number(answer.headers["content-length"] ?? 0) > discoveryCharsMax) {
-      answer.destroy();
-      throw new Error(`the answer is longer than ${discoveryCharsMax} bytes`);
-    }
-    const body = await readText(answer);
+    const body = await limitedText(answer, documentBytesMax);
     const etag = answer.headers.etag;
     if (code < 200 || code > 299) return { code, body: undefined, etag };
     return { code, body: JSON.parse(body), etag };

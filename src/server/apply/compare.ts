@@ -1,10 +1,10 @@
 // What a write changed, by path. Subtrees that are one and the same value are passed over at once,
 // so a patch that shares everything it did not touch costs only what it touched.
-import { isObject, jsonEqual } from "../../lib/json.ts";
+import { isObject, jsonEqual, own } from "../../lib/json.ts";
 import { added, addedBelow } from "./added-fields.ts";
 import { leaf, type FieldSet } from "./field-set.ts";
 import { anyType, type FieldType } from "./field-type.ts";
-import { itemsByElement, own, type JsonMap } from "./items.ts";
+import { itemsByElement, type JsonMap } from "./items.ts";
 
 /** Paths below one node. Absent means none. A path in `removed` stands for all below it. */
 export interface Changes {

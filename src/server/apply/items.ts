@@ -5,10 +5,6 @@ import type { FieldType } from "./field-type.ts";
 
 export type JsonMap = Record<string, any>;
 
-/** `map[name]`, never something inherited. */
-export const own = (map: JsonMap, name: string): any =>
-  Object.hasOwn(map, name) ? map[name] : undefined;
-
 /** The name of a key field that `item` lacks and that has no default, if any. */
 export const missingKey = (type: FieldType, item: unknown) =>
   type.keys!.find(({ name, fallback }) => {

@@ -1,8 +1,8 @@
 // Lays an apply configuration over the live object (structured-merge-diff's Merge): fields of maps
 // and items of keyed lists one by one, everything else as a whole.
-import { isObject } from "../../lib/json.ts";
+import { isObject, own, setOwn } from "../../lib/json.ts";
 import { anyType, type FieldType } from "./field-type.ts";
-import { elementOf, itemsByElement, own, type JsonMap } from "./items.ts";
+import { elementOf, itemsByElement, type JsonMap } from "./items.ts";
 
 export function mergeMaps(type: FieldType, live: JsonMap, config: JsonMap): JsonMap {
   const out: JsonMap = { ...live };
@@ -11,7 +11,7 @@ export function mergeMaps(type: FieldType, live: JsonMap, config: JsonMap): Json
     const childType = field ? field.type() : (type.rest?.() ?? anyType);
     const value = mergeValues(childType, own(live, name), config[name]);
     if (value === null) delete out[name];
-    else out[name] = value;
+    else setOwn(out, name, value);
   }
   return out;
 }

@@ -1,10 +1,10 @@
 // Asks a webhook: one POST over TLS of its own, within its time.
-import { text as readText } from "node:stream/consumers";
 import { Readable } from "node:stream";
 import type { Duplex } from "node:stream";
 import { rootCertificates } from "node:tls";
 import type { Clock } from "../../../lib/clock.ts";
 import { dialTcp } from "../../../lib/dial-tcp.ts";
+import { limitedText } from "../../../lib/limited-text.ts";
 import { isStatus } from "../../../lib/status-error.ts";
 import { forward, type ForwardTarget } from "../../../lib/proxy/forward.ts";
 import type { ClientConfig, ServiceReference } from "./configuration.ts";
@@ -51,17 +51,6 @@ function routeOf({ url, service, caBundle }: ClientConfig, options: CallOptions)
   };
 }
 
-/** Reads an answer to its end; a longer one than anybody needs is an error. */
-async function limited(stream: Readable): Promise<string> {
-  let bytes = 0;
-  stream.on("data", (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes > answerBytesMax)
-      stream.destroy(new Error(`the answer is over ${answerBytesMax} bytes`));
-  });
-  return readText(stream);
-}
-
 const cause = (error: unknown) =>
   isStatus(error, "ServiceUnavailable") ? (error.cause ?? error) : error;
 
@@ -95,7 +84,7 @@ export async function postJson(
       body: Readable.from([bytes]),
       signal: timeout.signal,
     });
-    const text = await limited(answer);
+    const text = await limitedText(answer, answerBytesMax);
     const { statusCode = 0 } = answer;
     if (statusCode < 200 || statusCode >= 300) {
       throw new Error(text.slice(0, 1000) || `the server answered with status ${statusCode}`);
