@@ -4,7 +4,6 @@ import { createHash } from "node:crypto";
 import { request as requestPlain } from "node:http";
 import type { IncomingMessage, RequestOptions } from "node:http";
 import { request as requestTls } from "node:https";
-import { buffer } from "node:stream/consumers";
 import { gunzipSync } from "node:zlib";
 import { treeBytesMax } from "../../gitops/files.ts";
 import type { Found, OciAsk } from "../../gitops/host.ts";
@@ -78,7 +77,7 @@ export class Registry {
     if (service) url.searchParams.set("service", service);
     url.searchParams.set("scope", `repository:${this.#repository}:pull`);
     const answer = await this.#send(url, this.#basic());
-    const said = JSON.parse((await buffer(answer)).toString());
+    const said = JSON.parse((await this.#body(answer, manifestBytesMax)).toString());
     this.#token = said.token ?? said.access_token;
     return this.#token !== undefined;
   }
@@ -108,7 +107,7 @@ export class Registry {
     throw new Error(`${this.#base} redirects again and again`);
   }
 
-  async #body(answer: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
+  async #body(answer: IncomingMessage, bytesMax: number): Promise<Buffer> {
     const parts: Uint8Array[] = [];
     let length = 0;
     for await (const chunk of answer) {
