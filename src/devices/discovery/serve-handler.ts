@@ -15,6 +15,11 @@ import { watchFolders } from "../watch/watch-folder.ts";
 const answerMsMax = 10_000;
 /** Several streams most often end together. */
 const settleMs = 100;
+/**
+ * An answer is said once more: an agent of Akri's that starts again may have applied it to Instances that it was
+ * still removing, and would not look again for ten minutes.
+ */
+const againMs = 5_000;
 
 export interface ServeOptions {
   handler: DiscoveryHandler;
@@ -47,16 +52,24 @@ async function discover(
 ) {
   const entries = Object.entries<any>(given ?? {});
   const properties = new Map(entries.map(([name, value]) => [name, value?.vec ?? undefined]));
+  let cancelAgain = () => {};
   try {
     for await (const devices of handler.discover({ details, properties, signal }, world)) {
       // The protocol has no word for what cannot be offered.
       const offered = devices.filter(({ refused }) => refused === undefined);
-      if (!signal.aborted) write({ devices: offered.map(messageOf) });
+      const say = () => {
+        if (!signal.aborted) write({ devices: offered.map(messageOf) });
+      };
+      cancelAgain();
+      say();
+      cancelAgain = world.clock.after(againMs, say);
     }
   } catch (error) {
     if (signal.aborted) return;
     if (error instanceof DetailsError) throw grpcError("INVALID_ARGUMENT", error.message);
     throw error;
+  } finally {
+    cancelAgain();
   }
 }
 
