@@ -18,8 +18,8 @@ import type { Configuration } from "../kinds/configuration.ts";
 import { allocationOf } from "../plugins/instance-plugin.ts";
 import { instances } from "../kinds/instance.ts";
 import type { Instance } from "../kinds/instance.ts";
-import { nameDevices, planInstances } from "./plan-instances.ts";
-import type { Found, Refused } from "./plan-instances.ts";
+import { nameDevices, planInstances, toldBy } from "./plan-instances.ts";
+import type { Found, Refused, Seen } from "./plan-instances.ts";
 import { Plugins } from "../plugins/plugins.ts";
 import type { DeviceMetrics } from "./metrics.ts";
 import { releaseLeft } from "./left-finalizers.ts";
@@ -175,8 +175,8 @@ export class DeviceAgent {
       const named = nameDevices(configuration, seen, { node, existing });
       refusedHere.push(...named.refused);
       const mine = existing.filter(({ spec }) => spec.nodes?.includes(node));
-      const names = new Set(mine.map(({ metadata }) => metadata.name));
-      const present = watched.presence.look(named.found, configuration, names);
+      const told = new Map(mine.map((one) => [one.metadata.name, toldBy(configuration, one)]));
+      const present = watched.presence.look(named.found, configuration, told);
       if (present.wakeAfterMs !== undefined) this.#queue.addAfter(key, present.wakeAfterMs);
       const before = watched.found;
       watched.found = present.found;
@@ -224,6 +224,7 @@ export class DeviceAgent {
     const madeFrom = { discoveryHandler, searchBy };
     if (known && jsonEqual(known.handler, madeFrom)) return known;
     void known?.scope.close();
+    known?.presence.release();
     const { handlers, client, node, world, metrics } = this.#options;
     const changed = () => this.#queue.add(key);
     const scope = new Scope();
@@ -236,9 +237,11 @@ export class DeviceAgent {
     };
     this.#watched.set(key, watched);
     const { name, namespace } = metadata;
+    const lost = (seen: Seen[]) =>
+      watched.presence.hold(new Set(seen.map(({ device }) => device.id)));
     const look = () => {
       const measure = metrics?.ofSearch(name);
-      const parts = { handlers, client, world, changed, ...(measure && { measure }) };
+      const parts = { handlers, client, world, changed, lost, ...(measure && { measure }) };
       watched.search = new Search({ handler: discoveryHandler, ...parts });
     };
     const stop = () => {

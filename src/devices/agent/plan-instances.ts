@@ -8,6 +8,7 @@ import { knownDevice } from "../kinds/approval.ts";
 import { deviceHash } from "./hash.ts";
 import { capacityOf } from "../kinds/configuration.ts";
 import type { Configuration } from "../kinds/configuration.ts";
+import { digestOf } from "../kinds/instance.ts";
 import type { Instance } from "../kinds/instance.ts";
 import { parseUsage } from "../plugins/slots.ts";
 
@@ -20,6 +21,8 @@ export interface Found extends Seen {
   hash: string;
   /** Of the Instance. */
   name: string;
+  /** Digest of what containers get; undefined for one that gives them nothing, and for a shared one. */
+  paths: string | undefined;
 }
 
 export interface Refused {
@@ -33,9 +36,35 @@ export const deviceAnnotation = "kerb.dev/device";
 const identityOf = ({ device, shared }: Seen, node: string) =>
   shared ? device.id : `${device.id} on ${node}`;
 
+/** What is told of a device, by its handler or by its Instance. */
+export interface Told {
+  properties: Record<string, string>;
+  /** As Found has it. */
+  paths: string | undefined;
+}
+
+/** `told` without what the Configuration says of the device, which hides what a handler says. */
+function ownOf(configuration: Configuration, hash: string, { properties, paths }: Told): Told {
+  const added = {
+    ...configuration.spec?.brokerProperties,
+    ...knownDevice(configuration, hash)?.properties,
+  };
+  const own = Object.entries(properties).filter(([name]) => !Object.hasOwn(added, name));
+  return { properties: Object.fromEntries(own), paths };
+}
+
+/** What an Instance says of its device. */
+export function toldBy(configuration: Configuration, instance: Instance): Told {
+  const { metadata, spec } = instance;
+  const paths = metadata.annotations?.[pathsAnnotation];
+  const told = { properties: spec.brokerProperties ?? {}, paths };
+  return ownOf(configuration, digestOf(instance), told);
+}
+
 /**
  * Names what was seen. A device whose digest is another's already is refused, so that neither changes:
- * whose Instance is there keeps it, whichever node saw it and in whatever order they are seen now.
+ * whose Instance is there keeps it, whichever node saw it and in whatever order they are seen now. Where several
+ * handlers tell of one device in words of their own, those count by which its Instance stays as it is, else the first.
  */
 export function nameDevices(
   configuration: Configuration,
@@ -44,18 +73,26 @@ export function nameDevices(
 ) {
   const found = new Map<string, Found>();
   const refused: Refused[] = [];
-  const holders = new Map(
-    existing.map(({ metadata }) => [metadata.name, metadata.annotations?.[deviceAnnotation]]),
-  );
+  const standing = new Map(existing.map((one) => [one.metadata.name, one]));
+  const stays = ({ name, hash, device: { properties }, paths }: Found) => {
+    const instance = standing.get(name);
+    const own = ownOf(configuration, hash, { properties, paths });
+    return instance !== undefined && jsonEqual(own, toldBy(configuration, instance));
+  };
   for (const { device, shared } of seen) {
     const hash = deviceHash(device.id, { shared, node });
     const name = `${configuration.metadata.name}-${hash}`;
     const identity = identityOf({ device, shared }, node);
     const other = found.get(name);
-    const holder = other ? identityOf(other, node) : holders.get(name);
+    const holder = other
+      ? identityOf(other, node)
+      : standing.get(name)?.metadata.annotations?.[deviceAnnotation];
     if (holder !== undefined && holder !== identity) {
       refused.push({ id: device.id, why: `its digest ${hash} is that of ${holder}` });
-    } else if (!other) found.set(name, { device, shared, hash, name });
+      continue;
+    }
+    const one = { device, shared, hash, name, paths: pathsOf({ device, shared }) };
+    if (!other || (!stays(other) && stays(one))) found.set(name, one);
   }
   return { found, refused };
 }
@@ -65,7 +102,7 @@ export type NamedDraft = Draft & { metadata: { name: string } };
 /** What containers get of a device, to see that it changed. Nodes may reach a shared one in different ways. */
 export const pathsAnnotation = "kerb.dev/device-paths";
 
-function pathsOf({ device: { nodes, mounts }, shared }: Found): string | undefined {
+function pathsOf({ device: { nodes, mounts }, shared }: Seen): string | undefined {
   if (shared || (nodes.length === 0 && mounts.length === 0)) return undefined;
   return createHash("sha256")
     .update(JSON.stringify([nodes, mounts]))
@@ -76,7 +113,7 @@ function pathsOf({ device: { nodes, mounts }, shared }: Found): string | undefin
 export function instanceOf(configuration: Configuration, found: Found, node: string): NamedDraft {
   const { name, namespace } = configuration.metadata;
   const owner = controllerReference(configuration);
-  const paths = pathsOf(found);
+  const { paths } = found;
   return {
     apiVersion: "akri.sh/v0",
     kind: "Instance",

@@ -6,8 +6,14 @@ import type { Found } from "./plan-instances.ts";
 import { Presence } from "./presence.ts";
 
 const wishes = (presence: object) => ({ spec: { presence } }) as Configuration;
-const seen = (...names: string[]) => new Map(names.map((name) => [name, { name } as Found]));
-const set = (...names: string[]) => new Set(names);
+const found = (name: string, properties: Record<string, string> = {}, paths?: string) => {
+  const device = { id: name, properties, mounts: [], nodes: [] };
+  return { name, hash: name, shared: false, device, paths };
+};
+const seen = (...names: string[]) =>
+  new Map<string, Found>(names.map((name) => [name, found(name)]));
+const set = (...names: string[]) =>
+  new Map(names.map((name) => [name, { properties: {}, paths: undefined }]));
 
 test("a device counts as there once it was seen for as long as was asked for", async () => {
   const clock = new FakeClock();
@@ -25,15 +31,15 @@ test("a device counts as there once it was seen for as long as was asked for", a
 
 test("one that had an Instance before this agent started does not settle again", () => {
   const presence = new Presence(new FakeClock());
-  const { found } = presence.look(seen("a"), wishes({ settleSeconds: 5 }), set("a"));
-  assert.deepEqual([...found.keys()], ["a"]);
+  const look = presence.look(seen("a"), wishes({ settleSeconds: 5 }), set("a"));
+  assert.deepEqual([...look.found.keys()], ["a"]);
 });
 
 test("one that goes stays until its grace is over, and is said to be away", async () => {
   const clock = new FakeClock();
   const presence = new Presence(clock);
   const grace = wishes({ graceSeconds: 10 });
-  presence.look(seen("a"), grace, set("a"));
+  presence.look(seen("a"), grace, set());
   const gone = presence.look(seen(), grace, set("a"));
   assert.deepEqual([[...gone.found.keys()], [...gone.away]], [["a"], ["a"]]);
   await clock.advance(10_001);
@@ -63,4 +69,44 @@ test("what this agent gave up is not kept a second time while it is on its way o
   presence.look(seen("a"), wishes({}), set());
   assert.equal(presence.look(seen(), wishes({}), set("a")).kept.size, 0);
   assert.equal(presence.look(seen(), wishes({}), set("a")).kept.size, 0);
+});
+
+const address = { ADDRESS: "10.0.0.1" };
+
+test("what an earlier agent told of a device is held for a minute, unless its paths changed", async () => {
+  const clock = new FakeClock();
+  const presence = new Presence(clock);
+  const before = new Map([
+    ["a", { properties: address, paths: undefined }],
+    ["b", { properties: address, paths: "video0" }],
+  ]);
+  const now = new Map([
+    ["a", found("a")],
+    ["b", found("b", {}, "video1")],
+  ]);
+  const told = () => {
+    const look = presence.look(now, wishes({}), before);
+    return ["a", "b"].map((name) => look.found.get(name)?.device.properties);
+  };
+  assert.deepEqual(told(), [address, {}]);
+  await clock.advance(60_001);
+  assert.deepEqual(told(), [{}, {}]);
+});
+
+test("what a handler had seen that is gone is held for a minute, and what others see is not", async () => {
+  const clock = new FakeClock();
+  const presence = new Presence(clock);
+  presence.look(seen("a", "b"), wishes({}), set());
+  presence.hold(new Set(["a"]));
+  const names = () => [...presence.look(seen(), wishes({}), set("a", "b")).found.keys()];
+  assert.deepEqual(names(), ["a"]);
+  await clock.advance(60_001);
+  assert.deepEqual(names(), []);
+});
+
+test("nothing is held of what is not looked for any more", () => {
+  const presence = new Presence(new FakeClock());
+  presence.look(seen("a"), wishes({}), set("a"));
+  presence.release();
+  assert.equal(presence.look(seen(), wishes({}), set("a")).found.size, 0);
 });

@@ -1,5 +1,5 @@
 // One Configuration's search on this node: a stream from every handler of its name, each of which says all
-// it sees. What a handler that died had seen stays for a minute, since it most often comes back at once.
+// it sees.
 import { backoffMs } from "../../lib/backoff.ts";
 import type { Client } from "../../client/client.ts";
 import { sleep } from "../../lib/clock.ts";
@@ -12,7 +12,6 @@ import type { ConfigurationSpec } from "../kinds/configuration.ts";
 import type { Refused, Seen } from "./plan-instances.ts";
 import { resolveProperties } from "../discovery/properties.ts";
 
-const keepMs = 60_000;
 const retryMsMax = 60_000;
 
 interface Stream {
@@ -31,6 +30,8 @@ export interface SearchOptions {
   world: HandlerWorld;
   /** Something of what it sees or of its troubles changed. */
   changed: () => void;
+  /** A handler that saw these is gone. */
+  lost: (seen: Seen[]) => void;
   measure?: MeasureSearch;
 }
 
@@ -44,10 +45,7 @@ export interface SearchState {
 export class Search {
   readonly #options: SearchOptions;
   readonly #streams = new Map<DiscoveryHandler, Stream>();
-  /** Of handlers that are gone. */
-  readonly #kept = new Set<Seen[]>();
   readonly #stopListening: () => void;
-  #stopped = false;
   #hadAnswer = false;
 
   constructor(options: SearchOptions) {
@@ -60,7 +58,6 @@ export class Search {
   }
 
   stop() {
-    this.#stopped = true;
     this.#stopListening();
     for (const { stop } of this.#streams.values()) stop.abort(new Error("the search ends"));
   }
@@ -73,23 +70,21 @@ export class Search {
       message: `no handler ${this.#options.handler.name} is there`,
     };
     const trouble = streams.length === 0 ? none : streams.find((one) => one.trouble)?.trouble;
-    const seen = [...answered.map((one) => one.seen!), ...this.#kept].flat();
-    const known = answered.length > 0 || this.#kept.size > 0 || this.#hadAnswer;
     return {
-      seen: known ? seen : undefined,
+      seen: this.#hadAnswer ? answered.flatMap((one) => one.seen!) : undefined,
       refused: streams.flatMap((one) => one.refused),
       trouble,
     };
   }
 
   #follow() {
-    const { handlers, handler, changed } = this.#options;
+    const { handlers, handler, changed, lost } = this.#options;
     const now = new Set(handlers.named(handler.name ?? ""));
     for (const [one, stream] of this.#streams) {
       if (now.has(one)) continue;
       this.#streams.delete(one);
       stream.stop.abort(new Error("the handler is gone"));
-      this.#keep(stream.seen);
+      if (stream.seen?.length) lost(stream.seen);
     }
     for (const one of now) {
       const known = this.#streams.get(one);
@@ -108,16 +103,6 @@ export class Search {
     changed();
   }
 
-  #keep(seen: Seen[] | undefined) {
-    if (!seen?.length) return;
-    const { world, changed } = this.#options;
-    this.#kept.add(seen);
-    world.clock.after(keepMs, () => {
-      this.#kept.delete(seen);
-      if (!this.#stopped) changed();
-    });
-  }
-
   async #run(handler: DiscoveryHandler, stream: Stream) {
     const { world, changed } = this.#options;
     const { signal } = stream.stop;
@@ -133,6 +118,7 @@ export class Search {
         stream.trouble = { reason: hopeless ? "InvalidDetails" : name, message };
         if (hopeless) {
           stream.seen = [];
+          this.#hadAnswer = true;
           return changed();
         }
       }
@@ -160,8 +146,6 @@ export class Search {
       stream.refused = refused;
       stream.trouble = undefined;
       this.#hadAnswer = true;
-      // What it said before it went is told anew by whoever took its place.
-      this.#kept.clear();
       answered();
       changed();
     }
