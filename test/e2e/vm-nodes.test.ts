@@ -13,6 +13,8 @@ import { Talker } from "../support/talker.ts";
 
 let site: Site;
 const machine = new Machine();
+/** Of no cluster; answers reach it without passing the site. */
+const client = new Machine();
 const evilImage = "docker.io/kerb/evil:1";
 
 /** A qcow2 image whose content is said to lie in a file of the host. */
@@ -35,6 +37,8 @@ before(async () => {
   const said = await site.kerb("token", "create");
   const words = /kerb join (.*)/.exec(said)![1]!.split(" ");
   await machine.join(...words, "--name", "second", "--vms");
+  await client.start();
+  await client.plugInto(machine);
   const archive = join(site.directory, "guest.tar");
   writeFileSync(archive, guestArchive());
   const evil = join(site.directory, "evil.tar");
@@ -44,6 +48,7 @@ before(async () => {
   await machine.kerb("image", "import", archive);
 });
 after(async () => {
+  await client.remove();
   await machine.remove();
   await site.remove();
 });
@@ -138,6 +143,12 @@ function page(address: string, path: string): Promise<string> {
 }
 
 let bootId: string;
+let nodePort: number;
+/** A new connection to a node's port. */
+const pageFromOutside = async (node: string) => {
+  const curl = ["curl", "-fsS", "--max-time", "10", `http://${node}:${nodePort}/boot`];
+  return (await client.run(...curl)).trim();
+};
 const addressOf = async (name: string) => (await vmi(name)).status.interfaces[0].ipAddress;
 const boot = async (name: string) => page(await addressOf(name), "/boot");
 
@@ -165,10 +176,19 @@ test("a VM runs as a pod: its console is the log, its agent answers, a Service r
   const { metadata } = await podOf("guest");
   const log = await site.kubectl(["logs", metadata.name]);
   assert.match(log, /printed from cloud-init userdata/);
-  await site.kubectl(["expose", "pod", metadata.name, "--name=guest", "--port=80"]);
+  await site.kubectl([
+    "expose",
+    "pod",
+    metadata.name,
+    "--name=guest",
+    "--port=80",
+    "--type=NodePort",
+  ]);
   const { spec: service } = await site.get("service", "guest");
+  nodePort = service.ports[0].nodePort;
   bootId = await eventually(() => page(service.clusterIP, "/boot"), "its page");
   assert.match(bootId, /^[0-9a-f]{16}$/);
+  assert.equal(await pageFromOutside(machine.hostAddress), bootId);
 });
 
 test("a VM does not notice that Kerb is killed, and is known again", async () => {
@@ -241,6 +261,9 @@ test("a VM moves to another node while it runs, with its disks, and its clients 
   assert.equal(now.status.nodeName, "second");
   assert.equal(await addressOf("guest"), address);
   assert.equal(await bootThere("the guest elsewhere"), bootId);
+  for (const node of [machine.hostAddress, machine.address]) {
+    assert.equal(await pageFromOutside(node), bootId);
+  }
   await stillTalking();
 });
 

@@ -137,6 +137,14 @@ export class Machine {
     await run("ip", ["link", "set", this.#cable, isIn ? "up" : "down"]);
   }
 
+  /** Its cable leads to another machine, by which this one reaches it. */
+  async plugInto(other: Machine) {
+    await run("ip", ["link", "set", this.#cable, "netns", other.name]);
+    await other.run("ip", "address", "add", `${this.hostAddress}/30`, "dev", this.#cable);
+    await other.run("ip", "link", "set", this.#cable, "up");
+    await run("ip", ["route", "add", this.address, "via", other.address]);
+  }
+
   /** Mounts stay as they are, as containers need those of cgroups. */
   #inside(...command: string[]): [string, string[]] {
     return ["nsenter", [`--net=/var/run/netns/${this.name}`, ...command]];

@@ -227,11 +227,11 @@ export function tableCommands(table: string, { podCidr, clusterCidr }: PodRanges
     rule("postrouting", `ct status dnat ${ip} saddr . ${ip} daddr @hairpins masquerade`),
     // A port of the host's loopback that leads to a pod, which must answer to somebody.
     rule("postrouting", `ct status dnat ${ip} saddr ${loopback} masquerade`),
-    // Outside traffic that leaves for another machine must return this way. What other sites of this machine
-    // translate is theirs.
+    // Outside traffic that leaves for another machine must return this way: the way it goes tells, since addresses
+    // move between machines. What other sites of this machine translate is theirs.
     rule(
       "postrouting",
-      `ct status dnat ${ip} daddr ${clusterCidr} ${ip} saddr != ${clusterCidr} ${ip} daddr != ${podCidr} masquerade`,
+      `ct status dnat ${ip} daddr ${clusterCidr} ${ip} saddr != ${clusterCidr} rt ${ip} nexthop != ${podCidr} masquerade`,
     ),
     rule(
       "postrouting",
