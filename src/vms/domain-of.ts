@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import type { KubeObject } from "../kinds/object.ts";
 import { parseQuantity } from "../lib/quantity.ts";
+import { credentialsOf } from "./credentials/credentials-of.ts";
 import { diskOf } from "./disk-of.ts";
 import type {
   Domain,
@@ -220,6 +221,7 @@ export function domainOf({ metadata, spec, status }: KubeObject, context: Domain
   const offset = clockOffset(domain);
   const { hugepages } = domain.memory ?? {};
   const passed = hostDevicesOf(domain.devices ?? {});
+  const credentials = credentialsOf(spec);
   const reserved = domain.memory?.reservedOverhead?.addedOverhead;
   return {
     namespace: metadata.namespace ?? "",
@@ -239,6 +241,7 @@ export function domainOf({ metadata, spec, status }: KubeObject, context: Domain
     firmware: firmwareOf(domain, metadata),
     disks: disksOf(spec, context),
     interfaces: interfacesOf(spec, metadata),
+    ...(credentials.length > 0 && { credentials }),
     ...devicesOf(domain.devices ?? {}),
     ...(wantsContextId({ spec }) && { vsock: status?.VSOCKCID }),
     ...stateOf({ metadata, spec }, context),

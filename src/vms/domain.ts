@@ -27,6 +27,8 @@ export const launcherPaths = {
   /** Where the Secrets of a cloud-init volume are mounted: user data, network data, by key. */
   cloudInitUser: (volume: string) => `/vm/disks/${volume}/user`,
   cloudInitNetwork: (volume: string) => `/vm/disks/${volume}/network`,
+  /** A Secret with keys for the guest's seed. */
+  credential: (volume: string) => `/vm/access/${volume}`,
   /** Image volume of firmware.kernelBoot.container. */
   kernel: "/vm/disks/kernel-boot",
   /** What outlives the guest's end: UEFI's variables, a TPM. */
@@ -107,6 +109,17 @@ export interface DomainInterface {
   linkUp: boolean;
 }
 
+/** A Secret by which people log in, and how it gets into the guest: in its seed, or by its agent. */
+export interface DomainCredential {
+  /** Of the launcher pod. */
+  volume: string;
+  seed?: "noCloud" | "configDrive";
+  /** Users that log in with its keys. */
+  users?: string[];
+  /** Its keys are users, and what they hold are passwords. */
+  passwords?: true;
+}
+
 export interface DomainCpu {
   sockets: number;
   cores: number;
@@ -171,6 +184,7 @@ export interface Domain {
   firmware: DomainFirmware;
   disks: DomainDisk[];
   interfaces: DomainInterface[];
+  credentials?: DomainCredential[];
   graphics: boolean;
   serialConsole: boolean;
   /** The console is not the container's log. */

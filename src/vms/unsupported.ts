@@ -92,9 +92,6 @@ export function unsupported(spec: any, path = "spec"): FieldError[] {
   if (type && !machineTypes.test(type)) {
     errors.push(...supported(`${path}.domain.machine.type`, type, ["q35", "pc", "microvm"]));
   }
-  if (spec.accessCredentials?.length) {
-    errors.push(forbiddenValue(`${path}.accessCredentials`, no));
-  }
   if (spec.architecture && spec.architecture !== "amd64") {
     errors.push(...supported(`${path}.architecture`, spec.architecture, ["amd64"]));
   }

@@ -53,7 +53,18 @@ after(async () => {
   await site.remove();
 });
 
+const fromSecret = (secretName: string, propagationMethod: object) => ({
+  source: { secret: { secretName } },
+  propagationMethod,
+});
+const ofAgent = { qemuGuestAgent: { users: ["root"] } };
+
 const spec = (image: string) => ({
+  accessCredentials: [
+    { sshPublicKey: fromSecret("seed-keys", { noCloud: {} }) },
+    { sshPublicKey: fromSecret("keys", ofAgent) },
+    { userPassword: fromSecret("passwords", { qemuGuestAgent: {} }) },
+  ],
   terminationGracePeriodSeconds: 20,
   evictionStrategy: "LiveMigrate",
   domain: {
@@ -162,6 +173,10 @@ async function bootThere(what: string) {
 }
 
 test("a VM runs as a pod: its console is the log, its agent answers, a Service reaches it", async () => {
+  const secrets = { "seed-keys": "a=ssh-rsa SEED", keys: "a=ssh-rsa ONE", passwords: "root=open" };
+  for (const [name, literal] of Object.entries(secrets)) {
+    await site.kubectl(["create", "secret", "generic", name, `--from-literal=${literal}`]);
+  }
   await site.apply(machineOf("guest"));
   await untilGuest(async () => isTrue(await vmi("guest"), "AgentConnected"), "the agent").catch(
     async (error) => {
@@ -176,19 +191,33 @@ test("a VM runs as a pod: its console is the log, its agent answers, a Service r
   const { metadata } = await podOf("guest");
   const log = await site.kubectl(["logs", metadata.name]);
   assert.match(log, /printed from cloud-init userdata/);
-  await site.kubectl([
-    "expose",
-    "pod",
-    metadata.name,
-    "--name=guest",
-    "--port=80",
-    "--type=NodePort",
-  ]);
+  assert.match(log, /GUEST keys "public-keys":{"0":"ssh-rsa SEED"}/);
+  await site.apply(
+    JSON.stringify({
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: "guest" },
+      spec: { type: "NodePort", selector: { app: "guest" }, ports: [{ port: 80 }] },
+    }),
+  );
   const { spec: service } = await site.get("service", "guest");
   nodePort = service.ports[0].nodePort;
   bootId = await eventually(() => page(service.clusterIP, "/boot"), "its page");
   assert.match(bootId, /^[0-9a-f]{16}$/);
   assert.equal(await pageFromOutside(machine.hostAddress), bootId);
+});
+
+test("people log in as Secrets say, also when those change", async () => {
+  const address = await addressOf("guest");
+  await eventually(
+    async () => isTrue(await vmi("guest"), "AccessCredentialsSynchronized"),
+    "the guest was told",
+  );
+  assert.equal(await page(address, "/chpasswd"), "root:open");
+  const keys = "/root/.ssh/authorized_keys";
+  assert.equal(await page(address, keys), "ssh-rsa ONE");
+  await site.kubectl(["patch", "secret", "keys", "-p", '{"stringData":{"a":"ssh-rsa TWO"}}']);
+  await untilGuest(async () => (await page(address, keys)) === "ssh-rsa TWO", "the other key");
 });
 
 test("a VM does not notice that Kerb is killed, and is known again", async () => {

@@ -15,6 +15,12 @@ SHUTDOWN
 chmod +x /sbin/shutdown
 for module in /m/*; do insmod "$module" 2>/dev/null; done
 echo "GUEST up"
+echo "root:x:0:0:root:/root:/bin/sh" >/etc/passwd
+mkdir -p /root /tmp/www
+# What the agent calls to set a password; who may look sees what it was given.
+printf '#!/bin/sh\ncat >/tmp/www/chpasswd\n' >/bin/chpasswd
+chmod +x /bin/chpasswd
+ln -s /root /tmp/www/root
 word() { for one in $(cat /proc/cmdline); do case $one in "$1="*) echo "${one#*=}" ;; esac; done; }
 
 for disk in /sys/block/*; do
@@ -34,6 +40,7 @@ if [ -n "$seed" ] && mount -t iso9660 -o ro "$seed" /mnt; then
   files=/mnt
   [ -d /mnt/openstack/latest ] && files=/mnt/openstack/latest
   echo "GUEST seed $(ls $files | tr '\n' ' ')"
+  grep -ho '"public[-_]keys":{[^}]*}' $files/meta* | sed 's/^/GUEST keys /'
   for data in $files/user-data $files/user_data; do
     [ -f "$data" ] && head -c 2 "$data" | grep -q '#!' && sh "$data"
   done

@@ -2,18 +2,18 @@
 import { join } from "node:path";
 import { resource } from "../../client/client.ts";
 import type { Client } from "../../client/client.ts";
-import type { Informers } from "../../client/informers.ts";
-import type { Clock } from "../../lib/clock.ts";
-import type { Log } from "../../lib/log.ts";
-import type { Random } from "../../lib/random.ts";
-import type { Scope } from "../../lib/scope.ts";
 import { startVmApi } from "../../vms/api/publish.ts";
 import { ensureVms, startVmControllers } from "../../vms/start.ts";
 import { ensureOwnImage } from "../../containers/images.ts";
 import { mountSourceOf } from "../../containers/mount-source.ts";
 import type { NodeParts } from "../../lib/node-connection.ts";
 import { StatusError } from "../../lib/status-error.ts";
-import { directoriesIn, localVolumesDirectory, podDirectory } from "../../node/directories.ts";
+import {
+  directoriesIn,
+  localVolumesDirectory,
+  memoryDirectory,
+  podDirectory,
+} from "../../node/directories.ts";
 import type { Runtime } from "../../node/runtime.ts";
 import { launcherImage, runVolume } from "../../vms/domain.ts";
 import type { HolderVolumes } from "../../vms/node/hotplug.ts";
@@ -25,32 +25,23 @@ import { registriesOf } from "../node/node-settings.ts";
 import { keptPort } from "../site/kept-port.ts";
 import { registryDigest } from "./registry-digest.ts";
 import { makeServing } from "../site/serving.ts";
+import type { ActingParts } from "./acting-parts.ts";
 import { containerdDirectory, vmsDirectory } from "../node/machine.ts";
 
-interface VmsOptions {
+interface SiteParts extends ActingParts {
   plane: Pick<ControlPlane, "client" | "connect" | "discover" | "pki">;
-  informers: Informers;
   /** Of the site. */
   directory: string;
-  /** Further addresses that the site listens on. */
-  listen?: string[] | undefined;
-  clock: Clock;
-  random: Random;
-  log: Log;
-  scope: Scope;
-}
-
-type SiteParts = Omit<VmsOptions, "listen"> & {
   settings: { store?: string };
   options: { listen?: string[] } & NodeOptions;
-};
+}
 
 const loopback = "127.0.0.1";
 const controller = "system:kubevirt-controller";
 
 /** Resolves once the cluster's API has machines, by webhooks and subresources where this process is. */
-async function serveVms(options: VmsOptions) {
-  const { plane, directory, listen = [], clock, random, log, scope } = options;
+async function serveVms({ plane, directory, options, clock, random, log, scope }: SiteParts) {
+  const { listen = [] } = options;
   const client = plane.client(controller);
   const { pki, connect } = plane;
   await ensureVms(client, clock);
@@ -67,7 +58,7 @@ async function serveVms(options: VmsOptions) {
 
 /** Before anybody reaches the API, so that nobody finds webhooks where the last process was. */
 export async function openVms(site: SiteParts) {
-  if (!site.settings.store) await serveVms({ ...site, listen: site.options.listen });
+  if (!site.settings.store) await serveVms(site);
 }
 
 /** Of several servers the one that acts answers for machines, too. */
@@ -75,7 +66,7 @@ export async function controlVms(site: SiteParts) {
   const { plane, informers, clock, random, log, scope } = site;
   const { discover, connect } = plane;
   const client = plane.client(controller);
-  if (site.settings.store) await serveVms({ ...site, listen: site.options.listen });
+  if (site.settings.store) await serveVms(site);
   const acting = { client, clock, log: log.with({ room: "vms" }), scope };
   const digestOf = registryDigest(registriesOf(site.options));
   await startVmControllers({ ...acting, discover, informers, random, connect, digestOf });
@@ -89,20 +80,15 @@ const launcher = {
   stopSignal: "SIGURG",
 };
 
-export interface VmNodeOptions {
+export interface VmNodeOptions extends ActingParts {
   /** Of the site or node. */
   directory: string;
   node: string;
   client: Client;
-  informers: Informers;
   runtime: Runtime;
   parts: NodeParts;
   /** What the node was started with. */
   options: { cpuManagerPolicy?: string };
-  clock: Clock;
-  random: Random;
-  log: Log;
-  scope: Scope;
 }
 
 const pods = resource("v1", "pods");
@@ -141,6 +127,7 @@ export async function runVms(options: VmNodeOptions) {
     directory: vmsDirectory(directory),
     discover: async () => [],
     run: (uid) => join(podDirectory(directories, uid), "volumes", runVolume),
+    secret: (uid, volume) => join(memoryDirectory(directories, uid), volume),
     volumes: volumesOf(options),
     claimVolumes: localVolumesDirectory(directory),
     informers,

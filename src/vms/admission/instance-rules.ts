@@ -11,6 +11,7 @@ import type { FieldError } from "../../lib/status-error.ts";
 import { deviceErrors } from "../host-devices.ts";
 import { isSecure } from "../domain-of.ts";
 import { unsupported } from "../unsupported.ts";
+import { ofCredentials } from "./credential-rules.ts";
 import { ofShape } from "./shape-rules.ts";
 import { wordErrors } from "./word-rules.ts";
 
@@ -359,6 +360,7 @@ export function instanceErrors(spec: any, path: string, context: RuleContext): F
     ...ofProbes(spec, path),
     ...ofKernel(spec, path),
     ...ofHugePages(spec, path),
+    ...ofCredentials(spec, path),
     ...deviceErrors(spec, path, context.permittedDevices ?? new Set()),
     ...supported(`${path}.evictionStrategy`, spec.evictionStrategy, evictionStrategies),
     ...supported(`${path}.startStrategy`, spec.startStrategy, ["Paused"]),

@@ -13,6 +13,8 @@ const volume = (name: string, source: object = { emptyDisk: { capacity: "1Gi" } 
   ...source,
 });
 
+const secret = { secret: { secretName: "s" } };
+
 test("an instance that cannot be is refused by field", () => {
   const cases: [string, object, string[]][] = [
     ["nothing wrong", { domain: disks("a"), volumes: [volume("a")] }, []],
@@ -52,6 +54,25 @@ test("an instance that cannot be is refused by field", () => {
       "a host's disk",
       { domain: disks(), volumes: [volume("a", { hostDisk: { path: "/a", type: "Disk" } })] },
       ["spec.volumes[0].hostDisk"],
+    ],
+    [
+      "credentials that have no way in, no source or two kinds",
+      {
+        domain: disks(),
+        accessCredentials: [
+          { sshPublicKey: { source: secret, propagationMethod: { noCloud: {} } } },
+          { sshPublicKey: { source: {}, propagationMethod: { qemuGuestAgent: { users: [] } } } },
+          { userPassword: { source: secret, propagationMethod: {} } },
+          {},
+        ],
+      },
+      [
+        "spec.accessCredentials[0].sshPublicKey.propagationMethod",
+        "spec.accessCredentials[1].sshPublicKey.source",
+        "spec.accessCredentials[1].sshPublicKey.propagationMethod.qemuGuestAgent.users",
+        "spec.accessCredentials[2].userPassword.propagationMethod",
+        "spec.accessCredentials[3]",
+      ],
     ],
     [
       "a seed of nothing",

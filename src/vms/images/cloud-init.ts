@@ -6,13 +6,21 @@ export interface Seed {
   hostname: string;
   namespace: string;
   user: string;
+  /** Of SSH. */
+  keys: string[];
   network?: string;
 }
 
 export const seedLabel = { noCloud: "cidata", configDrive: "config-2" } as const;
 
-export function noCloudFiles({ uuid, hostname, namespace, user, network }: Seed): IsoFiles {
-  const meta = { "instance-id": uuid, "local-hostname": hostname, namespace };
+const numbered = (keys: string[]) => Object.fromEntries(keys.map((key, i) => [String(i), key]));
+
+export function noCloudFiles(seed: Seed): IsoFiles {
+  const { uuid, hostname, namespace, user, keys, network } = seed;
+  const meta = {
+    ...{ "instance-id": uuid, "local-hostname": hostname, namespace },
+    ...(keys.length > 0 && { "public-keys": numbered(keys) }),
+  };
   return new Map([
     ["meta-data", Buffer.from(`${JSON.stringify(meta)}\n`)],
     ["user-data", Buffer.from(user)],
@@ -20,8 +28,11 @@ export function noCloudFiles({ uuid, hostname, namespace, user, network }: Seed)
   ]);
 }
 
-export function configDriveFiles({ uuid, hostname, user, network }: Seed): IsoFiles {
-  const meta = { uuid, hostname, instance_id: uuid };
+export function configDriveFiles({ uuid, hostname, user, keys, network }: Seed): IsoFiles {
+  const meta = {
+    ...{ uuid, hostname, instance_id: uuid },
+    ...(keys.length > 0 && { public_keys: numbered(keys) }),
+  };
   return new Map([
     ["openstack/latest/meta_data.json", Buffer.from(JSON.stringify(meta))],
     ["openstack/latest/user_data", Buffer.from(user)],

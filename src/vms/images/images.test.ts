@@ -42,6 +42,7 @@ test("a disk of files carries its label, its names and what they hold", () => {
     hostname: "shop",
     namespace: "till",
     user: "#!/bin/sh\n",
+    keys: ["ssh-ed25519 A"],
     network: "version: 2\n",
   });
   const disk = iso9660(files, "cidata");
@@ -52,15 +53,17 @@ test("a disk of files carries its label, its names and what they hold", () => {
     assert.ok(disk.includes(Buffer.from(name, "utf16le").swap16()), name);
   }
   assert.ok(textAt(disk, "#!/bin/sh") && textAt(disk, '"local-hostname":"shop"'));
+  assert.ok(textAt(disk, '"public-keys":{"0":"ssh-ed25519 A"}'));
   assert.deepEqual(iso9660(files, "cidata"), disk, "the same files are the same disk");
 });
 
 test("a config drive has folders; names that no disk has are refused", () => {
   const disk = iso9660(
-    configDriveFiles({ uuid: "u", hostname: "h", namespace: "n", user: "hi" }),
+    configDriveFiles({ uuid: "u", hostname: "h", namespace: "n", user: "hi", keys: ["ssh-rsa B"] }),
     "config-2",
   );
   assert.ok(disk.includes(Buffer.from("openstack", "utf16le").swap16()));
+  assert.ok(textAt(disk, '"public_keys":{"0":"ssh-rsa B"}'));
   for (const name of ["", "a//b", "x".repeat(101)]) {
     assert.throws(() => iso9660(new Map([[name, Buffer.from("")]]), "x"), /cannot be the name/);
   }

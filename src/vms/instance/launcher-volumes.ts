@@ -1,4 +1,5 @@
 // A VMI's volumes as volumes of its pod, mounted where QEMU looks for them. Pure.
+import { credentialVolumes } from "../credentials/credentials-of.ts";
 import { launcherPaths, runVolume } from "../domain.ts";
 
 /** A volume whose files the guest shares: mounted not by QEMU but beside it. */
@@ -147,5 +148,5 @@ export function launcherVolumes(spec: any, context: VolumeContext): PodVolumes {
       return filesystems.some(({ name }) => name === volume.name) ? shared(part) : part;
     });
   if (kernel) parts.push(image("kernel-boot", kernel, launcherPaths.kernel));
-  return merged([run, ...parts]);
+  return merged([run, ...parts, credentialVolumes(spec)]);
 }

@@ -3,9 +3,11 @@
 import { rm } from "node:fs/promises";
 import type { Controller, ControllerContext, Key } from "../../controllers/runtime.ts";
 import type { KubeObject } from "../../kinds/object.ts";
+import { conditionOf } from "../../controllers/pod-state.ts";
 import { jsonEqual } from "../../lib/json.ts";
 import { Scope } from "../../lib/scope.ts";
 import { isStatus } from "../../lib/status-error.ts";
+import { accessEvent, GuestAccess } from "../credentials/tell-agent.ts";
 import type { Domain } from "../domain.ts";
 import { computeContainer, domainAnnotation, launcherPaths } from "../domain.ts";
 import { instances, pods } from "../kinds/resources.ts";
@@ -29,6 +31,7 @@ const claimMs = 250;
 interface Machine {
   vm: Vm;
   scope: Scope;
+  access: GuestAccess;
   askedAt: number;
   guestInterfaces: GuestInterface[];
   guestOs: Record<string, string> | undefined;
@@ -38,8 +41,9 @@ interface Machine {
 
 export interface HandlerOptions {
   node: string;
-  /** The host's folder of a pod's sockets, and Kerb's notes about it. */
+  /** The host's folders of a pod's sockets and of its Secrets, and Kerb's notes about it. */
   run: (podUid: string) => string;
+  secret: (podUid: string, volume: string) => string;
   notes: (podUid: string) => string;
   accelerator: "kvm" | "tcg";
   scope: Scope;
@@ -146,7 +150,7 @@ export class VmHandler {
 
   #adopt(pod: KubeObject, key: Key, context: ControllerContext): Machine {
     const { uid, namespace = "", name, annotations } = pod.metadata;
-    const { run, notes, scope: whole } = this.#options;
+    const { run, secret, notes, scope: whole } = this.#options;
     const scope = whole.child();
     const domain = JSON.parse(annotations![domainAnnotation]!) as Domain;
     const vm = new Vm({
@@ -155,8 +159,9 @@ export class VmHandler {
       ...{ clock: context.clock, scope, changed: () => this.#context?.wakeAfter(key, 0) },
     });
     mindCopies(vm);
+    const access = new GuestAccess(domain.credentials ?? [], (volume) => secret(uid, volume));
     const machine: Machine = {
-      ...{ vm, scope, askedAt: Number.NEGATIVE_INFINITY, guestInterfaces: [] },
+      ...{ vm, scope, access, askedAt: Number.NEGATIVE_INFINITY, guestInterfaces: [] },
       ...{ guestOs: undefined, seenRunning: false, pressedAt: Number.NEGATIVE_INFINITY },
     };
     this.#machines.set(uid, machine);
@@ -217,6 +222,7 @@ export class VmHandler {
   async #ask(machine: Machine, context: ControllerContext) {
     const { vm } = machine;
     const now = context.clock.monotonic();
+    if (!vm.agentConnected) machine.access.lost();
     if (!vm.agentConnected || now - machine.askedAt < askMs - 1000) return;
     machine.askedAt = now;
     try {
@@ -228,6 +234,10 @@ export class VmHandler {
     } catch {
       // An agent that does not know the question, or answers too late.
     }
+    await vm.agent().then(
+      (agent) => machine.access.tell(agent),
+      () => {},
+    );
   }
 
   async #tell(vmi: KubeObject, machine: Machine, context: ControllerContext) {
@@ -239,6 +249,7 @@ export class VmHandler {
       ...{ domain: vm.domain, status: vm.status, stopReason: vm.stopReason, frozen: vm.frozen },
       ...{ agentConnected: vm.agentConnected, accelerator, podIps: vm.addresses, plugged: [] },
       ...{ guestInterfaces: machine.guestInterfaces, guestOs: machine.guestOs },
+      access: machine.access.condition,
     };
     const status = nodeStatus(vmi, facts, clock.now());
     if (jsonEqual(status, vmi.status)) return;
@@ -249,6 +260,8 @@ export class VmHandler {
         event(vmi, "Normal", "Started", "VirtualMachineInstance started.");
       }
     }
+    const told = accessEvent(conditionOf(vmi, facts.access?.type ?? ""), facts.access);
+    if (told) event(vmi, told.type, told.reason, told.message);
     const { namespace, name } = vmi.metadata;
     await client
       .update({ ...instances, namespace, name }, { ...vmi, status })

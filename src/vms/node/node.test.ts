@@ -138,7 +138,7 @@ const vmi = (spec: any, status: any = {}) => ({
 
 const facts = (spec: any, more: Partial<VmFacts> = {}): VmFacts => ({
   domain: domainOf(vmi(spec), { isBlock: () => false, isShared: (claim) => claim === "shared" }),
-  ...{ status: "running", stopReason: "", agentConnected: false, frozen: false },
+  ...{ status: "running", stopReason: "", agentConnected: false, frozen: false, access: undefined },
   ...{ accelerator: "tcg", podIps: ["10.1.0.7"], guestInterfaces: [], guestOs: undefined },
   plugged: [],
   ...more,

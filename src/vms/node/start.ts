@@ -26,6 +26,8 @@ export interface VmNodeOptions extends ControllersOptions {
   capabilities: NodeCapabilities;
   /** The host's folder of a pod's sockets. */
   run: (podUid: string) => string;
+  /** The host's folder of a pod's volume that is a Secret. */
+  secret: (podUid: string, volume: string) => string;
   volumes: HolderVolumes;
   /** The folder in which volumes of claims lie. */
   claimVolumes: string;
@@ -43,10 +45,11 @@ async function label(options: VmNodeOptions) {
 }
 
 export async function startVmNode(options: VmNodeOptions) {
-  const { node, parts, directory, capabilities, run, volumes, claimVolumes, scope } = options;
+  const { node, parts, directory, capabilities, run, secret, volumes, claimVolumes, scope } =
+    options;
   const notes = (podUid: string) => join(directory, podUid);
   const handler = new VmHandler({
-    ...{ node, run, notes, scope },
+    ...{ node, run, secret, notes, scope },
     accelerator: capabilities.accelerator,
   });
   parts.set(

@@ -14,6 +14,8 @@ export interface VmFacts {
   stopReason: string;
   agentConnected: boolean;
   frozen: boolean;
+  /** Of people's access to the guest, where there is any to say. */
+  access: Condition | undefined;
   accelerator: "kvm" | "tcg";
   podIps: string[];
   guestInterfaces: GuestInterface[];
@@ -108,6 +110,7 @@ function conditionsOf(facts: VmFacts): { wanted: Condition[]; absent: string[] }
     reason: "KVMNotAvailable",
     message: "the guest is emulated: this node has no hardware virtualization that works",
   });
+  if (facts.access) wanted.push(facts.access);
   return { wanted, absent };
 }
 

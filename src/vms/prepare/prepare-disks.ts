@@ -19,6 +19,7 @@ import { runCommand } from "../../lib/run-command.ts";
 import { badRequest } from "../../lib/status-error.ts";
 import type { Domain, DiskSource, DomainDisk } from "../domain.ts";
 import { launcherPaths } from "../domain.ts";
+import { keysIn, secretFiles } from "../credentials/secret-files.ts";
 import { configDriveFiles, noCloudFiles, seedLabel } from "../images/cloud-init.ts";
 import { imageFacts, imageHeaderBytes } from "../images/image-format.ts";
 import { iso9660 } from "../images/iso9660.ts";
@@ -155,6 +156,13 @@ class Preparation {
     return name && readFileSync(fileIn(folder, name), "utf8");
   }
 
+  #keys(style: "noCloud" | "configDrive"): string[] {
+    const own = (this.#domain.credentials ?? []).filter(({ seed }) => seed === style);
+    return own.flatMap(({ volume }) =>
+      keysIn(secretFiles(this.#host(launcherPaths.credential(volume)))),
+    );
+  }
+
   #seed(name: string, source: Extract<DiskSource, { kind: "cloudInit" }>): ImageFile {
     const { firmware, hostname, namespace } = this.#domain;
     const userNames = ["userdata", "userData"];
@@ -167,6 +175,7 @@ class Preparation {
       hostname,
       namespace,
       user: user ?? "",
+      keys: this.#keys(source.style),
       ...(network && { network }),
     };
     const files = source.style === "noCloud" ? noCloudFiles(seed) : configDriveFiles(seed);
