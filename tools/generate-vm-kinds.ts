@@ -10,6 +10,7 @@ const roots = (
   "v1beta1.VirtualMachinePreference v1beta1.VirtualMachineClusterPreference v1beta1.VirtualMachinePool " +
   "v1beta1.VirtualMachineSnapshot v1beta1.VirtualMachineSnapshotContent v1beta1.VirtualMachineRestore " +
   "v1beta1.VirtualMachineClone v1.VirtualMachineExport v1beta1.DataVolumeSpec " +
+  "v1alpha1.MigrationPolicy " +
   "v1.AddVolumeOptions v1.RemoveVolumeOptions"
 ).split(" ");
 

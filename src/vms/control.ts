@@ -34,6 +34,8 @@ export interface MigrationOptions {
   bandwidthBytesPerSecond?: number;
   /** When the guest goes on at the target although not all of its memory is there; never where absent. */
   postCopyAfterMs?: number;
+  /** When it is given up although its memory is on its way; never where absent. */
+  abortAfterMs?: number;
   /** Volumes whose content goes along. */
   copy: string[];
   autoConverge: boolean;

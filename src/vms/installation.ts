@@ -70,6 +70,12 @@ const readReplicated = {
   resources: ["replicatedvolumes"],
   verbs: ["get", "list", "watch"],
 };
+/** Of the cluster: who administers it writes them. */
+const readPolicies = {
+  apiGroups: ["migrations.kubevirt.io"],
+  resources: ["migrationpolicies"],
+  verbs: ["get", "list", "watch"],
+};
 const readAll = { apiGroups: groups, resources: ["*"], verbs: ["get", "list", "watch"] };
 const writeAll = {
   apiGroups: groups,
@@ -92,9 +98,9 @@ const role = (
 });
 
 const clusterRoles = [
-  role("view", [readAll, readReplicated, reading], "view"),
-  role("edit", [writeAll, reading, streams, acting, upload], "edit"),
-  role("admin", [writeAll, reading, streams, acting, upload], "admin"),
+  role("view", [readAll, readReplicated, readPolicies, reading], "view"),
+  role("edit", [writeAll, readPolicies, reading, streams, acting, upload], "edit"),
+  role("admin", [writeAll, readPolicies, reading, streams, acting, upload], "admin"),
   role("migrate", [migrating]),
 ];
 

@@ -127,6 +127,14 @@ const machineOf = (name: string, image = guestImage, node = "first") =>
     },
   });
 
+const service = (name: string, spec: object) =>
+  JSON.stringify({
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name },
+    spec: { selector: { app: "guest" }, ...spec },
+  });
+
 const vmi = (name: string) => site.get("vmi", name);
 const isTrue = (object: any, type: string) =>
   object.status?.conditions?.some((one: any) => one.type === type && one.status === "True");
@@ -192,17 +200,10 @@ test("a VM runs as a pod: its console is the log, its agent answers, a Service r
   const log = await site.kubectl(["logs", metadata.name]);
   assert.match(log, /printed from cloud-init userdata/);
   assert.match(log, /GUEST keys "public-keys":{"0":"ssh-rsa SEED"}/);
-  await site.apply(
-    JSON.stringify({
-      apiVersion: "v1",
-      kind: "Service",
-      metadata: { name: "guest" },
-      spec: { type: "NodePort", selector: { app: "guest" }, ports: [{ port: 80 }] },
-    }),
-  );
-  const { spec: service } = await site.get("service", "guest");
-  nodePort = service.ports[0].nodePort;
-  bootId = await eventually(() => page(service.clusterIP, "/boot"), "its page");
+  await site.apply(service("guest", { type: "NodePort", ports: [{ port: 80 }] }));
+  const { clusterIP, ports } = (await site.get("service", "guest")).spec;
+  nodePort = ports[0].nodePort;
+  bootId = await eventually(() => page(clusterIP, "/boot"), "its page");
   assert.match(bootId, /^[0-9a-f]{16}$/);
   assert.equal(await pageFromOutside(machine.hostAddress), bootId);
 });
@@ -247,25 +248,32 @@ async function stillTalking() {
   for (const one of talkers) {
     const sent = one.sent;
     await eventually(async () => one.heard > sent || one.trouble, "the next line of a client");
-    assert.equal(one.trouble, undefined);
+    assert.equal(one.trouble, undefined, `the client of ${one.host}`);
   }
 }
 
-const migrations = (more: object) => ({ spec: { configuration: { migrations: more } } });
 const mayTellFaults = readFileSync("/proc/sys/vm/unprivileged_userfaultfd", "utf8").trim() === "1";
 
 test("a VM moves to another node while it runs, with its disks, and its clients stay connected", async () => {
   // It goes on there before its memory is there where the machine lets it, and else moves all the same.
-  const soon = migrations({ allowPostCopy: true, completionTimeoutPerGiB: 1 });
-  const kubeVirt = ["patch", "kubevirt", "kubevirt", "-n", "kubevirt", "--type=merge", "-p"];
-  await site.kubectl([...kubeVirt, JSON.stringify(soon)]);
-  await site.kubectl(["expose", "vmi", "guest", "--name=echo", "--port=7"]).catch(async () => {
-    const { metadata } = await podOf("guest");
-    await site.kubectl(["expose", "pod", metadata.name, "--name=echo", "--port=7"]);
-  });
-  const { spec: service } = await site.get("service", "echo");
+  await site.apply(
+    JSON.stringify({
+      apiVersion: "migrations.kubevirt.io/v1alpha1",
+      kind: "MigrationPolicy",
+      metadata: { name: "soon" },
+      spec: {
+        selectors: {
+          virtualMachineInstanceSelector: { app: "guest" },
+          namespaceSelector: { "kubernetes.io/metadata.name": "default" },
+        },
+        ...{ allowPostCopy: true, completionTimeoutPerGiB: 1 },
+      },
+    }),
+  );
+  await site.apply(service("echo", { ports: [{ port: 7 }] }));
+  const { clusterIP } = (await site.get("service", "echo")).spec;
   const address = await addressOf("guest");
-  for (const host of [address, service.clusterIP]) talkers.push(await talkerTo(host));
+  for (const host of [address, clusterIP]) talkers.push(await talkerTo(host));
   await stillTalking();
   await site.apply(
     JSON.stringify({
@@ -280,7 +288,8 @@ test("a VM moves to another node while it runs, with its disks, and its clients 
     assert.notEqual(found.status?.phase, "Failed", JSON.stringify(found.status));
     return found.status?.phase === "Succeeded" && found;
   }, "the migration");
-  await site.kubectl([...kubeVirt, '{"spec":{"configuration":{"migrations":null}}}']);
+  await site.kubectl(["delete", "migrationpolicy", "soon"]);
+  assert.equal(moved.status.migrationState.migrationPolicyName, "soon");
   assert.equal(moved.status.migrationState.targetNode, "second");
   const [condition] = moved.status.conditions ?? [];
   assert.equal(moved.status.migrationState.mode, mayTellFaults ? "PostCopy" : "PreCopy");

@@ -6,6 +6,7 @@ import type { Socket } from "node:net";
 const everyMs = 20;
 
 export class Talker {
+  readonly host: string;
   readonly #socket: Socket;
   readonly #timer: NodeJS.Timeout;
   #sent = 0;
@@ -18,6 +19,7 @@ export class Talker {
   trouble: string | undefined;
 
   constructor(host: string, port: number) {
+    this.host = host;
     this.#socket = connect(port, host);
     this.#socket.setEncoding("utf8").setNoDelay();
     this.#socket.on("data", (text: string) => this.#hear(text));

@@ -69,6 +69,24 @@ test("a migration that is cancelled leaves the guest where it was", async () => 
   assert.equal((await source.answers().state()).status, "running");
 });
 
+test("a migration that takes longer than it may is given up, and the guest goes on", async () => {
+  await target.stop();
+  target = await QemuVm.start(kernel, { ...options(there), incoming: true });
+  await eventually(async () => target.vm.status === "inmigrate", "the target");
+  const way = await target.answers().prepareMigration(["data"]);
+  const fast = 64 * mebibyte;
+  await source.answers().migrate(way, {
+    ...{ copy: ["data"], autoConverge: false, abortAfterMs: 1 },
+    bandwidthBytesPerSecond: fast,
+  });
+  const failed = await eventually(async () => {
+    const progress = await source.answers().migration();
+    return progress.phase === "failed" && progress;
+  }, "its end");
+  assert.match(failed.error ?? "", /not completed after 0 seconds and has been aborted/);
+  assert.equal((await source.answers().state()).status, "running");
+});
+
 test("a guest goes on elsewhere at its next word, with its disk", async () => {
   await target.stop();
   target = await QemuVm.start(kernel, { ...options(there), incoming: true });

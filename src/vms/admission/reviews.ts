@@ -91,11 +91,20 @@ const judgeImportCron = ({ object, old }: Asked): FieldError[] => {
     : [forbiddenValue("spec", "Cannot update DataImportCron Spec")];
 };
 
+/** What a policy says that no migration is told. */
+const notOfPolicies = ["allowWorkloadDisruption", "maxDowntimeMs", "experimental"];
+
+const judgePolicy = ({ object: { spec } }: Asked): FieldError[] =>
+  notOfPolicies
+    .filter((name) => spec[name])
+    .map((name) => forbiddenValue(`spec.${name}`, "this is not supported by migrations of Kerb"));
+
 const judges: Record<string, (asked: Asked) => FieldError[]> = {
   VirtualMachine: judgeMachine,
   VirtualMachineInstance: judgeInstance,
   VirtualMachineInstanceReplicaSet: judgeReplicaSet,
   VirtualMachinePool: judgePool,
+  MigrationPolicy: judgePolicy,
   DataVolume: judgeDataVolume,
   DataSource: ({ object }) => dataSourceErrors(object.spec),
   DataImportCron: judgeImportCron,

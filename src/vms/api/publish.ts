@@ -53,6 +53,11 @@ const validated: Rule[] = [
     resources: ["virtualmachines", "virtualmachineinstances", "virtualmachineinstancereplicasets"],
     operations: onWrites,
   },
+  {
+    group: "migrations.kubevirt.io",
+    resources: ["migrationpolicies"],
+    operations: onWrites,
+  },
   { group: "pool.kubevirt.io", resources: ["virtualmachinepools"], operations: onWrites },
   {
     group: "cdi.kubevirt.io",

@@ -2,6 +2,7 @@
 import { cdiDefinitions } from "./cdi.ts";
 import { instancetypeDefinitions } from "./instancetype.ts";
 import { kubevirtDefinitions } from "./kubevirt.ts";
+import { policyDefinition } from "./migration-policy.ts";
 import { poolDefinition } from "./pool.ts";
 import { replicationDefinition } from "./replication.ts";
 import { copyDefinitions } from "./snapshot.ts";
@@ -10,6 +11,7 @@ export const vmDefinitions = [
   ...kubevirtDefinitions,
   ...instancetypeDefinitions,
   poolDefinition,
+  policyDefinition,
   ...copyDefinitions,
   ...cdiDefinitions,
   replicationDefinition,

@@ -10,6 +10,7 @@ export const virtualMachines = resource(kubevirt, "virtualmachines");
 /** Its status is no subresource: whoever writes it writes the object, with its resourceVersion. */
 export const instances = resource(kubevirt, "virtualmachineinstances");
 export const migrations = resource(kubevirt, "virtualmachineinstancemigrations");
+export const policies = resource("migrations.kubevirt.io/v1alpha1", "migrationpolicies");
 export const instanceReplicaSets = resource(kubevirt, "virtualmachineinstancereplicasets");
 export const pools = resource("pool.kubevirt.io/v1beta1", "virtualmachinepools");
 export const kubeVirts = resource(kubevirt, "kubevirts");
@@ -28,6 +29,7 @@ export const dataImportCrons = resource(cdi, "dataimportcrons");
 export const cdiConfigs = resource(cdi, "cdiconfigs");
 export const cdis = resource(cdi, "cdis");
 
+export const namespaces = resource("v1", "namespaces");
 export const pods = resource("v1", "pods");
 export const quotas = resource("v1", "resourcequotas");
 export const claims = resource("v1", "persistentvolumeclaims");

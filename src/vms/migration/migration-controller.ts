@@ -15,7 +15,16 @@ import { claimFacts } from "../instance/claim-facts.ts";
 import { currentPod } from "../instance/plan.ts";
 import { launcherPod } from "../instance/launcher-pod.ts";
 import { boundsOf } from "../instance/launcher-resources.ts";
-import { claims, instances, kubeVirts, migrations, pods, quotas } from "../kinds/resources.ts";
+import {
+  claims,
+  instances,
+  kubeVirts,
+  migrations,
+  namespaces,
+  pods,
+  policies,
+  quotas,
+} from "../kinds/resources.ts";
 import {
   isMoving,
   isOver,
@@ -25,6 +34,7 @@ import {
   postCopyCondition,
 } from "./plan.ts";
 import type { MigrationPhase, MigrationState } from "./plan.ts";
+import { policyOf, settingsOf } from "./policy.ts";
 import { guestAddress, moveAddress } from "./moved-address.ts";
 
 const finalizer = "kubevirt.io/migrationJobFinalize";
@@ -162,15 +172,26 @@ class Migration {
     await this.#write("Scheduling");
   }
 
+  /** The cluster's settings (KubeVirt's spec.configuration.migrations), and before them those of a policy. */
+  #configuration(vmi: KubeObject) {
+    const { informer } = this.#context;
+    const kubeVirt = informer(kubeVirts).get("kubevirt", "kubevirt");
+    const namespace = informer(namespaces).get(this.#namespace);
+    const policy = namespace && policyOf(informer(policies).list(), vmi, namespace);
+    const own = settingsOf(policy);
+    const configuration = { ...kubeVirt?.spec?.configuration?.migrations, ...own };
+    return { configuration, ...(own && { policyName: policy!.metadata.name }) };
+  }
+
   async #begin(state: MigrationState, key: Key) {
-    const { clock, informer, event } = this.#context;
+    const { clock, event } = this.#context;
     const vmi = state.vmi!;
     const [source, target] = [state.source!, state.target!];
     const [from, to] = await Promise.all([this.#controlOf(source), this.#controlOf(target)]);
     if ((await to.state()).status !== "inmigrate") return this.#context.wakeAfter(key, pollMs);
     const { uid: migrationUid } = this.#migration.metadata;
-    const kubeVirt = informer(kubeVirts).get("kubevirt", "kubevirt");
-    const options = migrationOptions(kubeVirt, source);
+    const { configuration, policyName } = this.#configuration(vmi);
+    const options = migrationOptions(configuration, source);
     const migrationState = {
       migrationUid,
       sourceNode: source.spec.nodeName,
@@ -180,6 +201,8 @@ class Migration {
       targetNodeAddress: guestAddress(target),
       startTimestamp: timestamp(clock.now()),
       mode: "PreCopy",
+      migrationConfiguration: configuration,
+      ...(policyName && { migrationPolicyName: policyName }),
     };
     if (vmi.status.migrationState?.migrationUid !== migrationUid) {
       // Before anything is asked of either end, so that a conflict makes only this begin again.
@@ -321,6 +344,8 @@ export const migrationController = (connect: NodeConnector): Controller => ({
     { resource: claims, keys: () => [] },
     { resource: kubeVirts, keys: () => [] },
     { resource: quotas, keys: () => [] },
+    { resource: namespaces, keys: () => [] },
+    { resource: policies, keys: () => [] },
   ],
   outputs: [migrations, instances, pods],
   // Each waits for the next word of a migration.

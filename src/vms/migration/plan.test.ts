@@ -83,18 +83,17 @@ test("what a guest wrote to goes along, unless both nodes have it", () => {
   assert.deepEqual(volumesToCopy(pod), ["root", "own"]);
 });
 
-const configured = (migrations: object) => object({}, { spec: { configuration: { migrations } } });
 const launcher = (more: object = {}) => {
   const text = JSON.stringify({ memoryBytes: 2 ** 29, disks: [], ...more });
   return object({ annotations: { [domainAnnotation]: text } });
 };
 
 test("bandwidth and auto-converge are as the cluster says", () => {
-  const set = configured({ bandwidthPerMigration: "1Mi", allowAutoConverge: true });
+  const set = { bandwidthPerMigration: "1Mi", allowAutoConverge: true };
   const shared = migrationOptions(set, launcher());
   assert.equal(shared.bandwidthBytesPerSecond, 2 ** 20);
   assert.equal(shared.autoConverge, true);
-  assert.equal(migrationOptions(undefined, launcher()).autoConverge, false);
+  assert.equal(migrationOptions({}, launcher()).autoConverge, false);
   const progress = { transferredBytes: 0, remainingBytes: 0, totalBytes: 0 };
   assert.equal(isMoving({ phase: "running", ...progress }), true);
   assert.equal(isMoving({ phase: "completed", ...progress }), false);
@@ -113,8 +112,10 @@ test("a guest goes on before its memory is there where that is allowed, after a 
     [{ allowPostCopy: true }, replicated, undefined],
     [{ completionTimeoutPerGiB: 10 }, {}, undefined],
   ];
+  assert.equal(migrationOptions({ completionTimeoutPerGiB: 10 }, launcher()).abortAfterMs, 5000);
+  assert.equal(migrationOptions({}, launcher()).abortAfterMs, undefined, "only who says so");
   for (const [set, domain, expected] of cases) {
-    const { postCopyAfterMs } = migrationOptions(configured(set), launcher(domain));
+    const { postCopyAfterMs } = migrationOptions(set, launcher(domain));
     assert.equal(postCopyAfterMs, expected, JSON.stringify([set, domain]));
   }
 });

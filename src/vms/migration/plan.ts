@@ -5,6 +5,7 @@ import { parseQuantity } from "../../lib/quantity.ts";
 import type { MigrationOptions, MigrationProgress, MigrationTarget } from "../control.ts";
 import type { Domain } from "../domain.ts";
 import { domainAnnotation } from "../domain.ts";
+import type { MigrationConfiguration } from "./policy.ts";
 
 export type MigrationPhase =
   | "Pending"
@@ -98,10 +99,10 @@ export function volumesToCopy(pod: KubeObject): string[] {
 /** Seconds for each GiB of memory, after which a guest may go on at the target before all of it is there. */
 const completionSecondsPerGiB = 150;
 
-/** Of KubeVirt's own configuration (spec.configuration.migrations). `pod` is the source. */
-export function migrationOptions(kubeVirt: KubeObject | undefined, pod: KubeObject) {
+/** `pod` is the source. */
+export function migrationOptions(configuration: MigrationConfiguration, pod: KubeObject) {
   const { bandwidthPerMigration, allowAutoConverge, allowPostCopy, completionTimeoutPerGiB } =
-    kubeVirt?.spec?.configuration?.migrations ?? {};
+    configuration;
   const bytes = bandwidthPerMigration ? parseQuantity(bandwidthPerMigration) : 0;
   const gibibytes = domainIn(pod).memoryBytes / 2 ** 30;
   const afterMs = (completionTimeoutPerGiB ?? completionSecondsPerGiB) * gibibytes * 1000;
@@ -110,6 +111,7 @@ export function migrationOptions(kubeVirt: KubeObject | undefined, pod: KubeObje
     autoConverge: allowAutoConverge ?? false,
     ...(bytes > 0 && { bandwidthBytesPerSecond: bytes }),
     // Its copies are told at one moment where it writes, and that is when it stands still.
+    ...(!allowPostCopy && completionTimeoutPerGiB && { abortAfterMs: afterMs }),
     ...(allowPostCopy && !isReplicated(pod) && afterMs > 0 && { postCopyAfterMs: afterMs }),
   };
   return options;

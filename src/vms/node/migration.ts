@@ -26,6 +26,8 @@ const mirrorJob = (volume: string) => `mirror-${blockNode(volume)}`;
 interface Leaving {
   phase: MigrationProgress["phase"];
   error?: string;
+  /** Why it was given up, once it was. */
+  late?: string;
   copy: string[];
   key: string;
   /** Its mirrors are let go; until then no other migration begins, whose mirrors have the same names. */
@@ -192,6 +194,16 @@ function growPatient(vm: Vm) {
   });
 }
 
+/** Once the memory is on its way; to be stopped. */
+function endAfter(vm: Vm, state: Leaving, { abortAfterMs }: MigrationOptions) {
+  if (abortAfterMs === undefined) return () => {};
+  return vm.options.clock.after(abortAfterMs, () => {
+    const seconds = Math.round(abortAfterMs / 1000);
+    state.late = `Live migration is not completed after ${seconds} seconds and has been aborted`;
+    void vm.qmp.execute("migrate_cancel").catch(() => {});
+  });
+}
+
 /** After a migration that failed, unless somebody paused the guest. */
 async function goOn(vm: Vm) {
   const { status } = await vm.qmp.execute("query-status");
@@ -242,12 +254,12 @@ export async function migrate(vm: Vm, target: MigrationTarget, options: Migratio
     const moved = untilMoved(vm, state);
     moved.catch(() => {});
     await vm.qmp.execute("migrate", { uri: `tcp:${target.host}:${target.port}` });
-    const stops = [growPatient(vm), goOnAfter(vm, target, options)];
+    const stops = [growPatient(vm), goOnAfter(vm, target, options), endAfter(vm, state, options)];
     await moved.finally(() => stops.forEach((stop) => stop()));
     enter(state, "completed");
   };
   run().catch(async (error: Error) => {
-    state.error = error.message;
+    state.error = state.late ?? error.message;
     // What it did since at the target is not known here: it does not go on.
     if (state.phase === "post-copy") return enter(state, "lost");
     vm.migratedAway = false;
