@@ -17,6 +17,7 @@ import {
 import type { Runtime } from "../../node/runtime.ts";
 import { launcherImage, runVolume } from "../../vms/domain.ts";
 import type { HolderVolumes } from "../../vms/node/hotplug.ts";
+import { measureMachines } from "../../vms/metrics/machine-metrics.ts";
 import { probe } from "../../vms/node/probe.ts";
 import { startVmNode } from "../../vms/node/start.ts";
 import type { ControlPlane } from "../site/control-plane.ts";
@@ -29,7 +30,7 @@ import type { ActingParts } from "./acting-parts.ts";
 import { containerdDirectory, vmsDirectory } from "../node/machine.ts";
 
 interface SiteParts extends ActingParts {
-  plane: Pick<ControlPlane, "client" | "connect" | "discover" | "pki">;
+  plane: Pick<ControlPlane, "client" | "connect" | "discover" | "pki" | "server">;
   /** Of the site. */
   directory: string;
   settings: { store?: string };
@@ -69,6 +70,7 @@ export async function controlVms(site: SiteParts) {
   if (site.settings.store) await serveVms(site);
   const acting = { client, clock, log: log.with({ room: "vms" }), scope };
   const digestOf = registryDigest(registriesOf(site.options));
+  measureMachines(plane.server.registry, informers, scope);
   await startVmControllers({ ...acting, discover, informers, random, connect, digestOf });
 }
 

@@ -118,7 +118,12 @@ export const systemMounts: Mounts = {
   },
   async unmountBelow(path) {
     const below = (await mounted()).filter((one) => one === path || one.startsWith(`${path}/`));
-    for (const one of below.reverse()) await runCommand("umount", ["-l", one]);
+    for (const one of below.reverse()) {
+      await runCommand("umount", ["-l", one]).catch(async (error: unknown) => {
+        // Unless another who ends the pod was here first.
+        if ((await mounted()).includes(one)) throw error;
+      });
+    }
   },
 };
 
