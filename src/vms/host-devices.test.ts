@@ -40,15 +40,25 @@ test("every device is the next that its plugin granted", () => {
 
 test("only devices that the installation permits are given to guests", () => {
   const permitted = permittedDevices({
-    permittedHostDevices: { pciHostDevices: [{ resourceName: "example.com/card" }] },
+    permittedHostDevices: {
+      pciHostDevices: [{ resourceName: "example.com/card" }],
+      usb: [{ resourceName: "akri.sh/sticks" }],
+    },
   });
   const asked = {
-    hostDevices: [{ name: "a", deviceName: "example.com/card" }],
-    gpus: [{ name: "g", deviceName: "x/y" }],
+    hostDevices: [
+      { name: "a", deviceName: "example.com/card" },
+      { name: "b", deviceName: "akri.sh/sticks-8120fe" },
+    ],
+    gpus: [
+      { name: "g", deviceName: "x/y" },
+      { name: "h", deviceName: "akri.sh/sticks-8120fe-8120fe" },
+      { name: "i", deviceName: "example.com/card-8120fe" },
+    ],
   };
   assert.deepEqual(
     deviceErrors({ domain: { devices: asked } }, "spec", permitted).map(({ field }) => field),
-    ["spec.domain.devices.gpus[0].deviceName"],
+    [0, 1, 2].map((i) => `spec.domain.devices.gpus[${i}].deviceName`),
   );
 });
 

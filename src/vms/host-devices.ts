@@ -98,6 +98,10 @@ function claimErrors(device: any, at: string, claims: Set<string>): FieldError[]
   return [invalidValue(`${at}.claimName`, claimName, "there is no such entry in resourceClaims")];
 }
 
+/** Of Akri's resources that of a Configuration permits those of its Instances. */
+const configurationOf = (resource: string) =>
+  /^((?:[a-z0-9-]+\.)?akri\.sh\/.+)-[0-9a-f]{6}$/.exec(resource)?.[1] ?? resource;
+
 /** By device plugins only what the KubeVirt object permits, by resource. */
 export function deviceErrors(spec: any, path: string, permitted: Set<string>): FieldError[] {
   const { domain, resourceClaims = [] } = spec;
@@ -108,7 +112,10 @@ export function deviceErrors(spec: any, path: string, permitted: Set<string>): F
       const at = `${path}.domain.devices.${list}[${i}]`;
       if (one.claimName || one.requestName) return claimErrors(one, at, claims);
       if (!one.deviceName) return [required(`${at}.deviceName`)];
-      if (permitted.has(one.deviceName)) return [];
+      const isPermitted = [one.deviceName, configurationOf(one.deviceName)].some((resource) =>
+        permitted.has(resource),
+      );
+      if (isPermitted) return [];
       const why = `HostDevice ${one.deviceName} is not permitted in permittedHostDevices configuration`;
       return [forbiddenValue(`${at}.deviceName`, why)];
     }),

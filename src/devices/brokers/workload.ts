@@ -47,7 +47,8 @@ export function brokerWorkload(instance: Instance, configuration: Configuration)
   const values = valuesOf(instance);
   const resource = resourceName(configuration, instance);
   const common = commonLabels(instance);
-  const body = expandAll(withPods(template, common, resource), values);
+  const texts = { ...values, RESOURCE: resource };
+  const body = expandAll(withPods(template, common, resource), texts);
   const { metadata, spec } = body;
   const annotations = { ...metadata?.annotations, [workloadAnnotation]: templateDigest(body) };
   return {

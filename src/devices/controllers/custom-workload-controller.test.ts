@@ -44,7 +44,7 @@ test("a broker of another's kind is made where it may be, and goes when another 
   const template = (kind: string) => ({
     apiVersion: "flows.example.com/v1",
     kind,
-    spec: { device: "$(DEVICE)" },
+    spec: { device: "$(DEVICE)", resource: "$(RESOURCE)" },
   });
   await client.create(
     { ...configurations, namespace },
@@ -65,6 +65,8 @@ test("a broker of another's kind is made where it may be, and goes when another 
   const names = made.map(({ metadata }) => metadata.name).sort();
   assert.deepEqual(names, ["echo-8120fe-broker", "echo-a19705-broker"]);
   assert.deepEqual(made.map((one) => one["spec"].device).sort(), ["8120fe", "a19705"]);
+  const resources = made.map((one) => one["spec"].resource).sort();
+  assert.deepEqual(resources, ["akri.sh/echo-8120fe", "akri.sh/echo-a19705"]);
   const target = { ...configurations, namespace, name: "echo" };
   await client.patch(target, "merge", {
     spec: { brokerSpec: { brokerTemplate: template("Forbidden") } },

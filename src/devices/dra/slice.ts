@@ -4,6 +4,7 @@ import { digestOf } from "../kinds/instance.ts";
 import type { Instance } from "../kinds/instance.ts";
 import { isClaimed, parseUsage } from "../plugins/slots.ts";
 import { labels } from "../brokers/names.ts";
+import { placeAttributes, placeOf } from "../plugins/place.ts";
 import { driverName, poolOf, sliceName } from "./names.ts";
 
 /** Limits of the API. */
@@ -26,9 +27,9 @@ function attributesOf(instance: Instance) {
     ([name, value]) => identifier.test(name) && value.length > 0 && value.length <= textCharsMax,
   );
   // Who it is comes last, and stays.
-  return Object.fromEntries(
-    all.slice(-attributesMax).map(([name, value]) => [name, { string: value }]),
-  );
+  const texts = all.map(([name, value]) => [name, { string: value }] as [string, object]);
+  const place = placeAttributes(placeOf(instance.spec.brokerProperties ?? {}));
+  return Object.fromEntries([...Object.entries(place), ...texts].slice(-attributesMax));
 }
 
 /** `GPU_MEMORY_BYTES` is its memory. */

@@ -9,9 +9,11 @@ import { Listeners } from "./listeners.ts";
 import { isClaimed, parseUsage, slotsOf, usageText, virtualDevices } from "./slots.ts";
 import type { VirtualDevices } from "./slots.ts";
 
-/** Which cards a container may see is one variable for all of them. */
-function visible(before: Record<string, string>, more: Record<string, string>) {
-  const both = Object.entries(more).filter(([name]) => name.endsWith("_VISIBLE_DEVICES"));
+/** Which cards a container may see, and where devices of guests lie, is one variable for all of them. */
+const listed = /_VISIBLE_DEVICES$|^(USB|PCI)_RESOURCE_/;
+
+function joined(before: Record<string, string>, more: Record<string, string>) {
+  const both = Object.entries(more).filter(([name]) => listed.test(name));
   return Object.fromEntries(
     both.map(([name, value]) => [name, before[name] ? `${before[name]},${value}` : value]),
   );
@@ -54,7 +56,7 @@ export class ConfigurationPlugin implements DevicePlugin {
     for (const id of ids) {
       const give = () => this.#allocateOne(id);
       const { envs, mounts, devices } = await this.#parts.fresh.giving([id], give);
-      all.envs = { ...all.envs, ...envs, ...visible(all.envs, envs) };
+      all.envs = { ...all.envs, ...envs, ...joined(all.envs, envs) };
       all.mounts.push(...mounts);
       all.devices.push(...devices);
     }
@@ -74,7 +76,7 @@ export class ConfigurationPlugin implements DevicePlugin {
       if (!free) throw new Error(`cannot claim ${id}: all slots of ${name} are held`);
       return { ...own, [free]: mine };
     });
-    return allocationOf(instance, deviceOf(name));
+    return allocationOf(instance, deviceOf(name), this.resourceName);
   }
 
   /** Every other slot that this node holds through here becomes free. */

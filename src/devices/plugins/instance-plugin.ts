@@ -5,12 +5,23 @@ import type { Fresh } from "./fresh.ts";
 import type { Device } from "../discovery/handler.ts";
 import type { Instance } from "../kinds/instance.ts";
 import { Listeners } from "./listeners.ts";
+import { placeOf, placeVariable } from "./place.ts";
 import { instanceDevices, parseUsage, usageText, variables } from "./slots.ts";
 
+/** Where guests find it who asked for `resource`. */
+function placeOfResource(instance: Instance, resource: string | undefined) {
+  const place = placeOf(instance.spec.brokerProperties ?? {});
+  return place && resource !== undefined ? { [placeVariable(place.bus, resource)]: place.at } : {};
+}
+
 /** Of one device as it is now: a path that changed reaches the next container. */
-export function allocationOf(instance: Instance, device: Device | undefined): DeviceAllocation {
+export function allocationOf(
+  instance: Instance,
+  device: Device | undefined,
+  resource?: string,
+): DeviceAllocation {
   return {
-    envs: variables(instance),
+    envs: { ...placeOfResource(instance, resource), ...variables(instance) },
     mounts: device?.mounts ?? [],
     devices: device?.nodes ?? [],
   };
@@ -66,7 +77,7 @@ export class InstancePlugin implements DevicePlugin {
       }
       return { ...own, ...Object.fromEntries(ids.map((id) => [id, node])) };
     });
-    return allocationOf(this.#instance, deviceOf(name));
+    return allocationOf(this.#instance, deviceOf(name), this.resourceName);
   }
 
   /** Every other slot that this node holds through here becomes free. One that was taken from it is taken back. */

@@ -4,6 +4,7 @@ import { FakeClock } from "../../lib/fake-clock.ts";
 import type { Claims } from "./claims.ts";
 import type { Configuration } from "../kinds/configuration.ts";
 import type { Instance } from "../kinds/instance.ts";
+import { allocationOf } from "./instance-plugin.ts";
 import { Plugins } from "./plugins.ts";
 
 const metadata = { name: "cam", namespace: "default", uid: "1" };
@@ -56,4 +57,11 @@ test("beside Akri's controller, which gives none, a name that nobody else has is
 
 test("a name that two namespaces have waits for a controller", () => {
   assert.deepEqual(offering()(configuration, false), []);
+});
+
+test("a container is told where a device lies, so that it may be passed to a guest", () => {
+  const brokerProperties = { UDEV_DEVNODE: "/dev/bus/usb/001/004" };
+  const stick = { ...instance, spec: { ...instance.spec, brokerProperties } };
+  const { envs } = allocationOf(stick, undefined, "akri.sh/cam-8120fe");
+  assert.equal(envs["USB_RESOURCE_AKRI_SH_CAM-8120FE"], "1:4");
 });

@@ -1,5 +1,6 @@
 // From the devices that rules chose to what Akri says of them. Pure but for the devices it asks.
 import type { Device, DeviceNode } from "../discovery/handler.ts";
+import { pciPlace, placeVariable, usbPlace } from "../plugins/place.ts";
 import type { UdevDevice } from "./match.ts";
 
 /** What has no node of its own is reached by its nearest parent that has one. */
@@ -22,19 +23,6 @@ export function grouped(devices: UdevDevice[], together: boolean): UdevDevice[][
     else groups.push([device]);
   }
   return groups;
-}
-
-const usbNode = /\/bus\/usb\/0*(\d+)\/0*(\d+)$/;
-const pciAddress = /[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]/g;
-
-/** The variables by which KubeVirt finds a device to pass through. */
-const variable = (kind: "USB" | "PCI", resource: string) =>
-  `${kind}_RESOURCE_${resource.toUpperCase().replaceAll(/[./]/g, "_")}`;
-
-/** Empty for what hangs on USB: the PCI device above it is the controller of others too. */
-function pciOf(devpath: string): string | undefined {
-  if (devpath.split("/").some((part) => part.startsWith("usb"))) return undefined;
-  return devpath.match(pciAddress)?.at(-1);
 }
 
 export interface Wishes {
@@ -60,16 +48,16 @@ export function deviceOf(
     const suffix = together ? `_${i}` : "";
     properties[`UDEV_DEVNODE${suffix}`] = devnode;
     give(devnode, permissions);
-    const usb = usbNode.exec(devnode);
-    if (resource === undefined || !usb) continue;
-    const name = variable("USB", resource);
-    properties[`${name}${suffix}`] = `${usb[1]}:${usb[2]}`;
+    const usb = usbPlace(devnode);
+    if (resource === undefined || usb === undefined) continue;
+    const name = placeVariable("USB", resource);
+    properties[`${name}${suffix}`] = usb;
     // KubeVirt knows no numbers.
-    properties[name] ??= `${usb[1]}:${usb[2]}`;
+    properties[name] ??= usb;
   }
-  const pci = pciOf(top.devpath);
+  const pci = pciPlace(top.devpath);
   if (resource !== undefined && pci !== undefined) {
-    properties[variable("PCI", resource)] = pci;
+    properties[placeVariable("PCI", resource)] = pci;
     for (const path of vfioNodes?.(top) ?? []) give(path, "rw");
   }
   return { id: top.devpath, properties, mounts: [], nodes };
