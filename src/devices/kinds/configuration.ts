@@ -96,8 +96,14 @@ const brokerKinds = [
   "StatefulSet",
 ];
 
-const customGroup = /^[^/]+\.[^/]+\//;
-const kubernetesGroup = /^([^/]+\.)?k8s\.io\//;
+const brokerVersions = ["apps/v1", "batch/v1", "v1"];
+
+const customGroup = /^[^/]+[.][^/]+[/]/;
+const kubernetesGroup = /^([^/]+[.])?k8s[.]io[/]/;
+
+/** In CEL. */
+const quoted = (text: string) => `'${text}'`;
+const listed = (texts: string[]) => `[${texts.map(quoted).join(", ")}]`;
 
 /** A kind that is none of Kubernetes' own. */
 export const isCustom = ({ apiVersion = "" }: { apiVersion?: string }) =>
@@ -144,21 +150,20 @@ const template: Schema = {
   ...open,
   required: ["apiVersion", "kind"],
   properties: {
-    apiVersion: { type: "string" },
-    kind: { type: "string" },
+    apiVersion: { type: "string", maxLength: 253 },
+    kind: { type: "string", maxLength: 63 },
     metadata: { type: "object", "x-kubernetes-preserve-unknown-fields": true },
   },
-  anyOf: [
+  "x-kubernetes-validations": [
     {
-      properties: {
-        kind: { enum: brokerKinds },
-        apiVersion: { enum: ["v1", "apps/v1", "batch/v1"] },
-      },
-    },
-    // Kinds of others: who may make them is asked when they are made.
-    {
-      properties: { apiVersion: { pattern: customGroup.source } },
-      not: { properties: { apiVersion: { pattern: kubernetesGroup.source } } },
+      // Kinds of others: who may make them is asked when they are made.
+      rule:
+        `self.kind in ${listed(brokerKinds)} && self.apiVersion in ${listed(brokerVersions)} || ` +
+        `self.apiVersion.matches(${quoted(customGroup.source)}) && ` +
+        `!self.apiVersion.matches(${quoted(kubernetesGroup.source)})`,
+      message: `of Kubernetes' own kinds a broker may be a ${brokerKinds.join(", ")}; make others yourself`,
+      fieldPath: ".kind",
+      reason: "FieldValueForbidden",
     },
   ],
 };
