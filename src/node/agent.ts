@@ -146,6 +146,7 @@ async function contextOf(
   const metrics = new AgentMetrics();
   const userNamespaces = new UserNamespaces(join(directory, "pods"));
   await userNamespaces.load();
+  const elsewhere = (uid: string) => parts.runtime.cgroupOf?.(uid);
   return {
     ...parts,
     runtime: measuredRuntime(parts.runtime, { metrics, clock }),
@@ -160,10 +161,9 @@ async function contextOf(
     event,
     directories,
     mounts,
-    cgroups: mounts === systemMounts ? await systemCgroups(cgroupRoot) : noCgroups,
+    cgroups: mounts === systemMounts ? await systemCgroups(cgroupRoot, { elsewhere }) : noCgroups,
     facts: { nodeName, hostIps: addresses, allocatable: facts.allocatable },
     dns: { clusterDomain, dnsServiceIps, host: parseResolvConf(resolvConf) },
-    cgroupRoot,
     cpus: parts.cpus,
     abilities: {
       allowedUnsafeSysctls: options.settings?.allowedUnsafeSysctls ?? [],

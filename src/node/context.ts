@@ -40,7 +40,6 @@ export interface AgentContext {
   cpus: Cpus;
   facts: NodeFacts;
   dns: DnsSettings;
-  cgroupRoot: string;
   abilities: SecurityAbilities;
   memoryBytes: number;
   metrics: AgentMetrics;

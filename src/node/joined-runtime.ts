@@ -28,6 +28,8 @@ export interface SpecialRuntime extends Omit<Pick<Runtime, (typeof byId)[number]
   wantsImages(config: SandboxConfig): Promise<boolean>;
   pods(): ReadonlyMap<string, RuntimePod>;
   pod(podUid: string): RuntimePod | undefined;
+  /** Known from the call of `runSandbox` on, where one is ready. */
+  cgroupOf(podUid: string): string | undefined;
   onChange(listener: (podUid: string) => void): () => void;
   portForward(sandboxId: string, port: number): Promise<Duplex>;
   stats(): Promise<Stats[]>;
@@ -112,7 +114,7 @@ class Special {
     { mayRun, log }: JoinOptions,
   ): Promise<{ id?: string | undefined; wantsImages?: boolean }> {
     if (!mayRun(config)) return {};
-    await this.open();
+    if (!this.now) await this.open();
     try {
       const id = await this.now?.runSandbox(config);
       if (id !== undefined || config.imagesAwaited) return { id };
@@ -147,6 +149,7 @@ function joinedCalls(runtime: Runtime, special: Special, options: JoinOptions): 
     async pod(uid) {
       return both(special.now?.pod(uid), known.may(uid) ? await runtime.pod(uid) : undefined);
     },
+    cgroupOf: (uid) => special.now?.cgroupOf(uid) ?? runtime.cgroupOf?.(uid),
     onChange(listener) {
       const stops = [runtime.onChange(listener), special.onChange(listener)];
       return () => stops.forEach((stop) => stop());

@@ -240,6 +240,8 @@ export interface Runtime {
   /** Calls back with a pod's uid when something about it changed; a hint, not a promise. Returns its stop. */
   onChange(listener: (podUid: string) => void): () => void;
   imageStatus(ref: string): Promise<ImageStatus | undefined>;
+  /** Where a pod's cgroup lies that was made before its pod; absent where none is. */
+  cgroupOf?(podUid: string): string | undefined;
   /** Absent where nobody else runs what is in the runtime's images. */
   imageConfig?(ref: string): Promise<ImageConfig | undefined>;
   /** Pulls; resolves with the image's id. */
@@ -273,8 +275,11 @@ export interface Runtime {
 
 /** The cgroup of one container, for runtimes that have no other runtime make it. */
 export interface ContainerCgroups {
-  /** Makes the cgroup and puts processes into it, with all of their threads. `path` is below every controller's root. */
-  join(path: string, pids: number[]): Promise<void>;
+  /**
+   * Makes the cgroup, `path` being below every controller's root. Resolves with files: a process of one thread that
+   * writes 0 into each of them is in it, and so is whatever it starts.
+   */
+  make(path: string): Promise<string[]>;
   limit(path: string, resources: Resources): Promise<void>;
   usage(path: string): Promise<Omit<Stats, "containerId">>;
   /** True when the kernel ended something in it for want of memory. */

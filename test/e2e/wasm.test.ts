@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { ociArchive } from "../../src/containers/oci-archive.ts";
 import { ociArchitecture } from "../../src/containers/pause.ts";
+import { memoryOf } from "../support/cgroup-memory.ts";
 import { run, runToEnd } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { importBusybox } from "../support/image.ts";
@@ -341,9 +342,16 @@ test("a pod of modules alone needs no containerd, and has the same walls around 
   }
   assert.deepEqual(readdirSync(`/proc/${pid}/root`).toSorted(), [".kerb", "dev", "etc", "proc"]);
   const { uid } = (await site.get("pod", "walled")).metadata;
-  for (const line of readFileSync(`/proc/${pid}/cgroup`, "utf8").split("\n")) {
-    if (/:(memory|cpu|pids):|^0::\/./.test(line)) assert.match(line, new RegExp(`pod${uid}/`));
+  const lines = readFileSync(`/proc/${pid}/cgroup`, "utf8").split("\n");
+  for (const line of lines) {
+    // That of its pod, or one that was there before its pod.
+    if (/:(memory|cpu|pids):|^0::\/./.test(line))
+      assert.match(line, new RegExp(`/(pod${uid}|slot-\\w+)/\\w+$`));
   }
+  const [own, ofPod, used] = memoryOf(lines);
+  assert.deepEqual([own, ofPod], [80 * 2 ** 20, 80 * 2 ** 20], "what Node takes is on top of it");
+  const kib = Number(/^(\d+) kB/.exec(field("RssAnon")!)![1]);
+  assert.ok(used! >= kib * 1024, "what it took before its pod came is its pod's");
   const command = [site.kubectlPath, "--kubeconfig", site.kubeconfig, "attach", "walled"];
   const attached = spawn(command[0]!, command.slice(1), { stdio: ["ignore", "pipe", "ignore"] });
   const [said] = await once(attached.stdout, "data");

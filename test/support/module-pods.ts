@@ -8,7 +8,6 @@ import { systemRandom } from "../../src/lib/random.ts";
 import { containerCgroups } from "../../src/node/machine/container-cgroups.ts";
 import { systemCgroups } from "../../src/node/machine/cgroups.ts";
 import type { Cgroups } from "../../src/node/machine/cgroups.ts";
-import { cgroupParent } from "../../src/node/machine/resources.ts";
 import type { Pod } from "../../src/node/pods/pod.ts";
 import type { ContainerConfig, Runtime, SandboxConfig } from "../../src/node/runtime.ts";
 import { ownRunner } from "../../src/wasm/own-runner.ts";
@@ -109,20 +108,21 @@ export class ModulePodsAlone {
     const places = new Places(join(folder, "pods"));
     const runner = { ...ownRunner(), executable: program };
     const tools = { executable: dropper, libraries: await librariesOf(dropper) };
+    const cgroups = await containerCgroups();
     const pods = new ModulePods({
-      ...{ places, kernel, networks, newId, clock },
-      runners: new Runners({ places, kernel, runner, dropper: tools, newId }),
+      ...{ places, kernel, networks, cgroups, newId, clock },
+      runners: new Runners({ places, kernel, runner, dropper: tools, cgroups, newId }),
       modules: new Modules(
         { folder: join(folder, "modules"), components: join(folder, "components") },
         imagesIn(folder),
       ),
-      cgroups: await containerCgroups(),
       components: join(folder, "components"),
       boot: "now",
       signalNumber: () => 15,
     });
-    const cgroups = await systemCgroups(cgroup);
-    return new ModulePodsAlone({ folder, clock, places, pods, cgroups });
+    const elsewhere = (uid: string) => pods.cgroupOf(uid);
+    const ofPods = await systemCgroups(cgroup, { elsewhere });
+    return new ModulePodsAlone({ folder, clock, places, pods, cgroups: ofPods });
   }
 
   /** Starts a pod of one module; resolves with the container's id and the file of its log. */
@@ -138,13 +138,12 @@ export class ModulePodsAlone {
       metadata: { uid, name: "walled" },
       spec: { containers: [{ name: "main", image }] },
     };
-    await this.#cgroups.prepare(pod as unknown as Pod);
     const sandbox = {
       ...{ podUid: uid, namespace: "default", name: "walled", attempt: 0, hostname: "walled" },
       ...{ labels: {}, annotations: {}, sysctls: {}, portMappings: [], logDirectory },
       ...{ hostNetwork: false, hostPid: false, hostIpc: false, shareProcessNamespace: false },
       dns: { servers: ["127.0.0.1"], searches: [], options: [] },
-      cgroupParent: cgroupParent(cgroup, pod as unknown as Pod),
+      cgroupParent: this.#cgroups.pathOf(pod as unknown as Pod),
       securityContext,
       handler: "wasm",
       containers: pod.spec.containers,
@@ -164,6 +163,7 @@ export class ModulePodsAlone {
     } satisfies ContainerConfig;
     const sandboxId = await this.pods.runSandbox(sandbox);
     if (sandboxId === undefined) return undefined;
+    await this.#cgroups.prepare(pod as unknown as Pod);
     const id = await this.pods.createContainer(sandboxId, config, sandbox);
     await this.pods.startContainer(id);
     return { id, sandboxId, podUid: uid, log: join(logDirectory, config.logPath) };

@@ -91,6 +91,8 @@ try {
   console.log(
     `${modules} modules and ${containers} containers run after ${Math.round((performance.now() - began) / 1000)} s`,
   );
+  // A process that has begun is up a moment later.
+  await eventually(async () => runners().count >= modules, "all runners are up");
   const { count, privateMiB } = runners();
   console.log(`${count} runners, ${(privateMiB / count).toFixed(1)} MiB private each`);
   const before = await containersOf(site);

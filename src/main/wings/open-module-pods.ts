@@ -38,13 +38,14 @@ export async function openModulePods(
   if (!kernel) return undefined;
   const places = new Places(modulePodsDirectory(directory));
   const dropper = { executable: setpriv, libraries };
+  const cgroups = await containerCgroups();
   return new ModulePods({
     places,
     kernel,
-    runners: new Runners({ places, kernel, runner, dropper, newId }),
+    runners: new Runners({ places, kernel, runner, dropper, cgroups, newId }),
     modules: new Modules({ folder: modulesDirectory(directory), components }, runtime),
     networks: new PodNetworks(network),
-    cgroups: await containerCgroups(),
+    cgroups,
     components,
     boot: readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(),
     newId,

@@ -71,7 +71,7 @@ test("both versions of cgroups say the same in their own words", () => {
 test("on version 1 each controller gets its part of the tree", async () => {
   const mount = join(root, "v1");
   for (const name of ["cpu", "memory", "pids"]) mkdirSync(join(mount, name), { recursive: true });
-  const cgroups = await systemCgroups("kerb7", mount);
+  const cgroups = await systemCgroups("kerb7", { mount });
   const read = (path: string) => readFileSync(join(mount, path), "utf8");
   for (const one of [guaranteed, burstable, idle]) await cgroups.prepare(one);
   assert.equal(read("cpu/kerb7/podg/cpu.shares"), "512");
@@ -89,7 +89,7 @@ test("on version 2 each level hands its controllers on", async () => {
   const mount = join(root, "v2");
   mkdirSync(mount);
   writeFileSync(join(mount, "cgroup.controllers"), "cpu memory pids");
-  const cgroups = await systemCgroups("kerb7", mount);
+  const cgroups = await systemCgroups("kerb7", { mount });
   await cgroups.prepare(burstable);
   assert.deepEqual(readdirSync(join(mount, "kerb7/burstable/podb")).sort(), [
     "cgroup.subtree_control",
@@ -106,7 +106,7 @@ test("on version 2 nothing is set before all levels have handed its controller o
   // Whoever writes to it waits until somebody reads.
   const top = join(mount, "cgroup.subtree_control");
   execFileSync("mkfifo", [top]);
-  const cgroups = await systemCgroups("kerb7", mount);
+  const cgroups = await systemCgroups("kerb7", { mount });
   const preparing = cgroups.prepare(guaranteed);
   const pod = join(mount, "kerb7/podg");
   while (!existsSync(pod)) await setImmediate();

@@ -10,6 +10,7 @@ import { allContainers } from "../pods/pod.ts";
 import { amountIn, qosClassOf } from "../../lib/qos-class.ts";
 import { readUsage } from "./cgroup-usage.ts";
 import type { CgroupUsage } from "./cgroup-usage.ts";
+import { DelegatedCgroups } from "./delegated-cgroups.ts";
 import { cgroupParent, cpuPeriod, cpuQuota, cpuShares } from "./resources.ts";
 
 export interface Limits {
@@ -19,9 +20,14 @@ export interface Limits {
   pidsMax?: number;
 }
 
+/** Where the cgroup of a pod lies that has another than that of its uid. */
+export type Elsewhere = (podUid: string) => string | undefined;
+
 export interface Cgroups {
-  /** Makes a pod's cgroup and sets its limits. Idempotent. */
-  prepare(pod: Pod): Promise<void>;
+  /** Where a pod's cgroup lies now: it may be one that was there before its pod. */
+  pathOf(pod: Pod): string;
+  /** Makes a pod's cgroup and sets its limits; resolves with where. Idempotent. */
+  prepare(pod: Pod): Promise<string>;
   /** Raises its limits to those of `pod` and lowers none, so that its containers may grow first. */
   grow(pod: Pod): Promise<void>;
   /** Takes it away, once its containers have ended. Idempotent. */
@@ -108,9 +114,7 @@ export function raises(now: string, value: string): boolean {
 }
 
 const classes = ["", "burstable", "besteffort"];
-const v2Controllers = ["cpu", "memory", "pids", "cpuset", "io"];
 const removeTriesMax = 20;
-const subtreeControl = "cgroup.subtree_control";
 
 const exists = (path: string) =>
   access(path).then(
@@ -126,14 +130,23 @@ class SystemCgroups implements Cgroups {
   readonly #there = new Map<string, Promise<boolean>>();
   /** Shares of the burstable pods that were prepared, by uid. */
   readonly #burstable = new Map<string, number>();
+  readonly #delegated: DelegatedCgroups;
+  readonly #elsewhere: Elsewhere;
 
-  /** Folders that are on their way, by path. */
-  readonly #making = new Map<string, Promise<void>>();
-
-  constructor(mount: string, root: string, version: Version) {
+  constructor(
+    root: string,
+    version: Version,
+    { mount, elsewhere }: { mount: string; elsewhere: Elsewhere },
+  ) {
     this.#mount = mount;
     this.#root = root;
     this.#version = version;
+    this.#delegated = new DelegatedCgroups(mount);
+    this.#elsewhere = elsewhere;
+  }
+
+  pathOf(pod: Pod) {
+    return this.#elsewhere(pod.metadata.uid) ?? cgroupParent(this.#root, pod);
   }
 
   async prepare(pod: Pod) {
@@ -144,11 +157,13 @@ class SystemCgroups implements Cgroups {
       this.#burstable.set(pod.metadata.uid, limits.cpuShares);
       await this.#weighBurstable();
     }
-    await this.#apply(cgroupParent(this.#root, pod), limits);
+    const path = this.pathOf(pod);
+    await this.#apply(path, limits);
+    return path;
   }
 
   async grow(pod: Pod) {
-    const path = cgroupParent(this.#root, pod);
+    const path = this.pathOf(pod);
     for (const [controller, file, value] of settingsOf(this.#version, podLimits(pod))) {
       const folder = await this.#make(controller, path);
       if (!folder) continue;
@@ -159,17 +174,18 @@ class SystemCgroups implements Cgroups {
 
   async remove(pod: Pod) {
     if (this.#burstable.delete(pod.metadata.uid)) await this.#weighBurstable();
-    await this.#removeAll(cgroupParent(this.#root, pod));
+    const own = cgroupParent(this.#root, pod);
+    for (const path of new Set([own, this.pathOf(pod)])) await this.#removeAll(path);
   }
 
   async processes(pod: Pod) {
     const hierarchy = this.#version === "v2" ? this.#mount : join(this.#mount, "pids");
-    const file = join(hierarchy, cgroupParent(this.#root, pod), "pids.current");
+    const file = join(hierarchy, this.pathOf(pod), "pids.current");
     return Number(await readFile(file, "utf8").catch(() => 0));
   }
 
   usage(pod: Pod, containerId: string) {
-    const path = join(cgroupParent(this.#root, pod), containerId);
+    const path = join(this.pathOf(pod), containerId);
     const read = (controller: string, file: string) => {
       const hierarchy = this.#version === "v2" ? this.#mount : join(this.#mount, controller);
       return readFile(join(hierarchy, path, file), "utf8").catch(() => "");
@@ -216,31 +232,8 @@ class SystemCgroups implements Cgroups {
     if (!(await this.#there.get(hierarchy))) return undefined;
     const folder = join(hierarchy, path);
     if (this.#version === "v1") await mkdir(folder, { recursive: true });
-    else await this.#makeDelegated(folder, path);
+    else await this.#delegated.make(path);
     return folder;
-  }
-
-  /** What a controller is set by is there once all levels above have handed it on, so whoever sets it waits for that. */
-  #makeDelegated(folder: string, path: string): Promise<void> {
-    const make = async () => {
-      const handedOn = await readFile(join(folder, subtreeControl), "utf8").catch(() => "");
-      // The last level is the last to hand on.
-      if (handedOn.trim() !== "") return;
-      await mkdir(folder, { recursive: true });
-      await this.#delegate(path);
-    };
-    const making = this.#making.get(path) ?? make().finally(() => this.#making.delete(path));
-    this.#making.set(path, making);
-    return making;
-  }
-
-  /** On v2 each level hands its controllers to the next. */
-  async #delegate(path: string) {
-    const parts = path.split("/").filter(Boolean);
-    for (let depth = 0; depth <= parts.length; depth++) {
-      const file = join(this.#mount, ...parts.slice(0, depth), subtreeControl);
-      for (const one of v2Controllers) await writeFile(file, `+${one}`).catch(() => {});
-    }
   }
 
   async #hierarchies(): Promise<string[]> {
@@ -264,15 +257,23 @@ async function removeTree(path: string) {
 }
 
 /** The machine's cgroups; everything of the site lies below `root`. */
-export async function systemCgroups(root: string, mount = "/sys/fs/cgroup"): Promise<Cgroups> {
+export async function systemCgroups(
+  root: string,
+  {
+    mount = "/sys/fs/cgroup",
+    elsewhere = () => undefined,
+  }: { mount?: string; elsewhere?: Elsewhere } = {},
+): Promise<Cgroups> {
   const version = (await exists(join(mount, "cgroup.controllers"))) ? "v2" : "v1";
-  return new SystemCgroups(mount, `/${root.replace(/^\/+|\/+$/g, "")}`, version);
+  const path = `/${root.replace(/^\/+|\/+$/g, "")}`;
+  return new SystemCgroups(path, version, { mount, elsewhere });
 }
 
 /** Without root, or with a runtime that has no processes. */
 export const noCgroups: Cgroups = {
   grow: async () => {},
-  prepare: async () => {},
+  pathOf: () => "",
+  prepare: async () => "",
   processes: async () => 0,
   usage: async () => ({}),
   remove: async () => {},

@@ -1,12 +1,14 @@
 // The cgroup of one container, below its pod's, for runtimes that have no other runtime make it: on cgroup v1 and v2.
 import { access, mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { settingsOf } from "./cgroups.ts";
+import { DelegatedCgroups } from "./delegated-cgroups.ts";
 import type { Version } from "./cgroups.ts";
 import type { ContainerCgroups, Resources } from "../runtime.ts";
 
 const v1Controllers = ["cpu", "cpuacct", "memory", "pids", "freezer", "blkio", "systemd"];
-const removeTriesMax = 20;
+/** What was killed takes a moment to go. */
+const removeTriesMax = 200;
 
 const read = (file: string) => readFile(file, "utf8").catch(() => "");
 const field = (text: string, name: string) =>
@@ -16,11 +18,13 @@ class LinuxContainerCgroups implements ContainerCgroups {
   readonly #mount: string;
   readonly #version: Version;
   readonly #controllers: string[];
+  readonly #delegated: DelegatedCgroups;
 
   constructor(mount: string, version: Version, controllers: string[]) {
     this.#mount = mount;
     this.#version = version;
     this.#controllers = controllers;
+    this.#delegated = new DelegatedCgroups(mount);
   }
 
   #folder(controller: string, path: string) {
@@ -33,16 +37,17 @@ class LinuxContainerCgroups implements ContainerCgroups {
     return this.#controllers.map((controller) => join(this.#mount, controller, path));
   }
 
-  async join(path: string, pids: number[]) {
-    const take = async (folder: string) => {
-      await mkdir(folder, { recursive: true });
-      for (const pid of pids) await writeFile(join(folder, "cgroup.procs"), String(pid));
-    };
-    // The first waits until all processors were seen, which takes the kernel milliseconds, and those right behind it do
-    // not: side by side they would all wait, each with a thread that others need.
-    const [first, ...others] = this.#folders(path);
-    if (first) await take(first);
-    await Promise.all(others.map(take));
+  async make(path: string) {
+    if (this.#version === "v2") {
+      // What was counted before a controller was handed on stays counted above.
+      await this.#delegated.make(dirname(path));
+      await mkdir(join(this.#mount, path), { recursive: true });
+      return [join(this.#mount, path, "cgroup.procs")];
+    }
+    const folders = this.#folders(path);
+    for (const folder of folders) await mkdir(folder, { recursive: true });
+    // A thread that moves itself waits for nobody; for a whole process the kernel waits until all processors were seen.
+    return folders.map((folder) => join(folder, "tasks"));
   }
 
   async limit(path: string, resources: Resources) {

@@ -127,12 +127,9 @@ export class PodJobs {
     try {
       // Here, since an adopted pod passes by as well as a new one.
       await this.#context.objects.follow(pod);
-      const prepared = this.#context.cgroups.prepare(this.#owner.allocated);
-      // Whoever waits for it below is told; until then a failure is nobody's.
-      prepared.catch(() => {});
+      if (this.#owner.instances.sandbox) await this.#context.cgroups.prepare(this.#owner.allocated);
       await this.#context.devices?.prepare(pod);
       this.volumesMade(await prepareVolumes(this.#context, pod));
-      await prepared;
       state.volumesReady = true;
       state.trouble.delete("");
     } catch (error) {
@@ -155,11 +152,12 @@ export class PodJobs {
   }
 
   #config(attempt: number): SandboxConfig {
-    const { dns, cgroupRoot, directories, userNamespaces } = this.#context;
+    const { dns, cgroups, directories, userNamespaces } = this.#context;
     const { pod } = this.#owner;
+    const cgroupParent = cgroups.pathOf(pod);
     const logs = logDirectory(directories, pod);
     const usersFrom = userNamespaces.of(pod.metadata.uid);
-    return sandboxConfig(pod, attempt, { dns, cgroupRoot, logDirectory: logs, usersFrom });
+    return sandboxConfig(pod, attempt, { dns, cgroupParent, logDirectory: logs, usersFrom });
   }
 
   /** Gives the pod users of its own, where the handler can keep them apart. */
@@ -172,6 +170,15 @@ export class PodJobs {
       );
     }
     await userNamespaces.take(this.#owner.pod.metadata.uid);
+  }
+
+  /** Sets the pod's limits while its sandbox is made: to the cgroup that this brings, where it brings one. */
+  async #inCgroup<T>(sandbox: Promise<T>): Promise<T> {
+    const { cgroups } = this.#context;
+    const { allocated: pod } = this.#owner;
+    const [path, made] = await Promise.all([cgroups.prepare(pod), sandbox]);
+    if (path !== cgroups.pathOf(pod)) await cgroups.prepare(pod);
+    return made;
   }
 
   async #sandbox({ attempt }: Of<"sandbox">) {
@@ -189,7 +196,7 @@ export class PodJobs {
       if (pod.spec["hostUsers"] === false) await this.#takeUsers(handler);
       const { imagesFirst } = state;
       const config = { ...this.#config(attempt), handler, imagesAwaited: imagesFirst };
-      state.imagesFirst = (await runtime.runSandbox(config)) === undefined;
+      state.imagesFirst = (await this.#inCgroup(runtime.runSandbox(config))) === undefined;
       if (state.imagesFirst) return;
       this.#context.metrics.podStarted(false);
       state.trouble.delete("");

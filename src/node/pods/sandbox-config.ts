@@ -2,7 +2,6 @@
 import { sandboxHostname } from "./host-files.ts";
 import { allContainers } from "./pod.ts";
 import type { Container, Pod } from "./pod.ts";
-import { cgroupParent } from "../machine/resources.ts";
 import type { SandboxConfig } from "../runtime.ts";
 import { rangeLength } from "../machine/user-namespaces.ts";
 
@@ -52,7 +51,7 @@ const isPrivileged = ({ securityContext }: Container) => securityContext?.privil
 
 export interface SandboxSettings {
   dns: DnsSettings;
-  cgroupRoot: string;
+  cgroupParent: string;
   logDirectory: string;
   /** The first user of the pod's own on the machine. */
   usersFrom?: number | undefined;
@@ -61,7 +60,7 @@ export interface SandboxSettings {
 export function sandboxConfig(
   pod: Pod,
   attempt: number,
-  { dns, cgroupRoot, logDirectory, usersFrom }: SandboxSettings,
+  { dns, cgroupParent, logDirectory, usersFrom }: SandboxSettings,
 ): SandboxConfig {
   const { metadata } = pod;
   const spec = pod.spec as any;
@@ -95,7 +94,7 @@ export function sandboxConfig(
             hostIp: hostIP,
           })),
     logDirectory,
-    cgroupParent: cgroupParent(cgroupRoot, pod),
+    cgroupParent,
     securityContext: {
       ...spec.securityContext,
       // A sandbox must allow what any of its containers wants.

@@ -6,7 +6,6 @@ import { saidIn } from "./follow-log.ts";
 import { Looks } from "./looks.ts";
 import { argumentsOf } from "./modules.ts";
 import type { Modules } from "./modules.ts";
-import { ownBytesIn } from "./processes.ts";
 import { Pool } from "./pool.ts";
 import { podsOf, reasonOf } from "./records.ts";
 import type { ContainerRecord, SandboxRecord } from "./records.ts";
@@ -116,9 +115,11 @@ test("a runner starts in the pod's network, as its user, with nothing but its ow
     dropper: { executable: "/bin/setpriv", libraries: ["/lib/libc.so.6"] },
     kind: { uid: 5, gid: 6, groups: [7, 8], network: true },
     netns: "/run/netns/x",
+    entries: ["/sys/fs/cgroup/pids/1/tasks"],
     shared: "/site/seen/1",
     hasProc: (name) => name === "kcore",
   }).join(" ");
+  assert.match(words, / sh \/sys\/fs\/cgroup\/pids\/1\/tasks -- nsenter/);
   assert.match(words, /nsenter --net=\/run\/netns\/x bwrap --unshare-pid --unshare-ipc/);
   assert.match(words, /--reuid 5 --regid 6 --groups 7,8 --inh-caps=-all --bounding-set=-all/);
   assert.match(words, /--no-new-privs/);
@@ -149,17 +150,6 @@ test("how a runner is and how it ended is read from what bubblewrap wrote", () =
   );
 });
 
-test("memory that is no file's is a runner's own", () => {
-  const rows = [
-    "VmRSS:\t 50000 kB",
-    "RssAnon:\t  9000 kB",
-    "RssFile:\t 40976 kB",
-    "RssShmem:\t 24 kB",
-  ];
-  assert.equal(ownBytesIn(rows.join("\n")), 9024 * 1024);
-  assert.equal(ownBytesIn(""), 0);
-});
-
 test("a line of a log is what one stream said, and no line where it is broken", () => {
   const said = (line: string) => {
     const { stream, text } = saidIn(Buffer.from(line)) ?? {};
@@ -176,11 +166,12 @@ const sandbox = (id: string, podUid?: string): SandboxRecord => ({
   boot: "b",
   netns: "",
   ips: ["10.0.0.1"],
+  cgroup: "/x",
   ready: true,
   ...(podUid && {
     pod: {
       ...{ podUid, namespace: "default", name: "p", attempt: 0, createdAt: 1 },
-      ...{ labels: {}, annotations: {}, cgroupParent: "/x" },
+      ...{ labels: {}, annotations: {} },
     },
   }),
 });
@@ -203,7 +194,8 @@ test("one of a kind is ready while pods come, and goes when none did for long", 
   const clock = new FakeClock();
   let made = 0;
   const dropped: string[] = [];
-  const common = { uid: 1, gid: 1, groups: [], network: false };
+  const kind = { uid: 1, gid: 1, groups: [], network: false };
+  const common = { kind, above: "/kerb" };
   const pool = new Pool({
     make: async () => sandbox(String(++made)),
     drop: async ({ id }) => void dropped.push(id),
@@ -224,23 +216,28 @@ test("one of a kind is ready while pods come, and goes when none did for long", 
   assert.deepEqual([made, dropped.length], [4, 3]);
 });
 
-test("those who have another user, or other groups, wait too, for the kinds that were asked for last", async () => {
+test("those of another user, of other groups or another class wait too, for the kinds that were asked for last", async () => {
   const clock = new FakeClock();
   const dropped: string[] = [];
   const pool = new Pool({
-    make: async ({ uid, groups }) => sandbox([uid, ...groups].join()),
+    make: async ({ kind: { uid, groups }, above }) => sandbox([uid, ...groups, above].join()),
     drop: async ({ id }) => void dropped.push(id),
     isAlive: () => true,
     clock,
   });
-  const kind = (uid: number, ...groups: number[]) => ({ uid, gid: 1, groups, network: false });
-  for (const one of [kind(1), kind(2), kind(2, 7)]) pool.wish(one);
+  const one = (uid: number, groups: number[] = [], above = "/a") => ({
+    kind: { uid, gid: 1, groups, network: false },
+    above,
+  });
+  for (const wish of [one(1), one(2), one(2, [7])]) pool.wish(wish);
   await clock.advance(2000);
-  assert.equal(pool.take(kind(2, 7))?.id, "2,7");
-  assert.equal(pool.take(kind(1))?.id, "1");
-  pool.wish(kind(3));
+  assert.equal(pool.take(one(2, [7]))?.id, "2,7,/a");
+  assert.equal(pool.take(one(1))?.id, "1,/a");
+  pool.wish(one(1, [], "/b"));
   await clock.advance(2000);
-  assert.equal(pool.take(kind(2)), undefined);
-  assert.deepEqual(dropped, ["2"]);
+  assert.equal(pool.take(one(2)), undefined);
+  assert.deepEqual(dropped, ["2,/a"]);
+  await clock.advance(2000);
+  assert.equal(pool.take(one(1, [], "/b"))?.id, "1,/b", "those of another class have their own");
   await pool.close();
 });

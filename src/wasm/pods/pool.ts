@@ -7,8 +7,14 @@ import type { RunnerKind } from "./runner-command.ts";
 /** Nobody's yet. */
 export type Prepared = SandboxRecord;
 
+export interface Wish {
+  kind: RunnerKind;
+  /** The cgroup in which its pod's lies. */
+  above: string;
+}
+
 export interface PoolOptions {
-  make: (kind: RunnerKind) => Promise<Prepared>;
+  make: (wish: Wish) => Promise<Prepared>;
   drop: (prepared: Prepared) => Promise<void>;
   isAlive: (prepared: Prepared) => boolean;
   clock: Clock;
@@ -20,10 +26,12 @@ const keepMs = 600_000;
 /** Each takes memory; the kind that was asked for longest ago goes first. */
 const kindsMax = 3;
 
-const keyOf = ({ network, uid, gid, groups }: RunnerKind) =>
+const textOf = ({ network, uid, gid, groups }: RunnerKind) =>
   [network, uid, gid, ...groups].join("/");
 
-export const sameKind = (a: RunnerKind, b: RunnerKind) => keyOf(a) === keyOf(b);
+export const sameKind = (a: RunnerKind, b: RunnerKind) => textOf(a) === textOf(b);
+
+const keyOf = ({ kind, above }: Wish) => `${textOf(kind)} ${above}`;
 
 export class Pool {
   readonly #options: PoolOptions;
@@ -38,25 +46,25 @@ export class Pool {
   }
 
   /** What is ready, if it is; the next is made when the machine had a moment of quiet. */
-  take(kind: RunnerKind): Prepared | undefined {
-    const key = keyOf(kind);
+  take(wish: Wish): Prepared | undefined {
+    const key = keyOf(wish);
     const prepared = this.#ready.get(key);
     this.#ready.delete(key);
-    this.wish(kind);
+    this.wish(wish);
     if (!prepared || this.#options.isAlive(prepared)) return prepared;
     void this.#options.drop(prepared).catch(() => {});
     return undefined;
   }
 
   /** Lets one be ready soon, and for a while. */
-  wish(kind: RunnerKind) {
+  wish(wish: Wish) {
     const { clock } = this.#options;
-    const key = keyOf(kind);
+    const key = keyOf(wish);
     this.#forget(key);
     const fill = clock.after(quietMs, () => {
       const [oldest] = this.#wishes.keys();
       if (this.#wishes.size > kindsMax) void this.#leave(oldest!);
-      void this.#fill(key, kind);
+      void this.#fill(key, wish);
     });
     const leave = clock.after(keepMs, () => void this.#leave(key));
     this.#wishes.set(key, () => {
@@ -70,9 +78,9 @@ export class Pool {
     this.#wishes.delete(key);
   }
 
-  async #fill(key: string, kind: RunnerKind) {
+  async #fill(key: string, wish: Wish) {
     if (this.#isClosed || this.#ready.has(key) || this.#filling.has(key)) return;
-    const filling = this.#options.make(kind).then(
+    const filling = this.#options.make(wish).then(
       async (prepared) => {
         if (this.#isClosed || !this.#wishes.has(key)) await this.#options.drop(prepared);
         else this.#ready.set(key, prepared);

@@ -37,27 +37,6 @@ export function processesOf(runner: Beginning): number[] {
   return [runner.pid, first, node].filter((pid) => pid !== undefined);
 }
 
-/** Of `/proc/PID/status`: memory that is no file's. Pure. */
-export function ownBytesIn(status: string): number {
-  const rows = status.matchAll(/^Rss(?:Anon|Shmem):\s+(\d+) kB$/gm);
-  return [...rows].reduce((sum, [, kib]) => sum + Number(kib) * 1024, 0);
-}
-
-/**
- * What a runner's processes have of memory. Its cgroup does not count what it had before it came there, while it
- * waited.
- */
-export function ownBytesOf(runner: Beginning): number {
-  const bytesOf = (pid: number) => {
-    try {
-      return ownBytesIn(readFileSync(`/proc/${pid}/status`, "utf8"));
-    } catch {
-      return 0;
-    }
-  };
-  return processesOf(runner).reduce((sum, pid) => sum + bytesOf(pid), 0);
-}
-
 function kill(pid: number | undefined, signal: number | NodeJS.Signals) {
   try {
     if (pid !== undefined) process.kill(pid, signal);

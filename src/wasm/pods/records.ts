@@ -1,4 +1,5 @@
 // What is known of sandboxes and containers: as it lies on the disk, and as the runtime's interface tells of it. Pure.
+import { join } from "node:path";
 import type { ContainerStatus, RuntimePod, SandboxStatus } from "../../node/runtime.ts";
 import type { RunnerKind } from "./runner-command.ts";
 
@@ -17,6 +18,8 @@ export interface SandboxRecord {
   boot: string;
   netns: string;
   ips: string[];
+  /** Of its pod; of one that was made before its pod a slot. */
+  cgroup: string;
   /** Waits for a first container. */
   spare?: RunnerRecord | undefined;
   /** Absent while no pod has taken it. */
@@ -28,7 +31,6 @@ export interface SandboxRecord {
     createdAt: number;
     labels: Record<string, string>;
     annotations: Record<string, string>;
-    cgroupParent: string;
   };
   ready: boolean;
 }
@@ -57,6 +59,9 @@ export interface ContainerRecord {
   mounts: string[];
 }
 
+/** Of one runner, in that of its pod. */
+export const runnerCgroup = ({ cgroup }: SandboxRecord, { id }: RunnerRecord) => join(cgroup, id);
+
 const stateOf = ({ startedAt, finishedAt }: ContainerRecord): ContainerStatus["state"] =>
   finishedAt > 0 ? "exited" : startedAt > 0 ? "running" : "created";
 
@@ -73,8 +78,7 @@ export function containerStatus(record: ContainerRecord): ContainerStatus {
 }
 
 export function sandboxStatus({ id, netns, ips, ready, pod }: SandboxRecord): SandboxStatus {
-  const { cgroupParent: _, ...told } = pod!;
-  return { id, ...told, ready, ips, netns };
+  return { id, ...pod!, ready, ips, netns };
 }
 
 /** By pod. */

@@ -30,6 +30,8 @@ export interface CommandInput {
   kind: RunnerKind;
   /** Of the pod's network. */
   netns: string;
+  /** Files into which it writes itself first, to be in its cgroup with all that it starts. */
+  entries: string[];
   /** The folder on the machine that is shown as `sharedFolder`. */
   shared: string;
   /** The machine's own program that drops privileges, and its shared objects. */
@@ -73,15 +75,17 @@ function privilegeArguments({ uid, gid, groups }: RunnerUser): string[] {
 
 /** Word for word what is executed; the descriptors are the caller's to give. */
 export function runnerCommand(input: CommandInput): string[] {
-  const { runner, kind, netns, dropper } = input;
+  const { runner, kind, netns, entries, dropper } = input;
   const loader = loaderOf(runner.libraries) ?? loaderOf(dropper.libraries);
   const start = (program: string) => {
     const path = join(ownFolder, program);
     return loader ? [join(ownFolder, sonameOf(loader)), "--library-path", ownFolder, path] : [path];
   };
-  const limits = `ulimit -c 0; ulimit -n ${descriptorsOfRunner}; exec "$@"`;
+  const enter = 'while [ "$1" != -- ]; do echo 0 >"$1" || exit; shift; done; shift';
+  const limits = `ulimit -c 0; ulimit -n ${descriptorsOfRunner}`;
   return [
-    ...["sh", "-c", limits, "sh", "nsenter", `--net=${netns}`, "bwrap"],
+    ...["sh", "-c", `${enter}; ${limits}; exec "$@"`, "sh", ...entries, "--"],
+    ...["nsenter", `--net=${netns}`, "bwrap"],
     ...["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--clearenv"],
     ...rootArguments(input),
     ...["--chdir", "/", "--json-status-fd", String(descriptors.status)],

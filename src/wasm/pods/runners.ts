@@ -15,13 +15,14 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import type { ContainerCgroups } from "../../node/runtime.ts";
 import type { Program } from "../program.ts";
 import { seccompProfile } from "../seccomp.ts";
 import type { Runner } from "../bundle.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Places } from "./places.ts";
 import { beganAt } from "./processes.ts";
-import type { RunnerRecord } from "./records.ts";
+import type { RunnerRecord, SandboxRecord } from "./records.ts";
 import { runnerCommand, sharedFolder, statusOf } from "./runner-command.ts";
 import type { RunnerKind, RunnerStatus } from "./runner-command.ts";
 
@@ -37,6 +38,7 @@ export interface RunnersOptions {
   kernel: Kernel;
   runner: Runner;
   dropper: { executable: string; libraries: string[] };
+  cgroups: ContainerCgroups;
   newId: () => string;
 }
 
@@ -61,13 +63,14 @@ export class Runners {
     return file;
   }
 
-  start(kind: RunnerKind, netns: string): RunnerRecord {
-    const { places, kernel, runner, dropper, newId } = this.#options;
+  async start(kind: RunnerKind, { netns, cgroup }: SandboxRecord): Promise<RunnerRecord> {
+    const { places, kernel, runner, dropper, cgroups, newId } = this.#options;
     const id = newId();
+    const entries = await cgroups.make(join(cgroup, id));
     mkdirSync(places.shared(id), { mode: 0o755 });
     kernel.pipe(places.told(id));
     const [command = "", ...words] = runnerCommand({
-      ...{ runner, dropper, kind, netns, shared: places.seen(id) },
+      ...{ runner, dropper, kind, netns, entries, shared: places.seen(id) },
       hasProc: (name) => existsSync(join("/proc", name)),
     });
     const fds = [

@@ -25,8 +25,8 @@ import { Looks } from "./looks.ts";
 import type { Modules } from "./modules.ts";
 import type { Networks } from "./networks.ts";
 import type { Places } from "./places.ts";
-import { ownBytesOf, processesOf } from "./processes.ts";
-import { podsOf } from "./records.ts";
+import { processesOf } from "./processes.ts";
+import { podsOf, runnerCgroup } from "./records.ts";
 import type { ContainerRecord, RunnerRecord, SandboxRecord } from "./records.ts";
 import type { RunnerKind } from "./runner-command.ts";
 import type { Runners } from "./runners.ts";
@@ -53,13 +53,6 @@ export interface ModulePodsOptions {
 
 const noPrograms = "exec is not supported in WebAssembly containers: there are no programs in them";
 const sigterm = 15;
-/** At least what its processes have. */
-const withOwn = (usage: Omit<Stats, "containerId">, ownBytes: number) => ({
-  ...usage,
-  memoryBytes: Math.max(usage.memoryBytes, ownBytes),
-  workingSetBytes: Math.max(usage.workingSetBytes, ownBytes),
-  rssBytes: Math.max(usage.rssBytes ?? 0, ownBytes),
-});
 
 export class ModulePods {
   readonly #options: ModulePodsOptions;
@@ -69,8 +62,6 @@ export class ModulePods {
   readonly #listeners = new Set<(podUid: string) => void>();
   /** What containers that were made are to run. */
   readonly #programs = new Map<string, Program>();
-  /** Runners on their way into the cgroup of their container. */
-  readonly #joining = new Map<string, Promise<void>>();
 
   constructor(options: ModulePodsOptions) {
     this.#options = options;
@@ -114,34 +105,8 @@ export class ModulePods {
 
   async #begin(config: SandboxConfig, kind: RunnerKind): Promise<string> {
     const record = await this.#sandboxes.take(config, kind);
-    if (record.spare) void this.#join(record, record.spare);
     this.#sandboxes.save(record);
     return record.id;
-  }
-
-  #cgroupOf({ pod }: SandboxRecord, { id }: RunnerRecord) {
-    return join(pod!.cgroupParent, id);
-  }
-
-  /** The kernel may take a while for it, which is no time of the container's. */
-  #join(record: SandboxRecord, runner: RunnerRecord): Promise<void> {
-    const known = this.#joining.get(runner.id);
-    if (known) return known;
-    const joining = this.#enter(this.#cgroupOf(record, runner), runner);
-    joining.catch(() => {});
-    this.#joining.set(runner.id, joining);
-    return joining;
-  }
-
-  /** Whoever is started by a process that is in already is in as well. */
-  async #enter(cgroup: string, runner: RunnerRecord) {
-    const inside = new Set<number>();
-    for (;;) {
-      const next = processesOf(runner).filter((pid) => !inside.has(pid));
-      if (next.length === 0) return;
-      await this.#options.cgroups.join(cgroup, next);
-      for (const pid of next) inside.add(pid);
-    }
   }
 
   #sandbox(id: string): SandboxRecord {
@@ -170,7 +135,7 @@ export class ModulePods {
     const program = containerProgram(planned, isFolder);
     const { runners, places, kernel } = this.#options;
     const spare = this.#sandboxes.takeSpare(record, looked.kind);
-    const runner = spare ?? runners.start(looked.kind, record.netns);
+    const runner = spare ?? (await runners.start(looked.kind, record));
     const logPath = join(sandbox.logDirectory, config.logPath);
     const { imageId: imageName } = looked.found.image;
     const container = this.#planned(record, { runner, config, logPath, imageName });
@@ -180,7 +145,6 @@ export class ModulePods {
     try {
       container.mounts = showFiles({ places, kernel }, shown, planned);
       this.#containers.save(container);
-      await this.#join(record, runner);
       await this.#limit(container, config.resources);
     } catch (error) {
       await this.#containers.remove(container);
@@ -214,7 +178,7 @@ export class ModulePods {
       labels,
       annotations,
       ...told,
-      cgroup: this.#cgroupOf(record, runner),
+      cgroup: runnerCgroup(record, runner),
       memoryBytes: limitOf(config),
       mounts: [],
     };
@@ -246,7 +210,6 @@ export class ModulePods {
     const program = this.#programs.get(id);
     if (!program) throw new Error(`the container ${id} was started already`);
     this.#programs.delete(id);
-    this.#joining.delete(id);
     record.startedAt = this.#options.clock.now();
     this.#options.runners.tell(id, program);
     if (record.finishedAt === 0) this.#containers.save(record);
@@ -270,7 +233,6 @@ export class ModulePods {
     const record = this.#containers.get(id);
     if (!record) return;
     this.#programs.delete(id);
-    this.#joining.delete(id);
     await this.#containers.remove(record);
   }
 
@@ -280,7 +242,6 @@ export class ModulePods {
     await Promise.all(
       this.#containers.of(id).map((one) => this.#containers.stop(one, 0, "SIGKILL")),
     );
-    if (record.spare) this.#joining.delete(record.spare.id);
     await this.#sandboxes.stop(record);
     this.#tell(record);
   }
@@ -290,7 +251,7 @@ export class ModulePods {
     if (!record) return;
     if (record.ready) await this.stopSandbox(id);
     await Promise.all(this.#containers.of(id).map((one) => this.#containers.remove(one)));
-    this.#sandboxes.remove(record);
+    await this.#sandboxes.remove(record);
   }
 
   pods(): Map<string, RuntimePod> {
@@ -304,6 +265,11 @@ export class ModulePods {
       .flatMap(({ id }) => this.#containers.of(id))
       .map((one) => ({ ...one, imageId: one.imageName }));
     return podsOf(own, containers).get(podUid);
+  }
+
+  /** A pod has the cgroup of its newest sandbox. */
+  cgroupOf(podUid: string): string | undefined {
+    return this.#sandboxes.taken().findLast(({ pod }) => pod!.podUid === podUid)?.cgroup;
   }
 
   onChange(listener: (podUid: string) => void) {
@@ -341,7 +307,7 @@ export class ModulePods {
     return Promise.all(
       running.map(async ({ runner, cgroup }) => {
         const usage = await this.#options.cgroups.usage(cgroup);
-        return { containerId: runner.id, ...withOwn(usage, ownBytesOf(runner)) };
+        return { containerId: runner.id, ...usage };
       }),
     );
   }

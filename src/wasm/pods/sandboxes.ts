@@ -1,20 +1,24 @@
 // Sandboxes of pods of modules: a network each, and in it a runner that waits for the first container. What is made is
 // written down at once, so that it is given back whatever happens in between.
+import { dirname } from "node:path";
 import type { Clock } from "../../lib/clock.ts";
-import type { SandboxConfig } from "../../node/runtime.ts";
+import type { ContainerCgroups, SandboxConfig } from "../../node/runtime.ts";
 import type { Networks } from "./networks.ts";
 import type { Places } from "./places.ts";
 import { Pool, sameKind } from "./pool.ts";
 import { isAlive, killRunner } from "./processes.ts";
+import { runnerCgroup } from "./records.ts";
 import type { SandboxRecord } from "./records.ts";
 import type { RunnerKind } from "./runner-command.ts";
 import type { Runners } from "./runners.ts";
+import { isSlot, slotIn } from "./slots.ts";
 import { nobody } from "./suits.ts";
 
 export interface SandboxesOptions {
   places: Places;
   runners: Runners;
   networks: Networks;
+  cgroups: ContainerCgroups;
   clock: Clock;
   newId: () => string;
   /** Of the machine's present life. */
@@ -38,7 +42,10 @@ export class Sandboxes {
       if (record.boot !== options.boot) record.ready = false;
     }
     this.#pool = new Pool({
-      make: (kind) => this.#make(kind, { podUid: "" }),
+      make: ({ kind, above }) => {
+        const id = options.newId();
+        return this.#make(kind, { id, cgroup: slotIn(above, id), podUid: "" });
+      },
       drop: (prepared) => this.#drop(prepared),
       isAlive: ({ spare }) => spare !== undefined && isAlive(spare),
       clock,
@@ -46,7 +53,8 @@ export class Sandboxes {
     // Nobody waits for what an earlier Kerb had ready.
     const left = [...this.#all.values()].filter(({ pod }) => !pod);
     this.#dropping = Promise.all(left.map((record) => this.#drop(record).catch(() => {})));
-    if (this.taken().length > 0) this.#pool.wish(commonKind);
+    const last = this.taken().at(-1);
+    if (last) this.#pool.wish({ kind: commonKind, above: dirname(last.cgroup) });
   }
 
   get(id: string): SandboxRecord | undefined {
@@ -64,17 +72,16 @@ export class Sandboxes {
 
   async #make(
     kind: RunnerKind,
-    pod: { podUid: string; addresses?: string[] },
+    { id, cgroup, ...pod }: { id: string; cgroup: string; podUid: string; addresses?: string[] },
   ): Promise<SandboxRecord> {
-    const { networks, runners, newId, boot } = this.#options;
-    const id = newId();
-    const record: SandboxRecord = { id, boot, netns: "", ips: [], ready: false };
+    const { networks, runners, boot } = this.#options;
+    const record: SandboxRecord = { id, boot, netns: "", ips: [], cgroup, ready: false };
     this.#all.set(id, record);
     this.save(record);
     try {
       record.netns = await networks.make(id);
       // It starts while its network gets its addresses.
-      record.spare = runners.start(kind, record.netns);
+      record.spare = await runners.start(kind, record);
       this.save(record);
       record.ips = await networks.connect(id, pod);
       return record;
@@ -85,25 +92,30 @@ export class Sandboxes {
   }
 
   async #drop(record: SandboxRecord) {
-    this.endSpare(record);
-    await this.#options.networks.remove(record.id);
-    this.#forget(record.id);
+    await this.#leave(record);
+    await this.remove(record);
   }
 
-  #forget(id: string) {
-    this.#all.delete(id);
-    this.#options.places.forget("sandboxes", id);
+  /** Ends the runner that waits, and gives the network back. */
+  async #leave(record: SandboxRecord) {
+    const { networks, cgroups } = this.#options;
+    const { spare } = record;
+    this.endSpare(record);
+    await networks.remove(record.id);
+    if (spare) await cgroups.remove(runnerCgroup(record, spare));
   }
 
   /** For a pod, to be saved; `kind` is what its first container is. */
   async take(config: SandboxConfig, kind: RunnerKind): Promise<SandboxRecord> {
-    const { podUid, namespace, name, attempt, labels, annotations, cgroupParent } = config;
-    const { addresses = [] } = config;
+    const { podUid, namespace, name, attempt, labels, annotations, addresses = [] } = config;
+    const { cgroupParent: cgroup } = config;
     // What is ready has an address already.
-    const ready = addresses.length === 0 ? this.#pool.take(kind) : undefined;
-    const record = ready ?? (await this.#make(kind, { podUid, addresses }));
+    const isAny = addresses.length === 0;
+    const ready = isAny ? this.#pool.take({ kind, above: dirname(cgroup) }) : undefined;
+    const id = this.#options.newId();
+    const record = ready ?? (await this.#make(kind, { id, cgroup, podUid, addresses }));
     const createdAt = this.#options.clock.now();
-    const pod = { podUid, namespace, name, attempt, createdAt, labels, annotations, cgroupParent };
+    const pod = { podUid, namespace, name, attempt, createdAt, labels, annotations };
     record.pod = pod;
     record.ready = true;
     return record;
@@ -126,15 +138,18 @@ export class Sandboxes {
 
   /** Gives the network back. Nothing runs in it any more. */
   async stop(record: SandboxRecord) {
-    this.endSpare(record);
-    await this.#options.networks.remove(record.id);
+    await this.#leave(record);
     record.ready = false;
     this.save(record);
   }
 
-  remove(record: SandboxRecord) {
+  async remove(record: SandboxRecord) {
+    const { id, cgroup } = record;
     this.endSpare(record);
-    this.#forget(record.id);
+    this.#all.delete(id);
+    this.#options.places.forget("sandboxes", id);
+    const isOthers = [...this.#all.values()].some((one) => one.cgroup === cgroup);
+    if (isSlot(cgroup) && !isOthers) await this.#options.cgroups.remove(cgroup);
   }
 
   async close() {
