@@ -97,6 +97,7 @@ test("a module has its arguments, its environment, its volumes and its own exit 
       { name: "settings", mountPath: "/etc/settings" },
       { name: "settings", mountPath: "/etc/one.conf", subPath: "color" },
       { name: "data", mountPath: "/kept", readOnly: true },
+      { name: "data", mountPath: "/inner", subPath: "made/here" },
     ],
   };
   const volumes = [
@@ -105,11 +106,24 @@ test("a module has its arguments, its environment, its volumes and its own exit 
   ];
   const args = ["args", "env", "write", "/data/file", "written", "cat", "/kept/file"];
   args.push("write", "/kept/file", "x", "cat", "/etc/settings/color", "cat", "/etc/one.conf");
-  args.push("cat", "/etc/passwd", "ls", "/", "warn", "to stderr", "exit", "7");
+  args.push(
+    "write",
+    "/inner/file",
+    "x",
+    "cat",
+    "/etc/passwd",
+    "ls",
+    "/",
+    "warn",
+    "to stderr",
+    "exit",
+    "7",
+  );
   const end = await ended("all", args, { more, spec: { volumes } });
   assert.deepEqual([end.exitCode, end.reason], [7, "Error"]);
   const said = await logs("all");
-  for (const line of ["arg: /module.wasm", "arg: 7", "env: PLAIN=text", "env: POD=all"]) {
+  const env = ["env: PLAIN=text", "env: POD=all", "env: HOSTNAME=all"];
+  for (const line of ["arg: /module.wasm", "arg: 7", ...env]) {
     assert.ok(said.includes(`${line}\n`), line);
   }
   // Two streams, each in its own order.
@@ -122,6 +136,7 @@ test("a module has its arguments, its environment, its volumes and its own exit 
     "write: Read-only file system",
     "cat: blue",
     "cat: blue",
+    "write: ok",
     "cat: No such file or directory",
     "ls: Capabilities insufficient",
   ]);

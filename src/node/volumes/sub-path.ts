@@ -1,7 +1,7 @@
 // A path below a volume that cannot lead out of it, whatever links the volume holds and whoever changes them
 // meanwhile. Each folder is opened from the one before it without following links, and what was found last is
 // bound to a place of the pod's own, so that nothing is looked up by name again.
-import { constants, mkdir, open, realpath } from "node:fs/promises";
+import { chmod, constants, mkdir, open, realpath } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 import { VolumeError } from "./volume.ts";
@@ -20,15 +20,21 @@ const placeOf = ({ fd }: FileHandle) => `/proc/self/fd/${fd}`;
 const openIn = (folder: FileHandle, name: string) =>
   open(join(placeOf(folder), name), oPath | constants.O_NOFOLLOW);
 
-async function step(folder: FileHandle, name: string, mayMake: boolean): Promise<FileHandle> {
+/** With `mode` what is missing is made. */
+async function step(folder: FileHandle, name: string, mode?: number): Promise<FileHandle> {
   try {
     return await openIn(folder, name);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT" || !mayMake) throw error;
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT" || mode === undefined) throw error;
   }
   // Somebody else may have made it since.
-  await mkdir(join(placeOf(folder), name), { mode: 0o750 }).catch(() => {});
-  return openIn(folder, name);
+  const isMade = await mkdir(join(placeOf(folder), name)).then(
+    () => true,
+    () => false,
+  );
+  const made = await openIn(folder, name);
+  if (isMade && (await made.stat()).isDirectory()) await chmod(placeOf(made), mode);
+  return made;
 }
 
 /** The real path of what exists of it, with what does not behind. */
@@ -44,7 +50,7 @@ async function resolved(root: string, parts: string[]): Promise<string> {
 }
 
 export interface SubPathOptions {
-  /** Makes folders that are missing; default true. */
+  /** Makes folders that are missing, for whom the volume is for; default true. */
   mayMake?: boolean;
 }
 
@@ -63,10 +69,11 @@ export async function openSubPath(
   const leadsOut = new VolumeError(`subPath ${quote(subPath)} leads out of its volume`);
   if (!within(root, path)) throw leadsOut;
   let place = await open(root, oPath | constants.O_NOFOLLOW);
+  const mode = mayMake ? (await place.stat()).mode & 0o7777 : undefined;
   for (const name of relative(root, path).split(sep).filter(Boolean)) {
     const folder = place;
     try {
-      place = await step(folder, name, mayMake);
+      place = await step(folder, name, mode);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === "ENOENT")

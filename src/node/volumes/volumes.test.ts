@@ -214,7 +214,10 @@ test("a subPath cannot leave its volume, whatever links lie in it", async () => 
   mkdirSync(path);
   symlinkSync("/etc", join(path, "etc"));
   symlinkSync(".", join(path, "self"));
+  chmodSync(path, 0o2770);
   assert.equal(await subPathIn(path, "a/b"), join(path, "a/b"));
+  for (const made of ["a", "a/b"])
+    assert.equal(statSync(join(path, made)).mode & 0o7777, 0o2770, "whoever may use the volume");
   assert.equal(lstatSync(join(path, "a/b")).isDirectory(), true);
   assert.equal(await subPathIn(path, "self/a"), join(path, "a"));
   for (const bad of ["../x", "/x", "a/../../x", "etc/passwd", "etc"]) {

@@ -25,13 +25,14 @@ const seen = (name: string) => join(sharedFolder, name);
 
 export interface Planned {
   config: ContainerConfig;
-  sandbox: Pick<SandboxConfig, "annotations">;
+  sandbox: Pick<SandboxConfig, "annotations" | "hostname">;
   found: ModuleImage;
   examined: Examined;
 }
 
 function bundleOf({ config, sandbox, found }: Planned): BundleConfig {
   const { image, args } = found;
+  const given = config.env.map(({ name, value }) => `${name}=${value}`);
   const mounts = config.mounts.map(({ hostPath, containerPath, readOnly }): BundleMount => ({
     destination: containerPath,
     type: "bind",
@@ -41,7 +42,8 @@ function bundleOf({ config, sandbox, found }: Planned): BundleConfig {
   return {
     process: {
       args,
-      env: [...image.env, ...config.env.map(({ name, value }) => `${name}=${value}`)],
+      // As containerd has it: the first is for whoever says nothing else.
+      env: [`HOSTNAME=${sandbox.hostname}`, ...image.env, ...given],
       cwd: config.workingDir || image.workingDir || "/",
     },
     mounts,
