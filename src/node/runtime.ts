@@ -244,8 +244,8 @@ export interface Runtime {
   cgroupOf?(podUid: string): string | undefined;
   /** Absent where nobody else runs what is in the runtime's images. */
   imageConfig?(ref: string): Promise<ImageConfig | undefined>;
-  /** Pulls; resolves with the image's id. */
-  pullImage(ref: string, auth?: PullAuth): Promise<string>;
+  /** Pulls, for a pod with this handler; resolves with the image's id. */
+  pullImage(ref: string, auth?: PullAuth, handler?: string): Promise<string>;
   listImages(): Promise<ImageStatus[]>;
   removeImage(ref: string): Promise<void>;
   /** The view of an image that was made under `key`, if there is one. */

@@ -1,12 +1,18 @@
 // WebAssembly among images: what is pulled or imported as a module becomes an image of the site's containerd.
-import { fullReference, importForeign, importModule, tagImage } from "../../containers/images.ts";
+import {
+  fullReference,
+  importForeign,
+  importModule,
+  tagImage,
+  untagImages,
+} from "../../containers/images.ts";
 import { systemClock } from "../../lib/clock.ts";
 import type { Registries } from "../../lib/registries.ts";
 import type { Runtime } from "../../node/runtime.ts";
 import { moduleKind } from "../../wasm/module-kind.ts";
 import { transpiled } from "../../wasm/transpile.ts";
 import { pullingArtifacts } from "../../wasm/registry/pull-artifact.ts";
-import type { Artifact } from "../../wasm/registry/pull-artifact.ts";
+import type { Artifact, PulledNames } from "../../wasm/registry/pull-artifact.ts";
 
 /** A component is transpiled when it comes, so that its first container need not wait for it. */
 export async function transpileAhead(components: string, module: Buffer): Promise<void> {
@@ -26,20 +32,28 @@ export function pullingModules(
   { containerd: directory, components }: Folders,
   registries: Registries,
 ): Runtime {
-  const store = async (artifact: Artifact, names: { name: string; byDigest: string }) => {
-    const { name, byDigest } = names;
-    // A digest is no tag, so what is pulled by its digest is given a tag to be imported under.
-    const isDigest = name.includes("@");
-    const tag = isDigest ? `${name.slice(0, name.indexOf("@"))}:kerb-pulled` : name;
-    if ("module" in artifact) {
-      await importModule(directory, artifact.module, tag, byDigest);
-      // Whoever starts it is told what is wrong with it.
-      await transpileAhead(components, artifact.module).catch(() => {});
-    } else await importForeign(directory, artifact, tag, byDigest);
+  const isDigest = (name: string) => name.includes("@");
+  const known = async ({ name, byDigest }: PulledNames) => {
+    const there = await runtime.imageStatus(byDigest);
+    if (there && !isDigest(name) && !there.tags.includes(name))
+      await tagImage(directory, byDigest, name);
+    return there?.id;
+  };
+  const store = async (artifact: Artifact, { name, byDigest }: PulledNames) => {
+    // A digest is no tag, so what is pulled by its digest has one while it is imported.
+    const tag = isDigest(name) ? `${name.slice(0, name.indexOf("@"))}:kerb-pulled` : name;
+    if ("module" in artifact) await importModule(directory, artifact.module, tag, byDigest);
+    else await importForeign(directory, artifact, tag, byDigest);
     await tagImage(directory, tag, byDigest);
+    if (isDigest(name)) await untagImages(directory, [tag]);
     const stored = await runtime.imageStatus(byDigest);
     if (!stored) throw new Error(`${byDigest} was imported and is not there`);
     return stored.id;
   };
-  return pullingArtifacts(runtime, { registries, fetch, fullReference, store });
+  const prepare = async (artifact: Artifact) => {
+    if (!("module" in artifact)) return;
+    // Whoever starts it is told what is wrong with it.
+    await transpileAhead(components, artifact.module).catch(() => {});
+  };
+  return pullingArtifacts(runtime, { registries, fetch, fullReference, known, store, prepare });
 }

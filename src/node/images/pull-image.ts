@@ -1,6 +1,7 @@
 // Makes a container's image be there, as its pull policy says, with the pod's pull secrets.
 import { isImageName } from "../../lib/image-name.ts";
 import type { AgentContext } from "../context.ts";
+import { handlerName } from "../pods/handler-of.ts";
 import type { Container, Pod } from "../pods/pod.ts";
 import type { PullAuth } from "../runtime.ts";
 
@@ -69,7 +70,8 @@ async function pull(context: AgentContext, pod: Pod, image: string): Promise<str
   event(pod, "Normal", "Pulling", `Pulling image "${image}"`);
   const began = clock.monotonic();
   try {
-    const id = await runtime.pullImage(image, pullAuth(context, pod, image));
+    const auth = pullAuth(context, pod, image);
+    const id = await runtime.pullImage(image, auth, handlerName(context, pod));
     const text = `${((clock.monotonic() - began) / 1000).toFixed(3)}s`;
     const size = (await runtime.imageStatus(image))?.sizeBytes ?? 0;
     const how = `in ${text} (${text} including waiting). Image size: ${size} bytes.`;

@@ -124,9 +124,10 @@ export class ModulePods {
     const words = { ...config, image: config.imageRef, imageId: config.image };
     const looked = await this.#looks.at(words, config.securityContext, limitOf(config));
     if (looked?.found.image.id !== config.image) {
+      const [program] = config.command;
       throw new Error(
-        `${config.imageRef} runs no module, and this pod was made for modules only; ` +
-          "make the pod anew to have both in it",
+        `${program === undefined ? "" : `${program} in `}${config.imageRef} is no module, and ` +
+          "this pod was made for modules only; make the pod anew to have both in it",
       );
     }
     refuseSecurity(config.securityContext);

@@ -37,6 +37,7 @@ const spinConfig = /^application\/vnd\.fermyon\.spin\./;
 const archiveLayer =
   /^application\/vnd\.(oci\.image\.layer|docker\.image\.rootfs\.(diff|foreign\.diff))\.v?1?\.?tar/;
 
+/** What is wrong with an artifact, in words that go on where it is named. */
 export class ArtifactError extends Error {}
 
 const isWasm = ({ platform = {} }: Descriptor) =>

@@ -137,7 +137,7 @@ export class RegistryClient {
     }
     if (response.ok) return bodyOf(response, bytesMax);
     await response.body?.cancel();
-    throw new ArtifactError(`${path}: the registry answers ${response.status}`);
+    throw new Error(`${path}: the registry answers ${response.status}`);
   }
 
   /** With its digest. */
@@ -160,7 +160,7 @@ export class RegistryClient {
   }
 
   async blob({ digest, size }: Descriptor): Promise<Buffer> {
-    if (size > blobBytesMax) throw new ArtifactError(`is larger than ${blobBytesMax} bytes`);
+    if (!(size <= blobBytesMax)) throw new ArtifactError(`is larger than ${blobBytesMax} bytes`);
     const bytes = await this.#get(`blobs/${digest}`, "*/*", size);
     if (digestOf(bytes) !== digest) {
       throw new ArtifactError(`${digest} is not what the registry gives for it`);
