@@ -92,6 +92,8 @@ test("a component that exports wasi:http serves behind a Service, with probes", 
   const answer = await ask(`http://${ip}/some/path?and=query`);
   assert.equal(answer.headers.get("content-type"), "text/plain");
   assert.equal(await answer.text(), "version 1 of /some/path?and=query\n");
+  const removing = site.kerb("image", "remove", "web:1");
+  await assert.rejects(removing, /used by pods default\/web-.*, default\/web-.*; with --force/);
 });
 
 test("an old module asks a Service by wasi_experimental_http, and no origin that is not allowed", async () => {
