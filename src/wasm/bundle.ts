@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import type { Program } from "./program.ts";
 import { pageBytes } from "./module-sections.ts";
 import { seccompProfile } from "./seccomp.ts";
+import { connectionsMax } from "./http-settings.ts";
 import { descriptorsMax } from "./wasi-preview1/descriptors.ts";
 import type { Preopen } from "./wasi-preview1/guest.ts";
 
@@ -63,7 +64,8 @@ export const memoryStays =
   "a resizePolicy of RestartContainer lets it begin anew with another";
 /** Descriptors that Node and a walk along a path hold besides the guest's. */
 const ownDescriptors = 512;
-export const descriptorsOfRunner = descriptorsMax + ownDescriptors;
+export const descriptorsOf = (network: boolean) =>
+  descriptorsMax + ownDescriptors + (network ? connectionsMax : 0);
 
 /** Kerb's annotations of containers; containerd hands them on. */
 export const annotationNames = {
@@ -310,7 +312,7 @@ function mountsOf(config: BundleConfig, { runner, program, component }: BundleOp
 }
 
 export function wasmBundle(config: BundleConfig, options: BundleOptions): BundleConfig {
-  const limit = descriptorsOfRunner;
+  const limit = descriptorsOf(options.network);
   const none = { bounding: [], effective: [], inheritable: [], permitted: [], ambient: [] };
   return {
     ...config,

@@ -17,6 +17,8 @@ export const httpAnnotations = {
   requests: "kerb.dev/wasm-requests-per-instance",
 } as const;
 
+/** Open at once to one handler. Twice as many do not fit into what a runner has beside its module's memory. */
+export const connectionsMax = 2048;
 const instancesDefault = 16;
 const instancesLimit = 1024;
 const usesLimit = 2 ** 31 - 1;

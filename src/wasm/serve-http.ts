@@ -5,6 +5,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Clock } from "../lib/clock.ts";
 import { exported } from "./component.ts";
 import type { Component, ComponentInstance } from "./component.ts";
+import { connectionsMax } from "./http-settings.ts";
 import type { HttpSettings } from "./http-settings.ts";
 import { fail, sendAnswer } from "./http-answer.ts";
 import { InstancePool } from "./instance-pool.ts";
@@ -137,6 +138,7 @@ export function serveHttp(options: ServeOptions): Server {
     response.on("error", () => {});
     void host.answer(request, response);
   });
+  server.maxConnections = connectionsMax;
   server.keepAliveTimeout = keepAliveMs;
   // A body may take as long as it comes, but not for ever nothing.
   server.requestTimeout = 0;

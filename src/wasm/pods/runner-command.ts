@@ -2,7 +2,7 @@
 // else, nobody's user, no privileges to gain, the runner's own system calls. bubblewrap makes the namespaces and stays
 // as the process that knows how the runner ended, which it writes to a file: so runners need no Kerb. Pure.
 import { basename, join } from "node:path";
-import { codeFolder, descriptorsOfRunner, ownFolder, sonameOf } from "../bundle.ts";
+import { codeFolder, descriptorsOf, ownFolder, sonameOf } from "../bundle.ts";
 import type { Runner } from "../bundle.ts";
 
 export interface RunnerUser {
@@ -82,7 +82,7 @@ export function runnerCommand(input: CommandInput): string[] {
     return loader ? [join(ownFolder, sonameOf(loader)), "--library-path", ownFolder, path] : [path];
   };
   const enter = 'while [ "$1" != -- ]; do echo 0 >"$1" || exit; shift; done; shift';
-  const limits = `ulimit -c 0; ulimit -n ${descriptorsOfRunner}`;
+  const limits = `ulimit -c 0; ulimit -n ${descriptorsOf(kind.network)}`;
   return [
     ...["sh", "-c", `${enter}; ${limits}; exec "$@"`, "sh", ...entries, "--"],
     ...["nsenter", `--net=${netns}`, "bwrap"],
