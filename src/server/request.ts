@@ -37,6 +37,8 @@ export interface ApiRequest {
   remoteAddress?: string;
   /** Raw body (HTTP), or a decoded object handed over by the in-process client. */
   body: Uint8Array | object | undefined;
+  /** Reads a body that came over the network, once its sender is known to be allowed: a stranger's takes no memory. */
+  readBody?: () => Promise<Uint8Array | object | undefined>;
   user: User;
   /** The caller is in this process: it takes objects and events as they are, not as bytes. */
   decoded?: boolean;

@@ -202,6 +202,7 @@ class Server implements ApiServer {
       const remotes = this.#remotesOf(request);
       if (!remotes) info = this.#resolve(request);
       await this.#authorize(request, info, remotes);
+      if (request.readBody) request.body = await request.readBody();
       const response = remotes
         ? await remotes.handle(request)
         : info

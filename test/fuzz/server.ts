@@ -11,6 +11,7 @@ import { seededRandom } from "../../src/lib/random.ts";
 import { Scope } from "../../src/lib/scope.ts";
 import { openControlPlane } from "../../src/main/site/control-plane.ts";
 import { exchange } from "../../src/server/http/exchange.ts";
+import { RequestBodies } from "../../src/server/http/request-bodies.ts";
 import type { Sink } from "../../src/server/http/sinks.ts";
 import { addressesOf } from "../../src/main/site/site-settings.ts";
 
@@ -93,7 +94,8 @@ export async function startFuzzedServer(): Promise<FuzzedServer> {
     scope,
   });
   const user = { name: "fuzzer", groups: ["system:masters", "system:authenticated"] };
-  const context = { server: plane.server, authenticate: async () => user, log };
+  const bodies = new RequestBodies(systemClock);
+  const context = { server: plane.server, authenticate: async () => user, bodies, log };
   return {
     kinds: plane.kinds,
     errors: () => errors.splice(0),

@@ -99,11 +99,23 @@ class Trail {
 
   /** Keeps what was sent, before anybody changes it. */
   async received() {
+    const request = this.#request;
     if (this.#decision.level !== "Metadata") {
-      const body = await requestObject(this.#request);
-      if (body !== undefined) this.#event["requestObject"] = this.#shown(body);
+      const { readBody } = request;
+      await this.#keep(request);
+      if (readBody)
+        request.readBody = async () => {
+          const body = await readBody();
+          await this.#keep({ body, headers: request.headers });
+          return body;
+        };
     }
     this.#tell("RequestReceived");
+  }
+
+  async #keep(request: Pick<ApiRequest, "body" | "headers">) {
+    const body = await requestObject(request);
+    if (body !== undefined) this.#event["requestObject"] = this.#shown(body);
   }
 
   /** Nobody knows who asks. */

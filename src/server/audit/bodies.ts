@@ -32,7 +32,10 @@ async function decoded(bytes: Uint8Array, type: string): Promise<unknown> {
 /** What cannot be read is left out: the server's answer tells why. */
 const readable = (bytes: Uint8Array, type: string) => decoded(bytes, type).catch(() => undefined);
 
-export async function requestObject({ body, headers }: ApiRequest): Promise<unknown> {
+export async function requestObject({
+  body,
+  headers,
+}: Pick<ApiRequest, "body" | "headers">): Promise<unknown> {
   if (!(body instanceof Uint8Array)) return body;
   return body.length > 0 ? readable(body, mediaTypeOf(headers)) : undefined;
 }

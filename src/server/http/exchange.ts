@@ -3,12 +3,13 @@
 import type { Readable } from "node:stream";
 import { StatusError } from "../../lib/status-error.ts";
 import type { Log } from "../../lib/log.ts";
-import { bodyBytesMax, mediaTypeOf, protobufType, tooLarge } from "../body.ts";
+import { mediaTypeOf, protobufType } from "../body.ts";
 import type { Authenticate, Credentials } from "../policy.ts";
 import { prefersProtobuf } from "../negotiate.ts";
 import { protobufAnswer } from "../protobuf/accepted-form.ts";
 import type { ApiRequest, ApiResponse } from "../request.ts";
 import type { ApiServer } from "../server.ts";
+import type { RequestBodies } from "./request-bodies.ts";
 import type { Sink } from "./sinks.ts";
 import { writeResponse } from "./write-response.ts";
 
@@ -30,6 +31,7 @@ export interface Incoming {
 export interface ExchangeContext {
   server: ApiServer;
   authenticate: Authenticate;
+  bodies: RequestBodies;
   log: Log;
 }
 
@@ -40,44 +42,13 @@ export function asStatusError(error: unknown, log: Log): StatusError {
   return new StatusError("InternalError", "Internal error occurred: the server failed to answer");
 }
 
-/**
- * The whole body. Reads by events: leaving a `for await` loop early would destroy the stream that the
- * refusal must still be written to. What follows a body that is too large is discarded.
- */
-function readBody(incoming: Incoming): Promise<Uint8Array | undefined> {
-  const { body, method, headers } = incoming;
-  if (method === "GET" || method === "HEAD") return Promise.resolve(undefined);
-  return new Promise((resolve, reject) => {
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    const refuse = () => {
-      body.removeListener("data", take);
-      body.resume();
-      reject(tooLarge());
-    };
-    const take = (chunk: Uint8Array) => {
-      size += chunk.length;
-      if (size > bodyBytesMax) return refuse();
-      chunks.push(chunk);
-    };
-    let ended = false;
-    body.on("error", reject);
-    body.on("close", () => {
-      if (!ended) reject(new StatusError("BadRequest", "the request body broke off"));
-    });
-    body.on("end", () => {
-      ended = true;
-      resolve(chunks.length < 2 ? chunks[0] : Buffer.concat(chunks));
-    });
-    if (Number(headers["content-length"] ?? 0) > bodyBytesMax) return refuse();
-    body.on("data", take);
-  });
-}
-
 /** Most sites never see a binary body: its tables are loaded by the first one. */
-async function decodedBody(incoming: Incoming): Promise<Uint8Array | object | undefined> {
-  const bytes = await readBody(incoming);
-  if (!bytes || mediaTypeOf(incoming.headers) !== protobufType) return bytes;
+async function decodedBody(
+  { bodies }: ExchangeContext,
+  { body, headers }: Incoming,
+): Promise<Uint8Array | object | undefined> {
+  const bytes = await bodies.read(body, Number(headers["content-length"] ?? 0));
+  if (!bytes || mediaTypeOf(headers) !== protobufType) return bytes;
   const { decodeProtobuf } = await import("../protobuf/decode.ts");
   return decodeProtobuf(bytes);
 }
@@ -123,7 +94,7 @@ export class Caller {
   }
 }
 
-/** Authenticates and makes the request. */
+/** Authenticates and makes the request, whose body waits for whoever asks for it. */
 export async function apiRequest(
   context: ExchangeContext,
   incoming: Incoming,
@@ -140,10 +111,12 @@ export async function apiRequest(
     context.server.turnedAway({ ...asked, body: undefined, signal }, error, how);
     throw error;
   });
+  const isRead = incoming.hasBody && method !== "GET" && method !== "HEAD";
   return {
     ...asked,
     ...(passesOn && incoming.hasBody && { upload: incoming.body }),
-    body: passesOn ? undefined : await decodedBody(incoming),
+    body: undefined,
+    ...(!passesOn && isRead && { readBody: () => decodedBody(context, incoming) }),
     user,
     get signal() {
       return caller.signal;
@@ -162,8 +135,10 @@ export async function exchange(context: ExchangeContext, incoming: Incoming, sin
   sink.onClose(() => caller.leave());
   let response: ApiResponse;
   let pretty = false;
+  let isPassedOn = false;
   try {
     const request = await apiRequest(context, incoming, caller);
+    isPassedOn = request.upload !== undefined;
     pretty = isTrue(request.query.get("pretty"));
     response = await context.server.handle(request);
   } catch (error) {
@@ -182,7 +157,11 @@ export async function exchange(context: ExchangeContext, incoming: Incoming, sin
     }
   }
   if (sink.closed) return;
-  if (response.code === 413) sink.discardRest();
+  const { body, hasBody } = incoming;
+  if (hasBody && !isPassedOn && response.code >= 400 && !body.readableEnded) {
+    body.resume();
+    sink.discardRest();
+  }
   try {
     const asked = { pretty, gzip: takesGzip(incoming), head: incoming.method === "HEAD" };
     await writeResponse(sink, response, asked);

@@ -15,6 +15,9 @@ export const handshakeMsMax = 10_000;
 /** Time in which a request's headers and body must have arrived. */
 export const requestMsMax = 60_000;
 
+/** All bodies that are being read, together. */
+export const bodiesBytesMax = 128 * 1024 * 1024;
+
 /** Time that open requests get to end when the server stops. */
 export const closeMsMax = 3000;
 

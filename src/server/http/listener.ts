@@ -14,6 +14,7 @@ import type { Authenticate, Credentials } from "../policy.ts";
 import type { ApiServer } from "../server.ts";
 import { exchange, type ExchangeContext, type Incoming } from "./exchange.ts";
 import * as limits from "./limits.ts";
+import { RequestBodies } from "./request-bodies.ts";
 import { http1Sink, http2Sink } from "./sinks.ts";
 import { refuseUpgrade, upgradeRequest } from "./upgrade.ts";
 
@@ -210,7 +211,8 @@ function serve(
 export async function listen(server: ApiServer, options: ListenOptions): Promise<Listener> {
   const listener = createListener(options.tls);
   const connections = new Connections(listener, options.clock, options.log);
-  serve(listener, { server, ...options }, connections);
+  const bodies = new RequestBodies(options.clock);
+  serve(listener, { server, bodies, ...options }, connections);
   await new Promise<void>((resolve, reject) => {
     listener.once("error", reject);
     listener.listen(options.port, options.host ?? "127.0.0.1", () => {

@@ -41,7 +41,10 @@ export function http2Sink(stream: ServerHttp2Stream): Sink {
   return {
     ...body(stream),
     head: (code, headers) => stream.respond({ ":status": code, ...headers }),
-    discardRest: () => void stream.on("finish", () => stream.close(constants.NGHTTP2_NO_ERROR)),
+    discardRest: () =>
+      void stream.on("finish", () => {
+        if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+      }),
     get closed() {
       return stream.destroyed || stream.closed;
     },
