@@ -13,7 +13,7 @@ const unitMs: Record<string, number> = {
 
 /** Milliseconds; undefined for what is no duration. */
 export function durationMs(text: string): number | undefined {
-  const parts = [...text.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g)];
+  const parts = [...text.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)/gy)];
   if (text === "" || parts.map(([part]) => part).join("") !== text) return undefined;
   return parts.reduce((sum, [, count, unit]) => sum + Number(count) * unitMs[unit!]!, 0);
 }

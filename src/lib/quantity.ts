@@ -20,7 +20,7 @@ const factors: Record<string, number> = {
   Ei: 2 ** 60,
 };
 
-const form = /^([+-]?(?:\d+\.?\d*|\.\d+))(?:([eE][+-]?\d+)|([numkMGTPE]|[KMGTPE]i)?)$/;
+const form = /^([+-]?(?:\d+(?:\.\d*)?|\.\d+))(?:([eE][+-]?\d+)|([numkMGTPE]|[KMGTPE]i)?)$/;
 
 export const isQuantity = (text: string): boolean => form.test(text);
 

@@ -55,20 +55,21 @@ function terms(text: string): string[] {
 
 type Requirement = LabelSelectorRequirement | { key: string; compare: ">" | "<"; bound: number };
 
-function requirementOf(term: string): Requirement {
-  const set = /^\s*(\S+?)\s+(in|notin)\s*\(([^()]*)\)\s*$/.exec(term);
+function requirementOf(text: string): Requirement {
+  const term = text.trim();
+  const set = /^(\S+?)\s+(in|notin)\s*\(([^()]*)\)$/.exec(term);
   if (set) {
     const key = checkKey(set[1]!);
     const values = set[3]!.split(",").map((value) => checkValue(key, value.trim()));
     return { key, operator: set[2] === "in" ? "In" : "NotIn", values };
   }
-  const existence = /^\s*(!?)\s*([^\s=!<>(),]+)\s*$/.exec(term);
+  const existence = /^(!?)\s*([^\s=!<>(),]+)$/.exec(term);
   if (existence) {
     const operator = existence[1] ? "DoesNotExist" : "Exists";
     return { key: checkKey(existence[2]!), operator };
   }
-  const pair = /^\s*([^\s=!<>(),]+)\s*(==|=|!=|>|<)\s*([^\s=!<>(),]*)\s*$/.exec(term);
-  if (!pair) throw failure(`found '${term.trim()}', expected: !, identifier, or 'end of string'`);
+  const pair = /^([^\s=!<>(),]+)\s*(==|=|!=|>|<)\s*([^\s=!<>(),]*)$/.exec(term);
+  if (!pair) throw failure(`found '${term}', expected: !, identifier, or 'end of string'`);
   const key = checkKey(pair[1]!);
   const operator = pair[2]!;
   if (operator === ">" || operator === "<") {
@@ -107,12 +108,14 @@ export interface FieldRequirement {
 export function parseFieldSelector(text: string): FieldRequirement[] {
   const found: FieldRequirement[] = [];
   for (const [term] of text.matchAll(/(?:\\.|[^,\\])+/gs)) {
-    const match = /^\s*([^=!\\]+?)\s*(==|=|!=)((?:\\.|[^\\=])*)$/s.exec(term);
-    if (!match) {
+    const at = term.search(/[=!\\]/);
+    const field = term.slice(0, Math.max(at, 0)).trim();
+    const match = /^(==|=|!=)((?:\\.|[^\\=])*)$/s.exec(term.slice(at));
+    if (!match || field === "") {
       throw badRequest(`invalid field selector: ${text}: can't understand '${term}'`);
     }
-    const value = match[3]!.replace(/\\([,=\\])/g, "$1");
-    found.push({ field: match[1]!, operator: match[2] === "!=" ? "!=" : "=", value });
+    const value = match[2]!.replace(/\\([,=\\])/g, "$1");
+    found.push({ field, operator: match[1] === "!=" ? "!=" : "=", value });
   }
   return found;
 }

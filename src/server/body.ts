@@ -47,13 +47,24 @@ function parseJson(bytes: Uint8Array): Document {
   return { value, duplicates };
 }
 
+/** Longest key that is told of. */
+const keyCharsMax = 300;
+
+/** The key of a mapping that begins there, without its quotes. */
+function keyAt(text: string, at: number): string {
+  const start = text.slice(at, at + keyCharsMax).trimStart();
+  const quote = /^["']/.exec(start)?.[0];
+  const end = start.indexOf(quote ?? ":", 1);
+  return start.slice(quote ? 1 : 0, end < 0 ? undefined : end).trimEnd();
+}
+
 function parseYaml(bytes: Uint8Array): Document {
   const text = textOf(bytes);
   const parsed = parseDocument(text, { uniqueKeys: true, logLevel: "silent" });
   const duplicates: string[] = [];
   for (const error of parsed.errors) {
     if (error.code !== "DUPLICATE_KEY") throw badRequest(`error parsing YAML: ${error.message}`);
-    const key = /^\s*(["']?)(.*?)\1\s*:/.exec(text.slice(error.pos[0]))?.[2];
+    const key = keyAt(text, error.pos[0]);
     duplicates.push(
       `line ${error.linePos![0].line}: key ${JSON.stringify(key)} already set in map`,
     );

@@ -12,3 +12,9 @@ export function* without(
 ): Iterable<[string, number]> {
   for (const entry of keys) if (!hidden(entry[0])) yield entry;
 }
+
+/** What LMDB takes as a key, less some for its encoding; Kubernetes' longest names stay below half. */
+const keyBytesMax = 1024;
+
+/** Nothing can have such a key, and nobody who asks for it is told more. */
+export const isTooLong = (key: string) => Buffer.byteLength(key) > keyBytesMax;

@@ -10,6 +10,7 @@ import type { Backend, Commit, Facts } from "./backend.ts";
 import type { Blocks } from "./blocks.ts";
 import { decodeHead, encodeChange, valueAt } from "./change.ts";
 import type { Change, Head } from "./change.ts";
+import { isTooLong } from "./keys.ts";
 import { StoreFull } from "./store.ts";
 
 const revisionBytes = 8;
@@ -87,7 +88,7 @@ export class LmdbBackend implements Backend {
   }
 
   revisionOf(key: string) {
-    return this.#live.get(key);
+    return isTooLong(key) ? undefined : this.#live.get(key);
   }
 
   value(revision: number, blocks?: Blocks) {
@@ -99,12 +100,13 @@ export class LmdbBackend implements Backend {
   }
 
   *keys(prefix: string, after: string | undefined): Iterable<[string, number]> {
+    if (isTooLong(after ?? prefix)) return;
     const range = this.#live.getRange(this.#range(prefix, after));
     for (const { key, value } of range) yield [key, value];
   }
 
   count(prefix: string, after: string | undefined) {
-    return this.#live.getKeysCount(this.#range(prefix, after));
+    return isTooLong(after ?? prefix) ? 0 : this.#live.getKeysCount(this.#range(prefix, after));
   }
 
   *heads(after: number): Iterable<Head> {

@@ -11,7 +11,7 @@
 import type { Backend, Facts } from "./backend.ts";
 import type { Change } from "./change.ts";
 import { forget } from "./forget.ts";
-import { resourceOf } from "./keys.ts";
+import { isTooLong, resourceOf } from "./keys.ts";
 import { LogReader } from "./log-reader.ts";
 import { Compacted, KeyExists, RevisionMismatch, sealBody } from "./store.ts";
 import type { Body, Entry, ListOptions, Page, Store, StoreEvent, WriteOptions } from "./store.ts";
@@ -21,8 +21,6 @@ import { Watches } from "./watches.ts";
 const groupChangesMax = 2000;
 /** Revisions that may go by without a durable write before one is forced. */
 export const ceilingStep = 10_000;
-/** What LMDB takes as a key, less some for its encoding; Kubernetes' longest names stay below half. */
-export const keyBytesMax = 1024;
 
 interface Pending {
   change: Change;
@@ -75,7 +73,7 @@ export class LogStore implements Store {
   }
 
   async create(key: string, body: Body, options: WriteOptions = {}): Promise<Entry> {
-    if (Buffer.byteLength(key) > keyBytesMax) throw new Error(`key ${key} is too long`);
+    if (isTooLong(key)) throw new Error(`key ${key} is too long`);
     while (this.#newest(key) !== 0) {
       if (!this.#pending.has(key)) throw new KeyExists(key, this.get(key));
       await this.#settled();

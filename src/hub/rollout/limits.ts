@@ -15,7 +15,7 @@ const unitMs: Record<string, number> = { h: 3_600_000, m: 60_000, s: 1000 };
 /** `90s`, `5m`, `1h30m`; `otherwise` for `None`, `0` and what is absent. */
 export function durationMs(text: string | undefined, otherwise: number): number {
   let sum = 0;
-  for (const [, count, unit] of (text ?? "").matchAll(/(\d+)([hms])/g)) {
+  for (const [, count, unit] of (text ?? "").matchAll(/(\d+)([hms])/gy)) {
     sum += Number(count) * unitMs[unit!]!;
   }
   return sum > 0 ? sum : otherwise;

@@ -52,7 +52,7 @@ const accessVolume = (name: string) => ({
 
 /** The spec with the account's credentials in every container that has nothing at their path. */
 export function withToken(spec: any, random: Random) {
-  const present = (spec.volumes ?? []).find((one: any) => one.name.startsWith(volumePrefix));
+  const present = (spec.volumes ?? []).find((one: any) => one.name?.startsWith(volumePrefix));
   const name = present?.name ?? volumePrefix + random.suffix(5);
   let needed = false;
   const mounted = (containers: any[]) =>

@@ -160,7 +160,8 @@ export class CelScope {
   }
 
   /** `results`: the types the expression may have; absent: any. */
-  compile(expression: string, results?: string[]): Compiled {
+  compile(expression: string | undefined, results?: string[]): Compiled {
+    if (!expression) return { error: "an expression is needed" };
     if (expression.length > expressionCharsMax) return { error: "the expression is too long" };
     try {
       const run = this.#environment.parse(expression);

@@ -26,7 +26,8 @@ const nanosecondsOf: Record<string, number> = {
 /** `1h30m` as CEL's duration. */
 export function durationOf(text: string): Duration {
   let total = 0;
-  for (const [, amount, unit] of text.matchAll(/([\d.]+)(h|ms|us|ns|m|s)/g)) {
+  const amounts = text.replace(/^[+-]/, "");
+  for (const [, amount, unit] of amounts.matchAll(/([\d.]+)(h|ms|us|ns|m|s)/gy)) {
     total += Number(amount) * nanosecondsOf[unit!]!;
   }
   if (text.startsWith("-")) total = -total;

@@ -35,7 +35,8 @@ const linkAttributes: Record<string, string[]> = {
 const tagCharsMax = 64 * 1024;
 
 const rawText = new Set(["script", "style", "textarea", "title"]);
-const attribute = /([^\s=>"'/]+)(\s*=\s*)("[^"]*"|'[^']*'|[^\s>"']+)/g;
+/** From its first letter on: a long name without a value is looked at once. */
+const attribute = /(?<![^\s=>"'/])([^\s=>"'/]+)(\s*=\s*)("[^"]*"|'[^']*'|[^\s>"']+)/g;
 
 function rewriteTag(tag: string, name: string, rewrite: (link: string) => string): string {
   const links = linkAttributes[name];

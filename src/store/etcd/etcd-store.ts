@@ -8,7 +8,7 @@ import type { Random } from "../../lib/random.ts";
 import { StatusError } from "../../lib/status-error.ts";
 import type { Change } from "../change.ts";
 import { historyMax } from "../compaction.ts";
-import { keyBytesMax } from "../log-store.ts";
+import { isTooLong } from "../keys.ts";
 import { KeyExists, RevisionMismatch, sealBody, StoreUnavailable } from "../store.ts";
 import type { Body, Entry, ListOptions, Page, Store, StoreEvent } from "../store.ts";
 import { parseEtcdAddress } from "./address.ts";
@@ -124,7 +124,7 @@ class EtcdStore implements Store {
   }
 
   create(key: string, body: Body): Promise<Entry> {
-    if (Buffer.byteLength(key) > keyBytesMax) {
+    if (isTooLong(key)) {
       return Promise.reject(new Error(`key ${key} is too long`));
     }
     return this.#write(key, 0, body, (value) => ({

@@ -6,7 +6,7 @@ const form =
 
 /** `v1.2` as `1.2.0`. */
 function normalized(text: string): string {
-  const [, numbers = "", rest = ""] = /^v?([\d.]+)(.*)$/.exec(text) ?? [];
+  const [, numbers = "", rest = ""] = /^v?([\d.]+)(.*)$/s.exec(text) ?? [];
   const parts = numbers.split(".").map((part) => part.replace(/^0+(?=\d)/, ""));
   while (parts.length < 3) parts.push("0");
   return parts.join(".") + rest;
