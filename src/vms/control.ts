@@ -69,22 +69,38 @@ export interface CopyTarget {
   key: string;
 }
 
+export interface CopyAttachment extends CopyTarget {
+  /** Where the copy lies. */
+  node: string;
+  /** `none`: both are the same, and nobody has written since. */
+  sync: "none" | "full";
+}
+
+/**
+ * From a writer to a copy. `silent`: it does not answer, and writes wait. `broken`: it refused a write. `unknown`:
+ * QEMU does not say, as it waits for another copy.
+ */
+export type CopyLink = "none" | "syncing" | "alike" | "broken" | "silent" | "unknown";
+
 /** A replicated disk as its writer sees it. */
 export interface CopyView {
   /** The guest may run. */
   isReleased: boolean;
+  /** Of the writer's disk; 0 where QEMU does not say. */
   bytes: number;
-  /** To the other copy. */
-  link: "none" | "syncing" | "alike" | "broken" | "silent";
+  /** To the other copies, by their nodes. */
+  links: Record<string, CopyLink>;
   /** It moves just now: the guest stands still, and its copies are the same. */
   isSwitching?: true;
+  /** The guest stands still until it is recorded that a copy is not its own any more. */
+  isWaiting?: true;
 }
 
 export interface VmControl {
-  /** `host`: of the other copy's pod. */
-  viewCopy(volume: string, host: string | undefined): Promise<CopyView>;
-  attachCopy(volume: string, target: CopyTarget & { sync: "none" | "full" }): Promise<void>;
-  detachCopy(volume: string): Promise<void>;
+  /** `hosts`: of the pods of the other copies, by their nodes; "" where there is none. */
+  viewCopies(volume: string, hosts: Record<string, string>): Promise<CopyView>;
+  attachCopy(volume: string, target: CopyAttachment): Promise<void>;
+  detachCopies(volume: string, nodes: string[]): Promise<void>;
   /** Of a migration's target with replicated disks: the guest is here, and waits to be let run. */
   hasArrived(): Promise<boolean>;
   /** Lets a guest with replicated disks run. */

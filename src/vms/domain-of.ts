@@ -155,8 +155,12 @@ function disksOf(spec: any, context: DomainContext) {
   const bare = volumes.filter(({ name }) => !has(disks, name) && !has(filesystems, name));
   return [...disks, ...bare.map(({ name }) => ({ name }))].flatMap((disk) => {
     const volume = volumes.find(({ name }) => name === disk.name);
-    const ioThread = ioThreads.get(disk.name);
-    return volume ? [{ ...diskOf(disk, volume, context), ...(ioThread && { ioThread }) }] : [];
+    if (!volume) return [];
+    const made = diskOf(disk, volume, context);
+    // QEMU puts no layer for a further copy above a disk that another thread serves.
+    const isReplicated = "replicated" in made.source;
+    const ioThread = isReplicated ? undefined : ioThreads.get(disk.name);
+    return [{ ...made, ...(ioThread && { ioThread }) }];
   });
 }
 

@@ -45,7 +45,7 @@ class Place {
   async serve() {
     const question = { method: "serve", podUid: "r", bytes } as const;
     const target: any = await eventually(() => this.#part().ask(question), "the copy");
-    return { host: "127.0.0.1", ...target };
+    return { node: "peer", host: "127.0.0.1", ...target };
   }
 
   close() {
@@ -92,9 +92,9 @@ const write = ({ vm }: QemuVm, letter: string, at = 0) => {
   const order = `qemu-io -d ${device} "write -P ${letter.charCodeAt(0)} ${at} 4096"`;
   return vm.qmp.execute("human-monitor-command", { "command-line": order });
 };
-const view = (vm: QemuVm) => vm.answers().viewCopy("data", "127.0.0.1");
+const view = (vm: QemuVm) => vm.answers().viewCopies("data", { peer: "127.0.0.1" });
 const isAlike = (vm: QemuVm) =>
-  eventually(async () => (await view(vm)).link === "alike", "the copies are alike");
+  eventually(async () => (await view(vm)).links["peer"] === "alike", "the copies are alike");
 const runs = (vm: QemuVm) => eventually(async () => vm.vm.status === "running", "it runs");
 
 function areSame(letter: string, at = 0) {
@@ -117,8 +117,8 @@ test("it goes on at its copy, and what was its disk is the copy then", async () 
   const to = await target.answers().prepareMigration([]);
   await source.answers().migrate(to, { copy: [], autoConverge: false });
   await eventually(() => target.answers().hasArrived(), "its arrival");
-  const { link, isSwitching } = await view(source);
-  assert.deepEqual([link, isSwitching], ["none", true]);
+  const { links, isSwitching } = await view(source);
+  assert.deepEqual([links["peer"], isSwitching], ["none", true]);
   await assert.rejects(target.answers().unpause(), /waits for its replicated disks/);
   await there.close();
   await target.answers().attachCopy("data", { ...(await here.serve()), sync: "none" });
@@ -131,7 +131,7 @@ test("it goes on at its copy, and what was its disk is the copy then", async () 
 });
 
 test("its disk grows while it has no copy, and the copy with it", async () => {
-  await source.answers().detachCopy("data");
+  await source.answers().detachCopies("data", ["peer"]);
   bytes *= 2;
   await source.answers().resizeVolume("data", bytes);
   assert.equal((await view(source)).bytes, bytes);

@@ -1,5 +1,5 @@
-// A guest whose disk has a copy that QEMU's storage daemon keeps, as on another node. The guest's writer is the
-// judge: what it was told to be written is in every copy that was not let go.
+// A guest whose disk has copies that QEMU's storage daemons keep, as on other nodes. The guest's writer is the judge:
+// what it was told to be written is in every copy that was not let go.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
@@ -17,37 +17,74 @@ import { untilGuest } from "../support/guest.ts";
 import { guestFiles, QemuVm } from "../support/qemu.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "kerb-replica-test-"));
-const [here, there, run] = ["here", "there", "run"].map((name) => join(folder, name)) as [
-  string,
-  string,
-  string,
-];
+const here = join(folder, "here");
 const bytes = 4 * 2 ** 20;
 const [blockBytes, blocks] = [512, 1000];
 
-let one: QemuVm;
-let daemon: ChildProcess;
-const volumes = { folder: async () => there };
-const part = replicaPart({
-  ...{ run: () => run, inside: run, volumes, directory: folder },
-  file: join(there, "disk.img"),
-});
+/** Another node with a copy, and the daemon that keeps it. */
+class Keeper {
+  readonly node: string;
+  readonly host: string;
+  readonly folder: string;
+  readonly run: string;
+  daemon: ChildProcess;
+  readonly part;
 
-function startDaemon() {
-  rmSync(join(run, "qmp"), { force: true });
-  const [command, ...args] = replicaArguments(run);
-  daemon = spawn(command!, args, { stdio: "inherit" });
+  constructor(node: string, host: string) {
+    this.node = node;
+    this.host = host;
+    this.folder = join(folder, node);
+    this.run = join(folder, `${node}-run`);
+    for (const path of [this.folder, this.run]) mkdirSync(path);
+    this.daemon = this.start();
+    this.part = replicaPart({
+      ...{ run: () => this.run, inside: this.run, directory: folder, listen: host },
+      ...{ volumes: { folder: async () => this.folder }, file: join(this.folder, "disk.img") },
+    });
+  }
+
+  start() {
+    rmSync(join(this.run, "qmp"), { force: true });
+    const [command, ...args] = replicaArguments(this.run);
+    this.daemon = spawn(command!, args, { stdio: "inherit" });
+    return this.daemon;
+  }
+
+  async kill() {
+    const ended = once(this.daemon, "exit");
+    this.daemon.kill("SIGKILL");
+    await ended;
+  }
+
+  async #serve(): Promise<any> {
+    const question = { method: "serve", podUid: "r", bytes } as const;
+    return eventually(() => this.part.ask(question), "the copy");
+  }
+
+  async attach(sync: "none" | "full") {
+    const { node, host } = this;
+    await one.answers().attachCopy("data", { node, host, sync, ...(await this.#serve()) });
+  }
+
+  close() {
+    return this.part.ask({ method: "close", podUid: "r" });
+  }
+
+  is(link: string) {
+    const why = `the copy on ${this.node} is ${link}`;
+    return eventually(async () => (await view()).links[this.node] === link, why);
+  }
 }
-async function stopDaemon() {
-  const ended = once(daemon, "exit");
-  daemon.kill("SIGKILL");
-  await ended;
-}
+
+let one: QemuVm;
+let there: Keeper;
+let far: Keeper;
 
 before(async () => {
-  for (const path of [here, there, run]) mkdirSync(path);
+  mkdirSync(here);
+  there = new Keeper("there", "127.0.0.1");
+  far = new Keeper("far", "127.0.0.2");
   writeFileSync(join(here, "disk.img"), Buffer.alloc(bytes));
-  startDaemon();
   one = await QemuVm.start(guestFiles(folder), {
     guest: "run=write",
     devices: { disks: [{ name: "data", disk: { bus: "virtio" } }] },
@@ -58,19 +95,19 @@ before(async () => {
 });
 after(async () => {
   await one.stop();
-  await stopDaemon();
+  for (const keeper of [there, far]) await keeper.kill();
   rmSync(folder, { recursive: true, force: true });
 });
 
-const serve = async () => ({
-  host: "127.0.0.1",
-  ...((await eventually(
-    () => part.ask({ method: "serve", podUid: "r", bytes }),
-    "the copy",
-  )) as any),
-});
-const link = async () => (await one.answers().viewCopy("data", "127.0.0.1")).link;
-const isLinked = async (word: string) => (await link()) === word;
+const view = () => {
+  const hosts = [there, far].map(({ node, host }) => [node, host] as const);
+  return one.answers().viewCopies("data", Object.fromEntries(hosts));
+};
+const detach = (...keepers: Keeper[]) =>
+  one.answers().detachCopies(
+    "data",
+    keepers.map(({ node }) => node),
+  );
 const written = () => [...one.said.matchAll(/GUEST wrote (\d+)/g)].map(([, n]) => Number(n));
 const untilMore = (count = 5) => {
   const known = written().length;
@@ -78,7 +115,7 @@ const untilMore = (count = 5) => {
 };
 
 /** Blocks that the guest was told to be written, and that a copy has not. */
-function lost(copy: string): number[] {
+function lost({ folder: copy }: Keeper): number[] {
   const newest = new Map(written().map((n) => [n % blocks, n]));
   const data = readFileSync(join(copy, "disk.img"));
   return [...newest].flatMap(([at, n]) => {
@@ -89,66 +126,97 @@ function lost(copy: string): number[] {
   });
 }
 
-test("a guest waits until it is known where it writes, and then every write is in both copies", async () => {
+const hasAll = (...keepers: Keeper[]) => {
+  for (const keeper of keepers) assert.deepEqual(lost(keeper), [], keeper.node);
+};
+
+test("a guest waits until it is known where it writes, and then every write is in all copies", async () => {
   await eventually(async () => one.vm.status === "prelaunch", "QEMU");
   await assert.rejects(one.answers().unpause(), /waits for its replicated disks/);
-  await one.answers().attachCopy("data", { ...(await serve()), sync: "none" });
-  assert.equal(await link(), "alike");
+  for (const keeper of [there, far]) await keeper.attach("none");
+  assert.deepEqual((await view()).links, { there: "alike", far: "alike" });
   await one.answers().release();
   await untilMore(20);
-  assert.deepEqual(lost(there), []);
-  assert.ok((await one.answers().viewCopy("data", "127.0.0.1")).isReleased);
+  hasAll(there, far);
+  assert.ok((await view()).isReleased);
 });
 
 test("nothing is acknowledged while a copy does not answer, until it is let go", async () => {
-  for (const [word, cut, mend] of [
-    ["silent", () => daemon.kill("SIGSTOP"), () => daemon.kill("SIGCONT")],
-    ["silent", stopDaemon, startDaemon],
+  for (const [lame, well, isKilled] of [
+    [there, far, false],
+    [far, there, true],
+    [there, far, true],
+    [there, far, false],
+    [far, there, false],
   ] as const) {
-    await cut();
-    await eventually(() => isLinked(word), "the silence");
+    if (isKilled) await lame.kill();
+    else lame.daemon.kill("SIGSTOP");
+    await lame.is("silent");
     const before = written().length;
     await setTimeout(1500);
     assert.equal(written().length, before);
-    assert.deepEqual(lost(there), []);
-    await one.answers().detachCopy("data");
-    assert.equal(await link(), "none");
+    hasAll(there, far);
+    await detach(lame);
+    assert.deepEqual((await view()).links, { [lame.node]: "none", [well.node]: "alike" });
     await untilMore();
-    mend();
-    const target = await serve();
-    await one.answers().attachCopy("data", { ...target, sync: "full" });
-    await eventually(() => isLinked("alike"), "the copy");
+    hasAll(well);
+    if (isKilled) lame.start();
+    else lame.daemon.kill("SIGCONT");
+    await lame.attach("full");
+    await lame.is("alike");
     await untilMore();
-    assert.deepEqual(lost(there), []);
+    hasAll(there, far);
   }
 });
 
+test("both are let go at once when both do not answer, and both come back", async () => {
+  for (const keeper of [there, far]) keeper.daemon.kill("SIGSTOP");
+  // A write goes to one after the other, so one is missed first.
+  const isMissed = async ({ node }: Keeper) => (await view()).links[node] === "silent";
+  const first = await eventually(async () => {
+    return (await isMissed(there)) ? there : (await isMissed(far)) && far;
+  }, "one is missed");
+  const letGo = detach(first);
+  await (first === there ? far : there).is("silent");
+  const before = written().length;
+  await setTimeout(1500);
+  assert.equal(written().length, before);
+  await detach(there, far);
+  await letGo;
+  assert.deepEqual((await view()).links, { there: "none", far: "none" });
+  await untilMore();
+  for (const keeper of [there, far]) {
+    keeper.daemon.kill("SIGCONT");
+    await keeper.attach("full");
+    await keeper.is("alike");
+  }
+  await untilMore();
+  hasAll(there, far);
+});
+
 test("a copy is let go also when QEMU itself waits for it", async () => {
-  daemon.kill("SIGSTOP");
-  await eventually(() => isLinked("silent"), "the silence");
+  there.daemon.kill("SIGSTOP");
+  await there.is("silent");
   const stopped = one.vm.qmp.execute("stop");
-  assert.equal(await link(), "silent");
-  await one.answers().detachCopy("data");
+  assert.deepEqual((await view()).links, { there: "silent", far: "unknown" });
+  await detach(there);
   await stopped;
   await one.vm.qmp.execute("cont");
   await untilMore();
-  daemon.kill("SIGCONT");
-  await one.answers().attachCopy("data", { ...(await serve()), sync: "full" });
-  await eventually(() => isLinked("alike"), "the copy");
-  await assert.rejects(
-    one.answers().attachCopy("data", { ...(await serve()), sync: "none" }),
-    /has written since/,
-  );
-  await one.answers().attachCopy("data", { ...(await serve()), sync: "full" });
-  await eventually(() => isLinked("alike"), "the copy");
+  there.daemon.kill("SIGCONT");
+  await there.attach("full");
+  await there.is("alike");
+  await assert.rejects(there.attach("none"), /has written since/);
+  await there.attach("full");
+  await there.is("alike");
 });
 
 test("a copy that is given to another writer takes nothing more from the one before", async () => {
-  await part.ask({ method: "close", podUid: "r" });
+  await far.close();
   const before = written().length;
-  await eventually(() => isLinked("silent"), "the silence");
-  await serve();
+  await far.is("silent");
+  await far.part.ask({ method: "serve", podUid: "r", bytes });
   await setTimeout(1500);
   assert.ok(written().length <= before + 1, "a write without the copy was acknowledged");
-  assert.deepEqual(lost(there), []);
+  hasAll(there, far);
 });

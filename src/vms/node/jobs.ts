@@ -5,7 +5,7 @@ import type { Vm } from "./vm.ts";
 
 const pollMs = 50;
 
-interface Job {
+export interface Job {
   id: string;
   status: string;
   error?: string;

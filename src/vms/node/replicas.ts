@@ -25,6 +25,8 @@ export interface ReplicaOptions {
   volumes: HolderVolumes;
   /** In which the node's volumes lie. */
   directory: string;
+  /** Where writes are taken; default: every address of the pod. */
+  listen?: string;
 }
 
 const tls = "tls-copy";
@@ -68,7 +70,7 @@ async function makeRoom(file: string, bytes: number) {
 }
 
 async function serve(options: ReplicaOptions, podUid: string, bytes: number) {
-  const { run, inside, file: filename, volumes } = options;
+  const { run, inside, file: filename, volumes, listen: host = "0.0.0.0" } = options;
   const folder = await volumes.folder(podUid, replicaDisk);
   const here = run(podUid);
   // QEMU takes no name that begins with a digit.
@@ -85,7 +87,7 @@ async function serve(options: ReplicaOptions, podUid: string, bytes: number) {
       file: { driver: "file", filename, locking: "on" },
     });
     await qmp.execute("nbd-server-start", {
-      addr: { type: "inet", data: { host: "0.0.0.0", port: String(replicaPort) } },
+      addr: { type: "inet", data: { host, port: String(replicaPort) } },
       "tls-creds": tls,
     });
     await qmp.execute("block-export-add", {

@@ -182,9 +182,9 @@ export function vmAnswers(vm: Vm, { volumes }: ControlOptions): Asked {
       return backupDisks(vm, names, { volumes, to, ...still });
     },
     dumpMemory: (name, to) => dumpMemory(vm, name, { volumes, to }),
-    viewCopy: (volume, host) => copies.view(vm, volume, host),
+    viewCopies: (volume, hosts) => copies.view(vm, volume, hosts),
     attachCopy: (volume, target) => copies.attach(vm, volume, target),
-    detachCopy: (volume) => copies.detach(vm, volume),
+    detachCopies: (volume, nodes) => copies.detach(vm, volume, nodes),
     hasArrived: () => copies.hasArrived(vm),
     release: () => copies.release(vm),
     prepareMigration: (copy, postCopy) => migration.prepare(vm, copy, postCopy),

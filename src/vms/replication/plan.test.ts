@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { KubeObject } from "../../kinds/object.ts";
+import type { CopyLink } from "../control.ts";
 import { placeCopies } from "./place.ts";
 import { planReplication } from "./plan.ts";
-import type { ReplicationSeen, ReplicationStep, User } from "./plan.ts";
+import type { MachineSeen, ReplicationSeen, ReplicationStep, User } from "./plan.ts";
 import type { ReplicationRecord } from "./record.ts";
 
 const record = (
@@ -27,7 +28,10 @@ const released = { ...writer, released: true };
 const up = ["a", "b"];
 const plan = (seen: Partial<ReplicationSeen> & { record: ReplicationRecord }) =>
   planReplication({ users: [guest], up, ...seen });
-const machine = (isReleased: boolean, link: any, bytes = 1024) => ({ isReleased, link, bytes });
+const machine = (isReleased: boolean, link: CopyLink, bytes = 1024): MachineSeen => ({
+  ...{ isReleased, bytes },
+  links: { b: link },
+});
 
 /** What a step records: which copies are current, whether they are the same, whether the guest may write. */
 function recorded(step: ReplicationStep) {
@@ -191,11 +195,80 @@ test("a guest that moves is handed both copies once it has arrived, and nobody e
   assert.equal(recorded(stayed), "a differ writes", "its move failed: the other copy is stale");
 });
 
-test("a guest that arrived at a stale copy is ended, and the current one stays", () => {
+test("a guest that comes to a stale copy is ended, and the current one stays", () => {
   const mover: User = { ...guest, name: "mover", uid: "2", node: "b", movesFor: "vmi" };
   const stale = record(true, false, { writer: released });
-  const step = plan({ record: stale, users: [guest, mover], hasArrived: true });
-  assert.equal(step.do, "end");
+  for (const hasArrived of [true, false]) {
+    assert.equal(plan({ record: stale, users: [guest, mover], hasArrived }).do, "end");
+  }
+});
+
+/** Of three: which are current, and how the writer on `a` is linked to the others. */
+function three(current: string, links: Record<string, CopyLink>, rest: Partial<ReplicationRecord>) {
+  const copies = ["a", "b", "c"].map((node) => ({
+    node,
+    state: current.includes(node) ? ("Current" as const) : ("Stale" as const),
+  }));
+  return {
+    record: { copies, identical: false, writer: released, ...rest },
+    machine: { isReleased: !rest.writer, bytes: 1024, links },
+  };
+}
+
+test("of three copies those that can be written to stay current", () => {
+  const same = { identical: true, writer };
+  const rows: [string, ReturnType<typeof three>, unknown][] = [
+    ["the first", three("abc", { b: "none", c: "none" }, same), "b none"],
+    ["the second", three("abc", { b: "alike", c: "none" }, same), "c none"],
+    ["not yet", three("abc", { b: "alike", c: "syncing" }, same), "nothing"],
+    ["all", three("abc", { b: "alike", c: "alike" }, same), "a+b+c differ writes"],
+    ["without one", three("abc", { b: "alike", c: "broken" }, same), "a+b differ writes"],
+    ["recorded", three("ab", { b: "alike", c: "none" }, { writer: released }), "release"],
+    ["lost", three("abc", { b: "silent", c: "alike" }, {}), "a+c differ writes"],
+    ["both lost", three("abc", { b: "silent", c: "broken" }, {}), "a differ writes"],
+    ["QEMU waits", three("abc", { b: "silent", c: "unknown" }, {}), "a+c differ writes"],
+    ["let go", three("ac", { b: "silent", c: "unknown" }, {}), "let b go"],
+    ["both let go", three("a", { b: "silent", c: "broken" }, {}), "let b+c go"],
+    ["not said", three("ac", { b: "unknown", c: "alike" }, {}), "nothing"],
+    ["back", three("ac", { b: "none", c: "alike" }, {}), "b full"],
+    ["one after another", three("a", { b: "syncing", c: "none" }, {}), "nothing"],
+    ["has all", three("ac", { b: "alike", c: "alike" }, {}), "a+b+c differ writes"],
+    ["lost meanwhile", three("ac", { b: "syncing", c: "silent" }, {}), "a differ writes"],
+  ];
+  for (const [name, seen, wanted] of rows) {
+    const step = plan({ ...seen, up: ["a", "b", "c"] });
+    const said =
+      step.do === "attach"
+        ? `${step.to} ${step.sync}`
+        : step.do === "detach"
+          ? `let ${step.to.join("+")} go`
+          : recorded(step);
+    assert.equal(said, wanted, name);
+  }
+});
+
+test("a guest that stands still for a copy goes on once that is recorded, wherever the copy is", () => {
+  const alone = { record: record(true, false, { writer: released }), up: ["a"] };
+  const waits = { ...machine(true, "none"), isWaiting: true as const };
+  assert.deepEqual(plan({ ...alone, machine: waits }), { do: "detach", from: "a", to: ["b"] });
+  assert.equal(plan({ ...alone, machine: machine(true, "none") }).do, "nothing");
+});
+
+test("a guest moves while its copies stay as they are", () => {
+  const mover: User = { ...guest, name: "mover", uid: "2", node: "b", movesFor: "vmi" };
+  const { node: _, ...unplaced } = mover;
+  const gated = { ...unplaced, isGated: true };
+  const at = (seen: ReturnType<typeof three>, one: User) =>
+    plan({ ...seen, up: ["a", "b", "c"], users: [guest, one] });
+  const all = three("abc", { b: "alike", c: "alike" }, {});
+  assert.deepEqual(at(all, gated), { do: "admit", user: gated, nodes: ["b", "c"] });
+  const syncing = three("ab", { b: "alike", c: "syncing" }, {});
+  assert.equal(at(syncing, gated).do, "nothing");
+  const back = three("ab", { b: "alike", c: "none" }, {});
+  assert.deepEqual(at(back, gated), { do: "admit", user: gated, nodes: ["b"] });
+  assert.equal(at(back, mover).do, "nothing", "a copy that is back waits until it has moved");
+  const stays = at(three("abc", { b: "silent", c: "alike" }, {}), mover);
+  assert.equal(recorded(stays), "a+c differ writes");
 });
 
 test("copies go to nodes that run machines and have the fewest", () => {

@@ -3,6 +3,7 @@
 // Two nodes never write two histories: a write is acknowledged when every current copy has it, a copy is taken out
 // of the current ones in the record before writes go on without it, and before somebody else writes, the copy at
 // his node stops taking writes from whoever wrote before. So a writer that lost touch with the record waits for ever.
+import type { CopyLink, CopyView } from "../control.ts";
 import type { ReplicationRecord } from "./record.ts";
 import { currentNodes, withCurrent } from "./record.ts";
 
@@ -20,14 +21,8 @@ export interface User {
   isClean: boolean;
 }
 
-/** Of the machine that writes, as its node tells. `silent`: the other copy does not answer. */
-export interface MachineSeen {
-  isReleased: boolean;
-  link: "none" | "syncing" | "alike" | "broken" | "silent";
-  /** Of the writer's disk. */
-  bytes: number;
-  isSwitching?: true;
-}
+/** Of the machine that writes, as its node tells. */
+export type MachineSeen = CopyView;
 
 export interface ReplicationSeen {
   record: ReplicationRecord;
@@ -49,7 +44,7 @@ export type ReplicationStep =
   | { do: "take"; nodes: string[]; record: ReplicationRecord }
   | { do: "admit"; user: User; nodes: string[] }
   | { do: "attach"; from: string; to: string; sync: "none" | "full" }
-  | { do: "detach"; from: string }
+  | { do: "detach"; from: string; to: string[] }
   /** Makes the writer's disk larger, or where nobody writes, all copies. */
   | { do: "grow"; from?: string; bytes: number }
   | { do: "grown"; bytes: number }
@@ -78,33 +73,50 @@ function letIn({ record, up }: ReplicationSeen, user: User): ReplicationStep {
   return { do: "take", nodes: chosen, record: { ...next, writer } };
 }
 
-function start(record: ReplicationRecord, from: string, { link }: MachineSeen): ReplicationStep {
-  const peer = record.copies.find(({ node }) => node !== from);
-  const isIn = peer?.state === "Current";
+/** The other copies, and how the writer is linked to them. */
+function peersOf({ copies }: ReplicationRecord, from: string, { links }: MachineSeen) {
+  const peers = copies.filter(({ node }) => node !== from);
+  return (isCurrent: boolean, ...states: CopyLink[]) =>
+    peers
+      .filter(({ state }) => (state === "Current") === isCurrent)
+      .map(({ node }) => node)
+      .filter((node) => states.length === 0 || states.includes(links[node] ?? "none"));
+}
+
+function start(record: ReplicationRecord, from: string, machine: MachineSeen): ReplicationStep {
+  const peers = peersOf(record, from, machine);
   const { writer } = record;
-  if (isIn && record.identical && !writer!.released && link === "none") {
-    return { do: "attach", from, to: peer.node, sync: "none" };
+  if (record.identical && !writer!.released) {
+    const [to] = peers(true, "none");
+    if (to) return { do: "attach", from, to, sync: "none" };
+    if (peers(true, "syncing", "unknown").length > 0) return nothing;
   }
-  const stays = isIn && link === "alike";
-  if (writer!.released && isIn === stays) return { do: "release", from };
-  const next = withCurrent(record, stays ? [from, peer.node] : [from]);
+  const alike = peers(true, "alike");
+  if (writer!.released && alike.length === peers(true).length) return { do: "release", from };
   return {
     do: "record",
-    record: { ...next, identical: false, writer: { ...writer!, released: true } },
-    why: stays ? `${from} writes to both copies` : `${from} writes to its own copy alone`,
+    record: {
+      ...withCurrent(record, [from, ...alike]),
+      ...{ identical: false, writer: { ...writer!, released: true } },
+    },
+    why:
+      alike.length > 0
+        ? `${from} writes to its own copy and to ${alike.join(" and ")}`
+        : `${from} writes to its own copy alone`,
   };
 }
 
-/** A disk grows while it has no link, so the other copy is made anew; it grows first, so that no write of it fails. */
+/** A disk grows while it has no link, so the others are made anew; they grow first, so that no write to them fails. */
 function grow(seen: ReplicationSeen, from: string, machine: MachineSeen): ReplicationStep {
   const { record, wantedBytes = 0 } = seen;
-  const { link, bytes } = machine;
-  if (bytes >= wantedBytes) return { do: "grown", bytes: wantedBytes };
-  const peer = record.copies.find(({ node }) => node !== from);
-  if (peer?.state === "Current") {
+  const peers = peersOf(record, from, machine);
+  if (machine.bytes >= wantedBytes) return { do: "grown", bytes: wantedBytes };
+  if (peers(true).length > 0) {
     return { do: "record", record: withCurrent(record, [from]), why: `the disk on ${from} grows` };
   }
-  return link === "none" ? { do: "grow", from, bytes: wantedBytes } : { do: "detach", from };
+  const linked = peers(false, "alike", "syncing");
+  if (linked.length > 0) return { do: "detach", from, to: linked };
+  return { do: "grow", from, bytes: wantedBytes };
 }
 
 /** Where nobody writes: all at once, so that they stay the same. */
@@ -114,44 +126,52 @@ function growAll({ record, up, wantedBytes = 0 }: ReplicationSeen): ReplicationS
   return { do: "nothing", why: `it does not grow while the copy on ${away.node} is away` };
 }
 
+/** Writes that wait for a copy go on once it is let go; so all that hold them up are, at once. */
 function follow(seen: ReplicationSeen, from: string, machine: MachineSeen): ReplicationStep {
   const { record, up, wantedBytes } = seen;
-  const { link } = machine;
-  const peer = record.copies.find(({ node }) => node !== from);
-  if (!peer || machine.isSwitching) return nothing;
-  if (wantedBytes && link !== "silent" && link !== "broken") return grow(seen, from, machine);
-  if (peer.state === "Current") {
-    if (link === "alike") return nothing;
-    const why = `the copy on ${peer.node} is ${link === "silent" ? "out of reach" : "cut off"}`;
-    return { do: "record", record: withCurrent(record, [from]), why };
+  if (machine.isSwitching) return nothing;
+  const peers = peersOf(record, from, machine);
+  const lost = peers(true, "none", "syncing", "broken", "silent");
+  if (lost.length > 0) {
+    const is = lost.some((node) => machine.links[node] === "silent") ? "out of reach" : "cut off";
+    const kept = currentNodes(record).filter((node) => !lost.includes(node));
+    const why = `the copy on ${lost.join(" and ")} is ${is}`;
+    return { do: "record", record: withCurrent(record, kept), why };
   }
-  if (link === "alike") {
-    const why = `the copy on ${peer.node} has all again`;
-    return { do: "record", record: withCurrent(record, [from, peer.node]), why };
+  const states: CopyLink[] = ["broken", "silent"];
+  const dead = peers(false, ...states, ...(machine.isWaiting ? (["none"] as const) : []));
+  if (dead.length > 0) return { do: "detach", from, to: dead };
+  if (peers(false, "unknown").length + peers(true, "unknown").length > 0) return nothing;
+  if (wantedBytes) return grow(seen, from, machine);
+  const back = peers(false, "alike");
+  if (back.length > 0) {
+    const why = `the copy on ${back.join(" and ")} has all again`;
+    return { do: "record", record: withCurrent(record, [...currentNodes(record), ...back]), why };
   }
-  if (link === "broken" || link === "silent") return { do: "detach", from };
-  if (link === "none" && up.includes(peer.node)) {
-    return { do: "attach", from, to: peer.node, sync: "full" };
-  }
-  return nothing;
+  const [to] = peers(false, "none").filter((node) => up.includes(node));
+  const isBusy = peers(false, "syncing").length > 0 || seen.users.some(isOnItsWay);
+  return to && !isBusy ? { do: "attach", from, to, sync: "full" } : nothing;
 }
 
-/** A guest that moved stood still at its end, with the same in both copies; whoever has it now writes. */
-function hand(record: ReplicationRecord, { name, uid, ...mover }: User): ReplicationStep {
-  const node = mover.node!;
-  if (!currentNodes(record).includes(node)) {
-    const why = `${name} came to a copy that is stale`;
-    return { do: "end", user: { ...mover, name, uid }, why };
-  }
+/** To another node; its copies are to stay as they are now. */
+const isOnItsWay = ({ movesFor, isGated, isOver }: User) =>
+  movesFor !== undefined && !isGated && !isOver;
+
+/** A guest that moved stood still at its end, with the same in all copies; whoever has it now writes. */
+function hand(record: ReplicationRecord, { name, uid, node = "" }: User): ReplicationStep {
   const writer = { pod: name, uid, nodes: [node] };
   return { do: "take", nodes: [node], record: { ...record, identical: true, writer } };
 }
 
 /** A guest moves to a copy that has all; until there is one, its new pod waits. */
 function letMove({ record, up, machine }: ReplicationSeen, mover: User, from: User) {
-  const isWell = record.writer?.released && machine?.link === "alike";
-  const nodes = currentNodes(record).filter((node) => node !== from.node && up.includes(node));
-  return isWell && nodes.length > 0 ? { do: "admit" as const, user: mover, nodes } : undefined;
+  if (!record.writer?.released || !machine || !from.node) return undefined;
+  const peers = peersOf(record, from.node, machine);
+  const nodes = peers(true, "alike").filter((node) => up.includes(node));
+  const isWell = peers(true, "alike").length === peers(true).length;
+  const isStill = peers(false, "none").length === peers(false).length;
+  if (!isWell || !isStill || nodes.length === 0) return undefined;
+  return { do: "admit" as const, user: mover, nodes };
 }
 
 export function planReplication(seen: ReplicationSeen): ReplicationStep {
@@ -161,7 +181,11 @@ export function planReplication(seen: ReplicationSeen): ReplicationStep {
     movesFor !== undefined && !isOver && uid !== writer?.uid;
   const mover = seen.users.find(isMover);
   const users = seen.users.filter((user) => !isMover(user));
-  if (mover && !mover.isGated && seen.hasArrived) return hand(record, mover);
+  if (mover?.node && !mover.isGated) {
+    const why = `${mover.name} comes to a copy that is stale`;
+    if (!currentNodes(record).includes(mover.node)) return { do: "end", user: mover, why };
+    if (seen.hasArrived) return hand(record, mover);
+  }
   const user = users.find(({ uid }) => uid === writer?.uid);
   if (writer && (!user || user.isOver)) return afterWriter(record, user);
   const waiting = users.find(

@@ -17,7 +17,8 @@ const classes = resource("storage.k8s.io/v1", "storageclasses");
 const nodes = resource("v1", "nodes");
 const hostname = "kubernetes.io/hostname";
 const lookMs = 5000;
-const copiesWanted = 2;
+const copiesDefault = 2;
+const copiesMax = 3;
 
 /** The volume of a claim whose copies lie on nodes with these hostnames. Pure. */
 export function replicatedPersistentVolume(
@@ -54,10 +55,16 @@ export function replicatedPersistentVolume(
   };
 }
 
+const copiesWanted = ({ parameters }: any): number =>
+  Number(parameters?.replicas ?? copiesDefault);
+
 /** Why a claim gets no volume. Pure. */
-export function refusalOf({ spec }: KubeObject, { parameters = {} }: any): string | undefined {
-  const { replicas = String(copiesWanted), ...others } = parameters;
-  if (replicas !== String(copiesWanted)) return `replicas: ${replicas} is not kept; 2 are`;
+export function refusalOf({ spec }: KubeObject, storageClass: object): string | undefined {
+  const { replicas, ...others } = (storageClass as any).parameters ?? {};
+  const wanted = copiesWanted(storageClass);
+  if (!Number.isInteger(wanted) || wanted < copiesDefault || wanted > copiesMax) {
+    return `replicas: ${replicas} are not kept; ${copiesDefault} or ${copiesMax} are`;
+  }
   const [other] = Object.keys(others);
   if (other) return `parameter ${other} of the class is not known`;
   if (spec.volumeMode === "Block") return "volumeMode: Block is not replicated";
@@ -77,8 +84,8 @@ async function provision(claim: KubeObject, { client, informer, event }: Control
     all.filter(({ status }) => status?.copies?.some((one: any) => one.node === node)).length;
   const places: string[] | undefined =
     known?.status?.copies?.map(({ node }: any) => node) ??
-    placeCopies({ nodes: informer(nodes).list(), load, copies: copiesWanted });
-  if (!places) return refuse(`${copiesWanted} nodes that run machines are needed`);
+    placeCopies({ nodes: informer(nodes).list(), load, copies: copiesWanted(storageClass) });
+  if (!places) return refuse(`${copiesWanted(storageClass)} nodes that run machines are needed`);
   const { namespace, uid } = claim.metadata;
   const made =
     known ??

@@ -116,14 +116,18 @@ class Replication {
     return volumesOf(pod!, this.#claim.metadata.name)[0].name;
   }
 
+  /** Where the copy on a node is reached. */
+  #hostOf = (node: string): string => this.#replicas.on(node)?.status?.podIP ?? "";
+
   async #look(users: User[]) {
     const user = this.#user(users);
     if (user?.kind !== "machine" || !user.node) return undefined;
-    const peer = this.#record.copies.find(({ node }) => node !== user.node);
-    const host = peer && this.#replicas.on(peer.node)?.status?.podIP;
+    const peers = this.#record.copies.filter(({ node }) => node !== user.node);
+    const hosts = peers.map(({ node }) => [node, this.#hostOf(node)] as const);
     try {
       const control = await this.#control(user.node);
-      this.#view = await this.#within(control.viewCopy(this.#volumeName(), host));
+      const view = control.viewCopies(this.#volumeName(), Object.fromEntries(hosts));
+      this.#view = await this.#within(view);
       return this.#view;
     } catch (error) {
       this.#context.log.debug("a writer does not answer", { error: String(error) });
@@ -236,19 +240,25 @@ class Replication {
 
   async #attach({ from, to, sync }: Extract<ReplicationStep, { do: "attach" }>) {
     try {
-      const host: string = this.#replicas.on(to)?.status?.podIP ?? "";
       const question = { method: "serve", bytes: this.#view!.bytes };
       const target: Omit<CopyTarget, "host"> = await this.#ask(to, question);
       const control = await this.#control(from);
-      const where = { ...target, host, sync };
+      const where = { ...target, node: to, host: this.#hostOf(to), sync };
       await this.#within(control.attachCopy(this.#volumeName(), where));
     } catch (error) {
       const why = `the copy on ${to} takes nothing: ${(error as Error).message}`;
-      if (this.#record.copies.some(({ node, state }) => node === to && state === "Current")) {
-        return this.#write(withCurrent(this.#record, [from]), why);
+      const current = currentNodes(this.#record);
+      if (current.includes(to)) {
+        const others = current.filter((node) => node !== to);
+        return this.#write(withCurrent(this.#record, others), why);
       }
       this.#context.event(this.#claim, "Warning", "Replication", why);
     }
+  }
+
+  async #detach({ from, to }: Extract<ReplicationStep, { do: "detach" }>) {
+    const control = await this.#control(from);
+    await this.#within(control.detachCopies(this.#volumeName(), to));
   }
 
   /** Once all replicated disks of the machine are recorded as its own. */
@@ -306,7 +316,7 @@ class Replication {
       case "attach":
         return this.#attach(step);
       case "detach":
-        return this.#within((await this.#control(step.from)).detachCopy(this.#volumeName()));
+        return this.#detach(step);
       case "grow":
         return this.#grow(step);
       case "grown":
