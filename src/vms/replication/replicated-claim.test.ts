@@ -18,7 +18,9 @@ test("what is not kept is refused by name", () => {
   const rows: [object, object | undefined, RegExp | undefined][] = [
     [{}, undefined, undefined],
     [{}, { replicas: "2" }, undefined],
-    [{}, { replicas: "3" }, /replicas: 3 is not kept; 2 are/],
+    [{}, { replicas: "3" }, undefined],
+    [{}, { replicas: "1" }, /replicas: 1 are not kept; 2 or 3 are/],
+    [{}, { replicas: "4" }, /replicas: 4 are not kept; 2 or 3 are/],
     [{}, { replicas: "2", fsType: "ext4" }, /parameter fsType of the class is not known/],
     [{ volumeMode: "Block" }, undefined, /volumeMode: Block is not replicated/],
   ];

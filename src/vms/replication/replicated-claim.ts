@@ -17,8 +17,8 @@ const classes = resource("storage.k8s.io/v1", "storageclasses");
 const nodes = resource("v1", "nodes");
 const hostname = "kubernetes.io/hostname";
 const lookMs = 5000;
-const copiesDefault = 2;
-const copiesMax = 3;
+const copiesDefault = "2";
+const copiesKept = ["2", "3"];
 
 /** The volume of a claim whose copies lie on nodes with these hostnames. Pure. */
 export function replicatedPersistentVolume(
@@ -60,10 +60,9 @@ const copiesWanted = ({ parameters }: any): number =>
 
 /** Why a claim gets no volume. Pure. */
 export function refusalOf({ spec }: KubeObject, storageClass: object): string | undefined {
-  const { replicas, ...others } = (storageClass as any).parameters ?? {};
-  const wanted = copiesWanted(storageClass);
-  if (!Number.isInteger(wanted) || wanted < copiesDefault || wanted > copiesMax) {
-    return `replicas: ${replicas} are not kept; ${copiesDefault} or ${copiesMax} are`;
+  const { replicas = copiesDefault, ...others } = (storageClass as any).parameters ?? {};
+  if (!copiesKept.includes(replicas)) {
+    return `replicas: ${replicas} are not kept; ${copiesKept.join(" or ")} are`;
   }
   const [other] = Object.keys(others);
   if (other) return `parameter ${other} of the class is not known`;

@@ -36,10 +36,11 @@ const asked: string[] = [];
 const lostNodes = new Set<string>();
 interface View {
   isReleased: boolean;
-  link: string;
+  /** By the nodes of the other copies; default: none. */
+  links: Record<string, string>;
   isSwitching?: true;
 }
-const machine: View = { isReleased: false, link: "none" };
+const machine: View = { isReleased: false, links: {} };
 /** Of pods by their uid, where a guest moves; else `machine` is the one that runs. */
 const views = new Map<string, View>();
 const viewOf = ({ podUid }: { podUid: string }) => views.get(podUid) ?? machine;
@@ -50,12 +51,14 @@ const answers: Record<string, (question: any) => unknown> = {
   serve: ({ bytes }) => ({ port: 1, name: `of ${bytes}`, key: "00" }),
   close: () => undefined,
   remove: () => undefined,
-  viewCopy: (question) => ({ ...viewOf(question), bytes: diskBytes }),
+  viewCopies: (question) => ({ ...viewOf(question), bytes: diskBytes }),
   resizeVolume: ({ args }) => void (diskBytes = args[1]),
   hasArrived: () => hasArrived,
-  attachCopy: ({ args, ...question }) =>
-    void (viewOf(question).link = args[1].sync === "none" ? "alike" : "syncing"),
-  detachCopy: (question) => void (viewOf(question).link = "none"),
+  attachCopy: ({ args: [, { node, sync }], ...question }) =>
+    void (viewOf(question as any).links[node] = sync === "none" ? "alike" : "syncing"),
+  detachCopies: ({ args: [, nodes], ...question }) => {
+    for (const node of nodes) delete viewOf(question as any).links[node];
+  },
   release: (question) => void (viewOf(question).isReleased = true),
 };
 
@@ -63,7 +66,7 @@ async function connect(node: string): Promise<any> {
   if (lostNodes.has(node)) throw new StatusError("ServiceUnavailable", "no such node now");
   return {
     async ask(_part: string, question: any) {
-      const isQuestion = ["viewCopy", "hasArrived"].includes(question.method);
+      const isQuestion = ["viewCopies", "hasArrived"].includes(question.method);
       if (!isQuestion) asked.push(`${question.method} ${node}`);
       return answers[question.method]!(question);
     },
@@ -200,9 +203,9 @@ test("a machine waits for its turn, writes to its own copy, and to the other onc
   assert.deepEqual(asked.splice(0).sort(), ["close a", "close b"]);
   await run("one", "a");
   await isCurrent("a", false);
-  await until(async () => assert.ok(machine.isReleased && machine.link === "syncing"));
+  await until(async () => assert.ok(machine.isReleased && machine.links["b"] === "syncing"));
   assert.deepEqual(asked.splice(0), ["release a", "serve b", "attachCopy a"]);
-  machine.link = "alike";
+  machine.links["b"] = "alike";
   await isCurrent("a,b", false);
 });
 
@@ -214,7 +217,7 @@ test("a second machine is held, and let in after a clean end, to write to both a
   });
   assert.equal(await isGated("two"), true);
   await end("one", "Succeeded");
-  Object.assign(machine, { isReleased: false, link: "none" });
+  Object.assign(machine, { isReleased: false, links: {} });
   await until(async () => assert.equal(await isGated("two"), false));
   assert.equal((await record()).identical, true);
   asked.splice(0);
@@ -225,11 +228,11 @@ test("a second machine is held, and let in after a clean end, to write to both a
 });
 
 test("a copy that does not answer is stale before it is let go", async () => {
-  machine.link = "silent";
+  machine.links["a"] = "silent";
   await isCurrent("b", false);
   await until(async () => assert.ok(asked.includes("attachCopy b")));
-  assert.deepEqual(asked.splice(0).slice(0, 2), ["detachCopy b", "serve a"]);
-  machine.link = "alike";
+  assert.deepEqual(asked.splice(0).slice(0, 2), ["detachCopies b", "serve a"]);
+  machine.links["a"] = "alike";
   await isCurrent("a,b", false);
 });
 
@@ -238,11 +241,11 @@ test("a disk grows with its claim while its machine writes to it alone", async (
   await client.patch({ ...claims, namespace, name: "data" }, "merge", { spec });
   await until(async () => assert.equal((await claim()).status.capacity.storage, "2Mi"));
   await until(async () => assert.ok(asked.includes("attachCopy b")));
-  const steps = ["detachCopy b", "resizeVolume b", "serve a", "attachCopy b"];
+  const steps = ["detachCopies b", "resizeVolume b", "serve a", "attachCopy b"];
   assert.deepEqual(asked.splice(0), steps);
   const { spec: grown } = await client.get({ ...volumes, name: await volumeName() });
   assert.equal(grown.capacity.storage, "2Mi");
-  machine.link = "alike";
+  machine.links["a"] = "alike";
   await isCurrent("a,b", false);
 });
 
@@ -254,8 +257,8 @@ test("a guest that moves is let in at the other copy, and goes on once both are 
   await run("moved", "a");
   const { uid } = (await pod("moved")).metadata;
   asked.splice(0);
-  views.set(before, { isReleased: true, link: "none", isSwitching: true });
-  views.set(uid, { isReleased: false, link: "none" });
+  views.set(before, { isReleased: true, links: {}, isSwitching: true });
+  views.set(uid, { isReleased: false, links: {} });
   hasArrived = true;
   await until(async () => assert.equal(views.get(uid)!.isReleased, true));
   assert.deepEqual(asked.splice(0), ["close a", "serve b", "attachCopy a", "release a"]);
@@ -271,7 +274,7 @@ test("when the writer's node is lost, the next one writes where a current copy i
   for (const name of ["two", "moved"]) {
     await client.delete({ ...pods, namespace, name }, { gracePeriodSeconds: 0 });
   }
-  Object.assign(machine, { isReleased: false, link: "none" });
+  Object.assign(machine, { isReleased: false, links: {} });
   await launch("three");
   await until(async () => assert.equal(await isGated("three"), false));
   assert.deepEqual(await hostnames("three"), ["b"]);
