@@ -128,6 +128,25 @@ test("a disk keeps its bus, order and mode; a volume without a disk gets one", (
   assert.equal(disks[0]!.serial, "S");
 });
 
+test("a replicated disk has no thread of its own", () => {
+  const named = (name: string) => ({ name, persistentVolumeClaim: { claimName: name } });
+  const spec = {
+    domain: {
+      ioThreadsPolicy: "shared",
+      devices: {
+        disks: ["a", "b"].map((name) => ({ name, disk: { bus: "virtio" } })),
+      },
+    },
+    volumes: ["a", "b"].map(named),
+  };
+  const isReplicated = (claim: string) => claim === "b";
+  const { disks } = domainOf(vmi(spec), { isBlock: () => false, isReplicated });
+  assert.deepEqual(
+    disks.map(({ ioThread }) => ioThread),
+    ["io0", undefined],
+  );
+});
+
 test("a VM has the same MAC and the same UUID at every start, and its own", () => {
   const { metadata } = vmi({});
   assert.match(macOf(metadata, "default"), /^02(:[0-9a-f]{2}){5}$/);

@@ -18,7 +18,7 @@ import { systemClock } from "../../src/lib/clock.ts";
 import { Scope } from "../../src/lib/scope.ts";
 import type { KubeObject } from "../../src/kinds/object.ts";
 import { domainOf } from "../../src/vms/domain-of.ts";
-import { mindCopies } from "../../src/vms/node/copies.ts";
+import { mindCopies } from "../../src/vms/node/replication/standing-still.ts";
 import { Vm } from "../../src/vms/node/vm.ts";
 import { vmAnswers } from "../../src/vms/node/vm-control.ts";
 import { Streams } from "../../src/vms/node/streams.ts";

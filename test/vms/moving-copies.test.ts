@@ -152,7 +152,11 @@ test("where its move fails once its copy was let go, it stands still until that 
   });
   const to = await target.answers().prepareMigration([]);
   await source.answers().migrate(to, { copy: [], autoConverge: false });
-  await eventually(async () => (await source.answers().migration()).phase === "failed", "its end");
+  await eventually(async () => {
+    const seen = await source.answers().migration();
+    if (seen.phase !== "failed") throw new Error(JSON.stringify(seen));
+    return true;
+  }, "its end");
   await eventually(async () => source.vm.status === "paused", "it stands still");
   assert.equal((await view(source)).isSwitching, undefined);
   await source.answers().attachCopy("data", { ...(await here.serve()), sync: "full" });

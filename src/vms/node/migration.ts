@@ -8,9 +8,10 @@ import type { MigrationOptions, MigrationProgress, MigrationTarget } from "../co
 import { qemuUser } from "../domain.ts";
 import { migrationPorts } from "../prepare/network-plan.ts";
 import { blockNode } from "../qemu/disk-arguments.ts";
-import { letGoWhole, replicatedDisks, stays } from "./copies.ts";
 import { jobs, untilJob } from "./jobs.ts";
 import { allowPostCopy, goOnAfter, phaseLeft, tryPostCopy } from "./post-copy.ts";
+import { replicatedDisks } from "./replication/names.ts";
+import { letGoWhole, stays } from "./replication/switch.ts";
 import type { Vm } from "./vm.ts";
 
 const keyUser = "kerb";

@@ -16,7 +16,10 @@ import { dialIn } from "./sockets.ts";
 import { openUdp } from "./udp.ts";
 import type { Streams } from "./streams.ts";
 import type { Vm } from "./vm.ts";
-import * as copies from "./copies.ts";
+import { isHeld, release } from "./replication/held.ts";
+import { attach, detach } from "./replication/links.ts";
+import { hasArrived } from "./replication/switch.ts";
+import { view } from "./replication/view.ts";
 import * as migration from "./migration.ts";
 
 const execMsMax = 30_000;
@@ -124,7 +127,7 @@ const held = (vm: Vm) =>
   new StatusError("Conflict", `VMI ${vm.domain.name} waits for its replicated disks`);
 
 async function powerDown(vm: Vm) {
-  if (copies.isHeld(vm)) throw held(vm);
+  if (isHeld(vm)) throw held(vm);
   if (vm.status === "paused" || vm.status === "prelaunch") await vm.qmp.execute("cont");
   if (vm.domain.acpi) return vm.qmp.execute("system_powerdown");
   if (vm.agentConnected) return (await vm.agent()).tell("guest-shutdown", { mode: "powerdown" });
@@ -139,7 +142,7 @@ async function pause(vm: Vm) {
 }
 
 async function unpause(vm: Vm) {
-  if (copies.isHeld(vm)) throw held(vm);
+  if (isHeld(vm)) throw held(vm);
   if (vm.status === "running") throw new StatusError("Conflict", "VMI is not paused");
   await vm.qmp.execute("cont");
   vm.status = "running";
@@ -182,11 +185,11 @@ export function vmAnswers(vm: Vm, { volumes }: ControlOptions): Asked {
       return backupDisks(vm, names, { volumes, to, ...still });
     },
     dumpMemory: (name, to) => dumpMemory(vm, name, { volumes, to }),
-    viewCopies: (volume, hosts) => copies.view(vm, volume, hosts),
-    attachCopy: (volume, target) => copies.attach(vm, volume, target),
-    detachCopies: (volume, nodes) => copies.detach(vm, volume, nodes),
-    hasArrived: () => copies.hasArrived(vm),
-    release: () => copies.release(vm),
+    viewCopies: (volume, hosts) => view(vm, volume, hosts),
+    attachCopy: (volume, target) => attach(vm, volume, target),
+    detachCopies: (volume, nodes) => detach(vm, volume, nodes),
+    hasArrived: () => hasArrived(vm),
+    release: () => release(vm),
     prepareMigration: (copy, postCopy) => migration.prepare(vm, copy, postCopy),
     migrate: (target, options) => migration.migrate(vm, target, options),
     migration: (known) => migration.progress(vm, known),

@@ -55,8 +55,7 @@ export function replicatedPersistentVolume(
   };
 }
 
-const copiesWanted = ({ parameters }: any): number =>
-  Number(parameters?.replicas ?? copiesDefault);
+const copiesWanted = ({ parameters }: any): number => Number(parameters?.replicas ?? copiesDefault);
 
 /** Why a claim gets no volume. Pure. */
 export function refusalOf({ spec }: KubeObject, storageClass: object): string | undefined {

@@ -1,9 +1,9 @@
 // A disk with several copies. QEMU mirrors a block node once, and only one that a device has: so from the second on
 // each mirror has a layer of its own, above the one before, and the device is moved up to it. A layer is a raw node,
 // which changes nothing. Once its mirror is gone, so is the layer.
-import { StatusError } from "../../lib/status-error.ts";
-import { blockNode, diskDevice } from "../qemu/disk-arguments.ts";
-import type { Vm } from "./vm.ts";
+import { StatusError } from "../../../lib/status-error.ts";
+import { blockNode, diskDevice } from "../../qemu/disk-arguments.ts";
+import type { Vm } from "../vm.ts";
 
 /** The filter by which QEMU mirrors to the copy on a node. */
 export const mirrorNode = (volume: string, node: string) =>
@@ -23,8 +23,7 @@ async function chainOf(vm: Vm, volume: string): Promise<{ path: string; nodes: s
   const devices: any[] = await vm.qmp.execute("query-block");
   const id = diskDevice(volume);
   const here = `/machine/peripheral/${id}`;
-  const known = ({ qdev = "" }: any) =>
-    qdev === id || qdev === here || qdev.startsWith(`${here}/`);
+  const known = ({ qdev = "" }: any) => qdev === id || qdev === here || qdev.startsWith(`${here}/`);
   const device = devices.find(known);
   if (!device) throw new StatusError("NotFound", `there is no disk ${volume}`);
   const graph: Graph = await vm.qmp.execute("x-debug-query-block-graph");

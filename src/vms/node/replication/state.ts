@@ -1,0 +1,25 @@
+// What is remembered of a VM's copies while Kerb runs.
+import { inTurn } from "../../../lib/in-turn.ts";
+import type { InTurn } from "../../../lib/in-turn.ts";
+import type { Vm } from "../vm.ts";
+
+interface CopyState {
+  /** What is done to the links of its disks, one after another. */
+  turn: InTurn;
+  /** How many of its disks are just being linked to their copies. */
+  linking: number;
+  /** Jobs whose end is wanted. */
+  ends: Set<string>;
+  /** It stands still and moves, and its copies were let go as they were the same. */
+  isSwitching: boolean;
+}
+
+const states = new WeakMap<Vm, CopyState>();
+
+export function stateOf(vm: Vm): CopyState {
+  const known = states.get(vm);
+  if (known) return known;
+  const state = { turn: inTurn(), linking: 0, ends: new Set<string>(), isSwitching: false };
+  states.set(vm, state);
+  return state;
+}

@@ -1,0 +1,55 @@
+// A guest that moves leaves its copies the same, and goes on where one of them is.
+import { StatusError } from "../../../lib/status-error.ts";
+import { jobs } from "../jobs.ts";
+import type { Vm } from "../vm.ts";
+import { isHeld } from "./held.ts";
+import { dropLayers } from "./layers.ts";
+import { concluded } from "./links.ts";
+import { copyNode, jobsOf, keyOf, replicatedDisks } from "./names.ts";
+import { standStill } from "./standing-still.ts";
+import { stateOf } from "./state.ts";
+import { isWhole } from "./view.ts";
+
+/** Of a guest that stands still to go on elsewhere: whatever it wrote is in all copies, and nobody writes any more. */
+export async function letGoWhole(vm: Vm) {
+  const volumes = replicatedDisks(vm);
+  const all = await jobs(vm);
+  const copiesOf = (volume: string) => all.filter(({ id }) => id.startsWith(jobsOf(volume)));
+  for (const volume of volumes) {
+    const copies = copiesOf(volume);
+    if (copies.length > 0 && copies.every(isWhole)) continue;
+    throw new StatusError("Conflict", `the copies of ${volume} do not have all`);
+  }
+  stateOf(vm).isSwitching = volumes.length > 0;
+  for (const volume of volumes) {
+    for (const { id: device } of copiesOf(volume)) {
+      const node = device.slice(jobsOf(volume).length);
+      await vm.qmp.execute("block-job-cancel", { device, force: false });
+      await concluded(vm, device);
+      const job = (await jobs(vm)).find(({ id }) => id === device);
+      if (job?.error) throw new StatusError("Conflict", `the copy of ${volume}: ${job.error}`);
+      await vm.qmp.execute("job-dismiss", { id: device });
+      await vm.qmp.execute("blockdev-del", { "node-name": copyNode(volume, node) });
+      await vm.qmp.execute("object-del", { id: keyOf(volume, node) }).catch(() => {});
+    }
+    await dropLayers(vm, volume);
+  }
+}
+
+/** It does not move after all. False where its copies were not let go, so that it may go on at once. */
+export function stays(vm: Vm): boolean {
+  const state = stateOf(vm);
+  if (!state.isSwitching) return false;
+  state.isSwitching = false;
+  standStill(vm, replicatedDisks(vm));
+  return true;
+}
+
+/** QEMU says nothing of it by itself. */
+export async function hasArrived(vm: Vm): Promise<boolean> {
+  if (!vm.domain.incoming || !isHeld(vm)) return false;
+  const { status } = await vm.qmp.execute("query-status");
+  if (status === "inmigrate") return false;
+  vm.status = "prelaunch";
+  return true;
+}
