@@ -7,6 +7,8 @@ here=$(dirname "$(readlink -f "$0")")
 out=$here/build
 mkdir -p "$out"
 [ $# -gt 0 ] || set -- c component assemblyscript
+# The Node that Kerb brings, where Debian's own is older.
+for brought in "$here"/../../node_modules/node-linux-*/bin; do PATH=$brought:$PATH; done
 
 c() {
   for source in "$here"/c/*.c; do
