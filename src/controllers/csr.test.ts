@@ -10,11 +10,13 @@ import { csrSigning } from "./csr-signing.ts";
 import { requests } from "./csr.ts";
 
 const signer = "kubernetes.io/kube-apiserver-client";
+const requestOf = (content: string) =>
+  Buffer.from(`-----BEGIN CERTIFICATE REQUEST-----\n${content}`).toString("base64");
 const signing = {
   isOwn: (name: string) => name === signer,
   nodeOf: () => undefined,
   sign: ({ request }: { request: string }, { anyClock }: { anyClock: boolean }) => {
-    if (request === "YmFk") throw new Error("this one is bad");
+    if (request === requestOf("bad")) throw new Error("this one is bad");
     return anyClock ? "certificate for any clock" : "certificate";
   },
 };
@@ -27,7 +29,7 @@ test("what was approved is signed, what cannot be signed says why, and both go w
   });
   t.after(() => scope.close());
   const create = (name: string, more: object, how = {}): Promise<unknown> => {
-    const spec = { signerName: signer, request: "b2s=", usages: ["client auth"], ...more };
+    const spec = { signerName: signer, request: requestOf("ok"), usages: ["client auth"], ...more };
     const apiVersion = "certificates.k8s.io/v1";
     const draft = {
       apiVersion,
@@ -44,7 +46,7 @@ test("what was approved is signed, what cannot be signed says why, and both go w
     return client.patch(target, "merge", { status: { conditions: [approved] } });
   };
   await create("good", {});
-  await create("bad", { request: "YmFk" });
+  await create("bad", { request: requestOf("bad") });
   await create("foreign", { signerName: "example.com/own" });
   await create("own", {}, forAnyClock);
   await create("waiting", {});

@@ -24,9 +24,9 @@ const cases: [group: string, plural: string, old: object, now: object, error?: s
   [
     "networking.k8s.io",
     "ingressclasses",
-    { spec: { controller: "a" } },
-    { spec: { controller: "b" } },
-    'spec.controller: Invalid value: "b": field is immutable',
+    { spec: { controller: "a.b/c" } },
+    { spec: { controller: "a.b/d" } },
+    'spec.controller: Invalid value: "a.b/d": field is immutable',
   ],
 ];
 

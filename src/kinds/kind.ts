@@ -97,7 +97,7 @@ export interface Kind {
   /** Called on update: carries over what the client may not change. */
   prepareForUpdate?: (object: KubeObject, old: KubeObject) => void;
   /** What the schema cannot say. Errors are collected, not thrown. */
-  validate?: (change: Change) => FieldError[];
+  validate?: (change: Change) => readonly FieldError[];
   /** Converts between this kind's stored form and this version; absent when they are the same but for apiVersion. */
   convert?: {
     fromStored: (object: KubeObject) => KubeObject;

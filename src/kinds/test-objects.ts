@@ -1,4 +1,5 @@
 // Objects of the kinds that people write most, to be judged as a real API server would judge them.
+import assert from "node:assert/strict";
 import { builtinKinds } from "./kinds.ts";
 
 const kinds = builtinKinds();
@@ -33,11 +34,24 @@ export const kindOf = (kind: string) =>
 
 export function refusals(kind: string, object: object): string[] {
   const found = kindOf(kind);
-  const whole = structuredClone({ kind, metadata: { name: "a" }, ...object }) as any;
+  const metadata = { name: "a", uid: "1" };
+  const whole = structuredClone({ kind, metadata, ...object }) as any;
   found.defaults?.(whole);
+  found.prepareForCreate?.(whole);
   return found.validate!({ object: whole, subresource: "" }).map(
     ({ field, message }) => `${field}: ${message}`,
   );
+}
+
+/** Every error begins as one of `expected` does, and each of those is told. */
+export function assertTold(found: string[], expected: string[]) {
+  const rest = [...found];
+  const untold = expected.filter((text) => {
+    const i = rest.findIndex((one) => one.startsWith(text));
+    if (i >= 0) rest.splice(i, 1);
+    return i < 0;
+  });
+  assert.deepEqual({ untold, unexpected: rest }, { untold: [], unexpected: [] });
 }
 
 export const base64 = (text: string) => Buffer.from(text).toString("base64");

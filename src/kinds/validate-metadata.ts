@@ -1,21 +1,14 @@
-// What holds of every object's metadata: names, labels, annotations.
+// What holds of every object's metadata: names, labels, annotations, owners, finalizers.
 import type { FieldError } from "../lib/status-error.ts";
-import { dnsLabel, dnsSubdomain, invalidValue, pathSegment } from "./field-checks.ts";
-import type { NameRule } from "./field-checks.ts";
-import type { KubeObject } from "./object.ts";
+import { forbiddenValue, invalidValue } from "./field-checks.ts";
+import type { Change } from "./kind.ts";
+import { dnsLabel, dnsSubdomain, labelValue, pathSegment, qualifiedName } from "./name-rules.ts";
+import type { NameRule } from "./name-rules.ts";
+import type { ObjectMeta, OwnerReference } from "./object.ts";
+import { all, fields, holds, named, none, orEmpty } from "./rules.ts";
+import type { Errors, Rule } from "./rules.ts";
 
 const annotationBytesMax = 256 * 1024;
-const name = /^([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$/;
-const value = /^(([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9])?$/;
-
-const keyWhy =
-  "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric " +
-  "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is " +
-  "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
-const valueWhy =
-  "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and " +
-  "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is " +
-  "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 
 /** Rules other than the DNS subdomain, by resource name. */
 const rules: Record<string, NameRule> = {
@@ -27,50 +20,132 @@ const rules: Record<string, NameRule> = {
   "clusterrolebindings.rbac.authorization.k8s.io": pathSegment,
   "ipaddresses.networking.k8s.io": pathSegment,
   "apiservices.apiregistration.k8s.io": pathSegment,
+  "certificatesigningrequests.certificates.k8s.io": () => [],
 };
 
-/** A name that may have a domain before it; gives why it is none. */
-export function qualifiedName(key: string): string | undefined {
-  const slash = key.indexOf("/");
-  const prefix = slash < 0 ? undefined : key.slice(0, slash);
-  const why = prefix === undefined ? undefined : dnsSubdomain(prefix);
-  if (why !== undefined) return `prefix part ${why}`;
-  return name.test(key.slice(slash + 1)) ? undefined : keyWhy;
-}
-
-function keyErrors(key: string, field: string): FieldError[] {
-  const why = qualifiedName(key);
-  return why === undefined ? [] : [invalidValue(field, key, why)];
-}
-
-/** Gives why `text` is no value of a label. */
-export const labelValue = (text: string): string | undefined =>
-  value.test(text) ? undefined : valueWhy;
-
-export function labelErrors(
-  labels: Record<string, string> | undefined,
-  field: string,
-): FieldError[] {
-  const errors: FieldError[] = [];
+/** The keys and values of labels; all errors are told at the map itself. */
+export function labelErrors(labels: Record<string, string> | undefined, at: string): Errors {
+  let errors = none;
   for (const key in labels) {
-    errors.push(...keyErrors(key, field));
-    if (!value.test(labels[key]!)) errors.push(invalidValue(field, labels[key], valueWhy));
+    const found = [
+      ...qualifiedName(key).map((why) => invalidValue(at, key, why)),
+      ...labelValue(labels[key]!).map((why) => invalidValue(at, labels[key], why)),
+    ];
+    if (found.length > 0) errors = [...errors, ...found];
   }
   return errors;
 }
 
-export function metadataErrors({ metadata }: KubeObject, resource: string): FieldError[] {
-  const why = (rules[resource] ?? dnsSubdomain)(metadata.name);
-  const errors = why ? [invalidValue("metadata.name", metadata.name, why)] : [];
-  errors.push(...labelErrors(metadata.labels, "metadata.labels"));
+export function annotationErrors(
+  annotations: Record<string, string> | undefined,
+  at: string,
+): Errors {
+  let errors = none;
   let bytes = 0;
-  for (const key in metadata.annotations) {
-    errors.push(...keyErrors(key.toLowerCase(), "metadata.annotations"));
-    bytes += key.length + metadata.annotations[key]!.length;
+  for (const key in annotations) {
+    const reasons = qualifiedName(key.toLowerCase());
+    if (reasons.length > 0) {
+      errors = [...errors, ...reasons.map((why) => invalidValue(at, key, why))];
+    }
+    bytes += Buffer.byteLength(key) + Buffer.byteLength(annotations[key]!);
   }
-  if (bytes > annotationBytesMax) {
-    const message = `Too long: may not be more than ${annotationBytesMax} bytes`;
-    errors.push({ type: "FieldValueTooLong", field: "metadata.annotations", message });
+  if (bytes <= annotationBytesMax) return errors;
+  const message = `Too long: may not be more than ${annotationBytesMax} bytes`;
+  return [...errors, { type: "FieldValueTooLong", field: at, message }];
+}
+
+/** The metadata that a template of objects may have. */
+export const templateMetadata: Rule = fields({
+  labels: labelErrors,
+  annotations: annotationErrors,
+});
+
+const notEmpty = orEmpty(holds((text) => text !== "", "must not be empty"));
+const owner = all(
+  fields({
+    apiVersion: orEmpty(holds((text) => text !== "", "version must not be empty")),
+    kind: notEmpty,
+    name: notEmpty,
+    uid: notEmpty,
+  }),
+  holds(
+    ({ apiVersion, kind }) => apiVersion !== "v1" || kind !== "Event",
+    "/v1, Kind=Event is disallowed from being an owner",
+  ),
+);
+
+function ownerErrors(owners: OwnerReference[], at: string): Errors {
+  // Upstream does not tell which of them.
+  const errors = owners.flatMap((one) => owner(one, at));
+  const controllers = owners.filter(({ controller }) => controller);
+  const [one, two] = controllers.filter(
+    ({ uid }, i) => controllers.findIndex((other) => other.uid === uid) === i,
+  );
+  if (!two) return errors;
+  const found = `${one!.kind}/${one!.name} and ${two.kind}/${two.name}`;
+  const why = `Only one reference can have Controller set to true. Found "true" in references for ${found}`;
+  return [...errors, invalidValue(at, owners, why)];
+}
+
+const standardFinalizers = new Set(["kubernetes", "orphan", "foregroundDeletion"]);
+/** Groups whose objects may have finalizers without a domain. */
+const looseGroups =
+  /\.(admissionregistration|apiregistration|apiextensions|coordination)\.k8s\.io$/;
+const unqualifiedWhy = "name is neither a standard finalizer name nor is it fully qualified";
+
+function finalizerErrors(metadata: ObjectMeta, resource: string, isNew: boolean): Errors {
+  const { finalizers } = metadata;
+  if (!finalizers?.length) return none;
+  const at = "metadata.finalizers";
+  const isStrict = !looseGroups.test(resource);
+  const errors = finalizers.flatMap((name, i): FieldError[] => [
+    ...(isNew ? named(qualifiedName)(name, at) : none),
+    ...(isStrict && !name.includes("/") && !standardFinalizers.has(name)
+      ? [invalidValue(`${at}[${i}]`, name, unqualifiedWhy)]
+      : none),
+  ]);
+  if (!isNew || !finalizers.includes("orphan") || !finalizers.includes("foregroundDeletion")) {
+    return errors;
   }
+  const why = "finalizer orphan and foregroundDeletion cannot be both set";
+  return [...errors, invalidValue(at, finalizers, why)];
+}
+
+/** A name that is made up ends where the base of one may have a dash. */
+const baseOf = (text: string) => text.replace(/-$/, "a");
+
+function nameErrors({ name, generateName }: ObjectMeta, resource: string): FieldError[] {
+  const rule = rules[resource] ?? dnsSubdomain;
+  const base = generateName ? rule(baseOf(generateName)) : [];
+  return [
+    ...base.map((why) => invalidValue("metadata.generateName", generateName, why)),
+    ...rule(name).map((why) => invalidValue("metadata.name", name, why)),
+  ];
+}
+
+/** What goes away gets no new finalizers. */
+function lateErrors(metadata: ObjectMeta, old: ObjectMeta): Errors {
+  if (!old.deletionTimestamp) return none;
+  const added = (metadata.finalizers ?? []).filter((one) => !old.finalizers?.includes(one));
+  if (added.length === 0) return none;
+  const list = added.sort().map((one) => JSON.stringify(one));
+  const why = `no new finalizers can be added if the object is being deleted, found new finalizers []string{${list.join(", ")}}`;
+  return [forbiddenValue("metadata.finalizers", why)];
+}
+
+const maps = fields({
+  labels: labelErrors,
+  annotations: annotationErrors,
+  ownerReferences: ownerErrors,
+});
+
+export function metadataErrors({ object, old }: Change, resource: string): Errors {
+  const { metadata } = object;
+  const errors = [
+    ...(old ? none : nameErrors(metadata, resource)),
+    ...maps(metadata, "metadata"),
+    ...finalizerErrors(metadata, resource, !old),
+    ...(old ? lateErrors(metadata, old.metadata) : none),
+  ];
   return errors;
 }

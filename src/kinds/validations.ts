@@ -1,19 +1,31 @@
 // Which kinds are judged beyond their schema and metadata. One line a kind.
-import type { FieldError } from "../lib/status-error.ts";
+import { jsonEqual } from "../lib/json.ts";
 import { webhookConfigurationErrors } from "./admissionregistration/validation.ts";
 import { apiServiceErrors } from "./apiregistration/api-service.ts";
-import { workloadErrors } from "./apps/validation.ts";
+import { controllerRevisionErrors, workloadErrors } from "./apps/validation.ts";
 import { autoscalerErrors } from "./autoscaling/validation.ts";
-import { cronJobErrors, jobErrors } from "./batch/validation.ts";
+import { jobErrors } from "./batch/job-validation.ts";
+import { cronJobErrors } from "./batch/validation.ts";
+import { claimErrors } from "./core/claim-validation.ts";
+import { certificateRequestErrors } from "./certificates/validation.ts";
+import { leaseErrors } from "./coordination/validation.ts";
+import { endpointsErrors, endpointSliceErrors } from "./core/endpoints-validation.ts";
+import { namespaceErrors, nodeErrors } from "./core/node-validation.ts";
 import { limitRangeErrors, quotaErrors } from "./core/limits-validation.ts";
-import { podErrors } from "./core/pod-validation.ts";
-import { replicationControllerErrors } from "./core/replication-controller-validation.ts";
+import { podErrors, podMetadataErrors } from "./core/pod-validation.ts";
+import {
+  podTemplateErrors,
+  replicationControllerErrors,
+} from "./core/replication-controller-validation.ts";
 import { secretErrors } from "./core/secret-validation.ts";
-import { claimErrors, dataErrors, serviceErrors } from "./core/validation.ts";
+import { dataErrors } from "./core/data-validation.ts";
+import { serviceErrors } from "./core/service-validation.ts";
 import { flowSchemaErrors, priorityLevelErrors } from "./flowcontrol/validation.ts";
 import { immutableErrors } from "./immutable.ts";
 import type { Change } from "./kind.ts";
-import { ingressErrors } from "./networking/ingress-validation.ts";
+import type { KubeObject } from "./object.ts";
+import { runtimeClassErrors } from "./node/validation.ts";
+import { ingressClassErrors, ingressErrors } from "./networking/ingress-validation.ts";
 import { networkPolicyErrors } from "./networking/policy-validation.ts";
 import { ipAddressErrors, serviceCidrErrors } from "./networking/validation.ts";
 import { disruptionBudgetErrors } from "./policy/validation.ts";
@@ -25,17 +37,31 @@ import {
 } from "./rbac/validation.ts";
 import { resourceClaimErrors, resourceClaimTemplateErrors } from "./resource/validation.ts";
 import { priorityClassErrors } from "./scheduling/validation.ts";
-import { persistentVolumeErrors, storageClassErrors } from "./storage/validation.ts";
+import { persistentVolumeErrors } from "./storage/persistent-volume-validation.ts";
+import {
+  csiDriverErrors,
+  csiNodeErrors,
+  storageCapacityErrors,
+  storageClassErrors,
+  volumeAttachmentErrors,
+  volumeAttributesClassErrors,
+} from "./storage/validation.ts";
+import { none } from "./rules.ts";
+import type { Errors } from "./rules.ts";
 import { metadataErrors } from "./validate-metadata.ts";
 
-type Validate = (change: Change) => FieldError[];
+type Validate = (change: Change) => Errors;
 
 const validations: Record<string, Validate> = {
   configmaps: dataErrors,
   persistentvolumeclaims: claimErrors,
   persistentvolumes: persistentVolumeErrors,
   pods: podErrors,
+  podtemplates: podTemplateErrors,
   limitranges: limitRangeErrors,
+  endpoints: endpointsErrors,
+  namespaces: namespaceErrors,
+  nodes: nodeErrors,
   resourcequotas: quotaErrors,
   replicationcontrollers: replicationControllerErrors,
   secrets: secretErrors,
@@ -43,6 +69,7 @@ const validations: Record<string, Validate> = {
   "mutatingwebhookconfigurations.admissionregistration.k8s.io": webhookConfigurationErrors,
   "validatingwebhookconfigurations.admissionregistration.k8s.io": webhookConfigurationErrors,
   "apiservices.apiregistration.k8s.io": apiServiceErrors,
+  "controllerrevisions.apps": controllerRevisionErrors,
   "daemonsets.apps": workloadErrors,
   "deployments.apps": workloadErrors,
   "replicasets.apps": workloadErrors,
@@ -52,13 +79,23 @@ const validations: Record<string, Validate> = {
   "flowschemas.flowcontrol.apiserver.k8s.io": flowSchemaErrors,
   "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": priorityLevelErrors,
   "horizontalpodautoscalers.autoscaling": autoscalerErrors,
+  "endpointslices.discovery.k8s.io": endpointSliceErrors,
+  "ingressclasses.networking.k8s.io": ingressClassErrors,
   "ingresses.networking.k8s.io": ingressErrors,
   "networkpolicies.networking.k8s.io": networkPolicyErrors,
+  "certificatesigningrequests.certificates.k8s.io": certificateRequestErrors,
+  "leases.coordination.k8s.io": leaseErrors,
+  "runtimeclasses.node.k8s.io": runtimeClassErrors,
   "poddisruptionbudgets.policy": disruptionBudgetErrors,
   "ipaddresses.networking.k8s.io": ipAddressErrors,
   "servicecidrs.networking.k8s.io": serviceCidrErrors,
   "priorityclasses.scheduling.k8s.io": priorityClassErrors,
+  "csidrivers.storage.k8s.io": csiDriverErrors,
+  "csinodes.storage.k8s.io": csiNodeErrors,
+  "csistoragecapacities.storage.k8s.io": storageCapacityErrors,
   "storageclasses.storage.k8s.io": storageClassErrors,
+  "volumeattachments.storage.k8s.io": volumeAttachmentErrors,
+  "volumeattributesclasses.storage.k8s.io": volumeAttributesClassErrors,
   "resourceclaims.resource.k8s.io": resourceClaimErrors,
   "resourceclaimtemplates.resource.k8s.io": resourceClaimTemplateErrors,
   "clusterrolebindings.rbac.authorization.k8s.io": clusterRoleBindingErrors,
@@ -67,12 +104,31 @@ const validations: Record<string, Validate> = {
   "roles.rbac.authorization.k8s.io": roleErrors,
 };
 
-/** How objects of a built-in resource are judged. */
+/** What an object's metadata says to the cluster, judged at every write. */
+const ofMetadata: Record<string, Validate> = { pods: podMetadataErrors };
+
+/** True when nothing but metadata, and what is told of it, differs. */
+function isSame(now: KubeObject, old: KubeObject): boolean {
+  const { metadata: _, status: _s, ...one } = now;
+  const { metadata: __, status: __s, ...other } = old;
+  return jsonEqual(one, other);
+}
+
+/**
+ * How objects of a built-in resource are judged. What is there already and does not change was judged when it
+ * came: rules that have become stricter since do not keep it from being labelled, scaled down or let go.
+ */
 export function validationOf(resource: string): Validate {
   const own = validations[resource];
-  return (change) => [
-    ...metadataErrors(change.object, resource),
-    ...immutableErrors(resource, change),
-    ...(own?.(change) ?? []),
-  ];
+  const metadata = ofMetadata[resource];
+  return (change) => {
+    const { object, old, subresource } = change;
+    const errors = [
+      ...metadataErrors(change, resource),
+      ...(metadata?.(change) ?? none),
+      ...immutableErrors(resource, change),
+    ];
+    if (!own || (old && subresource === "" && isSame(object, old))) return errors;
+    return [...errors, ...own(change)];
+  };
 }

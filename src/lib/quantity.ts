@@ -20,7 +20,7 @@ const factors: Record<string, number> = {
   Ei: 2 ** 60,
 };
 
-const form = /^([+-]?(?:\d+(?:\.\d*)?|\.\d+))(?:([eE][+-]?\d+)|([numkMGTPE]|[KMGTPE]i)?)$/;
+const form = /^([+-]?(?:\d+(?:\.\d*)?|\.\d*))(?:([eE][+-]?\d+)|([numkMGTPE]|[KMGTPE]i)?)$/;
 
 export const isQuantity = (text: string): boolean => form.test(text);
 
@@ -29,7 +29,9 @@ export function parseQuantity(value: string | number): number {
   if (typeof value === "number") return value;
   const match = form.exec(value);
   if (!match) throw new Error(`not a quantity: ${JSON.stringify(value)}`);
-  const [, digits, exponent, suffix = ""] = match;
+  const [, written, exponent, suffix = ""] = match;
+  // A point alone is nothing.
+  const digits = written!.replace(/\.$/, ".0");
   if (exponent) return Number(digits + exponent);
   // Dividing keeps 100m at 0.1, where multiplying by 0.001 may not.
   const factor = factors[suffix]!;

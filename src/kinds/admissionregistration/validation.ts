@@ -1,14 +1,15 @@
 // What the schema cannot say of webhook configurations (pkg/apis/admissionregistration/validation).
 import type { FieldError } from "../../lib/status-error.ts";
-import { dnsSubdomain, duplicate, invalidValue, required, supported } from "../field-checks.ts";
+import { duplicate, invalidValue, required, supported } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
+import { dnsSubdomain } from "../name-rules.ts";
 
 const operations = ["*", "CONNECT", "CREATE", "DELETE", "UPDATE"];
 
 function nameErrors(name: string | undefined, at: string): FieldError[] {
   if (!name) return [required(`${at}.name`)];
-  const why = dnsSubdomain(name);
-  if (why) return [invalidValue(`${at}.name`, name, why)];
+  const reasons = dnsSubdomain(name);
+  if (reasons.length > 0) return [invalidValue(`${at}.name`, name, reasons.join(","))];
   if (name.split(".").length >= 3) return [];
   return [
     invalidValue(

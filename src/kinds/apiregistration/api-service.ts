@@ -1,6 +1,7 @@
 // What the schema cannot say of APIServices.
 import type { FieldError } from "../../lib/status-error.ts";
-import { dnsSubdomain, invalidValue, required } from "../field-checks.ts";
+import { invalidValue, nameErrors, required } from "../field-checks.ts";
+import { dnsSubdomain } from "../name-rules.ts";
 import type { Change } from "../kind.ts";
 import type { Draft, KubeObject } from "../object.ts";
 
@@ -62,8 +63,7 @@ export function apiServiceErrors({ object, subresource }: Change): FieldError[] 
     const why = `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(wanted)}`;
     errors.push(invalidValue("metadata.name", object.metadata.name, why));
   }
-  const why = group === "" ? undefined : dnsSubdomain(group);
-  if (why) errors.push(invalidValue("spec.group", group, why));
+  if (group !== "") errors.push(...nameErrors(dnsSubdomain, group, "spec.group"));
   if (group === "" && version !== "v1") {
     errors.push(
       required("spec.group", "only v1 may have an empty group and it better be legacy kube"),

@@ -1,12 +1,12 @@
 // Defaults of the apps group that no schema expresses.
-import { fill, fillText, podSpecDefaults } from "../core/pod-defaults.ts";
+import { fill, fillEmpty, podSpecDefaults } from "../core/pod-defaults.ts";
 import { persistentVolumeClaimDefaults } from "../core/defaults.ts";
 import type { Draft } from "../object.ts";
 
 export function deploymentDefaults({ spec }: Draft) {
   if (!spec) return;
   fill(spec, { replicas: 1, revisionHistoryLimit: 10, progressDeadlineSeconds: 600, strategy: {} });
-  fillText(spec.strategy, { type: "RollingUpdate" });
+  fillEmpty(spec.strategy, { type: "RollingUpdate" });
   if (spec.strategy.type === "RollingUpdate") {
     spec.strategy.rollingUpdate ??= {};
     fill(spec.strategy.rollingUpdate, { maxUnavailable: "25%", maxSurge: "25%" });
@@ -23,7 +23,7 @@ export function replicaSetDefaults({ spec }: Draft) {
 export function daemonSetDefaults({ spec }: Draft) {
   if (!spec) return;
   fill(spec, { revisionHistoryLimit: 10, updateStrategy: {} });
-  fillText(spec.updateStrategy, { type: "RollingUpdate" });
+  fillEmpty(spec.updateStrategy, { type: "RollingUpdate" });
   if (spec.updateStrategy.type === "RollingUpdate") {
     spec.updateStrategy.rollingUpdate ??= {};
     fill(spec.updateStrategy.rollingUpdate, { maxUnavailable: 1, maxSurge: 0 });
@@ -39,13 +39,13 @@ export function statefulSetDefaults({ spec }: Draft) {
     updateStrategy: {},
     persistentVolumeClaimRetentionPolicy: {},
   });
-  fillText(spec, { podManagementPolicy: "OrderedReady" });
-  fillText(spec.updateStrategy, { type: "RollingUpdate" });
+  fillEmpty(spec, { podManagementPolicy: "OrderedReady" });
+  fillEmpty(spec.updateStrategy, { type: "RollingUpdate" });
   if (spec.updateStrategy.type === "RollingUpdate") {
     spec.updateStrategy.rollingUpdate ??= {};
     fill(spec.updateStrategy.rollingUpdate, { partition: 0 });
   }
-  fillText(spec.persistentVolumeClaimRetentionPolicy, {
+  fillEmpty(spec.persistentVolumeClaimRetentionPolicy, {
     whenDeleted: "Retain",
     whenScaled: "Retain",
   });

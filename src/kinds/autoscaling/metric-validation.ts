@@ -1,6 +1,8 @@
 // What the schema cannot say of the metrics and of the behaviour of HorizontalPodAutoscalers.
 import type { FieldError } from "../../lib/status-error.ts";
-import { amount } from "../core/resource-validation.ts";
+import { amount, containerResourceErrors } from "../core/resource-validation.ts";
+import { dnsLabel, pathSegment } from "../name-rules.ts";
+import { always, fields, named, needed } from "../rules.ts";
 import { forbiddenValue, invalidValue, required, supported } from "../field-checks.ts";
 
 type Any = Record<string, any>;
@@ -54,6 +56,8 @@ const sources: Record<string, { field: string; targets: [string, ...string[]]; w
   },
 };
 
+const container = needed(named(dnsLabel), "must specify a container");
+
 function sourceErrors(source: Any, at: string, type: string): FieldError[] {
   const { targets, why } = sources[type]!;
   const errors: FieldError[] = [];
@@ -61,12 +65,14 @@ function sourceErrors(source: Any, at: string, type: string): FieldError[] {
   if (isResource && !source["name"]) {
     errors.push(required(`${at}.name`, "must specify a resource name"));
   }
-  if (type === "ContainerResource" && !source["container"]) {
-    errors.push(required(`${at}.container`, "must specify a container"));
+  if (type === "ContainerResource") {
+    errors.push(...container(source["container"], `${at}.container`));
+    if (source["name"]) errors.push(...containerResourceErrors(source["name"], `${at}.name`));
   }
-  if (!isResource && !source["metric"]?.name) {
-    errors.push(required(`${at}.metric.name`, "must specify a metric name"));
+  if (type === "Object") {
+    errors.push(...reference(source["describedObject"] ?? {}, `${at}.describedObject`));
   }
+  if (!isResource) errors.push(...identifier(source["metric"], `${at}.metric`));
   const target: Any = source["target"] ?? {};
   errors.push(...targetErrors(target, `${at}.target`));
   const given = targets.filter((field) => target[field] !== undefined);
@@ -76,6 +82,16 @@ function sourceErrors(source: Any, at: string, type: string): FieldError[] {
   }
   return errors;
 }
+
+/** An object by its kind and its name. */
+export const reference = fields({
+  kind: needed(named(pathSegment)),
+  name: needed(named(pathSegment)),
+});
+
+const identifier = always(
+  fields({ name: needed(named(pathSegment), "must specify a metric name") }),
+);
 
 export function metricErrors(metric: Any, at: string): FieldError[] {
   const { type } = metric;

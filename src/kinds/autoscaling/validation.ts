@@ -1,16 +1,23 @@
 // What the schema cannot say of HorizontalPodAutoscalers.
 import type { FieldError } from "../../lib/status-error.ts";
-import { invalidValue, required } from "../field-checks.ts";
+import { invalidValue } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
-import { behaviorErrors, metricErrors } from "./metric-validation.ts";
+import { behaviorErrors, metricErrors, reference } from "./metric-validation.ts";
 
 export function autoscalerErrors({ object: { spec }, old, subresource }: Change): FieldError[] {
   if (subresource !== "") return [];
   const target = spec?.scaleTargetRef;
   const { minReplicas: min, maxReplicas: max = 0 } = spec ?? {};
-  const errors = ["kind", "name"]
-    .filter((field) => !target?.[field])
-    .map((field) => required(`spec.scaleTargetRef.${field}`));
+  const errors: FieldError[] = [...reference(target ?? {}, "spec.scaleTargetRef")];
+  const version = target?.apiVersion ?? "";
+  // What was allowed once stays.
+  const before = old?.["spec"]?.scaleTargetRef;
+  const isKept = before?.apiVersion === target?.apiVersion && before?.kind === target?.kind;
+  const hasGroup = version.includes("/") || target?.kind === "ReplicationController";
+  if (!hasGroup && !(old && isKept)) {
+    const why = "apiVersion must specify API group";
+    errors.push(invalidValue("spec.scaleTargetRef.apiVersion", version, why));
+  }
   // None is an alpha feature; what was allowed once stays.
   if (min < 1 && old?.["spec"]?.minReplicas !== min) {
     errors.push(invalidValue("spec.minReplicas", min, "must be greater than or equal to 1"));

@@ -1,6 +1,12 @@
 // Defaults of the batch group that no schema expresses.
-import { fill, fillText, podSpecDefaults } from "../core/pod-defaults.ts";
+import { fill, fillEmpty, podSpecDefaults } from "../core/pod-defaults.ts";
 import type { Draft } from "../object.ts";
+
+function failurePolicyDefaults(policy: Record<string, any> | undefined) {
+  for (const rule of policy?.["rules"] ?? []) {
+    for (const condition of rule.onPodConditions ?? []) fillEmpty(condition, { status: "True" });
+  }
+}
 
 function jobSpecDefaults(spec: Record<string, any> | undefined) {
   if (!spec) return;
@@ -15,6 +21,7 @@ function jobSpecDefaults(spec: Record<string, any> | undefined) {
     manualSelector: false,
     podReplacementPolicy: spec["podFailurePolicy"] ? "Failed" : "TerminatingOrFailed",
   });
+  failurePolicyDefaults(spec["podFailurePolicy"]);
   podSpecDefaults(spec["template"]?.spec);
 }
 
@@ -41,11 +48,12 @@ export function jobSelector(job: { metadata: { uid: string; name: string }; spec
 
 export function cronJobDefaults({ spec }: Draft) {
   if (!spec) return;
-  fillText(spec, { concurrencyPolicy: "Allow" });
+  fillEmpty(spec, { concurrencyPolicy: "Allow" });
   fill(spec, {
     suspend: false,
     successfulJobsHistoryLimit: 3,
     failedJobsHistoryLimit: 1,
   });
+  failurePolicyDefaults(spec.jobTemplate?.spec?.podFailurePolicy);
   podSpecDefaults(spec.jobTemplate?.spec?.template?.spec);
 }

@@ -1,89 +1,39 @@
-// What the schema cannot say of Jobs and CronJobs.
+// What the schema cannot say of CronJobs.
 import { isTimeZone, parseSchedule } from "../../lib/cron-schedule.ts";
-import { jsonEqual } from "../../lib/json.ts";
 import type { FieldError } from "../../lib/status-error.ts";
-import { podSpecErrors } from "../core/pod-validation.ts";
-import { invalidValue, notNegative, required, supported } from "../field-checks.ts";
+import { invalidValue, required } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
+import { always, atLeast, fields, none, oneOf } from "../rules.ts";
+import type { Errors } from "../rules.ts";
+import { jobSpecErrors } from "./job-validation.ts";
 
-const policies = ["OnFailure", "Never"];
+const zoneWhy = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead";
 
-function jobSpecErrors(spec: any, at: string): FieldError[] {
-  const pod = spec?.template?.spec;
-  const errors = podSpecErrors(pod, `${at}.template.spec`);
-  if (!pod) return errors;
-  const field = `${at}.template.spec.restartPolicy`;
-  if (pod.restartPolicy === "Always") {
-    const list = policies.map((policy) => JSON.stringify(policy)).join(", ");
-    const message = `Required value: valid values: ${list}`;
-    errors.push({ type: "FieldValueRequired", field, message });
+function scheduleErrors(schedule: string | undefined, before: string | undefined): FieldError[] {
+  const field = "spec.schedule";
+  if (!schedule) return [required(field)];
+  // What was allowed once stays.
+  if (schedule === before) return [];
+  if (schedule.includes("TZ") && !before?.includes("TZ")) {
+    return [invalidValue(field, schedule, zoneWhy)];
   }
-  return errors;
-}
-
-const counts = [
-  "parallelism",
-  "completions",
-  "activeDeadlineSeconds",
-  "backoffLimit",
-  "ttlSecondsAfterFinished",
-];
-
-function countErrors(spec: any, at: string): FieldError[] {
-  const errors = counts.flatMap((field) => notNegative(spec?.[field], `${at}.${field}`));
-  errors.push(
-    ...supported(`${at}.completionMode`, spec?.completionMode, ["Indexed", "NonIndexed"]),
-  );
-  errors.push(
-    ...supported(`${at}.podReplacementPolicy`, spec?.podReplacementPolicy, [
-      "Failed",
-      "TerminatingOrFailed",
-    ]),
-  );
-  if (spec?.maxFailedIndexes !== undefined && spec.backoffLimitPerIndex === undefined) {
-    errors.push(required(`${at}.backoffLimitPerIndex`, "when maxFailedIndexes is specified"));
-  }
-  if (spec?.completionMode === "Indexed" && spec.completions === undefined) {
-    errors.push(required(`${at}.completions`, "when completion mode is Indexed"));
-  }
-  return errors;
-}
-
-export function jobErrors({ object: { spec }, old, subresource }: Change): FieldError[] {
-  if (subresource !== "") return [];
-  const errors = [...countErrors(spec, "spec"), ...jobSpecErrors(spec, "spec")];
-  if (!old) return errors;
-  for (const name of ["selector", "completionMode"]) {
-    if (!jsonEqual(old.spec[name], spec[name])) {
-      errors.push(invalidValue(`spec.${name}`, spec[name], "field is immutable"));
-    }
-  }
-  if (!jsonEqual(old.spec.template, spec.template) && !old.spec.suspend) {
-    errors.push(invalidValue("spec.template", spec.template, "field is immutable"));
-  }
-  return errors;
-}
-
-function scheduleErrors(schedule: string | undefined): FieldError[] {
-  if (!schedule) return [required("spec.schedule")];
   try {
     parseSchedule(schedule, "UTC", 0);
     return [];
   } catch (error) {
-    return [invalidValue("spec.schedule", schedule, (error as Error).message)];
+    return [invalidValue(field, schedule, (error as Error).message)];
   }
 }
+
+const localWhy =
+  "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones";
 
 /** One that is there already stays: the zones that are known change with releases. */
 function timeZoneErrors(zone: string | undefined, before: string | undefined): FieldError[] {
   if (zone === undefined || zone === before) return [];
   const wrong = (message: string) => [invalidValue("spec.timeZone", zone, message)];
   if (zone === "") return wrong("timeZone must be nil or non-empty string");
-  if (zone.toLowerCase() === "local") {
-    return wrong(
-      "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones",
-    );
-  }
+  if (zone.toLowerCase() === "local") return wrong(localWhy);
   return isTimeZone(zone) ? [] : wrong(`unknown time zone ${zone}`);
 }
 
@@ -92,21 +42,41 @@ const nameCharsMax = 52;
 
 function nameErrors(name: string): FieldError[] {
   if (name.length <= nameCharsMax) return [];
-  return [invalidValue("metadata.name", name, "must be no more than 52 characters")];
+  return [invalidValue("metadata.name", name, `must be no more than ${nameCharsMax} characters`)];
 }
 
-export function cronJobErrors({ object, old, subresource }: Change): FieldError[] {
-  if (subresource !== "") return [];
-  const { spec, metadata } = object;
+const template = always(fields({ spec: always((spec, at) => jobTemplateErrors(spec, at)) }));
+
+function jobTemplateErrors(spec: any, at: string): Errors {
+  const errors: FieldError[] = [...jobSpecErrors(spec, at)];
+  const { manualSelector, selector } = spec;
+  if (manualSelector) {
+    const message = 'Unsupported value: true: supported values: "nil", "false"';
+    errors.push({ type: "FieldValueNotSupported", field: `${at}.manualSelector`, message });
+  }
+  if (selector) {
+    const why = "`selector` will be auto-generated";
+    errors.push(invalidValue(`${at}.selector`, selector, why));
+  }
+  return errors;
+}
+
+const count = atLeast(0);
+const rules = fields({
+  startingDeadlineSeconds: count,
+  concurrencyPolicy: oneOf("Allow", "Forbid", "Replace"),
+  jobTemplate: template,
+  successfulJobsHistoryLimit: count,
+  failedJobsHistoryLimit: count,
+});
+
+export function cronJobErrors({ object, old, subresource }: Change): Errors {
+  if (subresource !== "") return none;
+  const { spec = {}, metadata } = object;
   return [
-    ...(old ? [] : nameErrors(metadata?.name ?? "")),
-    ...scheduleErrors(spec?.schedule),
-    ...timeZoneErrors(spec?.timeZone, old?.spec?.timeZone),
-    ...supported("spec.concurrencyPolicy", spec?.concurrencyPolicy, ["Allow", "Forbid", "Replace"]),
-    ...["startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"].flatMap(
-      (field) => notNegative(spec?.[field], `spec.${field}`),
-    ),
-    ...countErrors(spec?.jobTemplate?.spec, "spec.jobTemplate.spec"),
-    ...jobSpecErrors(spec?.jobTemplate?.spec, "spec.jobTemplate.spec"),
+    ...scheduleErrors(spec.schedule, old?.spec?.schedule),
+    ...timeZoneErrors(spec.timeZone, old?.spec?.timeZone),
+    ...rules(spec, "spec"),
+    ...(old ? none : nameErrors(metadata?.name ?? "")),
   ];
 }

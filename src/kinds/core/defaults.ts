@@ -1,10 +1,10 @@
 // Defaults of the core group that no schema expresses.
 import type { Draft, KubeObject } from "../object.ts";
-import { fill, fillText } from "./pod-defaults.ts";
+import { fill, fillEmpty } from "./pod-defaults.ts";
 
 export function serviceDefaults({ spec }: Draft) {
   if (!spec) return;
-  fillText(spec, { type: "ClusterIP", sessionAffinity: "None" });
+  fillEmpty(spec, { type: "ClusterIP", sessionAffinity: "None" });
   if (spec.sessionAffinity === "ClientIP") {
     spec.sessionAffinityConfig ??= {};
     spec.sessionAffinityConfig.clientIP ??= {};
@@ -12,14 +12,14 @@ export function serviceDefaults({ spec }: Draft) {
   }
   if (spec.sessionAffinity === "None") delete spec.sessionAffinityConfig;
   for (const port of spec.ports ?? []) {
-    fillText(port, { protocol: "TCP" });
+    fillEmpty(port, { protocol: "TCP" });
     if (port.targetPort === undefined || port.targetPort === 0 || port.targetPort === "") {
       port.targetPort = port.port;
     }
   }
   if (spec.type !== "ExternalName") fill(spec, { internalTrafficPolicy: "Cluster" });
   if (spec.type === "NodePort" || spec.type === "LoadBalancer") {
-    fillText(spec, { externalTrafficPolicy: "Cluster" });
+    fillEmpty(spec, { externalTrafficPolicy: "Cluster" });
   }
   if (spec.type === "LoadBalancer") fill(spec, { allocateLoadBalancerNodePorts: true });
 }
@@ -49,7 +49,7 @@ export function namespaceDefaults(namespace: Draft) {
 export function persistentVolumeDefaults(volume: Draft) {
   fill((volume["status"] ??= {}), { phase: "Pending" });
   if (volume["spec"]) {
-    fillText(volume["spec"], { persistentVolumeReclaimPolicy: "Retain" });
+    fillEmpty(volume["spec"], { persistentVolumeReclaimPolicy: "Retain" });
     fill(volume["spec"], { volumeMode: "Filesystem" });
     if (volume["spec"].hostPath) fill(volume["spec"].hostPath, { type: "" });
   }
@@ -70,7 +70,7 @@ export function limitRangeDefaults(range: Draft) {
 
 export function endpointsDefaults(endpoints: Draft) {
   for (const subset of endpoints["subsets"] ?? []) {
-    for (const port of subset.ports ?? []) fillText(port, { protocol: "TCP" });
+    for (const port of subset.ports ?? []) fillEmpty(port, { protocol: "TCP" });
   }
 }
 

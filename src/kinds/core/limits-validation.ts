@@ -2,8 +2,10 @@
 import type { FieldError } from "../../lib/status-error.ts";
 import { duplicate, forbiddenValue, invalidValue, required } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
-import { qualifiedName } from "../validate-metadata.ts";
+import { qualifiedName } from "../name-rules.ts";
 import { amount, containerResourceErrors, resourceNameErrors } from "./resource-validation.ts";
+import { named } from "../rules.ts";
+import type { Errors } from "../rules.ts";
 import { quotaScopeErrors } from "./scopes-validation.ts";
 
 const counted =
@@ -68,15 +70,16 @@ function ratioErrors({ min, max, maxLimitRequestRatio }: any, at: string): Field
       invalidValue(`${at}.maxLimitRequestRatio[${name}]`, text, `ratio ${text} ${why}`),
     ];
     if (ratio < 1) return wrong("is less than 1");
+    if (max?.[name] === undefined || min?.[name] === undefined) return [];
     const most = (amount(max?.[name] ?? "") ?? 0) / (amount(min?.[name] ?? "") ?? 0);
     return ratio > most ? wrong(`is greater than max/min = ${most.toFixed(6)}`) : [];
   });
 }
 
 /** A type of one's own is written with its domain. */
-function typeErrors(type: string, field: string): FieldError[] {
-  const why = qualifiedName(type);
-  if (why !== undefined) return [invalidValue(field, type, why)];
+function typeErrors(type: string, field: string): Errors {
+  const reasons = named(qualifiedName)(type, field);
+  if (reasons.length > 0) return reasons;
   if (type.includes("/") || ["Container", "PersistentVolumeClaim", "Pod"].includes(type)) return [];
   return [invalidValue(field, type, "must be a standard limit type or fully qualified")];
 }
@@ -111,7 +114,7 @@ export function limitRangeErrors({ object: { spec } }: Change): FieldError[] {
   return limits.flatMap((limit, i) => {
     const field = `spec.limits[${i}]`;
     const { type = "" } = limit;
-    const errors = typeErrors(type, `${field}.type`);
+    const errors = [...typeErrors(type, `${field}.type`)];
     if (limits.findIndex((one) => (one.type ?? "") === type) < i) {
       errors.push(duplicate(`${field}.type`, type));
     }

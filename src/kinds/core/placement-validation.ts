@@ -1,133 +1,162 @@
 // What a pod may say of where it wants to be: tolerations, selectors of nodes, spreading.
 import type { FieldError } from "../../lib/status-error.ts";
-import { forbiddenValue, invalidValue, required, supported } from "../field-checks.ts";
-import { selectorErrors } from "../selector-validation.ts";
+import { duplicate, forbiddenValue, invalidValue, supported } from "../field-checks.ts";
+import { dnsLabel, labelValue, qualifiedName } from "../name-rules.ts";
+import {
+  all,
+  always,
+  each,
+  fields,
+  holds,
+  named,
+  needed,
+  none,
+  oneOf,
+  orEmpty,
+  orZero,
+} from "../rules.ts";
+import type { Errors, Rule } from "../rules.ts";
+import { nodeSelectorErrors, preferredTerm, selectorErrors } from "../selector-validation.ts";
 import { labelErrors } from "../validate-metadata.ts";
 
 type Any = Record<string, any>;
 
-const effects = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
+export const taintEffect = oneOf("NoSchedule", "PreferNoSchedule", "NoExecute");
 
-function tolerationErrors(toleration: Any, at: string): FieldError[] {
-  const { key = "", value = "", effect, tolerationSeconds } = toleration;
-  const operator = toleration["operator"] || "Equal";
-  const errors = supported(`${at}.operator`, operator, ["Equal", "Exists", "Lt", "Gt"]);
-  if (key === "" && operator !== "Exists") {
-    const why =
-      'operator must be Exists when `key` is empty, which means "match all values and all keys"';
-    errors.push(invalidValue(`${at}.operator`, operator, why));
-  }
-  if (operator === "Exists" && value !== "") {
+/** Comparing is a feature that is off. */
+const comparing = new Set(["Lt", "Gt"]);
+const comparingWhy = 'supported values: "Equal", "Exists", "Lt", "Gt"';
+
+function operatorErrors(operator: string, value: string, at: string): Errors {
+  if (operator === "Exists") {
     const why = "value must be empty when `operator` is 'Exists'";
-    errors.push(invalidValue(`${at}.operator`, value, why));
+    return value === "" ? none : [invalidValue(at, value, why)];
   }
-  if (effect) errors.push(...supported(`${at}.effect`, effect, effects));
-  if (tolerationSeconds !== undefined && effect !== "NoExecute") {
-    const why = "effect must be 'NoExecute' when `tolerationSeconds` is set";
-    errors.push(invalidValue(`${at}.effect`, effect ?? "", why));
+  if (comparing.has(operator)) {
+    const message = `Unsupported value: ${JSON.stringify(operator)}: ${comparingWhy}`;
+    return [{ type: "FieldValueNotSupported", field: at, message }];
   }
-  return errors;
+  if (operator !== "Equal") return supported(at, operator, ["Equal", "Exists"]);
+  const reasons = labelValue(value);
+  return reasons.length === 0 ? none : [invalidValue(at, value, reasons.join(";"))];
 }
 
-const operators = ["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"];
+const everyWhy =
+  'operator must be Exists when `key` is empty, which means "match all values and all keys"';
+const secondsWhy = "effect must be 'NoExecute' when `tolerationSeconds` is set";
 
-function expressionErrors({ key, operator, values = [] }: Any, at: string): FieldError[] {
-  const errors = key ? [] : [required(`${at}.key`)];
-  if (!operators.includes(operator)) {
-    return [
-      ...errors,
-      invalidValue(`${at}.operator`, operator ?? "", "not a valid selector operator"),
-    ];
-  }
-  if (operator.endsWith("In") && values.length === 0) {
-    const why = "must be specified when `operator` is 'In' or 'NotIn'";
-    errors.push(required(`${at}.values`, why));
-  }
-  if (/Exist/.test(operator) && values.length > 0) {
-    const why = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
-    errors.push(forbiddenValue(`${at}.values`, why));
-  }
-  if (/^[GL]t$/.test(operator) && values.length !== 1) {
-    const why = "must be specified single value when `operator` is 'Lt' or 'Gt'";
-    errors.push(required(`${at}.values`, why));
-  }
-  return errors;
-}
+export const toleration: Rule = (one, at) => {
+  const { key = "", value = "", effect = "", operator = "", tolerationSeconds } = one;
+  return [
+    ...(key ? named(qualifiedName)(key, `${at}.key`) : none),
+    ...(key === "" && operator !== "Exists"
+      ? [invalidValue(`${at}.operator`, operator, everyWhy)]
+      : none),
+    ...(tolerationSeconds !== undefined && effect !== "NoExecute"
+      ? [invalidValue(`${at}.effect`, effect, secondsWhy)]
+      : none),
+    ...operatorErrors(operator || "Equal", value, `${at}.operator`),
+    ...(effect ? taintEffect(effect, `${at}.effect`) : none),
+  ];
+};
 
-const termErrors = (term: Any, at: string): FieldError[] =>
-  ["matchExpressions", "matchFields"].flatMap((list) =>
-    (term[list] ?? []).flatMap((one: Any, i: number) =>
-      expressionErrors(one, `${at}.${list}[${i}]`),
-    ),
-  );
+const weight = orZero(holds((value) => value >= 1 && value <= 100, "must be in the range 1-100"));
 
-function nodeAffinityErrors(affinity: Any | undefined, at: string): FieldError[] {
-  const needed = affinity?.["requiredDuringSchedulingIgnoredDuringExecution"];
-  const wanted: Any[] = affinity?.["preferredDuringSchedulingIgnoredDuringExecution"] ?? [];
-  const terms = `${at}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms`;
+const nodeAffinity = fields({
+  requiredDuringSchedulingIgnoredDuringExecution: nodeSelectorErrors,
+  preferredDuringSchedulingIgnoredDuringExecution: each(
+    fields({ weight, preference: preferredTerm }),
+  ),
+});
+
+const unselectedWhy = "must not be specified when labelSelector is not set";
+
+/** Keys of the pod's own labels that count besides a selector. */
+function labelKeyErrors(term: Any, at: string): Errors {
+  const { labelSelector, matchLabelKeys: keys = [], mismatchLabelKeys: others = [] } = term;
+  const ofList = (list: string[], field: string): Errors => {
+    if (list.length === 0) return none;
+    if (!labelSelector) return [forbiddenValue(field, unselectedWhy)];
+    return each(named(qualifiedName))(list, field);
+  };
+  const expressions: Any[] = labelSelector?.matchExpressions ?? [];
+  const seen = new Set(Object.keys(labelSelector?.matchLabels ?? {}));
   const errors: FieldError[] = [];
-  if (needed && !needed.nodeSelectorTerms?.length) {
-    errors.push(required(terms, "must have at least one node selector term"));
-  }
-  for (const [i, term] of (needed?.nodeSelectorTerms ?? []).entries()) {
-    errors.push(...termErrors(term, `${terms}[${i}]`));
-  }
-  for (const [i, { weight, preference }] of wanted.entries()) {
-    const field = `${at}.preferredDuringSchedulingIgnoredDuringExecution[${i}]`;
-    if (!(weight >= 1 && weight <= 100)) {
-      errors.push(invalidValue(`${field}.weight`, weight ?? 0, "must be in the range 1-100"));
+  for (const { key } of expressions) {
+    const i = keys.lastIndexOf(key);
+    if (labelSelector && i >= 0 && seen.has(key)) {
+      const why = "exists in both matchLabelKeys and labelSelector";
+      errors.push(invalidValue(`${at}[${i}]`, key, why));
     }
-    errors.push(...termErrors(preference ?? {}, `${field}.preference`));
+    seen.add(key);
   }
-  return errors;
-}
-
-function podAffinityErrors(affinity: Any | undefined, at: string): FieldError[] {
-  const needed: Any[] = affinity?.["requiredDuringSchedulingIgnoredDuringExecution"] ?? [];
-  const wanted: Any[] = affinity?.["preferredDuringSchedulingIgnoredDuringExecution"] ?? [];
-  const terms: [term: Any, at: string][] = [
-    ...needed.map((term, i): [Any, string] => [
-      term,
-      `${at}.requiredDuringSchedulingIgnoredDuringExecution[${i}]`,
-    ]),
-    ...wanted.map(({ podAffinityTerm }, i): [Any, string] => [
-      podAffinityTerm ?? {},
-      `${at}.preferredDuringSchedulingIgnoredDuringExecution[${i}].podAffinityTerm`,
-    ]),
-  ];
-  return terms.flatMap(([term, field]) => [
-    ...selectorErrors(term["labelSelector"], `${field}.labelSelector`),
-    ...selectorErrors(term["namespaceSelector"], `${field}.namespaceSelector`),
-    ...(term["topologyKey"] ? [] : [required(`${field}.topologyKey`, "can not be empty")]),
-  ]);
-}
-
-const whens = ["DoNotSchedule", "ScheduleAnyway"];
-
-function spreadErrors(spread: Any, at: string) {
-  const { maxSkew = 0, topologyKey, whenUnsatisfiable } = spread;
-  const errors = topologyKey ? [] : [required(`${at}.topologyKey`, "can not be empty")];
-  if (maxSkew <= 0) {
-    errors.unshift(invalidValue(`${at}.maxSkew`, maxSkew, "must be greater than zero"));
+  for (const [i, key] of keys.entries()) {
+    const why = "exists in both matchLabelKeys and mismatchLabelKeys";
+    if (others.includes(key)) errors.push(invalidValue(`${at}.matchLabelKeys[${i}]`, key, why));
   }
   return [
+    ...ofList(keys, `${at}.matchLabelKeys`),
+    ...ofList(others, `${at}.mismatchLabelKeys`),
     ...errors,
-    ...supported(`${at}.whenUnsatisfiable`, whenUnsatisfiable ?? "", whens),
-    ...selectorErrors(spread["labelSelector"], `${at}.labelSelector`),
   ];
 }
 
-/** Errors of the PodSpec at `at`. */
-export function placementErrors(spec: Any, at: string): FieldError[] {
-  const each = (list: string, check: (one: Any, at: string) => FieldError[]) =>
-    (spec[list] ?? []).flatMap((one: Any, i: number) => check(one, `${at}.${list}[${i}]`));
-  return [
-    ...labelErrors(spec["nodeSelector"], `${at}.nodeSelector`),
-    ...each("tolerations", tolerationErrors),
-    ...nodeAffinityErrors(spec["affinity"]?.nodeAffinity, `${at}.affinity.nodeAffinity`),
-    ...["podAffinity", "podAntiAffinity"].flatMap((kind) =>
-      podAffinityErrors(spec["affinity"]?.[kind], `${at}.affinity.${kind}`),
-    ),
-    ...each("topologySpreadConstraints", spreadErrors),
-  ];
-}
+const selectors = fields({ labelSelector: selectorErrors, namespaceSelector: selectorErrors });
+const topologyKey = all(needed(undefined, "can not be empty"), orEmpty(named(qualifiedName)));
+
+const podTerm: Rule = (term, at) => [
+  ...selectors(term, at),
+  ...(term.namespaces ?? []).flatMap((name: string) => named(dnsLabel)(name, `${at}.namespace`)),
+  ...labelKeyErrors(term, at),
+  ...topologyKey(term.topologyKey, `${at}.topologyKey`),
+];
+
+const podAffinity = fields({
+  requiredDuringSchedulingIgnoredDuringExecution: each(podTerm),
+  preferredDuringSchedulingIgnoredDuringExecution: each(
+    fields({ weight, podAffinityTerm: always(podTerm) }),
+  ),
+});
+
+const inclusion = oneOf("Honor", "Ignore");
+const greater = holds((value) => value > 0, "must be greater than zero");
+
+const spread = fields({
+  maxSkew: orZero(greater),
+  topologyKey: needed(undefined, "can not be empty"),
+  whenUnsatisfiable: orEmpty(oneOf("DoNotSchedule", "ScheduleAnyway")),
+  nodeAffinityPolicy: inclusion,
+  nodeTaintsPolicy: inclusion,
+  labelSelector: selectorErrors,
+});
+
+const pairOf = ({ topologyKey: key = "", whenUnsatisfiable: when = "" }: Any) =>
+  `{${key}, ${when}}`;
+
+const spreads: Rule = (list: Any[], at) =>
+  list.flatMap((one, i) => {
+    const field = `${at}[${i}]`;
+    const { minDomains, whenUnsatisfiable: when = "" } = one;
+    const pair = pairOf(one);
+    const domains = `${field}.minDomains`;
+    const only = `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${when}`;
+    return [
+      ...spread(one, field),
+      ...(list.slice(i + 1).some((other) => pairOf(other) === pair)
+        ? [duplicate(`${field}.{topologyKey, whenUnsatisfiable}`, pair)]
+        : none),
+      ...(minDomains === undefined ? none : greater(minDomains, domains)),
+      ...(minDomains !== undefined && when !== "DoNotSchedule"
+        ? [invalidValue(domains, minDomains, only)]
+        : none),
+      ...labelKeyErrors(one, field),
+    ];
+  });
+
+/** Of a PodSpec. */
+export const placement = fields({
+  nodeSelector: labelErrors,
+  affinity: fields({ nodeAffinity, podAffinity, podAntiAffinity: podAffinity }),
+  topologySpreadConstraints: spreads,
+  tolerations: each(toleration),
+});

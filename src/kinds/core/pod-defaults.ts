@@ -9,8 +9,8 @@ export function fill(target: Any, defaults: Any) {
     if (target[name] === undefined) target[name] = value;
 }
 
-/** The same for texts that upstream takes for absent when they are empty. */
-export function fillText(target: Any, defaults: Record<string, string>) {
+/** The same for what upstream takes for absent when it is empty: texts and numbers that are no pointers. */
+export function fillEmpty(target: Any, defaults: Record<string, string | number>) {
   for (const [name, value] of Object.entries(defaults)) target[name] ||= value;
 }
 
@@ -23,19 +23,24 @@ function pullPolicy(image: string): string {
 }
 
 const httpDefaults = (get: Any | undefined) => {
-  if (get) fillText(get, { path: "/", scheme: "HTTP" });
+  if (get) fillEmpty(get, { path: "/", scheme: "HTTP" });
 };
 
 function probeDefaults(probe: Any | undefined) {
   if (!probe) return;
-  fill(probe, { timeoutSeconds: 1, periodSeconds: 10, successThreshold: 1, failureThreshold: 3 });
+  fillEmpty(probe, {
+    timeoutSeconds: 1,
+    periodSeconds: 10,
+    successThreshold: 1,
+    failureThreshold: 3,
+  });
   httpDefaults(probe["httpGet"]);
   if (probe["grpc"]) fill(probe["grpc"], { service: "" });
 }
 
 function containerDefaults(container: Any, hostNetwork: boolean) {
   fill(container, { resources: {} });
-  fillText(container, {
+  fillEmpty(container, {
     terminationMessagePath: "/dev/termination-log",
     terminationMessagePolicy: "File",
     ...(typeof container["image"] === "string" && {
@@ -43,7 +48,7 @@ function containerDefaults(container: Any, hostNetwork: boolean) {
     }),
   });
   for (const port of container["ports"] ?? []) {
-    fillText(port, { protocol: "TCP" });
+    fillEmpty(port, { protocol: "TCP" });
     if (hostNetwork) fill(port, { hostPort: port.containerPort });
   }
   for (const name of ["livenessProbe", "readinessProbe", "startupProbe"])
@@ -51,7 +56,7 @@ function containerDefaults(container: Any, hostNetwork: boolean) {
   httpDefaults(container["lifecycle"]?.postStart?.httpGet);
   httpDefaults(container["lifecycle"]?.preStop?.httpGet);
   for (const entry of container["env"] ?? []) {
-    if (entry.valueFrom?.fieldRef) fillText(entry.valueFrom.fieldRef, { apiVersion: "v1" });
+    if (entry.valueFrom?.fieldRef) fillEmpty(entry.valueFrom.fieldRef, { apiVersion: "v1" });
   }
   const { requests, limits } = container["resources"];
   // A limit without a request asks for as much as it may have.
@@ -62,7 +67,7 @@ const filesMode = 0o644;
 
 function downwardItems(items: Any[] | undefined) {
   for (const item of items ?? [])
-    if (item["fieldRef"]) fillText(item["fieldRef"], { apiVersion: "v1" });
+    if (item["fieldRef"]) fillEmpty(item["fieldRef"], { apiVersion: "v1" });
 }
 
 function volumeDefaults(volume: Any) {
@@ -85,7 +90,7 @@ function volumeDefaults(volume: Any) {
 export function podSpecDefaults(spec: Any | undefined) {
   if (!spec) return;
   fill(spec, { terminationGracePeriodSeconds: 30, securityContext: {} });
-  fillText(spec, {
+  fillEmpty(spec, {
     restartPolicy: "Always",
     dnsPolicy: "ClusterFirst",
     schedulerName: "default-scheduler",

@@ -1,147 +1,269 @@
 // What the schema cannot say of pods and their templates (pkg/apis/core/validation).
-import { jsonEqual } from "../../lib/json.ts";
-import type { FieldError } from "../../lib/status-error.ts";
+import { addressRule } from "../address-rules.ts";
 import {
-  dnsLabel,
   duplicate,
   forbiddenValue,
   invalidValue,
+  notFoundValue,
   required,
-  supported,
 } from "../field-checks.ts";
+import { dnsLabel, dnsSubdomain, qualifiedName } from "../name-rules.ts";
+import {
+  atLeast,
+  between,
+  each,
+  fields,
+  given,
+  named,
+  none,
+  oneOf,
+  orEmpty,
+  tooLong,
+} from "../rules.ts";
+import type { Errors, Rule } from "../rules.ts";
 import type { Change } from "../kind.ts";
-import { containerErrors } from "./container-validation.ts";
-import { podNameErrors, podSecurityErrors } from "./pod-security-validation.ts";
-import { placementErrors } from "./placement-validation.ts";
-import { volumeSourceErrors } from "./volume-validation.ts";
+import { annotationErrors, labelErrors } from "../validate-metadata.ts";
+import {
+  containerErrors,
+  ephemeralContainerErrors,
+  hostPortErrors,
+  initContainerErrors,
+} from "./container-validation.ts";
+import type { PodContext } from "./container-validation.ts";
+import { dnsErrors } from "./dns-validation.ts";
+import type { Volumes } from "./mount-validation.ts";
+import { placement } from "./placement-validation.ts";
+import {
+  annotationUpdateErrors,
+  podAnnotationErrors,
+  profileErrors,
+} from "./pod-annotations-validation.ts";
+import { podClaims } from "./pod-claims-validation.ts";
+import { podResourceErrors } from "./pod-resources-validation.ts";
+import { requirementErrors, containerResourceErrors } from "./resource-validation.ts";
+import { podUpdateErrors } from "./pod-update-validation.ts";
 import { resizeErrors } from "./resize-validation.ts";
+import { podSecurityErrors } from "./security-validation.ts";
+import { volumesErrors } from "./volume-validation.ts";
+import { hostProcessErrors, systemErrors } from "./windows-validation.ts";
 
 type Any = Record<string, any>;
 
-/** What belongs together in the pod, or not. */
-function namingErrors(spec: Any, at: string): FieldError[] {
-  if (spec["hostnameOverride"] === undefined) return [];
-  const others = ["hostNetwork", "setHostnameAsFQDN"].filter((name) => spec[name]);
-  return others.map((name) =>
-    forbiddenValue(`${at}.hostnameOverride`, `may not be set when ${name} is true`),
+const hostnameCharsMax = 64;
+
+/** Which of what a pod is called belongs together, or not. */
+function namingErrors(spec: Any, at: string): Errors {
+  const name: string | undefined = spec["hostnameOverride"];
+  if (name === undefined) return none;
+  const field = `${at}.hostnameOverride`;
+  return [
+    ...["setHostnameAsFQDN", "hostNetwork"]
+      .filter((other) => spec[other])
+      .map((other) => forbiddenValue(field, `may not be specified when ${other} is true`)),
+    ...(name.length > hostnameCharsMax ? [tooLong(field, hostnameCharsMax)] : none),
+    ...named(dnsSubdomain)(name, field),
+  ];
+}
+
+const subdomain = given(named(dnsSubdomain));
+const label = given(named(dnsLabel));
+
+/** Gates are told by their place, without their field. */
+const gates: Rule = (list: Any[], at) =>
+  list.flatMap(({ name = "" }, i) => [
+    ...named(qualifiedName)(name, `${at}[${i}]`),
+    ...(list.findIndex((one) => (one["name"] ?? "") === name) < i
+      ? [duplicate(`${at}[${i}]`, name)]
+      : none),
+  ]);
+
+/** What it takes beside its containers; told as their limits, as upstream does. */
+const overhead = requirementErrors(containerResourceErrors);
+
+const plain = fields({
+  resourceClaims: podClaims,
+  restartPolicy: oneOf("Always", "OnFailure", "Never"),
+  dnsPolicy: oneOf("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"),
+  schedulingGates: gates,
+  readinessGates: each(fields({ conditionType: orEmpty(named(qualifiedName)) })),
+  serviceAccountName: subdomain,
+  nodeName: subdomain,
+  activeDeadlineSeconds: between(1, 2 ** 31 - 1),
+  terminationGracePeriodSeconds: atLeast(0),
+  hostname: label,
+  subdomain: label,
+  hostAliases: each(fields({ ip: orEmpty(addressRule), hostnames: each(named(dnsSubdomain)) })),
+  priorityClassName: subdomain,
+  runtimeClassName: named(dnsSubdomain),
+  preemptionPolicy: oneOf("PreemptLowerPriority", "Never"),
+  overhead: (limits, at) => overhead({ limits }, at),
+  os: (os, at) => (os.name ? oneOf("linux", "windows")(os.name, at) : [required(`${at}.name`)]),
+});
+
+const hostPortWhy = "must match `containerPort` when `hostNetwork` is true";
+
+function hostNetworkErrors(spec: Any, at: string): Errors {
+  if (!spec["hostNetwork"]) return none;
+  return (spec["containers"] as Any[]).flatMap(({ ports = [] }, i) =>
+    ports.flatMap(({ hostPort, containerPort }: Any, j: number) =>
+      hostPort && hostPort !== containerPort
+        ? [invalidValue(`${at}.containers[${i}].ports[${j}].hostPort`, hostPort, hostPortWhy)]
+        : [],
+    ),
   );
 }
 
-const dnsPolicies = ["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"];
+const emptyDirWhy = "referenced volume must be of type emptyDir";
 
-function dnsErrors(spec: Any, at: string): FieldError[] {
-  const errors = supported(`${at}.dnsPolicy`, spec["dnsPolicy"], dnsPolicies);
-  if (spec["dnsPolicy"] !== "None" || spec["dnsConfig"]?.nameservers?.length) return errors;
-  const why = "must provide at least one DNS nameserver when `dnsPolicy` is None";
-  return [...errors, required(`${at}.dnsConfig.nameservers`, why)];
-}
-
-const sysctlBytesMax = 253;
-const sysctlPattern = /^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$/;
-
-function sysctlErrors(sysctls: Any[], at: string): FieldError[] {
-  return sysctls.flatMap(({ name }, i) => {
-    const field = `${at}[${i}].name`;
-    if (!name) return [required(field)];
-    if (sysctls.findIndex((one) => one["name"] === name) < i) return [duplicate(field, name)];
-    if (name.length <= sysctlBytesMax && sysctlPattern.test(name)) return [];
-    const why = `must have at most ${sysctlBytesMax} characters and match regex ${sysctlPattern.source}`;
-    return [invalidValue(field, name, why)];
+/** Files that variables are read from lie in volumes that the pod has for itself. */
+function fileKeyErrors(container: Any, at: string, volumes: Volumes): Errors {
+  return (container["env"] ?? []).flatMap(({ valueFrom }: Any, i: number) => {
+    const name = valueFrom?.fileKeyRef?.volumeName;
+    if (!valueFrom?.fileKeyRef) return none;
+    const field = `${at}.env[${i}].valueFrom.fileKeyRef.volumeName`;
+    const volume = volumes.get(name);
+    if (!volume) return [notFoundValue(field, name ?? "")];
+    return volume["emptyDir"] ? none : [invalidValue(field, name, emptyDirWhy)];
   });
 }
 
-/**
- * Errors of a PodSpec at `at` (`spec`, `spec.template.spec`). `given` names volumes that its pods get from
- * elsewhere, as those of a StatefulSet do.
- */
-export function podSpecErrors(
-  spec: Any | undefined,
-  at: string,
-  given: string[] = [],
-): FieldError[] {
-  if (!spec?.["containers"]?.length) return [required(`${at}.containers`)];
-  const errors: FieldError[] = [];
-  const volumes = new Set<string>();
-  for (const [i, volume] of (spec["volumes"] ?? []).entries()) {
-    const { name } = volume;
-    const field = `${at}.volumes[${i}].name`;
-    errors.push(...volumeSourceErrors(volume, `${at}.volumes[${i}]`));
-    if (!name) errors.push(required(field));
-    else if (volumes.has(name)) errors.push(duplicate(field, name));
-    else if (dnsLabel(name)) errors.push(invalidValue(field, name, dnsLabel(name)!));
-    volumes.add(name);
-  }
-  for (const name of given) volumes.add(name);
+const judges = {
+  initContainers: initContainerErrors,
+  containers: containerErrors,
+  ephemeralContainers: ephemeralContainerErrors,
+};
+
+function containersErrors(spec: Any, at: string, context: PodContext): Errors {
+  let errors = none;
   const names = new Set<string>();
-  for (const list of ["initContainers", "containers"]) {
+  for (const list of ["containers", "initContainers", "ephemeralContainers"] as const) {
     for (const [i, container] of (spec[list] ?? []).entries()) {
       const field = `${at}.${list}[${i}]`;
-      errors.push(...containerErrors(container, field, volumes));
-      if (container.securityContext?.procMount === "Unmasked" && spec["hostUsers"] !== false) {
-        const place = `${field}.securityContext.procMount`;
-        errors.push(invalidValue(place, "Unmasked", "`hostUsers` must be false to use `Unmasked`"));
-      }
-      if (names.has(container.name)) errors.push(duplicate(`${field}.name`, container.name));
-      names.add(container.name);
+      const found = [
+        ...judges[list](container, field, context),
+        ...(names.has(container.name) ? [duplicate(`${field}.name`, container.name)] : none),
+        ...fileKeyErrors(container, field, context.volumes),
+      ];
+      if (container.name) names.add(container.name);
+      if (found.length > 0) errors = [...errors, ...found];
     }
-  }
-  errors.push(...namingErrors(spec, at), ...placementErrors(spec, at), ...dnsErrors(spec, at));
-  errors.push(
-    ...podNameErrors(spec, at),
-    ...podSecurityErrors(spec["securityContext"], `${at}.securityContext`),
-  );
-  const sysctls = spec["securityContext"]?.sysctls ?? [];
-  errors.push(...sysctlErrors(sysctls, `${at}.securityContext.sysctls`));
-  const deadline = spec["activeDeadlineSeconds"];
-  if (deadline !== undefined && deadline < 1) {
-    const why = "must be between 1 and 2147483647, inclusive";
-    errors.push(invalidValue(`${at}.activeDeadlineSeconds`, deadline, why));
-  }
-  const policies = ["Always", "OnFailure", "Never"];
-  errors.push(...supported(`${at}.restartPolicy`, spec["restartPolicy"], policies));
-  if (spec["terminationGracePeriodSeconds"] < 0) {
-    const why = "must be greater than or equal to 0";
-    errors.push(
-      invalidValue(
-        `${at}.terminationGracePeriodSeconds`,
-        spec["terminationGracePeriodSeconds"],
-        why,
-      ),
-    );
   }
   return errors;
 }
 
-/** The spec without what an update may change. */
-function fixed(spec: Any): Any {
-  const {
-    activeDeadlineSeconds: _a,
-    terminationGracePeriodSeconds: _g,
-    tolerations: _t,
-    schedulingGates: _s,
-    nodeSelector: _n,
-    affinity: _f,
-    ephemeralContainers: _e,
-    nodeName: _o,
-    ...rest
-  } = spec;
-  const plain = (containers: Any[] | undefined) =>
-    containers?.map(({ image: _i, ...container }) => container);
-  return {
-    ...rest,
-    containers: plain(rest["containers"]),
-    initContainers: plain(rest["initContainers"]),
-  };
+function hostPortsErrors(spec: Any, at: string): Errors {
+  return [
+    ...hostPortErrors(spec["containers"], `${at}.containers`),
+    ...(spec["initContainers"] ?? []).flatMap((one: Any) =>
+      hostPortErrors([one], `${at}.initContainers`),
+    ),
+  ];
 }
 
-const updateWhy =
-  "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`," +
-  "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations)," +
-  "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
-
-export function podErrors({ object, old, subresource }: Change): FieldError[] {
-  if (!old) return podSpecErrors(object.spec, "spec");
-  if (subresource === "resize") return resizeErrors(object, old);
-  if (subresource !== "" || jsonEqual(fixed(object.spec), fixed(old.spec))) return [];
-  return [forbiddenValue("spec", updateWhy)];
+/** `metadata` is of the pod, or of the template it is made from. */
+function specErrors(spec: Any | undefined, at: string, pod: string | undefined, given: string[]) {
+  if (!spec?.["containers"]?.length) return [required(`${at}.containers`)];
+  const list: Any[] = spec["volumes"] ?? [];
+  const volumes: Volumes = new Map<string, Any>([
+    ...list.map((one): [string, Any] => [one["name"], one]),
+    ...given.map((name): [string, Any] => [name, { persistentVolumeClaim: {} }]),
+  ]);
+  const claims = new Set<string>((spec["resourceClaims"] ?? []).map(({ name }: Any) => name));
+  return [
+    ...volumesErrors(list, `${at}.volumes`, pod),
+    ...containersErrors(spec, at, { spec, volumes, claims }),
+    ...hostPortsErrors(spec, at),
+    ...podResourceErrors(spec, at),
+    ...hostNetworkErrors(spec, at),
+    ...podSecurityErrors(spec, at),
+    ...placement(spec, at),
+    ...dnsErrors(spec, at),
+    ...hostProcessErrors(spec, at),
+    ...namingErrors(spec, at),
+    ...plain(spec, at),
+    ...systemErrors(spec, at),
+  ];
 }
+
+/**
+ * Errors of a pod's template at `at` (`spec.template`). `given` names volumes that its pods get from
+ * elsewhere, as those of a StatefulSet do.
+ */
+export function templateErrors(
+  template: Any | undefined,
+  at: string,
+  given: string[] = [],
+): Errors {
+  const { metadata = {}, spec } = template ?? {};
+  return [
+    ...labelErrors(metadata.labels, `${at}.labels`),
+    ...annotationErrors(metadata.annotations, `${at}.annotations`),
+    ...podAnnotationErrors(metadata.annotations, spec ?? {}, `${at}.annotations`),
+    ...specErrors(spec, `${at}.spec`, undefined, given),
+    ...profileErrors(metadata.annotations, spec ?? {}, `${at}.spec`),
+    ...(spec?.ephemeralContainers?.length
+      ? [
+          forbiddenValue(
+            `${at}.spec.ephemeralContainers`,
+            "ephemeral containers not allowed in pod template",
+          ),
+        ]
+      : none),
+  ];
+}
+
+const paddedWhy = "must not have leading or trailing whitespace";
+const accountWhy = "must not be specified when serviceAccountName is not set";
+const gatedWhy = "cannot be set until all schedulingGates have been cleared";
+
+/** What a template may leave to whoever makes pods of it. */
+function ownErrors(spec: Any): Errors {
+  const padded = ["containers", "initContainers", "ephemeralContainers"].flatMap((list) =>
+    (spec[list] ?? []).flatMap(({ image = "" }: Any, i: number) =>
+      image.trim() === image ? none : [invalidValue(`spec.${list}[${i}].image`, image, paddedWhy)],
+    ),
+  );
+  if (spec["serviceAccountName"]) return padded;
+  const tokens = (spec["volumes"] ?? []).flatMap(({ projected }: Any, i: number) =>
+    (projected?.sources ?? []).flatMap(({ serviceAccountToken }: Any, j: number) =>
+      serviceAccountToken
+        ? [
+            forbiddenValue(
+              `spec.volumes[${i}].projected.sources[${j}].serviceAccountToken`,
+              accountWhy,
+            ),
+          ]
+        : none,
+    ),
+  );
+  return [...tokens, ...padded];
+}
+
+function createErrors({ spec, metadata }: any): Errors {
+  const isGated = spec.nodeName && spec.schedulingGates?.length > 0;
+  return [
+    ...(spec.ephemeralContainers?.length
+      ? [forbiddenValue("spec.ephemeralContainers", "cannot be set on create")]
+      : none),
+    ...(isGated ? [forbiddenValue("spec.nodeName", gatedWhy)] : none),
+    ...profileErrors(metadata.annotations, spec, "spec"),
+  ];
+}
+
+export function podErrors({ object, old, subresource }: Change): Errors {
+  if (subresource === "resize" && old) return resizeErrors(object, old);
+  if (subresource !== "" && subresource !== "ephemeralcontainers") return none;
+  const { spec, metadata } = object;
+  const errors = [
+    ...specErrors(spec, "spec", metadata.name, []),
+    ...(spec?.containers?.length ? ownErrors(spec) : none),
+  ];
+  if (old) return [...errors, ...podUpdateErrors(object, old, subresource)];
+  return [...errors, ...(spec?.containers?.length ? createErrors(object) : none)];
+}
+
+/** What its annotations say, even when nothing else changes. */
+export const podMetadataErrors = ({ object, old }: Change): Errors => [
+  ...podAnnotationErrors(object.metadata.annotations, object.spec ?? {}, "metadata.annotations"),
+  ...(old ? annotationUpdateErrors(object, old) : none),
+];

@@ -1,8 +1,17 @@
 // Lists of requests and limits.
 import { parseQuantity } from "../../lib/quantity.ts";
 import type { FieldError } from "../../lib/status-error.ts";
-import { invalidValue, required } from "../field-checks.ts";
-import { qualifiedName } from "../validate-metadata.ts";
+import {
+  duplicate,
+  forbiddenValue,
+  invalidValue,
+  nameErrors,
+  notFoundValue,
+  required,
+} from "../field-checks.ts";
+import { dnsLabel, qualifiedName } from "../name-rules.ts";
+import { none } from "../rules.ts";
+import type { Errors, Rule } from "../rules.ts";
 
 type Any = Record<string, any>;
 
@@ -14,6 +23,13 @@ export function amount(text: string | number): number | undefined {
   }
 }
 
+/** Of one quantity; what cannot be read was refused before. */
+export const notNegativeAmount: Rule = (text, at) =>
+  (amount(text) ?? 0) < 0 ? [invalidValue(at, text, "must be greater than or equal to 0")] : none;
+
+export const positiveAmount: Rule = (text, at) =>
+  (amount(text) ?? 1) <= 0 ? [invalidValue(at, text, "must be greater than zero")] : none;
+
 const ofContainers = ["cpu", "memory", "ephemeral-storage"];
 const isHugePages = (name: string) => name.startsWith("hugepages-");
 const standard =
@@ -23,12 +39,14 @@ const standard =
 const isStandard = new Set([...ofContainers, ...standard.split(" ")]);
 
 export function resourceNameErrors(name: string, field: string): FieldError[] {
-  const why = qualifiedName(name);
-  if (why !== undefined) return [invalidValue(field, name, why)];
+  const reasons = nameErrors(qualifiedName, name, field);
+  if (reasons.length > 0) return reasons;
   if (name.includes("/") || isStandard.has(name) || /^(requests\.)?hugepages-/.test(name))
     return [];
   return [invalidValue(field, name, "must be a standard resource type or fully qualified")];
 }
+
+const isNativeName = (name: string) => !name.includes("/") || name.includes("kubernetes.io/");
 
 export function containerResourceErrors(name: string, field: string): FieldError[] {
   const errors = resourceNameErrors(name, field);
@@ -36,39 +54,92 @@ export function containerResourceErrors(name: string, field: string): FieldError
     if (ofContainers.includes(name) || isHugePages(name)) return errors;
     return [...errors, invalidValue(field, name, "must be a standard resource for containers")];
   }
-  const isNative = name.slice(0, name.indexOf("/")).endsWith("kubernetes.io");
   if (
-    isNative ||
-    (!name.startsWith("requests.") && qualifiedName(`requests.${name}`) === undefined)
+    isNativeName(name) ||
+    (!name.startsWith("requests.") && qualifiedName(`requests.${name}`).length === 0)
   )
     return errors;
   return [...errors, invalidValue(field, name, "doesn't follow extended resource name standard")];
 }
 
-export function resourceErrors(resources: Any | undefined, at: string): FieldError[] {
-  const errors: FieldError[] = [];
-  const quantityWhy =
-    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
-  for (const list of ["limits", "requests"]) {
-    for (const [name, text] of Object.entries<any>(resources?.[list] ?? {})) {
-      const value = amount(text);
-      const field = `${at}.${list}[${name}]`;
-      errors.push(...containerResourceErrors(name, field));
-      if (value === undefined) errors.push(invalidValue(field, text, quantityWhy));
-      else if (value < 0)
-        errors.push(invalidValue(field, text, "must be greater than or equal to 0"));
-    }
+const isWhole = (name: string) => name.includes("/") && !isNativeName(name);
+
+/** A whole number of pages. */
+function pagesErrors(name: string, text: string, field: string): Errors {
+  if (!isHugePages(name)) return none;
+  const [page, value] = [amount(name.slice("hugepages-".length)), amount(text) ?? 0];
+  if (page && page > 0 && value % page === 0) return none;
+  return [invalidValue(field, text, `${text} is not positive integer multiple of ${name}`)];
+}
+
+export const integerErrors = (text: string, field: string): Errors =>
+  Number.isInteger(amount(text) ?? 0) ? none : [invalidValue(field, text, "must be an integer")];
+
+type NameErrors = (name: string, field: string) => Errors;
+
+function listErrors(list: Any, at: string, nameErrorsOf: NameErrors): Errors {
+  let errors = none;
+  for (const name in list) {
+    const field = `${at}[${name}]`;
+    const text = list[name];
+    const found = [
+      ...nameErrorsOf(name, field),
+      ...notNegativeAmount(text, field),
+      ...(isWhole(name) ? integerErrors(text, field) : none),
+      ...pagesErrors(name, text, field),
+    ];
+    if (found.length > 0) errors = [...errors, ...found];
   }
-  return [...errors, ...requestErrors(resources, at)];
+  return errors;
+}
+
+const compute = ["cpu", "memory"];
+
+/** Of requests and limits; `nameErrorsOf` says which names they may have. */
+export const requirementErrors =
+  (nameErrorsOf: NameErrors): Rule =>
+  ({ limits = {}, requests = {} }, at) => {
+    const names = [...Object.keys(limits), ...Object.keys(requests)];
+    const alone = names.some(isHugePages) && !compute.some((name) => names.includes(name));
+    return [
+      ...listErrors(limits, `${at}.limits`, nameErrorsOf),
+      ...listErrors(requests, `${at}.requests`, nameErrorsOf),
+      ...requestErrors({ limits, requests }, at),
+      ...(alone ? [forbiddenValue(at, "HugePages require cpu or memory")] : none),
+    ];
+  };
+
+export const resourceErrors = requirementErrors(containerResourceErrors);
+
+/** Of the claims of devices that a container uses; `known` are the pod's. */
+export function claimNameErrors(used: Any[], at: string, known: ReadonlySet<string>): Errors {
+  const seen = new Set<string>();
+  return used.flatMap(({ name, request }, i) => {
+    const field = `${at}[${i}]`;
+    if (!name) return [required(field)];
+    const key = request ? `${name}/${request}` : name;
+    const isTwice =
+      seen.has(name) ||
+      seen.has(key) ||
+      (!request && [...seen].some((one) => one.startsWith(`${name}/`)));
+    const errors: FieldError[] = isTwice ? [duplicate(field, seen.has(name) ? name : key)] : [];
+    if (request && !seen.has(name))
+      errors.push(...nameErrors(dnsLabel, request, `${field}.request`));
+    seen.add(key);
+    if (known.has(name)) return errors;
+    const list = known.size > 0 ? `: ${[...known].sort().join(", ")}` : " which is empty";
+    const { message } = notFoundValue(field, name);
+    const why = `${message}: must be one of the names in pod.spec.resourceClaims${list}`;
+    return [...errors, { type: "FieldValueNotFound", field, message: why }];
+  });
 }
 
 /** What nodes cannot promise twice. */
-const isExclusive = (name: string) =>
-  isHugePages(name) || (name.includes("/") && !name.includes("kubernetes.io/"));
+const isExclusive = (name: string) => isHugePages(name) || !isNativeName(name);
 
-function requestErrors(resources: Any | undefined, at: string): FieldError[] {
-  return Object.entries<any>(resources?.["requests"] ?? {}).flatMap(([name, text]) => {
-    const limit = resources?.["limits"]?.[name];
+function requestErrors(resources: Any, at: string): FieldError[] {
+  return Object.entries<any>(resources["requests"]).flatMap(([name, text]) => {
+    const limit = resources["limits"][name];
     if (limit === undefined) {
       const why = "Limit must be set for non overcommitable resources";
       return isExclusive(name) ? [required(`${at}.limits`, why)] : [];

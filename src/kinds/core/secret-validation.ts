@@ -2,7 +2,7 @@
 import type { FieldError } from "../../lib/status-error.ts";
 import { invalidValue, required } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
-import { dataErrors } from "./validation.ts";
+import { dataErrors } from "./data-validation.ts";
 
 type Data = Record<string, string>;
 

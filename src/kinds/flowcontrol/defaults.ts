@@ -2,7 +2,7 @@
 import type { Draft } from "../object.ts";
 
 export function flowSchemaDefaults({ spec }: Draft) {
-  if (spec) spec["matchingPrecedence"] ??= 1000;
+  if (spec) spec["matchingPrecedence"] ||= 1000;
 }
 
 export function priorityLevelDefaults({ spec }: Draft) {
@@ -12,9 +12,9 @@ export function priorityLevelDefaults({ spec }: Draft) {
     limited.lendablePercent ??= 0;
     const queuing = limited.limitResponse?.queuing;
     if (queuing) {
-      queuing.queues ??= 64;
-      queuing.handSize ??= 8;
-      queuing.queueLengthLimit ??= 50;
+      queuing.queues ||= 64;
+      queuing.handSize ||= 8;
+      queuing.queueLengthLimit ||= 50;
     }
   }
   if (exempt) {

@@ -1,13 +1,8 @@
 // What the flowcontrol group checks beyond its schemas, in upstream's words.
 import type { FieldError } from "../../lib/status-error.ts";
-import {
-  dnsSubdomain,
-  forbiddenValue,
-  invalidValue,
-  required,
-  supported,
-} from "../field-checks.ts";
+import { forbiddenValue, invalidValue, nameErrors, required, supported } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
+import { dnsSubdomain } from "../name-rules.ts";
 
 const precedenceMax = 10_000;
 const queuesMax = 10_000_000;
@@ -133,9 +128,8 @@ export function flowSchemaErrors({ object: { metadata, spec = {} } }: Change): F
   }
   const level: string = spec.priorityLevelConfiguration?.name ?? "";
   const levelAt = "spec.priorityLevelConfiguration.name";
-  const wrong = level && dnsSubdomain(level);
   if (!level) errors.push(required(levelAt, "must reference a priority level"));
-  if (wrong) errors.push(invalidValue(levelAt, level, wrong));
+  else errors.push(...nameErrors(dnsSubdomain, level, levelAt));
   return [
     ...errors,
     ...rules.flatMap((rule: any, i: number) => ruleErrors(`spec.rules[${i}]`, rule)),

@@ -1,12 +1,12 @@
 // Defaults of the RBAC group: subjects and role references say their API group.
-import { fillText } from "../core/pod-defaults.ts";
+import { fillEmpty } from "../core/pod-defaults.ts";
 import type { Draft } from "../object.ts";
 
 const group = "rbac.authorization.k8s.io";
 
 export function bindingDefaults(binding: Draft) {
-  if (binding["roleRef"]) fillText(binding["roleRef"], { apiGroup: group });
+  if (binding["roleRef"]) fillEmpty(binding["roleRef"], { apiGroup: group });
   for (const subject of binding["subjects"] ?? []) {
-    if (subject.kind !== "ServiceAccount") fillText(subject, { apiGroup: group });
+    if (subject.kind !== "ServiceAccount") fillEmpty(subject, { apiGroup: group });
   }
 }

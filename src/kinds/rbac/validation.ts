@@ -3,12 +3,19 @@ import { jsonEqual } from "../../lib/json.ts";
 import type { FieldError } from "../../lib/status-error.ts";
 import { invalidValue, required, supported } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
+import { dnsSubdomain } from "../name-rules.ts";
+import { named, none } from "../rules.ts";
+import type { Errors, Rule } from "../rules.ts";
+import { selectorErrors } from "../selector-validation.ts";
 
 const group = "rbac.authorization.k8s.io";
 
 function subjectErrors(subject: any, at: string, isNamespaced: boolean): FieldError[] {
   const errors = subject.name ? [] : [required(`${at}.name`)];
   errors.push(...supported(`${at}.kind`, subject.kind ?? "", ["ServiceAccount", "User", "Group"]));
+  if (subject.kind === "ServiceAccount" && subject.name) {
+    errors.push(...named(dnsSubdomain)(subject.name, `${at}.name`));
+  }
   const groups = subject.kind === "ServiceAccount" ? [""] : [group];
   errors.push(...supported(`${at}.apiGroup`, subject.apiGroup, groups));
   if (subject.kind === "ServiceAccount" && !subject.namespace && !isNamespaced) {
@@ -65,12 +72,30 @@ function ruleErrors(rule: any, at: string, isNamespaced: boolean): FieldError[] 
   return errors;
 }
 
-const rulesOf =
-  (isNamespaced: boolean) =>
-  ({ object }: Change): FieldError[] =>
-    ((object as any).rules ?? []).flatMap((one: any, i: number) =>
-      ruleErrors(one, `rules[${i}]`, isNamespaced),
-    );
+const rulesErrors = ({ object }: Change, isNamespaced: boolean): FieldError[] =>
+  ((object as any).rules ?? []).flatMap((one: any, i: number) =>
+    ruleErrors(one, `rules[${i}]`, isNamespaced),
+  );
 
-export const roleErrors = rulesOf(true);
-export const clusterRoleErrors = rulesOf(false);
+const oneSelectorWhy = "at least one clusterRoleSelector required if aggregationRule is non-nil";
+
+/** What is wrong with one of the selectors is told twice, as upstream does. */
+const aggregation: Rule = ({ clusterRoleSelectors: list = [] }, at) => {
+  const field = `${at}.clusterRoleSelectors`;
+  if (list.length === 0) return [required(field, oneSelectorWhy)];
+  return list.flatMap((one: object, i: number) => {
+    const place = `${field}[${i}]`;
+    const errors = selectorErrors(one, place);
+    return errors.length === 0
+      ? none
+      : [...errors, invalidValue(place, null, "invalid label selector.")];
+  });
+};
+
+export const roleErrors = (change: Change): Errors => rulesErrors(change, true);
+
+export function clusterRoleErrors(change: Change): Errors {
+  const rule = (change.object as any).aggregationRule;
+  const errors = rulesErrors(change, false);
+  return rule ? [...errors, ...aggregation(rule, "aggregationRule")] : errors;
+}

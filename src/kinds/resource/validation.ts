@@ -1,7 +1,8 @@
 // What claims of devices must say beyond their schema (upstream's resource.k8s.io validation).
 import type { FieldError } from "../../lib/status-error.ts";
-import { dnsLabel, duplicate, invalidValue, required, supported } from "../field-checks.ts";
+import { duplicate, invalidValue, nameErrors, required, supported } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
+import { dnsLabel } from "../name-rules.ts";
 
 const modes = ["ExactCount", "All"];
 const devicesMax = 32;
@@ -31,8 +32,8 @@ function namesErrors(named: any[], at: string): FieldError[] {
   return named.flatMap(({ name }, i) => {
     const field = `${at}[${i}].name`;
     if (!name) return [required(field)];
-    const why = dnsLabel(name);
-    if (why) return [invalidValue(field, name, why)];
+    const reasons = nameErrors(dnsLabel, name, field);
+    if (reasons.length > 0) return reasons;
     if (seen.has(name)) return [duplicate(field, name)];
     seen.add(name);
     return [];

@@ -1,5 +1,6 @@
 // Words of a VMI's spec that are one of a few, and which of them are not done. Pure.
-import { dnsLabel, forbiddenValue, invalidValue, supported } from "../../kinds/field-checks.ts";
+import { forbiddenValue, invalidValue, supported } from "../../kinds/field-checks.ts";
+import { dnsLabel } from "../../kinds/name-rules.ts";
 import { isCidr } from "../../lib/ip-range.ts";
 import type { FieldError } from "../../lib/status-error.ts";
 
@@ -97,8 +98,8 @@ const powerOfTwo: Rule = (size) =>
     : "must be a power of 2 from 512 to 2097152";
 
 const rules: Record<string, Rule> = {
-  hostname: dnsLabel,
-  subdomain: dnsLabel,
+  hostname: (name) => dnsLabel(name)[0],
+  subdomain: (name) => dnsLabel(name)[0],
   "domain.clock.timezone": zone,
   "domain.devices.disks[].blockSize.custom.logical": powerOfTwo,
   "domain.devices.disks[].blockSize.custom.physical": powerOfTwo,

@@ -1,11 +1,18 @@
 // Named formats: `format.dns1123Label().validate(text)` gives an optional list of what is wrong.
 import type { Environment } from "@marcbachmann/cel-js";
 import { isIP } from "node:net";
-import { dnsLabel, dnsSubdomain, serviceName } from "../../../kinds/field-checks.ts";
+import {
+  dnsLabel,
+  dnsSubdomain,
+  labelValue,
+  qualifiedName,
+  serviceName,
+} from "../../../kinds/name-rules.ts";
 
 class Formats {}
 
-type Check = (text: string) => string | undefined;
+/** Everything that is wrong. */
+type Check = (text: string) => readonly string[];
 
 class Format {
   readonly check: Check;
@@ -18,25 +25,12 @@ class Format {
 const pattern =
   (form: RegExp, why: string): Check =>
   (text) =>
-    form.test(text) ? undefined : why;
+    form.test(text) ? [] : [why];
 
 const prefix =
   (check: Check): Check =>
   (text) =>
     check(text.replace(/-$/, "a"));
-
-const labelValue = pattern(
-  /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/,
-  "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.'",
-);
-
-function qualifiedName(text: string): string | undefined {
-  const [first = "", second, ...more] = text.split("/");
-  const name = second ?? first;
-  if (more.length > 0 || name === "")
-    return "a qualified name must consist of a name and an optional prefix";
-  return (second === undefined ? undefined : dnsSubdomain(first)) ?? labelValue(name);
-}
 
 const formats: Record<string, Check> = {
   dns1123Label: dnsLabel,
@@ -47,7 +41,7 @@ const formats: Record<string, Check> = {
   dns1123SubdomainPrefix: prefix(dnsSubdomain),
   dns1035LabelPrefix: prefix(serviceName),
   labelValue,
-  uri: (text) => (URL.canParse(text) || text.startsWith("/") ? undefined : "not a valid URI"),
+  uri: (text) => (URL.canParse(text) || text.startsWith("/") ? [] : ["not a valid URI"]),
   uuid: pattern(/^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i, "does not match the UUID format"),
   byte: pattern(
     /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/,
@@ -56,10 +50,10 @@ const formats: Record<string, Check> = {
   date: pattern(/^\d{4}-\d{2}-\d{2}$/, "invalid date"),
   datetime: (text) =>
     /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}/.test(text) && !Number.isNaN(Date.parse(text))
-      ? undefined
-      : "invalid datetime",
-  ipv4: (text) => (isIP(text) === 4 ? undefined : "not an IPv4 address"),
-  ipv6: (text) => (isIP(text) === 6 ? undefined : "not an IPv6 address"),
+      ? []
+      : ["invalid datetime"],
+  ipv4: (text) => (isIP(text) === 4 ? [] : ["not an IPv4 address"]),
+  ipv6: (text) => (isIP(text) === 6 ? [] : ["not an IPv6 address"]),
 };
 
 /** `some` and `none` make the evaluator's optional values. */
@@ -89,8 +83,8 @@ export function addFormat(
     .registerFunction(
       "kubernetes.NamedFormat.validate(string): optional",
       ({ check }: Format, text: string) => {
-        const why = check(text);
-        return why === undefined ? optional.none() : optional.some([why]);
+        const reasons = check(text);
+        return reasons.length === 0 ? optional.none() : optional.some([...reasons]);
       },
     );
 }

@@ -1,0 +1,63 @@
+// What the schema cannot say of Nodes, and of namespaces.
+import { cidrRule, familyErrors } from "../address-rules.ts";
+import { invalidValue } from "../field-checks.ts";
+import type { Change } from "../kind.ts";
+import { labelValue, qualifiedName } from "../name-rules.ts";
+import { all, each, fields, named, needed, none, orEmpty } from "../rules.ts";
+import type { Errors, Rule } from "../rules.ts";
+import { taintEffect } from "./placement-validation.ts";
+import { notNegativeAmount } from "./resource-validation.ts";
+
+type Any = Record<string, any>;
+
+const taint = fields({
+  key: orEmpty(named(qualifiedName)),
+  value: (value, at) => {
+    const reasons = labelValue(value);
+    return reasons.length === 0 ? none : [invalidValue(at, value, reasons.join(";"))];
+  },
+  effect: needed(taintEffect),
+});
+
+const pairOf = ({ key = "", effect = "" }: Any) => `${key}:${effect}`;
+
+const taints: Rule = (list: Any[], at) => [
+  ...each(taint)(list, at),
+  ...list.flatMap((one, i) => {
+    if (list.findIndex((other) => pairOf(other) === pairOf(one)) === i) return none;
+    const message = `Duplicate value: ${JSON.stringify(one)}: taints must be unique by key and effect pair`;
+    return [{ type: "FieldValueDuplicate" as const, field: `${at}[${i}]`, message }];
+  }),
+];
+
+/** Amounts are told with a dot before their name, as upstream does. */
+const amounts: Rule = (list: Any, at) =>
+  Object.entries(list).flatMap(([name, text]) => notNegativeAmount(text, `${at}.${name}`));
+
+const status = fields({ capacity: amounts, allocatable: amounts });
+const ranges = all(each(cidrRule), (list, at) => familyErrors(list, at, "CIDR"));
+
+export function nodeErrors({ object }: Change): Errors {
+  const { spec = {} } = object;
+  return [
+    // Upstream tells taints as if they were metadata.
+    ...(spec.taints ? taints(spec.taints, "metadata.taints") : none),
+    ...(object.status ? status(object.status, "status") : none),
+    // The older field wins where they differ.
+    ...(spec.podCIDRs && spec.podCIDRs[0] === (spec.podCIDR ?? spec.podCIDRs[0])
+      ? ranges(spec.podCIDRs, "spec.podCIDRs")
+      : none),
+  ];
+}
+
+const standard = new Set(["kubernetes", "orphan", "foregroundDeletion"]);
+const finalizerWhy = "name is neither a standard finalizer name nor is it fully qualified";
+
+/** Told at the list, as upstream does. */
+export function namespaceErrors({ object: { spec } }: Change): Errors {
+  const at = "spec.finalizers";
+  return (spec?.finalizers ?? []).flatMap((name: string) => [
+    ...named(qualifiedName)(name, at),
+    ...(name.includes("/") || standard.has(name) ? none : [invalidValue(at, name, finalizerWhy)]),
+  ]);
+}
