@@ -2,7 +2,6 @@
 // that holds nothing else, as nobody, with no privileges to gain and no calls of the kernel but Node's. Pure.
 import { basename, dirname, join, resolve } from "node:path";
 import type { Program } from "./program.ts";
-import { pageBytes } from "./module-sections.ts";
 import { seccompProfile } from "./seccomp.ts";
 import { connectionsMax } from "./http-settings.ts";
 import { descriptorsMax } from "./wasi-preview1/descriptors.ts";
@@ -255,25 +254,17 @@ export interface BundleOptions {
   program: string;
   /** Folder of the transpiled component on the machine. */
   component?: string;
-  memoryBytes?: number | undefined;
   network: boolean;
   arch: string;
 }
 
 /** V8's, before it compiles anything. */
-export function flagsOf(
-  { annotations = {} }: Pick<BundleConfig, "annotations">,
-  memoryBytes: number | undefined,
-): string[] {
+export function flagsOf({ annotations = {} }: Pick<BundleConfig, "annotations">): string[] {
   const isOptimized = annotations[annotationNames.compile] === "optimized";
-  const pages = memoryBytes && Math.floor(memoryBytes / pageBytes);
-  return [
-    ...(pages ? [`--wasm-max-mem-pages=${pages}`] : []),
-    ...(isOptimized ? ["--no-liftoff", "--no-wasm-tier-up", "--no-wasm-lazy-compilation"] : []),
-  ];
+  return isOptimized ? ["--no-liftoff", "--no-wasm-tier-up", "--no-wasm-lazy-compilation"] : [];
 }
 
-function argumentsOf(config: BundleConfig, { runner, memoryBytes }: BundleOptions): string[] {
+function argumentsOf(config: BundleConfig, { runner }: BundleOptions): string[] {
   const { libraries } = runner;
   const node = join(ownFolder, "node");
   const loader = libraries.find((file) => basename(file).startsWith("ld-"));
@@ -284,7 +275,7 @@ function argumentsOf(config: BundleConfig, { runner, memoryBytes }: BundleOption
     ...start,
     "--disable-warning=ExperimentalWarning",
     "--no-addons",
-    ...flagsOf(config, memoryBytes),
+    ...flagsOf(config),
     join(codeFolder, runner.file),
     join(ownFolder, "program.json"),
   ];

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createRequire } from "node:module";
+import { withMemoryLimit } from "./memory-limit.ts";
 import type { Preview2Options } from "./wasi-preview2/host.ts";
 import { preview2 } from "./wasi-preview2/host.ts";
 import { suspending } from "./wasi-preview2/suspension.ts";
@@ -36,15 +37,22 @@ export interface Component {
   instantiate(): ComponentInstance;
 }
 
+export interface ComponentOptions extends Preview2Options {
+  /** What each of its memories may grow to. */
+  memoryBytes?: number | undefined;
+}
+
 /** Compiles each core module once. */
-export function loadComponent(folder: string, options: Preview2Options): Component {
+export function loadComponent(folder: string, options: ComponentOptions): Component {
   const file = join(folder, scriptFile);
   const script = createRequire(file)(file);
   const modules = new Map<string, object>();
   const coreModule = (name: string) => {
     const known = modules.get(name);
     if (known) return known;
-    const module = new WebAssembly.Module(readFileSync(join(folder, name)));
+    const module = new WebAssembly.Module(
+      withMemoryLimit(readFileSync(join(folder, name)), options.memoryBytes),
+    );
     modules.set(name, module);
     return module;
   };

@@ -1,8 +1,8 @@
 // Reads of a core module what must be known before it runs: imports, exports and memory. Its code is left
 // to V8. Pure.
-const sectionIds = { import: 2, memory: 5, export: 7 };
-const preambleBytes = 8;
-const limitFlags = { hasMaximum: 1, is64: 4 };
+export const sectionIds = { import: 2, memory: 5, export: 7 };
+export const preambleBytes = 8;
+export const limitFlags = { hasMaximum: 1, is64: 4 };
 export const pageBytes = 65_536;
 
 export interface ModuleSections {
@@ -13,7 +13,7 @@ export interface ModuleSections {
 
 export class ModuleError extends Error {}
 
-class Reader {
+export class Reader {
   readonly #bytes: Uint8Array;
   at: number;
   readonly end: number;
@@ -60,8 +60,8 @@ class Reader {
   limits() {
     const flags = this.byte();
     const minPages = this.number();
-    if (flags & limitFlags.hasMaximum) this.number();
-    return { minPages, is64: (flags & limitFlags.is64) !== 0 };
+    const maxPages = flags & limitFlags.hasMaximum ? this.number() : Infinity;
+    return { flags, minPages, maxPages, is64: (flags & limitFlags.is64) !== 0 };
   }
 }
 

@@ -48,7 +48,7 @@ async function prepare(bundle: string, cache: string) {
     ...(network && !component && { experimentalHttp: httpLimits(config.annotations) }),
   };
   writeFileSync(program, JSON.stringify(told), { mode: 0o644 });
-  const made = { runner: ownRunner(), program, memoryBytes, network, arch: process.arch };
+  const made = { runner: ownRunner(), program, network, arch: process.arch };
   writeFileSync(
     file,
     JSON.stringify(wasmBundle(config, { ...made, ...(component && { component }) })),

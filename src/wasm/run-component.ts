@@ -26,7 +26,7 @@ export async function runComponent(
   holdOpen();
   const folder = program.component!;
   const { exports } = readFacts(folder);
-  const component = loadComponent(folder, options);
+  const component = loadComponent(folder, { ...options, memoryBytes: program.memoryBytes });
   if (exports.includes(incomingHandler)) {
     const { memoryBytes, http = httpSettings() } = program;
     const port = portOf(program);

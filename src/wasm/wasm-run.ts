@@ -5,6 +5,7 @@ import { readFileSync, readSync, writeFileSync, writeSync } from "node:fs";
 import { systemClock } from "../lib/clock.ts";
 import { endOf, trapExitCode } from "./end.ts";
 import { ContainerLog, LogStream } from "./files/container-log.ts";
+import { withMemoryLimit } from "./memory-limit.ts";
 import type { Program } from "./program.ts";
 import { WebAssembly } from "./web-assembly.ts";
 import { preview1 } from "./wasi-preview1/host.ts";
@@ -78,7 +79,8 @@ async function runCore(program: Program) {
   let memory: { buffer: ArrayBuffer } = { buffer: new ArrayBuffer(0) };
   try {
     const host = preview1(hostOptions(program));
-    const module = new WebAssembly.Module(readFileSync(program.file ?? program.module));
+    const bytes = readFileSync(program.file ?? program.module);
+    const module = new WebAssembly.Module(withMemoryLimit(bytes, program.memoryBytes));
     const instance = new WebAssembly.Instance(module, await importsOf(program, host));
     memory = instance.exports["memory"] ?? memory;
     host.useMemory(memory);

@@ -64,7 +64,7 @@ export function shownVolumes(planned: Planned): BundleMount[] {
 
 /** Throws in words for the container's status. */
 export function containerProgram(planned: Planned, isFolder: (path: string) => boolean): Program {
-  const { config, examined } = planned;
+  const { examined } = planned;
   const bundle = bundleOf(planned);
   const { annotations } = bundle;
   const program = programOf(bundle, isFolder);
@@ -72,7 +72,7 @@ export function containerProgram(planned: Planned, isFolder: (path: string) => b
     ...program,
     file: seen(names.module),
     log: seen(names.log),
-    flags: flagsOf(bundle, limitOf(config)),
+    flags: flagsOf(bundle),
     preopens: program.preopens.map((one) => ({
       ...one,
       host: join(seen(names.volumes), one.host),
