@@ -1,5 +1,6 @@
 // The program of a disk's pod: fills the disk on a claim from somewhere, or gives disks away. It runs as nobody in
-// particular, with nothing of the host but this program, qemu-img and what they load. Argument: the task.
+// particular, with nothing of the host but this program, qemu-img and what they load. Argument: the task; or `--wait`,
+// to be told of it by descriptor 3, which may be long after this process is ready for it.
 import {
   existsSync,
   readdirSync,
@@ -13,6 +14,7 @@ import {
 import type { IncomingMessage, Server } from "node:http";
 import { join } from "node:path";
 import { systemClock } from "../lib/clock.ts";
+import { toldLine } from "../lib/told-line.ts";
 import { badRequest } from "../lib/status-error.ts";
 import { fetchFile } from "./disks/fetch.ts";
 import { receive, serveTask } from "./disks/serve.ts";
@@ -30,7 +32,12 @@ import { diskFile, exitCodes, headersFolder, partFile, taskPaths } from "./disks
 import type { DiskTask, Progress } from "./disks/task.ts";
 import { TaskProgress } from "./disks/task-progress.ts";
 
-const task = JSON.parse(process.argv[2]!) as DiskTask;
+/** From where one that waits is told its task. */
+const toldBy = 3;
+const [, , word] = process.argv;
+const task = JSON.parse(
+  word === "--wait" ? toldLine<{ task: string }>(toldBy).task : word!,
+) as DiskTask;
 const { block, bytes } = task;
 const target = block ? taskPaths.target : join(taskPaths.target, diskFile);
 const part = join(block ? taskPaths.scratch : taskPaths.target, partFile);
@@ -111,7 +118,7 @@ async function download() {
 
 /** The file in an image: named, or the only one in its folder /disk. */
 function imageFile(): string {
-  const root = taskPaths.source;
+  const root = realpathSync(taskPaths.source);
   const folder = join(root, "disk");
   const files = existsSync(folder) ? readdirSync(folder) : [];
   if (files.length !== 1)

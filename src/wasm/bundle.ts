@@ -45,6 +45,10 @@ export interface Runner {
   /** Folder of the runner's code, and its file in there. */
   folder: string;
   file: string;
+  /** Further programs, with what they load: seen at the same place. */
+  tools?: string[];
+  /** Folders of the container that lead to its volumes. */
+  volumes?: string[];
 }
 
 /** In the bundle of every container that runs a module. */

@@ -78,17 +78,28 @@ const socketRules = (): Rule[] => [
 
 /** A clone that shares memory and belongs to the same process is a thread. */
 const cloneThread = 0x10000;
+/** Whatever makes a namespace, of processes as well. */
+const cloneNamespaces = 0x7e020000;
 const enosys = 38;
 
-export function seccompProfile({ network, arch }: { network: boolean; arch: string }) {
+export interface SeccompOptions {
+  network: boolean;
+  /** It starts programs. */
+  processes?: boolean;
+  arch: string;
+}
+
+export function seccompProfile({ network, processes = false, arch }: SeccompOptions) {
   const lists = [files, memory, threads, signals, time, events, itself];
   if (network) lists.push(sockets);
+  if (processes) lists.push("fork vfork");
+  const [mask, value] = processes ? [cloneNamespaces, 0] : [cloneThread, cloneThread];
   const syscalls: Rule[] = [
     { names: lists.join(" ").split(" "), action: "SCMP_ACT_ALLOW" },
     {
       names: ["clone"],
       action: "SCMP_ACT_ALLOW",
-      args: [{ index: 0, value: cloneThread, valueTwo: cloneThread, op: "SCMP_CMP_MASKED_EQ" }],
+      args: [{ index: 0, value: mask, valueTwo: value, op: "SCMP_CMP_MASKED_EQ" }],
     },
     // Its flags lie in memory, where a filter cannot look; libc takes clone instead.
     { names: ["clone3"], action: "SCMP_ACT_ERRNO", errnoRet: enosys },

@@ -1,8 +1,9 @@
 // The program of a WebAssembly container, inside it. The module has this thread to its end: a signal that
 // nobody handles ends the process at once, whatever the module does. Argument: the program's file; or `--wait`, to be
 // told of the program by descriptor 3, which may be long after this process is ready for it.
-import { readFileSync, readSync, writeFileSync, writeSync } from "node:fs";
+import { readFileSync, writeFileSync, writeSync } from "node:fs";
 import { systemClock } from "../lib/clock.ts";
+import { toldLine } from "../lib/told-line.ts";
 import { endOf, trapExitCode } from "./end.ts";
 import { ContainerLog, LogStream } from "./files/container-log.ts";
 import { withMemoryLimit } from "./memory-limit.ts";
@@ -151,23 +152,10 @@ function rehearse() {
   log = undefined;
 }
 
-/** A line of JSON. Nothing else happens meanwhile. */
-function told(): Program {
-  const pieces: Buffer[] = [];
-  for (;;) {
-    const piece = Buffer.alloc(65_536);
-    const count = readSync(toldBy, piece);
-    pieces.push(piece.subarray(0, count));
-    if (count === 0 || piece[count - 1] === 0x0a) break;
-  }
-  const program = JSON.parse(Buffer.concat(pieces).toString()) as Program & { elsewhere?: string };
-  return program.elsewhere ? JSON.parse(readFileSync(program.elsewhere, "utf8")) : program;
-}
-
 async function wait(isNetworked: boolean) {
   if (isNetworked) await import("./run-component.ts");
   rehearse();
-  const program = told();
+  const program = toldLine<Program>(toldBy);
   for (const flag of program.flags ?? [])
     process.getBuiltinModule("node:v8").setFlagsFromString(flag);
   await run(program);

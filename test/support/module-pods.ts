@@ -12,6 +12,7 @@ import type { Pod } from "../../src/node/pods/pod.ts";
 import type { ContainerConfig, Runtime, SandboxConfig } from "../../src/node/runtime.ts";
 import { ownRunner } from "../../src/wasm/own-runner.ts";
 import { openKernel } from "../../src/wasm/pods/kernel.ts";
+import { ModulePrograms } from "../../src/wasm/pods/module-programs.ts";
 import { Modules } from "../../src/wasm/pods/modules.ts";
 import type { Networks } from "../../src/wasm/pods/networks.ts";
 import { Places } from "../../src/wasm/pods/places.ts";
@@ -109,14 +110,15 @@ export class ModulePodsAlone {
     const runner = { ...ownRunner(), executable: program };
     const tools = { executable: dropper, libraries: await librariesOf(dropper) };
     const cgroups = await containerCgroups();
+    const components = join(folder, "components");
+    const modules = new Modules({ folder: join(folder, "modules"), components }, imagesIn(folder));
+    const programs = new ModulePrograms({ modules, components });
+    const runnerOf = () => runner;
     const pods = new ModulePods({
       ...{ places, kernel, networks, cgroups, newId, clock },
-      runners: new Runners({ places, kernel, runner, dropper: tools, cgroups, newId }),
-      modules: new Modules(
-        { folder: join(folder, "modules"), components: join(folder, "components") },
-        imagesIn(folder),
-      ),
-      components: join(folder, "components"),
+      runners: new Runners({ places, kernel, runnerOf, dropper: tools, cgroups, newId }),
+      programsOf: () => programs,
+      imagesAre: (ids) => modules.forgetOthers(ids),
       boot: "now",
       signalNumber: () => 15,
     });

@@ -26,7 +26,12 @@ import type { SiteAddresses, SiteSettings } from "../site/site-settings.ts";
 import { krustletCgroup } from "../wings/krustlet.ts";
 import { besideModules, hasModulePods, podNetworkOf } from "../wings/wasm-pods.ts";
 import { unshareKubelet } from "./kubelet-directory.ts";
-import { componentsDirectory, containerdDirectory, containerdPaths } from "./machine.ts";
+import {
+  componentsDirectory,
+  containerdDirectory,
+  containerdPaths,
+  vmsDirectory,
+} from "./machine.ts";
 import { joinedAddressesFile } from "./node-addresses.ts";
 import { stopPod } from "./stop-pod.ts";
 
@@ -55,6 +60,7 @@ async function stopWorkloads(directory: string, { gracePeriod, tell }: LeaveOpti
   const runtime = await besideModules(await connectContainerd(folder, silent), {
     directory,
     components: componentsDirectory(directory),
+    machines: vmsDirectory(directory),
     network: podNetworkOf(directory, "IPv4"),
     clock: systemClock,
     log: silent,

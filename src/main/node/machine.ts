@@ -172,6 +172,7 @@ async function startRuntime({
   return besideModules(pullingModules(runtime, folders, registries), {
     directory,
     components: folders.components,
+    machines: vmsDirectory(directory),
     network: podNetworkOf(directory, familyOf(addresses.podCidr)),
     clock,
     log: log.with({ room: "wasm" }),

@@ -13,6 +13,8 @@ export interface ModulePodsSettings {
   /** The site's. */
   directory: string;
   components: string;
+  /** The folder of machines. */
+  machines: string;
   network: PodNetworksOptions;
   clock: Clock;
   log: Log;

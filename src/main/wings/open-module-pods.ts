@@ -6,9 +6,14 @@ import { signalNumber } from "../../containers/signal-number.ts";
 import { systemRandom } from "../../lib/random.ts";
 import { runCommand } from "../../lib/run-command.ts";
 import { containerCgroups } from "../../node/machine/container-cgroups.ts";
+import type { RunnerKind } from "../../node/process-programs.ts";
 import type { Runtime } from "../../node/runtime.ts";
 import { ownRunner } from "../../wasm/own-runner.ts";
+import { diskProgram, diskPrograms, diskTools } from "../../vms/disks/disk-programs.ts";
+import { taskFolder } from "../../vms/disks/task.ts";
+import { runtimeClass } from "../../vms/domain.ts";
 import { openKernel } from "../../wasm/pods/kernel.ts";
+import { ModulePrograms } from "../../wasm/pods/module-programs.ts";
 import { Modules } from "../../wasm/pods/modules.ts";
 import { Places } from "../../wasm/pods/places.ts";
 import { Runners } from "../../wasm/pods/runners.ts";
@@ -28,7 +33,7 @@ async function librariesOf(program: string): Promise<string[]> {
 /** Undefined where the machine cannot. */
 export async function openModulePods(
   runtime: Runtime,
-  { directory, components, network, clock }: ModulePodsSettings,
+  { directory, components, machines, network, clock }: ModulePodsSettings,
 ): Promise<ModulePods | undefined> {
   const [bwrap, nsenter, setpriv] = ["bwrap", "nsenter", "setpriv"].map(findTool);
   if (!bwrap || !nsenter || !setpriv) return undefined;
@@ -36,17 +41,22 @@ export async function openModulePods(
   const runner = ownRunner();
   const [kernel, libraries] = await Promise.all([openKernel(), librariesOf(setpriv)]);
   if (!kernel) return undefined;
+  const modules = new Modules({ folder: modulesDirectory(directory), components }, runtime);
+  const modulePrograms = new ModulePrograms({ modules, components });
+  const tools = await diskTools(machines).catch(() => []);
+  const disks = { ...runner, ...diskProgram(), tools, volumes: [taskFolder] };
+  const runnerOf = ({ program }: RunnerKind) => (program === "disk" ? disks : runner);
   const places = new Places(modulePodsDirectory(directory));
   const dropper = { executable: setpriv, libraries };
   const cgroups = await containerCgroups();
   return new ModulePods({
     places,
     kernel,
-    runners: new Runners({ places, kernel, runner, dropper, cgroups, newId }),
-    modules: new Modules({ folder: modulesDirectory(directory), components }, runtime),
+    runners: new Runners({ places, kernel, runnerOf, dropper, cgroups, newId }),
+    programsOf: (handler) => (handler === runtimeClass.handler ? diskPrograms : modulePrograms),
+    imagesAre: (ids) => modules.forgetOthers(ids),
     networks: new PodNetworks(network),
     cgroups,
-    components,
     boot: readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(),
     newId,
     clock,

@@ -5,6 +5,7 @@ import type { PodNetworksOptions } from "../../containers/pod-networks.ts";
 import type { IpFamily } from "../../lib/ip-range.ts";
 import { joinRuntimes } from "../../node/joined-runtime.ts";
 import type { Runtime } from "../../node/runtime.ts";
+import { isDiskPod } from "../../vms/disks/task.ts";
 import { handlers } from "../../wasm/handlers.ts";
 import { modulePodsDirectory } from "./module-pods-settings.ts";
 import type { ModulePodsSettings } from "./module-pods-settings.ts";
@@ -37,7 +38,7 @@ export async function besideModules(
     }
   };
   const joined = joinRuntimes(runtime, {
-    mayRun: ({ handler }) => handlers.includes(handler),
+    mayRun: (config) => handlers.includes(config.handler) || isDiskPod(config),
     open,
     log,
   });

@@ -6,6 +6,12 @@ export const taskAnnotation = "vms.kerb.dev/task";
 /** Where the program answers in the pod's network; see `serve.ts`. */
 export const taskPort = 8443;
 
+export const isDiskPod = ({ annotations }: { annotations: Record<string, string> }) =>
+  taskAnnotation in annotations;
+
+/** All of the pod's volumes lie in it. */
+export const taskFolder = "/vm";
+
 /** Of Secrets whose values are headers, a folder each. */
 export const headersFolder = "/vm/headers";
 

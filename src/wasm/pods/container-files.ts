@@ -7,19 +7,17 @@ import {
   linkSync,
   mkdirSync,
   openSync,
-  readdirSync,
   renameSync,
   rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import type { ProcessPlan } from "../../node/process-programs.ts";
 import type { ContainerConfig, SandboxConfig } from "../../node/runtime.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Places } from "./places.ts";
-import type { BundleMount } from "../bundle.ts";
-import { names, shownVolumes } from "./container-program.ts";
-import type { Planned } from "./container-program.ts";
+import { names } from "./container-program.ts";
 import { standApart } from "./suits.ts";
 
 interface FilesOptions {
@@ -57,26 +55,28 @@ export const resolverOf = ({ servers, searches, options }: SandboxConfig["dns"])
 const hostsOf = ({ mounts }: ContainerConfig) =>
   mounts.find(({ containerPath }) => containerPath === "/etc/hosts")?.hostPath;
 
+interface Given {
+  plan: Pick<ProcessPlan, "files" | "volumes">;
+  config: ContainerConfig;
+  sandbox: SandboxConfig;
+}
+
 /** Resolves with where something was mounted, in order; what was mounted when it throws is undone. */
 export function showFiles(
   { places, kernel }: FilesOptions,
   shown: Shown,
-  planned: Planned & { sandbox: SandboxConfig },
+  { plan, config, sandbox }: Given,
 ): string[] {
   const { id } = shown;
-  const { config, sandbox, found, examined } = planned;
   openLog({ places }, shown);
   const hosts = hostsOf(config);
   if (hosts) copyFileSync(hosts, places.shared(id, names.hosts));
   writeFileSync(places.shared(id, names.resolvConf), resolverOf(sandbox.dns));
-  linkSync(found.file, places.shared(id, names.module));
-  if (examined.component) {
-    const folder = places.shared(id, names.component);
-    mkdirSync(folder, { mode: 0o755 });
-    for (const name of readdirSync(examined.component))
-      linkSync(join(examined.component, name), join(folder, name));
+  for (const { source, name } of plan.files) {
+    mkdirSync(dirname(places.shared(id, name)), { recursive: true, mode: 0o755 });
+    linkSync(source, places.shared(id, name));
   }
-  return showMounts({ places, kernel }, id, mountsOf(planned));
+  return showMounts({ places, kernel }, id, mountsOf(config, plan.volumes));
 }
 
 interface ShownMount {
@@ -87,18 +87,17 @@ interface ShownMount {
 }
 
 /** Volumes, and where last words go. */
-function mountsOf(planned: Planned): ShownMount[] {
-  const lastWords = planned.config.mounts
+function mountsOf({ mounts }: ContainerConfig, volumes: ProcessPlan["volumes"]): ShownMount[] {
+  const lastWords = mounts
     .filter(({ hostPath }) => hostPath.endsWith(".termination"))
-    .map(({ hostPath, containerPath }) => ({ source: hostPath, destination: containerPath }));
-  const all: BundleMount[] = [...lastWords, ...shownVolumes(planned)];
-  if (!standApart(all.map(({ destination }) => destination)))
-    throw new Error("a volume within another cannot be shown to this module");
-  return all.map(({ source = "", destination, options = [] }) => ({
-    source,
-    path: join(names.volumes, resolve("/", destination)),
-    readOnly: options.includes("ro"),
-  }));
+    .map(({ hostPath, containerPath }) => ({
+      ...{ source: hostPath, path: resolve("/", containerPath) },
+      readOnly: false,
+    }));
+  const all = [...lastWords, ...volumes];
+  if (!standApart(all.map(({ path }) => path)))
+    throw new Error("a volume within another cannot be shown to this container");
+  return all.map((one) => ({ ...one, path: join(names.volumes, one.path) }));
 }
 
 function showMounts({ places, kernel }: FilesOptions, id: string, mounts: ShownMount[]): string[] {

@@ -9,7 +9,7 @@ import { httpLimits } from "../experimental-http/limits.ts";
 import { httpSettings } from "../http-settings.ts";
 import type { Program } from "../program.ts";
 import type { ModuleImage } from "./modules.ts";
-import { sharedFolder } from "./runner-command.ts";
+import { sharedFolder, volumesFolder } from "./runner-command.ts";
 
 /** In the shared folder. */
 export const names = {
@@ -18,7 +18,7 @@ export const names = {
   resolvConf: "resolv.conf",
   module: "module.wasm",
   component: "component",
-  volumes: "volumes",
+  volumes: volumesFolder,
 } as const;
 
 const seen = (name: string) => join(sharedFolder, name);

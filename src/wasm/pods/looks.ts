@@ -4,7 +4,7 @@ import type { PlannedContainer, SandboxConfig } from "../../node/runtime.ts";
 import { examine } from "../examine.ts";
 import type { Examined } from "../examine.ts";
 import type { ModuleImage, Modules, Words } from "./modules.ts";
-import type { RunnerKind } from "./runner-command.ts";
+import type { RunnerKind } from "../../node/process-programs.ts";
 import { userOf } from "./suits.ts";
 
 export interface Looked {

@@ -2,7 +2,7 @@
 // for a few kinds, and none on a machine that has had none for a while.
 import type { Clock } from "../../lib/clock.ts";
 import type { SandboxRecord } from "./records.ts";
-import type { RunnerKind } from "./runner-command.ts";
+import type { RunnerKind } from "../../node/process-programs.ts";
 
 /** Nobody's yet. */
 export type Prepared = SandboxRecord;
@@ -26,8 +26,8 @@ const keepMs = 600_000;
 /** Each takes memory; the kind that was asked for longest ago goes first. */
 const kindsMax = 3;
 
-const textOf = ({ network, uid, gid, groups }: RunnerKind) =>
-  [network, uid, gid, ...groups].join("/");
+const textOf = ({ program, network, uid, gid, groups }: RunnerKind) =>
+  [program, network, uid, gid, ...groups].join("/");
 
 export const sameKind = (a: RunnerKind, b: RunnerKind) => textOf(a) === textOf(b);
 

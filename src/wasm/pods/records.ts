@@ -1,7 +1,7 @@
 // What is known of sandboxes and containers: as it lies on the disk, and as the runtime's interface tells of it. Pure.
 import { join } from "node:path";
 import type { ContainerStatus, RuntimePod, SandboxStatus } from "../../node/runtime.ts";
-import type { RunnerKind } from "./runner-command.ts";
+import type { RunnerKind } from "../../node/process-programs.ts";
 
 /** Enough to end a process that is not our child any more. */
 export interface RunnerRecord {
@@ -31,6 +31,8 @@ export interface SandboxRecord {
     createdAt: number;
     labels: Record<string, string>;
     annotations: Record<string, string>;
+    /** Whose programs run in it; absent: those of modules. */
+    handler?: string;
   };
   ready: boolean;
 }
@@ -55,6 +57,8 @@ export interface ContainerRecord {
   cgroup: string;
   /** What the module's memory may grow to, for as long as it runs; absent: no limit. */
   memoryBytes?: number | undefined;
+  /** What its cgroup has beyond that; absent: as modules have it. */
+  ownMemoryBytes?: number;
   /** Where something is mounted for it, in the order of mounting. */
   mounts: string[];
 }
@@ -72,13 +76,15 @@ export function containerStatus(record: ContainerRecord): ContainerStatus {
     cgroup: _group,
     mounts: _mounts,
     memoryBytes: _memory,
+    ownMemoryBytes: _own,
     ...told
   } = record;
   return { ...told, id: runner.id, state: stateOf(record), message: "" };
 }
 
 export function sandboxStatus({ id, netns, ips, ready, pod }: SandboxRecord): SandboxStatus {
-  return { id, ...pod!, ready, ips, netns };
+  const { handler: _, ...told } = pod!;
+  return { id, ...told, ready, ips, netns };
 }
 
 /** By pod. */

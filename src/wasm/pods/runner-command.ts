@@ -4,20 +4,13 @@
 import { basename, join } from "node:path";
 import { codeFolder, descriptorsOf, ownFolder, sonameOf } from "../bundle.ts";
 import type { Runner } from "../bundle.ts";
-
-export interface RunnerUser {
-  uid: number;
-  gid: number;
-  groups: number[];
-}
-
-export interface RunnerKind extends RunnerUser {
-  /** Whether it may have sockets. */
-  network: boolean;
-}
+import type { RunnerKind, RunnerUser } from "../../node/process-programs.ts";
 
 /** Where a pod's own things lie in its runner's root. */
 export const sharedFolder = join(ownFolder, "shared");
+
+/** In there: volumes, by their paths in the container. */
+export const volumesFolder = "volumes";
 
 /** Descriptors of the started process; the first three are a process's own. */
 export const descriptors = { told: 3, status: 4, filter: 5 } as const;
@@ -54,6 +47,10 @@ function rootArguments({ runner, dropper, shared, hasProc }: CommandInput): stri
     ...show(dropper.executable, join(ownFolder, "setpriv")),
     ...[...libraries].flatMap(([name, file]) => show(file, join(ownFolder, name))),
     ...show(runner.folder, codeFolder),
+    ...(runner.tools ?? []).flatMap((file) => show(file, file)),
+    ...(runner.volumes ?? []).flatMap((path) => [
+      ...["--symlink", join(sharedFolder, volumesFolder, path), path],
+    ]),
     // Writable where the machine lets the runner's user write: its log and its last words.
     ...["--bind", shared, sharedFolder],
     ...["--symlink", join(sharedFolder, "hosts"), "/etc/hosts"],

@@ -16,7 +16,6 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { ContainerCgroups } from "../../node/runtime.ts";
-import type { Program } from "../program.ts";
 import { seccompProfile } from "../seccomp.ts";
 import type { Runner } from "../bundle.ts";
 import type { Kernel } from "./kernel.ts";
@@ -24,7 +23,8 @@ import type { Places } from "./places.ts";
 import { beganAt } from "./processes.ts";
 import type { RunnerRecord, SandboxRecord } from "./records.ts";
 import { runnerCommand, sharedFolder, statusOf } from "./runner-command.ts";
-import type { RunnerKind, RunnerStatus } from "./runner-command.ts";
+import type { RunnerStatus } from "./runner-command.ts";
+import type { RunnerKind } from "../../node/process-programs.ts";
 
 /** Longer programs go by a file; a pipe takes so much before anybody reads. */
 const pipeBytes = 60_000;
@@ -36,7 +36,8 @@ const programFile = "program.json";
 export interface RunnersOptions {
   places: Places;
   kernel: Kernel;
-  runner: Runner;
+  /** What waits for a container of that kind. */
+  runnerOf: (kind: RunnerKind) => Runner;
   dropper: { executable: string; libraries: string[] };
   cgroups: ContainerCgroups;
   newId: () => string;
@@ -53,24 +54,26 @@ export class Runners {
   }
 
   /** The filter of a kind, made by the first of that kind that this Kerb starts: an older one may have had another. */
-  #filter({ network }: RunnerKind): string {
+  #filter({ network, program }: RunnerKind): string {
     const { places, kernel } = this.#options;
-    const file = join(places.root, network ? "filter-network" : "filter");
+    const processes = program === "disk";
+    const words = ["filter", ...(network ? ["network"] : []), ...(processes ? ["processes"] : [])];
+    const file = join(places.root, words.join("-"));
     if (!this.#filters.has(file)) {
-      kernel.writeFilter(seccompProfile({ network, arch: process.arch }), file);
+      kernel.writeFilter(seccompProfile({ network, processes, arch: process.arch }), file);
       this.#filters.add(file);
     }
     return file;
   }
 
   async start(kind: RunnerKind, { netns, cgroup }: SandboxRecord): Promise<RunnerRecord> {
-    const { places, kernel, runner, dropper, cgroups, newId } = this.#options;
+    const { places, kernel, runnerOf, dropper, cgroups, newId } = this.#options;
     const id = newId();
     const entries = await cgroups.make(join(cgroup, id));
     mkdirSync(places.shared(id), { mode: 0o755 });
     kernel.pipe(places.told(id));
     const [command = "", ...words] = runnerCommand({
-      ...{ runner, dropper, kind, netns, entries, shared: places.seen(id) },
+      ...{ runner: runnerOf(kind), dropper, kind, netns, entries, shared: places.seen(id) },
       hasProc: (name) => existsSync(join("/proc", name)),
     });
     const fds = [
@@ -94,7 +97,7 @@ export class Runners {
   }
 
   /** Lets it begin. */
-  tell(id: string, program: Program) {
+  tell(id: string, program: object) {
     const { places } = this.#options;
     let text = JSON.stringify(program);
     if (text.length > pipeBytes) {

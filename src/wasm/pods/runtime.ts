@@ -1,10 +1,10 @@
 // Pods of nothing but modules, without containerd: `Runtime` of node/runtime.ts for those that suit it. A container is
 // a process that waited for its module; what is known of it lies on the disk, so it does not notice Kerb's end.
-import { statSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../../lib/clock.ts";
 import type { Streams } from "../../lib/node-connection.ts";
+import type { ProcessPlan, ProcessPrograms, RunnerKind } from "../../node/process-programs.ts";
 import type {
   ContainerCgroups,
   ContainerConfig,
@@ -14,35 +14,29 @@ import type {
   Stats,
 } from "../../node/runtime.ts";
 import { memoryStays, runnerMemoryBytes } from "../bundle.ts";
-import type { Program } from "../program.ts";
-import { refuseSecurity } from "../refused-security.ts";
 import { openLog, showFiles } from "./container-files.ts";
-import { containerProgram, limitOf } from "./container-program.ts";
 import { Containers } from "./containers.ts";
 import { followLog } from "./follow-log.ts";
 import type { Kernel } from "./kernel.ts";
-import { Looks } from "./looks.ts";
-import type { Modules } from "./modules.ts";
 import type { Networks } from "./networks.ts";
 import type { Places } from "./places.ts";
 import { processesOf } from "./processes.ts";
 import { podsOf, runnerCgroup } from "./records.ts";
 import type { ContainerRecord, RunnerRecord, SandboxRecord } from "./records.ts";
-import type { RunnerKind } from "./runner-command.ts";
 import type { Runners } from "./runners.ts";
 import { sameKind } from "./pool.ts";
 import { Sandboxes } from "./sandboxes.ts";
-import { suits } from "./suits.ts";
 
 export interface ModulePodsOptions {
   places: Places;
   kernel: Kernel;
   runners: Runners;
-  modules: Modules;
+  /** Those that a pod's handler means. */
+  programsOf: (handler: string) => ProcessPrograms;
+  /** Images that are there still. */
+  imagesAre: (ids: string[]) => void;
   networks: Networks;
   cgroups: ContainerCgroups;
-  /** The folder of transpiled components. */
-  components: string;
   /** Of the machine's present life. */
   boot: string;
   newId: () => string;
@@ -53,20 +47,19 @@ export interface ModulePodsOptions {
 
 const noPrograms = "exec is not supported in WebAssembly containers: there are no programs in them";
 const sigterm = 15;
+const ownOf = ({ ownMemoryBytes = runnerMemoryBytes }: ContainerRecord) => ownMemoryBytes;
 
 export class ModulePods {
   readonly #options: ModulePodsOptions;
   readonly #sandboxes: Sandboxes;
   readonly #containers: Containers;
-  readonly #looks: Looks;
   readonly #listeners = new Set<(podUid: string) => void>();
   /** What containers that were made are to run. */
-  readonly #programs = new Map<string, Program>();
+  readonly #programs = new Map<string, object>();
 
   constructor(options: ModulePodsOptions) {
     this.#options = options;
     this.#sandboxes = new Sandboxes(options);
-    this.#looks = new Looks(options);
     this.#containers = new Containers({
       ...options,
       changed: ({ sandboxId }) => this.#tell(this.#sandboxes.get(sandboxId)),
@@ -89,9 +82,10 @@ export class ModulePods {
    * is begun while the images are asked.
    */
   async runSandbox(config: SandboxConfig): Promise<string | undefined> {
-    if (!suits(config)) return undefined;
-    const likely = this.#looks.likelyKind(config);
-    const asking = this.#looks.kind(config);
+    const programs = this.#suiting(config);
+    if (!programs) return undefined;
+    const likely = programs.likelyKind(config);
+    const asking = programs.kind(config);
     const begun = likely && (await this.#begin(config, likely).catch(() => undefined));
     const kind = await asking;
     if (begun && kind && sameKind(kind, likely)) return begun;
@@ -100,7 +94,12 @@ export class ModulePods {
   }
 
   async wantsImages(config: SandboxConfig): Promise<boolean> {
-    return suits(config) && this.#looks.lackImages(config);
+    return this.#suiting(config)?.lackImages(config) ?? false;
+  }
+
+  #suiting(config: SandboxConfig): ProcessPrograms | undefined {
+    const programs = this.#options.programsOf(config.handler);
+    return programs.suits(config) ? programs : undefined;
   }
 
   async #begin(config: SandboxConfig, kind: RunnerKind): Promise<string> {
@@ -121,37 +120,26 @@ export class ModulePods {
     sandbox: SandboxConfig,
   ): Promise<string> {
     const record = this.#sandbox(sandboxId);
-    const words = { ...config, image: config.imageRef, imageId: config.image };
-    const looked = await this.#looks.at(words, config.securityContext, limitOf(config));
-    if (looked?.found.image.id !== config.image) {
-      const [program] = config.command;
-      throw new Error(
-        `${program === undefined ? "" : `${program} in `}${config.imageRef} is no module, and ` +
-          "this pod was made for modules only; make the pod anew to have both in it",
-      );
-    }
-    refuseSecurity(config.securityContext);
-    const planned = { ...looked, config, sandbox };
-    const isFolder = (source: string) => statSync(source).isDirectory();
-    const program = containerProgram(planned, isFolder);
+    const programs = this.#options.programsOf(record.pod!.handler ?? "");
+    const plan = await programs.plan(config, sandbox);
+    const { kind } = plan;
     const { runners, places, kernel } = this.#options;
-    const spare = this.#sandboxes.takeSpare(record, looked.kind);
-    const runner = spare ?? (await runners.start(looked.kind, record));
+    const spare = this.#sandboxes.takeSpare(record, kind);
+    const runner = spare ?? (await runners.start(kind, record));
     const logPath = join(sandbox.logDirectory, config.logPath);
-    const { imageId: imageName } = looked.found.image;
-    const container = this.#planned(record, { runner, config, logPath, imageName });
+    const container = this.#planned(record, { runner, config, logPath, plan });
     // One that waited is written down already, as the sandbox's.
     if (!spare) this.#containers.save(container);
-    const shown = { id: runner.id, uid: looked.kind.uid, logPath };
+    const shown = { id: runner.id, uid: kind.uid, logPath };
     try {
-      container.mounts = showFiles({ places, kernel }, shown, planned);
+      container.mounts = showFiles({ places, kernel }, shown, { plan, config, sandbox });
       this.#containers.save(container);
       await this.#limit(container, config.resources);
     } catch (error) {
       await this.#containers.remove(container);
       throw error;
     }
-    this.#programs.set(runner.id, program);
+    this.#programs.set(runner.id, plan.program);
     return runner.id;
   }
 
@@ -160,9 +148,11 @@ export class ModulePods {
     {
       runner,
       config,
-      ...told
-    }: { runner: RunnerRecord; config: ContainerConfig; logPath: string; imageName: string },
+      plan,
+      logPath,
+    }: { runner: RunnerRecord; config: ContainerConfig; plan: ProcessPlan; logPath: string },
   ): ContainerRecord {
+    const { imageName, memoryBytes, ownMemoryBytes } = plan;
     const { name, attempt, imageRef, image, labels, annotations } = config;
     return {
       sandboxId: record.id,
@@ -178,20 +168,20 @@ export class ModulePods {
       imageId: image,
       labels,
       annotations,
-      ...told,
+      ...{ logPath, imageName, memoryBytes, ownMemoryBytes },
       cgroup: runnerCgroup(record, runner),
-      memoryBytes: limitOf(config),
       mounts: [],
     };
   }
 
-  /** What the module may have is kept by V8; the cgroup stands behind that. */
-  async #limit({ cgroup, runner }: ContainerRecord, resources: Resources) {
+  /** What a module may have is kept by V8; the cgroup stands behind that. */
+  async #limit(record: ContainerRecord, resources: Resources) {
+    const { cgroup, runner } = record;
     const { memoryBytes = 0, oomScoreAdj } = resources;
     const { memoryBytes: _, ...rest } = resources;
     await this.#options.cgroups.limit(cgroup, {
       ...rest,
-      ...(memoryBytes > 0 && { memoryBytes: memoryBytes + runnerMemoryBytes }),
+      ...(memoryBytes > 0 && { memoryBytes: memoryBytes + ownOf(record) }),
     });
     if (oomScoreAdj === undefined) return;
     // Not everybody may lower it.
@@ -226,7 +216,8 @@ export class ModulePods {
   async updateContainer(id: string, resources: Resources) {
     const record = this.#container(id);
     const { memoryBytes = record.memoryBytes } = resources;
-    if (memoryBytes !== record.memoryBytes) throw new Error(memoryStays);
+    const isKept = ownOf(record) > 0;
+    if (isKept && memoryBytes !== record.memoryBytes) throw new Error(memoryStays);
     await this.#limit(record, { ...resources, ...(memoryBytes && { memoryBytes }) });
   }
 
@@ -315,7 +306,7 @@ export class ModulePods {
 
   /** Images that are there still. */
   imagesAre(ids: string[]) {
-    this.#options.modules.forgetOthers(ids);
+    this.#options.imagesAre(ids);
   }
 
   async close() {

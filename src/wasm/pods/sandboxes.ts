@@ -9,7 +9,7 @@ import { Pool, sameKind } from "./pool.ts";
 import { isAlive, killRunner } from "./processes.ts";
 import { runnerCgroup } from "./records.ts";
 import type { SandboxRecord } from "./records.ts";
-import type { RunnerKind } from "./runner-command.ts";
+import type { RunnerKind } from "../../node/process-programs.ts";
 import type { Runners } from "./runners.ts";
 import { isSlot, slotIn } from "./slots.ts";
 import { nobody } from "./suits.ts";
@@ -108,7 +108,7 @@ export class Sandboxes {
   /** For a pod, to be saved; `kind` is what its first container is. */
   async take(config: SandboxConfig, kind: RunnerKind): Promise<SandboxRecord> {
     const { podUid, namespace, name, attempt, labels, annotations, addresses = [] } = config;
-    const { cgroupParent: cgroup } = config;
+    const { cgroupParent: cgroup, handler } = config;
     // What is ready has an address already.
     const isAny = addresses.length === 0;
     const ready = isAny ? this.#pool.take({ kind, above: dirname(cgroup) }) : undefined;
@@ -116,7 +116,7 @@ export class Sandboxes {
     const record = ready ?? (await this.#make(kind, { id, cgroup, podUid, addresses }));
     const createdAt = this.#options.clock.now();
     const pod = { podUid, namespace, name, attempt, createdAt, labels, annotations };
-    record.pod = pod;
+    record.pod = { ...pod, handler };
     record.ready = true;
     return record;
   }

@@ -3,7 +3,7 @@
 import { resolve } from "node:path";
 import { handlers } from "../handlers.ts";
 import type { ImageConfig, PlannedContainer, SandboxConfig } from "../../node/runtime.ts";
-import type { RunnerUser } from "./runner-command.ts";
+import type { RunnerUser } from "../../node/process-programs.ts";
 
 const ownResources = new Set(["cpu", "memory", "ephemeral-storage"]);
 export const nobody = 65_534;
