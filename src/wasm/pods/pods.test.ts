@@ -139,6 +139,26 @@ test("a runner starts in the pod's network, as its user, with nothing but its ow
   ]);
 });
 
+test("further programs lie where they lie on the machine, in folders that a runner may enter", () => {
+  const words = runnerCommand({
+    runner: {
+      ...{ executable: "/usr/bin/node", libraries: [], folder: "/dist/vms", file: "vm-disk.cjs" },
+      tools: ["/usr/bin/qemu-img", "/lib/libc.so.6"],
+      volumes: ["/vm"],
+    },
+    dropper: { executable: "/bin/setpriv", libraries: [] },
+    kind: { uid: 5, gid: 6, groups: [], network: true, program: "disk" },
+    netns: "/run/netns/x",
+    entries: [],
+    shared: "/site/seen/1",
+    hasProc: () => false,
+  }).join(" ");
+  for (const path of ["/usr", "/usr/bin", "/lib"])
+    assert.ok(words.includes(`--perms 0755 --dir ${path} `), path);
+  assert.match(words, /--ro-bind \/usr\/bin\/qemu-img \/usr\/bin\/qemu-img /);
+  assert.match(words, /--symlink \/\.kerb\/shared\/volumes\/vm \/vm /);
+});
+
 test("how a runner is and how it ended is read from what bubblewrap wrote", () => {
   const running = '{ "child-pid": 12, "pid-namespace": 3 }\n';
   assert.deepEqual(statusOf(""), {});

@@ -1,7 +1,7 @@
 // How a runner is started outside of containerd, behind the same walls: namespaces, a root that holds Node and nothing
 // else, nobody's user, no privileges to gain, the runner's own system calls. bubblewrap makes the namespaces and stays
 // as the process that knows how the runner ended, which it writes to a file: so runners need no Kerb. Pure.
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { codeFolder, descriptorsOf, ownFolder, sonameOf } from "../bundle.ts";
 import type { Runner } from "../bundle.ts";
 import type { RunnerKind, RunnerUser } from "../../node/process-programs.ts";
@@ -36,18 +36,27 @@ export interface CommandInput {
 const loaderOf = (libraries: string[]) =>
   libraries.find((file) => basename(file).startsWith("ld-"));
 
+/** All that files lie in, the outermost first: bubblewrap itself would make them for root alone. */
+function foldersOf(files: string[]): string[] {
+  const above = (path: string): string[] => (path === "/" ? [] : [...above(dirname(path)), path]);
+  return [...new Set(files.flatMap((file) => above(dirname(file))))];
+}
+
 function rootArguments({ runner, dropper, shared, hasProc }: CommandInput): string[] {
   const show = (source: string, target: string) => ["--ro-bind", source, target];
+  const { tools = [] } = runner;
   const libraries = new Map(
     [...dropper.libraries, ...runner.libraries].map((file) => [sonameOf(file), file]),
   );
   return [
-    ...[ownFolder, "/dev", "/etc"].flatMap((path) => ["--perms", "0755", "--dir", path]),
+    ...[ownFolder, "/dev", "/etc", ...foldersOf(tools)].flatMap((path) => [
+      ...["--perms", "0755", "--dir", path],
+    ]),
     ...show(runner.executable, join(ownFolder, "node")),
     ...show(dropper.executable, join(ownFolder, "setpriv")),
     ...[...libraries].flatMap(([name, file]) => show(file, join(ownFolder, name))),
     ...show(runner.folder, codeFolder),
-    ...(runner.tools ?? []).flatMap((file) => show(file, file)),
+    ...tools.flatMap((file) => show(file, file)),
     ...(runner.volumes ?? []).flatMap((path) => [
       ...["--symlink", join(sharedFolder, volumesFolder, path), path],
     ]),
