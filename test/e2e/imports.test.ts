@@ -94,30 +94,36 @@ const untilPhase = (name: string, phase: string) =>
   site.kubectl(["wait", `dv/${name}`, `--for=jsonpath={.status.phase}=${phase}`, "--timeout=90s"]);
 
 /** The disk as it lies on the node. */
-async function diskOf(name: string): Promise<Buffer> {
-  const { spec } = await site.get("pvc", name);
-  const { spec: volume } = await site.get("pv", spec.volumeName);
-  return readFileSync(join(volume.local?.path ?? volume.hostPath.path, "disk.img"));
-}
+const diskOf = async (name: string) => readFileSync(join(await folderOf(name), "disk.img"));
 
-const programOf = (pid: string) => {
+const readOf = (pid: string, file: string) => {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+    return readFileSync(`/proc/${pid}/${file}`, "utf8");
   } catch {
     return "";
   }
 };
 
-/** Processes of a pod, the program itself last. */
-async function processesOf(pod: string): Promise<number[]> {
-  const { metadata } = await site.get("pod", pod);
-  const isOwn = (pid: string) => {
-    const cgroups = () => readFileSync(`/proc/${pid}/cgroup`, "utf8");
-    return programOf(pid).includes("vm-disk") && cgroups().includes(metadata.uid);
-  };
-  return readdirSync("/proc")
-    .filter((one) => /^\d+$/.test(one) && isOwn(one))
+/** Those of a program that fills disks in the network of that address, the program itself last. */
+const processesAt = (podIP: string): number[] =>
+  readdirSync("/proc")
+    .filter((one) => /^\d+$/.test(one) && readOf(one, "cmdline").includes("vm-disk"))
+    .filter((pid) => readOf(pid, "net/fib_trie").includes(`-- ${podIP}\n`))
     .map(Number);
+
+/** That are there by now. */
+const processesOf = (pod: string) =>
+  eventually(async () => {
+    const { status } = await site.get("pod", pod);
+    const found = status.podIP ? processesAt(status.podIP) : [];
+    return found.length > 1 && found;
+  }, `a program of ${pod} runs`);
+
+/** Of a claim, as a folder of the node. */
+async function folderOf(name: string): Promise<string> {
+  const { spec } = await site.get("pvc", name);
+  const { spec: volume } = await site.get("pv", spec.volumeName);
+  return volume.local?.path ?? volume.hostPath.path;
 }
 
 /** It is on its way, and has to wait. */
@@ -168,13 +174,8 @@ test("whoever imports is a pod with an address, limits and the last words of its
 
 test("an import goes on where it was when its program is killed, and when Kerb is", async () => {
   await untilHalfway("killed", 72 * mebibyte);
-  const pids = await eventually(async () => {
-    const found = await processesOf("importer-killed");
-    return found.length > 0 && found;
-  }, "its program runs");
-  const { spec } = await site.get("pvc", "killed");
-  const { spec: volume } = await site.get("pv", spec.volumeName);
-  const mark = join(volume.local?.path ?? volume.hostPath.path, ".import.part.mark");
+  const pids = await processesOf("importer-killed");
+  const mark = join(await folderOf("killed"), ".import.part.mark");
   await eventually(async () => existsSync(mark), "it is known how much is there");
   begun = [];
   process.kill(pids.at(-1)!, "SIGKILL");
@@ -191,25 +192,11 @@ test("an import goes on where it was when its program is killed, and when Kerb i
 
 test("an import whose DataVolume is deleted leaves nothing", async () => {
   await untilHalfway("cancelled", 40 * mebibyte);
-  const { metadata } = await site.get("pod", "importer-cancelled");
-  const { spec } = await site.get("pvc", "cancelled");
-  const { spec: volume } = await site.get("pv", spec.volumeName);
+  const { status } = await site.get("pod", "importer-cancelled");
+  assert.ok((await processesOf("importer-cancelled")).length > 1);
+  const path = await folderOf("cancelled");
   await site.kubectl(["delete", "dv", "cancelled", "--timeout=60s"]);
-  const isOwn = (pid: string) => {
-    try {
-      return readFileSync(`/proc/${pid}/cgroup`, "utf8").includes(metadata.uid);
-    } catch {
-      return false;
-    }
-  };
-  await eventually(
-    async () =>
-      readdirSync("/proc")
-        .filter((one) => /^\d+$/.test(one))
-        .every((one) => !isOwn(one)),
-    "its program is gone",
-  );
-  const path: string = volume.local?.path ?? volume.hostPath.path;
+  await eventually(async () => processesAt(status.podIP).length === 0, "its program is gone");
   await eventually(async () => !existsSync(path), "its disk is gone");
   const mounts = () => readFileSync("/proc/self/mountinfo", "utf8");
   await eventually(async () => !mounts().includes(path), "nothing is mounted for it");
