@@ -119,6 +119,14 @@ test("whoever breaks out of V8 finds nothing of the machine or of others, and no
   process.kill(Number(wanted["PID"]), 0);
 });
 
+test("who fills disks may start programs besides, and is held as well", async () => {
+  const { all, said } = await tried("all", { volume, isOfDisks: true });
+  const more = ["fork", "call fork", "call vfork"];
+  const allowed = ["make /.kerb/shared/volumes/data/new", "socket tcp", ...more, "end"];
+  assert.deepEqual(new Set(done(all)), new Set(allowed));
+  assert.equal(said.get("new users"), "EPERM");
+});
+
 test("nothing that it is shown can give a privilege or be changed", async () => {
   const { all } = await tried("mounts", { volume });
   const mounts = ofKind(all, "mount").map((line) => {

@@ -12,6 +12,7 @@ import type { Pod } from "../../src/node/pods/pod.ts";
 import type { ContainerConfig, Runtime, SandboxConfig } from "../../src/node/runtime.ts";
 import { ownRunner } from "../../src/wasm/own-runner.ts";
 import { openKernel } from "../../src/wasm/pods/kernel.ts";
+import type { ProcessPrograms, RunnerKind } from "../../src/node/process-programs.ts";
 import { ModulePrograms } from "../../src/wasm/pods/module-programs.ts";
 import { Modules } from "../../src/wasm/pods/modules.ts";
 import type { Networks } from "../../src/wasm/pods/networks.ts";
@@ -80,7 +81,26 @@ export interface RunOptions {
   securityContext?: Record<string, unknown>;
   /** A folder of the machine that it is given as `/data`. */
   volume?: string;
+  /** As who fills disks, it may start programs. */
+  isOfDisks?: boolean;
 }
+
+const ofDisks = (kind: RunnerKind): RunnerKind => ({ ...kind, program: "disk" });
+
+/** The same, behind the walls of who fills disks. */
+const asOfDisks = (programs: ProcessPrograms): ProcessPrograms => ({
+  suits: (config) => programs.suits(config),
+  likelyKind: () => undefined,
+  lackImages: (config) => programs.lackImages(config),
+  async kind(config) {
+    const kind = await programs.kind(config);
+    return kind && ofDisks(kind);
+  },
+  async plan(config, sandbox) {
+    const plan = await programs.plan(config, sandbox);
+    return { ...plan, kind: ofDisks(plan.kind) };
+  },
+});
 
 /** A site's runtime of modules, and below it another program than the site's own. */
 export class ModulePodsAlone {
@@ -112,12 +132,12 @@ export class ModulePodsAlone {
     const cgroups = await containerCgroups();
     const components = join(folder, "components");
     const modules = new Modules({ folder: join(folder, "modules"), components }, imagesIn(folder));
-    const programs = new ModulePrograms({ modules, components });
+    const ofModules = new ModulePrograms({ modules, components });
     const runnerOf = () => runner;
     const pods = new ModulePods({
       ...{ places, kernel, networks, cgroups, newId, clock },
       runners: new Runners({ places, kernel, runnerOf, dropper: tools, cgroups, newId }),
-      programsOf: () => programs,
+      programsOf: (handler) => (handler === "wasm" ? ofModules : asOfDisks(ofModules)),
       imagesAre: (ids) => modules.forgetOthers(ids),
       boot: "now",
       signalNumber: () => 15,
@@ -128,7 +148,8 @@ export class ModulePodsAlone {
   }
 
   /** Starts a pod of one module; resolves with the container's id and the file of its log. */
-  async start({ env, network, memoryBytes, securityContext = {}, volume }: RunOptions) {
+  async start(options: RunOptions) {
+    const { env, network, memoryBytes, securityContext = {}, volume, isOfDisks } = options;
     const image = network ? "networked" : "alone";
     mkdirSync(join(this.folder, image), { recursive: true });
     writeFileSync(join(this.folder, image, "module.wasm"), smallestModule({ network }));
@@ -147,7 +168,7 @@ export class ModulePodsAlone {
       dns: { servers: ["127.0.0.1"], searches: [], options: [] },
       cgroupParent: this.#cgroups.pathOf(pod as unknown as Pod),
       securityContext,
-      handler: "wasm",
+      handler: isOfDisks ? "wasmtime" : "wasm",
       containers: pod.spec.containers,
     } satisfies SandboxConfig;
     const mount = (hostPath: string, containerPath: string) =>
