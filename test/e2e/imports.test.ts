@@ -19,6 +19,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { qemuImg, xz } from "../../src/vms/disks/settle-image.ts";
 import { eventually } from "../support/eventually.ts";
 import { startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
@@ -55,8 +56,8 @@ function answer({ url: path = "", headers }: IncomingMessage, response: ServerRe
 function packed() {
   const raw = join(folder, "raw");
   writeFileSync(raw, small);
-  execFileSync("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", raw, `${raw}.qcow2`]);
-  execFileSync("xz", ["-0", "-k", raw]);
+  execFileSync(qemuImg, ["convert", "-f", "raw", "-O", "qcow2", raw, `${raw}.qcow2`]);
+  execFileSync(xz, ["-0", "-k", raw]);
   execFileSync("gzip", ["-1", "-k", raw]);
   for (const kind of ["qcow2", "xz", "gz"]) files[`/${kind}`] = readFileSync(`${raw}.${kind}`);
 }
