@@ -113,3 +113,52 @@ test("slots are free as soon as those who had them are gone", async () => {
     return Object.keys(one.spec.deviceUsage ?? {}).length === 0;
   }, "free slots");
 });
+
+test("where one node is to look for all there is one broker, and it moves with the search", async () => {
+  await site.apply(`
+apiVersion: akri.sh/v0
+kind: Configuration
+metadata: {name: lone}
+spec:
+  discoveryHandler: {name: debugEcho, discoveryDetails: 'descriptions: [lamp]'}
+  searchBy: OneNode
+  brokerSpec:
+    brokerPodSpec:
+      terminationGracePeriodSeconds: 0
+      containers:
+      - name: main
+        image: docker.io/library/busybox:kerb
+        command: [sleep, "100000"]
+        resources: {limits: {"{{PLACEHOLDER}}": "1"}}
+`);
+  const untilAt = (wanted: string[]) =>
+    eventually(
+      async () => {
+        const { items } = await site.get("pods", "-l", "akri.sh/configuration=lone");
+        const [broker, ...more] = items;
+        const isAlone = broker?.status.phase === "Running" && more.length === 0;
+        return isAlone && wanted.includes(broker.spec.nodeName) && broker.spec.nodeName;
+      },
+      `one broker at ${wanted.join(" or ")}`,
+    );
+  const first = await untilAt(["near", "far"]);
+  const { metadata, spec } = (await site.get("akrii")).items.find(
+    (one: any) => one.spec.configurationName === "lone",
+  );
+  assert.deepEqual(spec.nodes, [first]);
+  const other = first === "near" ? "far" : "near";
+  const status = JSON.stringify({ status: { searchNode: other } });
+  await site.kubectl([
+    "patch",
+    "akric",
+    "lone",
+    "--subresource=status",
+    "--type=merge",
+    "-p",
+    status,
+  ]);
+  await untilAt([other]);
+  const moved = await site.get("akrii", metadata.name);
+  assert.deepEqual([moved.metadata.uid, moved.spec.nodes], [metadata.uid, [other]]);
+  await site.kubectl(["delete", "akric", "lone"]);
+});

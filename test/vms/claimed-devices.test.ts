@@ -1,7 +1,7 @@
 // Devices of claims: a driver says by attributes where its devices lie, and guests get those, or are refused by name.
 // This machine has none of them, so a guest gets as far as to hear which one it should have had.
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { FakeDriver } from "../../src/node/devices/fake-driver.ts";
@@ -9,6 +9,7 @@ import { eventually } from "../support/eventually.ts";
 import { guestArgs, guestImage, guestPaths, importGuest, untilGuest } from "../support/guest.ts";
 import { startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
+import { VmConsole } from "../support/vm-console.ts";
 
 const driverName = "sticks.example.com";
 const pci = "resource.kubernetes.io/pciBusID";
@@ -22,7 +23,7 @@ const device = (name: string, attributes: object) => ({
 });
 
 before(async () => {
-  site = await startSite("--vms", "--name", "edge");
+  site = await startSite("--vms", "--devices", "--name", "edge");
   await importGuest(site);
   const own = join(site.directory, "kubelet");
   const isOwn = existsSync(join(own, "device-plugins/kubelet.sock"));
@@ -135,4 +136,44 @@ test("a device of no claim of the machine is refused by field", async () => {
   const wrong = instance("wrong");
   wrong.spec.resourceClaims = [];
   await assert.rejects(make(wrong), /hostDevices\[0\]\.claimName/);
+});
+
+test("a machine is the broker of a device: it comes with it, knows which it is, and goes with it", async () => {
+  const { spec, ...kind } = instance("$(INSTANCE)");
+  const { resourceClaims: _, ...machine } = spec;
+  const word = "BROKER of $(DEBUG_ECHO_DESCRIPTION) by $(RESOURCE)";
+  const userData = `#!/bin/sh\n(while sleep 1; do echo "${word}" >/dev/console; done) &\n`;
+  const brokerTemplate = {
+    ...kind,
+    spec: {
+      ...machine,
+      domain: {
+        ...machine.domain,
+        devices: { disks: [{ name: "seed", disk: { bus: "virtio" } }] },
+      },
+      volumes: [{ name: "seed", cloudInitNoCloud: { userData } }],
+    },
+  };
+  const discoveryHandler = { name: "debugEcho", discoveryDetails: "descriptions: [foo0]" };
+  const akri = { apiVersion: "akri.sh/v0", kind: "Configuration", metadata: { name: "echo" } };
+  await make({ ...akri, spec: { discoveryHandler, brokerSpec: { brokerTemplate } } });
+  await eventually(async () => {
+    const { items } = await site.get("events", "--field-selector", "reason=FailedCreate");
+    return items.some(({ message }: any) => /system:akri-broker may not create/.test(message));
+  }, "a refusal");
+  const verbs = "--verb=create,patch,delete";
+  const of = "--resource=virtualmachineinstances.kubevirt.io";
+  await site.kubectl(["create", "clusterrole", "brokers", verbs, of]);
+  const who = "--user=system:akri-broker";
+  await site.kubectl(["create", "rolebinding", "brokers", "--clusterrole=brokers", who]);
+  await site.kubectl(["label", "akrii", "--all", "look=again"]);
+  const console = await untilGuest(
+    () => VmConsole.open(site, "echo-8120fe").catch(() => undefined),
+    "its console",
+  );
+  const told = "BROKER of foo0 by akri.sh/echo-8120fe";
+  await untilGuest(async () => console.said.includes(told), "its word");
+  console.close();
+  writeFileSync(join(site.directory, "devices/debug-echo-availability.txt"), "OFFLINE");
+  await untilGuest(async () => (await site.get("vmi")).items.length === 0, "no machine");
 });

@@ -22,7 +22,6 @@ const rules = [
   rule("akri.sh", ["instances"], [...reading, "create", "patch", "delete"]),
   rule("devices.kerb.dev", ["devicetwins"], reading),
   rule("devices.kerb.dev", ["devicetwins/status"], ["patch"]),
-  rule("coordination.k8s.io", ["leases"], ["get", "create", "update"]),
 ];
 
 /** Every node may look for devices. */

@@ -7,7 +7,7 @@ import type { Informers } from "../../client/informers.ts";
 import type { DevicePluginHost } from "../plugins/device-plugin.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { jsonEqual } from "../../lib/json.ts";
-import { Scope } from "../../lib/scope.ts";
+import type { Scope } from "../../lib/scope.ts";
 import { WorkQueue } from "../../lib/work-queue.ts";
 import { applyPlan } from "./apply-plan.ts";
 import { Claims } from "../plugins/claims.ts";
@@ -23,7 +23,6 @@ import type { Found, Refused, Seen } from "./plan-instances.ts";
 import { Plugins } from "../plugins/plugins.ts";
 import type { DeviceMetrics } from "./metrics.ts";
 import { releaseLeft } from "./left-finalizers.ts";
-import { startOneNode } from "./one-node.ts";
 import { resolveProperties } from "../discovery/properties.ts";
 import type { Reached } from "../twins/twins.ts";
 import { Presence } from "./presence.ts";
@@ -50,12 +49,11 @@ const standby = {
 };
 
 interface Watched {
-  /** What the search is made from. */
-  handler: unknown;
+  madeFrom: { discoveryHandler: unknown; isLooking: boolean };
+  /** Undefined while another node looks. */
   search: Search | undefined;
   presence: Presence;
   found: ReadonlyMap<string, Found>;
-  scope: Scope;
 }
 
 const byConfiguration = "configuration";
@@ -116,7 +114,7 @@ export class DeviceAgent {
     scope.defer(this.#instances.subscribe({ onAdd: wakeOwner, onUpdate, onDelete: wakeOwner }));
     scope.defer(async () => {
       await this.#queue.stop();
-      for (const watched of this.#watched.values()) await watched.scope.close();
+      for (const { search } of this.#watched.values()) search?.stop();
       this.#plugins?.stop();
     });
   }
@@ -161,11 +159,7 @@ export class DeviceAgent {
     const watched = this.#watch(key, configuration);
     const now = world.clock.now();
     if (!watched.search) {
-      const kept = this.#aloneHere(key);
-      const found = new Map<string, Found>();
-      watched.found = found;
-      await this.#write(key, configuration, { found, kept, away: new Set() });
-      this.#plugins?.follow(key, configuration, this.#existing(key));
+      await this.#standBy(key, configuration, watched);
       return reportNode(client, configuration, { node, now, ...standby });
     }
     const { seen, refused, trouble } = watched.search.state();
@@ -174,10 +168,7 @@ export class DeviceAgent {
       const existing = this.#existing(key);
       const named = nameDevices(configuration, seen, { node, existing });
       refusedHere.push(...named.refused);
-      const mine = existing.filter(({ spec }) => spec.nodes?.includes(node));
-      const told = new Map(mine.map((one) => [one.metadata.name, toldBy(configuration, one)]));
-      const present = watched.presence.look(named.found, configuration, told);
-      if (present.wakeAfterMs !== undefined) this.#queue.addAfter(key, present.wakeAfterMs);
+      const present = this.#look(key, configuration, { watched, found: named.found });
       const before = watched.found;
       watched.found = present.found;
       await this.#write(key, configuration, present);
@@ -202,13 +193,33 @@ export class DeviceAgent {
     }
   }
 
-  /** The Instances that only this node lists: they wait for the node that looks now. */
-  #aloneHere = (key: string) =>
-    new Set(
-      this.#existing(key)
-        .filter(({ spec }) => spec.nodes?.every((one) => one === this.#options.node))
-        .map(({ metadata }) => metadata.name),
-    );
+  #look(
+    key: string,
+    configuration: Configuration,
+    { watched, found }: { watched: Watched; found: ReadonlyMap<string, Found> },
+  ): Present {
+    const { node } = this.#options;
+    const mine = this.#existing(key).filter(({ spec }) => spec.nodes?.includes(node));
+    const told = new Map(mine.map((one) => [one.metadata.name, toldBy(configuration, one)]));
+    const present = watched.presence.look(found, configuration, told);
+    if (present.wakeAfterMs !== undefined) this.#queue.addAfter(key, present.wakeAfterMs);
+    return present;
+  }
+
+  /** What only this node lists waits for the node that looks now; the rest it leaves. */
+  async #standBy(key: string, configuration: Configuration, watched: Watched) {
+    const { node } = this.#options;
+    const { found, kept } = this.#look(key, configuration, { watched, found: new Map() });
+    const none = new Map<string, Found>();
+    watched.found = none;
+    const alone = this.#existing(key)
+      .filter(({ spec }) => spec.nodes?.every((one) => one === node))
+      .map(({ metadata }) => metadata.name)
+      .filter((name) => found.has(name) || kept.has(name));
+    const left = { found: none, kept: new Set(alone), away: new Set<string>() };
+    await this.#write(key, configuration, left);
+    this.#plugins?.follow(key, configuration, this.#existing(key));
+  }
 
   async #write(key: string, configuration: Configuration, { found, kept, away }: Present) {
     const { client, node, world } = this.#options;
@@ -218,52 +229,37 @@ export class DeviceAgent {
     await reportPresence(client, existing, { node, away, now: world.clock.now() });
   }
 
-  #watch(key: string, { spec, metadata }: Configuration): Watched {
-    const { discoveryHandler = {}, searchBy = "EveryNode" } = spec ?? {};
-    const known = this.#watched.get(key);
-    const madeFrom = { discoveryHandler, searchBy };
-    if (known && jsonEqual(known.handler, madeFrom)) return known;
-    void known?.scope.close();
-    known?.presence.release();
+  #watch(key: string, { spec, metadata, status }: Configuration): Watched {
+    const { discoveryHandler = {}, searchBy } = spec ?? {};
     const { handlers, client, node, world, metrics } = this.#options;
-    const changed = () => this.#queue.add(key);
-    const scope = new Scope();
+    const known = this.#watched.get(key);
+    const isLooking = searchBy !== "OneNode" || status?.searchNode === node;
+    const madeFrom = { discoveryHandler, isLooking };
+    if (known && jsonEqual(known.madeFrom, madeFrom)) return known;
+    known?.search?.stop();
+    if (known && !jsonEqual(known.madeFrom.discoveryHandler, discoveryHandler)) {
+      known.presence.release();
+    }
+    const presence = known?.presence ?? new Presence(world.clock);
+    const hold = (seen: Seen[]) => presence.hold(new Set(seen.map(({ device }) => device.id)));
+    if (known && !isLooking) hold([...known.found.values()]);
     const watched: Watched = {
-      handler: madeFrom,
+      madeFrom,
       search: undefined,
-      presence: known?.presence ?? new Presence(world.clock),
+      presence,
       found: known?.found ?? new Map(),
-      scope,
     };
     this.#watched.set(key, watched);
-    const { name, namespace } = metadata;
-    const lost = (seen: Seen[]) =>
-      watched.presence.hold(new Set(seen.map(({ device }) => device.id)));
-    const look = () => {
-      const measure = metrics?.ofSearch(name);
-      const parts = { handlers, client, world, changed, lost, ...(measure && { measure }) };
-      watched.search = new Search({ handler: discoveryHandler, ...parts });
-    };
-    const stop = () => {
-      watched.search?.stop();
-      watched.search = undefined;
-    };
-    scope.defer(stop);
-    if (searchBy === "EveryNode") look();
-    else {
-      const chosen = (isChosen: boolean) => {
-        stop();
-        if (scope.closed) return;
-        if (isChosen) look();
-        changed();
-      };
-      startOneNode({ client, node, namespace: namespace!, name, world, scope, chosen });
-    }
+    if (!isLooking) return watched;
+    const measure = metrics?.ofSearch(metadata.name);
+    const changed = () => this.#queue.add(key);
+    const parts = { handlers, client, world, changed, lost: hold, ...(measure && { measure }) };
+    watched.search = new Search({ handler: discoveryHandler, ...parts });
     return watched;
   }
 
   #forget(key: string) {
-    void this.#watched.get(key)?.scope.close();
+    this.#watched.get(key)?.search?.stop();
     this.#watched.delete(key);
     this.#plugins?.forget(key);
   }

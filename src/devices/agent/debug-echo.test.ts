@@ -194,7 +194,7 @@ const conditionIn = (of: typeof pods, type: string, status: string) =>
 test("conditions say of a Configuration what was found, and of an Instance that it is there", async () => {
   await cluster.addNode("a", { handlers: [debugEcho] });
   await cluster.client.create({ ...configurations, namespace }, echo());
-  assert.equal((await conditionIn(configurations, "Found", "True")).message, "2 on 1 nodes");
+  assert.equal((await conditionIn(configurations, "Found", "True")).message, "2 on 1 node");
   assert.equal((await conditionIn(instances, "Online", "True")).reason, "Seen");
   assert.equal((await conditionIn(instances, "InUse", "False")).message, "0 of 5 slots");
 });
@@ -215,7 +215,11 @@ test("with approval asked for, a device has no broker until somebody approves it
   await untilNames(pods, []);
 });
 
-test("of all nodes one looks, and there is one broker per device", async () => {
+test("of all nodes one looks, and another when it is lost: one broker per device", async () => {
+  const nodes = resource("v1", "nodes");
+  for (const name of ["a", "b"]) {
+    await cluster.client.create(nodes, { apiVersion: "v1", kind: "Node", metadata: { name } });
+  }
   await cluster.addNode("a", { handlers: [debugEcho] });
   await cluster.addNode("b", { handlers: [debugEcho] });
   await cluster.client.create({ ...configurations, namespace }, echo({ searchBy: "OneNode" }));
@@ -231,6 +235,16 @@ test("of all nodes one looks, and there is one broker per device", async () => {
     [1, 1],
   );
   assert.equal((await cluster.until(pods, (all) => all.length === 2 && all)).length, 2);
+  const conditions = [{ type: "Ready", status: "Unknown", reason: "x", message: "" }];
+  const first = found[0]!.spec.nodes[0];
+  const target = { ...nodes, name: first, subresource: "status" };
+  await cluster.client.patch(target, "merge", { status: { conditions } });
+  const moved = await cluster.until(
+    instances,
+    (all) => all.every(({ spec }) => spec.nodes.length === 1 && spec.nodes[0] !== first) && all,
+  );
+  const uids = (all: KubeObject[]) => all.map(({ metadata }) => metadata.uid).sort();
+  assert.deepEqual(uids(moved), uids(found));
 });
 
 test("brokers carry the labels and annotations that people want, and names that they can foretell", async () => {

@@ -1,5 +1,7 @@
-// Gives every Configuration the name of its resource, and says in conditions what the nodes' searches came to.
+// Gives every Configuration the name of its resource, chooses the node that looks where one does for all, and says
+// in conditions what the nodes' searches came to.
 // Names of resources know no namespaces: the first of a name has Akri's domain, another has its namespace in it.
+import { keyOf } from "../../client/cache.ts";
 import { resource } from "../../client/client.ts";
 import type { Controller, ControllerContext } from "../../controllers/runtime.ts";
 import { timestamp } from "../../lib/clock.ts";
@@ -10,9 +12,9 @@ import type { Condition } from "../kinds/condition.ts";
 import { configurations } from "../kinds/configuration.ts";
 import type { Configuration, NodeSearch } from "../kinds/configuration.ts";
 import { releaseLeft } from "../agent/left-finalizers.ts";
-import { searchLease } from "../agent/one-node.ts";
+import { isLost } from "./node-controller.ts";
 
-const leases = resource("coordination.k8s.io/v1", "leases");
+const nodes = resource("v1", "nodes");
 
 const ageOf = ({ metadata: { creationTimestamp, uid } }: Configuration) =>
   `${creationTimestamp} ${uid}`;
@@ -31,10 +33,27 @@ export function resourceOf(configuration: Configuration, all: Configuration[]): 
   return isTaken ? `${namespace}.akri.sh/${name}` : plain;
 }
 
+/**
+ * Who looks for all: who does already, unless it is lost; else one of those that say that they could. Where all are
+ * lost it stays, since nobody would do better. Pure.
+ */
+export function searchNodeOf(
+  { spec, status = {} }: Configuration,
+  isThere: (node: string) => boolean,
+): string | undefined {
+  if (spec?.searchBy !== "OneNode") return undefined;
+  const able = (status.nodes ?? []).map(({ name }) => name).filter(isThere);
+  const { searchNode } = status;
+  return searchNode && able.includes(searchNode) ? searchNode : (able.sort()[0] ?? searchNode);
+}
+
 type Said = Omit<Condition, "lastTransitionTime">;
 
 const searching = new Set(["Found", "DevicesRefused"]);
 const idle = new Set(["Searching", "Standby"]);
+
+const counted = (count: number, one: string, more: string) =>
+  `${count} ${count === 1 ? one : more}`;
 
 /** Pure. */
 export function conditionsOf(nodes: NodeSearch[]): Said[] {
@@ -43,7 +62,8 @@ export function conditionsOf(nodes: NodeSearch[]): Said[] {
   const [worst] = troubled;
   const refusing = nodes.filter(({ reason }) => reason === "DevicesRefused");
   const isSearched = nodes.some(({ reason }) => searching.has(reason));
-  const count = `${devices} on ${nodes.filter((one) => one.devices > 0).length} nodes`;
+  const where = nodes.filter((one) => one.devices > 0).length;
+  const count = `${devices} on ${counted(where, "node", "nodes")}`;
   const found: Said = {
     type: "Found",
     status: devices > 0 ? "True" : "False",
@@ -58,15 +78,10 @@ export function conditionsOf(nodes: NodeSearch[]): Said[] {
   const said: Said = worst
     ? { type: "Searching", status: isSearched ? "True" : "False", reason: worst.reason }
     : { type: "Searching", status: "True", reason: "Looking" };
-  return [{ ...said, message: trouble ?? `${nodes.length} nodes look` }, found];
-}
-
-async function forget(key: string, { client }: ControllerContext) {
-  const [namespace, name] = key.split("/") as [string, string];
-  const target = { ...leases, namespace, name: searchLease(name) };
-  await client.delete(target).catch((error: unknown) => {
-    if (!isStatus(error, "NotFound")) throw error;
-  });
+  return [
+    { ...said, message: trouble ?? counted(nodes.length, "node looks", "nodes look") },
+    found,
+  ];
 }
 
 async function reconcile(key: string, context: ControllerContext) {
@@ -74,14 +89,16 @@ async function reconcile(key: string, context: ControllerContext) {
   const [namespace, name] = key.split("/") as [string, string];
   const all = informer(configurations).list() as Configuration[];
   const configuration = informer(configurations).get(name, namespace) as Configuration | undefined;
-  if (!configuration) return forget(key, context);
+  if (!configuration) return;
   const { status = {} } = configuration;
   const searched = (status.nodes ?? []).map((one) => one.name);
   await releaseLeft(client, configurations, configuration, searched);
   const resourceName = resourceOf(configuration, all);
   const said = conditionsOf(status.nodes ?? []);
   const conditions = withTimes(status.conditions, said, timestamp(clock.now()));
-  if (status.resourceName === resourceName && jsonEqual(status.conditions, conditions)) return;
+  const searchNode = searchNodeOf(configuration, (node) => !isLost(informer(nodes).get(node)));
+  const before = [status.resourceName, status.searchNode, status.conditions];
+  if (jsonEqual(before, [resourceName, searchNode, conditions])) return;
   const refused = conditions.find(({ reason }) => reason === "DevicesRefused");
   if (refused && refused.message !== conditionOf(configuration, "Found")?.message) {
     event(configuration, "Warning", "DevicesRefused", refused.message!);
@@ -90,7 +107,7 @@ async function reconcile(key: string, context: ControllerContext) {
     apiVersion: "akri.sh/v0",
     kind: "Configuration",
     metadata: { name, namespace, uid: configuration.metadata.uid },
-    status: { resourceName, conditions },
+    status: { resourceName, conditions, ...(searchNode !== undefined && { searchNode }) },
   };
   const target = { ...configurations, namespace, name, subresource: "status" };
   const options = { fieldManager: "akri-controller", force: true };
@@ -101,7 +118,16 @@ async function reconcile(key: string, context: ControllerContext) {
 
 export const configurationStatus: Controller = {
   name: "akri-configuration",
-  inputs: [{ resource: configurations }],
+  inputs: [
+    { resource: configurations },
+    {
+      resource: nodes,
+      keys: (_, { informer }) =>
+        (informer(configurations).list() as Configuration[])
+          .filter(({ spec }) => spec?.searchBy === "OneNode")
+          .map(keyOf),
+    },
+  ],
   outputs: [configurations, resource("akri.sh/v0", "configurations/status")],
   reconcile,
 };

@@ -14,7 +14,8 @@ import { parseUsage } from "../plugins/slots.ts";
 const nodes = resource("v1", "nodes");
 const pods = resource("v1", "pods");
 
-const isLost = (node: KubeObject | undefined) =>
+/** Nobody hears of it any more. */
+export const isLost = (node: KubeObject | undefined) =>
   !node || conditionOf(node, "Ready")?.status === "Unknown";
 
 function nodesOf({ spec }: Instance): string[] {

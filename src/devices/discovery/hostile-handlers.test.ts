@@ -144,7 +144,7 @@ test("of two devices with one digest the first keeps the name, and the other is 
   const told = (await cluster.until(configurations, ([one]) =>
     one?.status?.conditions?.find(({ reason }: any) => reason === "DevicesRefused"),
   )) as { message: string };
-  assert.equal(told.message, `2 on 1 nodes; a: left out: ${why}`);
+  assert.equal(told.message, `2 on 1 node; a: left out: ${why}`);
   await cluster.until(resource("v1", "events"), (all) =>
     all.find(({ reason, message }) => reason === "DevicesRefused" && message === told.message),
   );

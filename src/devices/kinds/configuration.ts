@@ -79,6 +79,8 @@ export interface Configuration extends KubeObject {
   status?: {
     /** `akri.sh/NAME`; its Instances' resources lie in the same domain. */
     resourceName?: string;
+    /** Which node looks, where one does for all. */
+    searchNode?: string;
     nodes?: NodeSearch[];
     conditions?: Condition[];
   };
@@ -230,6 +232,7 @@ const status: Schema = {
   type: "object",
   properties: {
     resourceName: { type: "string" },
+    searchNode: { type: "string" },
     nodes: {
       type: "array",
       "x-kubernetes-list-type": "map",

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FakeClock } from "../../lib/fake-clock.ts";
+import { pathsAnnotation } from "../agent/plan-instances.ts";
+import type { Device } from "../discovery/handler.ts";
 import type { Claims } from "./claims.ts";
 import type { Configuration } from "../kinds/configuration.ts";
 import type { Instance } from "../kinds/instance.ts";
@@ -21,7 +23,10 @@ const instance = {
   spec: { configurationName: "cam", cdiName: "akri.sh/cam=8120fe", capacity: 1, nodes: ["a"] },
 } as Instance;
 
-function offering() {
+function offering({
+  of = instance,
+  device,
+}: { of?: Instance; device?: () => Device | undefined } = {}) {
   const offered = new Set<string>();
   const add = ({ resourceName }: { resourceName: string }) => {
     offered.add(resourceName);
@@ -33,12 +38,12 @@ function offering() {
     node: "a",
     clock: new FakeClock(),
     claims: {} as Claims,
-    deviceOf: () => undefined,
+    deviceOf: () => device?.(),
     isAlone: () => isAlone,
   });
-  const follow = (of: Configuration, alone: boolean) => {
+  const follow = (configuration: Configuration, alone: boolean) => {
     isAlone = alone;
-    plugins.follow("default/cam", of, [instance]);
+    plugins.follow("default/cam", configuration, [of]);
     return [...offered].sort();
   };
   return follow;
@@ -64,4 +69,14 @@ test("a container is told where a device lies, so that it may be passed to a gue
   const stick = { ...instance, spec: { ...instance.spec, brokerProperties } };
   const { envs } = allocationOf(stick, undefined, "akri.sh/cam-8120fe");
   assert.equal(envs["USB_RESOURCE_AKRI_SH_CAM-8120FE"], "1:4");
+});
+
+test("a device with nodes is offered once this node's handler told which they are", () => {
+  const annotations = { [pathsAnnotation]: "1" };
+  const of = { ...instance, metadata: { ...instance.metadata, annotations } };
+  let device: Device | undefined;
+  const follow = offering({ of, device: () => device });
+  assert.deepEqual(follow(named, true), []);
+  device = { id: "cam", properties: {}, mounts: [], nodes: [] };
+  assert.deepEqual(follow(named, true), ["a.akri.sh/cam", "a.akri.sh/cam-8120fe"]);
 });

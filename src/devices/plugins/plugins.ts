@@ -1,4 +1,5 @@
 // The extended resources of this node, following its Instances.
+import { pathsAnnotation } from "../agent/plan-instances.ts";
 import { isApproved } from "../kinds/approval.ts";
 import { resourceName } from "../brokers/names.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -34,7 +35,7 @@ interface OfConfiguration {
   fresh: Fresh;
 }
 
-/** One that is gone or lost its approval offers nothing more, but what pods still hold is given back through it. */
+/** One that offers nothing gives back what pods still hold of it. */
 const heldBy = ({ spec }: Instance, node: string) =>
   Object.values(spec.deviceUsage ?? {}).some((text) => parseUsage(text)?.node === node);
 
@@ -49,8 +50,14 @@ export class Plugins {
   /** `instances` are the Configuration's; those of other nodes, and not approved ones, are left out here. */
   follow(key: string, configuration: Configuration, instances: Instance[]) {
     const { node, host, clock } = this.#options;
+    // A container would start without its nodes and mounts while the handler that knows them is not back.
+    const isKnown = ({ metadata: { name, annotations } }: Instance) =>
+      annotations?.[pathsAnnotation] === undefined ||
+      this.#options.deviceOf(key, name) !== undefined;
+    const isOffered = (one: Instance) =>
+      one.spec.nodes?.includes(node) && isApproved(configuration, one) && isKnown(one);
     const mine = instances.flatMap((one) => {
-      if (one.spec.nodes?.includes(node) && isApproved(configuration, one)) return [one];
+      if (isOffered(one)) return [one];
       return heldBy(one, node) ? [{ ...one, spec: { ...one.spec, capacity: 0 } }] : [];
     });
     // Controllers give names; beside Akri's, which give none, a name that nobody else has is its own.

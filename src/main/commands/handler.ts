@@ -1,6 +1,7 @@
 // `kerb handler`: one discovery handler for an agent that is there already.
 import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
+import { resolve } from "node:path";
 import type { HandlerOptions } from "../../cli/handler.ts";
 import { ownHandlers } from "../../devices/discovery/own-handlers.ts";
 import { serveHandler } from "../../devices/discovery/serve-handler.ts";
@@ -28,9 +29,11 @@ export async function serveOne(name: string, options: HandlerOptions): Promise<n
     paths: machinePaths,
     run: runCommand,
   };
-  await mkdir(options.directory, { recursive: true });
-  const serving = serveHandler({ handler, ...options, world, scope }, () =>
-    console.log(`${name} is registered in ${options.directory}`),
+  // Others reach its socket from folders of their own.
+  const directory = resolve(options.directory);
+  await mkdir(directory, { recursive: true });
+  const serving = serveHandler({ handler, ...options, directory, world, scope }, () =>
+    console.log(`${name} is registered in ${directory}`),
   );
   const stopped = new Promise<void>((stop) => {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => stop());
