@@ -55,11 +55,11 @@ async function startTpm(run: string, state: string): Promise<ChildProcess> {
   return child;
 }
 
-/** The kernel and initramfs as files, once for a test. */
+/** The kernel and initramfs as files, once for a test: QEMU reads them while it starts. */
 export function guestFiles(folder: string) {
   const files = { path: join(folder, "vmlinuz"), initrd: join(folder, "initramfs") };
-  writeFileSync(files.path, guestKernel());
-  writeFileSync(files.initrd, guestInitramfs());
+  writeFileSync(files.path, guestKernel(), { flag: "wx" });
+  writeFileSync(files.initrd, guestInitramfs(), { flag: "wx" });
   return files;
 }
 

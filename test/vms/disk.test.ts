@@ -34,13 +34,16 @@ const blockBytes = 512;
 const blocks = 1000;
 
 let one: QemuVm;
+let kernel: ReturnType<typeof guestFiles>;
+
 before(async () => {
+  kernel = guestFiles(folder);
   mkdirSync(disk);
   execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", disk]);
   writeFileSync(image, "");
   truncateSync(image, 4 * 2 ** 20);
   writeFileSync(filler, Buffer.alloc(960 * 1024));
-  one = await QemuVm.start(guestFiles(folder), {
+  one = await QemuVm.start(kernel, {
     guest: "run=write",
     devices: { disks: [{ name: "data", disk: { bus: "virtio" } }] },
     volumes: [{ name: "data", persistentVolumeClaim: { claimName: "data" } }],
@@ -57,8 +60,9 @@ const written = () => [...one.said.matchAll(/GUEST wrote (\d+)/g)].map(([, n]) =
 
 /** Blocks that the guest was told to be written, and that are not what it wrote. */
 function lost(): number[] {
-  const bytes = readFileSync(image);
+  // First what was said, since the guest writes on.
   const newest = new Map(written().map((n) => [n % blocks, n]));
+  const bytes = readFileSync(image);
   return [...newest].flatMap(([at, n]) => {
     const [, line = "", sum] =
       /^(\d{8}) ([0-9a-f]{8})/.exec(
@@ -71,7 +75,7 @@ function lost(): number[] {
 }
 
 test("a second VM with the same disk does not start, and the first does not notice", async () => {
-  const second = await QemuVm.start(guestFiles(folder), {
+  const second = await QemuVm.start(kernel, {
     devices: { disks: [{ name: "data", disk: { bus: "virtio" } }] },
     volumes: [{ name: "data", persistentVolumeClaim: { claimName: "data" } }],
     folders: { data: disk },
@@ -119,11 +123,11 @@ test("a disk that is full stops the guest, which goes on when there is room", as
     throw new Error(`${error.message}: ${one.said.slice(-2000)}`);
   });
   assert.match(one.vm.stopReason, /no space left/);
-  assert.equal((await one.answers().state()).paused, true);
+  await eventually(async () => (await one.answers().state()).paused, "it is paused");
   const before = written().length;
   rmSync(filler);
   await one.answers().unpause();
-  await eventually(async () => written().length > before + 20, "further writes");
+  await untilGuest(async () => written().length > before + 20, "further writes");
   assert.doesNotMatch(one.said, /I\/O error/);
   assert.deepEqual(lost(), []);
 });
