@@ -160,8 +160,8 @@ export class ReplicatedWriter {
   record = async () => (await this.#site.get("replicatedvolumes", this.#volume)).status;
 
   async why() {
-    const events = ["get", "events,pods", "-o", "wide", "--sort-by=.metadata.creationTimestamp"];
-    return `${JSON.stringify(await this.record())}\n${await this.#site.kubectl(events)}`;
+    const seen = await this.#site.kubectl(["get", "events,pods", "-o", "wide"]);
+    return `${JSON.stringify(await this.record())}\n${seen}`;
   }
 
   untilCurrent(...nodes: string[]) {

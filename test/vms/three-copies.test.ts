@@ -141,6 +141,11 @@ test("it moves between three copies while it runs", async () => {
   await writer.untilCurrent(...all);
   await writer.untilWrites(nodeName);
   hasAll(...all);
+  const [other] = (["second", "third"] as const).filter((node) => node !== nodeName);
+  await lose(other!);
+  await writer.untilCurrent(...all.filter((node) => node !== other));
+  await bringBack(other!);
+  await writer.untilCurrent(...all);
 });
 
 test("its copies go with the claim", async () => {

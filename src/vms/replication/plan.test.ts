@@ -267,6 +267,9 @@ test("a guest moves while its copies stay as they are", () => {
   const back = three("ab", { b: "alike", c: "none" }, {});
   assert.deepEqual(at(back, gated), { do: "admit", user: gated, nodes: ["b"] });
   assert.equal(at(back, mover).do, "nothing", "a copy that is back waits until it has moved");
+  const moved = { ...mover, uid: "1", node: "a" };
+  const after = plan({ ...back, up: ["a", "b", "c"], users: [moved] });
+  assert.deepEqual(after, { do: "attach", from: "a", to: "c", sync: "full" });
   const stays = at(three("abc", { b: "silent", c: "alike" }, {}), mover);
   assert.equal(recorded(stays), "a+c differ writes");
 });

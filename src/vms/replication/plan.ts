@@ -149,13 +149,18 @@ function follow(seen: ReplicationSeen, from: string, machine: MachineSeen): Repl
     return { do: "record", record: withCurrent(record, [...currentNodes(record), ...back]), why };
   }
   const [to] = peers(false, "none").filter((node) => up.includes(node));
-  const isBusy = peers(false, "syncing").length > 0 || seen.users.some(isOnItsWay);
+  const isBusy = peers(false, "syncing").length > 0 || isLeaving(seen);
   return to && !isBusy ? { do: "attach", from, to, sync: "full" } : nothing;
 }
 
-/** To another node; its copies are to stay as they are now. */
-const isOnItsWay = ({ movesFor, isGated, isOver }: User) =>
-  movesFor !== undefined && !isGated && !isOver;
+const isMoverOf =
+  ({ writer }: ReplicationRecord) =>
+  ({ movesFor, isOver, uid }: User) =>
+    movesFor !== undefined && !isOver && uid !== writer?.uid;
+
+/** The guest is on its way to another node, and its copies are to stay as they are. */
+const isLeaving = ({ record, users }: ReplicationSeen) =>
+  users.filter(isMoverOf(record)).some(({ isGated }) => !isGated);
 
 /** A guest that moved stood still at its end, with the same in all copies; whoever has it now writes. */
 function hand(record: ReplicationRecord, { name, uid, node = "" }: User): ReplicationStep {
@@ -177,8 +182,7 @@ function letMove({ record, up, machine }: ReplicationSeen, mover: User, from: Us
 export function planReplication(seen: ReplicationSeen): ReplicationStep {
   const { record, machine } = seen;
   const { writer } = record;
-  const isMover = ({ movesFor, isOver, uid }: User) =>
-    movesFor !== undefined && !isOver && uid !== writer?.uid;
+  const isMover = isMoverOf(record);
   const mover = seen.users.find(isMover);
   const users = seen.users.filter((user) => !isMover(user));
   if (mover?.node && !mover.isGated) {
