@@ -1,7 +1,9 @@
 // A disk that is imported, from the DataVolume to its success, beside copies of the same file on the same disk: by curl
 // from the same server and by cp, which are synced, since what a DataVolume says to be there is there after a power
-// cut; and by dd past the page cache, which is as fast as the disk, whatever the memory does. They take turns. Making
-// the claim and the pod counts too; how much that is, an import of next to nothing tells.
+// cut; and by dd past the page cache, which is as fast as the disk, whatever the memory does. They take turns, and all
+// read a file that is in the page cache: the server of the import sends it from there, cp copies it within. Making the
+// claim and the pod counts too; how much that is, an import of next to nothing tells, and the first one of all, for which
+// no process waits.
 import { execFileSync, spawn } from "node:child_process";
 import { randomFillSync } from "node:crypto";
 import { closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
@@ -107,9 +109,11 @@ async function* measure(site: Site, api: Api, runs: number): Rows {
   const { child, url } = await startSource(host, folder);
   const to = join(site.directory, "bench.copy");
   const [ours, small]: number[][] = [[], []];
+  let first = 0;
   const copies: Record<string, number[]> = { "cp and sync": [], "curl and sync": [], dd: [] };
   try {
-    await bring(site, api, { name: "first", url: `${url}/disk.img` });
+    first = await bring(site, api, { name: "first", url: `${url}/small.img` });
+    await bring(site, api, { name: "second", url: `${url}/disk.img` });
     for (let i = 0; i < runs; i++) {
       copies["cp and sync"]!.push(copy("cp", [image, to], to));
       ours!.push(await bring(site, api, { name: `import-${i}`, url: `${url}/disk.img` }));
@@ -133,6 +137,7 @@ async function* measure(site: Site, api: Api, runs: number): Rows {
     ...{ name: "VM disk import, 1 MiB", value: percentile(small!, 0.5), unit: "ms" },
     better: "lower",
   };
+  yield { name: "the first of a machine, 1 MiB", value: first, unit: "ms", better: "lower" };
 }
 
 export async function* benchVmImport(runs: number): Rows {

@@ -1,5 +1,5 @@
-// Pods of modules without containerd, where this machine can: with bubblewrap, nsenter and setpriv, and a Node that may
-// call the kernel itself.
+// Pods of modules, and those that fill disks, without containerd, where this machine can: with bubblewrap, nsenter and
+// setpriv, and a Node that may call the kernel itself.
 import { readFileSync, realpathSync } from "node:fs";
 import { PodNetworks } from "../../containers/pod-networks.ts";
 import { signalNumber } from "../../containers/signal-number.ts";

@@ -1,4 +1,5 @@
-// Pods of modules beside all others. What runs them is loaded by the first of them, since most machines have none.
+// Pods of modules, and those that fill disks, beside all others. What runs them is loaded by the first of them, since
+// most machines have none.
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { PodNetworksOptions } from "../../containers/pod-networks.ts";
@@ -33,7 +34,7 @@ export async function besideModules(
       const { openModulePods } = await import("./open-module-pods.ts");
       return await openModulePods(runtime, settings);
     } catch (error) {
-      log.warn("pods of modules are run by containerd", { error: String(error) });
+      log.warn("pods of modules and of disks are run by containerd", { error: String(error) });
       return undefined;
     }
   };

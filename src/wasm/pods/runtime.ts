@@ -1,5 +1,6 @@
-// Pods of nothing but modules, without containerd: `Runtime` of node/runtime.ts for those that suit it. A container is
-// a process that waited for its module; what is known of it lies on the disk, so it does not notice Kerb's end.
+// Pods of nothing but modules, and those that fill disks, without containerd: `Runtime` of node/runtime.ts for those that
+// suit it. A container is a process that waited for its program; what is known of it lies on the disk, so it does not
+// notice Kerb's end.
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../../lib/clock.ts";
@@ -46,6 +47,8 @@ export interface ModulePodsOptions {
 }
 
 const noPrograms = "exec is not supported in WebAssembly containers: there are no programs in them";
+const noOthers =
+  "exec is not supported in containers that fill disks: there are no programs in them";
 const sigterm = 15;
 const ownOf = ({ ownMemoryBytes = runnerMemoryBytes }: ContainerRecord) => ownMemoryBytes;
 
@@ -269,12 +272,12 @@ export class ModulePods {
     return () => void this.#listeners.delete(listener);
   }
 
-  async execSync(): Promise<never> {
-    throw new Error(noPrograms);
+  async execSync(id: string): Promise<never> {
+    throw new Error(this.#container(id).runner.kind.program ? noOthers : noPrograms);
   }
 
-  async exec(): Promise<never> {
-    throw new Error(noPrograms);
+  exec(id: string): Promise<never> {
+    return this.execSync(id);
   }
 
   async attach(id: string, _tty: boolean, streams: Streams) {

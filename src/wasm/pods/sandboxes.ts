@@ -3,6 +3,7 @@
 import { dirname } from "node:path";
 import type { Clock } from "../../lib/clock.ts";
 import type { ContainerCgroups, SandboxConfig } from "../../node/runtime.ts";
+import { handlers } from "../handlers.ts";
 import type { Networks } from "./networks.ts";
 import type { Places } from "./places.ts";
 import { Pool, sameKind } from "./pool.ts";
@@ -53,7 +54,8 @@ export class Sandboxes {
     // Nobody waits for what an earlier Kerb had ready.
     const left = [...this.#all.values()].filter(({ pod }) => !pod);
     this.#dropping = Promise.all(left.map((record) => this.#drop(record).catch(() => {})));
-    const last = this.taken().at(-1);
+    const isOfModules = ({ pod }: SandboxRecord) => handlers.includes(pod!.handler ?? "wasm");
+    const last = this.taken().findLast(isOfModules);
     if (last) this.#pool.wish({ kind: commonKind, above: dirname(last.cgroup) });
   }
 
