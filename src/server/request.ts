@@ -62,6 +62,8 @@ export interface ApiResponse {
   object?: unknown;
   bytes?: Uint8Array;
   stream?: AsyncIterable<Uint8Array>;
+  /** Told of a chunk of `stream` that is on its way and that nobody keeps: its memory may be used again. */
+  written?: (chunk: Uint8Array) => void;
   /** Batches of a watch's events, instead of `stream`, for callers that take them decoded. */
   events?: AsyncIterable<{ type: string; object: any }[]>;
 }

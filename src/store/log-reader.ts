@@ -70,11 +70,13 @@ export class LogReader {
     return value && { key, value, revision };
   }
 
-  list(prefix: string, { revision: wanted, limit, after }: ListOptions): Page {
+  list(
+    prefix: string,
+    { revision: wanted, limit, after, blocks = new Blocks() }: ListOptions,
+  ): Page {
     const at = wanted ?? this.published;
     if (at < this.compacted) throw new Compacted(this.compacted);
     const undone = this.#undo(prefix, at);
-    const blocks = new Blocks();
     const entries: Entry[] = [];
     for (const [key, revision] of this.#keysAt(prefix, after, undone)) {
       if (limit !== undefined && entries.length >= limit) {

@@ -10,6 +10,8 @@
 //
 // Revisions are 64-bit on disk and safe integers here: at 10,000 writes a second 2^53 lasts 28,000 years.
 
+import type { Blocks } from "./blocks.ts";
+
 /** Bytes of an object's JSON, without a resourceVersion, and where to put it. */
 export interface Body {
   bytes: Uint8Array;
@@ -57,6 +59,8 @@ export interface ListOptions {
   limit?: number;
   /** Start after this key. */
   after?: string;
+  /** Where copies of values are put; they are good until its owner uses it again. */
+  blocks?: Blocks;
 }
 
 /** A watch: an async iterable of batches, in order of revision, ended by `close` or by its signal. */

@@ -270,7 +270,9 @@ export class Auditor {
     }
     const heard = new Overheard();
     const end = () => void heard.object(answer).then((object) => trail.completed(code, object));
-    return { ...answer, stream: until(stream, end, (chunk) => heard.take(chunk)) };
+    // What is kept here is not used again by whoever wrote it.
+    const { written: _, ...kept } = answer;
+    return { ...kept, stream: until(stream, end, (chunk) => heard.take(chunk)) };
   }
 }
 

@@ -5,8 +5,8 @@ import type { Writable } from "node:stream";
 
 export interface Sink {
   head(code: number, headers: Record<string, string | string[]>): void;
-  /** Undefined when more may be written at once; else a promise of it. */
-  write(chunk: Uint8Array): Promise<void> | undefined;
+  /** Undefined when more may be written at once; else a promise of it. `written`: the chunk is needed no more. */
+  write(chunk: Uint8Array, written?: () => void): Promise<void> | undefined;
   end(chunk?: Uint8Array): void;
   /** Once the answer is out, what still comes of the request is of no use. */
   discardRest(): void;
@@ -29,7 +29,8 @@ function drained(stream: Writable): Promise<void> {
 }
 
 const body = (stream: Writable) => ({
-  write: (chunk: Uint8Array) => (stream.write(chunk) ? undefined : drained(stream)),
+  write: (chunk: Uint8Array, written?: () => void) =>
+    stream.write(chunk, (error) => void (error || written?.())) ? undefined : drained(stream),
   end: (chunk?: Uint8Array) => void (chunk ? stream.end(chunk) : stream.end()),
   destroy: () => void stream.destroy(),
   onClose: (listener: () => void) => void stream.on("close", listener),

@@ -54,10 +54,10 @@ function compressible({ passedOn }: ApiResponse, headers: Headers): boolean {
   return !passedOn && documents.test(type) && !type.includes("stream=watch");
 }
 
-async function writeStream(sink: Sink, chunks: Chunks) {
+async function writeStream(sink: Sink, chunks: Chunks, written?: ApiResponse["written"]) {
   for await (const chunk of chunks) {
     if (sink.closed) return;
-    const drained = sink.write(chunk);
+    const drained = sink.write(chunk, written && (() => written(chunk)));
     if (drained) await drained;
   }
   sink.end();
@@ -109,7 +109,7 @@ export async function writeResponse(sink: Sink, response: ApiResponse, asked: As
   if (response.stream && (response.passedOn || !pretty)) {
     if (!gzip) {
       sink.head(code, headers);
-      return writeStream(sink, response.stream);
+      return writeStream(sink, response.stream, response.written);
     }
     const { long, all } = await peek(response.stream);
     if (long) return writeGzip(sink, code, headers, all);

@@ -1,6 +1,7 @@
 // LIST. The common list (no selector, plain JSON) never parses anything: stored bytes are joined by
 // commas into large chunks, page after page at one revision, as fast as the reader takes them. All other
 // forms read objects: a selector, a Table, metadata only, another version, or an in-process caller.
+import { Blocks } from "../../store/blocks.ts";
 import { Compacted, type Entry, type Page } from "../../store/store.ts";
 import { apiVersionOf } from "../../kinds/kind.ts";
 import type { KubeObject } from "../../kinds/object.ts";
@@ -16,6 +17,7 @@ import {
 import type { ApiResponse } from "../request.ts";
 import { partialOf } from "../partial.ts";
 import { listInProtobuf } from "./list-protobuf.ts";
+import { Chunks } from "./chunks.ts";
 import { respondWith } from "../respond.ts";
 import { selectionOf, type Selection } from "../selection.ts";
 import { fromStored, keyOf, prefixOf, readAhead, shownBytes } from "../stored.ts";
@@ -23,9 +25,6 @@ import { tableOf } from "../table/table.ts";
 
 /** Entries taken from the store at a time. */
 const pageEntries = 1000;
-
-/** Size at which a chunk of a streamed list goes out. */
-const chunkBytes = 256 * 1024;
 
 interface ListMeta {
   resourceVersion: string;
@@ -39,15 +38,19 @@ interface Source {
   prefix: string;
   query: ListQuery;
   selection: Selection | undefined;
+  /** Where a page's values lie, for who is done with them by the next. */
+  blocks?: Blocks;
 }
 
-async function pageOf({ call, prefix, query }: Source, limit: number, after?: string, at?: number) {
+async function pageOf(source: Source, limit: number, after?: string, at?: number) {
+  const { call, prefix, query, blocks } = source;
   const revision = at ?? query.exactly;
   try {
     const page = await call.core.store.list(prefix, {
       limit,
       ...(revision !== undefined && { revision }),
       ...(after !== undefined && { after }),
+      ...(blocks && { blocks }),
     });
     await readAheadOf(call, page.entries);
     return page;
@@ -131,53 +134,57 @@ const listKindOf = (call: Call) => ({
   apiVersion: apiVersionOf(call.kind),
 });
 
-/** Joins values into chunks of about `chunkBytes`. */
-async function* join(call: Call, meta: ListMeta, pages: AsyncIterable<Page>) {
+/** Joins values into chunks. */
+async function* join(call: Call, meta: ListMeta, pages: AsyncIterable<Page>, chunks: Chunks) {
   const head = JSON.stringify({ ...listKindOf(call), metadata: meta, items: [] });
-  let parts: Uint8Array[] = [Buffer.from(head.slice(0, -2))];
-  let size = 0;
-  let separator = "";
-  const comma = Buffer.from(",");
+  chunks.add(Buffer.from(head.slice(0, -2)));
+  let separator: Uint8Array = nothing;
   for await (const page of pages) {
     for (const entry of page.entries) {
-      if (separator) parts.push(comma);
-      separator = ",";
-      const bytes = shownBytes(call.kind, entry.value);
-      parts.push(bytes);
-      size += bytes.length;
-      if (size < chunkBytes) continue;
-      yield Buffer.concat(parts);
-      parts = [];
-      size = 0;
+      for (const bytes of [separator, shownBytes(call.kind, entry.value)]) {
+        const full = chunks.add(bytes);
+        if (full) yield full;
+      }
+      separator = comma;
     }
   }
-  parts.push(Buffer.from("]}\n"));
-  yield Buffer.concat(parts);
+  const full = chunks.add(Buffer.from("]}\n"));
+  if (full) yield full;
+  yield chunks.rest()!;
 }
 
+const nothing = Buffer.alloc(0);
+const comma = Buffer.from(",");
+
+function joined(call: Call, meta: ListMeta, pages: AsyncIterable<Page>): ApiResponse {
+  const chunks = new Chunks();
+  const stream = join(call, meta, pages, chunks);
+  return { code: 200, warnings: call.warnings, stream, written: chunks.written };
+}
+
+/** Who asks for the next page is done with the one before, whose values then lie in `source.blocks` no more. */
 async function* followingPages(source: Source, first: Page): AsyncIterable<Page> {
   let page = first;
   for (;;) {
     yield page;
     if (page.next === undefined) return;
+    source.blocks?.reuse();
     page = await pageOf(source, pageEntries, page.next, first.revision);
   }
 }
 
 /** The fast path: everything under the prefix, in bytes. */
-async function stream(source: Source): Promise<ApiResponse> {
+async function stream(all: Source): Promise<ApiResponse> {
+  const { call } = all;
+  const isJson = call.accept.format === "json";
+  const source = isJson ? { ...all, blocks: new Blocks() } : all;
   const first = await pageOf(source, pageEntries);
   const meta = { resourceVersion: String(first.revision) };
-  const { call } = source;
-  if (call.accept.format === "protobuf") {
+  if (!isJson) {
     const answer = await listInProtobuf(call.kind, meta, followingPages(source, first));
     return { ...answer, warnings: call.warnings };
   }
-  return {
-    code: 200,
-    warnings: source.call.warnings,
-    stream: join(source.call, meta, followingPages(source, first)),
-  };
+  return joined(call, meta, followingPages(source, first));
 }
 
 function respondPage(source: Source, page: Page): ApiResponse {
@@ -187,7 +194,7 @@ function respondPage(source: Source, page: Page): ApiResponse {
     const pages = (async function* () {
       yield page;
     })();
-    return { code: 200, warnings: call.warnings, stream: join(call, meta, pages) };
+    return joined(call, meta, pages);
   }
   const objects = page.entries.map((entry) => fromStored(call.kind, entry.value));
   return respondWith(call, 200, shapeList(call, objects, meta));
