@@ -268,6 +268,16 @@ test("a guest that moves is let in at the other copy, and goes on once both are 
   await end("two", "Succeeded");
 });
 
+test("a copy that is lost after the move is attached again, too", async () => {
+  const { uid } = (await pod("moved")).metadata;
+  views.get(uid)!.links["b"] = "silent";
+  await isCurrent("a", false);
+  await until(async () => assert.ok(asked.includes("attachCopy a")));
+  assert.deepEqual(asked.splice(0), ["detachCopies a", "serve b", "attachCopy a"]);
+  views.get(uid)!.links["b"] = "alike";
+  await isCurrent("a,b", false);
+});
+
 test("when the writer's node is lost, the next one writes where a current copy is within reach", async () => {
   views.clear();
   lostNodes.add("a");
