@@ -85,6 +85,24 @@ test("on version 1 each controller gets its part of the tree", async () => {
   assert.equal(read("cpu/kerb7/burstable/cpu.shares"), "2");
 });
 
+test("a pod whose cgroup was there before it has its limits there, and it goes with the pod", async () => {
+  const mount = join(root, "v1-slot");
+  for (const name of ["cpu", "memory", "pids"]) mkdirSync(join(mount, name), { recursive: true });
+  const slots = new Map([["b", "/kerb7/burstable/slot-1"]]);
+  const cgroups = await systemCgroups("kerb7", { mount, elsewhere: (uid) => slots.get(uid) });
+  assert.equal(cgroups.pathOf(guaranteed), "/kerb7/podg");
+  assert.equal(await cgroups.prepare(burstable), "/kerb7/burstable/slot-1");
+  const slot = join(mount, "cpu/kerb7/burstable/slot-1");
+  assert.equal(readFileSync(join(slot, "cpu.shares"), "utf8"), "256");
+  assert.equal(existsSync(join(slot, "../podb")), false);
+  // The kernel removes a cgroup's files with it; here they are files.
+  for (const name of ["cpu/kerb7", "memory/kerb7", "pids/kerb7"])
+    for (const file of ["cpu.shares", "pids.max"])
+      rmSync(join(mount, name, "burstable/slot-1", file), { force: true });
+  await cgroups.remove(burstable);
+  assert.equal(existsSync(slot), false);
+});
+
 test("on version 2 each level hands its controllers on", async () => {
   const mount = join(root, "v2");
   mkdirSync(mount);
