@@ -149,6 +149,8 @@ export interface VmControl {
   openConsole(): Promise<Duplex>;
   /** RFB. */
   openVnc(): Promise<Duplex>;
+  /** A free slot for a USB device of the client: usbredir's protocol. */
+  openUsb(): Promise<Duplex>;
   /** To a port of the guest: framed datagrams (`datagrams.ts`). */
   openUdp(port: number): Promise<Duplex>;
 }

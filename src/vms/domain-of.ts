@@ -210,6 +210,7 @@ function devicesOf(devices: any) {
     rng: devices.rng !== undefined,
     ...(tpm && isOn(tpm) && { tpm: { persistent: tpm.persistent ?? false } }),
     ...watchdogOf(devices),
+    ...(devices.clientPassthrough && { usbSlots: true as const }),
     inputs: inputs.map(({ name, type, bus }: any) => ({ name, type, bus: bus ?? "usb" })),
     filesystems: filesystems.map(({ name }: any) => name),
   };

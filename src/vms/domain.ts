@@ -206,6 +206,8 @@ export interface Domain {
   /** The guest's context id. */
   vsock?: number;
   watchdog?: { action: "poweroff" | "reset" | "shutdown" };
+  /** Clients may plug in USB devices of theirs. */
+  usbSlots?: true;
   inputs: { name: string; type: "tablet" | "keyboard"; bus: "usb" | "virtio" }[];
   /** Virtiofs shares, by volume. */
   filesystems: string[];

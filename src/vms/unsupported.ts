@@ -17,7 +17,6 @@ const forbidden = [
   "cpu.realtime",
   "launchSecurity",
   "devices.sound",
-  "devices.clientPassthrough",
   "devices.downwardMetrics",
   "devices.panicDevices",
   "devices.video",

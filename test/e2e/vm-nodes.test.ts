@@ -1,12 +1,13 @@
 // VMs on two nodes: they run as pods, outlive Kerb, move while they run, and come back when QEMU is killed.
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
 import { guestArchive, guestArgs, guestImage, guestPaths, untilGuest } from "../support/guest.ts";
 import { Machine } from "../support/machine.ts";
+import { qemusOf } from "../support/qemu-process.ts";
 import { startSite } from "../support/site.ts";
 import type { Site } from "../support/site.ts";
 import { Talker } from "../support/talker.ts";
@@ -325,27 +326,9 @@ test("an image that names a file of the host is refused by the volume's name", a
   await site.kubectl(["delete", "vm", "evil", "--wait=false"]);
 });
 
-/** Of this site: others on the machine may have a guest of that name. */
-function qemuOfGuest(): number {
-  const textOf = (path: string) => {
-    try {
-      return readFileSync(path, "utf8");
-    } catch {
-      return "";
-    }
-  };
-  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-  const pid = pids.find(
-    (pid) =>
-      textOf(`/proc/${pid}/cmdline`).includes("guest=default_guest") &&
-      textOf(`/proc/${pid}/mountinfo`).includes(site.directory),
-  );
-  return Number(pid);
-}
-
 test("a VM whose QEMU is killed runs again, with its own MAC", async () => {
   const before = await vmi("guest");
-  process.kill(qemuOfGuest(), "SIGKILL");
+  process.kill(qemusOf("default_guest", site.directory)[0]!, "SIGKILL");
   const now = await eventually(async () => {
     const found = await vmi("guest");
     return found.metadata.uid !== before.metadata.uid && found.status?.phase === "Running" && found;

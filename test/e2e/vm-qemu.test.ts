@@ -1,9 +1,12 @@
 // A guest under QEMU as the node runs it, without a site: what VmControl asks, the guest does.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { Streams } from "../../src/vms/node/streams.ts";
+import { openStream } from "../../src/vms/node/vm-control.ts";
 import { eventually } from "../support/eventually.ts";
 import { untilGuest } from "../support/guest.ts";
 import { guestFiles, QemuVm } from "../support/qemu.ts";
@@ -40,6 +43,7 @@ before(async () => {
       ],
       blockMultiQueue: true,
       useVirtioTransitional: true,
+      clientPassthrough: {},
       rng: {},
       watchdog: { i6300esb: { action: "reset" } },
     },
@@ -102,6 +106,50 @@ test("its screen is a picture", async () => {
   const png = Buffer.from(await answers().screenshot(), "base64");
   assert.equal(png.toString("latin1", 1, 4), "PNG");
   assert.ok(png.length > 500, `${png.length} bytes`);
+});
+
+const usbHello = 0;
+
+/** A message of usbredir: its type, its length, a number nobody asks for, which is long but in the first. */
+function redirected(type: number, content: Buffer): Buffer {
+  const head = Buffer.alloc(type === usbHello ? 12 : 16);
+  head.writeUInt32LE(type, 0);
+  head.writeUInt32LE(content.length, 4);
+  return Buffer.concat([head, content]);
+}
+
+/** A device of a vendor's own, without endpoints: hello, its interface, its endpoints, here it is. */
+const usbDevice = () => {
+  const hello = Buffer.alloc(68);
+  hello.write("a test");
+  // What QEMU asks of whoever is at a controller for USB 3: sizes of packets, long numbers and lengths.
+  hello.writeUInt32LE(0x70, 64);
+  const oneInterface = Buffer.alloc(4 + 4 * 32);
+  oneInterface.writeUInt32LE(1, 0);
+  const noEndpoints = Buffer.concat([Buffer.alloc(32, 255), Buffer.alloc(4 * 32)]);
+  const device = Buffer.from([2, 255, 0, 0, 0x34, 0x12, 0x78, 0x56]);
+  const all = [hello, oneInterface, noEndpoints, device];
+  const types = [usbHello, 4, 5, 1];
+  return Buffer.concat(all.map((content, i) => redirected(types[i]!, content)));
+};
+
+test("clients plug in USB devices of theirs, each into a slot while one is free", async () => {
+  const options = { streams: new Streams(), volumes: { folder: async () => "" } };
+  const plug = () => openStream(one.vm, { method: "openUsb" }, options);
+  const clients = [await plug(), await plug(), await plug(), await plug()];
+  await assert.rejects(plug(), /every slot of the guest is taken/);
+  const [hello] = (await once(clients[3]!, "data")) as [Buffer];
+  assert.match(hello.toString("latin1"), /usb-redir/);
+  const monitor = { "command-line": "info usb" };
+  const plugged = async () =>
+    String(await one.vm.qmp.execute("human-monitor-command", monitor)).match(/Speed 480/g)
+      ?.length ?? 0;
+  assert.equal(await plugged(), 0);
+  clients[3]!.write(usbDevice());
+  await eventually(async () => (await plugged()) === 1, "the device");
+  for (const client of clients) client.destroy();
+  await eventually(async () => (await plugged()) === 0, "its going");
+  (await eventually(plug, "a free slot")).destroy();
 });
 
 test("a disk comes and goes while it runs", async () => {

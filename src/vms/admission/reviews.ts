@@ -126,14 +126,14 @@ const refusal = (error: StatusError) => ({
   },
 });
 
-/** The instance of a VM's pod; undefined for any other pod. */
+/** A VM's pod with its instance; undefined for any other pod. */
 async function instanceOfPod(client: Client, namespace: string, name: string) {
   const pod = await client.get({ ...pods, namespace, name }).catch((error: unknown) => {
     if (!isStatus(error, "NotFound")) throw error;
   });
   const owner = pod && controllerOf(pod);
-  if (owner?.kind !== "VirtualMachineInstance") return undefined;
-  return client.get({ ...instances, namespace, name: owner.name });
+  if (!pod || owner?.kind !== "VirtualMachineInstance") return undefined;
+  return { pod, vmi: await client.get({ ...instances, namespace, name: owner.name }) };
 }
 
 export const evictPath = "/admission/evict";
@@ -171,10 +171,11 @@ export function reviewsOf(client: Client) {
   }
   async function evict(review: any) {
     const { namespace, name, dryRun } = review.request;
-    const vmi = await instanceOfPod(client, namespace, name);
-    if (!vmi) return respond(review, { allowed: true });
+    const found = await instanceOfPod(client, namespace, name);
+    if (!found) return respond(review, { allowed: true });
     const { evictionStrategy } = await contextOf(client);
-    const plan = planEviction(vmi, evictionStrategy);
+    const { vmi, pod } = found;
+    const plan = planEviction(vmi, pod, evictionStrategy);
     if (plan.allow) return respond(review, { allowed: true });
     const { nodeName, evacuationNodeName } = vmi.status ?? {};
     if (plan.evacuate && !dryRun && evacuationNodeName !== nodeName) {

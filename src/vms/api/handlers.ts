@@ -8,9 +8,9 @@ import { memorydump, removememorydump } from "./handlers/memory-dump.ts";
 import { migrate } from "./handlers/migrate.ts";
 import { objectgraph } from "./handlers/object-graph.ts";
 import { freeze, pause, reset, softreboot, unfreeze, unpause } from "./handlers/pause.ts";
-import { sevRefused, usbredir, vsockStream } from "./handlers/refused.ts";
+import { sevRefused, vsockStream } from "./handlers/refused.ts";
 import { restart, start, stop } from "./handlers/run.ts";
-import { console, portforward, vnc } from "./handlers/streams.ts";
+import { console, portforward, usbredir, vnc } from "./handlers/streams.ts";
 import { addvolume, removevolume } from "./handlers/volumes.ts";
 
 const version: Handler = async () => {

@@ -33,9 +33,16 @@ const waitingReasons = [
   "InvalidImageName",
 ];
 
+/** What runtimes say around the word of whoever prepares QEMU's start. */
+const around = /^.*OCI runtime create failed: |: unknown$/g;
+
 /** Why its pod does not come up, when that is known. */
 function stuck(pod: KubeObject | undefined): Failure | undefined {
   const statuses: any[] = pod?.status?.containerStatuses ?? [];
+  const refused = statuses
+    .map(({ state }) => state?.terminated)
+    .find((one) => one?.reason === "StartError");
+  if (refused) return { reason: refused.reason, message: refused.message.replace(around, "") };
   const waiting = statuses
     .map(({ state }) => state?.waiting)
     .find((one) => one && waitingReasons.includes(one.reason));

@@ -2,7 +2,7 @@
 import type { Controller, ControllerContext, Key } from "../../controllers/runtime.ts";
 import { controllerOf } from "../../kinds/object.ts";
 import type { KubeObject } from "../../kinds/object.ts";
-import { byAge } from "../../controllers/pod-state.ts";
+import { byAge, conditionOf } from "../../controllers/pod-state.ts";
 import { expectationsOf } from "../../controllers/expectations.ts";
 import { timestamp } from "../../lib/clock.ts";
 import { jsonEqual } from "../../lib/json.ts";
@@ -166,7 +166,9 @@ class Reconciliation {
   #tellEnd(phase: string) {
     const { event } = this.#context;
     if (phase === "Failed") {
-      return event(this.#vmi, "Warning", "Stopped", "The VirtualMachineInstance crashed.");
+      const why = conditionOf(this.#vmi, "Synchronized")?.message;
+      const what = "The VirtualMachineInstance crashed.";
+      return event(this.#vmi, "Warning", "Stopped", why ? `${what} ${why}` : what);
     }
     event(this.#vmi, "Normal", "Stopped", "The VirtualMachineInstance was shut down.");
   }

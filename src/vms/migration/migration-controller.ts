@@ -98,6 +98,8 @@ class Migration {
         return this.#begin(state, key);
       case "follow":
         return this.#follow(state, key);
+      case "finish":
+        return this.#finish(state);
       case "cancel":
         return this.#cancel(state, key);
       case "release":
@@ -241,6 +243,9 @@ class Migration {
     const control = await this.#controlOf(state.source!);
     let progress = await control.migration();
     if (isMoving(progress)) progress = await control.migration(progress.phase);
+    if (isThere(progress) && !state.target) {
+      progress = { ...progress, phase: "lost", error: "its pod is gone where the guest went" };
+    }
     if (isThere(progress)) await this.#moveAddress(state);
     if (progress.phase === "post-copy") await this.#tellMode(state.vmi!);
     if (isMoving(progress)) return this.#context.wakeAfter(key, 0);
@@ -249,7 +254,7 @@ class Migration {
     if (progress.phase !== "completed") {
       return this.#fail(state, progress.error ?? `the migration is ${progress.phase}`);
     }
-    const { vmi, source, target } = state;
+    const { vmi, target } = state;
     const { clock, event } = this.#context;
     const migrationState = {
       ...vmi!.status.migrationState,
@@ -267,10 +272,14 @@ class Migration {
       "Migrated",
       `The VirtualMachineInstance migrated to node ${nodeName}.${stood}`,
     );
-    await this.#delete(source!, 1);
+    await this.#finish({ ...state, vmi: { ...vmi!, status: { ...vmi!.status, migrationState } } });
+  }
+
+  async #finish({ vmi, source, target }: MigrationState) {
+    if (source && source !== target) await this.#delete(source, 1);
     const why = "Source node reported migration succeeded";
-    event(this.#migration, "Normal", "SuccessfulMigration", why);
-    await this.#write("Succeeded", migrationState);
+    this.#context.event(this.#migration, "Normal", "SuccessfulMigration", why);
+    await this.#write("Succeeded", vmi!.status.migrationState);
   }
 
   async #delete({ metadata: { name, uid } }: KubeObject, gracePeriodSeconds: number) {

@@ -32,6 +32,13 @@ const scheduled = object({}, { spec: { nodeName: "b" }, status: { phase: "Pendin
 const able = (status = "True") =>
   object({}, { status: { phase: "Running", conditions: [{ type: "LiveMigratable", status }] } });
 
+const withMove = (migrationState: object) => ({
+  ...able(),
+  status: { ...able().status, migrationState },
+});
+const moved = withMove({ migrationUid: "1", completed: true });
+const movedBefore = withMove({ migrationUid: "0", completed: true });
+
 function plan(phase: string | undefined, more: Partial<MigrationState> = {}, metadata = {}) {
   const migration = object(metadata, { status: phase ? { phase } : undefined });
   const there = { vmi: able(), source: running, target: undefined, isBehind: false };
@@ -49,6 +56,9 @@ test("a migration goes from step to step as its target comes up", () => {
     ["Scheduled", { target: running }, { do: "phase", phase: "PreparingTarget" }],
     ["PreparingTarget", { target: running }, { do: "begin" }],
     ["Running", { target: running }, { do: "follow" }],
+    ["Running", { target: undefined }, { do: "follow" }],
+    ["Running", { vmi: moved, source: undefined, target: running }, { do: "finish" }],
+    ["Running", { vmi: movedBefore, target: running }, { do: "follow" }],
     ["Succeeded", {}, { do: "release" }],
   ];
   for (const [phase, more, expected] of rows) assert.deepEqual(plan(phase, more), expected);

@@ -24,6 +24,7 @@ export type MigrationStep =
   | { do: "phase"; phase: MigrationPhase }
   | { do: "begin" }
   | { do: "follow" }
+  | { do: "finish" }
   | { do: "cancel" }
   | { do: "release" };
 
@@ -57,10 +58,17 @@ function refusal({ vmi, source }: MigrationState): string | undefined {
   return source ? undefined : "VMI has no pod";
 }
 
+/** The VMI says that it is there. */
+const hasMoved = ({ migration, vmi }: MigrationState): boolean => {
+  const { migrationUid, completed, failed } = vmi?.status?.migrationState ?? {};
+  return migrationUid === migration.metadata.uid && completed === true && !failed;
+};
+
 export function planMigration(state: MigrationState): MigrationStep {
   const { migration, target, source, isBehind } = state;
   const phase: MigrationPhase | undefined = migration.status?.phase;
   if (isOver(migration)) return { do: "release" };
+  if (hasMoved(state)) return { do: "finish" };
   const isLeaving = migration.metadata.deletionTimestamp !== undefined;
   if (isLeaving) {
     return phase === "Running" ? { do: "cancel" } : { do: "fail", reason: "it was cancelled" };
@@ -72,8 +80,9 @@ export function planMigration(state: MigrationState): MigrationStep {
     return reason ? { do: "fail", reason } : { do: "create target" };
   }
   if (hasEnded(source)) return { do: "fail", reason: "the VMI ended" };
-  if (hasEnded(target)) return { do: "fail", reason: "the target pod ended" };
+  // What became of the guest is known by whoever sends it, also where its target is gone.
   if (phase === "Running") return { do: "follow" };
+  if (hasEnded(target)) return { do: "fail", reason: "the target pod ended" };
   if (phase === "Scheduling") {
     return target!.spec.nodeName ? { do: "phase", phase: "Scheduled" } : { do: "wait" };
   }

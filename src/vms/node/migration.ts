@@ -110,7 +110,7 @@ async function open(vm: Vm, copy: string[], wantsPostCopy: boolean): Promise<Mig
   const stop = vm.onEvent(({ event }) => {
     if (event !== "RESUME") return;
     stop();
-    if (copy.length > 0) void vm.qmp.execute("nbd-server-stop").catch(() => {});
+    if (copy.length > 0) vm.tell("nbd-server-stop");
   });
   const host = vm.addresses[0] ?? listen;
   const more = { ...(copy.length > 0 && { nbdPort: disks }), ...(postCopy && { postCopy }) };
@@ -170,16 +170,20 @@ const endings = ["completed", "failed", "cancelled", "postcopy-paused"];
 function untilMoved(vm: Vm, state: Leaving): Promise<void> {
   const { copy } = state;
   return new Promise((resolve, reject) => {
+    const { signal } = vm.options.scope;
+    const gone = () => reject(new StatusError("Conflict", "QEMU ended while its guest moved"));
+    signal.addEventListener("abort", gone, { once: true });
     const stop = vm.onEvent(({ event, data }) => {
       if (event === "MIGRATION" && data.status === "pre-switchover") {
         void endMirrors(vm, copy, false)
           .then(() => letGoWhole(vm))
           .then(() => vm.qmp.execute("migrate-continue", { state: "pre-switchover" }))
-          .catch(() => vm.qmp.execute("migrate_cancel"));
+          .catch(() => vm.tell("migrate_cancel"));
       }
       if (event === "MIGRATION" && data.status === "postcopy-active") enter(state, "post-copy");
       if (event !== "MIGRATION" || !endings.includes(data.status)) return;
       stop();
+      signal.removeEventListener("abort", gone);
       if (data.status === "completed") resolve();
       else reject(new StatusError("InternalError", `the migration ${data.status}`));
     });
@@ -191,7 +195,7 @@ function growPatient(vm: Vm) {
   let limit: number = downtimeMs.first;
   return vm.options.clock.every(patienceMs, () => {
     limit = Math.min(limit * 2, downtimeMs.max);
-    void vm.qmp.execute("migrate-set-parameters", { "downtime-limit": limit }).catch(() => {});
+    vm.tell("migrate-set-parameters", { "downtime-limit": limit });
   });
 }
 
@@ -201,7 +205,7 @@ function endAfter(vm: Vm, state: Leaving, { abortAfterMs }: MigrationOptions) {
   return vm.options.clock.after(abortAfterMs, () => {
     const seconds = Math.round(abortAfterMs / 1000);
     state.late = `Live migration is not completed after ${seconds} seconds and has been aborted`;
-    void vm.qmp.execute("migrate_cancel").catch(() => {});
+    vm.tell("migrate_cancel");
   });
 }
 
@@ -271,14 +275,36 @@ export async function migrate(vm: Vm, target: MigrationTarget, options: Migratio
   });
 }
 
+const underWay = ["setup", "active", "pre-switchover", "device"];
+
+/**
+ * A migration that Kerb began before it was started anew, and whose guest is here still: nobody waits for the moment
+ * when its mirrors end, so it would come to no end. The next one begins without what it left.
+ */
+async function giveUp(vm: Vm, status: string | undefined): Promise<Leaving | undefined> {
+  const known = await jobs(vm).catch(() => []);
+  const copy = vm.domain.disks
+    .map(({ name }) => name)
+    .filter((name) => known.some(({ id }) => id === mirrorJob(name)));
+  if (copy.length === 0 && !underWay.includes(status ?? "")) return undefined;
+  await vm.qmp.execute("migrate_cancel").catch(() => {});
+  const error = "Kerb was started anew while the guest moved";
+  const state: Leaving = { phase: "failed", copy, key: "", waiting: new Set(), error };
+  leaving.set(vm, state);
+  await letGo(vm, state);
+  await goOn(vm);
+  return state;
+}
+
 /** Answers at once, or when the phase is another than `known`. */
 export async function progress(
   vm: Vm,
   known?: MigrationProgress["phase"],
 ): Promise<MigrationProgress> {
-  const state = leaving.get(vm);
+  let state = leaving.get(vm);
   if (known && state?.phase === known) await nextPhase(vm, state);
   const info = await vm.qmp.execute("query-migrate").catch(() => ({}));
+  state ??= await giveUp(vm, info.status);
   const mirrors = state?.phase === "copying disks" ? await jobs(vm).catch(() => []) : [];
   const sum = (read: (job: any) => number) => mirrors.reduce((all, job) => all + read(job), 0);
   const disks = sum((job) => job["total-progress"]);

@@ -48,7 +48,7 @@ export function goOnAfter(vm: Vm, { postCopy }: MigrationTarget, options: Migrat
   if (!postCopy?.isAble || postCopyAfterMs === undefined) return () => {};
   return vm.options.clock.after(postCopyAfterMs, () => {
     // It may have ended just now.
-    void vm.qmp.execute("migrate-start-postcopy").catch(() => {});
+    vm.tell("migrate-start-postcopy");
   });
 }
 

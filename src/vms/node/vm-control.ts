@@ -6,7 +6,7 @@ import { sleep } from "../../lib/clock.ts";
 import { badRequest, StatusError } from "../../lib/status-error.ts";
 import type { VmControl } from "../control.ts";
 import { qemuUser } from "../domain.ts";
-import { socketNames } from "../qemu/launch.ts";
+import { socketNames, usbSlots } from "../qemu/launch.ts";
 import { guestAgentInfo, guestFilesystems, guestUsers } from "./guest-facts.ts";
 import { hotplug, hotunplug, resizeDisk } from "./hotplug.ts";
 import type { HolderVolumes } from "./hotplug.ts";
@@ -151,7 +151,7 @@ async function unpause(vm: Vm) {
 const ask = async <T>(vm: Vm, command: string, shape: (answer: any) => T): Promise<T> =>
   shape(await (await vm.agent()).execute(command));
 
-type Asked = Omit<VmControl, "openConsole" | "openVnc" | "openUdp" | "screenshot"> & {
+type Asked = Omit<VmControl, "openConsole" | "openVnc" | "openUsb" | "openUdp" | "screenshot"> & {
   screenshot: () => Promise<string>;
 };
 
@@ -202,7 +202,8 @@ export async function openStream(
   { method, args = [] }: { method: string; args?: unknown[] },
   { streams }: ControlOptions,
 ): Promise<Duplex> {
-  const open = (name: string) => streams.open(vm, name, () => dialIn(vm.options.run, name));
+  const dial = (name: string) => dialIn(vm.options.run, name);
+  const open = (name: string) => streams.open(vm, name, () => dial(name));
   if (method === "openConsole") {
     if (!vm.domain.serialConsole) throw badRequest("No serial consoles are present.");
     return open(socketNames.console);
@@ -210,6 +211,10 @@ export async function openStream(
   if (method === "openVnc") {
     if (!vm.domain.graphics) throw badRequest("No graphics devices are present.");
     return open(socketNames.vnc);
+  }
+  if (method === "openUsb") {
+    if (!vm.domain.usbSlots) throw badRequest("Not configured with USB Redirection");
+    return streams.openFree(vm, usbSlots, dial);
   }
   if (method === "openUdp") {
     const [address] = vm.addresses;

@@ -49,6 +49,12 @@ test("a guest that stands still is paused, unless it does so to go on elsewhere"
     ...{ podUid: "1", namespace: "till", podName: "shop", domain: { name: "shop" } as Domain },
     ...{ run, inside: run, notes: run, clock: systemClock, scope, changed: () => known.resolve() },
   });
+  vm.tell("stop");
+  assert.throws(
+    () => vm.qmp,
+    { reason: "Conflict" },
+    "nothing is said to a QEMU that is not there",
+  );
   const [, events] = await Promise.all(monitors);
   await known.promise;
   /** What the machine is said to be after the last of these events. */

@@ -75,6 +75,11 @@ export class Vm {
     throw new StatusError("Conflict", `VMI ${this.domain.name} is not running`);
   }
 
+  /** For timers and listeners: nobody waits for the answer, and where QEMU is gone there is nothing to say. */
+  tell(command: string, args?: object) {
+    void this.#qmp?.execute(command, args).catch(() => {});
+  }
+
   /** The monitor that answers even while QEMU waits for a disk, for `urge`. */
   get urgent(): Qmp {
     if (this.#urgent) return this.#urgent;

@@ -14,12 +14,14 @@ const dataFolders = [
   "/usr/lib/x86_64-linux-gnu/qemu",
 ];
 
-/** QEMU's module for USB devices of the machine, which loads what QEMU itself does not. */
-const usbModule = "/usr/lib/x86_64-linux-gnu/qemu/hw-usb-host.so";
+/** QEMU's modules for USB devices of the machine and of clients, which load what QEMU itself does not. */
+const usbModules = ["hw-usb-host.so", "hw-usb-redirect.so"].map((name) =>
+  join("/usr/lib/x86_64-linux-gnu/qemu", name),
+);
 
 /** Everything that a container needs of the host to run QEMU. */
 export async function qemuFiles(directory: string): Promise<string[]> {
-  const programs = [qemuBinary, usbModule].filter((path) => existsSync(path));
+  const programs = [qemuBinary, ...usbModules].filter((path) => existsSync(path));
   const files = await withLibraries(programs, join(directory, "qemu-files.json"));
   const folders = dataFolders.filter((path) => existsSync(path));
   const isBeside = (file: string) => folders.every((folder) => !file.startsWith(`${folder}/`));

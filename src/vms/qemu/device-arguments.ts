@@ -5,7 +5,7 @@ import type { Domain, DomainInterface } from "../domain.ts";
 import type { GrantedDevice } from "../host-devices.ts";
 import type { Properties } from "./disk-arguments.ts";
 import type { Launch } from "./launch.ts";
-import { sidecarSocket, socketNames } from "./launch.ts";
+import { sidecarSocket, socketNames, usbSlots } from "./launch.ts";
 
 const balloonId = "balloon0";
 /** Of its object in QEMU. */
@@ -125,6 +125,26 @@ function inputsOf({ inputs }: Domain): string[] {
   );
 }
 
+const usbSlotsOf = (run: string) =>
+  usbSlots.flatMap((name) => [
+    ...listening(run, name),
+    ...json("device", { driver: "usb-redir", id: `${name}-device`, chardev: name }),
+  ]);
+
+/** Of each speed; QEMU's own few are fewer than what a guest may have. */
+const usbPorts = 15;
+
+function usbOf(domain: Domain, hostDevices: GrantedDevice[]): string[] {
+  const isNeeded =
+    domain.usbSlots ||
+    hostDevices.some(({ kind }) => kind === "usb") ||
+    domain.inputs.some(({ bus }) => bus === "usb") ||
+    domain.disks.some(({ bus }) => bus === "usb");
+  if (!isNeeded) return [];
+  const ports = domain.usbSlots && { p2: usbPorts, p3: usbPorts };
+  return json("device", { driver: "qemu-xhci", id: "usb", ...ports });
+}
+
 function watchdogOf({ watchdog }: Domain): string[] {
   if (!watchdog) return [];
   const { action } = watchdog;
@@ -185,13 +205,10 @@ function passedThrough({ name, kind, at }: GrantedDevice): Properties {
 
 export function deviceArguments(domain: Domain, launch: Launch): string[] {
   const { run, hostDevices = [] } = launch;
-  const needsUsb =
-    hostDevices.some(({ kind }) => kind === "usb") ||
-    domain.inputs.some(({ bus }) => bus === "usb") ||
-    domain.disks.some(({ bus }) => bus === "usb");
   return [
     ...spares(domain),
-    ...(needsUsb ? json("device", { driver: "qemu-xhci", id: "usb" }) : []),
+    ...usbOf(domain, hostDevices),
+    ...(domain.usbSlots ? usbSlotsOf(run) : []),
     ...consoleOf(domain, run),
     ...agentOf(domain, run),
     ...screen(domain, run),

@@ -34,6 +34,9 @@ export interface Launch {
 /** Socket in `run` of a sidecar. */
 export const sidecarSocket = (container: string) => `${container}.sock`;
 
+/** Sockets in `run` by which clients plug in USB devices, each one. */
+export const usbSlots = [0, 1, 2, 3].map((i) => `usbredir-${i}`);
+
 /** Sockets in `run`. */
 export const socketNames = {
   control: "qmp",

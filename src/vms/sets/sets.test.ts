@@ -74,8 +74,13 @@ test("a VM's pod is evicted, moved or kept as its strategy says", () => {
   const vmi = (evictionStrategy: string | undefined, migratable: string): any => ({
     metadata: { namespace: "shop", name: "till" },
     spec: { evictionStrategy },
-    status: { phase: "Running", conditions: [{ type: "LiveMigratable", status: migratable }] },
+    status: {
+      phase: "Running",
+      nodeName: "a",
+      conditions: [{ type: "LiveMigratable", status: migratable }],
+    },
   });
+  const on = (nodeName: string) => ({ spec: { nodeName } });
   const cases: [string | undefined, string, string][] = [
     [undefined, "True", "evicted"],
     ["None", "True", "evicted"],
@@ -86,9 +91,11 @@ test("a VM's pod is evicted, moved or kept as its strategy says", () => {
     ["External", "False", "moved"],
   ];
   for (const [strategy, migratable, expected] of cases) {
-    const plan = planEviction(vmi(strategy, migratable));
+    const plan = planEviction(vmi(strategy, migratable), on("a"));
     const became = plan.allow ? "evicted" : plan.evacuate ? "moved" : "kept";
     assert.equal(became, expected, `${strategy} ${migratable}`);
   }
-  assert.equal(planEviction(vmi(undefined, "False"), "LiveMigrate").allow, false);
+  assert.equal(planEviction(vmi(undefined, "False"), on("a"), "LiveMigrate").allow, false);
+  const left = planEviction(vmi("LiveMigrate", "True"), on("b"));
+  assert.deepEqual([left.allow, (left as any).evacuate], [false, false], "it is there no more");
 });

@@ -7,9 +7,7 @@ const refuse = (why: string) => async (): Promise<never> => {
 };
 
 const sev = "launchSecurity: memory that is encrypted (SEV) is not supported by VMs of Kerb";
-const usb = "clientPassthrough: USB devices of clients are not redirected to VMs of Kerb";
 const vsock = "vsock: streams to a guest's vsock are not forwarded by Kerb, only its ports";
 
 export const sevRefused: Handler = refuse(sev);
-export const usbredir: StreamHandler = refuse(usb);
 export const vsockStream: StreamHandler = refuse(vsock);

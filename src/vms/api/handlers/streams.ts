@@ -32,6 +32,14 @@ export const vnc: StreamHandler = async (call) => {
   return (await call.access.controlOf(vmi)).openVnc();
 };
 
+export const usbredir: StreamHandler = async (call) => {
+  const vmi = await reachable(call);
+  if (!vmi.spec.domain.devices?.clientPassthrough) {
+    throw badRequest("Not configured with USB Redirection");
+  }
+  return (await call.access.controlOf(vmi)).openUsb();
+};
+
 export const portforward: StreamHandler = async (call) => {
   const [port = "", protocol = "tcp"] = call.rest;
   const number = Number(port);

@@ -23,7 +23,7 @@ function noteWaited(vm: Vm, volumes: string[]) {
 export function standStill(vm: Vm, volumes: string[]) {
   noteWaited(vm, [...new Set([...waitedBy(vm), ...volumes])]);
   vm.stopReason = copyFailed;
-  void vm.qmp.execute("stop").catch(() => {});
+  vm.tell("stop");
 }
 
 /** Nothing is left to be recorded of a disk. */
