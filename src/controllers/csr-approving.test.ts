@@ -1,17 +1,20 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { test } from "node:test";
 import { resource } from "../client/client.ts";
 import type { Draft } from "../kinds/object.ts";
 import { FakeClock } from "../lib/fake-clock.ts";
+import { requestCertificate } from "../server/auth/x509.ts";
 import { startControlled } from "../../test/support/controllers.ts";
 import { csrApproving } from "./csr-approving.ts";
 import { conditionOf, requests } from "./csr.ts";
 
 const nodes = resource("v1", "nodes");
+const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
 const signing = {
   isOwn: () => true,
   sign: () => "",
-  nodeOf: ({ request }: { request: string }) => `system:node:${atob(request)}`,
+  nodeOf: () => "system:node:shop",
 };
 
 test("a token makes a machine any node but one that is well", async (t) => {
@@ -26,7 +29,7 @@ test("a token makes a machine any node but one that is well", async (t) => {
     const spec = {
       ...{ username, groups: [] },
       ...{ signerName: "kubernetes.io/kube-apiserver-client-kubelet", usages: ["client auth"] },
-      request: btoa("shop"),
+      request: btoa(requestCertificate({ commonName: "system:node:shop" }, privateKey)),
     };
     const kind = "CertificateSigningRequest";
     const draft = { apiVersion: "certificates.k8s.io/v1", kind, metadata: { name }, spec };

@@ -115,6 +115,7 @@ export function examine(directory: string): Check[] {
     rootCheck(),
     diskCheck(directory),
     clockCheck(),
+    toolCheck("flock", "util-linux", "the data directory cannot be locked, and no site starts"),
     toolCheck("containerd", "containerd", "containers do not run"),
     toolCheck("runc", "runc", "containers do not run"),
     cniCheck(),
