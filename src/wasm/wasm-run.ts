@@ -153,7 +153,11 @@ function rehearse() {
 }
 
 async function wait(isNetworked: boolean) {
-  if (isNetworked) await import("./run-component.ts");
+  if (isNetworked) {
+    await import("./run-component.ts");
+    const { rehearseHttp } = await import("./rehearse-http.ts");
+    await rehearseHttp();
+  }
   rehearse();
   const program = toldLine<Program>(toldBy);
   for (const flag of program.flags ?? [])

@@ -57,7 +57,7 @@ spec:
         env: [{name: PORT, value: "8000"}]
         ports: [{name: http, containerPort: 8000}]
         readinessProbe: {httpGet: {path: /ready, port: http}, periodSeconds: 1}
-        livenessProbe: {tcpSocket: {port: http}, periodSeconds: 1}
+        livenessProbe: {tcpSocket: {port: http}, periodSeconds: 1, failureThreshold: 30}
         resources: {limits: {memory: 32Mi}}
 ---
 apiVersion: v1
@@ -144,7 +144,8 @@ test("one that traps answers, is told of, and goes on with a new instance", asyn
   await ask(`http://${ip}/trap`).then((answer) => answer.text());
   assert.equal(await (await ask(`http://${ip}/after`)).text(), "version 1 of /after\n");
   for (const { metadata, status } of (await site.get("pods", "-l", "app=web")).items) {
-    assert.equal(status.containerStatuses[0].restartCount, 0, metadata.name);
+    const { restartCount, lastState } = status.containerStatuses[0];
+    assert.equal(restartCount, 0, `${metadata.name} ${JSON.stringify(lastState)}`);
   }
 });
 
