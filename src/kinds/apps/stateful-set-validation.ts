@@ -1,5 +1,5 @@
 // What StatefulSets say besides what all workloads do.
-import { jsonEqual } from "../../lib/json.ts";
+import { semanticEqual } from "../semantic-equal.ts";
 import { claimSpec } from "../core/claim-validation.ts";
 import { forbiddenValue, invalidValue } from "../field-checks.ts";
 import { dnsLabel } from "../name-rules.ts";
@@ -57,4 +57,4 @@ const fixed = (one: any) =>
   Object.fromEntries(Object.entries(one).filter(([name]) => !mutable.includes(name)));
 
 export const statefulSetUpdateErrors = (now: any, before: any): Errors =>
-  jsonEqual(fixed(now), fixed(before)) ? none : [forbiddenValue("spec", updateWhy)];
+  semanticEqual(fixed(now), fixed(before)) ? none : [forbiddenValue("spec", updateWhy)];

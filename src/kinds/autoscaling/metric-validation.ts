@@ -99,7 +99,12 @@ export function metricErrors(metric: Any, at: string): FieldError[] {
   const wrong = supported(`${at}.type`, type, Object.keys(sources));
   if (wrong.length > 0) return wrong;
   const { field } = sources[type]!;
-  if (metric[field]) return sourceErrors(metric[field], `${at}.${field}`, type);
+  const others = Object.values(sources)
+    .filter((one) => one.field !== field && metric[one.field])
+    .map((one) =>
+      forbiddenValue(`${at}.${one.field}`, "must populate the given metric source only"),
+    );
+  if (metric[field]) return [...sourceErrors(metric[field], `${at}.${field}`, type), ...others];
   return [required(`${at}.${field}`, "must populate information for the given metric source")];
 }
 

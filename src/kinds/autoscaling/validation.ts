@@ -14,8 +14,11 @@ export function autoscalerErrors({ object: { spec }, old, subresource }: Change)
   const before = old?.["spec"]?.scaleTargetRef;
   const isKept = before?.apiVersion === target?.apiVersion && before?.kind === target?.kind;
   const hasGroup = version.includes("/") || target?.kind === "ReplicationController";
-  if (!hasGroup && !(old && isKept)) {
-    const why = "apiVersion must specify API group";
+  const isOdd = version.split("/").length > 2;
+  if ((!hasGroup || isOdd) && !(old && isKept)) {
+    const why = isOdd
+      ? `unexpected GroupVersion string: ${version}`
+      : "apiVersion must specify API group";
     errors.push(invalidValue("spec.scaleTargetRef.apiVersion", version, why));
   }
   // None is an alpha feature; what was allowed once stays.

@@ -1,5 +1,5 @@
 // What the schema cannot say of Jobs.
-import { jsonEqual } from "../../lib/json.ts";
+import { semanticEqual } from "../semantic-equal.ts";
 import { compileSelector } from "../../lib/label-selector.ts";
 import type { FieldError } from "../../lib/status-error.ts";
 import { templateErrors } from "../core/pod-validation.ts";
@@ -191,10 +191,10 @@ function updateErrors(now: Any, before: Any): Errors {
       errors.push(invalidValue("spec.completions", completions, why));
     }
   }
-  for (const field of immutable) if (!jsonEqual(now[field], before[field])) fixed(field);
-  if (jsonEqual(now["template"], before["template"])) return errors;
+  for (const field of immutable) if (!semanticEqual(now[field], before[field])) fixed(field);
+  if (semanticEqual(now["template"], before["template"])) return errors;
   const mayMove = before["suspend"];
-  if (!mayMove || !jsonEqual(placed(now["template"]), placed(before["template"])))
+  if (!mayMove || !semanticEqual(placed(now["template"]), placed(before["template"])))
     fixed("template");
   return errors;
 }

@@ -1,5 +1,5 @@
 // What the schema cannot say of PersistentVolumeClaims, and of the templates of them.
-import { jsonEqual, type Json } from "../../lib/json.ts";
+import { semanticEqual } from "../semantic-equal.ts";
 import type { FieldError } from "../../lib/status-error.ts";
 import { forbiddenValue, invalidValue } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
@@ -86,10 +86,12 @@ const updateWhy =
 function fixed(object: any, old: any): unknown[] {
   const isBound = object.status?.phase === "Bound";
   return [object.spec, old.spec].map((one) => {
-    const { volumeName, storageClassName, volumeAttributesClassName, resources, ...rest } = one;
+    const { volumeName, storageClassName, volumeAttributesClassName, ...others } = one;
+    const { resources, dataSource: source, ...rest } = others;
     const { storage, ...requests } = resources?.requests ?? {};
     return {
       ...rest,
+      ...(source && isKnownSource(source) && { source }),
       resources: { ...resources, requests },
       ...(old.spec.volumeName && { volumeName }),
       ...(old.spec.storageClassName !== undefined && { storageClassName }),
@@ -101,7 +103,7 @@ function fixed(object: any, old: any): unknown[] {
 function updateErrors(object: any, old: any): Errors {
   const errors: FieldError[] = [];
   const [now, before] = fixed(object, old);
-  if (!jsonEqual(now as Json, before as Json)) errors.push(forbiddenValue("spec", updateWhy));
+  if (!semanticEqual(now, before)) errors.push(forbiddenValue("spec", updateWhy));
   const [asked, had] = [object, old].map(({ spec: one }) =>
     amount(one.resources?.requests?.storage),
   );
@@ -123,7 +125,7 @@ const known = always(all(fields({ ...specRules, selector: () => none }), sources
 
 export function claimErrors({ object, old, subresource }: Change): Errors {
   if (subresource !== "") return none;
-  const rule = old && jsonEqual(old.spec.selector, object.spec.selector) ? known : whole;
+  const rule = old && semanticEqual(old.spec.selector, object.spec.selector) ? known : whole;
   const errors = rule(object.spec, "spec");
   return old ? [...errors, ...updateErrors(object, old)] : errors;
 }

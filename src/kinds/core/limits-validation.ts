@@ -1,9 +1,17 @@
 // ResourceQuotas and LimitRanges: which resources they may name, and bounds that do not contradict each other.
+import { semanticEqual } from "../semantic-equal.ts";
 import type { FieldError } from "../../lib/status-error.ts";
 import { duplicate, forbiddenValue, invalidValue, required } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
 import { qualifiedName } from "../name-rules.ts";
-import { amount, containerResourceErrors, resourceNameErrors } from "./resource-validation.ts";
+import {
+  amount,
+  containerResourceErrors,
+  integerErrors,
+  isExclusive,
+  isExtended,
+  resourceNameErrors,
+} from "./resource-validation.ts";
 import { named } from "../rules.ts";
 import type { Errors } from "../rules.ts";
 import { quotaScopeErrors } from "./scopes-validation.ts";
@@ -22,22 +30,26 @@ const isStandardQuotaName = (name: string) =>
   standard.has(name) || /^(requests\.)?hugepages-/.test(name);
 const isQuotaName = (name: string) => isStandardQuotaName(name) || name.includes("/");
 
-export function quotaErrors({ object: { spec }, subresource }: Change): FieldError[] {
+export function quotaErrors({ object: { spec }, old, subresource }: Change): FieldError[] {
   if (subresource !== "") return [];
   const hard = Object.entries<any>(spec?.hard ?? {}).flatMap(([name, text]) => {
     const field = `spec.hard[${name}]`;
-    const errors = isQuotaName(name)
-      ? []
-      : [invalidValue(field, name, "must be a standard resource for quota")];
+    const errors: FieldError[] = [...named(qualifiedName)(name, field)];
+    if (errors.length === 0 && !isQuotaName(name)) {
+      errors.push(invalidValue(field, name, "must be a standard resource for quota"));
+    }
     const value = amount(text) ?? 0;
     if (value < 0) errors.push(invalidValue(field, text, "must be greater than or equal to 0"));
-    if (isCounted(name) && !Number.isInteger(value)) {
-      errors.push(invalidValue(field, text, "must be an integer"));
-    }
+    if (isCounted(name) || isExtended(name)) errors.push(...integerErrors(text, field));
     return errors;
   });
   const limited = Object.keys(spec?.hard ?? {}).filter(isStandardQuotaName);
-  return [...hard, ...quotaScopeErrors(spec, limited)];
+  const isKept = !old || semanticEqual(old.spec?.scopes, spec?.scopes);
+  return [
+    ...hard,
+    ...quotaScopeErrors(spec, limited),
+    ...(isKept ? [] : [invalidValue("spec.scopes", spec?.scopes ?? null, "field is immutable")]),
+  ];
 }
 
 /** Each pair: what may not be greater than what, and which of both is blamed. */
@@ -62,6 +74,15 @@ const orderErrors = (limit: any, at: string): FieldError[] =>
       return [invalidValue(`${at}.${blamed}[${name}]`, limit[blamed][name], why)];
     }),
   );
+
+/** What cannot be promised twice is asked for as it is limited. */
+const exclusiveErrors = (limit: any, at: string): FieldError[] =>
+  Object.entries<any>(limit.defaultRequest ?? {}).flatMap(([name, asked]) => {
+    const most = limit.default?.[name];
+    if (!isExclusive(name) || most === undefined || amount(most) === amount(asked)) return [];
+    const why = `default value ${most} must equal to defaultRequest value ${asked} in ${name}`;
+    return [invalidValue(`${at}.defaultRequest[${name}]`, asked, why)];
+  });
 
 function ratioErrors({ min, max, maxLimitRequestRatio }: any, at: string): FieldError[] {
   return Object.entries<any>(maxLimitRequestRatio ?? {}).flatMap(([name, text]) => {
@@ -106,7 +127,12 @@ function limitErrors(limit: any, at: string): FieldError[] {
     const why = "either minimum or maximum storage value is required, but neither was provided";
     errors.push(required(`${at}.limits`, why));
   }
-  return [...errors, ...orderErrors(judged, at), ...ratioErrors(judged, at)];
+  return [
+    ...errors,
+    ...orderErrors(judged, at),
+    ...ratioErrors(judged, at),
+    ...exclusiveErrors(judged, at),
+  ];
 }
 
 export function limitRangeErrors({ object: { spec } }: Change): FieldError[] {

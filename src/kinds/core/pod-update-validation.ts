@@ -1,5 +1,5 @@
 // What may change of a pod that is there.
-import { jsonEqual } from "../../lib/json.ts";
+import { semanticEqual } from "../semantic-equal.ts";
 import type { FieldError } from "../../lib/status-error.ts";
 import { forbiddenValue, invalidValue } from "../field-checks.ts";
 import type { KubeObject } from "../object.ts";
@@ -25,7 +25,7 @@ const keptWhy = "existing toleration can not be modified except its tolerationSe
 
 const tolerationErrors = (now: Any[], before: Any[]): Errors =>
   before
-    .filter((old) => !now.some((one) => jsonEqual(withoutSeconds(one), withoutSeconds(old))))
+    .filter((old) => !now.some((one) => semanticEqual(withoutSeconds(one), withoutSeconds(old))))
     .map(() => forbiddenValue("spec.tolerations", keptWhy));
 
 const gateErrors = (now: Any[], before: Any[]): Errors =>
@@ -43,9 +43,10 @@ const termsOf = (affinity: Any | undefined): Any[] =>
 const isNarrower = (now: Any, before: Any) =>
   ["matchExpressions", "matchFields"].every((list) => {
     const old: unknown[] = before[list] ?? [];
-    return jsonEqual((now[list] ?? []).slice(0, old.length), old);
+    return semanticEqual((now[list] ?? []).slice(0, old.length), old);
   }) &&
-  (jsonEqual(now, before) || (before["matchExpressions"] ?? before["matchFields"]) !== undefined);
+  (semanticEqual(now, before) ||
+    (before["matchExpressions"] ?? before["matchFields"]) !== undefined);
 
 /** While it waits for a gate, where it may run can be narrowed. */
 function gatedErrors(now: Any, before: Any): Errors {
@@ -103,7 +104,7 @@ function ephemeralErrors(now: Any[], before: Any[]): Errors {
     const one = now.find(({ name }) => name === old["name"]);
     const named = `existing ephemeral containers ${JSON.stringify(old["name"])}`;
     if (!one) return [forbiddenValue(at, `${named} may not be removed\n`)];
-    return jsonEqual(one, old) ? none : [forbiddenValue(at, `${named} may not be changed\n`)];
+    return semanticEqual(one, old) ? none : [forbiddenValue(at, `${named} may not be changed\n`)];
   });
 }
 
@@ -127,6 +128,6 @@ export function podUpdateErrors(object: KubeObject, old: KubeObject, subresource
     ...gateErrors(now.schedulingGates ?? [], before.schedulingGates ?? []),
     ...(isGated ? gatedErrors(now, before) : none),
   ];
-  if (jsonEqual(fixed(now, isGated), fixed(before, isGated))) return errors;
+  if (semanticEqual(fixed(now, isGated), fixed(before, isGated))) return errors;
   return [...errors, forbiddenValue("spec", updateWhy)];
 }

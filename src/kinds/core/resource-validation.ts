@@ -62,7 +62,8 @@ export function containerResourceErrors(name: string, field: string): FieldError
   return [...errors, invalidValue(field, name, "doesn't follow extended resource name standard")];
 }
 
-const isWhole = (name: string) => name.includes("/") && !isNativeName(name);
+/** Resources of others than Kubernetes, which come in pieces. */
+export const isExtended = (name: string) => !isNativeName(name) && !name.startsWith("requests.");
 
 /** A whole number of pages. */
 function pagesErrors(name: string, text: string, field: string): Errors {
@@ -85,7 +86,7 @@ function listErrors(list: Any, at: string, nameErrorsOf: NameErrors): Errors {
     const found = [
       ...nameErrorsOf(name, field),
       ...notNegativeAmount(text, field),
-      ...(isWhole(name) ? integerErrors(text, field) : none),
+      ...(isExtended(name) ? integerErrors(text, field) : none),
       ...pagesErrors(name, text, field),
     ];
     if (found.length > 0) errors = [...errors, ...found];
@@ -135,7 +136,7 @@ export function claimNameErrors(used: Any[], at: string, known: ReadonlySet<stri
 }
 
 /** What nodes cannot promise twice. */
-const isExclusive = (name: string) => isHugePages(name) || !isNativeName(name);
+export const isExclusive = (name: string) => isHugePages(name) || !isNativeName(name);
 
 function requestErrors(resources: Any, at: string): FieldError[] {
   return Object.entries<any>(resources["requests"]).flatMap(([name, text]) => {

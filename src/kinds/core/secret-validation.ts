@@ -2,11 +2,10 @@
 import type { FieldError } from "../../lib/status-error.ts";
 import { invalidValue, required } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
-import { dataErrors } from "./data-validation.ts";
+import { dataErrors, isBase64Text } from "./data-validation.ts";
 
 type Data = Record<string, string>;
 
-const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 /** Nothing that a Secret holds is repeated. */
 const redacted = "<secret contents redacted>";
 
@@ -43,9 +42,7 @@ const types: Record<string, (data: Data, annotations: Data) => FieldError[]> = {
 export function secretErrors(change: Change): FieldError[] {
   const { object } = change;
   const data: Data = object["data"] ?? {};
-  const garbled = Object.keys(data).filter(
-    (key) => !base64.test(data[key]!.replace(/[\r\n]/g, "")),
-  );
+  const garbled = Object.keys(data).filter((key) => !isBase64Text(data[key]!));
   return [
     ...dataErrors(change),
     ...garbled.map((key) => invalidValue(`data[${key}]`, redacted, "illegal base64 data")),

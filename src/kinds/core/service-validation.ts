@@ -50,10 +50,12 @@ function portsErrors(ports: Any[], at: string): Errors {
 }
 
 /** Updates may leave ports behind that a former type had. */
-const nodePortErrors = (ports: Any[]): Errors =>
+const nodePortErrors = (ports: Any[], before: Any[]): Errors =>
   ports.flatMap(({ nodePort }, i) => {
     const why = "may not be used when `type` is 'ClusterIP'";
-    return nodePort ? [forbiddenValue(`spec.ports[${i}].nodePort`, why)] : none;
+    return nodePort && !before.some((one) => one["nodePort"] === nodePort)
+      ? [forbiddenValue(`spec.ports[${i}].nodePort`, why)]
+      : none;
   });
 
 const isHeadless = ({ clusterIP, clusterIPs }: Any) =>
@@ -137,6 +139,26 @@ function clusterAddressErrors(spec: Any, known: string[]): Errors {
   return [...head, ...many, ...familyErrors(all, at, "IP"), ...mismatched];
 }
 
+/** An address that was given stays, unless the type is one without. */
+function keptAddressErrors(spec: Any, before: Any | undefined): Errors {
+  const { clusterIP = "", type } = spec;
+  const was = before?.["clusterIP"];
+  const had = before?.["type"] !== "ExternalName" && was;
+  if (!had || type === "ExternalName" || clusterIP === "" || clusterIP === was) return none;
+  const list = spec["clusterIPs"] ?? [clusterIP];
+  return [invalidValue("spec.clusterIPs[0]", list, "may not change once set")];
+}
+
+const checkWhy =
+  "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
+
+function checkErrors(spec: Any, before: Any | undefined): Errors {
+  const { type, externalTrafficPolicy, healthCheckNodePort: port } = spec;
+  const needsIt = type === "LoadBalancer" && externalTrafficPolicy === "Local";
+  if (!port || needsIt || port === before?.["healthCheckNodePort"]) return none;
+  return [invalidValue("spec.healthCheckNodePort", port, checkWhy)];
+}
+
 const policies = ["Cluster", "Local"];
 const distributions = ["PreferClose", "PreferSameZone", "PreferSameNode"];
 
@@ -205,8 +227,10 @@ export function serviceErrors({ object: { spec }, old, subresource }: Change): E
         : external(one, `spec.externalIPs[${i}]`),
     ),
     ...supported("spec.type", type, types),
-    ...(!old && (type ?? "ClusterIP") === "ClusterIP" ? nodePortErrors(ports) : none),
+    ...((type ?? "ClusterIP") === "ClusterIP" ? nodePortErrors(ports, before?.ports ?? []) : none),
     ...balancerErrors(service, before),
     ...trafficErrors(service),
+    ...checkErrors(service, before),
+    ...keptAddressErrors(service, before),
   ];
 }

@@ -94,6 +94,7 @@ function* rangesOf({ ingress = [], egress = [] }: any): Generator<string> {
   }
 }
 
+const directionsMax = 2;
 const direction = oneOf("Ingress", "Egress");
 
 export function networkPolicyErrors({ object: { spec }, old }: Change): Errors {
@@ -103,6 +104,8 @@ export function networkPolicyErrors({ object: { spec }, old }: Change): Errors {
     ...selectorErrors(spec?.podSelector, "spec.podSelector"),
     ...rulesErrors(spec?.ingress, "spec.ingress", "from", known),
     ...rulesErrors(spec?.egress, "spec.egress", "to", known),
-    ...each(direction)(types, "spec.policyTypes"),
+    ...(types.length > directionsMax
+      ? [invalidValue("spec.policyTypes", types, "may not specify more than two policyTypes")]
+      : each(direction)(types, "spec.policyTypes")),
   ];
 }

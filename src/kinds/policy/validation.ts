@@ -1,4 +1,5 @@
 // What the schema cannot say of PodDisruptionBudgets.
+import { jsonEqual } from "../../lib/json.ts";
 import type { FieldError } from "../../lib/status-error.ts";
 import { invalidValue, notNegative, supported } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
@@ -36,7 +37,9 @@ export function disruptionBudgetErrors({
   }
   return [
     ...errors,
-    ...(old ? [] : selectorErrors(spec.selector, "spec.selector")),
+    ...(old && jsonEqual(old.spec?.selector, spec.selector)
+      ? []
+      : selectorErrors(spec.selector, "spec.selector")),
     ...numberOrPercent(minAvailable, "spec.minAvailable"),
     ...numberOrPercent(maxUnavailable, "spec.maxUnavailable"),
     ...supported("spec.unhealthyPodEvictionPolicy", spec.unhealthyPodEvictionPolicy, [

@@ -1,5 +1,5 @@
 // What the schema cannot say of PersistentVolumes.
-import { jsonEqual } from "../../lib/json.ts";
+import { semanticEqual } from "../semantic-equal.ts";
 import type { FieldError } from "../../lib/status-error.ts";
 import { accessModesRule, className, volumeMode } from "../core/claim-validation.ts";
 import { positiveAmount } from "../core/resource-validation.ts";
@@ -129,7 +129,7 @@ function updateErrors(now: any, before: any): Errors {
   const { nodeAffinity } = now;
   if (
     before.nodeAffinity &&
-    !jsonEqual(nodeAffinity, before.nodeAffinity) &&
+    !semanticEqual(nodeAffinity, before.nodeAffinity) &&
     withNewerLabels(nodeAffinity) !== withNewerLabels(before.nodeAffinity)
   ) {
     const fixed = "field is immutable, except for updating from beta label to GA";

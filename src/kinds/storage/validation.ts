@@ -65,7 +65,9 @@ const topologies: Rule = (terms: unknown[], at) => {
   return [
     ...each(topologyTerm)(terms, at),
     ...texts.flatMap((text, i) =>
-      texts.indexOf(text) < i ? [duplicate(`${at}[${i}].matchLabelExpressions`, "")] : none,
+      texts.indexOf(text) < i || !/"matchLabelExpressions":\[\{/.test(text)
+        ? [duplicate(`${at}[${i}].matchLabelExpressions`, "")]
+        : none,
     ),
   ];
 };
