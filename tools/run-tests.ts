@@ -19,6 +19,7 @@ const suites: Record<string, Suite> = {
       "test/conformance/*.test.ts",
       "test/contract/*.test.ts",
       "test/fuzz/*.test.ts",
+      "test/judged/*.test.ts",
       "test/sim/*.test.ts",
     ],
   },

@@ -13,7 +13,7 @@ export function autoscalerErrors({ object: { spec }, old, subresource }: Change)
   // What was allowed once stays.
   const before = old?.["spec"]?.scaleTargetRef;
   const isKept = before?.apiVersion === target?.apiVersion && before?.kind === target?.kind;
-  const hasGroup = version.includes("/") || target?.kind === "ReplicationController";
+  const hasGroup = version.indexOf("/") > 0 || target?.kind === "ReplicationController";
   const isOdd = version.split("/").length > 2;
   if ((!hasGroup || isOdd) && !(old && isKept)) {
     const why = isOdd
@@ -29,6 +29,12 @@ export function autoscalerErrors({ object: { spec }, old, subresource }: Change)
   else if (min > max) {
     const why = "must be greater than or equal to `minReplicas`";
     errors.push(invalidValue("spec.maxReplicas", max, why));
+  }
+  // What the older version says of the one metric that it knows.
+  const share = spec?.targetCPUUtilizationPercentage;
+  if (share !== undefined && share < 1) {
+    const field = "spec.metrics[0].resource.target.averageUtilization";
+    errors.push(invalidValue(field, share, "must be greater than 0"));
   }
   const metrics: any[] = spec?.metrics ?? [];
   return [

@@ -37,16 +37,18 @@ const amounts: Rule = (list: Any, at) =>
 const status = fields({ capacity: amounts, allocatable: amounts });
 const ranges = all(each(cidrRule), (list, at) => familyErrors(list, at, "CIDR"));
 
+/** The older field, of one range, wins where both differ. */
+function rangesOf({ podCIDR, podCIDRs = [] }: Any): string[] {
+  return podCIDR && podCIDRs[0] !== podCIDR ? [podCIDR] : podCIDRs;
+}
+
 export function nodeErrors({ object }: Change): Errors {
   const { spec = {} } = object;
   return [
     // Upstream tells taints as if they were metadata.
     ...(spec.taints ? taints(spec.taints, "metadata.taints") : none),
     ...(object.status ? status(object.status, "status") : none),
-    // The older field wins where they differ.
-    ...(spec.podCIDRs && spec.podCIDRs[0] === (spec.podCIDR ?? spec.podCIDRs[0])
-      ? ranges(spec.podCIDRs, "spec.podCIDRs")
-      : none),
+    ...ranges(rangesOf(spec), "spec.podCIDRs"),
   ];
 }
 

@@ -44,7 +44,7 @@ import { requirementErrors, containerResourceErrors } from "./resource-validatio
 import { podUpdateErrors } from "./pod-update-validation.ts";
 import { resizeErrors } from "./resize-validation.ts";
 import { podSecurityErrors } from "./security-validation.ts";
-import { volumesErrors } from "./volume-validation.ts";
+import { volumeName, volumesErrors } from "./volume-validation.ts";
 import { hostProcessErrors, systemErrors } from "./windows-validation.ts";
 
 type Any = Record<string, any>;
@@ -160,6 +160,12 @@ function hostPortsErrors(spec: Any, at: string): Errors {
   ];
 }
 
+/** A volume that a template of claims gives is told among the template's own, as upstream does. */
+const givenName = (name: string | undefined, at: string): Errors => [
+  ...volumeName(name, `${at}.name`),
+  ...(name ? none : [required(`${at}.persistentVolumeClaim.claimName`)]),
+];
+
 /** `metadata` is of the pod, or of the template it is made from. */
 function specErrors(spec: Any | undefined, at: string, pod: string | undefined, given: string[]) {
   if (!spec?.["containers"]?.length) return [required(`${at}.containers`)];
@@ -170,6 +176,7 @@ function specErrors(spec: Any | undefined, at: string, pod: string | undefined, 
   ]);
   const claims = new Set<string>((spec["resourceClaims"] ?? []).map(({ name }: Any) => name));
   return [
+    ...given.flatMap((name, i) => givenName(name, `${at}.volumes[${i}]`)),
     ...volumesErrors(list, `${at}.volumes`, pod),
     ...containersErrors(spec, at, { spec, volumes, claims }),
     ...hostPortsErrors(spec, at),

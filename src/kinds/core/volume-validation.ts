@@ -63,7 +63,7 @@ const sourcesOf = (isTemplate: boolean) =>
 const ofPods = sourcesOf(false);
 const ofTemplates = sourcesOf(true);
 
-const volumeName = needed(named(dnsLabel));
+export const volumeName = needed(named(dnsLabel));
 
 /** What a volume says together with its name. */
 function togetherErrors(volume: Any, at: string, pod: string | undefined): Errors {

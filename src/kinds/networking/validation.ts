@@ -2,14 +2,14 @@
 import { canonicalAddressRule, canonicalCidrRule } from "../address-rules.ts";
 import { invalidValue, required } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
-import { pathSegment } from "../name-rules.ts";
+import { dnsSubdomain, pathSegment } from "../name-rules.ts";
 import { each, fields, given, named, needed, none } from "../rules.ts";
 import type { Errors } from "../rules.ts";
 
 const part = named(pathSegment);
 const parent = needed(
   fields({
-    group: given(part),
+    group: given(named(dnsSubdomain)),
     resource: needed(part),
     name: needed(part),
     namespace: given(part),

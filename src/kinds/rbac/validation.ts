@@ -3,8 +3,8 @@ import { jsonEqual } from "../../lib/json.ts";
 import type { FieldError } from "../../lib/status-error.ts";
 import { invalidValue, required, supported } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
-import { dnsSubdomain } from "../name-rules.ts";
-import { named, none } from "../rules.ts";
+import { dnsSubdomain, pathSegment } from "../name-rules.ts";
+import { named, needed, none } from "../rules.ts";
 import type { Errors, Rule } from "../rules.ts";
 import { selectorErrors } from "../selector-validation.ts";
 
@@ -29,7 +29,7 @@ const bindingErrors =
   ({ object, old }: Change): FieldError[] => {
     const { roleRef, subjects = [] } = object as any;
     const kinds = isNamespaced ? ["Role", "ClusterRole"] : ["ClusterRole"];
-    const errors = roleRef?.name ? [] : [required("roleRef.name")];
+    const errors: FieldError[] = [...needed(named(pathSegment))(roleRef?.name, "roleRef.name")];
     errors.push(
       ...supported("roleRef.apiGroup", roleRef?.apiGroup, [group]),
       ...supported("roleRef.kind", roleRef?.kind ?? "", kinds),

@@ -146,7 +146,10 @@ function updateErrors(now: any, before: any): Errors {
 }
 
 function togetherErrors(spec: any, name: string): Errors {
-  const { iscsi: portal, csi, volumeAttributesClassName } = spec;
+  const { iscsi: portal, csi, volumeAttributesClassName, local, nodeAffinity } = spec;
+  if (local && !nodeAffinity) {
+    return [required("spec.nodeAffinity", "Local volume requires node affinity")];
+  }
   if (portal && isLongPortal(portal, name)) {
     return [invalidValue("spec.iscsi.targetportal", portal.targetPortal ?? "", longPortalWhy)];
   }
