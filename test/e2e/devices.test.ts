@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -14,7 +15,8 @@ import type { Site } from "../support/site.ts";
 
 let site: Site;
 const far = new Machine();
-const cameraUuid = "5f5a69c2-e0ae-504f-829b-00fcdab169cc";
+/** Others' cameras are heard as well. */
+const cameraUuid = randomUUID();
 let camera: ChildProcess;
 
 before(async () => {
@@ -164,6 +166,7 @@ test("ONVIF: a camera on another machine of the network", async () => {
   const details = `
 ipAddresses: {action: Exclude, items: [10.0.0.1]}
 scopes: {action: Include, items: ["onvif://www.onvif.org/name/Gate"]}
+uuids: {action: Include, items: ["${cameraUuid}"]}
 discoveryTimeoutSeconds: 1`;
   await site.apply(configuration("cameras", "onvif", details));
   const [found] = await untilFound("cameras", 1);
