@@ -7,6 +7,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { replicaPart } from "../../src/vms/node/replicas.ts";
 import { replicaArguments } from "../../src/vms/prepare/prepare-replica.ts";
 import { eventually } from "../support/eventually.ts";
@@ -148,7 +149,10 @@ test("its disk grows while it has no copy, and the copy with it", async () => {
 test("where its move fails once its copy was let go, it stands still until that is recorded", async () => {
   const target = await start(here, true);
   source.vm.onEvent(({ event, data }) => {
-    if (event === "MIGRATION" && data?.status === "pre-switchover") target.child.kill("SIGKILL");
+    if (event !== "MIGRATION" || data?.status !== "pre-switchover") return;
+    // It takes what still comes, and makes nothing of it.
+    target.child.kill("SIGSTOP");
+    void setTimeout(1000).then(() => target.child.kill("SIGKILL"));
   });
   const to = await target.answers().prepareMigration([]);
   await source.answers().migrate(to, { copy: [], autoConverge: false });

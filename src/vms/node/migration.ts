@@ -245,6 +245,8 @@ export async function migrate(vm: Vm, target: MigrationTarget, options: Migratio
       capabilities({
         "pause-before-switchover": copy.length + copies.length > 0,
         "auto-converge": autoConverge,
+        // The target says that it has all; else one that died meanwhile took the guest along.
+        "return-path": true,
         events: true,
       }),
     );
