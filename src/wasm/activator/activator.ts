@@ -26,8 +26,10 @@ const slices = resource("discovery.k8s.io/v1", "endpointslices");
 export interface ActivatorOptions {
   client: Client;
   informers: Informers;
-  /** Where it listens; Services lead there. */
+  /** Services lead there. */
   address: string;
+  /** Where it listens, if not there. */
+  listenAddress?: string;
   clock: Clock;
   log: Log;
   scope: Scope;
@@ -124,8 +126,8 @@ class Activator {
     const sleepers = plan.ports.map(({ targetPort }) => this.#sleeper(namespace, plan, targetPort));
     this.#known.set(key, { text, namespace, plan, sleepers });
     try {
-      const { address } = this.#options;
-      const ports = await Promise.all(sleepers.map((one) => one.listen(address)));
+      const { address, listenAddress = address } = this.#options;
+      const ports = await Promise.all(sleepers.map((one) => one.listen(listenAddress)));
       await this.#tell(service, plan, ports);
     } catch (error) {
       this.#forget(key);
