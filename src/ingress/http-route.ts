@@ -103,7 +103,7 @@ export function routesOf(route: KubeObject, hosts: string[], resolve: Resolve): 
   return (route.spec.rules ?? []).flatMap((rule: any, i: number): Route[] => {
     if (rule.sessionPersistence) throw new Unsupported("sessionPersistence is not supported");
     if (rule.retry) throw new Unsupported("retry is not supported");
-    const timeoutMs = durationMs(rule.timeouts?.request ?? rule.timeouts?.backendRequest ?? "");
+    const timeoutMs = durationMs(rule.timeouts?.request ?? rule.timeouts?.backendRequest);
     const common = {
       created: creationTimestamp,
       id: `${namespace}/${name}/${i}`,

@@ -11,8 +11,8 @@ const unitMs: Record<string, number> = {
   h: 3_600_000,
 };
 
-/** Milliseconds; undefined for what is no duration. */
-export function durationMs(text: string): number | undefined {
+/** Milliseconds; undefined for what is absent or no duration. */
+export function durationMs(text = ""): number | undefined {
   const parts = [...text.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)/gy)];
   if (text === "" || parts.map(([part]) => part).join("") !== text) return undefined;
   return parts.reduce((sum, [, count, unit]) => sum + Number(count) * unitMs[unit!]!, 0);

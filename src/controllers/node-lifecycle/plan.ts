@@ -62,7 +62,7 @@ export const autonomyAnnotation = "kerb.dev/autonomy-duration";
 /** Milliseconds; what does not parse counts as nothing said. */
 export function autonomyMs(node: KubeObject, otherwise: string | undefined): number {
   const [own, site] = [node.metadata.annotations?.[autonomyAnnotation], otherwise].map((text) =>
-    text === "forever" ? Number.POSITIVE_INFINITY : durationMs(text ?? ""),
+    text === "forever" ? Number.POSITIVE_INFINITY : durationMs(text),
   );
   return own ?? site ?? 0;
 }

@@ -5,7 +5,7 @@ import type { KubeObject } from "../../kinds/object.ts";
 import { withConditions } from "../../lib/conditions.ts";
 import type { Condition } from "../../lib/conditions.ts";
 import { differs } from "../../lib/differs.ts";
-import { durationMs } from "../duration.ts";
+import { durationMs } from "../../lib/parse-duration.ts";
 import { mustKnow } from "../fields.ts";
 import type { Fields } from "../fields.ts";
 import { gitRepositories, kustomizations, ociRepositories } from "../kinds/resources.ts";
@@ -148,7 +148,7 @@ class Kustomization {
       const { kind, namespace, name } = identityOf(entry);
       const message = `${kind}/${namespace ? `${namespace}/` : ""}${name}: ${unhealth.why}`;
       const waitedMs = this.#context.clock.monotonic() - this.#since;
-      const isLate = waitedMs > durationMs(timeout, timeoutMsDefault);
+      const isLate = waitedMs > (durationMs(timeout) ?? timeoutMsDefault);
       if (unhealth.isFinal || isLate) throw new Stop("HealthCheckFailed", message);
       throw new Stop("Progressing", `waits for ${message}`, true);
     }
@@ -157,7 +157,7 @@ class Kustomization {
   async #look(): Promise<Outcome> {
     const { interval, retryInterval, prune } = this.#spec;
     const { generation } = this.#object.metadata;
-    const intervalMs = durationMs(interval, 600_000);
+    const intervalMs = durationMs(interval) ?? 600_000;
     let entries: Entry[] | undefined;
     let revision: string | undefined;
     try {
@@ -186,7 +186,7 @@ class Kustomization {
       const condition = readyCondition(generation, state, stop.reason, message);
       const againMs = stop.isSoon
         ? waitMs
-        : durationMs(retryInterval, Math.min(intervalMs, 30_000));
+        : (durationMs(retryInterval) ?? Math.min(intervalMs, 30_000));
       return { condition, againMs, ...(entries && { entries }), ...(revision && { revision }) };
     }
   }

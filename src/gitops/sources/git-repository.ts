@@ -1,5 +1,5 @@
 // GitRepository: a branch, tag, range of versions, reference or commit of a repository behind HTTPS.
-import { durationMs } from "../duration.ts";
+import { durationMs } from "../../lib/parse-duration.ts";
 import type { GitOpsHost } from "../host.ts";
 import { gitRepositories } from "../kinds/resources.ts";
 import { gitAccess, secretData } from "./access.ts";
@@ -20,7 +20,7 @@ export const gitRepository = (host: GitOpsHost): SourceKind => ({
     if (provider !== "generic") throw new Error(`spec.provider ${provider} is not supported here`);
     if (!url.startsWith("https://")) throw new Error("spec.url: only https:// is supported here");
     const data = secretRef ? await secretData(client, metadata.namespace!, secretRef.name) : {};
-    const timeoutMs = durationMs(spec.timeout, timeoutMsDefault);
+    const timeoutMs = durationMs(spec.timeout) ?? timeoutMsDefault;
     return host.git({ id: metadata.uid, url, ref, access: gitAccess(data), timeoutMs });
   },
 });

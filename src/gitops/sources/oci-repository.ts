@@ -1,6 +1,6 @@
 // OCIRepository: a tag, range of versions or digest of an artifact in a registry, verified by cosign's keys when
 // there are some.
-import { durationMs } from "../duration.ts";
+import { durationMs } from "../../lib/parse-duration.ts";
 import type { GitOpsHost } from "../host.ts";
 import { ociRepositories } from "../kinds/resources.ts";
 import { registryAccess, secretData } from "./access.ts";
@@ -41,7 +41,7 @@ export const ociRepository = (host: GitOpsHost): SourceKind => ({
       ...(layerSelector && { layer: layerSelector }),
       ...(keys && { keys }),
       access: { ...access, ...(ca !== undefined && { ca }) },
-      timeoutMs: durationMs(spec.timeout, timeoutMsDefault),
+      timeoutMs: durationMs(spec.timeout) ?? timeoutMsDefault,
     });
   },
 });

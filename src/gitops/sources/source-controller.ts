@@ -8,7 +8,7 @@ import { timestamp } from "../../lib/clock.ts";
 import { withConditions } from "../../lib/conditions.ts";
 import type { Condition } from "../../lib/conditions.ts";
 import { differs } from "../../lib/differs.ts";
-import { durationMs } from "../duration.ts";
+import { durationMs } from "../../lib/parse-duration.ts";
 import { mustKnow } from "../fields.ts";
 import type { Fields } from "../fields.ts";
 import type { Found } from "../host.ts";
@@ -121,7 +121,7 @@ class Source {
       const patch = { metadata: { resourceVersion }, status: body };
       await this.#context.client.patch(target, "merge", patch);
     }
-    const intervalMs = Math.max(durationMs(spec.interval, 60_000), intervalMsMin);
+    const intervalMs = Math.max(durationMs(spec.interval) ?? 60_000, intervalMsMin);
     return failed ? Math.min(intervalMs, retryMs) : intervalMs;
   }
 }

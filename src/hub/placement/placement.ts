@@ -24,7 +24,7 @@ import type {
   ManagedClusterSet,
   Placement,
 } from "./model.ts";
-import { durationMs } from "../rollout/limits.ts";
+import { durationMs } from "../../lib/parse-duration.ts";
 import { planPlacement } from "./plan.ts";
 import type { PlacementPlan, PlacementState } from "./plan.ts";
 
@@ -46,7 +46,7 @@ const byScore = (_: KubeObject, { informer, wakeAfter }: ControllerContext) => {
   for (const { metadata, spec } of informer(placements).list()) {
     const configurations: any[] = spec.prioritizerPolicy?.configurations ?? [];
     if (!configurations.some((one) => one.scoreCoordinate?.type === "AddOn")) continue;
-    const ms = durationMs(spec.scoreRateLimit ?? scoreRateLimit, settleMs);
+    const ms = durationMs(spec.scoreRateLimit ?? scoreRateLimit) || settleMs;
     wakeAfter(`${metadata.namespace}/${metadata.name}`, ms);
   }
   return [];

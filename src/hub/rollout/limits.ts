@@ -1,5 +1,6 @@
 // The numbers of a strategy, read once.
 import { intOrPercent } from "../../controllers/int-or-percent.ts";
+import { durationMs } from "../../lib/parse-duration.ts";
 import type { RolloutGroup, RolloutStrategy } from "./model.ts";
 
 /** A part of a rollout: its sites go before those of the next, which waits until it is through. */
@@ -10,24 +11,13 @@ export interface Stage {
   failuresMax: number;
 }
 
-const unitMs: Record<string, number> = { h: 3_600_000, m: 60_000, s: 1000 };
-
-/** `90s`, `5m`, `1h30m`; `otherwise` for `None`, `0` and what is absent. */
-export function durationMs(text: string | undefined, otherwise: number): number {
-  let sum = 0;
-  for (const [, count, unit] of (text ?? "").matchAll(/(\d+)([hms])/gy)) {
-    sum += Number(count) * unitMs[unit!]!;
-  }
-  return sum > 0 ? sum : otherwise;
-}
-
 export function limitsOf(strategy: RolloutStrategy) {
   const { type = "All", all, progressive, progressivePerGroup } = strategy;
   const limits =
     (type === "Progressive" ? progressive : type === "All" ? all : progressivePerGroup) ?? {};
   return {
-    soakMs: durationMs(limits.minSuccessTime, 0),
-    deadlineMs: durationMs(limits.progressDeadline, Infinity),
+    soakMs: durationMs(limits.minSuccessTime) ?? 0,
+    deadlineMs: durationMs(limits.progressDeadline) || Infinity,
     maxFailures: limits.maxFailures ?? 0,
   };
 }

@@ -4,7 +4,7 @@ import { isTimeZone, parseSchedule } from "../../lib/cron-schedule.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { compileSelector } from "../../lib/label-selector.ts";
 import type { LabelSelector } from "../../lib/label-selector.ts";
-import { durationMs } from "./limits.ts";
+import { durationMs } from "../../lib/parse-duration.ts";
 import { timeZoneClaim } from "../names.ts";
 import type { Window } from "./model.ts";
 
@@ -34,7 +34,7 @@ export function windowSite(cluster: KubeObject | undefined): WindowSite {
 
 /** What is wrong with a window; undefined when nothing is. */
 export function faultOf({ schedule, duration, timeZone }: MaintenanceWindow): string | undefined {
-  if (durationMs(duration, 0) === 0) return `duration ${JSON.stringify(duration)} is no duration`;
+  if (!durationMs(duration)) return `duration ${JSON.stringify(duration)} is no duration`;
   if (timeZone !== undefined && !isTimeZone(timeZone)) return `there is no time zone ${timeZone}`;
   try {
     parseSchedule(schedule, "UTC", 0);
@@ -56,7 +56,7 @@ export function windowOf(windows: MaintenanceWindow[], site: WindowSite, now: nu
     const asked = window.timeZone ?? site.timeZone ?? "UTC";
     const zone = isTimeZone(asked) ? asked : "UTC";
     const schedule = parseSchedule(window.schedule, zone, 0);
-    if (schedule.last(now, now - durationMs(window.duration, 0)) !== undefined) {
+    if (schedule.last(now, now - (durationMs(window.duration) ?? 0)) !== undefined) {
       return { open: true };
     }
     opensAt = Math.min(opensAt, schedule.next(now) ?? Infinity);

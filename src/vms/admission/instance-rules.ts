@@ -130,7 +130,7 @@ function ofCloudInit(source: any, field: string): FieldError[] {
         ),
       );
     }
-    if (encoded && !/^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(value)) {
+    if (encoded && !/^[A-Za-z0-9+/]*={0,2}$/.test(value.replace(/\s/g, ""))) {
       errors.push(invalidValue(`${field}.${name}`, "", "is not a valid base64 value."));
     }
   }

@@ -1,8 +1,9 @@
 // VirtualMachineExport: which disks it gives, under which addresses, and for how long. Pure.
+import { durationMs } from "../../lib/parse-duration.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { diskFile } from "../disks/task.ts";
 import { dumpAnnotation } from "../memory-dump/request.ts";
-import { claimsByVolume, copiesName, copyFile, durationMs } from "./snapshot-content.ts";
+import { claimsByVolume, copiesName, copyFile } from "./snapshot-content.ts";
 
 export interface ExportedDisk {
   /** As the links name it. */
@@ -37,7 +38,7 @@ export function exportedDisks(kind: string, source: KubeObject, content?: KubeOb
 const lifeMsDefault = 2 * 3_600_000;
 
 export const expiresAtMs = ({ metadata, spec }: KubeObject) =>
-  Date.parse(metadata.creationTimestamp) + durationMs(spec.ttlDuration, lifeMsDefault);
+  Date.parse(metadata.creationTimestamp) + (durationMs(spec.ttlDuration) ?? lifeMsDefault);
 
 export const exportPath = (namespace: string, name: string, volume: string) =>
   `/api/export.kubevirt.io/v1/namespaces/${namespace}/virtualmachineexports/${name}/volumes/${volume}`;

@@ -79,12 +79,3 @@ export function contentOf(snapshot: KubeObject, vm: KubeObject, disks: SourceDis
     },
   };
 }
-
-const secondsOf: Record<string, number> = { s: 1, m: 60, h: 3600 };
-
-/** `5m0s`, as Go writes durations. */
-export function durationMs(text: string | undefined, fallbackMs: number): number {
-  const parts = [...(text ?? "").matchAll(/(\d+(?:\.\d+)?)(h|m|s)/g)];
-  if (parts.length === 0) return fallbackMs;
-  return parts.reduce((sum, [, count, unit]) => sum + Number(count) * secondsOf[unit!]! * 1000, 0);
-}

@@ -9,6 +9,7 @@ import { jsonEqual } from "../../lib/json.ts";
 import type { NodeConnector } from "../../lib/node-connection.ts";
 import { parseQuantity } from "../../lib/quantity.ts";
 import { isStatus } from "../../lib/status-error.ts";
+import { durationMs } from "../../lib/parse-duration.ts";
 import { vmControl } from "../control.ts";
 import { taskPaths } from "../disks/task.ts";
 import { currentPod } from "../instance/plan.ts";
@@ -30,7 +31,6 @@ import {
   copiesClaim,
   copiesName,
   copyFile,
-  durationMs,
 } from "./snapshot-content.ts";
 import type { SourceDisk } from "./snapshot-content.ts";
 
@@ -58,7 +58,7 @@ class Snapshotting {
     const { metadata, spec, status } = this.#snapshot;
     if (["Succeeded", "Failed"].includes(status?.phase)) return this.#cleanUp();
     const vm = informer(virtualMachines).get(spec.source.name, this.#namespace);
-    const deadlineMs = durationMs(spec.failureDeadline, deadlineMsDefault);
+    const deadlineMs = durationMs(spec.failureDeadline) ?? deadlineMsDefault;
     const late = clock.now() > Date.parse(metadata.creationTimestamp) + deadlineMs;
     const outcome = late
       ? { error: "snapshot deadline exceeded" }
