@@ -233,7 +233,8 @@ test("a policy holds for IPv6 as it does for IPv4", async () => {
   const between = (seconds?: number) => inPod(one.name, who(`[${other.ips[1]}]:8080`, seconds));
   const shut = () => between(hasty);
   const near = (await ingress("near"))!;
-  const block = `{ipBlock: {cidr: "${outside.address6}/64", except: ["${outside.hostAddress6}/128"]}}`;
+  const network = outside.address6.replace(/2$/, "");
+  const block = `{ipBlock: {cidr: "${network}/64", except: ["${outside.hostAddress6}/128"]}}`;
   await policy(`{podSelector: {}, ingress: [{from: [${block}], ports: [{port: http}]}]}`);
   await eventually(fails(shut), "the policy");
   assert.match(await ask(near, 18_181), /^web-/);
