@@ -107,7 +107,7 @@ export class ModulePods {
 
   async #begin(config: SandboxConfig, kind: RunnerKind): Promise<string> {
     const record = await this.#sandboxes.take(config, kind);
-    this.#sandboxes.save(record);
+    await this.#sandboxes.keep(record);
     return record.id;
   }
 

@@ -68,8 +68,13 @@ export class Sandboxes {
     return [...this.#all.values()].filter(({ pod }) => pod);
   }
 
-  save(record: SandboxRecord) {
+  #save(record: SandboxRecord) {
     this.#options.places.write("sandboxes", record.id, record);
+  }
+
+  /** What was taken, for its pod. */
+  keep(record: SandboxRecord): Promise<void> {
+    return this.#options.places.replace("sandboxes", record.id, record);
   }
 
   async #make(
@@ -79,12 +84,12 @@ export class Sandboxes {
     const { networks, runners, boot } = this.#options;
     const record: SandboxRecord = { id, boot, netns: "", ips: [], cgroup, ready: false };
     this.#all.set(id, record);
-    this.save(record);
+    this.#save(record);
     try {
       record.netns = await networks.make(id);
       // It starts while its network gets its addresses.
       record.spare = await runners.start(kind, record);
-      this.save(record);
+      this.#save(record);
       record.ips = await networks.connect(id, pod);
       return record;
     } catch (error) {
@@ -107,7 +112,7 @@ export class Sandboxes {
     if (spare) await cgroups.remove(runnerCgroup(record, spare));
   }
 
-  /** For a pod, to be saved; `kind` is what its first container is. */
+  /** For a pod, to be kept; `kind` is what its first container is. */
   async take(config: SandboxConfig, kind: RunnerKind): Promise<SandboxRecord> {
     const { podUid, namespace, name, attempt, labels, annotations, addresses = [] } = config;
     const { cgroupParent: cgroup, handler } = config;
@@ -142,7 +147,7 @@ export class Sandboxes {
   async stop(record: SandboxRecord) {
     await this.#leave(record);
     record.ready = false;
-    this.save(record);
+    this.#save(record);
   }
 
   async remove(record: SandboxRecord) {
