@@ -134,10 +134,12 @@ export class ModulePods {
     // One that waited is written down already, as the sandbox's.
     if (!spare) this.#containers.save(container);
     const shown = { id: runner.id, uid: kind.uid, logPath };
-    try {
+    const show = async () => {
       container.mounts = showFiles({ places, kernel }, shown, { plan, config, sandbox });
       this.#containers.save(container);
-      await this.#limit(container, config.resources);
+    };
+    try {
+      await Promise.all([this.#limit(container, config.resources), show()]);
     } catch (error) {
       await this.#containers.remove(container);
       throw error;
