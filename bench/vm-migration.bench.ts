@@ -143,6 +143,9 @@ class RawPair {
       await source.vm.qmp.execute("migrate-set-parameters", {
         ...{ "max-bandwidth": bandwidth, "downtime-limit": downtimeMsFirst },
       });
+      // As Kerb has it: the source waits until the target has all, so that its time counts as well.
+      const capabilities = [{ capability: "return-path", state: true }];
+      await source.vm.qmp.execute("migrate-set-capabilities", { capabilities });
       await source.vm.qmp.execute("migrate", { uri });
       const { downtime } = await until(async () => {
         const info = await source.vm.qmp.execute("query-migrate");
