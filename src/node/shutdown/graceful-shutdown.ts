@@ -1,5 +1,6 @@
 // Ends this node's pods in their order before the machine goes down (kubelet's graceful node shutdown): no pod begins
 // any more, the node says that it is not ready, each step has its time, and then the machine may go.
+import { sleep } from "../../lib/clock.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import { graceMsOf } from "../pods/plan-pod.ts";
@@ -75,7 +76,7 @@ export class GracefulShutdown {
     const { clock } = this.#options;
     const giveUpAt = clock.monotonic() + mostMs;
     while (this.#isComing && workers.some(runs) && clock.monotonic() < giveUpAt) {
-      await new Promise<void>((resolve) => void clock.after(lookMs, resolve));
+      await sleep(clock, lookMs);
     }
   }
 }

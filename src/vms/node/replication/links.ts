@@ -1,5 +1,6 @@
 // The copies of a VM's disk on other nodes, from the writer's side: QEMU mirrors each write before it acknowledges it.
 // While a copy is away, writes wait; they go on without it only when it is let go, which is recorded before.
+import { sleep } from "../../../lib/clock.ts";
 import { StatusError } from "../../../lib/status-error.ts";
 import type { CopyAttachment } from "../../control.ts";
 import { jobs } from "../jobs.ts";
@@ -102,7 +103,7 @@ export async function concluded(vm: Vm, id: string) {
   for (let tries = 0; tries < concludedTries; tries++) {
     const job = (await jobs(vm)).find((one) => one.id === id);
     if (!job || job.status === "concluded") return;
-    await new Promise<void>((resolve) => void vm.options.clock.after(pollMs, () => resolve()));
+    await sleep(vm.options.clock, pollMs);
   }
   throw new StatusError("Timeout", "the copy is not let go");
 }
