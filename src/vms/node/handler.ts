@@ -4,6 +4,7 @@ import { rm } from "node:fs/promises";
 import type { Controller, ControllerContext, Key } from "../../controllers/runtime.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { conditionOf } from "../../controllers/pod-state.ts";
+import { sleep } from "../../lib/clock.ts";
 import { jsonEqual } from "../../lib/json.ts";
 import { Scope } from "../../lib/scope.ts";
 import { isStatus } from "../../lib/status-error.ts";
@@ -28,6 +29,8 @@ const pressMs = 5000;
 const askMs = 10_000;
 /** A pod's claims are looked at again. */
 const claimMs = 250;
+/** Who answers DHCP tries again. */
+const addressRetryMs = 1000;
 
 interface Machine {
   vm: Vm;
@@ -166,15 +169,28 @@ export class VmHandler {
       ...{ guestOs: undefined, seenRunning: false, pressedAt: Number.NEGATIVE_INFINITY },
     };
     this.#machines.set(uid, machine);
-    void this.#serve(vm, scope).catch((error: Error) =>
-      context.log.warn("a guest gets no address", { pod: name, error: error.message }),
-    );
+    void this.#serve(vm, scope, context);
     return machine;
   }
 
-  async #serve(vm: Vm, scope: Scope) {
-    const { namespace, leases } = await vm.network();
-    for (const lease of leases) await serveDhcp(namespace, lease, scope);
+  /** Tries until it can: a guest without an address is of no use to anybody. */
+  async #serve(vm: Vm, scope: Scope, { clock, log }: ControllerContext) {
+    const { podName: pod, namespace } = vm.options;
+    let served = 0;
+    for (let tries = 0; !scope.closed; tries++) {
+      try {
+        const network = await vm.network();
+        for (const lease of network.leases.slice(served)) {
+          await serveDhcp(network.namespace, lease, scope);
+          served += 1;
+        }
+        return;
+      } catch (error) {
+        const why = (error as Error).message;
+        if (tries === 0) log.warn("a guest gets no address yet", { namespace, pod, error: why });
+      }
+      await sleep(clock, addressRetryMs, scope.signal).catch(() => {});
+    }
   }
 
   #powerDown(pod: KubeObject, machine: Machine, key: Key, context: ControllerContext) {
