@@ -70,6 +70,35 @@ export function localVolume(
   };
 }
 
+type Place = { node: KubeObject; directory: string } | { why: string };
+
+/** Where a claim's volume goes; undefined while its first pod is waited for. Pure. */
+export function placeFor(
+  claim: KubeObject,
+  storageClass: KubeObject,
+  all: KubeObject[],
+): Place | undefined {
+  const directoryOf = ({ metadata }: KubeObject) =>
+    metadata.annotations?.[localVolumes.directoryAnnotation];
+  const keepers = all.flatMap((node) => {
+    const directory = directoryOf(node);
+    return directory ? [{ node, directory }] : [];
+  });
+  const selected = claim.metadata.annotations?.[selectedNodeAnnotation];
+  if (selected) {
+    const place = keepers.find(({ node }) => node.metadata.name === selected);
+    return place ?? { why: `node ${selected} keeps no local volumes` };
+  }
+  if (storageClass["volumeBindingMode"] === "WaitForFirstConsumer") return undefined;
+  if (keepers.length === 1) return keepers[0];
+  const { name } = storageClass.metadata;
+  const why = `class "${name}" binds at once, and ${keepers.length} nodes keep local volumes; a class with volumeBindingMode: WaitForFirstConsumer takes the node of the claim's first pod`;
+  return { why };
+}
+
+/** A node may come that keeps volumes. */
+const retryMs = 15_000;
+
 export const localPathController: Controller = {
   name: "local-path",
   inputs: [
@@ -79,21 +108,23 @@ export const localPathController: Controller = {
     { resource: nodes, keys: () => [] },
   ],
   outputs: [volumes],
-  async reconcile(key, { client, informer, event }) {
+  async reconcile(key, { client, informer, event, wakeAfter }) {
     const [namespace, name] = key.split("/") as [string, string];
     const claim = informer(claims).get(name, namespace);
     if (!claim || claim.spec.volumeName || claim.metadata.deletionTimestamp) return;
     const storageClass = informer(classes).get(claim.spec.storageClassName ?? "");
-    const nodeName = claim.metadata.annotations?.[selectedNodeAnnotation];
-    if (storageClass?.["provisioner"] !== localVolumes.provisioner || !nodeName) return;
+    if (storageClass?.["provisioner"] !== localVolumes.provisioner) return;
     if (informer(volumes).get(`pvc-${claim.metadata.uid}`)) return;
     const refuse = (why: string) => event(claim, "Warning", "ProvisioningFailed", why);
     const why = refusedClass(storageClass);
     if (why) return refuse(why);
-    const node = informer(nodes).get(nodeName);
-    const directory = node?.metadata.annotations?.[localVolumes.directoryAnnotation];
-    if (!directory) return refuse(`node ${nodeName} keeps no local volumes`);
-    const draft = localVolume(claim, storageClass, node!, directory);
+    const place = placeFor(claim, storageClass, informer(nodes).list());
+    if (!place) return;
+    if ("why" in place) {
+      wakeAfter(key, retryMs);
+      return refuse(place.why);
+    }
+    const draft = localVolume(claim, storageClass, place.node, place.directory);
     await client.create(volumes, draft).catch((error: unknown) => {
       if (!isStatus(error, "AlreadyExists")) throw error;
     });

@@ -185,6 +185,11 @@ export interface RuleContext {
   gates: Set<string>;
 }
 
+/** KubeVirt's words, and what to do. */
+const gateIsOff = (gate: string) =>
+  `${gate} feature gate is not enabled; add it to ` +
+  "spec.configuration.developerConfiguration.featureGates of the KubeVirt kubevirt/kubevirt";
+
 function ofVolumes({ volumes = [] }: any, path: string, { gates }: RuleContext): FieldError[] {
   const at = (i: number) => `${path}.volumes[${i}]`;
   const each = volumes.flatMap((volume: any, i: number) => {
@@ -195,7 +200,7 @@ function ofVolumes({ volumes = [] }: any, path: string, { gates }: RuleContext):
     const [kind] = sources as [string];
     const field = `${at(i)}.${kind}`;
     if (kind === "hostDisk" && !gates.has("HostDisk")) {
-      return [forbiddenValue(field, "HostDisk feature gate is not enabled")];
+      return [forbiddenValue(field, gateIsOff("HostDisk"))];
     }
     return volumeRules[kind]?.(volume[kind], field) ?? [];
   });

@@ -54,6 +54,11 @@ test("start, stop and restart do what the run strategy lets them, and say what i
       () => planStop(of("Always"), up, { gracePeriod: 0 }),
       { graceSeconds: 0, spec: { runStrategy: "Halted" } },
     ],
+    [
+      "stop what restarts",
+      () => planStop({ ...of("Always"), status: { stateChangeRequests: [stop, start] } }, up, {}),
+      { spec: { runStrategy: "Halted" }, requests: [] },
+    ],
     ["stop manual", () => planStop(of("Manual"), up, {}), { requests: [stop] }],
     ["stop stopped", () => planStop(of("Manual"), undefined, {}), "VM is not running"],
     ["stop halted", () => planStop(of("Halted"), undefined, {}), "VM is not running"],

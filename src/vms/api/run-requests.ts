@@ -66,7 +66,11 @@ export function planStop(
     }
     return { ...grace, ...(gracePeriod === 0 && { force: true }) };
   }
-  if (!manual.includes(strategy)) return { ...grace, spec: running(vm, false) };
+  if (!manual.includes(strategy)) {
+    // A start that a restart asked for is not wanted any more.
+    const open = (vm.status?.stateChangeRequests ?? []).length > 0;
+    return { ...grace, spec: running(vm, false), ...(open && { requests: [] }) };
+  }
   if (!lives(instance)) throw refuse(vm, "VM is not running");
   return { ...grace, requests: [stopRequest(instance)] };
 }

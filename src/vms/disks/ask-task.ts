@@ -1,9 +1,9 @@
 // Asks the program in a disk's pod.
 import type { IncomingMessage } from "node:http";
-import { text } from "node:stream/consumers";
 import type { Readable } from "node:stream";
 import type { KubeObject } from "../../kinds/object.ts";
 import type { NodeConnector } from "../../lib/node-connection.ts";
+import { limitedText } from "../../lib/limited-text.ts";
 import { forward } from "../../lib/proxy/forward.ts";
 import { StatusError } from "../../lib/status-error.ts";
 import { taskAnnotation, taskPort, untilDone } from "./task.ts";
@@ -40,6 +40,19 @@ export async function askTask(
 }
 
 const answerMsMax = 3000;
+/** A pod may be anybody's by now, so no more is read than an honest one says. */
+const answerBytesMax = 1024;
+
+const isCount = (value: unknown): value is number => Number.isFinite(value) && Number(value) >= 0;
+
+/** Undefined for what no program of ours says. */
+function progressIn(said: string): Progress | undefined {
+  const { phase, doneBytes, totalBytes } = JSON.parse(said) as Record<string, unknown>;
+  if (typeof phase !== "string" || !isCount(doneBytes)) return undefined;
+  if (totalBytes !== undefined && !isCount(totalBytes)) return undefined;
+  const total = totalBytes === undefined ? {} : { totalBytes };
+  return { phase: phase as Progress["phase"], doneBytes, ...total };
+}
 
 /** At the end, or a second later. Undefined while it does not say. */
 export async function progressOf(
@@ -49,7 +62,7 @@ export async function progressOf(
   try {
     const signal = AbortSignal.timeout(answerMsMax);
     const answer = await askTask(connect, pod, { path: untilDone, signal });
-    return JSON.parse(await text(answer)) as Progress;
+    return progressIn(await limitedText(answer, answerBytesMax));
   } catch {
     return undefined;
   }
