@@ -1,4 +1,5 @@
 // CoAP (RFC 7252) as far as asking for `/.well-known/core` goes, and the links in its answer (RFC 6690). Pure.
+import { AnswerError, reading } from "../network/answer-error.ts";
 
 const versionAndType = 0x50;
 const get = 0x01;
@@ -19,18 +20,20 @@ export function askCore(messageId: number, token: Buffer): Buffer {
 /** Bytes of an option's delta or length beyond its nibble. */
 const extra = (nibble: number) => (nibble === 13 ? 1 : nibble === 14 ? 2 : 0);
 
-/** The payload of an answer with this token; throws for what is none. */
-export function contentOf(bytes: Buffer, token: Buffer): Buffer {
+/** The payload of an answer with this token. Throws AnswerError for what is none. */
+export const contentOf = (bytes: Buffer, token: Buffer) => reading(() => payloadOf(bytes, token));
+
+function payloadOf(bytes: Buffer, token: Buffer): Buffer {
   const tokenLength = bytes.readUInt8(0) & 15;
   if (bytes.readUInt8(0) >> 6 !== 1 || bytes.readUInt8(1) !== content)
-    throw new Error("no content");
-  if (!bytes.subarray(4, 4 + tokenLength).equals(token)) throw new Error("another's answer");
+    throw new AnswerError("no content");
+  if (!bytes.subarray(4, 4 + tokenLength).equals(token)) throw new AnswerError("another's answer");
   let at = 4 + tokenLength;
   while (at < bytes.length) {
     const head = bytes.readUInt8(at++);
     if (head === payloadMark) return bytes.subarray(at);
     const [delta, length] = [head >> 4, head & 15];
-    if (delta === 15 || length === 15) throw new Error("a broken option");
+    if (delta === 15 || length === 15) throw new AnswerError("a broken option");
     at += extra(delta);
     const more = extra(length);
     const size =

@@ -7,6 +7,8 @@ import { filterOf, passes } from "../discovery/filter.ts";
 import { DetailsError } from "../discovery/handler.ts";
 import type { Device, DiscoveryHandler } from "../discovery/handler.ts";
 import { everyMsIn, poll } from "../watch/poll.ts";
+import { AnswerError } from "../network/answer-error.ts";
+import { Speakers } from "../network/speakers.ts";
 import { askUdp } from "../network/udp.ts";
 
 const group = { host: "224.0.0.251", port: 5353 };
@@ -45,34 +47,39 @@ function texts(data: unknown): Record<string, string> {
   );
 }
 
-const same = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
+const keyOf = (name: string, type: string) => `${type} ${name.toLowerCase()}`;
 
-/** The instances of `service` that a message speaks of. Throws for what is no message. Pure. */
-export function instancesIn(bytes: Buffer, service: string, from: string): Device[] {
-  const message = packet.decode(bytes);
-  const records: Answer[] = [...(message.answers ?? []), ...(message.additionals ?? [])];
-  const named = (name: string, type: string): any =>
-    records.find((one) => one.type === type && same(one.name, name));
-  return records
-    .filter((one) => one.type === "PTR" && same(one.name, service))
-    .map((pointer) => {
-      const name = String((pointer as any).data);
-      const { target = "", port = 0 } = named(name, "SRV")?.data ?? {};
-      const address = named(target, "A")?.data ?? named(target, "AAAA")?.data ?? from;
-      return {
-        id: name,
-        properties: {
-          ...texts(named(name, "TXT")?.data),
-          MDNS_NAME: name.slice(0, -service.length - 1),
-          MDNS_SERVICE: service,
-          MDNS_HOST: target,
-          MDNS_PORT: String(port),
-          MDNS_ADDRESS: String(address),
-        },
-        mounts: [],
-        nodes: [],
-      };
-    });
+function decoded(bytes: Buffer) {
+  try {
+    return packet.decode(bytes);
+  } catch (error) {
+    throw new AnswerError((error as Error).message);
+  }
+}
+
+/** The instances of each service that a message speaks of. Throws AnswerError for what is no message. Pure. */
+export function instancesIn(bytes: Buffer, services: string[], from: string): Device[] {
+  const { answers = [], additionals = [] } = decoded(bytes);
+  const records: Answer[] = [...answers, ...additionals];
+  const first = new Map<string, any>();
+  for (const one of records.toReversed()) first.set(keyOf(one.name, one.type), one);
+  const named = (name: string, type: string) => first.get(keyOf(name, type))?.data;
+  return records.flatMap((pointer) => {
+    const service = services.find((one) => one === pointer.name.toLowerCase());
+    if (pointer.type !== "PTR" || service === undefined) return [];
+    const name = String(pointer.data);
+    const { target = "", port = 0 } = named(name, "SRV") ?? {};
+    const address = named(target, "A") ?? named(target, "AAAA") ?? from;
+    const properties = {
+      ...texts(named(name, "TXT")),
+      MDNS_NAME: name.slice(0, -service.length - 1),
+      MDNS_SERVICE: service,
+      MDNS_HOST: target,
+      MDNS_PORT: String(port),
+      MDNS_ADDRESS: String(address),
+    };
+    return [{ id: name, properties, mounts: [], nodes: [] }];
+  });
 }
 
 export const mdns: DiscoveryHandler = {
@@ -81,24 +88,21 @@ export const mdns: DiscoveryHandler = {
   check: wishesIn,
   async *discover({ details, signal }, { clock, probeTo }) {
     const { services, names, everyMs } = wishesIn(details);
+    const speakers = new Speakers({ devicesMax, missesMax });
     const look = async () => {
-      const found = new Map<string, Device>();
       const questions = services.map((name) => ({ type: "PTR" as const, name }));
       await askUdp({
         message: packet.encode({ type: "query", id: 0, questions }),
         to: [probeTo ?? group],
         isGroup: probeTo === undefined,
         answer: (bytes, { address }) => {
-          for (const service of services) {
-            for (const device of instancesIn(bytes, service, address)) {
-              const isWanted = passes(names, [device.properties["MDNS_NAME"]!]);
-              if (isWanted && found.size < devicesMax) found.set(device.id, device);
-            }
+          for (const device of instancesIn(bytes, services, address)) {
+            if (passes(names, [device.properties["MDNS_NAME"]!])) speakers.hear(device, address);
           }
         },
         ...{ waitMs, clock, signal },
       });
-      return [...found.values()];
+      return speakers.endRound();
     };
     yield* poll(look, { clock, signal, everyMs, missesMax });
   },

@@ -13,6 +13,8 @@ import { trustOf } from "../network/trust.ts";
 const devicesMax = 4096;
 const silentSecondsMax = 86_400;
 const settleMs = 50;
+/** Who may publish may name topics of 64 KiB. */
+const topicCharsMax = 1024;
 
 interface Wishes {
   url: URL;
@@ -59,6 +61,7 @@ class Topics {
   /** True when a device came or went. */
   hear(topic: string, payload: Buffer): boolean {
     const { topics, offline } = this.#wishes;
+    if (topic.length > topicCharsMax) return false;
     if (payload.length === 0 || offline.has(payload.toString())) return this.#seen.delete(topic);
     const levels = topics.map((filter) => matchTopic(filter, topic)).find((one) => one);
     if (!levels) return false;

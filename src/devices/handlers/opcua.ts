@@ -7,6 +7,7 @@ import { filterOf } from "../discovery/filter.ts";
 import type { Filter } from "../discovery/filter.ts";
 import { DetailsError } from "../discovery/handler.ts";
 import type { Device, DiscoveryHandler } from "../discovery/handler.ts";
+import { atOnce } from "../network/at-once.ts";
 import { uaAddress } from "../opcua/channel.ts";
 import { findServers } from "../opcua/find-servers.ts";
 import type { UaServer } from "../opcua/find-servers.ts";
@@ -15,6 +16,9 @@ import { poll } from "../watch/poll.ts";
 
 const urlDefault = "opc.tcp://localhost:4840/";
 const serversMax = 4096;
+/** A discovery server may tell of any names, and of names of which nobody ever answers. */
+const namesMsMax = 5000;
+const namesAtOnce = 4;
 
 function urlsIn(method: unknown): string[] {
   if (method === undefined || method === null) return [urlDefault];
@@ -38,13 +42,21 @@ function isWanted(filter: Filter | undefined, name: string): boolean {
   return filter.items.includes(name) === (filter.action === "Include");
 }
 
+function isAddress(url: string): boolean {
+  try {
+    return uaAddress(url).host !== "";
+  } catch {
+    return false;
+  }
+}
+
 /** The address of a server, on the asked host where the announced one is not known here. */
 export async function reachable(
   { urls }: UaServer,
   asked: string,
   resolves: (host: string) => Promise<boolean>,
 ): Promise<string | undefined> {
-  const url = urls.find((one) => one.startsWith("opc.tcp://"));
+  const url = urls.find(isAddress);
   if (url === undefined) return undefined;
   const { host, path } = uaAddress(url);
   if (await resolves(host)) return url;
@@ -53,11 +65,25 @@ export async function reachable(
   return `opc.tcp://${shown}:${port}${path}`;
 }
 
-const resolves = (host: string) =>
-  lookup(host).then(
-    () => true,
-    () => false,
-  );
+/** Whether names are known here, each looked up once; what takes too long is not. */
+function knownNames(signal: AbortSignal) {
+  const until = AbortSignal.any([signal, AbortSignal.timeout(namesMsMax)]);
+  const asked = new Map<string, Promise<boolean>>();
+  const late = new Promise<boolean>((resolve) => {
+    until.addEventListener("abort", () => resolve(false), { once: true });
+  });
+  const isKnown = (host: string) =>
+    lookup(host).then(
+      () => true,
+      () => false,
+    );
+  return (host: string) => {
+    if (until.aborted) return Promise.resolve(false);
+    const answer = asked.get(host) ?? Promise.race([isKnown(host), late]);
+    asked.set(host, answer);
+    return answer;
+  };
+}
 
 interface Asking {
   clock: Clock;
@@ -67,10 +93,9 @@ interface Asking {
 async function serversAt(asked: string, filter: Filter | undefined, asking: Asking) {
   const found = await findServers(asked, asking);
   const wanted = found.filter(({ kind, name }) => kind === "Server" && isWanted(filter, name));
-  const urls = await Promise.all(
-    wanted.slice(0, serversMax).map((server) => reachable(server, asked, resolves)),
-  );
-  return urls.filter((url) => url !== undefined);
+  const resolves = knownNames(asking.signal);
+  const some = wanted.slice(0, serversMax);
+  return atOnce(some, (server) => reachable(server, asked, resolves), { max: namesAtOnce });
 }
 
 const deviceOf = (url: string): Device => ({

@@ -17,7 +17,9 @@ let address: string;
 beforeEach(async () => {
   scope = new Scope();
   server = createServer((request, response) => {
-    response.writeHead(request.url === "/info" ? 200 : 404, { server: "lamp/1" }).end();
+    const isKnown = request.url === "/info" || request.url === "/stream";
+    response.writeHead(isKnown ? 200 : 404, { server: "lamp/1" }).write(" ");
+    if (request.url !== "/stream") response.end();
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -44,6 +46,7 @@ test("who has the page is a device, and who has another is none", async () => {
   assert.equal(found?.properties["SCAN_URL"], `http://${address}/info`);
   assert.equal(found?.properties["SCAN_HTTP_SERVER"], "lamp/1");
   assert.deepEqual(await look("/other"), []);
+  assert.equal((await look("/stream")).length, 1, "a picture that never ends is there");
 });
 
 test("a page behind a certificate of its own is found by who was given it, and its values are read", async () => {

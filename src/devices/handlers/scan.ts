@@ -73,7 +73,11 @@ async function byHttp(
 ) {
   const url = `${page.scheme}://${shown(endpoint)}${page.path}`;
   const until = AbortSignal.any([signal, AbortSignal.timeout(answerMsMax)]);
-  const { status, headers } = await askHttp(url, { trust, signal: until });
+  const { status, headers } = await askHttp(url, {
+    isHeadEnough: true,
+    trust,
+    signal: until,
+  });
   if (status !== page.status) return undefined;
   const server = String(headers["server"] ?? "");
   return deviceOf(endpoint, { SCAN_URL: url, ...(server && { SCAN_HTTP_SERVER: server }) });

@@ -10,6 +10,8 @@ export interface HttpQuestion {
   method?: string;
   headers?: Record<string, string>;
   body?: string;
+  /** The answer's body is not waited for: it may be a picture that never ends. */
+  isHeadEnough?: boolean;
   /** Default: the authorities that Node knows. */
   trust?: Trust | undefined;
   signal: AbortSignal;
@@ -34,16 +36,15 @@ async function limited(response: IncomingMessage): Promise<Buffer> {
 
 /** Throws when there is no answer before the signal. */
 export async function askHttp(url: string | URL, question: HttpQuestion): Promise<HttpAnswer> {
-  const { method = "GET", headers = {}, body, trust, signal } = question;
+  const { method = "GET", headers = {}, body, isHeadEnough = false, trust, signal } = question;
   const options = { method, headers, signal, agent: false as const };
   const isTls = new URL(url).protocol === "https:";
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const asked = isTls ? requestHttps(url, { ...options, ...trust }) : requestHttp(url, options);
     asked.on("response", resolve).on("error", reject).end(body);
   });
-  return {
-    status: response.statusCode ?? 0,
-    headers: response.headers,
-    body: await limited(response),
-  };
+  const head = { status: response.statusCode ?? 0, headers: response.headers };
+  if (!isHeadEnough) return { ...head, body: await limited(response) };
+  response.on("error", () => {}).destroy();
+  return { ...head, body: Buffer.alloc(0) };
 }

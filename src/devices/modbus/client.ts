@@ -1,7 +1,8 @@
 // Modbus/TCP: questions to one unit behind one address, one after the other.
 import type { Socket } from "node:net";
 import type { Endpoint } from "../network/addresses.ts";
-import { frames, openTcp } from "../network/tcp.ts";
+import { reading } from "../network/answer-error.ts";
+import { frames, inTime, openTcp } from "../network/tcp.ts";
 
 const frameBytesMax = 260;
 const answerMsMax = 2000;
@@ -38,7 +39,6 @@ export class ModbusClient {
 
   constructor(socket: Socket) {
     this.#socket = socket;
-    socket.setTimeout(answerMsMax, () => socket.destroy());
     this.#answers = frames(socket, frameLength, frameBytesMax);
   }
 
@@ -59,17 +59,18 @@ export class ModbusClient {
     head.writeUInt16BE(transaction, 0);
     head.writeUInt16BE(pdu.length + 1, 4);
     head.writeUInt8(unit, 6);
-    // Between questions a connection may be silent for as long as it likes.
-    this.#socket.setTimeout(answerMsMax);
     this.#socket.write(Buffer.concat([head, pdu]));
+    return inTime(this.#socket, answerMsMax, () => this.#answerTo(transaction, pdu[0]!));
+  }
+
+  async #answerTo(transaction: number, fn: number): Promise<Buffer> {
     for (;;) {
       const { value } = await this.#answers.next();
       if (!value) throw new Error("the connection ended");
       if (value.length < 9 || value.readUInt16BE(0) !== transaction) continue;
-      this.#socket.setTimeout(0);
       const said = value.readUInt8(7);
-      if (said === (pdu[0]! | 0x80)) throw new ModbusException(value.readUInt8(8));
-      if (said === pdu[0]) return value.subarray(8);
+      if (said === (fn | 0x80)) throw new ModbusException(value.readUInt8(8));
+      if (said === fn) return value.subarray(8);
     }
   }
 }
@@ -91,10 +92,15 @@ export async function readValues(
   { unit, table, address, count }: { unit: number; table: Table; address: number; count: number },
 ): Promise<number[]> {
   const answer = await client.ask(unit, question(readFunctions[table], address, count));
+  return valuesIn(answer, { table, count });
+}
+
+/** Of an answer's bytes behind the function. Throws AnswerError. Pure. */
+export function valuesIn(answer: Buffer, { table, count }: { table: Table; count: number }) {
   const isBits = table === "coil" || table === "discrete";
-  return Array.from({ length: count }, (_, i) =>
-    isBits ? (answer.readUInt8(1 + (i >> 3)) >> (i & 7)) & 1 : answer.readUInt16BE(1 + 2 * i),
-  );
+  const valueAt = (i: number) =>
+    isBits ? (answer.readUInt8(1 + (i >> 3)) >> (i & 7)) & 1 : answer.readUInt16BE(1 + 2 * i);
+  return reading(() => Array.from({ length: count }, (_, i) => valueAt(i)));
 }
 
 export async function writeRegisters(
@@ -113,14 +119,19 @@ export const writeCoil = (
 ) => client.ask(unit, question(5, address, isOn ? 0xff00 : 0));
 
 /** Vendor, product and revision, as far as the device says (function 43, MEI type 14). */
-export async function identify(client: ModbusClient, unit: number): Promise<string[]> {
-  const answer = await client.ask(unit, Buffer.from([43, 14, 1, 0]));
-  const objects: string[] = [];
-  let at = 6;
-  for (let left = answer.readUInt8(5); left > 0; left--) {
-    const [id, length] = [answer.readUInt8(at), answer.readUInt8(at + 1)];
-    if (id < 3) objects[id] = answer.toString("latin1", at + 2, at + 2 + length);
-    at += 2 + length;
-  }
-  return objects;
+export const identify = async (client: ModbusClient, unit: number): Promise<string[]> =>
+  namesIn(await client.ask(unit, Buffer.from([43, 14, 1, 0])));
+
+/** Throws AnswerError. Pure. */
+export function namesIn(answer: Buffer): string[] {
+  return reading(() => {
+    const names = ["", "", ""];
+    let at = 6;
+    for (let left = answer.readUInt8(5); left > 0; left--) {
+      const [id, length] = [answer.readUInt8(at), answer.readUInt8(at + 1)];
+      if (id < names.length) names[id] = answer.toString("latin1", at + 2, at + 2 + length);
+      at += 2 + length;
+    }
+    return names;
+  });
 }

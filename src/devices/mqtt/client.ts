@@ -5,16 +5,20 @@ import { isIP } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { Clock } from "../../lib/clock.ts";
 import { DetailsError } from "../discovery/handler.ts";
-import { frames, openTcp } from "../network/tcp.ts";
+import { AnswerError } from "../network/answer-error.ts";
+import { frames, inTime, openTcp } from "../network/tcp.ts";
 import type { Trust } from "../network/trust.ts";
 import {
-  bodyOf,
   connectPacket,
+  isSubackRefusal,
+  kindOf,
   kinds,
   packet,
   packetLength,
   pubackPacket,
   publishPacket,
+  readConnack,
+  readPuback,
   readPublication,
   subscribePacket,
 } from "./packets.ts";
@@ -63,7 +67,7 @@ async function openSocket({ url, trust, signal }: MqttOptions): Promise<Socket> 
   if (!isTls) return socket;
   const secure = connectTls({ socket, host, ...(!isIP(host) && { servername: host }), ...trust });
   try {
-    await once(secure, "secureConnect", { signal });
+    await inTime(secure, answerMsMax, () => once(secure, "secureConnect", { signal }));
   } catch (error) {
     secure.destroy();
     throw error;
@@ -73,6 +77,7 @@ async function openSocket({ url, trust, signal }: MqttOptions): Promise<Socket> 
 
 export class MqttClient {
   readonly #socket: Socket;
+  readonly #clock: Clock;
   readonly #packets: AsyncGenerator<Buffer>;
   readonly #waiting = new Map<number, (done: boolean) => void>();
   readonly #stopPings: () => void;
@@ -82,10 +87,12 @@ export class MqttClient {
   static async open(options: MqttOptions): Promise<MqttClient> {
     const socket = await openSocket(options);
     const close = () => socket.destroy();
-    options.signal.addEventListener("abort", close, { once: true });
+    const { signal } = options;
+    signal.addEventListener("abort", close, { once: true });
+    socket.once("close", () => signal.removeEventListener("abort", close));
     const client = new MqttClient(socket, options.clock);
     try {
-      await client.#login(options);
+      await inTime(socket, answerMsMax, () => client.#login(options));
     } catch (error) {
       client.close();
       throw error;
@@ -95,6 +102,7 @@ export class MqttClient {
 
   private constructor(socket: Socket, clock: Clock) {
     this.#socket = socket;
+    this.#clock = clock;
     socket.on("error", () => {});
     this.#packets = frames(socket, packetLength, packetBytesMax);
     const ping = () => socket.write(packet(kinds.pingreq, 0));
@@ -110,9 +118,8 @@ export class MqttClient {
     };
     this.#socket.write(connectPacket({ clientId, keepAliveSeconds, ...login }));
     const { value } = await this.#packets.next();
-    if (!value || value.readUInt8(0) >> 4 !== kinds.connack)
-      throw new Error("it is no MQTT broker");
-    const code = bodyOf(value).readUInt8(1);
+    if (!value || kindOf(value) !== kinds.connack) throw new AnswerError("it is no MQTT broker");
+    const code = readConnack(value);
     if (code !== 0) throw new Error(`the broker refused: ${refusals[code] ?? code}`);
   }
 
@@ -125,12 +132,12 @@ export class MqttClient {
     const id = this.#nextId();
     if (this.#waiting.size >= waitingMax) return Promise.resolve(false);
     return new Promise<boolean>((resolve) => {
-      const timeout = AbortSignal.timeout(answerMsMax);
       const done = (isDone: boolean) => {
+        stop();
         this.#waiting.delete(id);
         resolve(isDone);
       };
-      timeout.addEventListener("abort", () => done(false), { once: true });
+      const stop = this.#clock.after(answerMsMax, () => done(false));
       this.#waiting.set(id, done);
       this.#socket.write(publishPacket({ topic, payload, retain, id }));
     });
@@ -140,9 +147,9 @@ export class MqttClient {
   async *publications(): AsyncGenerator<Publication> {
     try {
       for await (const bytes of this.#packets) {
-        const kind = bytes.readUInt8(0) >> 4;
-        if (kind === kinds.puback) this.#waiting.get(bodyOf(bytes).readUInt16BE(0))?.(true);
-        if (kind === kinds.suback && bodyOf(bytes).includes(128, 2)) {
+        const kind = kindOf(bytes);
+        if (kind === kinds.puback) this.#waiting.get(readPuback(bytes))?.(true);
+        if (kind === kinds.suback && isSubackRefusal(bytes)) {
           throw new Error("the broker refused the subscription");
         }
         if (kind !== kinds.publish) continue;

@@ -1,4 +1,5 @@
 // MQTT 3.1.1, as far as a client goes that subscribes and publishes with QoS 0 and 1. Pure.
+import { AnswerError, reading } from "../network/answer-error.ts";
 
 export const kinds = {
   connect: 1,
@@ -81,7 +82,7 @@ export function packetLength(bytes: Buffer): number | undefined {
     size += (byte & 127) * 128 ** i;
     if (byte < 128) return i + 2 + size;
   }
-  throw new Error("a packet without length");
+  throw new AnswerError("a packet without length");
 }
 
 export function bodyOf(bytes: Buffer): Buffer {
@@ -90,19 +91,31 @@ export function bodyOf(bytes: Buffer): Buffer {
   return bytes.subarray(at + 1);
 }
 
+/** The kind of a whole packet. */
+export const kindOf = (bytes: Buffer) => bytes.readUInt8(0) >> 4;
+
+/** Why a CONNACK refuses; 0 when it does not. Throws AnswerError. */
+export const readConnack = (bytes: Buffer) => reading(() => bodyOf(bytes).readUInt8(1));
+
+/** What a PUBACK is about. Throws AnswerError. */
+export const readPuback = (bytes: Buffer) => reading(() => bodyOf(bytes).readUInt16BE(0));
+
+/** True when a SUBACK refuses one of the filters. Throws AnswerError. */
+export const isSubackRefusal = (bytes: Buffer) => reading(() => bodyOf(bytes).includes(128, 2));
+
+/** Throws AnswerError. */
 export function readPublication(bytes: Buffer): Publication {
   const flags = bytes.readUInt8(0) & 15;
-  const body = bodyOf(bytes);
-  const end = 2 + body.readUInt16BE(0);
-  const topic = body.toString("utf8", 2, end);
-  const isAsked = (flags & 6) !== 0;
-  const payload = body.subarray(end + (isAsked ? 2 : 0));
-  return {
-    topic,
-    payload,
-    retain: (flags & 1) !== 0,
-    ...(isAsked && { id: body.readUInt16BE(end) }),
-  };
+  return reading(() => {
+    const body = bodyOf(bytes);
+    const end = 2 + body.readUInt16BE(0);
+    if (end > body.length) throw new AnswerError("the answer ends too early");
+    const topic = body.toString("utf8", 2, end);
+    const isAsked = (flags & 6) !== 0;
+    const payload = body.subarray(end + (isAsked ? 2 : 0));
+    const retain = (flags & 1) !== 0;
+    return { topic, payload, retain, ...(isAsked && { id: body.readUInt16BE(end) }) };
+  });
 }
 
 /** The levels that the filter's wildcards stand for; undefined when the topic does not match. */

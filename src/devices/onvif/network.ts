@@ -11,6 +11,9 @@ import type { Credential, ProbeMatch, Question, Salt } from "./messages.ts";
 export const probeGroup = "239.255.255.250";
 export const probePort = 3702;
 const answerMsMax = 1000;
+/** Of one datagram, which is one camera's; and of all. */
+const matchesOfOneMax = 16;
+const matchesMax = 8192;
 
 export interface Prober {
   clock: Clock;
@@ -29,7 +32,10 @@ export async function probeNetwork({ clock, uuid, waitMs, signal, to }: Prober) 
     message: probe(uuid),
     to: [to ?? group],
     isGroup: to === undefined,
-    answer: (bytes) => void found.push(...probeMatches(bytes.toString())),
+    answer: (bytes) => {
+      const room = Math.min(matchesOfOneMax, matchesMax - found.length);
+      found.push(...probeMatches(bytes.toString()).slice(0, room));
+    },
     ...{ waitMs, clock, signal },
   });
   return found;

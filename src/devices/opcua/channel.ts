@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import type { Socket } from "node:net";
 import type { Clock } from "../../lib/clock.ts";
 import { UaError, UaReader, UaWriter } from "./codec.ts";
+import { frames, inTime } from "../network/tcp.ts";
 import { unprotected } from "./security.ts";
 import type { Protection } from "./security.ts";
 
@@ -11,6 +12,7 @@ const messageBytesMax = 2 ** 20;
 const bufferBytes = 65_536;
 const answerMsMax = 3000;
 const channelMs = 3_600_000;
+const portMax = 65_535;
 /** A channel is renewed when this part of what the server granted has passed. */
 const renewAfter = 0.75;
 
@@ -23,13 +25,6 @@ interface Granted {
   id: number;
   token: number;
   lifetimeMs: number;
-}
-
-interface Frame {
-  type: string;
-  chunk: string;
-  /** The whole of it. */
-  bytes: Buffer;
 }
 
 /** Type and room for the length. */
@@ -47,32 +42,25 @@ function hello(url: string) {
   return unprotected.seal(head("HEL").bytes(), body.bytes());
 }
 
-async function* frames(socket: Socket): AsyncGenerator<Frame> {
-  let bytes = Buffer.alloc(0);
-  for await (const part of socket as AsyncIterable<Buffer>) {
-    bytes = Buffer.concat([bytes, part]);
-    while (bytes.length >= headBytes) {
-      const length = bytes.readUInt32LE(4);
-      if (length < headBytes || length > messageBytesMax)
-        throw new UaError("this is no OPC UA server");
-      if (bytes.length < length) break;
-      const type = bytes.toString("latin1", 0, 3);
-      yield { type, chunk: String.fromCharCode(bytes[3]!), bytes: bytes.subarray(0, length) };
-      bytes = bytes.subarray(length);
-    }
-  }
-  throw new UaError("the server closed the connection");
+/** Throws UaError for a length that none has. */
+function frameLength(bytes: Buffer): number | undefined {
+  if (bytes.length < headBytes) return undefined;
+  const length = bytes.readUInt32LE(4);
+  if (length >= headBytes && length <= messageBytesMax) return length;
+  throw new UaError("this is no OPC UA server");
 }
 
-async function nextOf(reading: AsyncGenerator<Frame>, wanted: string): Promise<Frame> {
+/** The next message, which is whole. Throws UaError when it is another, or says no. */
+async function nextOf(reading: AsyncGenerator<Buffer>, wanted: string): Promise<Buffer> {
   const { value } = await reading.next();
-  if (!value) throw new UaError("the connection is closed");
-  if (value.type === "ERR") {
-    const reader = new UaReader(value.bytes.subarray(headBytes));
+  if (!value) throw new UaError("the server closed the connection");
+  const type = value.toString("latin1", 0, 3);
+  if (type === "ERR") {
+    const reader = new UaReader(value.subarray(headBytes));
     const code = reader.u32().toString(16);
-    throw new UaError(`the server answers 0x${code}: ${reader.text() ?? ""}`);
+    throw new UaError(`the server answers 0x${code}: ${(reader.text() ?? "").slice(0, 200)}`);
   }
-  if (value.type !== wanted) throw new UaError(`the server answers ${value.type}`);
+  if (type !== wanted) throw new UaError(`the server answers ${JSON.stringify(type)}`);
   return value;
 }
 
@@ -97,7 +85,8 @@ export function uaAddress(url: string): { host: string; port: number; path: stri
   const [, bracketed, name, port = "4840", path = "/"] =
     /^opc\.tcp:\/\/(?:\[([^\]/]+)\]|([^:/]+))(?::(\d+))?(\/.*)?$/.exec(url) ?? [];
   const host = bracketed ?? name;
-  if (host === undefined) throw new UaError(`${JSON.stringify(url)} is no opc.tcp address`);
+  if (host === undefined || Number(port) > portMax)
+    throw new UaError(`${JSON.stringify(url)} is no opc.tcp address`);
   return { host, port: Number(port), path };
 }
 
@@ -120,7 +109,7 @@ export interface UaChannelOptions {
 export class UaChannel {
   readonly url: string;
   readonly #socket: Socket;
-  readonly #reading: AsyncGenerator<Frame>;
+  readonly #reading: AsyncGenerator<Buffer>;
   readonly #clock: Clock;
   readonly #protection: Protection;
   #granted: Granted = { id: 0, token: 0, lifetimeMs: 0 };
@@ -136,14 +125,13 @@ export class UaChannel {
     this.#clock = clock;
     this.#socket = socket;
     this.#protection = protection;
-    this.#reading = frames(socket);
+    this.#reading = frames(socket, frameLength, messageBytesMax);
   }
 
   /** Throws UaError, or what the connection says. */
   static async open(url: string, options: UaChannelOptions) {
     const { host, port } = uaAddress(url);
     const socket = connect({ host, port, signal: AbortSignal.any([options.signal]) });
-    socket.on("timeout", () => socket.destroy(new UaError(`${url} does not answer`)));
     socket.on("error", () => {});
     const channel = new UaChannel(url, socket, options);
     try {
@@ -156,14 +144,9 @@ export class UaChannel {
     }
   }
 
-  async #exchange<T>(message: Buffer, answer: () => Promise<T>): Promise<T> {
-    this.#socket.setTimeout(answerMsMax);
+  #exchange<T>(message: Buffer, answer: () => Promise<T>): Promise<T> {
     this.#socket.write(message);
-    try {
-      return await answer();
-    } finally {
-      this.#socket.setTimeout(0);
-    }
+    return inTime(this.#socket, answerMsMax, answer);
   }
 
   async #grant(kind: typeof issue | typeof renew) {
@@ -174,7 +157,7 @@ export class UaChannel {
     body.requestHeader(number).u32(0).u32(kind).u32(protection.mode);
     body.byteString(protection.nonce()).u32(channelMs);
     const message = protection.sealOpen(opening, body.bytes());
-    const { bytes } = await this.#exchange(message, () => nextOf(this.#reading, "OPN"));
+    const bytes = await this.#exchange(message, () => nextOf(this.#reading, "OPN"));
     const reader = new UaReader(bytes).skip(headBytes + 4);
     for (let i = 0; i < 3; i++) reader.byteString();
     const rest = reader.rest();
@@ -198,7 +181,8 @@ export class UaChannel {
     const parts: Buffer[] = [];
     let length = 0;
     for (;;) {
-      const { chunk, bytes } = await nextOf(this.#reading, "MSG");
+      const bytes = await nextOf(this.#reading, "MSG");
+      const chunk = String.fromCharCode(bytes[3]!);
       if (chunk === "A") throw new UaError("the server gave up its answer");
       const [before, rest] = [
         bytes.subarray(0, messageHeadBytes),

@@ -49,6 +49,15 @@ test("an answer in parts is put together", async () => {
   assert.equal((await look(known, method, 40)).length, 2);
 });
 
+test("a server whose address is none hides no other, nor does one whose name nobody knows", async () => {
+  const odd = server("odd", "Server", "opc.tcp://[::1", "opc.tcp://a:99999/", "opc.tcp://");
+  const unknown = server("unknown", "Server", "opc.tcp://name.invalid:4840/far");
+  const found = await look([odd, unknown, known[1]!], method);
+  assert.equal(found.length, 2);
+  assert.match(found[0], /^opc\.tcp:\/\/127\.0\.0\.1:\d+\/far$/);
+  assert.equal(found[1], "opc.tcp://127.0.0.1:4842/press");
+});
+
 const names: [filter: string, found: string[]][] = [
   ["applicationNames: {action: Include, items: [press]}", ["press"]],
   ["applicationNames: {action: Exclude, items: [press]}", ["boiler"]],

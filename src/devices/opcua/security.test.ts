@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { test } from "node:test";
 import { rsaCertificate } from "../../../test/support/rsa-certificate.ts";
-import { expand, modes, protectBy, readIdentity, securePolicies } from "./security.ts";
-import { chooseEndpoint } from "./session.ts";
+import { UaError } from "./codec.ts";
+import { expand, modes, protectBy, readIdentity, rsaKeyOf, securePolicies } from "./security.ts";
+import { chooseEndpoint, identityFor } from "./session.ts";
 import type { UaEndpoint } from "./session.ts";
 
 const nowMs = Date.UTC(2026, 0, 1);
@@ -12,6 +14,11 @@ const other = made("urn:plc", 3072);
 const identityOf = ({ certificate, privateKey }: typeof own) =>
   readIdentity(certificate, privateKey);
 const [client, server] = [identityOf(own), identityOf(other)];
+const userToken = {
+  id: "login",
+  kind: 1,
+  security: "http://opcfoundation.org/UA/SecurityPolicy#Aes256_Sha256_RsaPss",
+};
 const head = Buffer.from("MSGF0000channel.token...");
 
 function pair(policy: string, mode: number) {
@@ -47,6 +54,20 @@ for (const policy of securePolicies) {
     });
   }
 }
+
+test("keys that a hostile server might choose are refused before anything is done with them", () => {
+  const tiny = new X509Certificate(made("urn:plc", 528).certificate).raw;
+  for (const certificate of [tiny, Buffer.from("none")]) {
+    assert.throws(() => rsaKeyOf(certificate), UaError);
+    const endpoint = { mode: modes.none, security: "", certificate, tokens: [userToken] };
+    const login = { username: "a", password: "b" };
+    assert.throws(() => identityFor(endpoint, { login, nonce: Buffer.alloc(32) }), UaError);
+  }
+  const { here } = pair(securePolicies[0]!, modes.sign);
+  for (const length of [0, 1, 256, 512]) {
+    assert.throws(() => here.openOpened(head, Buffer.alloc(length, 7)), UaError);
+  }
+});
 
 test("a message that was changed on the way is not read", () => {
   for (const mode of [modes.sign, modes.signAndEncrypt]) {

@@ -33,6 +33,8 @@ export const nonceBytes = 32;
 const hmacBytes = 32;
 const aesBlockBytes = 16;
 const oaepBytes = 42;
+/** Of what opens a channel, since each of its blocks takes a private key's time. */
+const openedBytesMax = 64 * 1024;
 const oaep = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: "sha1" };
 export const rsaSha256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
 
@@ -66,6 +68,22 @@ export function expand(secret: Buffer, seed: Buffer, length: number): Buffer {
     parts.push(hmac(a, seed));
   }
   return Buffer.concat(parts).subarray(0, length);
+}
+
+const rsaBits = { min: 1024, max: 8192 };
+
+/** The key of a certificate (DER). Throws UaError for one that these policies do not know. */
+export function rsaKeyOf(certificate: Buffer): KeyObject {
+  let key: KeyObject;
+  try {
+    key = new X509Certificate(certificate).publicKey;
+  } catch {
+    throw new UaError("the server's certificate is none");
+  }
+  const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;
+  const isKnown = bits >= rsaBits.min && bits <= rsaBits.max && bits % 8 === 0;
+  if (key.asymmetricKeyType === "rsa" && isKnown) return key;
+  throw new UaError(`the server's key is no RSA key of ${rsaBits.min} to ${rsaBits.max} bits`);
 }
 
 interface Keys {
@@ -167,9 +185,7 @@ class RsaAndAes implements Protection {
     this.policy = name;
     this.mode = mode;
     this.#identity = identity;
-    this.#serverKey = new X509Certificate(serverCertificate).publicKey;
-    if (this.#serverKey.asymmetricKeyType !== "rsa")
-      throw new UaError("the server's key is no RSA key");
+    this.#serverKey = rsaKeyOf(serverCertificate);
     this.#thumbprint = createHash("sha1").update(serverCertificate).digest();
   }
 
@@ -198,13 +214,23 @@ class RsaAndAes implements Protection {
 
   openOpened(head: Buffer, rest: Buffer): Buffer {
     const { key } = this.#identity;
-    const decrypt = (block: Buffer) => privateDecrypt({ key, ...oaep }, block);
-    const plain = inBlocks(rest, modulusBytes(key), decrypt);
-    const split = plain.length - modulusBytes(this.#serverKey);
+    const plain = this.#decryptedByRsa(rest);
+    const split = Math.max(0, plain.length - modulusBytes(this.#serverKey));
     const signed = Buffer.concat([head, plain.subarray(0, split)]);
     if (!verify("sha256", signed, this.#serverKey, plain.subarray(split)))
       throw new UaError("the answer is not signed by the server");
     return withoutPadding(plain.subarray(0, split), isLongKey(key));
+  }
+
+  #decryptedByRsa(bytes: Buffer): Buffer {
+    const { key } = this.#identity;
+    const decrypt = (block: Buffer) => privateDecrypt({ key, ...oaep }, block);
+    if (bytes.length > openedBytesMax) throw new UaError("the answer is too long");
+    try {
+      return inBlocks(bytes, modulusBytes(key), decrypt);
+    } catch {
+      throw new UaError("the answer is not encrypted for this client");
+    }
   }
 
   agree(serverNonce: Buffer | undefined) {

@@ -6,7 +6,15 @@ import type { Clock } from "../../lib/clock.ts";
 import { UaChannel } from "./channel.ts";
 import { nullNode, UaError, UaReader, UaWriter } from "./codec.ts";
 import { readServer } from "./find-servers.ts";
-import { modes, nonceBytes, noSecurity, protectBy, rsaSha256, securePolicies } from "./security.ts";
+import {
+  modes,
+  nonceBytes,
+  noSecurity,
+  protectBy,
+  rsaKeyOf,
+  rsaSha256,
+  securePolicies,
+} from "./security.ts";
 import type { UaIdentity } from "./security.ts";
 import { expectGood, readVariant, writeVariant } from "./values.ts";
 import type { UaValue } from "./values.ts";
@@ -25,6 +33,7 @@ const userNameToken = 324;
 const attributeValue = 13;
 const timestampsNeither = 3;
 const sessionMs = 3_600_000;
+const serverNonceBytesMax = 256;
 
 const oaep = "http://www.w3.org/2001/04/xmlenc#rsa-oaep";
 const oaepSha256 = "http://opcfoundation.org/UA/security/rsa-oaep-sha2-256";
@@ -55,7 +64,7 @@ export interface UaEndpoint {
   tokens: TokenPolicy[];
 }
 
-function readEndpoint(reader: UaReader): UaEndpoint {
+export function readEndpoint(reader: UaReader): UaEndpoint {
   reader.text();
   readServer(reader);
   const certificate = reader.byteString();
@@ -72,8 +81,14 @@ function readEndpoint(reader: UaReader): UaEndpoint {
   return { certificate: certificate && leafOf(certificate), mode, security, tokens };
 }
 
-/** Of a chain the first. */
-const leafOf = (chain: Buffer): Buffer => new X509Certificate(chain).raw;
+/** Of a chain the first. Throws UaError. */
+function leafOf(chain: Buffer): Buffer {
+  try {
+    return new X509Certificate(chain).raw;
+  } catch {
+    throw new UaError("an endpoint's certificate is none");
+  }
+}
 
 /** Secret, length and nonce in blocks of the key's size (OPC 10000-4, 7.41.2.2). */
 export function encryptPassword(
@@ -85,6 +100,7 @@ export function encryptPassword(
     paddingBytes,
   }: Omit<Encryption, "algorithm"> & { key: KeyObject; nonce: Buffer },
 ): Buffer {
+  if (nonce.length > serverNonceBytesMax) throw new UaError("the server's nonce is too long");
   const secret = Buffer.concat([Buffer.from(password), nonce]);
   const plain = new UaWriter().byteString(secret).bytes();
   const blockBytes = key.asymmetricKeyDetails!.modulusLength! / 8 - paddingBytes;
@@ -115,7 +131,7 @@ export function identityFor(
   if (!token || !certificate)
     throw new UaError("the server takes no password that is encrypted, and another is not sent");
   const { algorithm, ...encryption } = encryptions.get(token.security)!;
-  const key = new X509Certificate(certificate).publicKey;
+  const key = rsaKeyOf(certificate);
   const secret = encryptPassword(login.password, { ...encryption, key, nonce });
   const body = new UaWriter().text(token.id).text(login.username).byteString(secret);
   return new UaWriter().extension(userNameToken, body.text(algorithm).bytes()).bytes();
@@ -187,7 +203,7 @@ function expectSigned(created: UaReader, signed: Buffer, certificate: Buffer) {
   created.list(() => [created.byteString(), created.byteString()]);
   created.text();
   const signature = created.byteString() ?? Buffer.alloc(0);
-  if (!verify("sha256", signed, new X509Certificate(certificate).publicKey, signature))
+  if (!verify("sha256", signed, rsaKeyOf(certificate), signature))
     throw new UaError("the server did not sign the session");
 }
 

@@ -1,4 +1,5 @@
 // SNMP v2c as far as a GET goes (RFC 3416), in BER. Pure.
+import { AnswerError, reading } from "../network/answer-error.ts";
 
 const [integer, octets, nil, oidTag, sequence, getRequest, getResponse] = [
   0x02, 0x04, 0x05, 0x06, 0x30, 0xa0, 0xa2,
@@ -48,11 +49,11 @@ export function elements(bytes: Buffer): Element[] {
     at += 2;
     if (length > 127) {
       const more = length & 127;
-      if (more === 0 || more > 4) throw new Error("a length that nobody reads");
+      if (more === 0 || more > 4) throw new AnswerError("a length that nobody reads");
       length = bytes.readUIntBE(at, more);
       at += more;
     }
-    if (at + length > bytes.length) throw new Error("an element that does not end");
+    if (at + length > bytes.length) throw new AnswerError("an element that does not end");
     found.push({ tag, body: bytes.subarray(at, at + length) });
     at += length;
   }
@@ -76,22 +77,31 @@ function oidText(body: Buffer): string {
 function shown({ tag, body }: Element): string | undefined {
   if (tag === octets) return body.toString("utf8").replaceAll("\0", "");
   if (tag === oidTag) return oidText(body);
-  return tag === integer ? String(body.readIntBE(0, Math.min(body.length, 6))) : undefined;
+  return tag === integer ? numberIn({ tag, body })?.toString() : undefined;
 }
 
-/** Values by OID of an answer to `id`; throws for what is none. */
-export function valuesIn(bytes: Buffer, id: number): Map<string, string> {
-  const [message] = elements(bytes);
-  const [, , pdu] = elements(message!.body);
-  if (pdu?.tag !== getResponse) throw new Error("no answer");
-  const [requestId, status, , bindings] = elements(pdu.body);
-  if (requestId!.body.readIntBE(0, requestId!.body.length) !== id) throw new Error("another's");
-  if (status!.body.readIntBE(0, status!.body.length) !== 0) throw new Error("a refusal");
+function parts(element: Element | undefined): Element[] {
+  if (!element) throw new AnswerError("the answer ends too early");
+  return elements(element.body);
+}
+
+const numberIn = (element: Element | undefined) =>
+  element?.body.length ? element.body.readIntBE(0, Math.min(element.body.length, 6)) : undefined;
+
+function readValues(bytes: Buffer, id: number): Map<string, string> {
+  const [, , pdu] = parts(elements(bytes)[0]);
+  if (pdu?.tag !== getResponse) throw new AnswerError("no answer");
+  const [requestId, status, , bindings] = parts(pdu);
+  if (numberIn(requestId) !== id) throw new AnswerError("another's answer");
+  if (numberIn(status) !== 0) throw new AnswerError("a refusal");
   const values = new Map<string, string>();
-  for (const { body } of elements(bindings!.body)) {
-    const [name, value] = elements(body);
+  for (const binding of parts(bindings)) {
+    const [name, value] = parts(binding);
     const text = value && shown(value);
-    if (text !== undefined) values.set(oidText(name!.body), text);
+    if (name && text !== undefined) values.set(oidText(name.body), text);
   }
   return values;
 }
+
+/** Values by OID of an answer to `id`. Throws AnswerError for what is none. */
+export const valuesIn = (bytes: Buffer, id: number) => reading(() => readValues(bytes, id));

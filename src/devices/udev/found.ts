@@ -18,8 +18,9 @@ export function grouped(devices: UdevDevice[], together: boolean): UdevDevice[][
   if (!together) return sorted.map((device) => [device]);
   const groups: UdevDevice[][] = [];
   for (const device of sorted) {
-    const group = groups.find(([top]) => device.devpath.startsWith(top!.devpath));
-    if (group) group.push(device);
+    // In this order all that is below a device follows it.
+    const last = groups.at(-1);
+    if (last && device.devpath.startsWith(last[0]!.devpath)) last.push(device);
     else groups.push([device]);
   }
   return groups;
