@@ -32,6 +32,7 @@ interface Size {
 const sigKill = 9;
 /** A client with a terminal tells its size at once; a command that starts before would see none. */
 const sizeMsMax = 100;
+const readerLooksMs = 2;
 
 async function* sizesFrom(pending: Promise<IteratorResult<Size>>, sizes: AsyncIterator<Size>) {
   for (let one = await pending; !one.done; one = await sizes.next()) yield one.value;
@@ -84,8 +85,25 @@ async function processOf({ containers }: ExecServices, id: string): Promise<Reco
   return JSON.parse(Buffer.from(container.spec.value).toString()).process;
 }
 
-async function feed(path: string, input: AsyncIterable<Uint8Array>, done: () => Promise<void>) {
-  const pipe = openPipe(path, constants.O_WRONLY, { writable: true, readable: false });
+/** containerd says that a command has started before it opens its end of the input. */
+async function openInput(path: string, ended: AbortSignal) {
+  for (;;) {
+    try {
+      return openPipe(path, constants.O_WRONLY, { writable: true, readable: false });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENXIO") throw error;
+    }
+    await sleep(systemClock, readerLooksMs, ended);
+  }
+}
+
+async function feed(
+  { path, ended }: { path: string; ended: AbortSignal },
+  input: AsyncIterable<Uint8Array>,
+  done: () => Promise<void>,
+) {
+  const pipe = await openInput(path, ended);
+  ended.addEventListener("abort", () => pipe.destroy(), { once: true });
   // The command may end before its input does.
   pipe.on("error", () => pipe.destroy());
   for await (const chunk of input) {
@@ -149,19 +167,27 @@ async function runExec(
     pipe: openPipe(path, constants.O_RDONLY, { readable: true, writable: false }),
     write,
   }));
+  const ended = new AbortController();
   const kill = () => void tasks.call("Kill", { ...call, signal: sigKill }).catch(() => {});
-  streams.signal.addEventListener("abort", kill, { once: true });
-  await tasks.call("Start", call);
-  const drained = pipesOut.map(({ pipe, write }) => drain(pipe, write).catch(() => {}));
-  if (pipes.stdin && streams.stdin) {
-    const closeInput = () => tasks.call("CloseIO", { ...call, stdin: true });
-    void feed(pipes.stdin, streams.stdin, closeInput).catch(() => {});
+  try {
+    await tasks.call("Start", call);
+    streams.signal.addEventListener("abort", kill, { once: true });
+    if (streams.signal.aborted) kill();
+    const drained = pipesOut.map(({ pipe, write }) => drain(pipe, write).catch(() => {}));
+    if (pipes.stdin && streams.stdin) {
+      const closeInput = () => tasks.call("CloseIO", { ...call, stdin: true });
+      const input = { path: pipes.stdin, ended: ended.signal };
+      void feed(input, streams.stdin, closeInput).catch(() => {});
+    }
+    void followSize(tasks, call, streams.resize);
+    const { exit_status } = await tasks.call("Wait", call);
+    await Promise.all(drained);
+    return exit_status;
+  } finally {
+    ended.abort();
+    for (const { pipe } of pipesOut) pipe.destroy();
+    streams.signal.removeEventListener("abort", kill);
   }
-  void followSize(tasks, call, streams.resize);
-  const { exit_status } = await tasks.call("Wait", call);
-  streams.signal.removeEventListener("abort", kill);
-  await Promise.all(drained);
-  return exit_status;
 }
 
 async function followSize(
