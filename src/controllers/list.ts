@@ -10,6 +10,7 @@ import { csrSigning } from "./csr-signing.ts";
 import type { Signing } from "./csr.ts";
 import { daemonSet } from "./daemon-set.ts";
 import { deploymentController } from "./deployment.ts";
+import { deviceTaintEviction } from "./device-taint-eviction.ts";
 import { disruptionController } from "./disruption.ts";
 import { endpointSliceController } from "./endpoint-slice.ts";
 import { endpointSliceMirroringController } from "./endpoint-slice-mirroring.ts";
@@ -67,6 +68,7 @@ export const controllers = (authority: Authority): Controller[] => [
   csrSigning(authority),
   daemonSet,
   deploymentController,
+  deviceTaintEviction,
   disruptionController,
   endpointSliceController,
   endpointSliceMirroringController,

@@ -125,7 +125,7 @@ async function evictPods(node: KubeObject, { tainted }: Watched, context: Contro
     if (isTerminating(pod) || hasFinished(pod)) continue;
     // Each taint counts from when it was seen; the first that runs out decides.
     const ends = executing.map((taint) => {
-      const delay = evictionDelayMs(pod, [taint]);
+      const delay = evictionDelayMs(pod.spec.tolerations, [taint]);
       return delay === undefined ? Number.POSITIVE_INFINITY : tainted.get(taint.key)! + delay;
     });
     const left = Math.min(...ends) - now;

@@ -35,7 +35,12 @@ import {
   roleBindingErrors,
   roleErrors,
 } from "./rbac/validation.ts";
-import { resourceClaimErrors, resourceClaimTemplateErrors } from "./resource/validation.ts";
+import {
+  deviceClassErrors,
+  resourceClaimErrors,
+  resourceClaimTemplateErrors,
+  resourceSliceErrors,
+} from "./resource/validation.ts";
 import { priorityClassErrors } from "./scheduling/validation.ts";
 import { persistentVolumeErrors } from "./storage/persistent-volume-validation.ts";
 import {
@@ -96,8 +101,10 @@ const validations: Record<string, Validate> = {
   "storageclasses.storage.k8s.io": storageClassErrors,
   "volumeattachments.storage.k8s.io": volumeAttachmentErrors,
   "volumeattributesclasses.storage.k8s.io": volumeAttributesClassErrors,
+  "deviceclasses.resource.k8s.io": deviceClassErrors,
   "resourceclaims.resource.k8s.io": resourceClaimErrors,
   "resourceclaimtemplates.resource.k8s.io": resourceClaimTemplateErrors,
+  "resourceslices.resource.k8s.io": resourceSliceErrors,
   "clusterrolebindings.rbac.authorization.k8s.io": clusterRoleBindingErrors,
   "clusterroles.rbac.authorization.k8s.io": clusterRoleErrors,
   "rolebindings.rbac.authorization.k8s.io": roleBindingErrors,

@@ -2,7 +2,7 @@
 import { resource, type Client } from "../client/client.ts";
 import type { KubeObject } from "../kinds/object.ts";
 import { StatusError } from "../lib/status-error.ts";
-import type { Allocation } from "./devices/allocate.ts";
+import type { Allocation } from "./devices/allocation.ts";
 import type { Devices } from "./devices/devices.ts";
 import { wantedClaims } from "./filters/devices.ts";
 import type { NodeInfo } from "./node-info.ts";

@@ -94,7 +94,8 @@ test("a pod leaves when the first of its tolerations runs out", () => {
     ],
     ["for no time", pod({ ...all, tolerationSeconds: -1 }), 0],
   ];
-  for (const [when, of, delay] of rows) assert.equal(evictionDelayMs(of, taints), delay, when);
+  for (const [when, of, delay] of rows)
+    assert.equal(evictionDelayMs(of.spec.tolerations, taints), delay, when);
 });
 
 test("nobody is evicted when the doubt is about the site or most of a zone", () => {

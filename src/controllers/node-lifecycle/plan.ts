@@ -2,7 +2,7 @@
 // about the whole site rather than about its nodes.
 import type { KubeObject } from "../../kinds/object.ts";
 import { durationMs } from "../../lib/parse-duration.ts";
-import { tolerates, type Taint } from "../../lib/taint.ts";
+import { tolerates, type Taint, type Toleration } from "../../lib/taint.ts";
 import { conditionOf, isTrue, type Condition } from "../pod-state.ts";
 
 export const notReadyTaint = "node.kubernetes.io/not-ready";
@@ -42,12 +42,15 @@ export function planTaints(
   return [...kept, ...added.map((taint) => ({ ...taint, timeAdded: time }))];
 }
 
-/** Milliseconds that `pod` may stay on a node with these taints; undefined for ever, 0 for none. */
-export function evictionDelayMs(pod: KubeObject, taints: readonly Taint[]): number | undefined {
+/** Milliseconds that who tolerates this may stay with these taints; undefined for ever, 0 for none. */
+export function evictionDelayMs(
+  tolerations: readonly Toleration[] | undefined,
+  taints: readonly Taint[],
+): number | undefined {
   let delay: number | undefined;
   for (const taint of taints) {
     if (taint.effect !== "NoExecute") continue;
-    const toleration = pod.spec.tolerations?.find((each: any) => tolerates(each, taint));
+    const toleration = tolerations?.find((each) => tolerates(each, taint));
     if (!toleration) return 0;
     const seconds: number | undefined = toleration.tolerationSeconds ?? undefined;
     if (seconds === undefined) continue;

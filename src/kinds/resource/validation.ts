@@ -1,6 +1,13 @@
 // What claims of devices must say beyond their schema (upstream's resource.k8s.io validation).
 import type { FieldError } from "../../lib/status-error.ts";
-import { duplicate, invalidValue, nameErrors, required, supported } from "../field-checks.ts";
+import {
+  duplicate,
+  forbiddenValue,
+  invalidValue,
+  nameErrors,
+  required,
+  supported,
+} from "../field-checks.ts";
 import type { Change } from "../kind.ts";
 import { dnsLabel } from "../name-rules.ts";
 
@@ -110,3 +117,25 @@ function specErrors(spec: any, at: string): FieldError[] {
 export const resourceClaimErrors = ({ object }: Change) => specErrors(object.spec, "spec");
 export const resourceClaimTemplateErrors = ({ object }: Change) =>
   specErrors(object.spec?.spec, "spec.spec");
+
+const notWaited = ["bindingConditions", "bindingFailureConditions", "bindsToNode"];
+
+/** Pods are bound without waiting for a device to be made ready, so one that needs it must not be chosen. */
+export const resourceSliceErrors = ({ object }: Change): FieldError[] =>
+  (object.spec?.devices ?? []).flatMap((device: any, i: number) =>
+    notWaited
+      .filter((field) => device[field] !== undefined)
+      .map((field) =>
+        forbiddenValue(`spec.devices[${i}].${field}`, "binding conditions are not supported"),
+      ),
+  );
+
+export const deviceClassErrors = ({ object }: Change): FieldError[] =>
+  object.spec?.extendedResourceName === undefined
+    ? []
+    : [
+        forbiddenValue(
+          "spec.extendedResourceName",
+          "pods that ask for an extended resource are given no claims; ask by resourceClaims",
+        ),
+      ];

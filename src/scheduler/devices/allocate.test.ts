@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { KubeObject } from "../../kinds/object.ts";
 import { allocate } from "./allocate.ts";
 import type { Selection } from "./allocate.ts";
+import { Shares } from "./capacity.ts";
 import { offerOf, usableOn } from "./pools.ts";
 
 const driver = "gpu.example.com";
@@ -56,6 +57,7 @@ function run(slices: KubeObject[], claims: KubeObject[], busy: string[] = []) {
     offer,
     devices: usableOn(offer, node),
     busy: new Set(busy),
+    shares: new Shares(),
     selection,
   });
   return [...allocations.values()].map(({ devices }) =>
@@ -163,7 +165,7 @@ test("an allocation says where it can be used and with which configuration", () 
     spec: { config: [opaque] },
   } as unknown as KubeObject;
   const claims = [claim([request("r")], { config: [{ ...opaque, requests: ["r"] }] })];
-  const options = { offer, devices: offer.devices, busy: new Set<string>() };
+  const options = { offer, devices: offer.devices, busy: new Set<string>(), shares: new Shares() };
   const [allocation] = allocate(claims, {
     ...options,
     selection: { ...selection, deviceClass: () => ofClass },
@@ -198,4 +200,99 @@ test("a search without end ends, and what is wrong is said", () => {
   assert.throws(() => run([slice(many)], [unknown]), /device class none does not exist/);
   const failing = claim([request("r", { selectors: selectors("fail=1") })]);
   assert.throws(() => run([slice(many)], [failing]), /no such key/);
+});
+
+const nic = (more: object = {}) =>
+  gpu(
+    "nic",
+    {},
+    {
+      allowMultipleAllocations: true,
+      capacity: {
+        bandwidth: {
+          value: "10Gi",
+          requestPolicy: { default: "1Gi", validRange: { min: "1Gi", step: "1Gi", max: "8Gi" } },
+        },
+        ...more,
+      },
+    },
+  );
+
+const share = (uid: string, bandwidth?: string, more: object = {}) =>
+  claim(
+    [
+      request("r", {
+        ...(bandwidth && { capacity: { requests: { bandwidth } } }),
+        ...more,
+      }),
+    ],
+    {},
+    uid,
+  );
+
+test("several claims have shares of one device, as far as its capacity goes", () => {
+  const slices = [slice([nic()])];
+  const offer = offerOf(slices);
+  const options = { offer, devices: usableOn(offer, node), busy: new Set<string>(), selection };
+  const sharesOf = (claims: KubeObject[]) =>
+    [...allocate(claims, { ...options, shares: new Shares() }).values()].flatMap(
+      ({ devices }) => devices.results as any[],
+    );
+  const all = sharesOf([share("a", "2500Mi"), share("b"), share("c", "6Gi", { count: 1 })]);
+  assert.deepEqual(
+    all.map(({ device, consumedCapacity }) => [device, consumedCapacity.bandwidth]),
+    [
+      ["nic", String(3 * 2 ** 30)],
+      ["nic", "1Gi"],
+      ["nic", "6Gi"],
+    ],
+  );
+  assert.equal(new Set(all.map(({ shareID }) => shareID)).size, 3);
+  assert.match(all[0].shareID, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+  const [first, second] = sharesOf([share("two", "5Gi", { count: 2 })]);
+  assert.notEqual(first.shareID, second.shareID);
+  const tooMuch: [string, KubeObject[]][] = [
+    ["more than is left", [share("a", "6Gi"), share("b", "5Gi")]],
+    ["more than one may have", [share("a", "9Gi")]],
+    ["what it does not have", [claim([request("r", { capacity: { requests: { speed: "1" } } })])]],
+  ];
+  for (const [what, claims] of tooMuch) {
+    assert.throws(() => sharesOf(claims), /cannot allocate/, what);
+  }
+});
+
+test("shares that others have stay theirs, and all that nobody asks a part of is taken", () => {
+  const slices = [slice([nic({ slots: { value: "2" } })])];
+  const offer = offerOf(slices);
+  const shares = new Shares();
+  const { id } = offer.devices[0]!;
+  shares.change(
+    id,
+    new Map([
+      ["bandwidth", "4Gi"],
+      ["slots", "1"],
+    ]),
+    1,
+  );
+  const options = { offer, devices: offer.devices, busy: new Set<string>(), selection, shares };
+  const slots = { capacity: { requests: { slots: "1" } } };
+  const small = claim([request("r", slots)]);
+  assert.equal(allocate([small], options).size, 1);
+  assert.throws(() => allocate([share("a", "1Gi")], options), /cannot allocate/);
+  shares.change(
+    id,
+    new Map([
+      ["bandwidth", "4Gi"],
+      ["slots", "1"],
+    ]),
+    -1,
+  );
+  assert.equal(allocate([share("a", "1Gi")], options).size, 1);
+});
+
+test("a device of one owner is enough or it is not, and has no shares", () => {
+  const large = gpu("large", {}, { capacity: { memory: { value: "80Gi" } } });
+  const small = gpu("small", {}, { capacity: { memory: { value: "8Gi" } } });
+  const wanted = request("r", { capacity: { requests: { memory: "40Gi" } } });
+  assert.deepEqual(run([slice([small, large])], [claim([wanted])]), ["r:large"]);
 });

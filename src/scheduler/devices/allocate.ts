@@ -2,8 +2,12 @@
 // every constraint of all its claims, in the order in which devices are offered, found by backtracking
 // (KEP-4381). The search has a budget, so that no claim can hold the scheduler up.
 import type { KubeObject } from "../../kinds/object.ts";
-import type { NodeSelectorTerm } from "../../lib/node-selector.ts";
 import { repelling, untoleratedTaint } from "../../lib/taint.ts";
+import { allocationOf, concerns, isWatcher } from "./allocation.ts";
+import type { Allocation, Need, Taken } from "./allocation.ts";
+import { amountsFor } from "./capacity.ts";
+import type { Amounts, Shares } from "./capacity.ts";
+import { qualified } from "./pools.ts";
 import type { Device, Offer } from "./pools.ts";
 
 /** Choices that are looked at, for one pod on one node. */
@@ -17,26 +21,8 @@ export interface Selection {
   deviceClass(name: string): KubeObject | undefined;
 }
 
-export interface Allocation {
-  devices: { results: object[]; config?: object[] };
-  nodeSelector?: { nodeSelectorTerms: NodeSelectorTerm[] };
-}
-
 /** No choice of devices satisfies the claims here. */
 export class CannotAllocate extends Error {}
-
-interface Need {
-  claim: KubeObject;
-  /** `request`, or `request/subrequest`. */
-  name: string;
-  request: any;
-  deviceClass: KubeObject;
-}
-
-interface Taken {
-  need: Need;
-  device: Device;
-}
 
 /** The ways to satisfy a request, best first. */
 function alternativesOf(claim: KubeObject, request: any, selection: Selection): Need[] {
@@ -56,7 +42,22 @@ function alternativesOf(claim: KubeObject, request: any, selection: Selection): 
 const expressionsOf = (selectors: any[] = []): string[] =>
   selectors.map(({ cel }) => cel?.expression).filter(Boolean);
 
-function suits({ request, deviceClass }: Need, device: Device, selection: Selection): boolean {
+/** What a request takes of a device; undefined when the device has less than that. */
+function amountsOf({ request }: Need, { driver, capacities, isShared }: Device) {
+  const requests: Record<string, string> = request.capacity?.requests ?? {};
+  const wishes = Object.entries(requests).map(
+    ([name, amount]) => [qualified(name, driver), amount] as const,
+  );
+  // Of a device that nobody shares all is taken.
+  if (!isShared && wishes.length === 0) return none;
+  return amountsFor(capacities, new Map(wishes));
+}
+
+const none: Amounts = new Map();
+
+function suits(need: Need, device: Device, selection: Selection): boolean {
+  const { request, deviceClass } = need;
+  if (!amountsOf(need, device)) return false;
   if (untoleratedTaint(device.taints, request.tolerations ?? [], repelling)) return false;
   const expressions = [
     ...expressionsOf(deviceClass.spec?.selectors),
@@ -64,10 +65,6 @@ function suits({ request, deviceClass }: Need, device: Device, selection: Select
   ];
   return expressions.every((expression) => selection.matches(expression, device));
 }
-
-/** A constraint over some requests of a claim, or over all. */
-const concerns = ({ requests = [] }: { requests?: string[] }, name: string) =>
-  requests.length === 0 || requests.includes(name) || requests.includes(name.split("/")[0]!);
 
 const valueOf = (device: Device, attribute: string) => {
   const value = device.attributes.get(attribute);
@@ -80,18 +77,23 @@ class Search {
   readonly #selection: Selection;
   /** Devices that others have or that were chosen on the way. */
   readonly #busy: Set<string>;
+  readonly #shares: Shares;
+  readonly #hasShared: boolean;
   readonly #used: Map<string, number>;
   readonly #needs: Need[][];
   readonly #chosen: Taken[] = [];
   readonly #suitable = new Map<Need, Device[]>();
   #steps = 0;
 
-  constructor(claims: KubeObject[], { offer, devices, busy, selection }: AllocateOptions) {
+  constructor(claims: KubeObject[], options: AllocateOptions) {
+    const { offer, devices, busy, shares, selection } = options;
     this.#offer = offer;
     this.#devices = devices;
     this.#selection = selection;
     this.#busy = new Set(busy);
-    this.#used = usedOf(offer, busy);
+    this.#shares = shares.copy();
+    this.#hasShared = devices.some(({ isShared }) => isShared);
+    this.#used = usedOf(offer, new Set([...busy, ...shares.devices()]));
     this.#needs = claims.flatMap((claim) =>
       claim.spec.devices.requests.map((one: any) => alternativesOf(claim, one, selection)),
     );
@@ -126,12 +128,14 @@ class Search {
   #takeSome(need: Need, count: number, from: number, at: number): boolean {
     if (count === 0) return this.#satisfy(at + 1);
     const all = this.#suitableFor(need);
-    for (let i = from; i + count <= all.length; i++) {
+    const last = this.#hasShared ? all.length - 1 : all.length - count;
+    for (let i = from; i <= last; i++) {
       if ((this.#steps += 1) > stepsMax) {
         throw new CannotAllocate("the search for devices takes too many steps");
       }
       if (!this.#take(need, all[i]!)) continue;
-      if (this.#takeSome(need, count - 1, i + 1, at)) return true;
+      // One request may have several shares of one device.
+      if (this.#takeSome(need, count - 1, all[i]!.isShared ? i : i + 1, at)) return true;
       this.#release();
     }
     return false;
@@ -157,22 +161,37 @@ class Search {
   }
 
   #take(need: Need, device: Device): boolean {
-    const isWatcher = need.request.adminAccess === true;
-    if (!isWatcher && (this.#busy.has(device.id) || !this.#hasCounters(device))) return false;
-    if (this.#chosen.some((one) => one.need === need && one.device === device)) return false;
+    const amounts = amountsOf(need, device)!;
+    const isOnce = isWatcher(need) || !device.isShared;
+    if (!isWatcher(need) && !this.#isFree(device, amounts)) return false;
+    if (isOnce && this.#chosen.some((one) => one.need === need && one.device === device)) {
+      return false;
+    }
     if (!this.#keepsConstraints(need, device)) return false;
-    this.#chosen.push({ need, device });
-    if (!isWatcher) this.#occupy(device, 1);
+    this.#chosen.push({ need, device, amounts });
+    if (!isWatcher(need)) this.#occupy(device, amounts, 1);
     return true;
   }
 
-  #release() {
-    const { need, device } = this.#chosen.pop()!;
-    if (need.request.adminAccess !== true) this.#occupy(device, -1);
+  #isFree(device: Device, amounts: Amounts): boolean {
+    const { id, isShared, capacities } = device;
+    if (!isShared) return !this.#busy.has(id) && this.#hasCounters(device);
+    const isOpen = this.#shares.has(id) || this.#hasCounters(device);
+    return isOpen && this.#shares.hasRoom(id, capacities, amounts);
   }
 
-  #occupy(device: Device, by: 1 | -1) {
-    if (by === 1) this.#busy.add(device.id);
+  #release() {
+    const { need, device, amounts } = this.#chosen.pop()!;
+    if (!isWatcher(need)) this.#occupy(device, amounts, -1);
+  }
+
+  #occupy(device: Device, amounts: Amounts, by: 1 | -1) {
+    if (device.isShared) {
+      const had = this.#shares.has(device.id);
+      this.#shares.change(device.id, amounts, by);
+      // Those who share a device take its counters once.
+      if (had === this.#shares.has(device.id)) return;
+    } else if (by === 1) this.#busy.add(device.id);
     else this.#busy.delete(device.id);
     for (const [counter, amount] of device.consumes) {
       this.#used.set(counter, (this.#used.get(counter) ?? 0) + by * amount);
@@ -211,63 +230,14 @@ function usedOf({ devices }: Offer, busy: ReadonlySet<string>): Map<string, numb
   return used;
 }
 
-function configOf(claim: KubeObject, taken: Taken[]): object[] {
-  const ofClasses = new Map(taken.map(({ need }) => [need.name, need.deviceClass]));
-  const fromClasses = [...ofClasses].flatMap(([request, { spec }]) =>
-    (spec?.config ?? []).map((one: object) => ({
-      ...one,
-      source: "FromClass",
-      requests: [request],
-    })),
-  );
-  const fromClaim = (claim.spec.devices.config ?? [])
-    .filter((one: any) => taken.some(({ need }) => concerns(one, need.name)))
-    .map((one: object) => ({ ...one, source: "FromClaim" }));
-  return [...fromClasses, ...fromClaim];
-}
-
-/** Every node that can use all of the devices: the terms of each device that is not everywhere, ANDed. */
-function nodesOf(taken: Taken[]): Pick<Allocation, "nodeSelector"> {
-  let terms: NodeSelectorTerm[] | undefined;
-  const seen = new Set<string>();
-  for (const { device } of taken) {
-    const { nodes } = device;
-    const text = JSON.stringify(nodes);
-    if (!nodes || seen.has(text)) continue;
-    seen.add(text);
-    terms = (terms ?? [{}]).flatMap((one) =>
-      nodes.map((other) => {
-        const expressions = [...(one.matchExpressions ?? []), ...(other.matchExpressions ?? [])];
-        const fields = [...(one.matchFields ?? []), ...(other.matchFields ?? [])];
-        return {
-          ...(expressions.length > 0 && { matchExpressions: expressions }),
-          ...(fields.length > 0 && { matchFields: fields }),
-        };
-      }),
-    );
-  }
-  return terms ? { nodeSelector: { nodeSelectorTerms: terms } } : {};
-}
-
-function allocationOf(claim: KubeObject, taken: Taken[]): Allocation {
-  const results = taken.map(({ need, device }) => ({
-    request: need.name,
-    driver: device.driver,
-    pool: device.pool,
-    device: device.name,
-    ...(need.request.adminAccess && { adminAccess: true }),
-    ...(need.request.tolerations?.length > 0 && { tolerations: need.request.tolerations }),
-  }));
-  const config = configOf(claim, taken);
-  return { devices: { results, ...(config.length > 0 && { config }) }, ...nodesOf(taken) };
-}
-
 export interface AllocateOptions {
   offer: Offer;
   /** Those of the offer that this node can use. */
   devices: Device[];
   /** Devices that are somebody's, by id. */
   busy: ReadonlySet<string>;
+  /** What is taken of those that several may have. */
+  shares: Shares;
   selection: Selection;
 }
 

@@ -4,7 +4,8 @@ import type { Informer } from "../../client/informer.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import type { SelectableNode } from "../../lib/node-selector.ts";
 import { allocate } from "./allocate.ts";
-import type { Allocation } from "./allocate.ts";
+import { Shares } from "./capacity.ts";
+import type { Allocation } from "./allocation.ts";
 import { offerOf, usableOn } from "./pools.ts";
 import type { Device, Offer } from "./pools.ts";
 
@@ -24,11 +25,21 @@ export interface DeviceSources {
   onReady: () => void;
 }
 
-/** The devices of an allocation that nobody else may have. */
-const exclusive = ({ devices }: Allocation): string[] =>
-  devices.results
-    .filter((result: any) => result.adminAccess !== true)
-    .map(({ driver, pool, device }: any) => `${driver}/${pool}/${device}`);
+interface Used {
+  /** Devices that nobody else may have. */
+  busy: Set<string>;
+  shares: Shares;
+}
+
+function use({ devices }: Allocation, { busy, shares }: Used) {
+  for (const result of devices.results as any[]) {
+    const { driver, pool, device, adminAccess, shareID, consumedCapacity = {} } = result;
+    const id = `${driver}/${pool}/${device}`;
+    if (adminAccess === true) continue;
+    if (shareID) shares.change(id, new Map(Object.entries<string>(consumedCapacity)), 1);
+    else busy.add(id);
+  }
+}
 
 export class Devices {
   readonly #sources: DeviceSources;
@@ -74,7 +85,7 @@ export class Devices {
     return allocate(claims, {
       offer,
       devices: usableOn(offer, node),
-      busy: this.#busy(),
+      ...this.#used(),
       selection: {
         matches: (expression, { offered }) => this.#matcher(expression)(offered),
         deviceClass: (name) => this.#sources.classes.get(name),
@@ -101,13 +112,15 @@ export class Devices {
     return matcher;
   }
 
-  #busy(): Set<string> {
-    const busy = new Set<string>();
-    const take = (allocation: Allocation) => exclusive(allocation).forEach((id) => busy.add(id));
-    for (const { status } of this.#sources.claims.list()) {
-      if (status?.allocation) take(status.allocation);
+  #used(): Used {
+    const used = { busy: new Set<string>(), shares: new Shares() };
+    const stored = new Set<string>();
+    for (const { metadata, status } of this.#sources.claims.list()) {
+      if (!status?.allocation) continue;
+      stored.add(metadata.uid);
+      use(status.allocation, used);
     }
-    for (const allocation of this.#assumed.values()) take(allocation);
-    return busy;
+    for (const [uid, allocation] of this.#assumed) if (!stored.has(uid)) use(allocation, used);
+    return used;
   }
 }

@@ -4,13 +4,19 @@ import { matchesTerms } from "../../lib/node-selector.ts";
 import type { NodeSelectorTerm, SelectableNode } from "../../lib/node-selector.ts";
 import { parseQuantity } from "../../lib/quantity.ts";
 import type { Taint } from "../../lib/taint.ts";
+import type { Capacity } from "./capacity.ts";
 
 /** One of `bool`, `int`, `string`, `version`, as in a slice. */
 export type Attribute = Record<string, unknown>;
 
 export interface Device {
   /** As the slice has it, for expressions. */
-  offered: { driver: string; attributes?: Record<string, any>; capacity?: Record<string, any> };
+  offered: {
+    driver: string;
+    attributes?: Record<string, any>;
+    capacity?: Record<string, any>;
+    allowMultipleAllocations?: boolean;
+  };
   /** `driver/pool/device`, unique in the cluster. */
   id: string;
   driver: string;
@@ -18,6 +24,10 @@ export interface Device {
   name: string;
   /** By qualified name; a name without a domain is its driver's. */
   attributes: Map<string, Attribute>;
+  /** By qualified name. */
+  capacities: Map<string, Capacity>;
+  /** Several allocations may have it at once, as far as its capacities go. */
+  isShared: boolean;
   taints: Taint[];
   /** What it takes of counters that it shares with others, by `driver/pool/set/counter`. */
   consumes: Map<string, number>;
@@ -33,7 +43,7 @@ export interface Offer {
   counters: Map<string, number>;
 }
 
-const qualified = (name: string, driver: string) =>
+export const qualified = (name: string, driver: string) =>
   name.includes("/") ? name : `${driver}/${name}`;
 
 const only = (name: string): NodeSelectorTerm[] => [
@@ -59,14 +69,19 @@ function deviceOf(device: any, slice: KubeObject): Device | undefined {
       consumes.set(`${driver}/${pool.name}/${counterSet}/${counter}`, parseQuantity(value));
     }
   }
-  const { attributes, capacity } = device;
+  const { attributes, capacity, allowMultipleAllocations } = device;
+  const capacities = Object.entries<Omit<Capacity, "name">>(capacity ?? {}).map(
+    ([name, about]): [string, Capacity] => [qualified(name, driver), { name, ...about }],
+  );
   return {
-    offered: { driver, attributes, capacity },
+    offered: { driver, attributes, capacity, allowMultipleAllocations },
     id: `${driver}/${pool.name}/${device.name}`,
     driver,
     pool: pool.name,
     name: device.name,
     attributes: byName(attributes, (value) => value as Attribute),
+    capacities: new Map(capacities),
+    isShared: allowMultipleAllocations === true,
     taints: device.taints ?? [],
     consumes,
     ...(place !== "everywhere" && { nodes: place }),

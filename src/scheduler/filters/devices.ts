@@ -3,7 +3,7 @@
 import type { KubeObject } from "../../kinds/object.ts";
 import { matchesTerms } from "../../lib/node-selector.ts";
 import { CannotAllocate } from "../devices/allocate.ts";
-import type { Allocation } from "../devices/allocate.ts";
+import type { Allocation } from "../devices/allocation.ts";
 import type { Devices } from "../devices/devices.ts";
 import { unresolvable, type Filter } from "../filter.ts";
 import type { PodInfo } from "../pod-info.ts";
