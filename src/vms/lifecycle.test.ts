@@ -32,6 +32,26 @@ test("a machine that always runs becomes a pod, says how it is, and comes back w
   assert.equal((await vmi("till")).spec.domain.firmware.uuid, (await vm("till")).metadata.uid);
 });
 
+test("an instance names what its machine was when it was made, of which the last is kept", async () => {
+  const made = await create("kiln", { runStrategy: "Always" });
+  const named = async () => (await vmi("kiln")).status.virtualMachineRevisionName;
+  await boot("kiln");
+  const first = `revision-start-vm-${made.metadata.uid}-1`;
+  assert.equal(await named(), first);
+  const revision = await client.get({ ...controllerRevisions, namespace, name: first });
+  assert.deepEqual(revision["data"].spec, (await vm("kiln")).spec);
+  assert.equal(revision["revision"], 1);
+  await client.patch({ ...virtualMachines, namespace, name: "kiln" }, "merge", {
+    spec: { template: { spec: { terminationGracePeriodSeconds: 7 } } },
+  });
+  await end("kiln");
+  const second = first.replace(/1$/, "2");
+  await until(async () => assert.equal(await named(), second));
+  await until(() =>
+    assert.rejects(client.get({ ...controllerRevisions, namespace, name: first }), /not found/),
+  );
+});
+
 test("halted, it stops, and its pod is given the guest's time to power down", async () => {
   await create("pump", { running: true });
   const pod = await boot("pump");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { judge } from "./conditions.ts";
+import { judge, whyEnded } from "./conditions.ts";
 
 const vmi: any = { metadata: { name: "till" }, status: {} };
 const pod = (state: object): any => ({
@@ -20,4 +20,15 @@ test("an instance says in its node's words why QEMU was not started, or its imag
   const waiting = { reason: "ErrImagePull", message: "no such image" };
   assert.deepEqual(synchronized({ waiting }), [["ErrImagePull", "no such image"]]);
   assert.deepEqual(synchronized({ terminated: { reason: "Error", exitCode: 1 } }), []);
+});
+
+test("a guest that was not to end says what ended it", () => {
+  const evicted: any = { ...pod({}), status: { reason: "Evicted", message: "low on disk" } };
+  assert.equal(whyEnded(evicted), "Evicted: low on disk");
+  const by = (terminated: object) => whyEnded(pod({ terminated }));
+  assert.equal(by({ reason: "Error", exitCode: 137 }), "QEMU was ended by signal 9");
+  assert.match(by({ reason: "OOMKilled", exitCode: 137 })!, /more memory than its limit/);
+  assert.match(by({ reason: "Error", exitCode: 1, message: "no such disk" })!, /no such disk/);
+  assert.equal(by({ reason: "Completed", exitCode: 0 }), undefined);
+  assert.equal(whyEnded(undefined), undefined);
 });

@@ -33,6 +33,9 @@ const waitingReasons = [
   "InvalidImageName",
 ];
 
+/** Exit codes above say by which signal a process was ended. */
+const signalsFrom = 128;
+
 /** What runtimes say around the word of whoever prepares QEMU's start. */
 const around = /^.*OCI runtime create failed: |: unknown$/g;
 
@@ -47,6 +50,21 @@ function stuck(pod: KubeObject | undefined): Failure | undefined {
     .map(({ state }) => state?.waiting)
     .find((one) => one && waitingReasons.includes(one.reason));
   return waiting && { reason: waiting.reason, message: waiting.message ?? waiting.reason };
+}
+
+/** Why a pod ended that was not to: what the node says of it, else how QEMU's process ended. */
+export function whyEnded(pod: KubeObject | undefined): string | undefined {
+  const refused = stuck(pod)?.message;
+  if (refused || !pod) return refused;
+  const { reason, message, containerStatuses = [] } = pod.status ?? {};
+  if (message) return reason ? `${reason}: ${message}` : message;
+  const ends = containerStatuses.map(({ state }: any) => state?.terminated);
+  const ended = ends.find((one: any) => one && one.exitCode !== 0);
+  if (!ended) return undefined;
+  if (ended.reason === "OOMKilled") return "OOMKilled: QEMU needed more memory than its limit";
+  const signal = ended.exitCode - signalsFrom;
+  if (signal > 0) return `QEMU was ended by signal ${signal}`;
+  return `QEMU ended with exit code ${ended.exitCode}: ${ended.message || "kubectl logs says more"}`;
 }
 
 /** Taken away where they no longer hold. */

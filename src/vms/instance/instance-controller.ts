@@ -18,6 +18,7 @@ import { contextIdsOf, wantsContextId } from "./context-ids.ts";
 import { launcherPod, unpaused } from "./launcher-pod.ts";
 import { instanceStatus, isLauncher, planInstance } from "./plan.ts";
 import type { InstancePlan } from "./plan.ts";
+import { whyEnded } from "./conditions.ts";
 import type { Failure } from "./conditions.ts";
 
 const nodeNameLabel = "kubevirt.io/nodeName";
@@ -163,10 +164,10 @@ class Reconciliation {
       });
   }
 
-  #tellEnd(phase: string) {
+  #tellEnd({ phase, pod }: InstancePlan) {
     const { event } = this.#context;
     if (phase === "Failed") {
-      const why = conditionOf(this.#vmi, "Synchronized")?.message;
+      const why = conditionOf(this.#vmi, "Synchronized")?.message ?? whyEnded(pod);
       const what = "The VirtualMachineInstance crashed.";
       return event(this.#vmi, "Warning", "Stopped", why ? `${what} ${why}` : what);
     }
@@ -199,7 +200,7 @@ class Reconciliation {
       return false;
     try {
       this.#vmi = await client.update({ ...instances, ...this.#at }, next);
-      if (isFinal(next) && !isFinal(vmi)) this.#tellEnd(plan.phase);
+      if (isFinal(next) && !isFinal(vmi)) this.#tellEnd(plan);
       return true;
     } catch (error) {
       if (isStatus(error, "NotFound")) return false;

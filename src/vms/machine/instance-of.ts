@@ -39,7 +39,7 @@ function withIdentity(spec: any, vm: KubeObject) {
 export function instanceOf(
   vm: KubeObject,
   { spec, annotations }: Expanded,
-  { paused }: { paused: boolean },
+  { paused, revision }: { paused: boolean; revision: string },
 ): Draft {
   const { name, generation = 1 } = vm.metadata;
   const namespace = vm.metadata.namespace!;
@@ -60,5 +60,6 @@ export function instanceOf(
       ownerReferences: [controllerReference(vm)],
     },
     spec: { ...withIdentity(spec, vm), ...(paused && { startStrategy: "Paused" }) },
+    status: { virtualMachineRevisionName: revision },
   };
 }

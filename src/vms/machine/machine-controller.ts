@@ -20,6 +20,7 @@ import { claimNames, dataVolumeNames, dataVolumeOf, templateNames } from "./data
 import { instanceOf } from "./instance-of.ts";
 import { planMachine } from "./plan.ts";
 import type { MachinePlan } from "./plan.ts";
+import { keepStartRevision } from "./start-revision.ts";
 import { machineStatus } from "./status.ts";
 
 const finalizer = "kubevirt.io/virtualMachineControllerFinalize";
@@ -111,7 +112,8 @@ class Reconciliation {
     if (expanded.errors.length > 0) {
       throw invalid("VirtualMachine", "kubevirt.io", name, expanded.errors);
     }
-    const draft = instanceOf(this.#vm, expanded, start);
+    const revision = await keepStartRevision(client, this.#vm);
+    const draft = instanceOf(this.#vm, expanded, { ...start, revision });
     const made = await client.create({ ...instances, namespace }, draft).catch((error: unknown) => {
       // Ours, not in the cache yet, or a stranger's.
       if (!isStatus(error, "AlreadyExists")) throw error;

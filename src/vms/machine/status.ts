@@ -10,8 +10,8 @@ import { volumeSnapshotStatuses } from "./volume-snapshots.ts";
 import type { MachinePlan } from "./plan.ts";
 import { isFinal, runStrategyOf } from "./run-strategy.ts";
 
-/** Conditions that are the instance's own business. */
-const notMirrored = ["Ready", "Synchronized", "PodScheduled"];
+/** Conditions that a machine has of its own. */
+const notMirrored = ["Ready", "Failure", "RestartRequired"];
 
 interface Shown extends Omit<Seen, "startFailure"> {
   plan: MachinePlan;
