@@ -208,12 +208,16 @@ class Migration {
     };
     if (vmi.status.migrationState?.migrationUid !== migrationUid) {
       // Before anything is asked of either end, so that a conflict makes only this begin again.
-      return this.#writeVmi(vmi, { status: { migrationState } });
+      await this.#writeVmi(vmi, { status: { migrationState } });
+      const what = "Migration target pod is ready for preparation by virt-handler.";
+      return event(this.#migration, "Normal", "SuccessfulHandOver", what);
     }
     let way: MigrationTarget;
     try {
       const isPostCopy = options.postCopyAfterMs !== undefined;
       way = await to.prepareMigration(options.copy, isPostCopy);
+      const what = "VirtualMachineInstance Migration Target Prepared.";
+      event(vmi, "Normal", "PreparingTarget", what);
       await from.migrate(way, options);
     } catch (error) {
       // A node that is away for a moment is asked again.

@@ -16,8 +16,11 @@ import { tellClaimedDevices } from "./claimed-devices.ts";
 import { isHeld } from "./replication/held.ts";
 import { mindCopies } from "./replication/standing-still.ts";
 import { serveDhcp } from "./dhcp-server.ts";
+import { rebootEvent } from "./guest-events.ts";
+import type { GuestEvent } from "./guest-events.ts";
 import { guestInterfaces, guestOsInfo } from "./guest-facts.ts";
 import type { GuestInterface } from "./guest-facts.ts";
+import type { QmpEvent } from "./qmp.ts";
 import { nodeStatus } from "./status.ts";
 import { Vm } from "./vm.ts";
 
@@ -41,6 +44,8 @@ interface Machine {
   guestOs: Record<string, string> | undefined;
   seenRunning: boolean;
   pressedAt: number;
+  /** Its guest is not waited for any more. */
+  isQuitting: boolean;
 }
 
 export interface HandlerOptions {
@@ -133,7 +138,10 @@ export class VmHandler {
   async #follow(pod: KubeObject, key: Key, context: ControllerContext) {
     const { uid, deletionTimestamp } = pod.metadata;
     let machine = this.#machines.get(uid);
-    if (ended(pod)) return this.#end(uid);
+    if (ended(pod)) {
+      if (machine) this.#tellDeletion(machine.vm);
+      return this.#end(uid);
+    }
     if (runs(pod) && !machine) machine = this.#adopt(pod, key, context);
     if (!machine) return this.#tellDevices(pod, key, context);
     machine.vm.addresses = (pod.status?.podIPs ?? []).map(({ ip }: any) => ip);
@@ -163,14 +171,36 @@ export class VmHandler {
       ...{ clock: context.clock, scope, changed: () => this.#context?.wakeAfter(key, 0) },
     });
     mindCopies(vm);
+    vm.onEvent((told) => this.#hear(vm, told));
     const access = new GuestAccess(domain.credentials ?? [], (volume) => secret(uid, volume));
     const machine: Machine = {
       ...{ vm, scope, access, askedAt: Number.NEGATIVE_INFINITY, guestInterfaces: [] },
       ...{ guestOs: undefined, seenRunning: false, pressedAt: Number.NEGATIVE_INFINITY },
+      isQuitting: false,
     };
     this.#machines.set(uid, machine);
     void this.#serve(vm, scope, context);
     return machine;
+  }
+
+  /** What happens to a guest, in KubeVirt's words. */
+  #tellEvent(vm: Vm, { reason, message }: GuestEvent) {
+    const { namespace, domain } = vm.options;
+    const vmi = this.#context?.informer(instances).get(domain.name, namespace);
+    if (vmi) this.#context!.event(vmi, "Normal", reason, message);
+  }
+
+  #tellDeletion(vm: Vm) {
+    const { namespace, domain } = vm.options;
+    const vmi = this.#context?.informer(instances).get(domain.name, namespace);
+    if (!vmi?.metadata.deletionTimestamp) return;
+    this.#tellEvent(vm, { reason: "Deleted", message: "Signaled Deletion" });
+  }
+
+  #hear(vm: Vm, told: QmpEvent) {
+    const happened = rebootEvent(told, vm.rebootAsked);
+    if (told.event === "RESET") vm.rebootAsked = false;
+    if (happened) this.#tellEvent(vm, happened);
   }
 
   /** Tries until it can: a guest without an address is of no use to anybody. */
@@ -198,7 +228,15 @@ export class VmHandler {
     if (vm.status === "" || vm.migratedAway) return;
     const { clock, log } = context;
     const leftMs = Date.parse(pod.metadata.deletionTimestamp!) - quitMarginMs - clock.now();
-    if (leftMs <= 0) return void vm.qmp.execute("quit").catch(() => {});
+    if (leftMs <= 0) {
+      if (!machine.isQuitting) {
+        machine.isQuitting = true;
+        const grace = "its guest did not power down within its grace period";
+        const message = `VirtualMachineInstance stopping: ${grace}`;
+        this.#tellEvent(vm, { reason: "ShuttingDown", message });
+      }
+      return void vm.qmp.execute("quit").catch(() => {});
+    }
     const now = clock.monotonic();
     context.wakeAfter(key, Math.min(leftMs, pressMs));
     if (now - machine.pressedAt < pressMs) return;

@@ -102,6 +102,7 @@ async function thaw(vm: Vm) {
 
 async function softReboot(vm: Vm) {
   if (vm.status !== "running") throw new StatusError("Conflict", "VMI is paused");
+  vm.rebootAsked = true;
   if (vm.agentConnected) return (await vm.agent()).tell("guest-shutdown", { mode: "reboot" });
   if (!vm.domain.acpi) {
     throw new StatusError(
@@ -166,7 +167,10 @@ export function vmAnswers(vm: Vm, { volumes }: ControlOptions): Asked {
     pause: () => pause(vm),
     unpause: () => unpause(vm),
     softReboot: () => softReboot(vm),
-    reset: () => vm.qmp.execute("system_reset"),
+    reset: () => {
+      vm.rebootAsked = false;
+      return vm.qmp.execute("system_reset");
+    },
     powerDown: () => powerDown(vm),
     screenshot: () => screenshot(vm),
     addVolume: (disk, holder) => hotplug(vm, disk, { volumes, holder }),

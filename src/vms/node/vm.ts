@@ -60,6 +60,8 @@ export class Vm {
   /** Set while a live migration leaves from here, so that its end is no end of the guest. */
   migratedAway = false;
   frozen = false;
+  /** Somebody asked for a reboot that the guest has yet to do. */
+  rebootAsked = false;
   /** QEMU stops the guest for as long as it reads its memory. */
   dumping = false;
 
