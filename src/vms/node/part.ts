@@ -2,6 +2,7 @@
 import type { NodePart } from "../../lib/node-connection.ts";
 import { StatusError } from "../../lib/status-error.ts";
 import { agentProbe } from "../domain.ts";
+import { QemuProcesses } from "./qemu-times.ts";
 import type { Vm } from "./vm.ts";
 import { lookAt, vmFamilies } from "./vm-families.ts";
 import { probeVm } from "./probe-vm.ts";
@@ -27,6 +28,7 @@ export function vmPart({ node, find, all }: VmPlace, options: ControlOptions): N
     if (vm) return vm;
     throw new StatusError("NotFound", "this virtual machine does not run on this node");
   };
+  const processes = new QemuProcesses();
   return {
     async ask({ podUid, method, args = [] }: Question) {
       const answers = vmAnswers(vmOf(podUid), options);
@@ -35,7 +37,9 @@ export function vmPart({ node, find, all }: VmPlace, options: ControlOptions): N
       return answer(...args);
     },
     async families(used) {
-      const looks = all().map((vm) => lookAt(vm, used(vm.options.podUid)));
+      const here = all();
+      processes.keep(here.map((vm) => vm.options.podUid));
+      const looks = here.map((vm) => lookAt(vm, used(vm.options.podUid), processes));
       return vmFamilies(node, await Promise.all(looks));
     },
     probe(podUid, probe) {

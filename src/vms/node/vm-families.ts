@@ -3,6 +3,7 @@ import type { Family, Sample } from "../../lib/exposition.ts";
 import type { PodUse } from "../../lib/node-connection.ts";
 import { balloonPath } from "../qemu/device-arguments.ts";
 import { diskDevice } from "../qemu/disk-arguments.ts";
+import type { QemuProcesses, QemuTimes } from "./qemu-times.ts";
 import type { Vm } from "./vm.ts";
 
 /** The guest is asked by its balloon this often, once somebody asked here. */
@@ -17,6 +18,8 @@ export interface VmLook {
   balloonBytes: number | undefined;
   /** By QEMU's names. */
   guest: Record<string, number>;
+  /** What processors did for it, where QEMU was found. */
+  times: QemuTimes | undefined;
 }
 
 type Values = [
@@ -35,6 +38,18 @@ const values: Values[] = [
     "counter",
     "Total CPU time spent in all modes",
     ({ used }) => used && used.cpuNanoseconds * nanoseconds,
+  ],
+  [
+    "cpu_user_usage_seconds_total",
+    "counter",
+    "CPU time spent in user mode",
+    ({ times }) => times?.userSeconds,
+  ],
+  [
+    "cpu_system_usage_seconds_total",
+    "counter",
+    "CPU time spent in system mode",
+    ({ times }) => times?.systemSeconds,
   ],
   [
     "memory_resident_bytes",
@@ -97,6 +112,12 @@ const ofDisks: Each[] = [
   ],
 ];
 
+const ofVcpus: [name: string, help: string, field: "runSeconds" | "delaySeconds", more: object][] =
+  [
+    ["vcpu_seconds_total", "Time of each vCPU, by its state", "runSeconds", { state: "running" }],
+    ["vcpu_delay_seconds_total", "Time of each vCPU ready while others ran", "delaySeconds", {}],
+  ];
+
 const ofTraffic: [name: string, help: string, field: keyof NonNullable<PodUse["network"]>][] = [
   ["network_receive_bytes_total", "Bytes received", "rxBytes"],
   ["network_receive_packets_total", "Packets received", "rxPackets"],
@@ -153,6 +174,19 @@ export function vmFamilies(node: string, looks: VmLook[]): Family[] {
         ),
       ),
     ),
+    ...ofVcpus.map(([name, help, field, more]) =>
+      family(
+        name,
+        "counter",
+        help,
+        looks.flatMap((look) =>
+          (look.times?.vcpus ?? []).map((vcpu) => ({
+            labels: labelsOf(look, { id: String(vcpu.id), ...more }),
+            value: vcpu[field],
+          })),
+        ),
+      ),
+    ),
     ...ofTraffic.map(([name, help, field]) =>
       family(
         name,
@@ -169,8 +203,12 @@ export function vmFamilies(node: string, looks: VmLook[]): Family[] {
   ];
 }
 
-/** Asks QEMU; what it does not answer is left out. */
-export async function lookAt(vm: Vm, used: PodUse | undefined): Promise<VmLook> {
+/** Asks QEMU, and the kernel of its process; what they do not answer is left out. */
+export async function lookAt(
+  vm: Vm,
+  used: PodUse | undefined,
+  processes: Pick<QemuProcesses, "times">,
+): Promise<VmLook> {
   const ask = (command: string, options?: object): Promise<any> =>
     vm.qmp.execute(command, options).catch(() => undefined);
   const of = { path: balloonPath, property: "guest-stats" };
@@ -178,7 +216,8 @@ export async function lookAt(vm: Vm, used: PodUse | undefined): Promise<VmLook> 
   if (vm.domain.balloon && (await ask("qom-get", polling)) === 0) {
     await ask("qom-set", { ...polling, value: pollingSeconds });
   }
-  const [blocks, balloon, guest] = await Promise.all([
+  const [threads, blocks, balloon, guest] = await Promise.all([
+    ask("query-cpus-fast"),
     ask("query-blockstats"),
     vm.domain.balloon ? ask("query-balloon") : undefined,
     vm.domain.balloon ? ask("qom-get", of) : undefined,
@@ -188,6 +227,7 @@ export async function lookAt(vm: Vm, used: PodUse | undefined): Promise<VmLook> 
     (blocks ?? []).find(({ qdev = "" }: any) => String(qdev).split("/").includes(id));
   const said = Object.entries<number>(guest?.stats ?? {}).filter(([, value]) => value < unsaidFrom);
   return {
+    times: threads && (await processes.times(vm.options.podUid, threads)),
     ...{ vm, used, balloonBytes: balloon?.actual, guest: Object.fromEntries(said) },
     disks: vm.domain.disks.flatMap(({ name }) => {
       const found = ofDevice(diskDevice(name));
