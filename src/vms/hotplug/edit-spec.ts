@@ -3,6 +3,7 @@ import { badRequest, conflict } from "../../lib/status-error.ts";
 import { isHotplugged } from "../instance/launcher-volumes.ts";
 
 export interface VolumeRequest {
+  /** Of the volume. */
   name: string;
   disk: any;
   volumeSource: any;
@@ -19,14 +20,19 @@ function sourceOf({ persistentVolumeClaim, dataVolume }: any) {
   throw badRequest("volumeSource: only persistentVolumeClaim and dataVolume are plugged in");
 }
 
-export function withVolume(spec: any, { name, disk, volumeSource }: VolumeRequest) {
+/** `machine` is the name of the one whose spec it is. */
+export function withVolume(
+  spec: any,
+  { name, disk, volumeSource }: VolumeRequest,
+  machine: string,
+) {
   const volumes: any[] = spec.volumes ?? [];
   const { domain } = spec;
-  if (domain.devices?.disableHotplug) throw conflict(of, name, "hotplug is disabled");
+  if (domain.devices?.disableHotplug) throw conflict(of, machine, "hotplug is disabled");
   if (volumes.some((one) => one.name === name)) {
     throw conflict(
       of,
-      name,
+      machine,
       `Unable to add volume [${name}] because volume with that name already exists`,
     );
   }
@@ -40,14 +46,14 @@ export function withVolume(spec: any, { name, disk, volumeSource }: VolumeReques
   return { ...spec, volumes: [...volumes, volume], domain: { ...domain, devices } };
 }
 
-export function withoutVolume(spec: any, name: string) {
+export function withoutVolume(spec: any, name: string, machine: string) {
   const volumes: any[] = spec.volumes ?? [];
   const found = volumes.find((one) => one.name === name);
   if (!found) {
-    throw conflict(of, name, `Unable to remove volume [${name}] because it does not exist`);
+    throw conflict(of, machine, `Unable to remove volume [${name}] because it does not exist`);
   }
   if (!isHotplugged(found)) {
-    throw conflict(of, name, `Unable to remove volume [${name}] because it is not hotpluggable`);
+    throw conflict(of, machine, `Unable to remove volume [${name}] because it is not hotpluggable`);
   }
   const without = (list: any[] = []) => list.filter((one) => one.name !== name);
   const { domain } = spec;

@@ -89,12 +89,14 @@ class Plugging {
     if (pod?.status?.phase !== "Running") {
       return { ...waits("Bound", "the attachment pod is not running yet"), ...(pod && { pod }) };
     }
+    let bus: string;
     try {
       const disk = this.#vmi.spec.domain.devices.disks.find((one: any) => one.name === name);
       const volume = this.#vmi.spec.volumes.find((one: any) => one.name === name);
       const isBlock = () => claim.spec.volumeMode === "Block";
       const plugged = { ...diskOf(disk ?? { name }, volume, { isBlock }), hotplugged: true };
       await (await this.#control()).addVolume(plugged, pod.metadata.uid);
+      bus = plugged.bus;
     } catch (error) {
       const message = (error as Error).message;
       event(this.#vmi, "Warning", "FailedHotplug", `volume ${name}: ${message}`);
@@ -102,7 +104,7 @@ class Plugging {
     }
     const message = `Successfully attach hotplugged volume ${name} to VM`;
     event(this.#vmi, "Normal", "VolumeReady", message);
-    return { ...base, pod, phase: "Ready", reason: "VolumeReady", message };
+    return { ...base, bus, pod, phase: "Ready", reason: "VolumeReady", message };
   }
 
   /** False when the guest keeps it. */

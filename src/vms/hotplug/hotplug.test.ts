@@ -14,22 +14,22 @@ const request = {
 };
 
 test("a volume that is added is one that may be removed, and no other is", () => {
-  const more = withVolume(spec, request);
+  const more = withVolume(spec, request, "till");
   assert.deepEqual(more.volumes[1], {
     name: "more",
     persistentVolumeClaim: { claimName: "data", hotpluggable: true },
   });
   assert.deepEqual(more.domain.devices.disks[1], { name: "more", disk: { bus: "scsi" } });
-  assert.deepEqual(withoutVolume(more, "more"), spec);
-  assert.throws(() => withVolume(more, request), /already exists/);
-  assert.throws(() => withoutVolume(spec, "root"), /not hotpluggable/);
-  assert.throws(() => withoutVolume(spec, "none"), /does not exist/);
+  assert.deepEqual(withoutVolume(more, "more", "till"), spec);
+  assert.throws(() => withVolume(more, request, "till"), /already exists/);
+  assert.throws(() => withoutVolume(spec, "root", "till"), /not hotpluggable/);
+  assert.throws(() => withoutVolume(spec, "none", "till"), /"till": .*none.* does not exist/);
   assert.throws(
-    () => withVolume(spec, { ...request, disk: { disk: { bus: "sata" } } }),
+    () => withVolume(spec, { ...request, disk: { disk: { bus: "sata" } } }, "till"),
     /disk.disk.bus: sata/,
   );
-  assert.throws(() => withVolume(spec, { ...request, disk: { cdrom: {} } }), /only disks/);
-  assert.throws(() => withVolume(spec, { ...request, volumeSource: {} }), /volumeSource/);
+  assert.throws(() => withVolume(spec, { ...request, disk: { cdrom: {} } }, "till"), /only disks/);
+  assert.throws(() => withVolume(spec, { ...request, volumeSource: {} }, "till"), /volumeSource/);
 });
 
 test("what the spec has and the guest has not is plugged in, and the other way round", () => {
@@ -37,13 +37,18 @@ test("what the spec has and the guest has not is plugged in, and the other way r
     spec: { volumes },
     status: { volumeStatus },
   });
-  const { volumes } = withVolume(spec, request);
+  const { volumes } = withVolume(spec, request, "till");
   assert.deepEqual(planHotplug(vmi(volumes, [{ name: "root", target: "vda" }])), {
     add: [{ name: "more", claim: "data" }],
     remove: [],
   });
   const state = { name: "more", phase: "Ready", reason: "VolumeReady", message: "" };
   const ready = withVolumeStatus([{ name: "root", target: "vda" }], state);
+  assert.equal(ready[1].target, "sda");
+  const second = withVolumeStatus(ready, { ...state, name: "other", bus: "virtio" });
+  assert.equal(second[2].target, "vdb");
+  const waiting = withVolumeStatus([], { ...state, phase: "Bound" });
+  assert.equal(waiting[0].target, "");
   assert.deepEqual(planHotplug(vmi(volumes, ready)), { add: [], remove: [] });
   assert.deepEqual(planHotplug(vmi(spec.volumes, ready)), { add: [], remove: ["more"] });
 });

@@ -32,17 +32,29 @@ export interface VolumeStatus {
   phase: string;
   reason: string;
   message: string;
+  /** Of its disk. */
+  bus?: string;
   pod?: KubeObject;
   claim?: KubeObject | undefined;
 }
 
+/** The first name that no disk has yet, as a guest of Linux gives it. */
+function nextTarget(list: any[], bus: string): string {
+  const prefix = bus === "virtio" ? "vd" : "sd";
+  const taken = new Set(list.map(({ target }) => target));
+  const letters = [..."abcdefghijklmnopqrstuvwxyz"];
+  const names = ["", ...letters].flatMap((one) => letters.map((two) => prefix + one + two));
+  return names.find((name) => !taken.has(name)) ?? "";
+}
+
 /** `list` with what is known of one volume; what the node says of it stays. */
 export function withVolumeStatus(list: any[] = [], next: VolumeStatus): any[] {
-  const { name, phase, reason, message, pod, claim } = next;
+  const { name, phase, reason, message, pod, claim, bus = "scsi" } = next;
   const known = list.find((one) => one.name === name);
+  const target = known?.target || (phase === "Ready" ? nextTarget(list, bus) : "");
   const entry = {
-    target: "",
     ...known,
+    target,
     ...{ name, phase, reason, message },
     hotplugVolume: pod
       ? { attachPodName: pod.metadata.name, attachPodUID: pod.metadata.uid }

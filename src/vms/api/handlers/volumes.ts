@@ -32,9 +32,9 @@ async function editMachine({ access, namespace, name, dryRun }: Call, vm: KubeOb
 }
 
 const editing =
-  (of: (body: any) => Edit): Handler =>
+  (of: (body: any, machine: string) => Edit): Handler =>
   async (call) => {
-    const edit = of(call.body);
+    const edit = of(call.body, call.name);
     if (call.resource === "virtualmachineinstances") {
       const vmi = await call.access.runningInstance(call);
       await editInstance(call, vmi, edit);
@@ -60,12 +60,12 @@ function requested({ name, disk, volumeSource }: any): VolumeRequest {
   return { name, disk, volumeSource };
 }
 
-export const addvolume = editing((body) => {
+export const addvolume = editing((body, machine) => {
   const request = requested(body);
-  return (spec) => withVolume(spec, request);
+  return (spec) => withVolume(spec, request, machine);
 });
 
-export const removevolume = editing(({ name }) => {
+export const removevolume = editing(({ name }, machine) => {
   if (!name) throw badRequest("RemoveVolumeOptions requires name to be set");
-  return (spec) => withoutVolume(spec, name);
+  return (spec) => withoutVolume(spec, name, machine);
 });
