@@ -47,6 +47,7 @@ function hostDisk({ path, type, capacity, shared }: any): DiskSource {
   return {
     kind: "file",
     file: base(path),
+    onHost: true,
     ...(create && { createBytes: parseQuantity(capacity) }),
     ...(shared && { shared }),
   };

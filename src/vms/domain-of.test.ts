@@ -66,9 +66,12 @@ test("each kind of volume is the disk that QEMU is to open", () => {
     [{ emptyDisk: { capacity: "2Gi" } }, { kind: "emptyDisk", capacityBytes: 2 ** 31 }],
     [
       { hostDisk: { path: "/a/b.img", type: "DiskOrCreate", capacity: "1Ki" } },
-      { kind: "file", file: "b.img", createBytes: 1024 },
+      { kind: "file", file: "b.img", onHost: true, createBytes: 1024 },
     ],
-    [{ hostDisk: { path: "/a/b.img", type: "Disk" } }, { kind: "file", file: "b.img" }],
+    [
+      { hostDisk: { path: "/a/b.img", type: "Disk" } },
+      { kind: "file", file: "b.img", onHost: true },
+    ],
     [
       { cloudInitNoCloud: { userDataBase64: "aGk=" } },
       { kind: "cloudInit", style: "noCloud", user: "hi" },

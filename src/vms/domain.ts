@@ -58,6 +58,8 @@ export type DiskSource =
       growBytes?: number;
       shared?: boolean;
       replicated?: boolean;
+      /** Not a volume's but the machine's own. */
+      onHost?: boolean;
     }
   /** `shared`: the claim is there on every node. */
   | { kind: "block"; shared?: boolean }

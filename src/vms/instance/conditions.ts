@@ -64,7 +64,7 @@ export function whyEnded(pod: KubeObject | undefined): string | undefined {
   if (ended.reason === "OOMKilled") return "OOMKilled: QEMU needed more memory than its limit";
   const signal = ended.exitCode - signalsFrom;
   if (signal > 0) return `QEMU was ended by signal ${signal}`;
-  return `QEMU ended with exit code ${ended.exitCode}: ${ended.message || "kubectl logs says more"}`;
+  return `QEMU ended with exit code ${ended.exitCode}: ${ended.message || `kubectl logs ${pod.metadata.name} says more`}`;
 }
 
 /** Taken away where they no longer hold. */

@@ -13,7 +13,9 @@ import { claimNames } from "../machine/data-volumes.ts";
 import { isFinal } from "../machine/run-strategy.ts";
 import { instanceFinalizer } from "../machine/instance-of.ts";
 import { hasState, stateClaim, stateClaimName } from "../state-claim.ts";
+import { isReplicated } from "../replication/record.ts";
 import { claimFacts } from "./claim-facts.ts";
+import { claimConflict } from "./claim-users.ts";
 import { contextIdsOf, wantsContextId } from "./context-ids.ts";
 import { launcherPod, unpaused } from "./launcher-pod.ts";
 import { instanceStatus, isLauncher, planInstance } from "./plan.ts";
@@ -85,6 +87,8 @@ class Reconciliation {
       event(this.#vmi, "Warning", "FailedPvcNotFound", this.#failure.message);
       return;
     }
+    this.#failure = this.#claimConflict();
+    if (this.#failure) return;
     if (hasState(this.#vmi.spec.domain)) await this.#keepState();
     const facts = claimFacts((name) => informer(claims).get(name, namespace));
     try {
@@ -100,6 +104,21 @@ class Reconciliation {
       this.#failure = { reason: "FailedCreate", message };
       event(this.#vmi, "Warning", "FailedCreate", message);
     }
+  }
+
+  /** Replicated disks have one writer by their own record. */
+  #claimConflict(): Failure | undefined {
+    const { informer, event } = this.#context;
+    const { namespace } = this.#at;
+    const others = claimNames(this.#vmi.spec)
+      .filter((name) => !isReplicated(informer(claims).get(name, namespace)))
+      .flatMap((name) => informer(instances).byIndex("by-claim", `${namespace}/${name}`));
+    const found = claimConflict(this.#vmi, others);
+    const known = conditionOf(this.#vmi, "Synchronized")?.message;
+    if (found && known !== found.message) {
+      event(this.#vmi, "Warning", found.reason, found.message);
+    }
+    return found;
   }
 
   async #keepState() {

@@ -18,7 +18,7 @@ import { join } from "node:path";
 import { runCommand } from "../../lib/run-command.ts";
 import { badRequest } from "../../lib/status-error.ts";
 import type { Domain, DiskSource, DomainDisk } from "../domain.ts";
-import { launcherPaths } from "../domain.ts";
+import { launcherPaths, qemuUser } from "../domain.ts";
 import { keysIn, secretFiles } from "../credentials/secret-files.ts";
 import { configDriveFiles, noCloudFiles, seedLabel } from "../images/cloud-init.ts";
 import { imageFacts, imageHeaderBytes } from "../images/image-format.ts";
@@ -41,6 +41,15 @@ export function fileIn(folder: string, name: string): string {
   if (!real.startsWith(`${root}/`)) throw badRequest(`${name} leads out of its volume`);
   if (!statSync(real).isFile()) throw badRequest(`${name} is no file`);
   return real;
+}
+
+/** A file of the machine is a guest's once the machine's administrator has given it away, and never before. */
+function checkOwner(file: string) {
+  const { uid } = statSync(file);
+  if (uid === qemuUser) return;
+  throw badRequest(
+    `${file} of the node is user ${uid}'s; where guests may have it, first run there: chown ${qemuUser}:${qemuUser} ${file}`,
+  );
 }
 
 function headerOf(file: string): Buffer {
@@ -108,11 +117,13 @@ class Preparation {
     const folder = launcherPaths.disk(name);
     const host = this.#host(folder);
     const path = join(host, file);
-    if (!existsSync(path) && createBytes !== undefined) {
+    const created = !existsSync(path) && createBytes !== undefined;
+    if (created) {
       writeFileSync(path, "", { flag: "wx" });
       truncateSync(path, createBytes);
     }
     const real = fileIn(host, file);
+    if (source.onHost && !created) checkOwner(real);
     if (statSync(real).size < growBytes) truncateSync(real, growBytes);
     this.#places.give(real);
     const inside = join(folder, real.slice(realpathSync(host).length));

@@ -204,6 +204,21 @@ test("a host's disk is made when there is none, and kept when there is", async (
   assert.equal(statSync(file).size, 8192);
 });
 
+test("a file of the machine that was not given to guests stays whose it is", async () => {
+  const source = { kind: "file", file: "theirs", onHost: true } as const;
+  const file = join(volume, "theirs");
+  writeFileSync(file, "root's own");
+  const before = given.length;
+  await assert.rejects(
+    prepare({ source }),
+    /volume v: .*theirs of the node is user \d+'s; .*chown/,
+  );
+  assert.equal(given.length, before);
+  const made = { ...source, file: "made.img", createBytes: 4096 };
+  await prepare({ source: made });
+  assert.equal(given.at(-1), join(volume, "made.img"));
+});
+
 test("files become a disk, without what the kubelet keeps beside them", async () => {
   rmSync(volume, { recursive: true });
   mkdirSync(join(volume, "..data"), { recursive: true });
