@@ -41,6 +41,20 @@ export function migLayout({ root }: GpuWorld, minor: string): string[] {
   );
 }
 
+/** The files by which parts of a card are opened, and the nodes that belong to them. */
+export function migFiles(world: GpuWorld, minor: string): [file: string, node: string][] {
+  const layout = migLayout(world, minor);
+  const paths = new Set(layout.flatMap((path) => [path.split("/")[0]!, path]));
+  return [...paths].flatMap((path): [string, string][] => {
+    const within = `gpu${minor}/mig/${path}`;
+    const node = nodeOf(world, within);
+    return node === undefined ? [] : [[join(world.root, capabilities, within, "access"), node]];
+  });
+}
+
+/** With a domain of four digits, as /proc has it, or of more where they count; nvidia-smi writes eight. */
+export const plainAddress = (bus: string) => bus.toLowerCase().replace(/^0+(?=[0-9a-f]{4,}:)/, "");
+
 function nodeOf({ root }: GpuWorld, path: string): string | undefined {
   const said = linesOf(readText(join(root, capabilities, path, "access")), ":");
   const minor = said.get("DeviceFileMinor");
@@ -63,7 +77,7 @@ export function migNumbers(xml: string): Map<string, Numbers[]> {
           computeInstance: within(one!, "compute_instance_id") ?? "",
           mib: parseInt(within(within(one!, "fb_memory_usage") ?? "", "total") ?? "", 10) || 0,
         }));
-        return [bus!.toLowerCase().slice(-"0000:00:00.0".length), parts];
+        return [plainAddress(bus!), parts];
       }),
   );
 }

@@ -2,14 +2,24 @@
 // has used yet has no UUID in /proc, and asking the library may take seconds, so it is asked once for what is there. Cards in MIG mode are their parts.
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { sleep } from "../../lib/clock.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Device, DeviceMount } from "../discovery/handler.ts";
 import { linesOf, readText } from "./files.ts";
+import { Programs } from "./programs.ts";
+import type { Asking } from "./programs.ts";
 import type { GpuWorld } from "./files.ts";
-import { knowsMig, migLayout, migNames, migNumbers, migParts } from "./mig.ts";
+import {
+  knowsMig,
+  migFiles,
+  migLayout,
+  migNames,
+  migNumbers,
+  migParts,
+  plainAddress,
+} from "./mig.ts";
 
-const answerMsMax = 15_000;
+/** Before the library is asked again for cards of which it said nothing. */
+const retryMs = 60_000;
 const controlNodes = ["nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset"];
 /** What programs that compute load, now or at their first kernel; not what draws. */
 const libraries =
@@ -53,22 +63,11 @@ function cardsOf({ root }: GpuWorld) {
   const names = existsSync(folder) ? readdirSync(folder).sort() : [];
   return names
     .map((address) => ({
-      address: address.toLowerCase(),
+      address: plainAddress(address),
       said: linesOf(readText(join(folder, address, "information")), ":"),
     }))
     .filter(({ said }) => said.get("GPU Excluded") !== "Yes");
 }
-
-type Asking = (args: string[], program?: string) => Promise<string>;
-
-/** What a program of the driver's prints; "" where it is missing or does not answer. */
-const asking =
-  (world: GpuWorld, clock: Clock, signal: AbortSignal): Asking =>
-  (args, program = "nvidia-smi") => {
-    const nothing = () => "";
-    const late = sleep(clock, answerMsMax, signal).then(nothing, nothing);
-    return Promise.race([world.run(program, args).catch(nothing), late]);
-  };
 
 interface Asked {
   /** By PCI address. */
@@ -80,36 +79,62 @@ interface Asked {
 
 const nothingAsked: Asked = { cards: new Map(), divided: new Map(), parts: new Map() };
 
-async function askAll(world: GpuWorld, ask: Asking): Promise<Asked> {
-  // Nothing computes without it, and it is there only once somebody has computed or asked for it.
-  const isLoaded = existsSync(join(world.root, "dev/nvidia-uvm"));
-  if (!isLoaded) await ask(["-c", "0", "-u"], "nvidia-modprobe");
+const minorOf = ({ said }: Card) => said.get("Device Minor") ?? "0";
+const isThere = ({ root }: GpuWorld, name: string) => existsSync(join(root, "dev", name));
+
+/** Nodes are there only once somebody has computed, or asked for them. */
+async function askForNodes(world: GpuWorld, cards: Card[], ask: Asking) {
+  const missing = cards.map(minorOf).filter((minor) => !isThere(world, `nvidia${minor}`));
+  if (missing.length === 0 && isThere(world, "nvidia-uvm")) return;
+  const minors = new Set(["0", ...missing]);
+  await ask([...[...minors].flatMap((minor) => ["-c", minor]), "-u"], "nvidia-modprobe");
+}
+
+async function askAll(world: GpuWorld, cards: Card[], ask: Asking): Promise<Asked> {
+  await askForNodes(world, cards, ask);
   const query = ["--query-gpu=pci.bus_id,uuid,memory.total", "--format=csv,noheader,nounits"];
   const rows = (await ask(query))
     .split("\n")
     .map((row): [string, { uuid: string; mib: number }] => {
       const [bus = "", uuid = "", memory = ""] = row.split(",").map((part) => part.trim());
-      // Its domain has eight digits where /proc's has four.
-      return [bus.toLowerCase().slice(-"0000:00:00.0".length), { uuid, mib: Number(memory) || 0 }];
+      return [plainAddress(bus), { uuid, mib: Number(memory) || 0 }];
     });
   const divided = migNumbers(knowsMig(world) ? await ask(["-q", "-x"]) : "");
   const parts = migNames(divided.size > 0 ? await ask(["-L"]) : "");
+  for (const card of cards) {
+    for (const [file, node] of migFiles(world, minorOf(card))) {
+      if (!isThere(world, node)) await ask(["-f", file], "nvidia-modprobe");
+    }
+  }
   return { cards: new Map(rows), divided, parts };
 }
 
 type Card = ReturnType<typeof cardsOf>[number];
 
+interface Known {
+  asked: Asked;
+  isLate: boolean;
+}
+
+/** A container does not start with a node that is not there. */
+function refusedFor(world: GpuWorld, nodes: string[]): { refused?: string } {
+  const missing = nodes.find((name) => !isThere(world, name));
+  return missing === undefined ? {} : { refused: `/dev/${missing} is not there` };
+}
+
 /** The card as it is, or its parts; a divided card whose parts nobody can name is refused. */
-function devicesOf(world: GpuWorld, { address, said }: Card, asked: Asked): Device[] {
+function devicesOf(world: GpuWorld, card: Card, { asked, isLate }: Known): Device[] {
+  const { address, said } = card;
   const { uuid: answered = "", mib = 0 } = asked.cards.get(address) ?? {};
   const uuid = [said.get("GPU UUID") ?? "", answered].find((one) => uuidPattern.test(one));
-  const minor = said.get("Device Minor") ?? "0";
-  const control = controlNodes.filter((name) => existsSync(join(world.root, "dev", name)));
+  const minor = minorOf(card);
+  const control = controlNodes.filter((name) => isThere(world, name));
   const model = said.get("Model") ?? "";
   const location = said.get("Bus Location") ?? address;
   const mounts = mountsOf(world);
   const deviceOf = (id: string, own: Record<string, string>, size: number, more: string[]) => ({
     id,
+    ...refusedFor(world, [`nvidia${minor}`, ...more]),
     properties: {
       GPU_VENDOR: "nvidia",
       GPU_MODEL: model,
@@ -125,6 +150,10 @@ function devicesOf(world: GpuWorld, { address, said }: Card, asked: Asked): Devi
     })),
   });
   const known = (is: string) => ({ GPU_UUID: is, NVIDIA_VISIBLE_DEVICES: is });
+  if (uuid === undefined && isLate) {
+    const refused = "nvidia-smi does not answer, and nobody else knows its UUID";
+    return [{ ...deviceOf(`pci-${address}`, {}, mib, []), refused }];
+  }
   const whole = deviceOf(uuid ?? `pci-${address}`, uuid === undefined ? {} : known(uuid), mib, []);
   const numbers = asked.divided.get(address);
   const layout = migLayout(world, minor);
@@ -145,19 +174,25 @@ function devicesOf(world: GpuWorld, { address, said }: Card, asked: Asked): Devi
 
 /** A look at the cards, to be repeated. */
 export function nvidiaLook(world: GpuWorld, clock: Clock, signal: AbortSignal) {
-  const ask = asking(world, clock, signal);
+  const programs = new Programs(world, clock, signal);
   let askedFor: string | undefined;
   let asked = nothingAsked;
+  let askAgainAt = Infinity;
   return async (): Promise<Device[]> => {
     const cards = cardsOf(world);
     if (cards.length === 0) return [];
-    const layouts = cards.map(({ address, said }) => [
-      address,
-      migLayout(world, said.get("Device Minor") ?? "0"),
+    const layouts = cards.map((card) => [
+      card.address,
+      isThere(world, `nvidia${minorOf(card)}`),
+      migLayout(world, minorOf(card)),
     ]);
     const now = JSON.stringify([mountsOf(world), layouts]);
-    if (now !== askedFor) asked = await askAll(world, ask);
+    if (now !== askedFor || clock.monotonic() >= askAgainAt) {
+      asked = await askAll(world, cards, programs.ask);
+      const isWhole = cards.every(({ address }) => asked.cards.has(address));
+      askAgainAt = isWhole ? Infinity : clock.monotonic() + retryMs;
+    }
     askedFor = now;
-    return cards.flatMap((card) => devicesOf(world, card, asked));
+    return cards.flatMap((card) => devicesOf(world, card, { asked, isLate: programs.isLate }));
   };
 }

@@ -169,7 +169,7 @@ test("the library is asked once for the cards that are there, and again when tha
   let asked = 0;
   const next = search({ intervalSeconds: 1 }, { clock, run: async () => `${asked++}` });
   await next();
-  files(information(1, "0000:3b:00.0", other));
+  files({ ...information(1, "0000:3b:00.0", other), "dev/nvidia1": "" });
   const found = next();
   await clock.advance(1001);
   assert.equal((await found).length, 2);
@@ -185,8 +185,44 @@ test("a library that never answers does not hide the cards", async () => {
   nvidia();
   const clock = new FakeClock();
   const found = search({}, { clock, run: () => new Promise(() => {}) })();
-  await clock.advance(15_001);
+  await clock.advance(30_001);
   assert.equal((await found)[0]?.id, uuid);
+});
+
+test("who is asked too early is asked again, one that hangs is not joined, and no card changes its name", async () => {
+  files({
+    ...information(0, "10000:17:00.0", "GPU-????"),
+    "dev/nvidia0": "",
+    "dev/nvidia-uvm": "",
+  });
+  const clock = new FakeClock();
+  let answer = (_: string) => {};
+  let asked = 0;
+  const run = () =>
+    new Promise<string>((resolve) => {
+      asked += 1;
+      answer = resolve;
+    });
+  const next = search({ intervalSeconds: 10 }, { clock, run });
+  const first = next();
+  await clock.advance(30_001);
+  assert.match((await first)[0]!.refused!, /nvidia-smi does not answer/);
+  const second = next();
+  await clock.advance(61_000);
+  assert.equal(asked, 1);
+  answer("");
+  await clock.advance(61_000);
+  assert.equal(asked, 2);
+  answer(`00010000:17:00.0, ${uuid}, 1024\n`);
+  const [card] = await second;
+  assert.deepEqual([card?.id, card?.refused], [uuid, undefined]);
+});
+
+test("a card whose node is not there, whatever is asked for it, is refused by it", async () => {
+  nvidia();
+  rmSync(join(root, "dev/nvidia0"));
+  const [card] = await look({}, async () => "");
+  assert.equal(card?.refused, "/dev/nvidia0 is not there");
 });
 
 /** What nvidia-smi prints of one card with parts `[index, gi, ci]`. */
@@ -218,6 +254,18 @@ const migFiles = (of: Record<string, number>) =>
     ),
   });
 
+/** Makes the node of a part, as the driver's own program does. */
+function modprobe(args: string[]) {
+  const minor = /gi7\/ci0/.test(args[1]!)
+    ? 67
+    : /gi7/.test(args[1]!)
+      ? 66
+      : /ci0/.test(args[1]!)
+        ? 76
+        : 75;
+  files({ [`dev/nvidia-caps/nvidia-cap${minor}`]: "" });
+}
+
 test("a card in MIG mode is its parts, each with its own memory and nodes", async () => {
   nvidia();
   migFiles({ gi7: 66, "gi7/ci0": 67, gi8: 75, "gi8/ci0": 76 });
@@ -225,7 +273,12 @@ test("a card in MIG mode is its parts, each with its own memory and nodes", asyn
     [0, 7, 0],
     [1, 8, 0],
   ]);
-  const [first, second, ...more] = await look({}, run);
+  const [first, second, ...more] = await look({}, async (program, args) => {
+    if (program !== "nvidia-modprobe") return run(program, args);
+    modprobe(args);
+    return "";
+  });
+  assert.deepEqual([first?.refused, second?.refused], [undefined, undefined]);
   assert.deepEqual([first?.id, second?.id, more], ["MIG-00000000-a-b", "MIG-00000001-a-b", []]);
   assert.deepEqual(first?.properties, {
     GPU_VENDOR: "nvidia",

@@ -23,6 +23,7 @@ before(async () => {
   });
   await writeFile(join(folders[0]!, "gpu.json"), JSON.stringify(vendor("/dev/old")));
   await writeFile(join(folders[1]!, "gpu.json"), JSON.stringify(vendor("/dev/gpu0")));
+  await writeFile(join(folders[1]!, "half.yaml"), "kind: [");
   await writeFile(
     join(folders[0]!, "nic.yaml"),
     "kind: vendor.com/nic\ndevices:\n- name: eth\n  containerEdits:\n    hooks:\n    - hookName: createContainer\n",
@@ -45,6 +46,9 @@ test("a device's files say what its container gets, the later folder's first", a
 });
 
 test("a device that nobody describes, or that needs what is not given, is refused by name", async () => {
-  await assert.rejects(resolve("vendor.com/gpu=1"), /unresolvable CDI devices vendor.com\/gpu=1/);
+  await assert.rejects(
+    resolve("vendor.com/gpu=1"),
+    /unresolvable CDI devices vendor.com\/gpu=1 \(.*half.yaml: /,
+  );
   await assert.rejects(resolve("vendor.com/nic=eth"), /nic=eth asks for hooks/);
 });

@@ -27,24 +27,31 @@ interface Spec {
 /** Edits that a container here can have. */
 const known = new Set(["env", "deviceNodes", "mounts"]);
 
-async function specsIn(directory: string): Promise<Spec[]> {
+interface Folder {
+  specs: Spec[];
+  /** Of files that cannot be read, which are no other device's business. */
+  faults: string[];
+}
+
+async function specsIn(directory: string): Promise<Folder> {
   const names = await readdir(directory).catch(() => [] as string[]);
   const files = names.filter((name) => /\.(json|ya?ml)$/.test(name)).sort();
-  const texts = await Promise.all(files.map((name) => readFile(join(directory, name), "utf8")));
-  return texts.map((text, i) => {
+  const folder: Folder = { specs: [], faults: [] };
+  for (const name of files) {
     try {
-      return parse(text);
+      folder.specs.push(parse(await readFile(join(directory, name), "utf8")));
     } catch (error) {
-      throw new ConfigError(`${join(directory, files[i]!)}: ${(error as Error).message}`);
+      folder.faults.push(`${join(directory, name)}: ${(error as Error).message}`);
     }
-  });
+  }
+  return folder;
 }
 
 /** The edits for a device, those of its whole kind first. */
-function editsFor(name: string, specs: Spec[][]): Edits[] {
+function editsFor(name: string, folders: Folder[]): Edits[] {
   const [kind, device] = name.split("=");
-  for (const folder of specs.toReversed()) {
-    const found = folder.flatMap((spec) =>
+  for (const { specs } of folders.toReversed()) {
+    const found = specs.flatMap((spec) =>
       spec?.kind === kind
         ? (spec.devices ?? []).filter((one) => one.name === device).map((one) => ({ spec, one }))
         : [],
@@ -53,7 +60,9 @@ function editsFor(name: string, specs: Spec[][]): Edits[] {
     const [{ spec, one } = {}] = found;
     if (spec && one) return [spec.containerEdits ?? {}, one.containerEdits ?? {}];
   }
-  throw new ConfigError(`CDI device injection failed: unresolvable CDI devices ${name}`);
+  const [fault] = folders.flatMap(({ faults }) => faults);
+  const why = fault === undefined ? "" : ` (${fault})`;
+  throw new ConfigError(`CDI device injection failed: unresolvable CDI devices ${name}${why}`);
 }
 
 function propagationOf(options: string[]): Mount["propagation"] {
@@ -95,11 +104,11 @@ export async function withCdiDevices(
   directories: readonly string[] = cdiDirectories,
 ): Promise<ContainerConfig> {
   if (names.length === 0) return config;
-  const specs = await Promise.all(directories.map(specsIn));
+  const folders = await Promise.all(directories.map(specsIn));
   const edited = { ...config };
   const done = new Set<Edits>();
   for (const name of new Set(names)) {
-    for (const edits of editsFor(name, specs)) {
+    for (const edits of editsFor(name, folders)) {
       if (!done.has(edits)) edit(edited, edits, name);
       done.add(edits);
     }
