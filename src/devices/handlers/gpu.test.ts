@@ -196,7 +196,7 @@ test("who is asked too early is asked again, one that hangs is not joined, and n
     "dev/nvidia-uvm": "",
   });
   const clock = new FakeClock();
-  let answer = (_: string) => {};
+  let answer: (said: string) => void = () => {};
   let asked = 0;
   const run = () =>
     new Promise<string>((resolve) => {
