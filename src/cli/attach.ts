@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { examples } from "./examples.ts";
 import { parseServer } from "./join.ts";
+import { tokenFileOption } from "./token.ts";
 import { dataDirOption, parseSiteName } from "./up.ts";
 
 export interface AttachOptions {
@@ -8,6 +9,7 @@ export interface AttachOptions {
   kubeconfig?: string;
   bootstrapKubeconfig?: string;
   token?: string;
+  tokenFile?: string;
   caHash?: string;
   name?: string;
   standby?: boolean;
@@ -28,6 +30,7 @@ export function attachCommand(
     .argument("[hub]", "https://ADDRESS:PORT of the hub", parseServer)
     .addOption(dataDirOption(directory))
     .option("--token <token>", "bootstrap token")
+    .addOption(tokenFileOption())
     .option("--ca-hash <hash>", "hash of the hub's certificate authority")
     .option(
       "--bootstrap-kubeconfig <file>",

@@ -2,11 +2,13 @@ import { Command, InvalidArgumentError } from "commander";
 import { examples } from "./examples.ts";
 import { addNodeOptions } from "./node-options.ts";
 import type { NodeOptions } from "./node-options.ts";
+import { tokenFileOption } from "./token.ts";
 import { dataDirOption, parseSiteName } from "./up.ts";
 
 export interface JoinOptions extends NodeOptions {
   dataDir: string;
   token?: string;
+  tokenFile?: string;
   caHash?: string;
   name?: string;
   devices?: boolean;
@@ -35,6 +37,7 @@ export function joinCommand(
     .argument("[server]", "https://ADDRESS:PORT of the site; needed the first time", parseServer)
     .addOption(dataDirOption(directory))
     .option("--token <token>", "join token; needed the first time")
+    .addOption(tokenFileOption())
     .option("--ca-hash <hash>", "hash of the site's certificate authority; needed the first time")
     .option("--devices", "discover leaf devices on this machine; the site must run with --devices")
     .option("--vms", "run virtual machines on this machine; the site must run with --vms")
@@ -44,6 +47,8 @@ export function joinCommand(
       examples({
         "kerb join https://10.0.0.5:6443 --token … --ca-hash sha256:…":
           "as kerb token create printed it",
+        "kerb join https://10.0.0.5:6443 --token-file - --ca-hash sha256:…":
+          "the token by standard input, so that no list of processes and no shell's history has it",
         "kerb join": "every later start",
       }),
     )

@@ -36,6 +36,13 @@ export interface TokenActions {
   create(options: TokenOptions): Promise<CreatedToken>;
 }
 
+/** For whoever uses a token: a command line is seen by all users of a machine. */
+export const tokenFileOption = () =>
+  new Option(
+    "--token-file <file>",
+    "read the token from a file, or from standard input (-); so does the variable KERB_TOKEN",
+  ).conflicts("token");
+
 /** `kerb token create`. */
 export function tokenCommand(directory: string, actions: TokenActions) {
   const token = new Command("token")

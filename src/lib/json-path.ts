@@ -28,17 +28,23 @@ function literal(text: string): unknown {
   return Number(text);
 }
 
-function filter(text: string): Step | undefined {
-  const match = /^\?\(\s*@(.+?)\s*(?:(==|!=)\s*(.+?)\s*)?\)$/s.exec(text);
-  if (!match) return undefined;
-  const steps = parse(match[1]!);
-  if (!steps) return undefined;
-  const wanted = match[3] === undefined ? undefined : literal(match[3]);
+/** `?(@PATH)`, `?(@PATH==LITERAL)` or `?(@PATH!=LITERAL)`; cut by hand, since a pattern would look at blanks again and again. */
+function filter(text: string, depth: number): Step | undefined {
+  if (!text.startsWith("?(") || !text.endsWith(")")) return undefined;
+  const inner = text.slice(2, -1).trim();
+  if (!inner.startsWith("@")) return undefined;
+  const at = inner.search(/[=!]=/);
+  const compares = at >= 0;
+  const path = (compares ? inner.slice(1, at) : inner.slice(1)).trim();
+  const compared = compares ? inner.slice(at + 2).trim() : "";
+  const steps = path === "" ? undefined : parse(path, depth + 1);
+  if (!steps || (compares && compared === "")) return undefined;
+  const isEqual = inner[at] === "=";
+  const wanted = literal(compared);
   return (value) =>
     (Array.isArray(value) ? value : []).filter((item) => {
       const found = walk(steps, item)[0];
-      if (match[2] === undefined) return found !== undefined;
-      return match[2] === "==" ? found === wanted : found !== wanted;
+      return compares ? (found === wanted) === isEqual : found !== undefined;
     });
 }
 
@@ -57,21 +63,25 @@ function closing(text: string, from: number): number {
   return -1;
 }
 
-function bracket(text: string): Step | undefined {
+function bracket(text: string, depth: number): Step | undefined {
   if (text === "*") return every;
   if (/^-?\d+$/.test(text)) return index(Number(text));
   const quoted = /^(['"])(.*)\1$/s.exec(text);
   if (quoted) return field(quoted[2]!);
-  return filter(text);
+  return filter(text, depth);
 }
 
-function parse(path: string): Step[] | undefined {
+/** Filters in filters are read by calls in calls. */
+const depthMax = 16;
+
+function parse(path: string, depth = 0): Step[] | undefined {
+  if (depth > depthMax) return undefined;
   const steps: Step[] = [];
   let rest = path;
   while (rest !== "") {
     if (rest.startsWith("[")) {
       const end = closing(rest, 0);
-      const step = end < 0 ? undefined : bracket(rest.slice(1, end).trim());
+      const step = end < 0 ? undefined : bracket(rest.slice(1, end).trim(), depth);
       if (!step) return undefined;
       steps.push(step);
       rest = rest.slice(end + 1);

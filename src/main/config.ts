@@ -25,6 +25,10 @@ export const logLevel = process.env["KERB_LOG_LEVEL"] ?? "info";
 export const defaultPort = 6443;
 export const clusterDomain = "cluster.local";
 
+/** A token that no command line shows. */
+export const tokenVariable = process.env["KERB_TOKEN"];
+delete process.env["KERB_TOKEN"];
+
 /** Where tools are looked for. */
 export const searchPath = process.env["PATH"] ?? "";
 

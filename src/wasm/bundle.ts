@@ -279,6 +279,7 @@ function argumentsOf(config: BundleConfig, { runner }: BundleOptions): string[] 
     ...start,
     "--disable-warning=ExperimentalWarning",
     "--no-addons",
+    "--disable-sigusr1",
     ...flagsOf(config),
     join(codeFolder, runner.file),
     join(ownFolder, "program.json"),

@@ -88,6 +88,13 @@ test("a machine joins with a token and is Ready", async () => {
   assert.ok(status.addresses.some((one: any) => one.address === machine.address));
 });
 
+test("no list of processes shows the token that a machine joined with", () => {
+  const { pid } = JSON.parse(readFileSync(join(machine.directory, "run.json"), "utf8"));
+  const line = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  assert.match(line, /^kerb join .*--token … --ca-hash /);
+  assert.ok(!line.includes(joined[joined.indexOf("--token") + 1]!));
+});
+
 test("a joined node has no memory that can be written and run", () => {
   const { pid } = JSON.parse(readFileSync(join(machine.directory, "run.json"), "utf8"));
   assert.doesNotMatch(readFileSync(`/proc/${pid}/maps`, "utf8"), / rwx/);

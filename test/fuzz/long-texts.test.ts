@@ -2,7 +2,9 @@
 // does not come to its end before the tests do.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { isJsonPath } from "../../src/lib/json-path.ts";
 import { durationMs } from "../../src/lib/parse-duration.ts";
+import { parseChallenge } from "../../src/wasm/registry/registry-client.ts";
 import { expand } from "../../src/node/pods/expand.ts";
 import { durationOf } from "../../src/server/cel/types.ts";
 import { rewriteHtml } from "../../src/server/proxy/rewrite-html.ts";
@@ -38,6 +40,18 @@ test("selectors and paths of blanks and slashes are refused", async () => {
   const slashes = "/".repeat(urlCharsMax);
   assert.equal(await codeOf("GET", `/api/v1/watch${slashes}x/%0A`), 404);
   assert.equal(await codeOf("GET", `/api/v1/watch/namespaces${slashes}x${slashes}y`), 404);
+});
+
+test("a column's path of blanks, or of filters in filters, ends", () => {
+  assert.ok(isJsonPath(`.a[?(@.b${spaces}==${spaces}1)]`));
+  for (const path of [`[?(@${spaces}x${spaces}]`, `[?(@${spaces}==${spaces})]`]) {
+    assert.ok(!isJsonPath(path));
+  }
+  assert.ok(!isJsonPath(`${"[?(@".repeat(long)}${")]".repeat(long)}`));
+});
+
+test("a registry's challenge is read to its end", () => {
+  assert.equal(parseChallenge(`Bearer ${"a".repeat(long)}`).scheme, "bearer");
 });
 
 test("nothing has a name longer than the store's keys", async () => {

@@ -16,6 +16,8 @@ import {
 import { agentNamespace, bootstrapSecret, hubSecret, standbySecret } from "../../hub/names.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { isStatus } from "../../lib/status-error.ts";
+import { tokenVariable } from "../config.ts";
+import { givenToken, hideToken } from "../given-token.ts";
 import { fetchCa } from "../node/node-identity.ts";
 import { findRunning } from "../run-file.ts";
 import { readSettings } from "../site/site-settings.ts";
@@ -42,10 +44,11 @@ export function clusterOf({
 /** How the site introduces itself, as a kubeconfig. */
 async function introduction(
   asked: string | undefined,
-  { bootstrapKubeconfig, token, caHash }: AttachOptions,
+  { bootstrapKubeconfig, caHash, ...given }: AttachOptions,
 ) {
+  hideToken(given);
   if (bootstrapKubeconfig !== undefined) {
-    if (asked ?? token ?? caHash) {
+    if (asked ?? given.token ?? given.tokenFile ?? caHash) {
       throw new Error("--bootstrap-kubeconfig says which hub and how; leave the others out");
     }
     const text = readFileSync(bootstrapKubeconfig, "utf8");
@@ -63,6 +66,7 @@ async function introduction(
       : { "client-certificate-data": base64(cert), "client-key-data": base64(key) };
     return { server, kubeconfig: kubeconfigOf({ server, ...(ca && { ca }) }, user) };
   }
+  const token = givenToken(given, tokenVariable);
   if (!asked || !token || !caHash) {
     throw new Error("which hub? kerb token create --site prints the whole command there");
   }

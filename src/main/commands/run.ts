@@ -11,6 +11,7 @@ import type { Log } from "../../lib/log.ts";
 import { systemRandom } from "../../lib/random.ts";
 import { Scope } from "../../lib/scope.ts";
 import { kerbVersion, logLevel } from "../config.ts";
+import { forbidCoreDumps } from "../memory/core-dumps.ts";
 import { keepIdleMemorySmall } from "../memory/idle-memory.ts";
 import { usualKubelet } from "../node/kubelet-directory.ts";
 import { outputLog } from "../pino-log.ts";
@@ -69,6 +70,7 @@ export async function startWings(
 }
 
 export async function run(options: RunOptions): Promise<number> {
+  void forbidCoreDumps();
   const log = outputLog(logLevel);
   const started = (wing: string) => console.log(`  ${wing} acts`);
   const { version, server, stop } = await startWings(options, { log, started });

@@ -19,6 +19,7 @@ import {
   writeConfiguration,
 } from "../configuration/state.ts";
 import { ConfigurationSwitch } from "../configuration/switch.ts";
+import { forbidCoreDumps } from "../memory/core-dumps.ts";
 import { become, becomeAnew, handOver, ownRelease } from "../releases/handover.ts";
 import { proveRelease, readState, writeState } from "../releases/state.ts";
 import { ReleaseSwitch, spawnWatcher } from "../releases/switch.ts";
@@ -61,6 +62,7 @@ function withConfigured(asked: UpOptions): UpOptions {
 }
 
 async function foreground(asked: UpOptions): Promise<number> {
+  void forbidCoreDumps();
   const options = withConfigured(asked);
   const tell = (message: Message) => {
     // Whoever started it may have gone; a site does not end for that.

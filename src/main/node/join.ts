@@ -42,10 +42,13 @@ import {
   kubernetesVersion,
   logLevel,
   slotsDirectory,
+  tokenVariable,
 } from "../config.ts";
+import { givenToken, hideToken } from "../given-token.ts";
 import { asKrustlet } from "../../wasm/krustlet.ts";
 import { namesIn, readIfThere, removeFile, replaceFile } from "../files.ts";
 import { keepLogShort } from "../log-file.ts";
+import { forbidCoreDumps } from "../memory/core-dumps.ts";
 import { keepIdleMemorySmall } from "../memory/idle-memory.ts";
 import { startDns } from "../site/dns-source.ts";
 import { kubeletDirectoryOf } from "./kubelet-directory.ts";
@@ -314,13 +317,20 @@ async function startNode(parts: Parts): Promise<string | undefined> {
 export async function joinSite(asked: string | undefined, options: JoinOptions): Promise<number> {
   const directory = resolve(options.dataDir);
   handOver(directory, process.argv.slice(2));
+  void forbidCoreDumps();
   const asksToSwitch = switchAsked(directory);
   const running = findRunning(directory);
   if (running && running.pid !== process.pid)
     throw new Error(`a Kerb already runs on ${directory} (pid ${running.pid})`);
   console.log(`Kerb ${kerbVersion} (Kubernetes ${kubernetesVersion}), data in ${directory}`);
   const slots = isRoot ? slotsDirectory : undefined;
-  const words = { ...options, ...(asked !== undefined && { server: asked }) };
+  hideToken(options);
+  const token = givenToken(options, tokenVariable);
+  const words = {
+    ...options,
+    ...(asked !== undefined && { server: asked }),
+    ...(token !== undefined && { token }),
+  };
   const where = { directory, defaultPort, slots, clock, random };
   const { settings, identity } = await settleNode(words, where);
   const { name, server } = settings;

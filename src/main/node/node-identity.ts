@@ -130,7 +130,9 @@ export async function openIdentity(options: IdentityOptions): Promise<NodeIdenti
     return { ca, key: pair.slice(0, at), cert: pair.slice(at) };
   }
   if (!token || !caHash) {
-    throw new Error("the first time, --token and --ca-hash are needed: see kerb token create");
+    throw new Error(
+      "the first time, --token (or --token-file) and --ca-hash are needed: see kerb token create",
+    );
   }
   const trusted = await fetchCa(new URL(server), caHash);
   const client = httpsClient({ server, ca: trusted, token: () => token }, { agent: "kerb" });

@@ -36,7 +36,7 @@ const cases = [
   {
     what: "without a token",
     words: async () => ({ server: "https://127.0.0.1:1" }),
-    why: /--token and --ca-hash are needed/,
+    why: /--token \(or --token-file\) and --ca-hash are needed/,
   },
   { what: "at a server that does not answer", words, why: /ECONNREFUSED/ },
 ];

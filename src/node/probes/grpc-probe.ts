@@ -2,6 +2,7 @@
 // write and read here.
 import { connect } from "node:http2";
 import type { Clock } from "../../lib/clock.ts";
+import { deadline } from "./deadline.ts";
 import type { HandlerResult } from "./handler-result.ts";
 
 const statuses = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"];
@@ -41,7 +42,7 @@ export function probeGrpc(target: GrpcTarget): Promise<HandlerResult> {
       session.destroy();
       resolve({ ok, output });
     };
-    const cancel = clock.after(timeoutMs, () =>
+    const cancel = deadline(clock, timeoutMs, () =>
       end(false, `timeout: failed to connect service "${authority}" within ${timeoutMs / 1000}s`),
     );
     const failed = (error: Error) =>

@@ -4,6 +4,7 @@ import { request as httpsRequest } from "node:https";
 import { connect } from "node:net";
 import type { Clock } from "../../lib/clock.ts";
 import { sleep } from "../../lib/clock.ts";
+import { deadline } from "./deadline.ts";
 import { probeGrpc } from "./grpc-probe.ts";
 import type { HandlerResult } from "./handler-result.ts";
 import type { Container, Handler } from "../pods/pod.ts";
@@ -68,7 +69,7 @@ function runHttp(handler: Handler, context: HandlerContext): Promise<HandlerResu
         response.once("error", (error) => end(failed(error.message)));
       },
     );
-    const cancel = context.clock.after(context.timeoutMs, () =>
+    const cancel = deadline(context.clock, context.timeoutMs, () =>
       end(failed("context deadline exceeded")),
     );
     call.on("error", (error) => end(failed(error.message)));
@@ -86,7 +87,7 @@ function runTcp(handler: Handler, context: HandlerContext): Promise<HandlerResul
       socket.destroy();
       resolve({ ok, output: ok ? "" : `dial tcp ${host}:${number}: ${why}` });
     };
-    const cancel = context.clock.after(context.timeoutMs, () => end(false, "i/o timeout"));
+    const cancel = deadline(context.clock, context.timeoutMs, () => end(false, "i/o timeout"));
     socket.once("connect", () => end(true));
     socket.once("error", (error) => end(false, error.message));
   });

@@ -48,6 +48,11 @@ test("printer columns find their values", () => {
     [".spec.list[*].n", [1, 2]],
     ['.status.conditions[?(@.type=="Ready")].status', ["True"]],
     [".spec.list[?(@.n==2)].name", ["y"]],
+    [".spec.list[?( @.n != 2 )].name", ["x"]],
+    [".spec.list[?(@.n)].name", ["x", "y"]],
+    [".spec.list[?(@.m)].name", []],
+    [".spec.list[?(@)].name", []],
+    [".spec.list[?(@.n==)].name", []],
     [".spec.none.deeper", []],
     [".spec[", []],
   ];

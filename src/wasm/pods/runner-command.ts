@@ -99,7 +99,7 @@ export function runnerCommand(input: CommandInput): string[] {
     ...start("setpriv"),
     ...privilegeArguments(kind),
     ...start("node"),
-    ...["--disable-warning=ExperimentalWarning", "--no-addons"],
+    ...["--disable-warning=ExperimentalWarning", "--no-addons", "--disable-sigusr1"],
     ...[join(codeFolder, runner.file), "--wait", kind.network ? "network" : "alone"],
   ];
 }

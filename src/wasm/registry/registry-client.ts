@@ -8,6 +8,8 @@ import type { Descriptor, Manifest } from "./media-types.ts";
 const manifestBytesMax = 4 * 2 ** 20;
 export const blobBytesMax = 128 * 2 ** 20;
 const waitMsMax = 300_000;
+/** A token is small, and whoever gives it has little to do. */
+const tokenMsMax = 30_000;
 const dockerHub = "registry-1.docker.io";
 
 export interface ImageName {
@@ -36,7 +38,7 @@ const isLoopback = (host: string) => /^(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$
 /** A challenge's parameters: `Bearer realm="...",service="..."`. Pure. */
 export function parseChallenge(header: string): { scheme: string; [key: string]: string } {
   const [scheme = ""] = header.split(" ", 1);
-  const pairs = [...header.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, value]) => [key!, value!]);
+  const pairs = [...header.matchAll(/\b(\w+)="([^"]*)"/g)].map(([, key, value]) => [key!, value!]);
   return { ...Object.fromEntries(pairs), scheme: scheme.toLowerCase() };
 }
 
@@ -100,10 +102,16 @@ export class RegistryClient {
     if (service) url.searchParams.set("service", service);
     url.searchParams.set("scope", scope ?? `repository:${this.#name.repository}:pull`);
     const headers: Record<string, string> = auth ? { authorization: basic(auth) } : {};
-    const response = await this.#options.fetch(url, { headers });
-    if (!response.ok) return false;
+    const signal = AbortSignal.timeout(tokenMsMax);
+    const response = await this.#options.fetch(url, { headers, signal });
+    if (!response.ok) {
+      await response.body?.cancel();
+      return false;
+    }
     const answer = JSON.parse((await bodyOf(response, manifestBytesMax)).toString());
-    this.#authorization = `Bearer ${answer.token ?? answer.access_token}`;
+    const token: unknown = answer.token ?? answer.access_token;
+    if (typeof token !== "string") return false;
+    this.#authorization = `Bearer ${token}`;
     return true;
   }
 

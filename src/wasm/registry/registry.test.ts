@@ -65,6 +65,21 @@ test("a mirror is asked first, and the registry itself for what is not there", a
   assert.deepEqual(asked, [mirror, mirror, "https://r.example"]);
 });
 
+test("a token is waited for, and only so long", async () => {
+  const signals: unknown[] = [];
+  const realm = "https://auth.example/token";
+  const answer = (async (input: any, { signal }: any) => {
+    signals.push(signal);
+    if (String(input).startsWith(realm)) return Response.json({ token: "a" });
+    const headers = { "www-authenticate": `Bearer realm="${realm}"` };
+    if (signals.length === 1) return new Response("", { status: 401, headers });
+    return new Response(new Uint8Array(manifest));
+  }) as typeof fetch;
+  await new RegistryClient(parseName("r.example/a:1"), { registries, fetch: answer }).manifest();
+  assert.equal(signals.length, 3);
+  assert.ok(signals.every((signal) => signal instanceof AbortSignal));
+});
+
 const manifest = Buffer.from('{"schemaVersion":2,"layers":[]}');
 const digest = `sha256:${createHash("sha256").update(manifest).digest("hex")}`;
 
