@@ -57,25 +57,35 @@ const variables = {
 } as const;
 const kinds = Object.keys(variables) as GrantedDevice["kind"][];
 
-/** Each takes the next that its resource was granted; throws where there is none. */
+/** The variable by which whoever starts QEMU is told which devices of a resource were granted. */
+export const placeVariable = (kind: GrantedDevice["kind"], resource: string) =>
+  `${variables[kind]}_${resource.toUpperCase().replaceAll(/[/.]/g, "_")}`;
+
+function placesIn(environment: string[], variable: string): string[] {
+  const said = environment.find((one) => one.startsWith(`${variable}=`));
+  const places = said?.slice(variable.length + 1).split(",") ?? [];
+  return places.map((one) => one.trim()).filter(Boolean);
+}
+
+/**
+ * Each takes the next that its resource was granted; throws where there is none. A resource of USB may be several
+ * devices that belong together: each takes as many as the others.
+ */
 export function grantedDevices(devices: PluginDevice[], environment: string[]): GrantedDevice[] {
-  const taken = new Map<string, number>();
-  return devices.map(({ name, resource }) => {
-    const suffix = resource.toUpperCase().replaceAll(/[/.]/g, "_");
-    for (const kind of kinds) {
-      const start = `${variables[kind]}_${suffix}=`;
-      const said = environment.find((one) => one.startsWith(start))?.slice(start.length);
-      const all =
-        said
-          ?.split(",")
-          .map((one) => one.trim())
-          .filter(Boolean) ?? [];
-      const n = taken.get(start) ?? 0;
-      if (!all[n]) continue;
-      taken.set(start, n + 1);
-      return { name, kind, at: all[n] };
+  const counts = new Map<string, number>();
+  return devices.flatMap(({ name, resource }) => {
+    const n = counts.get(resource) ?? 0;
+    counts.set(resource, n + 1);
+    const all = kinds.flatMap((kind) =>
+      placesIn(environment, placeVariable(kind, resource)).map((at) => ({ kind, at })),
+    );
+    const asked = devices.filter((one) => one.resource === resource).length;
+    const each = all.every(({ kind }) => kind === "usb") ? Math.floor(all.length / asked) || 1 : 1;
+    const own = all.slice(n * each, (n + 1) * each);
+    if (own.length === 0) {
+      throw new Error(`device ${name}: the plugin of ${resource} did not say which one it is`);
     }
-    throw new Error(`device ${name}: the plugin of ${resource} did not say which one it is`);
+    return own.map((one) => ({ name, ...one }));
   });
 }
 

@@ -19,6 +19,8 @@ const role = {
       resources: ["virtualmachineinstances"],
       verbs: ["get", "list", "watch", "update"],
     },
+    // Which of its devices it may offer.
+    { apiGroups: ["kubevirt.io"], resources: ["kubevirts"], verbs: ["get", "list", "watch"] },
   ],
 };
 

@@ -9,8 +9,8 @@ import type { Scope } from "../../lib/scope.ts";
 import { discovery, registration, registrationSocket } from "./discovery-protocol.ts";
 import { DetailsError } from "./handler.ts";
 import type { Device, DiscoveryHandler, HandlerWorld } from "./handler.ts";
-import { Signal } from "../watch/signal.ts";
-import { watchFolders } from "../watch/watch-folder.ts";
+import { Signal } from "../../lib/signal.ts";
+import { watchFolders } from "../../lib/watch-folder.ts";
 
 const answerMsMax = 10_000;
 /** Several streams most often end together. */

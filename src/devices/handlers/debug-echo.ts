@@ -2,7 +2,7 @@
 // `debug-echo-availability.txt` says OFFLINE they are away.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { watchFolders } from "../watch/watch-folder.ts";
+import { watchFolders } from "../../lib/watch-folder.ts";
 import { readDetails, textList } from "../discovery/details.ts";
 import { DetailsError } from "../discovery/handler.ts";
 import type { Device, DiscoveryHandler } from "../discovery/handler.ts";

@@ -7,7 +7,7 @@ import { brokerUrl, MqttClient } from "../mqtt/client.ts";
 import { openMqttTwin } from "../mqtt/twin.ts";
 import { matchTopic } from "../mqtt/packets.ts";
 import { loginOf } from "../discovery/properties.ts";
-import { Signal } from "../watch/signal.ts";
+import { Signal } from "../../lib/signal.ts";
 import { trustOf } from "../network/trust.ts";
 
 const devicesMax = 4096;

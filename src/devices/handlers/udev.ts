@@ -17,7 +17,7 @@ import { chooser } from "../udev/match.ts";
 import type { UdevDevice } from "../udev/match.ts";
 import { parseRule } from "../udev/rules.ts";
 import { UdevSystem } from "../udev/system.ts";
-import { watchFolders } from "../watch/watch-folder.ts";
+import { watchFolders } from "../../lib/watch-folder.ts";
 
 const permissionsAllowed = ["r", "w", "m", "rw", "rm", "rwm", "wm"];
 /** Where nodes lie that are not at the top of /dev. */

@@ -11,8 +11,8 @@ import type { Log } from "../../lib/log.ts";
 import type { Scope } from "../../lib/scope.ts";
 import { lister, plugin as pluginApi, registration } from "../../node/devices/protocols.ts";
 import type { DevicePlugin, DevicePluginHost } from "./device-plugin.ts";
-import { Signal } from "../watch/signal.ts";
-import { watchFolders } from "../watch/watch-folder.ts";
+import { Signal } from "../../lib/signal.ts";
+import { watchFolders } from "../../lib/watch-folder.ts";
 
 export interface KubeletHostOptions {
   /** `/var/lib/kubelet`. */

@@ -301,7 +301,7 @@ async function startNode(parts: Parts): Promise<string | undefined> {
   const shared = { client, informers, directory, clock, random, log, scope, node: name };
   if (options.vms && runtime) {
     const { runVms } = await import("../wings/vms.ts");
-    const told = await runVms({ ...shared, options, runtime, parts: nodeParts });
+    const told = await runVms({ ...shared, options, runtime, localPlugins, parts: nodeParts });
     tell("vms", told ?? "not on this node: qemu-system-x86 is not installed");
   }
   if (options.devices) {

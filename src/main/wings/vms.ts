@@ -8,6 +8,7 @@ import { ensureOwnImage } from "../../containers/images.ts";
 import { mountSourceOf } from "../../containers/mount-source.ts";
 import type { NodeParts } from "../../lib/node-connection.ts";
 import { StatusError } from "../../lib/status-error.ts";
+import type { LocalPlugins } from "../../node/devices/local-plugins.ts";
 import {
   directoriesIn,
   localVolumesDirectory,
@@ -91,6 +92,7 @@ export interface VmNodeOptions extends ActingParts {
   parts: NodeParts;
   /** What the node was started with. */
   options: { cpuManagerPolicy?: string };
+  localPlugins: LocalPlugins;
 }
 
 const pods = resource("v1", "pods");
@@ -132,6 +134,8 @@ export async function runVms(options: VmNodeOptions) {
     secret: (uid, volume) => join(memoryDirectory(directories, uid), volume),
     volumes: volumesOf(options),
     claimVolumes: localVolumesDirectory(directory),
+    plugins: options.localPlugins,
+    paths: { sys: "/sys", dev: "/dev" },
     informers,
   });
   const { version, why } = capabilities;

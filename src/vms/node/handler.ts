@@ -13,6 +13,7 @@ import type { Domain } from "../domain.ts";
 import { computeContainer, domainAnnotation, launcherPaths } from "../domain.ts";
 import { instances, pods } from "../kinds/resources.ts";
 import { tellClaimedDevices } from "./claimed-devices.ts";
+import { lostDevices } from "./passthrough/lost-devices.ts";
 import { isHeld } from "./replication/held.ts";
 import { mindCopies } from "./replication/standing-still.ts";
 import { serveDhcp } from "./dhcp-server.ts";
@@ -46,6 +47,8 @@ interface Machine {
   pressedAt: number;
   /** Its guest is not waited for any more. */
   isQuitting: boolean;
+  /** Devices of the node that it had, and of which it was told. */
+  lost: string[];
 }
 
 export interface HandlerOptions {
@@ -125,7 +128,16 @@ export class VmHandler {
     if (!vmi) return;
     const current = own.find(({ metadata }) => this.#isCurrent(vmi, metadata.uid));
     const machine = current && this.#machines.get(current.metadata.uid);
-    if (machine) await this.#tell(vmi, machine, context);
+    if (!machine) return;
+    this.#tellOfLost(vmi, lostDevices(current), machine, context);
+    await this.#tell(vmi, machine, context);
+  }
+
+  #tellOfLost(vmi: KubeObject, lost: string[], machine: Machine, { event }: ControllerContext) {
+    for (const one of lost.filter((text) => !machine.lost.includes(text))) {
+      event(vmi, "Warning", "HostDeviceLost", one);
+    }
+    machine.lost = lost;
   }
 
   /** During a live migration two pods may be here; the VMI is where the source is until it says otherwise. */
@@ -177,6 +189,7 @@ export class VmHandler {
       ...{ vm, scope, access, askedAt: Number.NEGATIVE_INFINITY, guestInterfaces: [] },
       ...{ guestOs: undefined, seenRunning: false, pressedAt: Number.NEGATIVE_INFINITY },
       isQuitting: false,
+      lost: [],
     };
     this.#machines.set(uid, machine);
     void this.#serve(vm, scope, context);

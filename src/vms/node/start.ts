@@ -12,6 +12,8 @@ import { nodeLabels } from "./labels.ts";
 import { vmPart } from "./part.ts";
 import { launcherPaths } from "../domain.ts";
 import { replicaFile } from "../prepare/prepare-replica.ts";
+import { Passthrough } from "./passthrough/passthrough-controller.ts";
+import type { PluginHost } from "./passthrough/plugin.ts";
 import { replicaPart } from "./replicas.ts";
 import type { NodeCapabilities } from "./probe.ts";
 import { Streams } from "./streams.ts";
@@ -31,6 +33,10 @@ export interface VmNodeOptions extends ControllersOptions {
   volumes: HolderVolumes;
   /** The folder in which volumes of claims lie. */
   claimVolumes: string;
+  /** Takes what this machine has for guests. */
+  plugins: PluginHost;
+  /** Where the kernel shows its devices. */
+  paths: { sys: string; dev: string };
 }
 
 const nodes = resource("v1", "nodes");
@@ -45,8 +51,8 @@ async function label(options: VmNodeOptions) {
 }
 
 export async function startVmNode(options: VmNodeOptions) {
-  const { node, parts, directory, capabilities, run, secret, volumes, claimVolumes, scope } =
-    options;
+  const { node, parts, directory, capabilities, run, secret, scope } = options;
+  const { volumes, claimVolumes, plugins, paths } = options;
   const notes = (podUid: string) => join(directory, podUid);
   const handler = new VmHandler({
     ...{ node, run, secret, notes, scope },
@@ -67,6 +73,7 @@ export async function startVmNode(options: VmNodeOptions) {
     }),
   );
   for (const part of [vmsPart, replicasPart]) scope.defer(() => void parts.delete(part));
-  await startControllers([handler.controller], options);
+  const passthrough = new Passthrough({ node, host: plugins, paths });
+  await startControllers([handler.controller, passthrough.controller], options);
   await label(options);
 }

@@ -56,5 +56,5 @@ export async function devicesOf(
     answer.devices.forEach(checkThere);
     granted.push(...answer.devices);
   }
-  return devices.map(({ name }) => granted.find((one) => one.name === name)!);
+  return devices.flatMap(({ name }) => granted.filter((one) => one.name === name));
 }

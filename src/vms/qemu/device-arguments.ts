@@ -193,14 +193,33 @@ function besides({ tpm, filesystems }: Domain, run: string): string[] {
   ];
 }
 
-function passedThrough({ name, kind, at }: GrantedDevice): Properties {
-  const id = `host-${name}`;
-  if (kind === "pci") return { driver: "vfio-pci", id, host: at };
+/** Of its object in QEMU. */
+export const hostDeviceId = (name: string, n = 0) => `host-${name}${n > 0 ? `.${n}` : ""}`;
+const portId = (id: string) => `port-${id}`;
+const firstHostChassis = 64;
+
+function passedThrough({ kind, at }: GrantedDevice, id: string, hasPort: boolean): Properties {
+  const place: Properties = hasPort ? { id, bus: portId(id) } : { id };
+  if (kind === "pci") return { driver: "vfio-pci", ...place, host: at };
   if (kind === "mediated") {
-    return { driver: "vfio-pci", id, sysfsdev: `/sys/bus/mdev/devices/${at}` };
+    return { driver: "vfio-pci", ...place, sysfsdev: `/sys/bus/mdev/devices/${at}` };
   }
   const [hostbus, hostaddr] = at.split(":").map(Number);
   return { driver: "usb-host", id, hostbus, hostaddr };
+}
+
+/** A card has a port of its own, as in a machine, from which it can be taken when it leaves the host. */
+function hostDevicesOf({ machine }: Domain, all: GrantedDevice[]): string[] {
+  return all.flatMap((one, i) => {
+    const before = all.slice(0, i).filter(({ name }) => name === one.name).length;
+    const id = hostDeviceId(one.name, before);
+    const hasPort = machine === "q35" && one.kind !== "usb";
+    const port = { driver: "pcie-root-port", id: portId(id), chassis: firstHostChassis + i };
+    return [
+      ...(hasPort ? json("device", { ...port, "io-reserve": 0 }) : []),
+      ...json("device", passedThrough(one, id, hasPort)),
+    ];
+  });
 }
 
 export function deviceArguments(domain: Domain, launch: Launch): string[] {
@@ -224,7 +243,7 @@ export function deviceArguments(domain: Domain, launch: Launch): string[] {
     ...inputsOf(domain),
     ...watchdogOf(domain),
     ...besides(domain, run),
-    ...hostDevices.flatMap((one) => json("device", passedThrough(one))),
+    ...hostDevicesOf(domain, hostDevices),
     ...(domain.vsock
       ? json("device", { driver: "vhost-vsock-pci", id: "vsock0", "guest-cid": domain.vsock })
       : []),

@@ -2,8 +2,8 @@
 // where there is no such word.
 import { watch } from "node:fs";
 import type { FSWatcher } from "node:fs";
-import { sleep } from "../../lib/clock.ts";
-import type { Clock } from "../../lib/clock.ts";
+import { sleep } from "./clock.ts";
+import type { Clock } from "./clock.ts";
 import { Signal } from "./signal.ts";
 
 const lookEveryMs = 10_000;
