@@ -237,3 +237,24 @@ test("a TPM and shared files are programs beside QEMU, which writes into memory 
   assert.equal(fs.tag, "files");
   assert.ok(!words({}).includes("memory-backend=memory"));
 });
+
+test("a card of the node has a port of its own, and a device of USB a controller", () => {
+  const hostDevices: Launch["hostDevices"] = [
+    { name: "nic", kind: "pci", at: "0000:01:00.0" },
+    { name: "set", kind: "usb", at: "1:2" },
+    { name: "set", kind: "usb", at: "1:3" },
+  ];
+  const of = (machine: object) =>
+    values(words({ domain: { ...machine, devices: {} } }, { hostDevices }), "device").filter(
+      ({ id }) => /^(port-)?host-|^usb$/.test(id),
+    );
+  assert.deepEqual(of({}), [
+    { driver: "qemu-xhci", id: "usb" },
+    { driver: "pcie-root-port", id: "port-host-nic", chassis: 64, "io-reserve": 0 },
+    { driver: "vfio-pci", id: "host-nic", bus: "port-host-nic", host: "0000:01:00.0" },
+    { driver: "usb-host", id: "host-set", hostbus: 1, hostaddr: 2 },
+    { driver: "usb-host", id: "host-set.1", hostbus: 1, hostaddr: 3 },
+  ]);
+  const old = of({ machine: { type: "pc" } });
+  assert.deepEqual(old[1], { driver: "vfio-pci", id: "host-nic", host: "0000:01:00.0" });
+});

@@ -111,7 +111,7 @@ test("a container is told which devices it got in KubeVirt's words, and gets the
   ];
   const permitted = { usb: [{ resourceName: "example.com/usb", selectors }] };
   plugin.update(offersOf(permitted, machine({ usb })).offered.get("example.com/usb")!);
-  const [{ id }] = plugin.devices() as [{ id: string }];
+  const { id } = plugin.devices()[0]!;
   const { envs, devices } = await plugin.allocate([id]);
   assert.deepEqual(envs, { USB_RESOURCE_EXAMPLE_COM_USB: "1:2,1:3" });
   assert.deepEqual(
