@@ -92,7 +92,8 @@ function draftOf({ object, type, reason, message }: Told, options: RecorderOptio
       name,
       ...(namespace && { namespace }),
       uid,
-      resourceVersion,
+      // Of a node that is named by itself there is none.
+      ...(resourceVersion && { resourceVersion }),
     },
     type,
     reason,
