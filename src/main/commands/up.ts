@@ -99,7 +99,7 @@ async function foreground(asked: UpOptions): Promise<number> {
   tell({ line: `  kubeconfig  ${site.kubeconfig}` });
   tell({ line: `  try         kubectl --kubeconfig ${site.kubeconfig} get nodes` });
   tell({ ready: true });
-  if (process.connected) process.disconnect();
+  if (process.connected) process.disconnect?.();
   // A site that still owes something can be stopped, by whoever watches the trial.
   const proving = proved(options.dataDir, site);
   proving.catch((error: Error) => console.log(`what is tried is not proved: ${error.message}`));
