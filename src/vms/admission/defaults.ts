@@ -36,6 +36,13 @@ function withMemory(domain: any) {
   }
 }
 
+/** Adds the devices that a machine has without naming them. */
+export function withOpenDevices(spec: any) {
+  withInput(spec.domain);
+  withNetwork(spec);
+  withDisks(spec);
+}
+
 export function withDefaults(given: any) {
   const spec = structuredClone(given);
   const { domain } = spec;
@@ -45,9 +52,7 @@ export function withDefaults(given: any) {
   domain.features = { acpi: { enabled: true }, ...domain.features };
   domain.cpu = { cores: 1, sockets: 1, threads: 1, model: "host-model", ...domain.cpu };
   for (const one of domain.devices.interfaces ?? []) one.model ??= "virtio";
-  withInput(domain);
   withMemory(domain);
-  withNetwork(spec);
-  withDisks(spec);
+  withOpenDevices(spec);
   return spec;
 }

@@ -47,6 +47,7 @@ test("a preference fills what the machine leaves open, and no more", () => {
   const open = expand(template(), { preference }).spec;
   assert.deepEqual(open.domain.devices, {
     disks: [{ name: "root", disk: { bus: "virtio" } }],
+    interfaces: [{ name: "default", masquerade: {} }],
     rng: {},
   });
   assert.deepEqual(open.domain.firmware, { bootloader: { efi: { secureBoot: false } } });
@@ -59,7 +60,10 @@ test("a preference fills what the machine leaves open, and no more", () => {
     machine: { type: "pc" },
   });
   const { domain } = expand(firm, { preference }).spec;
-  assert.deepEqual(domain.devices, firm.domain.devices);
+  assert.deepEqual(domain.devices, {
+    ...firm.domain.devices,
+    interfaces: open.domain.devices.interfaces,
+  });
   assert.deepEqual(
     [domain.firmware, domain.machine],
     [{ bootloader: { bios: {} } }, { type: "pc" }],
@@ -114,6 +118,25 @@ test("a preference says how disks and devices are, and gives way to the machine"
       [512, undefined],
     ],
   );
+});
+
+test("a preference counts for what the machine has without naming it", () => {
+  const devices = {
+    preferredDiskBus: "scsi",
+    preferredInterfaceModel: "e1000",
+    preferredAutoattachInputDevice: true,
+    preferredInputBus: "virtio",
+  };
+  const bare = { domain: {}, volumes: [{ name: "root", containerDisk: {} }] };
+  const made = expand(bare, { preference: { devices } }).spec;
+  assert.deepEqual(made.domain.devices.disks, [{ name: "root", disk: { bus: "scsi" } }]);
+  const [network] = made.domain.devices.interfaces;
+  assert.deepEqual([network.model, made.networks], ["e1000", [{ name: "default", pod: {} }]]);
+  const { preferredInputBus: _, ...rest } = devices;
+  const alone = { ...rest, preferredAutoattachPodInterface: false };
+  const cut = expand(bare, { preference: { devices: alone } }).spec;
+  assert.equal(cut.domain.devices.interfaces, undefined);
+  assert.deepEqual(expand(bare, {}).spec.domain.devices, {}, "without a preference nothing is");
 });
 
 test("a preference for another architecture refuses the machine by field", () => {

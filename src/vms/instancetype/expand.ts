@@ -3,6 +3,7 @@
 import { forbiddenValue, invalidValue } from "../../kinds/field-checks.ts";
 import { parseQuantity } from "../../lib/quantity.ts";
 import type { FieldError } from "../../lib/status-error.ts";
+import { withOpenDevices } from "../admission/defaults.ts";
 
 /** The specs of a VirtualMachineInstancetype and a VirtualMachinePreference. */
 export interface Sizing {
@@ -129,10 +130,13 @@ const deviceFields: Record<string, string> = {
   preferredTPM: "tpm",
 };
 
-function preferDevices(devices: any, prefer: any) {
+/** Also of the disks and networks that the machine has without naming them. */
+function preferDevices(spec: any, prefer: any) {
+  const { devices } = spec.domain;
   for (const [from, to] of Object.entries(deviceFields)) {
     if (prefer[from] !== undefined) devices[to] ??= prefer[from];
   }
+  withOpenDevices(spec);
   for (const disk of devices.disks ?? []) {
     if (!disk.disk && !disk.cdrom && !disk.lun) disk.disk = {};
     if (disk.disk && prefer.preferredDiskBus) disk.disk.bus ??= prefer.preferredDiskBus;
@@ -184,7 +188,7 @@ function preferFeatures(domain: any, features: any) {
 
 function prefer(spec: any, preference: any) {
   const { domain } = spec;
-  preferDevices(domain.devices, preference.devices ?? {});
+  preferDevices(spec, preference.devices ?? {});
   if (preference.firmware) preferFirmware(domain, preference.firmware);
   if (preference.features) preferFeatures(domain, preference.features);
   if (preference.machine?.preferredMachineType) {
