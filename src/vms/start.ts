@@ -11,6 +11,7 @@ import { exportController } from "./copies/export-controller.ts";
 import { restoreController } from "./copies/restore-controller.ts";
 import { snapshotController } from "./copies/snapshot-controller.ts";
 import { dataSourceController } from "./disks/data-source-controller.ts";
+import { claimUploadController } from "./disks/claim-upload-controller.ts";
 import { dataVolumeController } from "./disks/data-volume-controller.ts";
 import { evacuationController } from "./eviction/evacuation-controller.ts";
 import { hotplugController } from "./hotplug/hotplug-controller.ts";
@@ -47,6 +48,7 @@ export async function startVmControllers({ connect, digestOf, ...options }: VmCo
     machineController,
     instanceController,
     dataVolumeController(connect),
+    claimUploadController,
     dataSourceController,
     growthController(connect),
     importCronController(digestOf),

@@ -1,9 +1,9 @@
 // CDI's upload API: tokens for whoever may ask for them, and the proxy that takes a disk in with one.
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { badRequest, StatusError } from "../../lib/status-error.ts";
+import { badRequest, isStatus, StatusError } from "../../lib/status-error.ts";
 import { askTask } from "../disks/ask-task.ts";
 import type { UploadTokens } from "../disks/upload-token.ts";
-import { dataVolumes, pods } from "../kinds/resources.ts";
+import { pods } from "../kinds/resources.ts";
 import { taskPodName } from "../disks/source-task.ts";
 import type { Access } from "./access.ts";
 
@@ -65,8 +65,12 @@ export class Uploads {
     if (!claim)
       throw new StatusError("Unauthorized", "the upload token is not valid, or not any more");
     const { namespace, name } = claim;
-    const dv = await this.#access.client.get({ ...dataVolumes, namespace, name });
-    return this.#access.client.get({ ...pods, namespace, name: taskPodName(dv, "upload") });
+    const pod = taskPodName({ metadata: { name } }, "upload");
+    return this.#access.client.get({ ...pods, namespace, name: pod }).catch((error: unknown) => {
+      if (!isStatus(error, "NotFound")) throw error;
+      const why = `nothing waits for an upload to PVC ${namespace}/${name}`;
+      throw new StatusError("NotFound", why);
+    });
   }
 
   /** The body goes on as it comes. */

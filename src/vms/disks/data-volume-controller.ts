@@ -12,6 +12,7 @@ import { isStatus } from "../../lib/status-error.ts";
 import { claims, dataSources, dataVolumes, pods } from "../kinds/resources.ts";
 import { hasFinished, isReady } from "../../controllers/pod-state.ts";
 import { progressOf, taskOf } from "./ask-task.ts";
+import { podPhase, podReady } from "./claim-progress.ts";
 import { followDataSource } from "./data-source.ts";
 import type { Led } from "./data-source.ts";
 import { cloneForAnnotation, giverName, giverPod, straying } from "./foreign-source.ts";
@@ -20,8 +21,6 @@ import type { FillPlan } from "./plan.ts";
 import { claimOf, sourceKind, sourceTask, taskPodName } from "./source-task.ts";
 import { taskPod } from "./task-pod.ts";
 
-const podPhase = "cdi.kubevirt.io/storage.pod.phase";
-const podReady = "cdi.kubevirt.io/storage.pod.ready";
 const waitMs = 5000;
 const keyBytes = 24;
 /** Each answer is a write, which leads here again. */

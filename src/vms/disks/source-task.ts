@@ -56,8 +56,9 @@ const prefixes: Record<string, string> = { upload: "cdi-upload", pvc: "cdi-clone
 export const sourceKind = (source: any): string =>
   Object.keys(readers).find((kind) => source?.[kind]) ?? "";
 
-export const taskPodName = (dv: KubeObject, kind: string) =>
-  `${prefixes[kind] ?? "importer"}-${dv.metadata.name}`.slice(0, 253);
+/** Of the pod that fills a DataVolume, or a claim. */
+export const taskPodName = (filled: { metadata: { name: string } }, kind: string) =>
+  `${prefixes[kind] ?? "importer"}-${filled.metadata.name}`.slice(0, 253);
 
 /** `source` is the DataVolume's own, or what its DataSource leads to. */
 export function sourceTask(source: any, context: SourceContext): TaskPod {
