@@ -19,12 +19,12 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { run } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
-import { ModulePodsAlone } from "../support/module-pods.ts";
-import type { RunOptions } from "../support/module-pods.ts";
+import { ProcessPodsAlone } from "../support/process-pods.ts";
+import type { RunOptions } from "../support/process-pods.ts";
 import { root } from "../support/site.ts";
 
 let folder: string;
-let alone: ModulePodsAlone;
+let alone: ProcessPodsAlone;
 let volume: string;
 let wanted: Record<string, string>;
 const closes: (() => unknown)[] = [];
@@ -63,7 +63,7 @@ before(async () => {
   mkdirSync(volume);
   chmodSync(volume, 0o777);
   wanted = await neighbours();
-  alone = await ModulePodsAlone.open(program);
+  alone = await ProcessPodsAlone.open(program);
 });
 after(async () => {
   await alone?.close();

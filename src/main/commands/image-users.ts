@@ -4,8 +4,8 @@ import type { Runtime, RuntimePod } from "../../node/runtime.ts";
 import { Places } from "../../wasm/pods/places.ts";
 import { podsOf } from "../../wasm/pods/records.ts";
 import type { ContainerRecord, SandboxRecord } from "../../wasm/pods/records.ts";
-import { modulePodsDirectory } from "../wings/module-pods-settings.ts";
-import { hasModulePods } from "../wings/wasm-pods.ts";
+import { processPodsDirectory } from "../wings/process-pods-settings.ts";
+import { hasProcessPods } from "../wings/process-pods.ts";
 
 /** As `namespace/name`, sorted. Pure. */
 export function usersIn(pods: Iterable<RuntimePod>, imageId: string): string[] {
@@ -21,10 +21,10 @@ export function usersIn(pods: Iterable<RuntimePod>, imageId: string): string[] {
   return [...users].sort();
 }
 
-function modulePods(dataDir: string): Iterable<RuntimePod> {
+function processPods(dataDir: string): Iterable<RuntimePod> {
   const directory = resolve(dataDir);
-  if (!hasModulePods(directory)) return [];
-  const places = new Places(join(modulePodsDirectory(directory)));
+  if (!hasProcessPods(directory)) return [];
+  const places = new Places(join(processPodsDirectory(directory)));
   const sandboxes = places.read<SandboxRecord>("sandboxes");
   return podsOf(sandboxes, places.read<ContainerRecord>("containers")).values();
 }
@@ -35,5 +35,5 @@ export async function usersOf(
   imageId: string,
 ): Promise<string[]> {
   const pods = await runtime.pods();
-  return usersIn([...pods.values(), ...modulePods(dataDir)], imageId);
+  return usersIn([...pods.values(), ...processPods(dataDir)], imageId);
 }

@@ -18,7 +18,7 @@ import { conflict, notFound } from "../../lib/status-error.ts";
 import { moduleKind } from "../../wasm/module-kind.ts";
 import { componentsDirectory, containerdDirectory } from "../node/machine.ts";
 import { Modules } from "../../wasm/pods/modules.ts";
-import { modulesDirectory } from "../wings/module-pods-settings.ts";
+import { modulesDirectory } from "../wings/process-pods-settings.ts";
 import { transpileAhead } from "../wings/wasm-images.ts";
 import { usersOf } from "./image-users.ts";
 

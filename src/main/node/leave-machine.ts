@@ -24,7 +24,7 @@ import { readIfThere } from "../files.ts";
 import { addressesOf, familiesOf, isOthersSlot, readSettings } from "../site/site-settings.ts";
 import type { SiteAddresses, SiteSettings } from "../site/site-settings.ts";
 import { krustletCgroup } from "../wings/krustlet.ts";
-import { besideModules, hasModulePods, podNetworkOf } from "../wings/wasm-pods.ts";
+import { besideProcesses, hasProcessPods, podNetworkOf } from "../wings/process-pods.ts";
 import { unshareKubelet } from "./kubelet-directory.ts";
 import {
   componentsDirectory,
@@ -53,11 +53,11 @@ function hasTasks(folder: string): boolean {
 async function stopWorkloads(directory: string, { gracePeriod, tell }: LeaveOptions) {
   const folder = containerdDirectory(directory);
   if (containerdPid(folder) === undefined) {
-    if (!hasTasks(folder) && !hasModulePods(directory)) return;
+    if (!hasTasks(folder) && !hasProcessPods(directory)) return;
     // It was killed, and what it ran lives on.
     await startContainerd(containerdPaths(directory), systemClock);
   }
-  const runtime = await besideModules(await connectContainerd(folder, silent), {
+  const runtime = await besideProcesses(await connectContainerd(folder, silent), {
     directory,
     components: componentsDirectory(directory),
     machines: vmsDirectory(directory),
@@ -156,7 +156,7 @@ async function leaveSlot(directory: string, settings: SiteSettings) {
 export async function leftAsFound<T>(directory: string, start: () => Promise<T>): Promise<T> {
   const folder = containerdDirectory(directory);
   const didRun =
-    containerdPid(folder) !== undefined || hasTasks(folder) || hasModulePods(directory);
+    containerdPid(folder) !== undefined || hasTasks(folder) || hasProcessPods(directory);
   try {
     return await start();
   } catch (error) {

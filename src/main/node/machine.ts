@@ -29,7 +29,7 @@ import { isRoot } from "../config.ts";
 import { cniFolders, findTool } from "../commands/doctor.ts";
 import { replaceFile } from "../files.ts";
 import { pullingModules } from "../wings/wasm-images.ts";
-import { besideModules, podNetworkOf } from "../wings/wasm-pods.ts";
+import { besideProcesses, podNetworkOf } from "../wings/process-pods.ts";
 import { familiesOf } from "../site/site-settings.ts";
 import type { SiteAddresses } from "../site/site-settings.ts";
 
@@ -169,7 +169,7 @@ async function startRuntime({
     program: [prepareMachines, "--wait", machines, vmsDirectory(directory)],
     scope,
   });
-  return besideModules(pullingModules(runtime, folders, registries), {
+  return besideProcesses(pullingModules(runtime, folders, registries), {
     directory,
     components: folders.components,
     machines: vmsDirectory(directory),

@@ -45,7 +45,7 @@ class LinuxContainerCgroups implements ContainerCgroups {
       return [join(this.#mount, path, "cgroup.procs")];
     }
     const folders = this.#folders(path);
-    for (const folder of folders) await mkdir(folder, { recursive: true });
+    await Promise.all(folders.map((folder) => mkdir(folder, { recursive: true })));
     // A thread that moves itself waits for nobody; for a whole process the kernel waits until all processors were seen.
     return folders.map((folder) => join(folder, "tasks"));
   }

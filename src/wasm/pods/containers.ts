@@ -1,4 +1,4 @@
-// Containers of modules that run without containerd: what is known of them, how they end, and what is theirs on the
+// Containers that run without containerd: what is known of them, how they end, and what is theirs on the
 // machine. An end is heard of by the file that bubblewrap writes, so it does not matter who was there.
 import { appendFileSync, statSync, watch } from "node:fs";
 import type { FSWatcher } from "node:fs";

@@ -1,4 +1,4 @@
-// What a pod of modules needs of the kernel and Node does not call: mounts, made in microseconds and read-only before
+// What a pod that is a process needs of the kernel and Node does not call: mounts, made in microseconds and read-only before
 // anybody sees them, and a filter of system calls as the kernel reads it. Not every machine has it: before Linux 5.12,
 // with another libc or in a Node without FFI such pods are containerd's.
 import { closeSync, openSync } from "node:fs";

@@ -1,5 +1,6 @@
 // What a container's image is, seen before it runs: which module, what it asks for, and what its runner has to be.
 // Most pods are like one before them, so what those were is remembered, as a guess.
+import { hash } from "node:crypto";
 import type { PlannedContainer, SandboxConfig } from "../../node/runtime.ts";
 import { examine } from "../examine.ts";
 import type { Examined } from "../examine.ts";
@@ -29,13 +30,13 @@ const groupsOf = ({ supplementalGroups = [], fsGroup }: Record<string, any>): nu
 const wordsOf = (one: PlannedContainer): Words => ({ ...one, workingDir: one["workingDir"] });
 
 /** What makes pods alike. */
-const likenessOf = ({ securityContext, containers }: SandboxConfig) =>
-  JSON.stringify([
-    securityContext,
-    containers!.map((one: PlannedContainer) => [
-      ...[one.image, one.command, one.args, one["workingDir"], one["securityContext"]],
-    ]),
+const likenessOf = ({ securityContext, containers }: SandboxConfig) => {
+  const words = containers!.map((one: PlannedContainer) => [
+    ...[one.image, one.command, one.args, one["workingDir"], one["securityContext"]],
   ]);
+  // What a pod is told may be a megabyte, and is remembered of many.
+  return hash("sha256", JSON.stringify([securityContext, words]));
+};
 
 function remember<T>(all: Map<string, T>, key: string, value: T) {
   if (all.size >= rememberedMax) all.clear();

@@ -1,4 +1,4 @@
-// Where pods of modules have their things on the machine, and what is written down of them. It lies on the disk, so
+// Where pods that are processes have their things on the machine, and what is written down of them. It lies on the disk, so
 // that after a restart of Kerb what runs is known, and after one of the machine what is to be given back.
 import {
   existsSync,

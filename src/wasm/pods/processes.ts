@@ -11,12 +11,17 @@ function childrenOf(pid: number): number[] {
   }
 }
 
+let boot: string | undefined;
+
+/** A machine starts much the same each time, and then another may have the pid and the moment of one of before. */
+const bootId = () => (boot ??= readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim());
+
 /** When a process began, in the kernel's ticks: a pid alone may be another's by now. Undefined for one that ended. */
 export function beganAt(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     const [state, ...rest] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return state === "Z" || state === "X" ? undefined : rest[18];
+    return state === "Z" || state === "X" ? undefined : `${rest[18]} ${bootId()}`;
   } catch {
     return undefined;
   }

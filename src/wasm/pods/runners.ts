@@ -1,4 +1,4 @@
-// Processes that wait for a module, and their life: started, told their program, ended. Each is known by its folder
+// Processes that wait for a module, or for a disk to fill, and their life: started, told their program, ended. Each is known by its folder
 // and its status on disk, and is nobody's child in the end.
 import { spawn } from "node:child_process";
 import {
@@ -43,6 +43,12 @@ export interface RunnersOptions {
   newId: () => string;
 }
 
+/** A runner's name and the files by which it enters its cgroup. */
+export interface Reserved {
+  id: string;
+  entries: string[];
+}
+
 export class Runners {
   readonly #options: RunnersOptions;
   readonly #filters = new Set<string>();
@@ -66,10 +72,31 @@ export class Runners {
     return file;
   }
 
-  async start(kind: RunnerKind, { netns, cgroup }: SandboxRecord): Promise<RunnerRecord> {
-    const { places, kernel, runnerOf, dropper, cgroups, newId } = this.#options;
+  /** A cgroup for one, below that of its pod; it can be made before all that a runner needs is there. */
+  async reserve(cgroup: string): Promise<Reserved> {
+    const { cgroups, newId } = this.#options;
     const id = newId();
-    const entries = await cgroups.make(join(cgroup, id));
+    return { id, entries: await cgroups.make(join(cgroup, id)) };
+  }
+
+  /** Leaves nothing behind when it throws. */
+  async start(kind: RunnerKind, record: SandboxRecord, reserved: Reserved): Promise<RunnerRecord> {
+    try {
+      return this.#spawn(kind, record, reserved);
+    } catch (error) {
+      this.#options.places.removeRunner(reserved.id);
+      await this.release(record.cgroup, reserved);
+      throw error;
+    }
+  }
+
+  /** Of one that was never started. */
+  release(cgroup: string, { id }: Reserved): Promise<void> {
+    return this.#options.cgroups.remove(join(cgroup, id));
+  }
+
+  #spawn(kind: RunnerKind, { netns }: SandboxRecord, { id, entries }: Reserved): RunnerRecord {
+    const { places, kernel, runnerOf, dropper } = this.#options;
     mkdirSync(places.shared(id), { mode: 0o755 });
     kernel.pipe(places.told(id));
     const [command = "", ...words] = runnerCommand({
@@ -89,7 +116,7 @@ export class Runners {
       const child = spawn(command, words, { detached: true, env, stdio: fds });
       child.on("error", () => {});
       child.unref();
-      if (child.pid === undefined) throw new Error("no runner of modules could be started");
+      if (child.pid === undefined) throw new Error("no process could be started for a container");
       return { id, pid: child.pid, began: beganAt(child.pid) ?? "", kind };
     } finally {
       for (const fd of fds) closeSync(fd);

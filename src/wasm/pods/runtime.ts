@@ -28,7 +28,7 @@ import type { Runners } from "./runners.ts";
 import { sameKind } from "./pool.ts";
 import { Sandboxes } from "./sandboxes.ts";
 
-export interface ModulePodsOptions {
+export interface ProcessPodsOptions {
   places: Places;
   kernel: Kernel;
   runners: Runners;
@@ -52,15 +52,15 @@ const noOthers =
 const sigterm = 15;
 const ownOf = ({ ownMemoryBytes = runnerMemoryBytes }: ContainerRecord) => ownMemoryBytes;
 
-export class ModulePods {
-  readonly #options: ModulePodsOptions;
+export class ProcessPods {
+  readonly #options: ProcessPodsOptions;
   readonly #sandboxes: Sandboxes;
   readonly #containers: Containers;
   readonly #listeners = new Set<(podUid: string) => void>();
   /** What containers that were made are to run. */
   readonly #programs = new Map<string, object>();
 
-  constructor(options: ModulePodsOptions) {
+  constructor(options: ProcessPodsOptions) {
     this.#options = options;
     this.#sandboxes = new Sandboxes(options);
     this.#containers = new Containers({
@@ -128,7 +128,8 @@ export class ModulePods {
     const { kind } = plan;
     const { runners, places, kernel } = this.#options;
     const spare = this.#sandboxes.takeSpare(record, kind);
-    const runner = spare ?? (await runners.start(kind, record));
+    const runner =
+      spare ?? (await runners.start(kind, record, await runners.reserve(record.cgroup)));
     const logPath = join(sandbox.logDirectory, config.logPath);
     const container = this.#planned(record, { runner, config, logPath, plan });
     // One that waited is written down already, as the sandbox's.

@@ -1,4 +1,4 @@
-// Sandboxes of pods of modules: a network each, and in it a runner that waits for the first container. What is made is
+// Sandboxes of pods that are processes: a network each, and in it a runner that waits for the first container. What is made is
 // written down at once, so that it is given back whatever happens in between.
 import { dirname } from "node:path";
 import type { Clock } from "../../lib/clock.ts";
@@ -85,14 +85,19 @@ export class Sandboxes {
     const record: SandboxRecord = { id, boot, netns: "", ips: [], cgroup, ready: false };
     this.#all.set(id, record);
     this.#save(record);
+    const reserving = runners.reserve(cgroup);
+    // Whoever waits for it below is told.
+    reserving.catch(() => {});
     try {
       record.netns = await networks.make(id);
       // It starts while its network gets its addresses.
-      record.spare = await runners.start(kind, record);
+      record.spare = await runners.start(kind, record, await reserving);
       this.#save(record);
       record.ips = await networks.connect(id, pod);
       return record;
     } catch (error) {
+      if (!record.spare)
+        await reserving.then((one) => runners.release(cgroup, one)).catch(() => {});
       await this.#drop(record).catch(() => {});
       throw error;
     }

@@ -8,12 +8,12 @@ import { joinRuntimes } from "../../node/joined-runtime.ts";
 import type { Runtime } from "../../node/runtime.ts";
 import { isDiskPod } from "../../vms/disks/task.ts";
 import { handlers } from "../../wasm/handlers.ts";
-import { modulePodsDirectory } from "./module-pods-settings.ts";
-import type { ModulePodsSettings } from "./module-pods-settings.ts";
+import { processPodsDirectory } from "./process-pods-settings.ts";
+import type { ProcessPodsSettings } from "./process-pods-settings.ts";
 
 /** True when such pods may run still. */
-export function hasModulePods(directory: string): boolean {
-  const sandboxes = join(modulePodsDirectory(directory), "sandboxes");
+export function hasProcessPods(directory: string): boolean {
+  const sandboxes = join(processPodsDirectory(directory), "sandboxes");
   return existsSync(sandboxes) && readdirSync(sandboxes).length > 0;
 }
 
@@ -24,15 +24,15 @@ export function podNetworkOf(directory: string, podFamily: IpFamily): PodNetwork
 }
 
 /** The machine's runtime, and beside it that of modules where the machine can, from the first such pod on. */
-export async function besideModules(
+export async function besideProcesses(
   runtime: Runtime,
-  settings: ModulePodsSettings,
+  settings: ProcessPodsSettings,
 ): Promise<Runtime> {
   const { log, directory } = settings;
   const open = async () => {
     try {
-      const { openModulePods } = await import("./open-module-pods.ts");
-      return await openModulePods(runtime, settings);
+      const { openProcessPods } = await import("./open-process-pods.ts");
+      return await openProcessPods(runtime, settings);
     } catch (error) {
       log.warn("pods of modules and of disks are run by containerd", { error: String(error) });
       return undefined;
@@ -43,6 +43,6 @@ export async function besideModules(
     open,
     log,
   });
-  if (hasModulePods(directory)) await joined.open();
+  if (hasProcessPods(directory)) await joined.open();
   return joined.runtime;
 }

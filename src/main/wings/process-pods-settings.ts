@@ -5,11 +5,11 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 
 /** Of the site's folder. */
-export const modulePodsDirectory = (directory: string) => join(directory, "wasm/pods");
+export const processPodsDirectory = (directory: string) => join(directory, "wasm/pods");
 
 export const modulesDirectory = (directory: string) => join(directory, "wasm/modules");
 
-export interface ModulePodsSettings {
+export interface ProcessPodsSettings {
   /** The site's. */
   directory: string;
   components: string;

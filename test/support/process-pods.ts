@@ -17,7 +17,7 @@ import { ModulePrograms } from "../../src/wasm/pods/module-programs.ts";
 import { Modules } from "../../src/wasm/pods/modules.ts";
 import type { Networks } from "../../src/wasm/pods/networks.ts";
 import { Places } from "../../src/wasm/pods/places.ts";
-import { ModulePods } from "../../src/wasm/pods/runtime.ts";
+import { ProcessPods } from "../../src/wasm/pods/runtime.ts";
 import { Runners } from "../../src/wasm/pods/runners.ts";
 import { run, runToEnd } from "./command.ts";
 
@@ -103,26 +103,26 @@ const asOfDisks = (programs: ProcessPrograms): ProcessPrograms => ({
 });
 
 /** A site's runtime of modules, and below it another program than the site's own. */
-export class ModulePodsAlone {
+export class ProcessPodsAlone {
   readonly folder: string;
   /** Theirs: what they do every while they do when it is advanced. */
   readonly clock: FakeClock;
   readonly places: Places;
-  readonly pods: ModulePods;
+  readonly pods: ProcessPods;
   readonly #cgroups: Cgroups;
 
   private constructor(options: {
     folder: string;
     clock: FakeClock;
     places: Places;
-    pods: ModulePods;
+    pods: ProcessPods;
     cgroups: Cgroups;
   }) {
     ({ folder: this.folder, clock: this.clock, places: this.places, pods: this.pods } = options);
     this.#cgroups = options.cgroups;
   }
 
-  static async open(program: string): Promise<ModulePodsAlone> {
+  static async open(program: string): Promise<ProcessPodsAlone> {
     const folder = mkdtempSync(join(tmpdir(), "kerb-walls-"));
     const kernel = (await openKernel())!;
     const clock = new FakeClock(Date.parse("2026-01-01T00:00:00Z"));
@@ -134,7 +134,7 @@ export class ModulePodsAlone {
     const modules = new Modules({ folder: join(folder, "modules"), components }, imagesIn(folder));
     const ofModules = new ModulePrograms({ modules, components });
     const runnerOf = () => runner;
-    const pods = new ModulePods({
+    const pods = new ProcessPods({
       ...{ places, kernel, networks, cgroups, newId, clock },
       runners: new Runners({ places, kernel, runnerOf, dropper: tools, cgroups, newId }),
       programsOf: (handler) => (handler === "wasm" ? ofModules : asOfDisks(ofModules)),
@@ -144,7 +144,7 @@ export class ModulePodsAlone {
     });
     const elsewhere = (uid: string) => pods.cgroupOf(uid);
     const ofPods = await systemCgroups(cgroup, { elsewhere });
-    return new ModulePodsAlone({ folder, clock, places, pods, cgroups: ofPods });
+    return new ProcessPodsAlone({ folder, clock, places, pods, cgroups: ofPods });
   }
 
   /** Starts a pod of one module; resolves with the container's id and the file of its log. */

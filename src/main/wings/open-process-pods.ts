@@ -17,10 +17,10 @@ import { ModulePrograms } from "../../wasm/pods/module-programs.ts";
 import { Modules } from "../../wasm/pods/modules.ts";
 import { Places } from "../../wasm/pods/places.ts";
 import { Runners } from "../../wasm/pods/runners.ts";
-import { ModulePods } from "../../wasm/pods/runtime.ts";
+import { ProcessPods } from "../../wasm/pods/runtime.ts";
 import { findTool } from "../commands/doctor.ts";
-import { modulePodsDirectory, modulesDirectory } from "./module-pods-settings.ts";
-import type { ModulePodsSettings } from "./module-pods-settings.ts";
+import { processPodsDirectory, modulesDirectory } from "./process-pods-settings.ts";
+import type { ProcessPodsSettings } from "./process-pods-settings.ts";
 
 const newId = () => `${systemRandom.uuid()}${systemRandom.uuid()}`.replaceAll("-", "");
 
@@ -31,10 +31,10 @@ async function librariesOf(program: string): Promise<string[]> {
 }
 
 /** Undefined where the machine cannot. */
-export async function openModulePods(
+export async function openProcessPods(
   runtime: Runtime,
-  { directory, components, machines, network, clock }: ModulePodsSettings,
-): Promise<ModulePods | undefined> {
+  { directory, components, machines, network, clock }: ProcessPodsSettings,
+): Promise<ProcessPods | undefined> {
   const [bwrap, nsenter, setpriv] = ["bwrap", "nsenter", "setpriv"].map(findTool);
   if (!bwrap || !nsenter || !setpriv) return undefined;
   // Before anything else is loaded into this process.
@@ -46,10 +46,10 @@ export async function openModulePods(
   const tools = await diskTools(machines).catch(() => []);
   const disks = { ...runner, ...diskProgram(), tools, volumes: [taskFolder] };
   const runnerOf = ({ program }: RunnerKind) => (program === "disk" ? disks : runner);
-  const places = new Places(modulePodsDirectory(directory));
+  const places = new Places(processPodsDirectory(directory));
   const dropper = { executable: setpriv, libraries };
   const cgroups = await containerCgroups();
-  return new ModulePods({
+  return new ProcessPods({
     places,
     kernel,
     runners: new Runners({ places, kernel, runnerOf, dropper, cgroups, newId }),
