@@ -18,6 +18,7 @@ import { claimFacts } from "./claim-facts.ts";
 import { claimConflict } from "./claim-users.ts";
 import { contextIdsOf, wantsContextId } from "./context-ids.ts";
 import { launcherPod, unpaused } from "./launcher-pod.ts";
+import { isStuck, podWarning } from "./pod-warning.ts";
 import { instanceStatus, isLauncher, planInstance } from "./plan.ts";
 import type { InstancePlan } from "./plan.ts";
 import { whyEnded } from "./conditions.ts";
@@ -51,12 +52,19 @@ class Reconciliation {
     const plan = planInstance(this.#vmi, own, { disksReady: disksReady ?? true });
     if (plan.create) await this.#create(key);
     for (const pod of plan.remove) await this.#remove(pod);
+    if (plan.phase === "Scheduling" && plan.pod) await this.#askPod(key, plan.pod);
     const isNew = this.#vmi.status?.phase === undefined;
     const isWritten = await this.#write(plan, disksReady);
     if (isNew && isWritten) return this.run(key);
     if (plan.pod) await this.#tellReadiness(plan.pod);
     if (plan.pod) await this.#tellNode(plan.pod);
     if (this.#failure) this.#context.wakeAfter(key, retryMs);
+  }
+
+  async #askPod(key: Key, pod: KubeObject) {
+    const { client, clock, wakeAfter } = this.#context;
+    if (isStuck(pod, clock.now())) this.#failure ??= await podWarning(client, pod);
+    if (pod.spec.nodeName && !this.#failure) wakeAfter(key, retryMs);
   }
 
   /** Undefined without DataVolumes. */
