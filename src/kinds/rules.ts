@@ -87,6 +87,14 @@ export const eachValue =
 export const needed = (rule: Rule = () => none, detail = ""): Rule =>
   alsoAbsent((value, at) => (isMissing(value) ? [required(at, detail)] : rule(value, at)));
 
+/** Has to be there; that it is empty is the rule's affair. */
+export const present = (rule: Rule = () => none, detail = ""): Rule =>
+  alsoAbsent((value, at) => (value === undefined ? [required(at, detail)] : rule(value, at)));
+
+/** A text that has to be there, with something in it besides white space. */
+export const written = (detail = ""): Rule =>
+  alsoAbsent((value, at) => ((value ?? "").trim() === "" ? [required(at, detail)] : none));
+
 /** May be left out, but not be there and empty. */
 export const notEmpty =
   (rule: Rule = () => none, detail = ""): Rule =>
@@ -172,6 +180,12 @@ export const tooMany = (field: string, count: number, max: number): FieldError =
   field,
   message: `Too many: ${count}: must have at most ${max} items`,
 });
+
+/** No more items than that; then nothing else is looked at. */
+export const atMost =
+  (max: number, rule: Rule = () => none): Rule =>
+  (list, at) =>
+    list.length > max ? [tooMany(at, list.length, max)] : rule(list, at);
 
 /** An object that is one of several things: by its field. `rest` are fields that say something else. */
 export function oneSource(rules: Record<string, Rule>, missing: string, many: string): Rule {

@@ -37,7 +37,7 @@ const cases: Case[] = [
       { name: "x" },
     ]),
     [
-      'spec.devices.requests[1].name: Duplicate value: "r"',
+      'spec.devices.requests[1]: Duplicate value: "r"',
       "spec.devices.requests[0].exactly.count: Invalid value: 0",
       "spec.devices.requests[2]: Required value",
     ],

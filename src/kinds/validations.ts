@@ -1,6 +1,12 @@
 // Which kinds are judged beyond their schema and metadata. One line a kind.
 import { jsonEqual } from "../lib/json.ts";
-import { webhookConfigurationErrors } from "./admissionregistration/validation.ts";
+import {
+  mutatingBindingErrors,
+  mutatingPolicyErrors,
+  validatingBindingErrors,
+  validatingPolicyErrors,
+} from "./admissionregistration/policy-validation.ts";
+import { webhookConfigurationErrors } from "./admissionregistration/webhook-validation.ts";
 import { apiServiceErrors } from "./apiregistration/api-service.ts";
 import { controllerRevisionErrors, workloadErrors } from "./apps/validation.ts";
 import { autoscalerErrors } from "./autoscaling/validation.ts";
@@ -11,6 +17,7 @@ import { certificateRequestErrors } from "./certificates/validation.ts";
 import { leaseErrors } from "./coordination/validation.ts";
 import { endpointsErrors, endpointSliceErrors } from "./core/endpoints-validation.ts";
 import { namespaceErrors, nodeErrors } from "./core/node-validation.ts";
+import { eventErrors, newEventErrors } from "./events/validation.ts";
 import { limitRangeErrors, quotaErrors } from "./core/limits-validation.ts";
 import { podErrors, podMetadataErrors } from "./core/pod-validation.ts";
 import {
@@ -35,12 +42,9 @@ import {
   roleBindingErrors,
   roleErrors,
 } from "./rbac/validation.ts";
-import {
-  deviceClassErrors,
-  resourceClaimErrors,
-  resourceClaimTemplateErrors,
-  resourceSliceErrors,
-} from "./resource/validation.ts";
+import { resourceClaimErrors } from "./resource/claim-status-validation.ts";
+import { deviceClassErrors, resourceClaimTemplateErrors } from "./resource/claim-validation.ts";
+import { resourceSliceErrors } from "./resource/slice-validation.ts";
 import { priorityClassErrors } from "./scheduling/validation.ts";
 import { persistentVolumeErrors } from "./storage/persistent-volume-validation.ts";
 import {
@@ -65,12 +69,17 @@ const validations: Record<string, Validate> = {
   podtemplates: podTemplateErrors,
   limitranges: limitRangeErrors,
   endpoints: endpointsErrors,
+  events: eventErrors,
   namespaces: namespaceErrors,
   nodes: nodeErrors,
   resourcequotas: quotaErrors,
   replicationcontrollers: replicationControllerErrors,
   secrets: secretErrors,
   services: serviceErrors,
+  "mutatingadmissionpolicies.admissionregistration.k8s.io": mutatingPolicyErrors,
+  "mutatingadmissionpolicybindings.admissionregistration.k8s.io": mutatingBindingErrors,
+  "validatingadmissionpolicies.admissionregistration.k8s.io": validatingPolicyErrors,
+  "validatingadmissionpolicybindings.admissionregistration.k8s.io": validatingBindingErrors,
   "mutatingwebhookconfigurations.admissionregistration.k8s.io": webhookConfigurationErrors,
   "validatingwebhookconfigurations.admissionregistration.k8s.io": webhookConfigurationErrors,
   "apiservices.apiregistration.k8s.io": apiServiceErrors,
@@ -85,6 +94,7 @@ const validations: Record<string, Validate> = {
   "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": priorityLevelErrors,
   "horizontalpodautoscalers.autoscaling": autoscalerErrors,
   "endpointslices.discovery.k8s.io": endpointSliceErrors,
+  "events.events.k8s.io": newEventErrors,
   "ingressclasses.networking.k8s.io": ingressClassErrors,
   "ingresses.networking.k8s.io": ingressErrors,
   "networkpolicies.networking.k8s.io": networkPolicyErrors,

@@ -6,6 +6,7 @@ import type { Kind } from "../kinds/kind.ts";
 import type { Kinds } from "../kinds/kinds.ts";
 import type { KubeObject } from "../kinds/object.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { FieldError } from "../lib/status-error.ts";
 import type { Log } from "../lib/log.ts";
 import type { NodeConnector } from "../lib/node-connection.ts";
 import type { Random } from "../lib/random.ts";
@@ -72,6 +73,8 @@ export interface Admission {
   name: string;
   /** "reinvoke": the object changed in a way that the plugins before may want to see. */
   mutate?(request: AdmissionRequest): Promise<void | "reinvoke">;
+  /** What is wrong with the object itself: told together with what its kind's rules find. */
+  judge?(request: AdmissionRequest): Promise<readonly FieldError[]> | undefined;
   validate?(request: AdmissionRequest): Promise<void>;
 }
 

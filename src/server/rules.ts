@@ -10,6 +10,7 @@ import { isObject } from "../lib/json.ts";
 import { badRequest, invalid } from "../lib/status-error.ts";
 import type { Document } from "./body.ts";
 import type { Call } from "./core.ts";
+import type { AdmissionRequest } from "./policy.ts";
 import { isCustom, rootSchema } from "./root-schema.ts";
 
 /** Checks that the document is of the kind its URL names; fills in apiVersion and kind when absent. */
@@ -91,15 +92,21 @@ export function complete({ kind, core }: Call, object: Draft): KubeObject {
   return object as KubeObject;
 }
 
-/** Throws Invalid with one cause per offending field. */
-export function validate(call: Call, object: KubeObject, old: KubeObject | undefined) {
+/** Throws Invalid with one cause per offending field. The request is about `object`. */
+export async function validate(call: Call, request: AdmissionRequest) {
   const { kind, info, core } = call;
+  const { old } = request;
+  const object = request.object!;
   const change = { object, ...(old && { old }), subresource: info.subresource };
   const errors = isCustom(kind)
     ? validateSchema(object, rootSchema(kind, core.kinds), core.kinds.definition)
     : [];
   // Rules of a CRD may rely on what its schema promises.
   if (errors.length === 0 || !isCustom(kind)) errors.push(...(kind.validate?.(change) ?? []));
+  for (const plugin of core.admission) {
+    const found = plugin.judge?.(request);
+    if (found) errors.push(...(await found));
+  }
   if (errors.length === 0) return;
   throw invalid(kind.kind, kind.group, object.metadata.name ?? "", errors);
 }

@@ -5,10 +5,6 @@ import { forbiddenValue, invalidValue, nameErrors } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
 import { configKey } from "../name-rules.ts";
 
-const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
-/** Lines may be broken anywhere. */
-export const isBase64Text = (text: string) => base64.test(text.replace(/[\r\n]/g, ""));
-
 const dataBytesMax = 1024 * 1024;
 /** ConfigMaps and Secrets: keys, size, and what `immutable` promises. */
 export function dataErrors({ object, old }: Change): FieldError[] {
@@ -20,9 +16,6 @@ export function dataErrors({ object, old }: Change): FieldError[] {
       if (reasons.length > 0) errors.push(...reasons);
       else if (field === "data" && object["binaryData"]?.[key] !== undefined) {
         errors.push(invalidValue(`data[${key}]`, key, "duplicate of key present in binaryData"));
-      }
-      if (field === "binaryData" && !isBase64Text(text)) {
-        errors.push(invalidValue(`binaryData[${key}]`, "", "illegal base64 data"));
       }
       const isBase64 = field === "binaryData" || object.kind === "Secret";
       bytes += Buffer.byteLength(text, isBase64 ? "base64" : "utf8");

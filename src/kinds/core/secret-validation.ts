@@ -2,7 +2,7 @@
 import type { FieldError } from "../../lib/status-error.ts";
 import { invalidValue, required } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
-import { dataErrors, isBase64Text } from "./data-validation.ts";
+import { dataErrors } from "./data-validation.ts";
 
 type Data = Record<string, string>;
 
@@ -42,10 +42,8 @@ const types: Record<string, (data: Data, annotations: Data) => FieldError[]> = {
 export function secretErrors(change: Change): FieldError[] {
   const { object } = change;
   const data: Data = object["data"] ?? {};
-  const garbled = Object.keys(data).filter((key) => !isBase64Text(data[key]!));
   return [
     ...dataErrors(change),
-    ...garbled.map((key) => invalidValue(`data[${key}]`, redacted, "illegal base64 data")),
     ...(types[object["type"]]?.(data, object.metadata.annotations ?? {}) ?? []),
   ];
 }

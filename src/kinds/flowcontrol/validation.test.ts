@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { flowSchemaErrors, priorityLevelErrors } from "./validation.ts";
 
-const said = (errors: { field: string; message: string }[]) =>
+const said = (errors: readonly { field: string; message: string }[]) =>
   errors.map(({ field, message }) => `${field}: ${message}`);
 
 const rule = {
@@ -54,7 +54,7 @@ for (const [what, spec, wanted] of [
   [
     "a path that is none",
     withRule({ nonResourceRules: [{ verbs: ["get"], nonResourceURLs: ["/a*b", "b"] }] }),
-    /suffix matching.*must start with a '\/'/,
+    /suffix matching.*must start with slash/,
   ],
 ] as [string, object, RegExp | undefined][]) {
   test(`a FlowSchema with ${what} is ${wanted ? "refused" : "taken"}`, () => {
@@ -69,7 +69,7 @@ for (const [what, spec, wanted] of [
   ["queues", level, undefined],
   ["no queues", limited({ type: "Reject" }), undefined],
   ["nothing that limits", { type: "Limited" }, /spec.limited: .*must not be empty/],
-  ["a type of its own", { type: "Exempt" }, /if and only if name is 'exempt'/],
+  ["a type of its own", { type: "Exempt" }, /if and only if .name. is 'exempt'/],
   ["queues that are not used", limited({ type: "Reject", queuing }), /must be nil if/],
   ["queues that are not there", limited({ type: "Queue" }), /queuing: Required value/],
   [

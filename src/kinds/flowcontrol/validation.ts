@@ -1,139 +1,171 @@
 // What the flowcontrol group checks beyond its schemas, in upstream's words.
 import type { FieldError } from "../../lib/status-error.ts";
-import { forbiddenValue, invalidValue, nameErrors, required, supported } from "../field-checks.ts";
+import { forbiddenValue, invalidValue, required, supported } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
-import { dnsSubdomain } from "../name-rules.ts";
+import { dnsLabel, dnsSubdomain } from "../name-rules.ts";
+import {
+  all,
+  always,
+  each,
+  fields,
+  first,
+  holds,
+  named,
+  needed,
+  none,
+  oneOf,
+  orZero,
+  present,
+  unique,
+} from "../rules.ts";
+import type { Errors, Rule } from "../rules.ts";
 
 const precedenceMax = 10_000;
 const queuesMax = 10_000_000;
 const entropyBitsMax = 60;
 
-const resourceVerbs = "get list watch create update patch delete deletecollection proxy *".split(
-  " ",
-);
-const pathVerbs = "get head post put patch delete options connect *".split(" ");
+const verbs = "create delete deletecollection get list patch proxy update watch".split(" ");
 
-const isPositive = (value: number) => value > 0;
+const holdsStar = (list: string[]) => list.includes("*");
 
-/** A list that names something, and nothing beside an asterisk. */
-function list(at: string, values: string[] = [], what: string): FieldError[] {
-  if (values.length === 0) return [required(at, `${what} must contain at least one value`)];
-  if (values.length === 1 || !values.includes("*")) return [];
-  return [invalidValue(at, values, `if '*' is present, must not specify other ${what}`)];
-}
+/** A list that names something: an asterisk and nothing beside it, or what the rule lets be. */
+const list = (what: string, detail: string, rule: Rule = () => none): Rule =>
+  needed((values: string[], at) => {
+    if (!holdsStar(values)) return rule(values, at);
+    const why = `if '*' is present, must not specify other ${what}`;
+    return values.length > 1 ? [invalidValue(at, values, why)] : none;
+  }, detail);
 
-const verbErrors = (at: string, values: string[] = [], known: string[]) => [
-  ...list(at, values, "verbs"),
-  ...values.flatMap((verb, i) => supported(`${at}[${i}]`, verb, known)),
-];
+/** All that are asked for are shown with what there is. */
+const knownVerbs: Rule = (asked: string[], at) =>
+  asked.every((one) => verbs.includes(one)) ? none : supported(at, asked, verbs);
 
-const subjectFields: Record<string, string> = {
-  Group: "group",
-  ServiceAccount: "serviceAccount",
-  User: "user",
+const verbRule = list("verbs", "verbs must contain at least one value", knownVerbs);
+
+const name = needed();
+const anyOr =
+  (rule: Rule): Rule =>
+  (text, at) =>
+    text === "*" ? none : rule(text, at);
+
+const subjectRules: Record<string, [field: string, rule: Rule]> = {
+  Group: ["group", fields({ name })],
+  ServiceAccount: [
+    "serviceAccount",
+    fields({
+      name: needed(anyOr(named(dnsSubdomain))),
+      namespace: needed(named(dnsLabel), "must specify namespace for service account"),
+    }),
+  ],
+  User: ["user", fields({ name })],
 };
 
-function subjectErrors(at: string, subject: any): FieldError[] {
-  const { kind } = subject;
-  const errors = supported(`${at}.kind`, kind, Object.keys(subjectFields));
-  for (const [of, field] of Object.entries(subjectFields)) {
-    const value = subject[field];
-    if (of === kind && !value) {
-      errors.push(required(`${at}.${field}`, `${field} is required when subject kind is '${of}'`));
-    } else if (of === kind) {
-      if (!value.name) errors.push(required(`${at}.${field}.name`));
-      const isWhole = of !== "ServiceAccount" || value.namespace;
-      if (!isWhole)
-        errors.push(
-          required(`${at}.${field}.namespace`, "must specify namespace for service account"),
-        );
-    } else if (value) {
+const subject: Rule = (one, at) => {
+  const kind = one.kind ?? "";
+  if (!subjectRules[kind]) return supported(`${at}.kind`, kind, Object.keys(subjectRules));
+  return Object.entries(subjectRules).flatMap(([of, [field, rule]]): Errors => {
+    const value = one[field];
+    if (of !== kind) {
       const why = `${field} is forbidden when subject kind is not '${of}'`;
-      errors.push(forbiddenValue(`${at}.${field}`, why));
+      return value ? [forbiddenValue(`${at}.${field}`, why)] : none;
     }
-  }
-  return errors;
+    if (value) return rule(value, `${at}.${field}`);
+    return [required(`${at}.${field}`, `${field} is required when subject kind is '${of}'`)];
+  });
+};
+
+const namespaceWhy = "each member of this list must be '*' or a DNS-1123 label; ";
+const namespaces = list(
+  "namespaces",
+  "resource rules that are not cluster scoped must supply at least one namespace",
+  each((text, at) => dnsLabel(text).map((why) => invalidValue(at, text, namespaceWhy + why))),
+);
+
+const resourceRule = all(
+  fields({
+    verbs: verbRule,
+    apiGroups: list("api groups", "resource rules must supply at least one api group"),
+    resources: list("resources", "resource rules must supply at least one resource"),
+  }),
+  (rule, at) =>
+    rule.clusterScope && !rule.namespaces?.length
+      ? none
+      : namespaces(rule.namespaces, `${at}.namespaces`),
+);
+
+const isTail = (path: string) => {
+  const stars = path.split("*").length - 1;
+  return stars === 0 || (stars === 1 && path.endsWith("/*"));
+};
+
+const path = anyRoot(
+  first(
+    holds((text) => text !== "", "must not be empty"),
+    holds((text: string) => text.startsWith("/"), "must start with slash"),
+    holds((text: string) => !text.includes(" "), "must not contain white-space"),
+    holds((text: string) => !text.includes("//"), "must not contain double slash"),
+    holds(isTail, "wildcard can only do suffix matching"),
+  ),
+);
+
+function anyRoot(rule: Rule): Rule {
+  return (text, at) => (text === "/" ? none : rule(text, at));
 }
 
-function resourceRuleErrors(at: string, rule: any): FieldError[] {
-  const errors = [
-    ...verbErrors(`${at}.verbs`, rule.verbs, resourceVerbs),
-    ...list(`${at}.apiGroups`, rule.apiGroups, "api groups"),
-    ...list(`${at}.resources`, rule.resources, "resources"),
-  ];
-  const namespaces: string[] = rule.namespaces ?? [];
-  if (namespaces.length === 0 && !rule.clusterScope) {
-    const why = "resource rules that are not cluster scoped must supply at least one namespace";
-    return [...errors, required(`${at}.namespaces`, why)];
-  }
-  return namespaces.length > 0
-    ? [...errors, ...list(`${at}.namespaces`, namespaces, "namespaces")]
-    : errors;
-}
+const nonResourceRule = fields({
+  verbs: verbRule,
+  nonResourceURLs: list(
+    "non-resource URLs",
+    "nonResourceURLs must contain at least one value",
+    each(path),
+  ),
+});
 
-function pathErrors(at: string, path: string): FieldError[] {
-  if (path === "*") return [];
-  if (!path.startsWith("/")) return [invalidValue(at, path, "must start with a '/'")];
-  if (path.includes(" ")) return [invalidValue(at, path, "must not contain white-space")];
-  if (path.includes("//")) return [invalidValue(at, path, "must not contain double slash")];
-  const star = path.indexOf("*");
-  const isTail = star < 0 || (star === path.length - 1 && path.endsWith("/*"));
-  return isTail ? [] : [invalidValue(at, path, "wildcard can only do suffix matching")];
-}
+const someWhy = "at least one of resourceRules and nonResourceRules has to be non-empty";
 
-function nonResourceRuleErrors(at: string, { verbs: asked, nonResourceURLs: urls = [] }: any) {
-  return [
-    ...verbErrors(`${at}.verbs`, asked, pathVerbs),
-    ...list(`${at}.nonResourceURLs`, urls, "nonResourceURLs"),
-    ...urls.flatMap((url: string, i: number) => pathErrors(`${at}.nonResourceURLs[${i}]`, url)),
-  ];
-}
+const policyRule = all(
+  fields({ subjects: needed(each(subject), "subjects must contain at least one value") }),
+  ({ resourceRules = [], nonResourceRules = [] }, at) =>
+    resourceRules.length + nonResourceRules.length === 0 ? [required(at, someWhy)] : none,
+  fields({ resourceRules: each(resourceRule), nonResourceRules: each(nonResourceRule) }),
+);
 
-function ruleErrors(at: string, rule: any): FieldError[] {
-  const { subjects = [], resourceRules = [], nonResourceRules = [] } = rule;
-  const each = (field: string, values: any[], judge: (at: string, one: any) => FieldError[]) =>
-    values.flatMap((one, i) => judge(`${at}.${field}[${i}]`, one));
-  const errors: FieldError[] = [];
-  if (subjects.length === 0) {
-    errors.push(required(`${at}.subjects`, "subjects must contain at least one value"));
-  }
-  if (resourceRules.length + nonResourceRules.length === 0) {
-    const why = "at least one of resourceRules and nonResourceRules has to be non-empty";
-    errors.push(required(at, why));
-  }
-  return [
-    ...errors,
-    ...each("subjects", subjects, subjectErrors),
-    ...each("resourceRules", resourceRules, resourceRuleErrors),
-    ...each("nonResourceRules", nonResourceRules, nonResourceRuleErrors),
-  ];
-}
+/** The whole method is shown, by the name that upstream has for its field. */
+const distinguisher: Rule = ({ type = "" }, at) =>
+  ["ByNamespace", "ByUser"].includes(type)
+    ? none
+    : supported(`${at}.type`, { Type: type }, ["ByNamespace", "ByUser"]);
 
-export function flowSchemaErrors({ object: { metadata, spec = {} } }: Change): FieldError[] {
-  const errors: FieldError[] = [];
-  const { matchingPrecedence: precedence, distinguisherMethod, rules = [] } = spec;
-  const at = "spec.matchingPrecedence";
-  if (!isPositive(precedence))
-    errors.push(invalidValue(at, precedence, "must be a positive value"));
-  if (precedence > precedenceMax) {
-    errors.push(invalidValue(at, precedence, `must not be greater than ${precedenceMax}`));
-  }
-  if (precedence === 1 && metadata.name !== "exempt") {
-    const why = "only the schema named 'exempt' may have matchingPrecedence 1";
-    errors.push(invalidValue(at, precedence, why));
-  }
-  if (distinguisherMethod) {
-    const { type = "" } = distinguisherMethod;
-    errors.push(...supported("spec.distinguisherMethod.type", type, ["ByNamespace", "ByUser"]));
-  }
-  const level: string = spec.priorityLevelConfiguration?.name ?? "";
-  const levelAt = "spec.priorityLevelConfiguration.name";
-  if (!level) errors.push(required(levelAt, "must reference a priority level"));
-  else errors.push(...nameErrors(dnsSubdomain, level, levelAt));
-  return [
-    ...errors,
-    ...rules.flatMap((rule: any, i: number) => ruleErrors(`spec.rules[${i}]`, rule)),
-  ];
+const precedence = (of: string): Rule =>
+  orZero(
+    all(
+      holds((value) => value > 0, "must be a positive value"),
+      holds((value) => value <= precedenceMax, `must not be greater than ${precedenceMax}`),
+      holds(
+        (value) => value !== 1 || of === "exempt",
+        "only the schema named 'exempt' may have matchingPrecedence 1",
+      ),
+    ),
+  );
+
+const conditions = fields({
+  conditions: all(
+    unique(({ type }) => type, ".type"),
+    each(fields({ type: needed() })),
+  ),
+});
+
+export function flowSchemaErrors({ object, subresource }: Change): Errors {
+  const { metadata, spec = {}, status = {} } = object;
+  if (subresource === "status") return conditions(status, "status");
+  return fields({
+    matchingPrecedence: precedence(metadata.name),
+    distinguisherMethod: distinguisher,
+    priorityLevelConfiguration: always(
+      fields({ name: needed(named(dnsSubdomain), "must reference a priority level") }),
+    ),
+    rules: each(policyRule),
+  })(spec, "spec");
 }
 
 /** Bits that name one hand of so many queues; more than a hash has cannot be dealt. */
@@ -143,75 +175,79 @@ function entropyBits(queues: number, hand: number): number {
   return Math.ceil(bits);
 }
 
-function queuingErrors(at: string, { queueLengthLimit, queues, handSize }: any): FieldError[] {
-  const errors: FieldError[] = [];
-  for (const [field, value] of Object.entries({ queueLengthLimit, queues, handSize })) {
-    if (!isPositive(value)) errors.push(invalidValue(`${at}.${field}`, value, "must be positive"));
-  }
-  if (queues > queuesMax) {
-    errors.push(invalidValue(`${at}.queues`, queues, `must not be greater than ${queuesMax}`));
-  }
-  if (errors.length > 0) return errors;
-  if (handSize > queues) {
-    const why = `should not be greater than queues (${queues})`;
-    return [invalidValue(`${at}.handSize`, handSize, why)];
-  }
-  if (entropyBits(queues, handSize) <= entropyBitsMax) return [];
-  const why = `required entropy bits of deckSize ${queues} and handSize ${handSize} should not be greater than ${entropyBitsMax}`;
-  return [invalidValue(`${at}.handSize`, handSize, why)];
+const isPositive = holds((value) => value > 0, "must be positive");
+const queues = orZero(
+  first(
+    isPositive,
+    holds((value) => value <= queuesMax, `must not be greater than ${queuesMax}`),
+  ),
+);
+
+function handErrors(hand: number, of: number, at: string): FieldError[] {
+  const refuse = (why: string) => [invalidValue(at, hand, why)];
+  if (hand <= 0) return refuse("must be positive");
+  if (hand > of) return refuse(`should not be greater than queues (${of})`);
+  if (entropyBits(of, hand) <= entropyBitsMax) return [];
+  return refuse(
+    `required entropy bits of deckSize ${of} and handSize ${hand} should not be greater than ${entropyBitsMax}`,
+  );
 }
 
-function shareErrors(at: string, of: any): FieldError[] {
-  const { nominalConcurrencyShares: shares, lendablePercent: lends, borrowingLimitPercent } = of;
-  const errors: FieldError[] = [];
-  if (shares < 0) {
-    const field = `${at}.nominalConcurrencyShares`;
-    errors.push(invalidValue(field, shares, "must be a non-negative integer"));
-  }
-  if (lends < 0 || lends > 100) {
-    const why = "must be between 0 and 100, inclusive";
-    errors.push(invalidValue(`${at}.lendablePercent`, lends, why));
-  }
-  if (borrowingLimitPercent < 0) {
-    const why = "if specified, must be a non-negative integer";
-    errors.push(invalidValue(`${at}.borrowingLimitPercent`, borrowingLimitPercent, why));
-  }
-  return errors;
-}
+const queuing = all(fields({ queueLengthLimit: orZero(isPositive), queues }), (one, at) =>
+  handErrors(one.handSize ?? 0, one.queues ?? 0, `${at}.handSize`),
+);
 
-function limitedErrors(limited: any): FieldError[] {
-  const at = "spec.limited.limitResponse";
-  const { type = "", queuing } = limited.limitResponse ?? {};
-  const errors = [
-    ...shareErrors("spec.limited", limited),
-    ...supported(`${at}.type`, type, ["Queue", "Reject"]),
+const shares = {
+  nominalConcurrencyShares: holds((value) => value >= 0, "must be a non-negative integer"),
+  lendablePercent: holds(
+    (value) => value >= 0 && value <= 100,
+    "must be between 0 and 100, inclusive",
+  ),
+};
+
+const nilWhy = "must be nil if limited.limitResponse.type is not Limited";
+const queuingWhy = "must not be empty if limited.limitResponse.type is Limited";
+
+const limitResponse: Rule = (response, at) => {
+  const { type, queuing: how } = response;
+  if (type === "Queue") return present(queuing, queuingWhy)(how, `${at}.queuing`);
+  if (type === "Reject" && how) return [forbiddenValue(`${at}.queuing`, nilWhy)];
+  return needed(oneOf("Queue", "Reject"))(type, `${at}.type`);
+};
+
+const limited = fields({
+  ...shares,
+  limitResponse: always(limitResponse),
+  borrowingLimitPercent: holds(
+    (value) => value >= 0,
+    "if specified, must be a non-negative integer",
+  ),
+});
+
+const exempt = fields(shares);
+
+/** By what sort of level it is. */
+const levels: Record<string, Rule> = {
+  Exempt: fields({
+    limited: (_, at) => [forbiddenValue(at, "must be nil if the type is not Limited")],
+    exempt,
+  }),
+  Limited: fields({
+    limited: present(limited, "must not be empty when type is Limited"),
+    exempt: (_, at) => [forbiddenValue(at, "must be nil if the type is Limited")],
+  }),
+};
+
+const typeWhy = "must be 'Exempt' if and only if `name` is 'exempt'";
+
+export function priorityLevelErrors({ object, subresource }: Change): Errors {
+  const { metadata, spec = {}, status = {} } = object;
+  if (subresource === "status") return conditions(status, "status");
+  const { type = "" } = spec;
+  const isMisnamed = (metadata.name === "exempt") !== (type === "Exempt");
+  return [
+    ...(isMisnamed ? [invalidValue("spec.type", type, typeWhy)] : none),
+    ...needed(oneOf("Exempt", "Limited"))(type, "spec.type"),
+    ...(levels[type]?.(spec, "spec") ?? none),
   ];
-  if (type === "Reject" && queuing) {
-    const why = "must be nil if limited.limitResponse.type is not Limited";
-    errors.push(forbiddenValue(`${at}.queuing`, why));
-  }
-  if (type !== "Queue") return errors;
-  if (queuing) return [...errors, ...queuingErrors(`${at}.queuing`, queuing)];
-  const why = "must not be empty if limited.limitResponse.type is Limited";
-  return [...errors, required(`${at}.queuing`, why)];
-}
-
-export function priorityLevelErrors({ object: { metadata, spec = {} } }: Change): FieldError[] {
-  const { type = "", limited, exempt } = spec;
-  const errors = supported("spec.type", type, ["Exempt", "Limited"]);
-  if ((metadata.name === "exempt") !== (type === "Exempt")) {
-    errors.push(
-      invalidValue("spec.type", type, "type must be 'Exempt' if and only if name is 'exempt'"),
-    );
-  }
-  if (type === "Exempt") {
-    if (limited)
-      errors.push(forbiddenValue("spec.limited", "must be nil if the type is not Limited"));
-    return exempt ? [...errors, ...shareErrors("spec.exempt", exempt)] : errors;
-  }
-  if (type !== "Limited") return errors;
-  if (exempt) errors.push(forbiddenValue("spec.exempt", "must be nil if the type is Limited"));
-  if (!limited)
-    return [...errors, required("spec.limited", "must not be empty when type is Limited")];
-  return [...errors, ...limitedErrors(limited)];
 }

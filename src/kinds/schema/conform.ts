@@ -3,9 +3,11 @@
 // Built-in kinds and CustomResourceDefinitions share it.
 //
 // A schema is compiled once into nodes, since this runs on every write.
+import { base64Error } from "../../lib/base64-error.ts";
 import type { Json } from "../../lib/json.ts";
 import { isObject, own } from "../../lib/json.ts";
 import { isQuantity } from "../../lib/quantity.ts";
+import { timeError } from "../../lib/time-error.ts";
 import type { Definitions, Schema } from "../schema.ts";
 
 type Scalar = "string" | "integer" | "number" | "boolean" | "int-or-string" | "quantity";
@@ -15,6 +17,8 @@ interface Node {
   struct: string;
   scalar?: Scalar;
   format?: string | undefined;
+  /** Of a text that has a form: why it is none of it. Custom kinds' are judged with the rest of them. */
+  textError?: (text: string) => string | undefined;
   items?: Node;
   fields?: Map<string, Node>;
   /** Schema of other keys. */
@@ -54,6 +58,12 @@ function scalarOf(schema: Schema): Scalar | undefined {
   return type === "object" || type === "array" ? undefined : type;
 }
 
+function textErrorOf({ format }: Schema, struct: string): Node["textError"] {
+  if (format === "byte") return base64Error;
+  if (format !== "date-time") return undefined;
+  return (text) => timeError(text, struct === "MicroTime" ? "micros" : "seconds");
+}
+
 function compile(schema: Schema, definitions: Definitions, struct = ""): Node {
   const known = compiled.get(schema);
   if (known) return known;
@@ -70,7 +80,10 @@ function compile(schema: Schema, definitions: Definitions, struct = ""): Node {
   };
   compiled.set(schema, node);
   const scalar = scalarOf(schema);
-  if (scalar) return Object.assign(node, { scalar, format: schema.format });
+  if (scalar) {
+    const textError = struct === "" ? undefined : textErrorOf(schema, struct);
+    return Object.assign(node, { scalar, format: schema.format, ...(textError && { textError }) });
+  }
   if (schema.type === "array" && schema.items) {
     node.items = compile(schema.items, definitions, struct);
   }
@@ -142,6 +155,14 @@ class Walk {
     return value;
   }
 
+  #text(node: Node, value: unknown, path: string, struct: string) {
+    if (typeof value !== "string") this.#wrong(node, value, path, struct);
+    else if (node.textError) {
+      const why = node.textError(value);
+      if (why) this.#wrong(node, value, path, struct, { why });
+    }
+  }
+
   /** As text. Those of custom kinds are mere strings. */
   #quantity(node: Node, value: unknown, path: string, struct: string) {
     const text = String(value).trim();
@@ -185,7 +206,7 @@ class Walk {
       } else if (value[name] === null) {
         if (!child.nullable && !(child.open && !child.fields && !child.scalar)) delete value[name];
       } else if (child.scalar === "string") {
-        if (typeof value[name] !== "string") this.#wrong(child, value[name], at, node.struct);
+        this.#text(child, value[name], at, node.struct);
       } else if (isEmptyMap(child, value[name]) && node.struct !== "") {
         // Go leaves empty maps out; custom resources, whose schema is inline, keep theirs.
         delete value[name];

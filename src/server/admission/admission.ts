@@ -17,7 +17,7 @@ import { namespaceLifecycle } from "./namespace-lifecycle.ts";
 import { objectReader } from "./object-reader.ts";
 import { nodeRestriction } from "./node-restriction.ts";
 import { ownerReferences } from "./owner-references.ts";
-import { checkExpressions } from "./policies/check-expressions.ts";
+import { judgeExpressions } from "./expressions/judge-expressions.ts";
 import { mutatingPolicies } from "./policies/mutating.ts";
 import { validatingPolicies } from "./policies/validating.ts";
 import { podSecurity } from "./pod-security/pod-security.ts";
@@ -64,7 +64,7 @@ export function admissionPlugins(options: AdmissionOptions): Admission[] {
     adminAccess(reader),
     mutatingPolicies({ ...options, reader }),
     mutatingWebhooks({ ...options, reader }),
-    checkExpressions,
+    judgeExpressions,
     validatingPolicies({ ...options, reader }),
     validatingWebhooks({ ...options, reader }),
     resourceQuota({ ...options, reader }),

@@ -25,6 +25,8 @@ const limits = { maxAstNodes: 20_000, maxDepth: 200 };
 export interface CelProgram {
   /** `bool`, `string`, ...; `dyn` when only running it tells. */
   resultType: string;
+  /** True when it is but a path from a variable, of which nothing more is known than that. */
+  isPath: boolean;
   /** True when the expression names the variable. */
   uses(variable: string): boolean;
   /** JSON values by variable; throws a plain Error, or BudgetSpent. */
@@ -75,6 +77,13 @@ function walk(value: unknown, visit: (node: any) => void) {
     visit(value);
     walk(value.args, visit);
   }
+}
+
+/** `a.b[0].c` */
+function isPath(node: any): boolean {
+  if (!isNode(node)) return false;
+  const { op, args } = node as { op: string; args: any };
+  return op === "id" || ((op === "." || op === "[]") && isPath(args[0]));
 }
 
 /** Users' patterns run in linear time, whatever the evaluator's own `matches` does. */
@@ -153,6 +162,14 @@ export class CelScope {
     return this;
   }
 
+  /** A variable with just these fields, by their types' names. */
+  declareFields(name: string, fields: Record<string, string>) {
+    const type = `Fields_${name}`;
+    this.#environment.registerType(type, { ctor: class {}, fields } as never);
+    this.#environment.registerVariable(name, type);
+    return this;
+  }
+
   /** Adds functions that only this place has. */
   extend(add: (environment: Environment) => void) {
     add(this.#environment);
@@ -189,6 +206,7 @@ export class CelScope {
     const variables = [...this.#variables].filter(([name]) => used.has(name));
     return {
       resultType,
+      isPath: isPath((run as { ast?: unknown }).ast),
       uses: (variable) => used.has(variable),
       evaluate: (bindings, steps = stepsMax) => {
         const context: Record<string, unknown> = {};

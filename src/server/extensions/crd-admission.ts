@@ -1,6 +1,5 @@
 // CustomResourceDefinitions on their way in: what the writer left out is filled in, the finalizer
 // that holds a definition until its objects are gone is put on, and what is wrong is refused.
-import { invalid } from "../../lib/status-error.ts";
 import { loadCel } from "../cel/load.ts";
 import type { Admission, AdmissionRequest } from "../policy.ts";
 import { cleanupFinalizer, crdGroup, crdHasRules, crdPlural, type Crd } from "./crd.ts";
@@ -24,6 +23,12 @@ export function defaultCrd(crd: Crd) {
   metadata.finalizers = [...(metadata.finalizers ?? []), cleanupFinalizer];
 }
 
+async function judgeCrd({ object, old }: AdmissionRequest) {
+  const crd = object as Crd;
+  if (crdHasRules(crd)) await loadCel();
+  return validateCrd(crd, old as Crd | undefined);
+}
+
 export const crdAdmission: Admission = {
   name: "CustomResourceDefinition",
   async mutate(request) {
@@ -35,13 +40,7 @@ export const crdAdmission: Admission = {
     }
     defaultCrd(crd);
   },
-  async validate(request) {
-    if (!isCrd(request) || !request.object) return;
-    const crd = request.object as Crd;
-    if (crdHasRules(crd)) await loadCel();
-    const errors = validateCrd(crd, request.old as Crd | undefined);
-    if (errors.length > 0) {
-      throw invalid("CustomResourceDefinition", crdGroup, crd.metadata.name, errors);
-    }
+  judge(request) {
+    return isCrd(request) && request.object ? judgeCrd(request) : undefined;
   },
 };

@@ -3,7 +3,7 @@ import type { Schema } from "../../kinds/schema.ts";
 import { jsonEqual } from "../../lib/json.ts";
 import type { FieldError } from "../../lib/status-error.ts";
 import { reviewVersions } from "./conversion.ts";
-import { clientErrors } from "../../kinds/admissionregistration/validation.ts";
+import { clientErrors } from "../../kinds/admissionregistration/client-config.ts";
 import { isTrue, type Conversion, type Crd, type CrdNames, type CrdVersion } from "./crd.ts";
 import { rootSchema } from "./crd-to-kinds.ts";
 import { forbiddenField, invalidField, requiredField, unsupportedField } from "./field-errors.ts";

@@ -113,8 +113,8 @@ async function prepare(call: Call, object: KubeObject) {
     .get(resourceNameOf(call.kind))
     ?.allocate(final, undefined, call.options.dryRun === true);
   try {
-    validate(call, final, undefined);
     request.object = final;
+    await validate(call, request);
     await admit(call, request);
     if (!call.applying) trackFields(call, final, undefined);
   } catch (error) {

@@ -107,8 +107,8 @@ async function next(call: Call, old: KubeObject, bytes: Uint8Array, compute: Com
     .get(resourceNameOf(kind))
     ?.allocate(object, old, call.options.dryRun === true);
   try {
-    validate(call, object, old);
     request.object = object;
+    await validate(call, request);
     await admit(call, request);
     if (!call.applying) trackFields(call, object, old);
   } catch (error) {

@@ -21,16 +21,14 @@ export interface Bindings {
   authorizer?: unknown;
 }
 
-/** Told of each expression that does not compile. */
-export type Report = (path: string, expression: string, why: string) => void;
+/** Nothing when the expression does not compile: it was judged when it was written. */
+export type Compile = (
+  expression: string | undefined,
+  results?: string[],
+) => CelProgram | undefined;
 
-export interface Compiler {
-  /** `results`: the types the expression may have; absent: any. */
-  compile(path: string, expression: string, results?: string[]): CelProgram | undefined;
-}
-
-/** Compiles for policies; webhooks' conditions know neither parameters nor variables. */
-export async function policyCompiler(report: Report): Promise<Compiler> {
+/** Compiles what is at work, which may be older than what is asked of new expressions today. */
+export async function policyCompiler(): Promise<Compile> {
   const { CelScope } = await loadCel();
   const scope = new CelScope((name) => {
     throw new Error(`no schema of ${name} is needed here`);
@@ -39,13 +37,9 @@ export async function policyCompiler(report: Report): Promise<Compiler> {
     scope.declare(name);
   }
   scope.declareResult("variables").declareAuthorizer();
-  return {
-    compile(path, expression, results) {
-      const compiled = scope.compile(expression, results);
-      if ("program" in compiled) return compiled.program;
-      report(path, expression, `compilation failed: ${compiled.error}`);
-      return undefined;
-    },
+  return (expression, results) => {
+    const compiled = scope.compile(expression, results);
+    return "program" in compiled ? compiled.program : undefined;
   };
 }
 
@@ -117,13 +111,9 @@ export interface Condition {
   program: CelProgram;
 }
 
-export const compileConditions = (
-  compiler: Compiler,
-  conditions: Named[] | undefined,
-  at: string,
-): Condition[] =>
-  (conditions ?? []).flatMap(({ name, expression }, i) => {
-    const program = compiler.compile(`${at}[${i}].expression`, expression, ["bool"]);
+export const compileConditions = (compile: Compile, conditions: Named[] | undefined): Condition[] =>
+  (conditions ?? []).flatMap(({ name, expression }) => {
+    const program = compile(expression, ["bool"]);
     return program ? [{ name, program }] : [];
   });
 

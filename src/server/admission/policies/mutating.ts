@@ -13,7 +13,7 @@ import { jsonPatch } from "../../../lib/patch/json-patch.ts";
 import type { Admission, AdmissionRequest } from "../../policy.ts";
 import { rootSchema } from "../../root-schema.ts";
 import { refuse } from "../refuse.ts";
-import { policyCompiler, type Report } from "./expressions.ts";
+import { policyCompiler } from "./expressions.ts";
 import {
   activePolicies,
   bindingsFor,
@@ -33,26 +33,24 @@ interface Compiled extends Frame {
   mutations: Mutation[];
 }
 
-/** `report` is told what does not compile. */
-export async function compileMutatingPolicy(policy: KubeObject, report: Report): Promise<Compiled> {
-  const compiler = await policyCompiler(report);
-  const mutations = (policy.spec.mutations ?? []).flatMap((one: any, i: number) => {
+async function compileMutatingPolicy(policy: KubeObject): Promise<Compiled> {
+  const compile = await policyCompiler();
+  const mutations = (policy.spec.mutations ?? []).flatMap((one: any) => {
     const applies = one.patchType === "ApplyConfiguration";
     const field = applies ? "applyConfiguration" : "jsonPatch";
     const expression: string = one[field]?.expression ?? "";
-    const at = `spec.mutations[${i}].${field}.expression`;
     const results = applies ? ["map"] : ["list"];
-    const program = compiler.compile(at, asMaps(expression), results);
+    const program = compile(asMaps(expression), results);
     return program ? [{ patchType: one.patchType, program }] : [];
   });
-  return { ...compileFrame(compiler, policy), mutations };
+  return { ...compileFrame(compile, policy), mutations };
 }
 
 const compiledPolicies = new WeakMap<KubeObject, Promise<Compiled>>();
 
 function compiledOf(policy: KubeObject): Promise<Compiled> {
   let compiled = compiledPolicies.get(policy);
-  if (!compiled) compiledPolicies.set(policy, (compiled = compileMutatingPolicy(policy, () => {})));
+  if (!compiled) compiledPolicies.set(policy, (compiled = compileMutatingPolicy(policy)));
   return compiled;
 }
 

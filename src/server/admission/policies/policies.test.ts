@@ -6,7 +6,7 @@ import { builtinKinds } from "../../../kinds/kinds.ts";
 import type { Admission, Authorize } from "../../policy.ts";
 import { isStatus } from "../../../lib/status-error.ts";
 import { objectReader } from "../object-reader.ts";
-import { checkExpressions } from "./check-expressions.ts";
+import { judgeExpressions } from "../expressions/judge-expressions.ts";
 import { mutatingPolicies } from "./mutating.ts";
 import { validatingPolicies } from "./validating.ts";
 
@@ -38,7 +38,7 @@ beforeEach(() => {
         validate: (request) =>
           validate!({ ...request, annotate: (key, value) => void notes.set(key, value) }),
       };
-      return [mutatingPolicies(options), checkExpressions, heard];
+      return [mutatingPolicies(options), judgeExpressions, heard];
     },
   });
 });
@@ -305,7 +305,9 @@ test("a policy's audit annotations are recorded under its name, and one that fai
   await deploy(2);
   assert.deepEqual([...notes], [["rules/replicas", "has 2"]]);
   await cluster.client.patch({ ...policies, name: "rules" }, "merge", {
-    spec: { auditAnnotations: [{ key: "x", valueExpression: "object.spec.nothing.there" }] },
+    spec: {
+      auditAnnotations: [{ key: "x", valueExpression: "string(object.spec.nothing.there)" }],
+    },
   });
   await assert.rejects(deploy(1, "other"), /resulted in error/);
 });

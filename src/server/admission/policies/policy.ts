@@ -13,7 +13,7 @@ import {
   conditionsHold,
   withVariables,
   type Bindings,
-  type Compiler,
+  type Compile,
   type Condition,
 } from "./expressions.ts";
 import { matchesResources } from "./match-resources.ts";
@@ -31,13 +31,13 @@ export interface Frame {
 }
 
 /** The part of a policy that all kinds of policies have. */
-export function compileFrame(compiler: Compiler, { spec }: KubeObject): Frame {
+export function compileFrame(compile: Compile, { spec }: KubeObject): Frame {
   const variables = new Map<string, CelProgram>();
-  for (const [i, { name, expression }] of (spec.variables ?? []).entries()) {
-    const program = compiler.compile(`spec.variables[${i}].expression`, expression);
+  for (const { name, expression } of spec.variables ?? []) {
+    const program = compile(expression);
     if (program) variables.set(name, program);
   }
-  const conditions = compileConditions(compiler, spec.matchConditions, "spec.matchConditions");
+  const conditions = compileConditions(compile, spec.matchConditions);
   return { conditions, variables };
 }
 

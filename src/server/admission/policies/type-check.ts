@@ -6,7 +6,8 @@ import { apiVersionOf } from "../../../kinds/kind.ts";
 import type { Kinds } from "../../../kinds/kinds.ts";
 import type { KubeObject } from "../../../kinds/object.ts";
 import type { Schema } from "../../../kinds/schema.ts";
-import type { CelScope, Compiled } from "../../cel/compile.ts";
+import type { CelScope } from "../../cel/compile.ts";
+import { shownError } from "../../cel/shown-error.ts";
 import { rootSchema } from "../../root-schema.ts";
 
 /** Kinds that one policy is checked for, as upstream. */
@@ -41,14 +42,6 @@ export function namedKinds(policy: KubeObject, kinds: Kinds): Kind[] {
   return [...found].sort((a, b) => (byName(a) < byName(b) ? -1 : 1)).slice(0, kindsMax);
 }
 
-/** In the form of the compiler that upstream uses, with the place under its line. */
-function shown(expression: string, { error, offset = 0 }: Extract<Compiled, { error: string }>) {
-  const before = expression.slice(0, offset).split("\n");
-  const column = before.at(-1)!.length;
-  const line = expression.split("\n")[before.length - 1] ?? "";
-  return `ERROR: <input>:${before.length}:${column + 1}: ${error}\n | ${line}\n | ${".".repeat(column)}^`;
-}
-
 function paramsSchema({ spec }: KubeObject, kinds: Kinds): Schema | undefined {
   const { apiVersion, kind: name } = spec.paramKind ?? {};
   const kind = kinds.all().find((one) => one.kind === name && apiVersionOf(one) === apiVersion);
@@ -77,7 +70,7 @@ export function typeWarnings(policy: KubeObject, options: TypeCheckOptions): Exp
     if (!expression) return [];
     const wrong = scopes.flatMap(({ name, scope }) => {
       const compiled = scope.compile(expression);
-      return "error" in compiled ? [`${name}: ${shown(expression, compiled)}`] : [];
+      return "error" in compiled ? [`${name}: ${shownError(expression, compiled)}`] : [];
     });
     return wrong.length > 0 ? [{ fieldRef, warning: wrong.join("\n") }] : [];
   };

@@ -6,7 +6,7 @@ import { withAnswers, type Answers } from "../../cel/libraries/authorizer.ts";
 import { statusCodes, StatusError, type StatusReason } from "../../../lib/status-error.ts";
 import type { Admission, AdmissionRequest } from "../../policy.ts";
 import { refuse } from "../refuse.ts";
-import { policyCompiler, type Bindings, type Report } from "./expressions.ts";
+import { policyCompiler, type Bindings } from "./expressions.ts";
 import {
   activePolicies,
   bindingsFor,
@@ -40,21 +40,19 @@ interface Compiled extends Frame {
 /** Longest value of an audit annotation, as upstream. */
 const annotationCharsMax = 10 * 1024;
 
-/** Everything a policy says in CEL; `report` is told what does not compile. */
-export async function compilePolicy(policy: KubeObject, report: Report): Promise<Compiled> {
-  const compiler = await policyCompiler(report);
+/** Everything a policy says in CEL. */
+async function compilePolicy(policy: KubeObject): Promise<Compiled> {
+  const compile = await policyCompiler();
   const { spec } = policy;
-  const frame = compileFrame(compiler, policy);
-  const validations = (spec.validations ?? []).flatMap((one: any, i: number) => {
-    const at = `spec.validations[${i}]`;
-    const program = compiler.compile(`${at}.expression`, one.expression, ["bool"]);
+  const frame = compileFrame(compile, policy);
+  const validations = (spec.validations ?? []).flatMap((one: any) => {
+    const program = compile(one.expression, ["bool"]);
     const text = one.messageExpression;
-    const messageProgram = text && compiler.compile(`${at}.messageExpression`, text, ["string"]);
+    const messageProgram = text && compile(text, ["string"]);
     return program ? [{ ...one, program, messageProgram }] : [];
   });
-  const annotations = (spec.auditAnnotations ?? []).flatMap((one: any, i: number) => {
-    const at = `spec.auditAnnotations[${i}].valueExpression`;
-    const program = compiler.compile(at, one.valueExpression, ["string", "null"]);
+  const annotations = (spec.auditAnnotations ?? []).flatMap((one: any) => {
+    const program = compile(one.valueExpression, ["string", "null"]);
     return program ? [{ ...one, program }] : [];
   });
   return { ...frame, validations, annotations };
@@ -64,7 +62,7 @@ const compiledPolicies = new WeakMap<KubeObject, Promise<Compiled>>();
 
 function compiledOf(policy: KubeObject): Promise<Compiled> {
   let compiled = compiledPolicies.get(policy);
-  if (!compiled) compiledPolicies.set(policy, (compiled = compilePolicy(policy, () => {})));
+  if (!compiled) compiledPolicies.set(policy, (compiled = compilePolicy(policy)));
   return compiled;
 }
 

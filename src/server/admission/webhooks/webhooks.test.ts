@@ -234,8 +234,8 @@ test("configurations are judged field by field", async () => {
     const fields = error.details?.causes?.map(({ field }) => field);
     assert.deepEqual(fields, [
       "webhooks[0].name",
-      "webhooks[0].clientConfig.url",
       "webhooks[0].sideEffects",
+      "webhooks[0].clientConfig.url",
       "webhooks[0].admissionReviewVersions",
     ]);
     return true;

@@ -74,8 +74,8 @@ async function isWanted(
 ) {
   const { matchConditions = [] } = webhook;
   if (matchConditions.length === 0) return true;
-  webhook.conditions ??= policyCompiler(() => {}).then((compiler) =>
-    compileConditions(compiler, matchConditions, ""),
+  webhook.conditions ??= policyCompiler().then((compile) =>
+    compileConditions(compile, matchConditions),
   );
   try {
     const conditions = await webhook.conditions;
