@@ -31,7 +31,9 @@ export interface DeviceTwin extends KubeObject {
   status?: { node?: string; properties?: ReportedProperty[]; conditions?: Condition[] };
 }
 
-const text: Schema = { type: "string", maxLength: 4096 };
+/** Of what a property is or is to be. */
+export const valueCharsMax = 4096;
+const text: Schema = { type: "string", maxLength: valueCharsMax };
 
 const byName = (properties: Record<string, Schema>, required: string[]): Schema => ({
   type: "array",

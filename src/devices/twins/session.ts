@@ -3,6 +3,7 @@
 import { backoffMs } from "../../lib/backoff.ts";
 import { sleep } from "../../lib/clock.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { valueCharsMax } from "../kinds/device-twin.ts";
 import type { DeviceTwin, TwinProperty } from "../kinds/device-twin.ts";
 import { PropertyRefused, sameValue } from "./channel.ts";
 import type { TwinChannel } from "./channel.ts";
@@ -96,7 +97,10 @@ export class TwinSession {
     const value: { reported?: string; error?: string } = {};
     const read = async () => {
       const reported = await channel.read(access);
-      if (reported !== undefined) value.reported = reported;
+      if (reported === undefined) return;
+      if (reported.length > valueCharsMax)
+        throw new PropertyRefused(`the value is longer than ${valueCharsMax} characters`);
+      value.reported = reported;
     };
     try {
       await read();

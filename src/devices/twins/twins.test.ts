@@ -84,6 +84,16 @@ test("a register is reported, and set by editing the twin", async () => {
   assert.equal(device.registers[4], 1200);
 });
 
+test("a value that is too long to be told is named as that, and the others are told", async () => {
+  const broker = await startFakeBroker(cluster.scope);
+  broker.publish("hall/lamp", JSON.stringify({ on: true, log: "x".repeat(5000) }));
+  const of = (field: string) => ({ name: field, intervalSeconds: 1, access: { field } });
+  const brokerUrl = `mqtt://127.0.0.1:${broker.port}`;
+  await configure("mqtt", { brokerUrl, topics: ["+/lamp"] }, [of("on"), of("log")]);
+  const twin = await until((one) => reported(one, "on") === "true");
+  assert.match(twin.status!.properties![1]!.error!, /longer than 4096/);
+});
+
 test("what is desired while the device is away is written when it is back", async () => {
   const device = await startFakeModbusDevice(cluster.scope);
   const addresses = [`127.0.0.1:${device.port}`];
