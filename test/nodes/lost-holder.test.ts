@@ -26,7 +26,8 @@ function isUser(pid: string): boolean {
   }
 }
 
-const usersNow = () => readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && isUser(pid)).length;
+const usersNow = () =>
+  readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && isUser(pid)).length;
 
 before(async () => {
   await far.start();
@@ -59,7 +60,8 @@ spec:
 
 const phaseOf = async (name: string) => (await site.get("pod", name)).status.phase;
 
-const holders = async () => Object.values((await site.get("akrii")).items[0].spec.deviceUsage ?? {});
+const holders = async () =>
+  Object.values((await site.get("akrii")).items[0].spec.deviceUsage ?? {});
 
 test("a slot of a node that is gone is free once it is said that nothing runs there", async () => {
   await site.apply(`
