@@ -200,6 +200,10 @@ test("a pause by a person and one by a full disk are told apart, and pass", () =
   assert.equal(full.reason, "PausedIOError");
   assert.match(full.message, /no space left/);
   assert.equal(of({}, { conditions: [full] }), undefined);
+  const { domain } = facts({});
+  const begun = { status: "prelaunch", domain: { ...domain, startPaused: true } };
+  assert.equal(of(begun).reason, "PausedByUser", "started paused, it is people's to begin");
+  assert.equal(of({ status: "prelaunch" }), undefined, "and not while it waits for its disks");
 });
 
 test("what others say of an instance stays", () => {

@@ -97,7 +97,9 @@ function conditionsOf(facts: VmFacts): { wanted: Condition[]; absent: string[] }
   };
   say(facts.agentConnected, { type: "AgentConnected", status: "True" });
   const { stopReason } = facts;
-  const isStopped = facts.status === "paused" || facts.status === "io-error";
+  // One that waits for its replicated disks is not people's to begin.
+  const isYetToBegin = facts.status === "prelaunch" && facts.domain.startPaused;
+  const isStopped = ["paused", "io-error"].includes(facts.status) || isYetToBegin;
   say(isStopped, {
     type: "Paused",
     status: "True",

@@ -134,9 +134,13 @@ async function powerDown(vm: Vm) {
   if (vm.agentConnected) return (await vm.agent()).tell("guest-shutdown", { mode: "powerdown" });
 }
 
+/** One that was started paused has not begun. */
+const isPaused = (vm: Vm) =>
+  vm.status === "paused" || (vm.status === "prelaunch" && vm.domain.startPaused && !isHeld(vm));
+
 /** Resolves once the monitor has said that it is so. */
 async function pause(vm: Vm) {
-  if (vm.status === "paused") throw new StatusError("Conflict", "VMI is already paused");
+  if (isPaused(vm)) throw new StatusError("Conflict", "VMI is already paused");
   await vm.qmp.execute("stop");
   vm.status = "paused";
   vm.options.changed();
@@ -161,7 +165,7 @@ export function vmAnswers(vm: Vm, { volumes }: ControlOptions): Asked {
   return {
     state: async () => ({
       status: vm.status,
-      paused: vm.status === "paused",
+      paused: isPaused(vm),
       agent: vm.agentConnected,
     }),
     pause: () => pause(vm),
