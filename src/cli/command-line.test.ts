@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { summarizePods } from "./status.ts";
+import { nodeRow, summarizePods } from "./status.ts";
 import { parseAdvertised, parseWings } from "./run.ts";
 import { examples } from "./examples.ts";
 import { parseServer } from "./join.ts";
@@ -47,6 +47,20 @@ test("pods are counted by phase", () => {
     "1 Pending, 2 Running",
   );
   assert.equal(summarizePods([]), "none");
+});
+
+test("a node that is short of something is told of, and of one that is not Ready why", () => {
+  const node = (...conditions: object[]) =>
+    nodeRow({ metadata: { name: "a" }, status: { conditions } } as any);
+  const ready = { type: "Ready", status: "True", message: "kubelet is posting ready status" };
+  const disk = { type: "DiskPressure", status: "False" };
+  assert.deepEqual(node(ready, disk), ["a", "Ready", ""]);
+  const [, state, why] = node(ready, { ...disk, status: "True" });
+  assert.equal(state, "Ready,DiskPressure");
+  assert.match(why!, /takes no new pods; kerb doctor/);
+  const away = { ...ready, status: "Unknown", message: "it is away" };
+  assert.deepEqual(node(away), ["a", "NotReady", "it is away"]);
+  assert.deepEqual(node(), ["a", "NotReady", ""]);
 });
 
 test("where a cluster reaches this machine is an address, and a port that stays", () => {

@@ -31,6 +31,18 @@ export function summarizePods(pods: KubeObject[]): string {
   return parts.join(", ") || "none";
 }
 
+const pressures = ["MemoryPressure", "DiskPressure", "PIDPressure"];
+
+/** A node's name, how it is, and why it is not well: one that is short of something is Ready and takes no pods. */
+export function nodeRow(node: KubeObject): string[] {
+  const { name } = node.metadata;
+  const ready = condition(node, "Ready");
+  if (ready?.status !== "True") return [name, "NotReady", ready?.message ?? ""];
+  const short = pressures.filter((type) => condition(node, type)?.status === "True");
+  const why = short.length > 0 ? "takes no new pods; kerb doctor there says what is short" : "";
+  return [name, ["Ready", ...short].join(), why];
+}
+
 async function printSite(site: SiteState) {
   const client = await site.client();
   const [nodes, pods] = await Promise.all([
@@ -44,12 +56,7 @@ async function printSite(site: SiteState) {
   console.log(`server      ${site.server}`);
   console.log(`kubeconfig  ${site.kubeconfig}`);
   console.log(`pods        ${summarizePods(pods.items)}\n`);
-  const rows = nodes.items.map((node) => {
-    const ready = condition(node, "Ready");
-    const state = ready?.status === "True" ? "Ready" : "NotReady";
-    return [node.metadata.name, state, ready?.status === "True" ? "" : (ready?.message ?? "")];
-  });
-  console.log(formatTable(["NODE", "STATUS", "MESSAGE"], rows));
+  console.log(formatTable(["NODE", "STATUS", "MESSAGE"], nodes.items.map(nodeRow)));
 }
 
 /** `kerb status`: exit code 0 when the site runs, 3 when it is stopped (as service managers say). */

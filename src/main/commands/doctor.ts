@@ -1,4 +1,5 @@
 // Looks at the machine, changes nothing. Each check is one function with one answer.
+import type { StatsFs } from "node:fs";
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, statfsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { Check } from "../../cli/doctor.ts";
@@ -7,6 +8,8 @@ import { ipv6Facts, ipv6Problem } from "../../node/network/ipv6.ts";
 import { isRoot, searchPath } from "../config.ts";
 
 const freeBytesMin = 500 * 2 ** 20;
+/** As a kubelet has it; `--eviction-hard` may say less. */
+const freeShareMin = 0.15;
 /** Kerb did not exist before this; an earlier clock is certainly wrong. */
 const clockMsMin = Date.UTC(2026, 0, 1);
 
@@ -76,11 +79,26 @@ function diskCheck(directory: string): Check {
     const fix = "choose another with --data-dir, or mend its permissions";
     return { name: "data", state: "missing", detail: `cannot write to ${directory}`, fix };
   }
-  const { bavail, bsize } = statfsSync(directory);
+  return { name: "data", ...roomOf(directory, statfsSync(directory)) };
+}
+
+/** Whether there is room for pods on a disk. Pure. */
+export function roomOf(
+  directory: string,
+  { bavail, bsize, blocks }: Pick<StatsFs, "bavail" | "bsize" | "blocks">,
+): Pick<Check, "state" | "detail" | "fix"> {
   const mebibytes = Math.floor((bavail * bsize) / 2 ** 20);
-  const detail = `${directory}, ${mebibytes} MiB free`;
-  if (bavail * bsize >= freeBytesMin) return { name: "data", state: "ok", detail };
-  return { name: "data", state: "warning", detail, fix: "free some space; images need it" };
+  const share = `${Math.floor((100 * bavail) / blocks)} %`;
+  const detail = `${directory}, ${mebibytes} MiB free (${share})`;
+  if (bavail * bsize < freeBytesMin) {
+    return { state: "warning", detail, fix: "free some space; images need it" };
+  }
+  if (bavail >= blocks * freeShareMin) return { state: "ok", detail };
+  const least = `${100 * freeShareMin} %`;
+  const fix =
+    "free some space, or let pods start with less: kerb configure " +
+    "eviction-hard='memory.available<100Mi,nodefs.available<5%,imagefs.available<5%'";
+  return { state: "warning", detail: `${detail}; below ${least} no new pods start`, fix };
 }
 
 function clockCheck(): Check {
