@@ -67,6 +67,8 @@ export interface CopyTarget {
   /** Of the export, and the key (hexadecimal) that both ends speak TLS by: made anew for each writer. */
   name: string;
   key: string;
+  /** Exports before this one, the newest first, since anybody else may have written to it. */
+  before: string[];
 }
 
 export interface CopyAttachment extends CopyTarget {
@@ -74,6 +76,12 @@ export interface CopyAttachment extends CopyTarget {
   node: string;
   /** `none`: both are the same, and nobody has written since. */
   sync: "none" | "full";
+}
+
+export interface CopyFilling {
+  bytes: number;
+  /** Not the whole disk: what changed while it was away. */
+  isPart: boolean;
 }
 
 /**
@@ -99,7 +107,8 @@ export interface CopyView {
 export interface VmControl {
   /** `hosts`: of the pods of the other copies, by their nodes; "" where there is none. */
   viewCopies(volume: string, hosts: Record<string, string>): Promise<CopyView>;
-  attachCopy(volume: string, target: CopyAttachment): Promise<void>;
+  /** Resolves with how many bytes a copy that is to be filled gets. */
+  attachCopy(volume: string, target: CopyAttachment): Promise<CopyFilling>;
   detachCopies(volume: string, nodes: string[]): Promise<void>;
   /** Of a migration's target with replicated disks: the guest is here, and waits to be let run. */
   hasArrived(): Promise<boolean>;

@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -18,8 +18,9 @@ import { guestFiles, QemuVm } from "../support/qemu.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "kerb-replica-test-"));
 const here = join(folder, "here");
-const bytes = 4 * 2 ** 20;
+const bytes = 8 * 2 ** 20;
 const [blockBytes, blocks] = [512, 1000];
+const guestBytes = 2 ** 20;
 
 /** Another node with a copy, and the daemon that keeps it. */
 class Keeper {
@@ -56,14 +57,14 @@ class Keeper {
     await ended;
   }
 
-  async #serve(): Promise<any> {
+  async serve(): Promise<any> {
     const question = { method: "serve", podUid: "r", bytes } as const;
     return eventually(() => this.part.ask(question), "the copy");
   }
 
   async attach(sync: "none" | "full") {
     const { node, host } = this;
-    await one.answers().attachCopy("data", { node, host, sync, ...(await this.#serve()) });
+    return one.answers().attachCopy("data", { node, host, sync, ...(await this.serve()) });
   }
 
   close() {
@@ -84,7 +85,10 @@ before(async () => {
   mkdirSync(here);
   there = new Keeper("there", "127.0.0.1");
   far = new Keeper("far", "127.0.0.2");
-  writeFileSync(join(here, "disk.img"), Buffer.alloc(bytes));
+  // What the guest does not write to is in all of them from the beginning.
+  const disk = Buffer.concat([Buffer.alloc(guestBytes), randomBytes(bytes - guestBytes)]);
+  for (const place of [here, there.folder, far.folder])
+    writeFileSync(join(place, "disk.img"), disk);
   one = await QemuVm.start(guestFiles(folder), {
     guest: "run=write",
     devices: { disks: [{ name: "data", disk: { bus: "virtio" } }] },
@@ -130,6 +134,22 @@ const hasAll = (...keepers: Keeper[]) => {
   for (const keeper of keepers) assert.deepEqual(lost(keeper), [], keeper.node);
 };
 
+/** Byte by byte. */
+async function isSame(...keepers: Keeper[]) {
+  await one.vm.qmp.execute("stop");
+  const disk = readFileSync(join(here, "disk.img"));
+  for (const { node, folder: copy } of keepers) {
+    assert.ok(disk.equals(readFileSync(join(copy, "disk.img"))), `the copy on ${node}`);
+  }
+  await one.vm.qmp.execute("cont");
+}
+
+/** What the daemon wrote to its disk, by the kernel's account. */
+const bytesWritten = ({ daemon }: Keeper) => {
+  const [, count] = /^wchar: (\d+)/m.exec(readFileSync(`/proc/${daemon.pid}/io`, "utf8"))!;
+  return Number(count);
+};
+
 test("a guest waits until it is known where it writes, and then every write is in all copies", async () => {
   await eventually(async () => one.vm.status === "prelaunch", "QEMU");
   await assert.rejects(one.answers().unpause(), /waits for its replicated disks/);
@@ -162,10 +182,46 @@ test("nothing is acknowledged while a copy does not answer, until it is let go",
     hasAll(well);
     if (isKilled) lame.start();
     else lame.daemon.kill("SIGCONT");
-    await lame.attach("full");
+    const filling = await lame.attach("full");
+    assert.ok(filling.isPart && filling.bytes <= guestBytes, JSON.stringify(filling));
     await lame.is("alike");
     await untilMore();
     hasAll(there, far);
+    await isSame(there, far);
+  }
+});
+
+/** As from a backup. */
+function replaceDisk({ folder: copy }: Keeper) {
+  const file = join(copy, "disk.img");
+  const disk = readFileSync(file);
+  rmSync(file);
+  writeFileSync(file, disk.fill(0, guestBytes));
+}
+
+test("a copy that returns is sent what changed, and all where that is not known", async () => {
+  const ways: [string, boolean, () => unknown][] = [
+    ["it was away", true, () => {}],
+    ["it was opened, and nobody came", true, () => far.serve()],
+    ["it was left to others", false, () => far.close()],
+    ["its disk is another", false, () => replaceDisk(far)],
+  ];
+  for (const [why, isPart, happens] of ways) {
+    await far.kill();
+    await far.is("silent");
+    await detach(far);
+    await untilMore();
+    far.start();
+    await eventually(async () => existsSync(join(far.run, "qmp")), "the daemon");
+    await happens();
+    const before = bytesWritten(far);
+    const filling = await far.attach("full");
+    await far.is("alike");
+    const sent = bytesWritten(far) - before;
+    console.log(`${why}: ${sent} bytes of ${bytes} were sent`);
+    assert.equal(filling.isPart, isPart, why);
+    assert.ok(isPart ? sent < 2 * guestBytes : sent >= bytes - guestBytes, `${why}: ${sent}`);
+    await isSame(there, far);
   }
 });
 

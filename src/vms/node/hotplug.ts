@@ -10,6 +10,7 @@ import { qemuUser } from "../domain.ts";
 import { fileIn } from "../prepare/prepare-disks.ts";
 import { blockdev, blockNode, diskDevice, diskDeviceOf } from "../qemu/disk-arguments.ts";
 import { spareSlot, spareSlots } from "../qemu/device-arguments.ts";
+import { forgetChanges } from "./replication/changes.ts";
 import type { Vm } from "./vm.ts";
 
 const unplugMsMax = 30_000;
@@ -123,5 +124,6 @@ export async function resizeDisk(vm: Vm, volume: string, bytes: number) {
   const nodes: any[] = await vm.qmp.execute("query-named-block-nodes", { flat: true });
   const disk = nodes.find((one) => one["node-name"] === blockNode(volume));
   if (!disk || disk.ro || disk.image["virtual-size"] >= bytes) return;
+  await forgetChanges(vm, volume);
   await vm.qmp.execute("block_resize", { "node-name": blockNode(volume), size: bytes });
 }

@@ -30,3 +30,25 @@ export async function untilJob(vm: Vm, id: string, states: string[]): Promise<vo
     await sleep(vm.options.clock, pollMs, vm.options.scope.signal);
   }
 }
+
+const concludedTries = 200;
+
+export async function concluded(vm: Vm, id: string) {
+  for (let tries = 0; tries < concludedTries; tries++) {
+    const job = (await jobs(vm)).find((one) => one.id === id);
+    if (!job || job.status === "concluded") return;
+    await sleep(vm.options.clock, pollMs);
+  }
+  throw new StatusError("Timeout", `the copy ${id} is not let go`);
+}
+
+/** Of a job that is dismissed by us. */
+export async function endJob(vm: Vm, id: string) {
+  const job = (await jobs(vm)).find((one) => one.id === id);
+  if (!job) return;
+  if (job.status !== "concluded") {
+    await vm.qmp.execute("block-job-cancel", { device: id, force: true }).catch(() => {});
+    await concluded(vm, id);
+  }
+  await vm.qmp.execute("job-dismiss", { id }).catch(() => {});
+}

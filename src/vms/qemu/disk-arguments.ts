@@ -12,9 +12,11 @@ export const blockNode = (volume: string) =>
 
 export const diskDevice = (volume: string) => `disk-${volume}`;
 
+const isReplicated = ({ source }: DomainDisk) =>
+  source.kind === "file" && source.replicated === true;
+
 /** Replicated disks keep the room that they have. */
-const discardOf = ({ source }: DomainDisk) =>
-  source.kind === "file" && source.replicated ? "ignore" : "unmap";
+const discardOf = (disk: DomainDisk) => (isReplicated(disk) ? "ignore" : "unmap");
 
 interface Opening {
   /** Somebody else has it open, and lets go before the guest runs here. */
@@ -108,8 +110,9 @@ export function diskDeviceOf(disk: DomainDisk, place: Place): Properties {
     ...(blockSize.discardGranularity && { discard_granularity: blockSize.discardGranularity }),
     ...(isVirtio && queues && { "num-queues": queues }),
     ...(isVirtio && ioThread && { iothread: ioThread }),
-    // A cloud of errors on a full disk stops the guest, which goes on when there is room again.
-    ...(!disk.readOnly && { werror: policy ?? "enospc" }),
+    // A cloud of errors on a full disk stops the guest, which goes on when there is room again. So does a copy that
+    // fails while it gets what it missed.
+    ...(!disk.readOnly && { werror: policy ?? (isReplicated(disk) ? "stop" : "enospc") }),
     ...(policy && policy !== "enospc" && { rerror: policy }),
   };
 }

@@ -48,7 +48,7 @@ let hasArrived = false;
 let diskBytes = 2 ** 20;
 
 const answers: Record<string, (question: any) => unknown> = {
-  serve: ({ bytes }) => ({ port: 1, name: `of ${bytes}`, key: "00" }),
+  serve: ({ bytes }) => ({ port: 1, name: `of ${bytes}`, key: "00", before: [] }),
   close: () => undefined,
   remove: () => undefined,
   viewCopies: (question) => ({ ...viewOf(question), bytes: diskBytes }),

@@ -45,6 +45,9 @@ export function mindCopies(vm: Vm) {
       if (waited.length > 0) standStill(vm, waited);
       return;
     }
+    // A write that waited for a copy which missed things; QEMU repeats it.
+    const late = stateOf(vm).catchingUp.get(data?.["node-name"]);
+    if (event === "BLOCK_IO_ERROR" && late && data.action === "stop") standStill(vm, [late]);
     const id = String(data?.device);
     if (event !== "BLOCK_JOB_ERROR" || stateOf(vm).ends.has(id)) return;
     const volume = replicatedDisks(vm).find((one) => id.startsWith(jobsOf(one)));

@@ -10,6 +10,8 @@ interface CopyState {
   linking: number;
   /** Jobs whose end is wanted. */
   ends: Set<string>;
+  /** Disks of which a copy gets what it missed, by the filter where writes of the guest wait for it. */
+  catchingUp: Map<string, string>;
   /** It stands still and moves, and its copies were let go as they were the same. */
   isSwitching: boolean;
 }
@@ -19,7 +21,10 @@ const states = new WeakMap<Vm, CopyState>();
 export function stateOf(vm: Vm): CopyState {
   const known = states.get(vm);
   if (known) return known;
-  const state = { turn: inTurn(), linking: 0, ends: new Set<string>(), isSwitching: false };
+  const state = {
+    ...{ turn: inTurn(), linking: 0, isSwitching: false },
+    ...{ ends: new Set<string>(), catchingUp: new Map<string, string>() },
+  };
   states.set(vm, state);
   return state;
 }

@@ -1,23 +1,32 @@
 // A guest that moves leaves its copies the same, and goes on where one of them is.
 import { StatusError } from "../../../lib/status-error.ts";
-import { jobs } from "../jobs.ts";
+import { concluded, jobs } from "../jobs.ts";
+import type { Job } from "../jobs.ts";
 import type { Vm } from "../vm.ts";
+import { behind } from "./changes.ts";
 import { isHeld } from "./held.ts";
 import { dropLayers } from "./layers.ts";
-import { concluded } from "./links.ts";
-import { copyNode, jobsOf, keyOf, replicatedDisks } from "./names.ts";
+import { copyNode, jobOf, jobsOf, keyOf, replicatedDisks } from "./names.ts";
 import { standStill } from "./standing-still.ts";
 import { stateOf } from "./state.ts";
 import { isWhole } from "./view.ts";
+import { blockNodes } from "./block-nodes.ts";
+
+const isOf =
+  (volume: string, node: string) =>
+  ({ id }: Job) =>
+    id === jobOf(volume, node);
 
 /** Of a guest that stands still to go on elsewhere: whatever it wrote is in all copies, and nobody writes any more. */
 export async function letGoWhole(vm: Vm) {
   const volumes = replicatedDisks(vm);
   const all = await jobs(vm);
+  const nodes = await blockNodes(vm);
   const copiesOf = (volume: string) => all.filter(({ id }) => id.startsWith(jobsOf(volume)));
   for (const volume of volumes) {
     const copies = copiesOf(volume);
-    if (copies.length > 0 && copies.every(isWhole)) continue;
+    const isLate = behind(nodes, volume).some((node) => copies.some(isOf(volume, node)));
+    if (copies.length > 0 && copies.every(isWhole) && !isLate) continue;
     throw new StatusError("Conflict", `the copies of ${volume} do not have all`);
   }
   stateOf(vm).isSwitching = volumes.length > 0;
