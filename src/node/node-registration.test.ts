@@ -7,7 +7,9 @@ import { resource } from "../client/client.ts";
 import type { Informer } from "../client/informer.ts";
 import type { KubeObject } from "../kinds/object.ts";
 import { FakeClock } from "../lib/fake-clock.ts";
+import { vmLabels } from "../vms/node/labels.ts";
 import { isContradicted, registerNode } from "./node-registration.ts";
+import type { NodeSettings } from "./node-settings.ts";
 import type { NodeRegistration } from "./node-registration.ts";
 
 const nodes = resource("v1", "nodes");
@@ -22,9 +24,9 @@ let informer: Informer;
 let brought: Record<string, string>;
 let registration: NodeRegistration;
 
-const register = async () => {
+const register = async (settings: NodeSettings = {}) => {
   registration = await registerNode({
-    ...cluster,
+    ...{ ...cluster, settings },
     nodeName: "edge",
     directory: "/none",
     addresses: ["192.0.2.1"],
@@ -80,6 +82,18 @@ test("what a node offers no more leaves its status, also after a restart; what p
   brought = {};
   await register();
   assert.deepEqual(await offered(), { cpu: "2", ...dongles });
+});
+
+test("a node that comes back without machines loses their labels, and no others", async () => {
+  const labels = { "kubevirt.io/schedulable": "true", "cpu-model.node.kubevirt.io/EPYC": "true" };
+  const others = { "example.com/rack": "4", "kubevirt.io/note": "mine" };
+  await cluster.client.patch(target, "merge", { metadata: { labels: { ...labels, ...others } } });
+  await register();
+  assert.equal((await node()).metadata.labels!["kubevirt.io/schedulable"], "true");
+  await register({ retiredLabels: vmLabels });
+  const { labels: left } = (await node()).metadata;
+  for (const key of Object.keys(labels)) assert.ok(!(key in left!), key);
+  assert.partialDeepStrictEqual(left, { ...others, "kubernetes.io/hostname": "edge" });
 });
 
 test("a node that nothing happens to writes its status once an hour", async () => {

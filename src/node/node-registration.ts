@@ -120,9 +120,17 @@ export const isContradicted = (said: Condition[], shown: KubeObject | undefined)
 const holds = (map: Record<string, string> = {}, wanted: Record<string, string>) =>
   Object.entries(wanted).every(([key, value]) => map[key] === value);
 
+/** What is to go of a node's labels. Pure. */
+const retired = (labels: Record<string, string> = {}, all: string[] = []) => {
+  const isRetired = (key: string) =>
+    all.some((one) => (one.endsWith("/") ? key.startsWith(one) : key === one));
+  const gone = Object.keys(labels).filter(isRetired);
+  return Object.fromEntries(gone.map((key) => [key, null]));
+};
+
 async function ensureNode(options: NodeOptions): Promise<KubeObject> {
   const { client, nodeName, podCidrs, directory, identity } = options;
-  const { autonomyDuration } = options.settings ?? {};
+  const { autonomyDuration, retiredLabels } = options.settings ?? {};
   const annotations = {
     [localVolumes.directoryAnnotation]: localVolumesDirectory(directory),
     ...(autonomyDuration && { [autonomyAnnotation]: autonomyDuration }),
@@ -139,9 +147,12 @@ async function ensureNode(options: NodeOptions): Promise<KubeObject> {
   try {
     const node = await client.get({ ...nodes, name: nodeName });
     const { metadata } = node;
-    const same = holds(metadata.labels, labels) && holds(metadata.annotations, annotations);
+    const gone = retired(metadata.labels, retiredLabels);
+    const isLabelled = holds(metadata.labels, labels) && Object.keys(gone).length === 0;
+    const same = isLabelled && holds(metadata.annotations, annotations);
     if (same && (node.spec?.podCIDR || !podCidrs[0])) return node;
-    const patch = { metadata: { labels, annotations }, ...(!node.spec?.podCIDR && { spec }) };
+    const marks = { labels: { ...gone, ...labels }, annotations };
+    const patch = { metadata: marks, ...(!node.spec?.podCIDR && { spec }) };
     return await client.patch({ ...nodes, name: nodeName }, "merge", patch);
   } catch (error) {
     if (!isStatus(error, "NotFound")) throw error;

@@ -18,6 +18,8 @@ export interface NodeSettings {
   autonomyDuration?: string;
   /** Sysctls beyond the safe ones, `kernel.msg*`. */
   allowedUnsafeSysctls?: string[];
+  /** Labels of what this node does not run, which it may have had before: whole, or all below `prefix/`. */
+  retiredLabels?: string[];
   /** Where static pods are read; default: `manifests` in the site's directory. */
   podManifestPath?: string;
 }

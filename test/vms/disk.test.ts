@@ -22,6 +22,7 @@ import { gzipSync } from "node:zlib";
 import { systemClock } from "../../src/lib/clock.ts";
 import { fetchFile } from "../../src/vms/disks/fetch.ts";
 import { settleImage } from "../../src/vms/disks/settle-image.ts";
+import { Shortage } from "../../src/vms/node/full-disk.ts";
 import { eventually } from "../support/eventually.ts";
 import { untilGuest } from "../support/guest.ts";
 import { guestFiles, QemuVm } from "../support/qemu.ts";
@@ -118,15 +119,18 @@ test("an import that fills the disk is told once, and leaves the room to others"
   }
 });
 
-test("a disk that is full stops the guest, which goes on when there is room", async () => {
+test("a disk that is full stops the guest, which goes on by itself when there is room", async () => {
+  const shortage = new Shortage();
+  const isShort = () => shortage.look(one.vm, async () => [disk], systemClock.monotonic());
   await untilGuest(async () => one.vm.stopReason, "the stop").catch((error) => {
     throw new Error(`${error.message}: ${one.said.slice(-2000)}`);
   });
   assert.match(one.vm.stopReason, /no space left/);
   await eventually(async () => (await one.answers().state()).paused, "it is paused");
   const before = written().length;
+  assert.ok(await isShort());
   rmSync(filler);
-  await one.answers().unpause();
+  assert.equal(await isShort(), false);
   await untilGuest(async () => written().length > before + 20, "further writes");
   assert.doesNotMatch(one.said, /I\/O error/);
   assert.deepEqual(lost(), []);

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { replicaPart } from "../../src/vms/node/replicas.ts";
+import { blockNode } from "../../src/vms/qemu/disk-arguments.ts";
 import { replicaArguments } from "../../src/vms/prepare/prepare-replica.ts";
 import { eventually } from "../support/eventually.ts";
 import { untilGuest } from "../support/guest.ts";
@@ -223,6 +224,55 @@ test("a copy that returns is sent what changed, and all where that is not known"
     assert.ok(isPart ? sent < 2 * guestBytes : sent >= bytes - guestBytes, `${why}: ${sent}`);
     await isSame(there, far);
   }
+});
+
+test("a copy that is lost while it gets what it missed costs the guest no write", async () => {
+  const { qmp } = one.vm;
+  const execute = qmp.execute.bind(qmp);
+  // So slow that the guest comes to what is not copied yet: where it writes to is copied last.
+  const slow = { speed: 1, "x-perf": { "max-workers": 1, "max-chunk": 65_536 } };
+  await untilGuest(async () => written().length > 140, "a second cluster");
+  for (const isKilled of [true, false]) {
+    await far.kill();
+    await far.is("silent");
+    await detach(far);
+    await untilMore();
+    far.start();
+    await execute("stop");
+    qmp.execute = (command, args) =>
+      execute(command, command === "blockdev-backup" ? { ...args, ...slow } : args);
+    assert.ok((await far.attach("full")).isPart);
+    qmp.execute = execute;
+    await far.is("syncing");
+    if (isKilled) await far.kill();
+    else far.daemon.kill("SIGSTOP");
+    await execute("cont");
+    await far.is("silent");
+    const before = written().length;
+    await setTimeout(1500);
+    assert.equal(written().length, before);
+    await detach(far);
+    await untilMore();
+    if (isKilled) far.start();
+    else far.daemon.kill("SIGCONT");
+    assert.ok((await far.attach("full")).isPart);
+    await far.is("alike");
+    await isSame(there, far);
+  }
+  assert.doesNotMatch(one.said, /I\/O error/);
+});
+
+test("a copy of which it is not known that it got all is let go", async () => {
+  const disk = blockNode("data");
+  const nodes: any[] = await one.vm.qmp.execute("query-named-block-nodes", { flat: true });
+  const { "dirty-bitmaps": bitmaps } = nodes.find((node) => node["node-name"] === disk);
+  const { name } = bitmaps.find((bitmap: any) => bitmap.name?.startsWith("far/"));
+  const mark = name.replace(/\d+$/, "behind");
+  await one.vm.qmp.execute("block-dirty-bitmap-add", { node: disk, name: mark, disabled: true });
+  await far.is("broken");
+  assert.ok((await far.attach("full")).isPart);
+  await far.is("alike");
+  await isSame(there, far);
 });
 
 test("both are let go at once when both do not answer, and both come back", async () => {

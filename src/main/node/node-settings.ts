@@ -5,6 +5,7 @@ import { parseCpus } from "../../node/cpus/cpu-set.ts";
 import type { Registries } from "../../lib/registries.ts";
 import { parseThresholds } from "../../node/eviction/thresholds.ts";
 import type { NodeSettings } from "../../node/node-settings.ts";
+import { vmLabels } from "../../vms/node/labels.ts";
 
 /** What is wrong is told by the name of the option. */
 function parsed<T>(option: string, text: string, parse: (text: string) => T): T {
@@ -16,7 +17,7 @@ function parsed<T>(option: string, text: string, parse: (text: string) => T): T 
 }
 
 /** Throws for what does not parse. */
-export function nodeSettingsOf(options: NodeOptions): NodeSettings {
+export function nodeSettingsOf(options: NodeOptions & { vms?: boolean }): NodeSettings {
   const { evictionHard, evictionPressureTransitionPeriod, podManifestPath } = options;
   const { imageGcHighThreshold, imageGcLowThreshold } = options;
   const { cpuManagerPolicy, reservedCpus } = options;
@@ -39,6 +40,7 @@ export function nodeSettingsOf(options: NodeOptions): NodeSettings {
     ...(cpuManagerPolicy !== undefined && { cpuManagerPolicy }),
     ...(reservedCpus !== undefined && { reservedCpus }),
     ...(options.allowedUnsafeSysctls && { allowedUnsafeSysctls: options.allowedUnsafeSysctls }),
+    ...(!options.vms && { retiredLabels: vmLabels }),
     ...(podManifestPath !== undefined && { podManifestPath: resolve(podManifestPath) }),
   };
 }

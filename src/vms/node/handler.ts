@@ -20,8 +20,10 @@ import { serveDhcp } from "./dhcp-server.ts";
 import { rebootEvent } from "./guest-events.ts";
 import type { GuestEvent } from "./guest-events.ts";
 import { guestInterfaces, guestOsInfo } from "./guest-facts.ts";
+import { Shortage } from "./full-disk.ts";
 import type { GuestInterface } from "./guest-facts.ts";
 import type { QmpEvent } from "./qmp.ts";
+import type { HolderVolumes } from "./hotplug.ts";
 import { nodeStatus } from "./status.ts";
 import { Vm } from "./vm.ts";
 
@@ -35,11 +37,14 @@ const askMs = 10_000;
 const claimMs = 250;
 /** Who answers DHCP tries again. */
 const addressRetryMs = 1000;
+/** A full disk is looked at again. */
+const roomMs = 2000;
 
 interface Machine {
   vm: Vm;
   scope: Scope;
   access: GuestAccess;
+  shortage: Shortage;
   askedAt: number;
   guestInterfaces: GuestInterface[];
   guestOs: Record<string, string> | undefined;
@@ -57,6 +62,7 @@ export interface HandlerOptions {
   run: (podUid: string) => string;
   secret: (podUid: string, volume: string) => string;
   notes: (podUid: string) => string;
+  volumes: HolderVolumes;
   accelerator: "kvm" | "tcg";
   scope: Scope;
 }
@@ -131,6 +137,7 @@ export class VmHandler {
     if (!machine) return;
     this.#tellOfLost(vmi, lostDevices(current), machine, context);
     await this.#tell(vmi, machine, context);
+    if (await this.#isShort(machine, context)) context.wakeAfter(key, roomMs);
   }
 
   #tellOfLost(vmi: KubeObject, lost: string[], machine: Machine, { event }: ControllerContext) {
@@ -138,6 +145,19 @@ export class VmHandler {
       event(vmi, "Warning", "HostDeviceLost", one);
     }
     machine.lost = lost;
+  }
+
+  async #isShort({ vm, shortage }: Machine, { clock }: ControllerContext): Promise<boolean> {
+    const { podUid, run, domain } = vm.options;
+    const { volumes } = this.#options;
+    const files = domain.disks.filter(({ source }) => source.kind === "file");
+    const folders = async () => [
+      run,
+      ...(await Promise.all(
+        files.map(({ name }) => volumes.folder(podUid, name).catch(() => run)),
+      )),
+    ];
+    return shortage.look(vm, folders, clock.monotonic());
   }
 
   /** During a live migration two pods may be here; the VMI is where the source is until it says otherwise. */
@@ -187,6 +207,7 @@ export class VmHandler {
     const access = new GuestAccess(domain.credentials ?? [], (volume) => secret(uid, volume));
     const machine: Machine = {
       ...{ vm, scope, access, askedAt: Number.NEGATIVE_INFINITY, guestInterfaces: [] },
+      shortage: new Shortage(),
       ...{ guestOs: undefined, seenRunning: false, pressedAt: Number.NEGATIVE_INFINITY },
       isQuitting: false,
       lost: [],

@@ -7,6 +7,12 @@ const prefixes = {
   machine: "machine-type.node.kubevirt.io/",
 } as const;
 
+const isSchedulable = "kubevirt.io/schedulable";
+const dedicates = "cpumanager";
+
+/** All that a node with VMs has: whole, or all below `prefix/`. */
+export const vmLabels: string[] = [isSchedulable, dedicates, ...Object.values(prefixes)];
+
 const labelName = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
 
 /** Labels to be there, and with `null` those of ours that are not to be there any more. */
@@ -15,8 +21,8 @@ export function nodeLabels(
   before: Record<string, string>,
 ): Record<string, string | null> {
   const wanted: Record<string, string> = {
-    "kubevirt.io/schedulable": "true",
-    cpumanager: String(dedicatesCpus),
+    [isSchedulable]: "true",
+    [dedicates]: String(dedicatesCpus),
   };
   for (const model of models.filter((one) => labelName.test(one))) {
     wanted[prefixes.model + model] = "true";

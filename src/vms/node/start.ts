@@ -55,7 +55,7 @@ export async function startVmNode(options: VmNodeOptions) {
   const { volumes, claimVolumes, plugins, paths } = options;
   const notes = (podUid: string) => join(directory, podUid);
   const handler = new VmHandler({
-    ...{ node, run, secret, notes, scope },
+    ...{ node, run, secret, notes, volumes, scope },
     accelerator: capabilities.accelerator,
   });
   parts.set(

@@ -17,6 +17,8 @@ import type { QmpEvent } from "./qmp.ts";
 import { dialIn } from "./sockets.ts";
 
 const reconnectMs = 200;
+/** Why a guest stopped. */
+export const noSpace = "no space left for a disk";
 
 export interface VmOptions {
   podUid: string;
@@ -139,9 +141,17 @@ export class Vm {
   async #look() {
     const { status } = await this.qmp.execute("query-status");
     this.status = status;
+    if (status === "io-error") this.stopReason ||= await this.#errorOfDisks();
     const devices: any[] = await this.qmp.execute("query-chardev");
     const agent = devices.find(({ label }) => label === socketNames.agent);
     this.agentConnected = agent?.["frontend-open"] === true;
+  }
+
+  /** Of a guest that stopped while nobody listened. */
+  async #errorOfDisks(): Promise<string> {
+    const devices: any[] = await this.qmp.execute("query-block");
+    const isFull = devices.some((one) => one["io-status"] === "nospace");
+    return isFull ? noSpace : "a disk failed";
   }
 
   #hear(event: QmpEvent) {
@@ -154,7 +164,7 @@ export class Vm {
       this.stopReason = "";
     }
     if (event.event === "BLOCK_IO_ERROR" && data.action === "stop") {
-      this.stopReason = data.nospace ? "no space left for a disk" : String(data.reason);
+      this.stopReason = data.nospace ? noSpace : String(data.reason);
     }
     if (event.event === "VSERPORT_CHANGE" && data.id === "agent") {
       this.agentConnected = data.open === true;

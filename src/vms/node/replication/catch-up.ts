@@ -65,6 +65,12 @@ export async function catchUp(
   });
 }
 
+/** Nothing waits for this link any more. */
+export const yank = (vm: Vm, link: string) =>
+  vm.urgent
+    .urge("yank", { instances: [{ type: "block-node", "node-name": link }] })
+    .catch(() => {});
+
 /** Whether it came to its end or not. */
 export async function endCatchUp(vm: Vm, volume: string, node: string) {
   await endJob(vm, catchUpJobOf(volume, node));
@@ -77,6 +83,8 @@ export async function endCatchUp(vm: Vm, volume: string, node: string) {
   }
   const copy = catchUpNode(volume, node);
   if (nodes.some((one) => one["node-name"] === copy)) {
+    // All that it was sent is on its disk. QEMU would wait for one that is away now.
+    await yank(vm, catchUpLinkNode(volume, node));
     await vm.qmp.execute("blockdev-del", { "node-name": copy });
   }
   stateOf(vm).catchingUp.delete(filterNode(volume, node));

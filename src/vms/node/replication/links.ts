@@ -6,7 +6,7 @@ import { blockNode } from "../../qemu/disk-arguments.ts";
 import { endJob, jobs } from "../jobs.ts";
 import { sharedKey } from "../shared-key.ts";
 import type { Vm } from "../vm.ts";
-import { canCatchUp, catchUp, endCatchUp, linkTo } from "./catch-up.ts";
+import { canCatchUp, catchUp, endCatchUp, linkTo, yank } from "./catch-up.ts";
 import { record } from "./changes.ts";
 import { isThere } from "./greeting.ts";
 import { isHeld } from "./held.ts";
@@ -72,10 +72,8 @@ export async function detach(vm: Vm, volume: string, nodes: string[]) {
   const { ends, turn } = stateOf(vm);
   for (const node of nodes) {
     ends.add(jobOf(volume, node));
-    for (const name of [linkNode(volume, node), catchUpLinkNode(volume, node)]) {
-      const link = { type: "block-node", "node-name": name };
-      await vm.urgent.urge("yank", { instances: [link] }).catch(() => {});
-    }
+    await yank(vm, linkNode(volume, node));
+    await yank(vm, catchUpLinkNode(volume, node));
   }
   await turn(() => letGo(vm, volume, nodes));
 }
