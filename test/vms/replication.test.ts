@@ -124,9 +124,23 @@ test("when its node is lost, the VM comes up on the other with all that was ackn
   assert.equal((await writer.record()).current, "first");
 });
 
-test("when the node is back its copy is made current, and the VM may come up there", async () => {
+test("when all lose power at once the newer copy is started from, wherever the VM likes to be", async () => {
+  const before = writer.found("first").length;
+  process.kill(site.pid, "SIGKILL");
+  writer.cutPower("first");
+  const last = writer.written("first").at(-1)!;
+  assert.notDeepEqual(writer.lost("second"), []);
+  assert.deepEqual(writer.lost("first"), []);
+  await site.up("--vms", "--name", "first", "--listen", machine.hostAddress);
   await site.kubectl(["taint", "node", "second", "node.kubernetes.io/out-of-service-"]);
   await machine.join("--vms");
+  const found = await writer.untilFound("first", before);
+  assert.ok(found >= last, `${found} of ${last}`);
+  assert.equal(writer.found("second").length, 0);
+  await writer.untilWrites("first");
+});
+
+test("when the node is back its copy is made current, and the VM may come up there", async () => {
   await writer.untilCurrent(...nodes);
   await writer.untilWrites("first");
   await site.kubectl(["cordon", "first"]);
@@ -159,6 +173,19 @@ test("after a clean end the VM starts elsewhere without a copy, and its volume g
     return items.length === 0;
   }, "the volume is gone");
   for (const { directory } of [site, machine]) {
-    assert.equal(readdirSync(join(directory, "volumes")).includes(writer.volume), false);
+    const left = readdirSync(join(directory, "volumes"));
+    assert.deepEqual(
+      left.filter((name) => name.includes(writer.volume)),
+      [],
+    );
   }
+});
+
+test("a node that comes back without machines is none for them any more", async () => {
+  await machine.kill();
+  await machine.join();
+  await eventually(async () => {
+    const { metadata } = await site.get("node", "second");
+    return !("kubevirt.io/schedulable" in metadata.labels);
+  }, "the label is gone");
 });

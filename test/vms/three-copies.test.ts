@@ -88,6 +88,9 @@ test("a copy that is lost does not stop it, and is current again when it is back
   await writer.untilCurrent(...all);
   await writer.untilWrites("second");
   hasAll("first", "third");
+  const events = await site.kubectl(["get", "events", "-o", "jsonpath={.items[*].message}"]);
+  const [told, bytes] = /the copy on third gets what changed \D*(\d+) bytes/.exec(events) ?? [];
+  assert.ok(Number(bytes) < 2 ** 20, told ?? events);
 });
 
 test("when its node is lost it comes up at another copy, and then it loses that one's companion", async () => {

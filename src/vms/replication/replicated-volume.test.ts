@@ -54,8 +54,10 @@ const answers: Record<string, (question: any) => unknown> = {
   viewCopies: (question) => ({ ...viewOf(question), bytes: diskBytes }),
   resizeVolume: ({ args }) => void (diskBytes = args[1]),
   hasArrived: () => hasArrived,
-  attachCopy: ({ args: [, { node, sync }], ...question }) =>
-    void (viewOf(question as any).links[node] = sync === "none" ? "alike" : "syncing"),
+  attachCopy: ({ args: [, { node, sync }], ...question }) => {
+    viewOf(question as any).links[node] = sync === "none" ? "alike" : "syncing";
+    return { bytes: 65_536, isPart: true };
+  },
   detachCopies: ({ args: [, nodes], ...question }) => {
     for (const node of nodes) delete viewOf(question as any).links[node];
   },

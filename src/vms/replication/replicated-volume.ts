@@ -8,7 +8,7 @@ import type { NodeConnector } from "../../lib/node-connection.ts";
 import { parseQuantity } from "../../lib/quantity.ts";
 import { StatusError } from "../../lib/status-error.ts";
 import { replicasPart, vmControl } from "../control.ts";
-import type { CopyTarget, CopyView, VmControl } from "../control.ts";
+import type { CopyFilling, CopyTarget, CopyView, VmControl } from "../control.ts";
 import { claims, pods } from "../kinds/resources.ts";
 import { planReplication } from "./plan.ts";
 import type { ReplicationSeen, ReplicationStep, User } from "./plan.ts";
@@ -30,6 +30,11 @@ const lookMs = 1000;
 const switchMs = 100;
 const waitMs = 3000;
 const answerMsMax = 15_000;
+
+const told = (node: string, { bytes, isPart }: CopyFilling) =>
+  isPart
+    ? `the copy on ${node} gets what changed while it was away: ${bytes} bytes`
+    : `the copy on ${node} gets all: ${bytes} bytes`;
 
 class Replication {
   readonly #volume: KubeObject;
@@ -244,7 +249,9 @@ class Replication {
       const target: Omit<CopyTarget, "host"> = await this.#ask(to, question);
       const control = await this.#control(from);
       const where = { ...target, node: to, host: this.#hostOf(to), sync };
-      await this.#within(control.attachCopy(this.#volumeName(), where));
+      const filling = await this.#within(control.attachCopy(this.#volumeName(), where));
+      if (sync === "full")
+        this.#context.event(this.#claim, "Normal", "Replication", told(to, filling));
     } catch (error) {
       const why = `the copy on ${to} takes nothing: ${(error as Error).message}`;
       const current = currentNodes(this.#record);
