@@ -192,6 +192,43 @@ test("nothing is acknowledged while a copy does not answer, until it is let go",
   }
 });
 
+test("a copy that is lost while it gets what it missed costs the guest no write", async () => {
+  const { qmp } = one.vm;
+  const execute = qmp.execute.bind(qmp);
+  // So slow that the guest comes to what is not copied yet: where it writes to is copied last.
+  const slow = { speed: 1, "x-perf": { "max-workers": 1, "max-chunk": 65_536 } };
+  // Nothing was sent whole yet, so all of it counts as changed.
+  await untilGuest(async () => written().length > 140, "a second cluster");
+  for (const isKilled of [true, false]) {
+    await far.kill();
+    await far.is("silent");
+    await detach(far);
+    await untilMore();
+    far.start();
+    await execute("stop");
+    qmp.execute = (command, args) =>
+      execute(command, command === "blockdev-backup" ? { ...args, ...slow } : args);
+    assert.ok((await far.attach("full")).isPart);
+    qmp.execute = execute;
+    await far.is("syncing");
+    if (isKilled) await far.kill();
+    else far.daemon.kill("SIGSTOP");
+    await execute("cont");
+    await far.is("silent");
+    const before = written().length;
+    await setTimeout(1500);
+    assert.equal(written().length, before);
+    await detach(far);
+    await untilMore();
+    if (isKilled) far.start();
+    else far.daemon.kill("SIGCONT");
+    assert.ok((await far.attach("full")).isPart);
+    await far.is("alike");
+    await isSame(there, far);
+  }
+  assert.doesNotMatch(one.said, /I\/O error/);
+});
+
 /** As from a backup. */
 function replaceDisk({ folder: copy }: Keeper) {
   const file = join(copy, "disk.img");
@@ -224,42 +261,6 @@ test("a copy that returns is sent what changed, and all where that is not known"
     assert.ok(isPart ? sent < 2 * guestBytes : sent >= bytes - guestBytes, `${why}: ${sent}`);
     await isSame(there, far);
   }
-});
-
-test("a copy that is lost while it gets what it missed costs the guest no write", async () => {
-  const { qmp } = one.vm;
-  const execute = qmp.execute.bind(qmp);
-  // So slow that the guest comes to what is not copied yet: where it writes to is copied last.
-  const slow = { speed: 1, "x-perf": { "max-workers": 1, "max-chunk": 65_536 } };
-  await untilGuest(async () => written().length > 140, "a second cluster");
-  for (const isKilled of [true, false]) {
-    await far.kill();
-    await far.is("silent");
-    await detach(far);
-    await untilMore();
-    far.start();
-    await execute("stop");
-    qmp.execute = (command, args) =>
-      execute(command, command === "blockdev-backup" ? { ...args, ...slow } : args);
-    assert.ok((await far.attach("full")).isPart);
-    qmp.execute = execute;
-    await far.is("syncing");
-    if (isKilled) await far.kill();
-    else far.daemon.kill("SIGSTOP");
-    await execute("cont");
-    await far.is("silent");
-    const before = written().length;
-    await setTimeout(1500);
-    assert.equal(written().length, before);
-    await detach(far);
-    await untilMore();
-    if (isKilled) far.start();
-    else far.daemon.kill("SIGCONT");
-    assert.ok((await far.attach("full")).isPart);
-    await far.is("alike");
-    await isSame(there, far);
-  }
-  assert.doesNotMatch(one.said, /I\/O error/);
 });
 
 test("a copy of which it is not known that it got all is let go", async () => {
