@@ -23,9 +23,14 @@ async function leastFree(folders: string[]): Promise<number> {
 }
 
 export class Shortage {
+  readonly #free: (folders: string[]) => Promise<number>;
   /** Of bytes, as the guest stopped although there was room. */
   #tooLittle = 0;
   #triedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(free = leastFree) {
+    this.#free = free;
+  }
 
   /** Asked again and again. `folders`: where its disks lie. True while there is no room. */
   async look(vm: Vm, folders: () => Promise<string[]>, now: number): Promise<boolean> {
@@ -33,7 +38,7 @@ export class Shortage {
       if (now - this.#triedAt > wellMs) this.#tooLittle = 0;
       return false;
     }
-    const free = await leastFree(await folders());
+    const free = await this.#free(await folders());
     if (now - this.#triedAt <= wellMs) this.#tooLittle = Math.max(this.#tooLittle, free);
     const isRoom = free >= this.#tooLittle + roomBytesMin;
     if (!isRoom || waitedBy(vm).length > 0) return true;
