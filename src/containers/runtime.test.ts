@@ -8,7 +8,8 @@ import { Mailbox } from "../lib/mailbox.ts";
 import { silent } from "../lib/log.ts";
 import { holdOpen, systemClock } from "../lib/clock.ts";
 import { systemMounts } from "../node/machine/mounts.ts";
-import type { ContainerConfig, SandboxConfig } from "../node/runtime.ts";
+import type { ContainerConfig } from "../node/runtime.ts";
+import { plainContainer, plainSandbox } from "../../test/support/plain-pod.ts";
 import { containerdPid, startContainerd, stopContainerd } from "./containerd.ts";
 import { ensurePauseImage, importArchive } from "./images.ts";
 import { ociArchive } from "./oci-archive.ts";
@@ -72,48 +73,23 @@ after(async () => {
   release();
 });
 
-const sandbox = (podUid: string): SandboxConfig => ({
-  podUid,
-  namespace: "default",
-  name: `pod-${podUid}`,
-  attempt: 0,
-  hostname: "",
-  labels: {},
-  annotations: {},
-  hostNetwork: true,
-  hostPid: false,
-  hostIpc: false,
-  shareProcessNamespace: false,
-  dns: { servers: [], searches: [], options: [] },
-  sysctls: {},
-  portMappings: [],
-  logDirectory: join(directory, "logs", podUid),
-  cgroupParent: `/kerb-test-${process.pid}/pod${podUid}`,
-  securityContext: {},
-  handler: "",
-});
+const sandbox = (podUid: string) =>
+  plainSandbox(podUid, {
+    name: `pod-${podUid}`,
+    hostname: "",
+    hostNetwork: true,
+    logDirectory: join(directory, "logs", podUid),
+    cgroupParent: `/kerb-test-${process.pid}/pod${podUid}`,
+  });
 
-const container = (script: string, more: Partial<ContainerConfig> = {}): ContainerConfig => ({
-  name: "main",
-  attempt: 0,
-  image: "tools:1",
-  imageRef: "tools:1",
-  command: ["sh", "-c", script],
-  args: [],
-  workingDir: "",
-  env: [{ name: "GREETING", value: "hello" }],
-  mounts: [],
-  devices: [],
-  labels: {},
-  annotations: {},
-  logPath: "main/0.log",
-  stdin: false,
-  stdinOnce: false,
-  tty: false,
-  resources: { cpuShares: 10, memoryBytes: 64 * 2 ** 20 },
-  securityContext: {},
-  ...more,
-});
+const container = (script: string, more: Partial<ContainerConfig> = {}) =>
+  plainContainer("tools:1", {
+    command: ["sh", "-c", script],
+    env: [{ name: "GREETING", value: "hello" }],
+    logPath: "main/0.log",
+    resources: { cpuShares: 10, memoryBytes: 64 * 2 ** 20 },
+    ...more,
+  });
 
 /** Starts a pod of one container; resolves with its ids. */
 async function start(uid: string, script: string, more: Partial<ContainerConfig> = {}) {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SandboxConfig } from "../../node/runtime.ts";
+import { plainSandbox } from "../../../test/support/plain-pod.ts";
 import { FakeClock } from "../../lib/fake-clock.ts";
 import { saidIn } from "./follow-log.ts";
 import { Looks } from "./looks.ts";
@@ -12,27 +13,12 @@ import type { ContainerRecord, SandboxRecord } from "./records.ts";
 import { runnerCommand, statusOf } from "./runner-command.ts";
 import { standApart, suits, userOf } from "./suits.ts";
 
-const plain: SandboxConfig = {
-  podUid: "u",
-  namespace: "default",
-  name: "p",
-  attempt: 0,
-  hostname: "p",
-  labels: {},
-  annotations: {},
-  hostNetwork: false,
-  hostPid: false,
-  hostIpc: false,
-  shareProcessNamespace: false,
-  dns: { servers: [], searches: [], options: [] },
-  sysctls: {},
-  portMappings: [],
+const plain = plainSandbox("u", {
   logDirectory: "",
   cgroupParent: "",
-  securityContext: {},
   handler: "wasm",
   containers: [{ name: "main", image: "m" }],
-};
+});
 
 test("a pod that asks for more than most is containerd's", () => {
   assert.ok(suits(plain));
