@@ -2,7 +2,7 @@
 //
 // masquerade: a tap with a network of its own behind it; the pod's address stands for the guest's, both ways.
 // bridge: the pod's interface and the tap are one bridge, and the guest has the pod's address.
-import type { DomainInterface } from "../domain.ts";
+import type { Domain, DomainInterface } from "../domain.ts";
 
 /** What `ip -json address` says of the pod's interface. */
 export interface PodInterface {
@@ -43,6 +43,16 @@ export interface NetworkPlan {
   nft: string;
   lease?: Pick<Lease, "device" | "server" | "address" | "prefix" | "router" | "mtu">;
 }
+
+/**
+ * Of connections that QEMU itself has, by which guests and their disks move: what was written and not read yet is still
+ * to be loaded when the guest stands still, so the kernel holds little of it. It is enough for the usual bandwidth
+ * where a packet and its answer take up to 5 ms.
+ */
+export const streamSettings = {
+  "net/ipv4/tcp_rmem": "4096 131072 524288",
+  "net/ipv4/tcp_notsent_lowat": "65536",
+};
 
 const number = (address: string) =>
   address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
@@ -162,6 +172,16 @@ function bridge(pod: PodInterface, options: PlanOptions): NetworkPlan {
       mtu: pod.mtu,
     },
   };
+}
+
+/** Where such connections are the guest's own. */
+const hasOwnNetwork = ({ interfaces }: Pick<Domain, "interfaces">) =>
+  interfaces.some(({ binding }) => binding === "user");
+
+/** What is set in the pod's namespace for all of its cables. */
+export function networkSettings(domain: Pick<Domain, "interfaces">, plans: NetworkPlan[]) {
+  const own = hasOwnNetwork(domain) ? {} : streamSettings;
+  return Object.assign({}, own, ...plans.map(({ settings }) => settings)) as Record<string, string>;
 }
 
 /** QEMU's own network takes the guest's ports as any program of the pod would, low ones too. */

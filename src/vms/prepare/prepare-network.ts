@@ -6,7 +6,7 @@ import type { Domain } from "../domain.ts";
 import { qemuUser } from "../domain.ts";
 import { tapQueues } from "../qemu/device-arguments.ts";
 import type { Lease, NetworkPlan } from "./network-plan.ts";
-import { networkPlan, podInterface } from "./network-plan.ts";
+import { networkPlan, networkSettings, podInterface } from "./network-plan.ts";
 
 export interface PreparedNetwork {
   taps: Record<string, string>;
@@ -39,17 +39,27 @@ export async function prepareNetwork(
   const inside = (command: string[], input = "") =>
     runCommand("nsenter", [`--net=${namespace}`, ...command], input);
   const prepared: PreparedNetwork = { taps: {}, mtu: mtuDefault, leases: [] };
-  if (domain.interfaces.length === 0) return prepared;
+  const set = (plans: NetworkPlan[]) => {
+    const settings = Object.entries(networkSettings(domain, plans));
+    const script = settings.map(([file, value]) => `echo ${value} >/proc/sys/${file}`);
+    return inside(["sh", "-ec", script.join("\n")]);
+  };
+  if (domain.interfaces.length === 0) {
+    await set([]);
+    return prepared;
+  }
   const listed = await Promise.all(
     ["address", "route"].map(async (what) => JSON.parse(await inside(["ip", "-json", what]))),
   );
   const pod = podInterface(listed[0], listed[1]);
   prepared.mtu = pod.mtu;
+  const plans: NetworkPlan[] = [];
   for (const one of domain.interfaces) {
     const { address } = domain;
     const plan: NetworkPlan = networkPlan(one, pod, {
       ...{ user: qemuUser, address, isMultiQueue: tapQueues(domain, one) > 1 },
     });
+    plans.push(plan);
     if (plan.tap) prepared.taps[one.name] = plan.tap;
     if (plan.lease) {
       const { mac, dhcp } = one;
@@ -57,12 +67,8 @@ export async function prepareNetwork(
       prepared.leases.push({ ...plan.lease, ...names, ...dhcp });
     }
     if (plan.ip.length > 0) await inside(["ip", "-batch", "-"], plan.ip.join("\n"));
-    const settings = Object.entries(plan.settings);
-    if (settings.length > 0) {
-      const script = settings.map(([file, value]) => `echo ${value} >/proc/sys/${file}`);
-      await inside(["sh", "-ec", script.join("\n")]);
-    }
     if (plan.nft) await inside(["nft", "-f", "-"], plan.nft);
   }
+  await set(plans);
   return prepared;
 }

@@ -12,10 +12,10 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import type { Domain, DomainDisk } from "../domain.ts";
+import type { Domain, DomainDisk, DomainInterface } from "../domain.ts";
 import { isSandbox, mountSource, networkNamespace, qemuBundle } from "./bundle.ts";
 import { loadedFiles } from "./loaded-files.ts";
-import { guestNetwork, networkPlan, podInterface } from "./network-plan.ts";
+import { guestNetwork, networkPlan, networkSettings, podInterface } from "./network-plan.ts";
 import { prepareDisks } from "./prepare-disks.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "kerb-vm-"));
@@ -124,6 +124,19 @@ test("a bridge gives the guest the pod's address; QEMU's own network is a progra
   const own = networkPlan(cable({ binding: "user" }), pod, { user: 107 });
   assert.equal(own.tap, undefined);
   assert.equal(own.settings["net/ipv4/ip_unprivileged_port_start"], "0");
+});
+
+test("little of a guest that moves waits in the kernel, except where its connections are QEMU's own", () => {
+  const settingsOf = (...bindings: DomainInterface["binding"][]) => {
+    const interfaces = bindings.map((binding) => cable({ binding }));
+    const plans = interfaces.map((one) => networkPlan(one, pod, { user: 107 }));
+    return networkSettings({ interfaces }, plans);
+  };
+  const buffers = "net/ipv4/tcp_rmem";
+  assert.match(settingsOf("masquerade")[buffers]!, /^4096 131072 524288$/);
+  assert.equal(settingsOf("masquerade")["net/ipv4/ip_forward"], "1");
+  assert.ok(buffers in settingsOf());
+  assert.ok(!(buffers in settingsOf("masquerade", "user")));
 });
 
 test("the pod's interface is the one of its default route", () => {
