@@ -8,6 +8,7 @@ import type { MigrationOptions, MigrationProgress, MigrationTarget } from "../co
 import { qemuUser } from "../domain.ts";
 import { migrationPorts } from "../prepare/network-plan.ts";
 import { blockNode } from "../qemu/disk-arguments.ts";
+import { counted } from "./counted.ts";
 import { jobs, untilJob } from "./jobs.ts";
 import { allowPostCopy, goOnAfter, phaseLeft, tryPostCopy } from "./post-copy.ts";
 import { replicatedDisks } from "./replication/names.ts";
@@ -305,7 +306,7 @@ export async function progress(
 ): Promise<MigrationProgress> {
   let state = leaving.get(vm);
   if (known && state?.phase === known) await nextPhase(vm, state);
-  const info = await vm.qmp.execute("query-migrate").catch(() => ({}));
+  const info = await counted(() => vm.qmp.execute("query-migrate")).catch(() => ({}));
   state ??= await giveUp(vm, info.status);
   const mirrors = state?.phase === "copying disks" ? await jobs(vm).catch(() => []) : [];
   const sum = (read: (job: any) => number) => mirrors.reduce((all, job) => all + read(job), 0);
