@@ -50,6 +50,16 @@ test("an emulated guest has memory of an uneven size, as QEMU loses writes to ot
   assert.equal(of(pages, {}), "114688K", "huge pages are whole");
 });
 
+test("the agent's port needs no events of the kernel, of which QEMU would have one for each of 64 queues", () => {
+  const serialsOf = (more: object) =>
+    values(words({ domain: { devices: {}, ...more } }), "device").find(
+      ({ id }) => id === "serials",
+    );
+  assert.equal(serialsOf({}).ioeventfd, false);
+  const bare = { driver: "virtio-serial-device", id: "serials" };
+  assert.deepEqual(serialsOf({ machine: { type: "microvm" } }), bare);
+});
+
 test("the processor is the best there is, or the one asked for", () => {
   const rows: [any, Launch["accelerator"], string][] = [
     [{}, "tcg", "max"],
