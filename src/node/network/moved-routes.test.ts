@@ -95,3 +95,33 @@ test("a route that the kernel forgot with its interface is made again, and one t
   assert.deepEqual(made, ["10.100.0.7", "10.100.0.8", "10.100.0.8"]);
   rmSync(leases, { recursive: true });
 });
+
+test("the way to a guest that came back is there before what it left behind goes", async () => {
+  const did: string[] = [];
+  const [clock, scope] = [new FakeClock(), new Scope()];
+  const leases = mkdtempSync(join(tmpdir(), "kerb-moved-"));
+  const addresses = [moved("10.100.0.7", "second", "10.100.1.3")];
+  startMovedRoutes({
+    addresses: informerOf(addresses),
+    nodes: informerOf(nodes),
+    nodeName: "first",
+    podCidr: "10.100.0.0/24",
+    clusterCidr: "10.100.0.0/16",
+    ...{ link, leases, clock, scope, log: silent },
+    run: async (_, args) => {
+      if (args.includes("delete")) did.push(args.slice(0, 2).join(" "));
+      if (args.includes("proto")) return JSON.stringify([{ dst: "10.100.0.7" }]);
+      return args.includes("get") ? '[{"dev":"veth1"}]' : '[{"dev":"veth0"}]';
+    },
+    batch: async (lines) => did.push(...lines.map((line) => line.split(" via")[0]!)),
+  });
+  const towards = "route replace 10.100.0.7/32";
+  await eventually(async () => did.includes(towards), "the way to where it went");
+  did.length = 0;
+  addresses[0] = moved("10.100.0.7", "first", "10.100.0.9");
+  await clock.advance(10_000);
+  await eventually(async () => did.length === 3, "the way back");
+  await scope.close();
+  assert.deepEqual(did, [towards, "rule delete", "route delete"]);
+  rmSync(leases, { recursive: true });
+});

@@ -104,16 +104,25 @@ class MovedRoutes {
       if (!wanted.has(address)) await this.#remove(address);
     }
     if (wanted.size === 0) return;
-    const standing = await this.#standing();
+    // Connections wait for those that are new, and whoever looks what stands makes them wait longer.
     for (const [address, route] of wanted) {
       const text = JSON.stringify(route);
-      const known = this.#known.get(address);
-      if (known === text && standing.has(address)) continue;
-      if (known !== undefined && known !== text) await this.#forgetLeftBehind(address);
-      await this.#lead(address, route);
+      if (this.#known.get(address) === text) continue;
+      await this.#take(address, route);
       this.#known.set(address, text);
       if (route.isOwn) await this.#keep(address);
     }
+    const standing = await this.#standing();
+    for (const [address, route] of wanted) {
+      if (!standing.has(address)) await this.#lead(address, route);
+    }
+  }
+
+  /** What an earlier move left behind goes once the way is there. */
+  async #take(address: string, route: MovedRoute) {
+    const isKnown = this.#known.has(address);
+    const { isLeft } = await this.#lead(address, route);
+    if (isKnown && !isLeft) await this.#forgetLeftBehind(address);
   }
 
   /** In as few calls as there can be: connections wait for it. */
@@ -125,23 +134,27 @@ class MovedRoutes {
     const way = `proto ${movedProtocol}`;
     if (through) {
       const { dev } = await shown("get", through);
-      return batch([`${route} via ${through} dev ${dev} onlink ${way}`]);
+      await batch([`${route} via ${through} dev ${dev} onlink ${way}`]);
+      return { isLeft: false };
     }
     const towards = `${route} ${link.towards(node!.cidr, node!.address).join(" ")} ${way}`;
     const now = await shown("show", `${address}/32`);
-    const isHere = now?.dev && !now.gateway;
-    if (!isHere) return batch([towards]);
-    await batch([
-      `route replace ${address}/32 dev ${now.dev} table ${movedProtocol}`,
+    const isLeft = now?.dev && !now.gateway;
+    if (isLeft && this.#known.has(address)) await this.#forgetLeftBehind(address);
+    const leaving = [
+      `route replace ${address}/32 dev ${now?.dev} table ${movedProtocol}`,
       `rule add from ${from} to ${address} lookup ${movedProtocol}`,
-      towards,
-    ]);
+    ];
+    await batch([...(isLeft ? leaving : []), towards]);
+    return { isLeft };
   }
 
   async #forgetLeftBehind(address: string) {
     const { run } = this.#options;
-    await run("ip", ["rule", "delete", "to", address, "lookup", movedProtocol]).catch(() => {});
-    await run("ip", ["route", "delete", `${address}/32`, "table", movedProtocol]).catch(() => {});
+    await Promise.all([
+      run("ip", ["rule", "delete", "to", address, "lookup", movedProtocol]).catch(() => {}),
+      run("ip", ["route", "delete", `${address}/32`, "table", movedProtocol]).catch(() => {}),
+    ]);
   }
 
   async #keep(address: string) {
