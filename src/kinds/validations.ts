@@ -55,6 +55,26 @@ import {
   volumeAttachmentErrors,
   volumeAttributesClassErrors,
 } from "./storage/validation.ts";
+import { jobStatusErrors } from "./statuses/job-status.ts";
+import {
+  attachmentStatusErrors,
+  autoscalerStatusErrors,
+  certificateStatusErrors,
+  claimStatusErrors,
+  disruptionBudgetStatusErrors,
+  ingressStatusErrors,
+  namespaceStatusErrors,
+  policyStatusErrors,
+  quotaStatusErrors,
+  serviceStatusErrors,
+} from "./statuses/other-statuses.ts";
+import { podStatusErrors } from "./statuses/pod-status.ts";
+import {
+  daemonSetStatusErrors,
+  deploymentStatusErrors,
+  replicaSetStatusErrors,
+  statefulSetStatusErrors,
+} from "./statuses/workload-status.ts";
 import { none } from "./rules.ts";
 import type { Errors } from "./rules.ts";
 import { metadataErrors } from "./validate-metadata.ts";
@@ -121,6 +141,27 @@ const validations: Record<string, Validate> = {
   "roles.rbac.authorization.k8s.io": roleErrors,
 };
 
+/** What is told of objects, where more than their own rules judges it. */
+const statuses: Record<string, Validate> = {
+  namespaces: namespaceStatusErrors,
+  persistentvolumeclaims: claimStatusErrors,
+  pods: podStatusErrors,
+  replicationcontrollers: replicaSetStatusErrors,
+  resourcequotas: quotaStatusErrors,
+  services: serviceStatusErrors,
+  "validatingadmissionpolicies.admissionregistration.k8s.io": policyStatusErrors,
+  "daemonsets.apps": daemonSetStatusErrors,
+  "deployments.apps": deploymentStatusErrors,
+  "replicasets.apps": replicaSetStatusErrors,
+  "statefulsets.apps": statefulSetStatusErrors,
+  "horizontalpodautoscalers.autoscaling": autoscalerStatusErrors,
+  "jobs.batch": jobStatusErrors,
+  "certificatesigningrequests.certificates.k8s.io": certificateStatusErrors,
+  "ingresses.networking.k8s.io": ingressStatusErrors,
+  "poddisruptionbudgets.policy": disruptionBudgetStatusErrors,
+  "volumeattachments.storage.k8s.io": attachmentStatusErrors,
+};
+
 /** What an object's metadata says to the cluster, judged at every write. */
 const ofMetadata: Record<string, Validate> = { pods: podMetadataErrors };
 
@@ -138,6 +179,7 @@ function isSame(now: KubeObject, old: KubeObject): boolean {
 export function validationOf(resource: string): Validate {
   const own = validations[resource];
   const metadata = ofMetadata[resource];
+  const status = statuses[resource];
   return (change) => {
     const { object, old, subresource } = change;
     const errors = [
@@ -146,6 +188,7 @@ export function validationOf(resource: string): Validate {
       ...immutableErrors(resource, change),
     ];
     if (!own || (old && subresource === "" && isSame(object, old))) return errors;
+    if (subresource === "status" && status) return [...errors, ...own(change), ...status(change)];
     return [...errors, ...own(change)];
   };
 }

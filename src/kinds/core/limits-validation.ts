@@ -30,19 +30,23 @@ const isStandardQuotaName = (name: string) =>
   standard.has(name) || /^(requests\.)?hugepages-/.test(name);
 const isQuotaName = (name: string) => isStandardQuotaName(name) || name.includes("/");
 
+/** So much of one thing. */
+export function quotaAmountErrors(name: string, text: string, field: string): FieldError[] {
+  const errors: FieldError[] = [...named(qualifiedName)(name, field)];
+  if (errors.length === 0 && !isQuotaName(name)) {
+    errors.push(invalidValue(field, name, "must be a standard resource for quota"));
+  }
+  const value = amount(text) ?? 0;
+  if (value < 0) errors.push(invalidValue(field, text, "must be greater than or equal to 0"));
+  if (isCounted(name) || isExtended(name)) errors.push(...integerErrors(text, field));
+  return errors;
+}
+
 export function quotaErrors({ object: { spec }, old, subresource }: Change): FieldError[] {
   if (subresource !== "") return [];
-  const hard = Object.entries<any>(spec?.hard ?? {}).flatMap(([name, text]) => {
-    const field = `spec.hard[${name}]`;
-    const errors: FieldError[] = [...named(qualifiedName)(name, field)];
-    if (errors.length === 0 && !isQuotaName(name)) {
-      errors.push(invalidValue(field, name, "must be a standard resource for quota"));
-    }
-    const value = amount(text) ?? 0;
-    if (value < 0) errors.push(invalidValue(field, text, "must be greater than or equal to 0"));
-    if (isCounted(name) || isExtended(name)) errors.push(...integerErrors(text, field));
-    return errors;
-  });
+  const hard = Object.entries<any>(spec?.hard ?? {}).flatMap(([name, text]) =>
+    quotaAmountErrors(name, text, `spec.hard[${name}]`),
+  );
   const limited = Object.keys(spec?.hard ?? {}).filter(isStandardQuotaName);
   const isKept = !old || semanticEqual(old.spec?.scopes, spec?.scopes);
   return [
