@@ -12,12 +12,13 @@ import { requests } from "./csr.ts";
 const signer = "kubernetes.io/kube-apiserver-client";
 const requestOf = (content: string) =>
   Buffer.from(`-----BEGIN CERTIFICATE REQUEST-----\n${content}`).toString("base64");
+const certificateOf = (content: string) => `-----BEGIN CERTIFICATE-----\n${content}`;
 const signing = {
   isOwn: (name: string) => name === signer,
   nodeOf: () => undefined,
   sign: ({ request }: { request: string }, { anyClock }: { anyClock: boolean }) => {
     if (request === requestOf("bad")) throw new Error("this one is bad");
-    return anyClock ? "certificate for any clock" : "certificate";
+    return certificateOf(anyClock ? "for any clock" : "");
   },
 };
 const hourMs = 3_600_000;
@@ -54,8 +55,8 @@ test("what was approved is signed, what cannot be signed says why, and both go w
   await clock.advance(1000);
   const status = (name: string) => informer(requests).get(name)?.status ?? {};
   const given = (name: string) => Buffer.from(status(name).certificate, "base64").toString();
-  assert.equal(given("good"), "certificate");
-  assert.equal(given("own"), "certificate for any clock");
+  assert.equal(given("good"), certificateOf(""));
+  assert.equal(given("own"), certificateOf("for any clock"));
   const failed = status("bad").conditions.find(({ type }: any) => type === "Failed");
   assert.deepEqual([failed.reason, failed.message], ["SignerValidationFailure", "this one is bad"]);
   assert.equal(status("foreign").certificate, undefined);

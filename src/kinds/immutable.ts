@@ -13,6 +13,7 @@ const noUpdates: Refuse = (field) => forbiddenValue(field, `updates to ${field} 
 
 const fields: Record<string, Record<string, Refuse>> = {
   "controllerrevisions.apps": { data: immutable },
+  "csistoragecapacities.storage.k8s.io": { nodeTopology: immutable, storageClassName: immutable },
   "csidrivers.storage.k8s.io": {
     "spec.attachRequired": immutable,
     "spec.volumeLifecycleModes": immutable,

@@ -1,12 +1,13 @@
 // What the schema cannot say of Nodes, and of namespaces.
+import { jsonEqual } from "../../lib/json.ts";
 import { cidrRule, familyErrors } from "../address-rules.ts";
-import { invalidValue } from "../field-checks.ts";
+import { duplicate, forbiddenValue, invalidValue } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
 import { labelValue, qualifiedName } from "../name-rules.ts";
 import { all, each, fields, named, needed, none, orEmpty } from "../rules.ts";
 import type { Errors, Rule } from "../rules.ts";
 import { taintEffect } from "./placement-validation.ts";
-import { notNegativeAmount } from "./resource-validation.ts";
+import { integerErrors, isExtended, notNegativeAmount } from "./resource-validation.ts";
 
 type Any = Record<string, any>;
 
@@ -32,9 +33,21 @@ const taints: Rule = (list: Any[], at) => [
 
 /** Amounts are told with a dot before their name, as upstream does. */
 const amounts: Rule = (list: Any, at) =>
-  Object.entries(list).flatMap(([name, text]) => notNegativeAmount(text, `${at}.${name}`));
+  Object.entries(list).flatMap(([name, text]) => [
+    ...notNegativeAmount(text, `${at}.${name}`),
+    ...(isExtended(name) ? integerErrors(text, `${at}.${name}`) : none),
+  ]);
 
-const status = fields({ capacity: amounts, allocatable: amounts });
+const addresses: Rule = (list: Any[], at) => {
+  const texts = list.map(({ type = "", address = "" }) =>
+    JSON.stringify({ Type: type, Address: address }),
+  );
+  return list.flatMap((_, i) =>
+    texts.indexOf(texts[i]!) < i ? [duplicate(`${at}[${i}]`, JSON.parse(texts[i]!))] : none,
+  );
+};
+
+const status = fields({ capacity: amounts, allocatable: amounts, addresses });
 const ranges = all(each(cidrRule), (list, at) => familyErrors(list, at, "CIDR"));
 
 /** The older field, of one range, wins where both differ. */
@@ -42,9 +55,28 @@ function rangesOf({ podCIDR, podCIDRs = [] }: Any): string[] {
   return podCIDR && podCIDRs[0] !== podCIDR ? [podCIDR] : podCIDRs;
 }
 
-export function nodeErrors({ object }: Change): Errors {
+/** Where a node is and which range it has is said once. */
+function nodeUpdateErrors({ object: { spec = {} }, old }: Change): Errors {
+  const before = old?.spec ?? {};
+  const ranges = rangesOf(before);
+  const wrong = (field: string, what: string) => [
+    forbiddenValue(field, `node updates may not change ${what} except from "" to valid`),
+  ];
+  return [
+    ...(ranges.length > 0 && !jsonEqual(ranges, rangesOf(spec))
+      ? wrong("spec.podCIDRs", "podCIDR")
+      : none),
+    ...(before.providerID && before.providerID !== spec.providerID
+      ? wrong("spec.providerID", "providerID")
+      : none),
+  ];
+}
+
+export function nodeErrors(change: Change): Errors {
+  const { object, old } = change;
   const { spec = {} } = object;
   return [
+    ...(old ? nodeUpdateErrors(change) : none),
     // Upstream tells taints as if they were metadata.
     ...(spec.taints ? taints(spec.taints, "metadata.taints") : none),
     ...(object.status ? status(object.status, "status") : none),

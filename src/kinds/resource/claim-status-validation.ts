@@ -4,7 +4,18 @@ import { canonicalAddress, isAddress, isCidr } from "../../lib/ip-range.ts";
 import { conditionsRule } from "../condition-rules.ts";
 import { forbiddenValue, invalidValue } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
-import { all, atMost, each, fields, needed, none, oneOf, tooLong, unique } from "../rules.ts";
+import {
+  all,
+  atMost,
+  each,
+  fields,
+  needed,
+  none,
+  oneOf,
+  orEmpty,
+  tooLong,
+  unique,
+} from "../rules.ts";
 import type { Errors, Rule } from "../rules.ts";
 import { nodeSelectorErrors } from "../selector-validation.ts";
 import {
@@ -44,7 +55,7 @@ const idOf = ({ driver, pool, device, shareID }: any) =>
 function allocation(known: ReadonlySet<string>): Rule {
   const result = all(
     fields({
-      request: requestReference(known),
+      request: orEmpty(requestReference(known)),
       driver: driverName,
       pool: poolName,
       device: deviceName,

@@ -2,7 +2,7 @@
 import { isAddress } from "../../lib/ip-range.ts";
 import { addressRule } from "../address-rules.ts";
 import { conditionsRule } from "../condition-rules.ts";
-import { amount, integerErrors, notNegativeAmount } from "../core/resource-validation.ts";
+import { amount } from "../core/resource-validation.ts";
 import { quotaAmountErrors } from "../core/limits-validation.ts";
 import { forbiddenValue, invalidValue, required, supported } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
@@ -18,7 +18,6 @@ import {
   needed,
   none,
   oneOf,
-  present,
   unique,
   written,
 } from "../rules.ts";
@@ -68,9 +67,7 @@ const entryPoints = (old: any): Rule => {
 
 const modeErrors: Rule = ({ ip = "", ipMode }, at) => {
   const field = `${at}.ipMode`;
-  if (ipMode === undefined) {
-    return ip === "" ? none : [required(field, "must be specified when `ip` is set")];
-  }
+  if (ipMode === undefined) return none;
   if (ip === "") return [forbiddenValue(field, "may not be specified when `ip` is not set")];
   return supported(field, ipMode, ["Proxy", "VIP"]);
 };
@@ -87,10 +84,7 @@ export function serviceStatusErrors({ object, old }: Change): Errors {
     if (spec.type !== "LoadBalancer") return [forbiddenValue(at, balancedWhy)];
     return all(entryPoints(old), each(modeErrors))(list, at);
   };
-  return fields({ loadBalancer: fields({ ingress }), conditions: conditionsRule })(
-    status,
-    "status",
-  );
+  return fields({ loadBalancer: fields({ ingress }) })(status, "status");
 }
 
 const resizes = [
@@ -192,7 +186,7 @@ const certificateConditions: Rule = (list: any[], at) => [
 ];
 
 const certificate: Rule = (text: string, at) =>
-  isPem(text)
+  text === "" || isPem(text)
     ? none
     : [invalidValue(at, "<certificate data>", "must contain at least one CERTIFICATE PEM block")];
 

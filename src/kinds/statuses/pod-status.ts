@@ -3,7 +3,7 @@ import { addressRule } from "../address-rules.ts";
 import { forbiddenValue, invalidValue } from "../field-checks.ts";
 import type { Change } from "../kind.ts";
 import { dnsSubdomain, qualifiedName } from "../name-rules.ts";
-import { fields, named, none, unique } from "../rules.ts";
+import { between, each, fields, named, none, unique } from "../rules.ts";
 import type { Errors, Rule } from "../rules.ts";
 
 const own = new Set(["PodScheduled", "Ready", "Initialized"]);
@@ -57,6 +57,26 @@ const claims =
     ...unique((one: any) => one.name, ".name")(list, at),
   ];
 
+/** The older field, of one address, wins where both differ. */
+const addressesOf = ({ podIP, podIPs = [] }: any): any[] =>
+  podIP && podIPs[0]?.ip !== podIP ? [{ ip: podIP }] : podIPs;
+
+const identity = between(0, 2 ** 31 - 1);
+const containers = each(
+  fields({
+    user: fields({
+      linux: fields({ uid: identity, gid: identity, supplementalGroups: each(identity) }),
+    }),
+  }),
+);
+
+const told = fields({
+  conditions,
+  containerStatuses: containers,
+  initContainerStatuses: containers,
+  ephemeralContainerStatuses: containers,
+});
+
 const firstWhy = "must be equal to `hostIP`";
 const nodeName = named(dnsSubdomain);
 
@@ -79,7 +99,10 @@ export function podStatusErrors({ object, old }: Change): Errors {
     (one) => one.restartPolicy || one.restartPolicyRules,
   );
   return [
-    ...fields({ conditions, resourceClaimStatuses: claims(spec.resourceClaims) })(status, "status"),
+    ...told(status, "status"),
+    ...(status.resourceClaimStatuses
+      ? claims(spec.resourceClaims)(status.resourceClaimStatuses, "status.resourceClaimStatuses")
+      : none),
     ...(isNew ? nodeName(nominee, "status.nominatedNodeName") : none),
     ...generation(status.observedGeneration, "status"),
     ...(status.qosClass && before.qosClass && status.qosClass !== before.qosClass
@@ -92,7 +115,7 @@ export function podStatusErrors({ object, old }: Change): Errors {
           "status.containerStatuses",
         )
       : none),
-    ...addressErrors(status.podIPs, before.podIPs, "status.podIPs"),
+    ...addressErrors(addressesOf(status), before.podIPs, "status.podIPs"),
     ...(hostIPs?.length && (hostIPs[0].ip ?? "") !== hostIP
       ? [invalidValue("status.hostIPs[0].ip", hostIPs[0].ip ?? "", firstWhy)]
       : none),
