@@ -78,6 +78,8 @@ export function keepToPart(
   old: KubeObject,
 ): KubeObject {
   if (subresource === "") {
+    // All that a namespace's spec says is what holds it, which only `finalize` writes.
+    if (resourceNameOf(kind) === "namespaces") setOrDelete(object, "spec", old.spec);
     if (kind.subresources.includes("status")) {
       setOrDelete(object, "status", structuredClone(old.status));
     }

@@ -163,7 +163,7 @@ const immutable = [
 ];
 
 /** Where the pods of a Job that has not started may run is open. */
-function placed({ metadata = {}, spec = {} }: any) {
+function placed({ metadata = {}, spec = {} }: any = {}) {
   const { nodeSelector: _n, tolerations: _t, schedulingGates: _g, affinity = {}, ...rest } = spec;
   const { labels: _l, annotations: _a, ...meta } = metadata;
   const { nodeAffinity: _f, ...near } = affinity;

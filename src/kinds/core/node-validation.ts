@@ -47,7 +47,7 @@ const addresses: Rule = (list: Any[], at) => {
   );
 };
 
-const status = fields({ capacity: amounts, allocatable: amounts, addresses });
+const status = fields({ capacity: amounts, allocatable: amounts });
 const ranges = all(each(cidrRule), (list, at) => familyErrors(list, at, "CIDR"));
 
 /** The older field, of one range, wins where both differ. */
@@ -56,13 +56,14 @@ function rangesOf({ podCIDR, podCIDRs = [] }: Any): string[] {
 }
 
 /** Where a node is and which range it has is said once. */
-function nodeUpdateErrors({ object: { spec = {} }, old }: Change): Errors {
+function nodeUpdateErrors({ object: { spec = {}, status = {} }, old }: Change): Errors {
   const before = old?.spec ?? {};
   const ranges = rangesOf(before);
   const wrong = (field: string, what: string) => [
     forbiddenValue(field, `node updates may not change ${what} except from "" to valid`),
   ];
   return [
+    ...addresses(status["addresses"] ?? [], "status.addresses"),
     ...(ranges.length > 0 && !jsonEqual(ranges, rangesOf(spec))
       ? wrong("spec.podCIDRs", "podCIDR")
       : none),

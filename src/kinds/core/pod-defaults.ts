@@ -1,5 +1,6 @@
 // What upstream fills into a pod template that leaves things out (pkg/apis/core/v1/defaults.go). Called for
 // pods and for every template of one; idempotent.
+import { isImageName } from "../../lib/image-name.ts";
 
 type Any = Record<string, any>;
 
@@ -16,6 +17,7 @@ export function fillEmpty(target: Any, defaults: Record<string, string | number>
 
 /** IfNotPresent, unless the tag is latest or missing. */
 function pullPolicy(image: string): string {
+  if (!isImageName(image)) return "IfNotPresent";
   const name = image.slice(image.lastIndexOf("/") + 1);
   if (name.includes("@")) return "IfNotPresent";
   const colon = name.indexOf(":");
@@ -43,9 +45,10 @@ function containerDefaults(container: Any, hostNetwork: boolean) {
   fillEmpty(container, {
     terminationMessagePath: "/dev/termination-log",
     terminationMessagePolicy: "File",
-    ...(typeof container["image"] === "string" && {
-      imagePullPolicy: pullPolicy(container["image"]),
-    }),
+    ...(typeof container["image"] === "string" &&
+      !container["imagePullPolicy"] && {
+        imagePullPolicy: pullPolicy(container["image"]),
+      }),
   });
   for (const port of container["ports"] ?? []) {
     fillEmpty(port, { protocol: "TCP" });

@@ -201,6 +201,15 @@ function balancerErrors(spec: Any, old: Any | undefined): Errors {
       known.includes(one.trim()) ? none : cidrRule(one.trim(), `${ranges}[${i}]`),
     ),
     ...forbidden.map((field) => forbiddenValue(field, onlyWhy)),
+    ...(isBalanced && old?.["type"] === type && old?.["loadBalancerClass"] !== loadBalancerClass
+      ? [
+          invalidValue(
+            "spec.loadBalancerClass",
+            loadBalancerClass ?? null,
+            "may not change once set",
+          ),
+        ]
+      : none),
     ...(isBalanced && loadBalancerClass !== undefined
       ? named(qualifiedName)(loadBalancerClass, "spec.loadBalancerClass")
       : none),
