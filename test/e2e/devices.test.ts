@@ -142,24 +142,49 @@ spec:
     name: udev
     discoveryDetails: |
       udevRules: ['KERNEL=="zero", SUBSYSTEM=="mem"']
-      permissions: rw`);
+      permissions: rw
+  capacity: 2
+---
+apiVersion: resource.k8s.io/v1
+kind: ResourceClaim
+metadata: {name: zero}
+spec:
+  devices:
+    requests:
+    - name: device
+      firstAvailable:
+      - name: better
+        deviceClassName: akri.sh
+        selectors: [{cel: {expression: 'device.attributes["akri.sh"].configuration == "ones"'}}]
+      - name: good
+        deviceClassName: akri.sh
+        selectors: [{cel: {expression: 'device.attributes["akri.sh"].configuration == "zeros"'}}]`);
   await untilFound("zeros", 1);
-  const pod = (name: string, limits: string) => `
+  const pod = (name: string, resources: string, more = "") => `
 apiVersion: v1
 kind: Pod
 metadata: {name: ${name}}
 spec:
   runtimeClassName: wasm
   restartPolicy: Never
-  containers: [{name: module, image: "device:1", resources: {limits: {${limits}}}}]`;
-  await site.apply([pod("has-one", "akri.sh/zeros: 1"), pod("has-none", "")].join("\n---"));
+  ${more}
+  containers: [{name: module, image: "device:1", resources: {${resources}}}]`;
+  const byClaim = "resourceClaims: [{name: device, resourceClaimName: zero}]";
+  const pods = [
+    pod("has-one", "limits: {akri.sh/zeros: 1}"),
+    pod("has-none", ""),
+    pod("claims-one", "claims: [{name: device}]", byClaim),
+  ];
+  await site.apply(pods.join("\n---"));
   const wait = "--timeout=120s";
   const ended = (name: string) =>
     site.kubectl(["wait", `pod/${name}`, "--for=jsonpath={.status.phase}=Succeeded", wait]);
-  await Promise.all([ended("has-one"), ended("has-none")]);
+  await Promise.all(["has-one", "has-none", "claims-one"].map(ended));
   assert.equal(await site.kubectl(["logs", "has-one"]), "zero read 4 wrote 5\n");
+  assert.equal(await site.kubectl(["logs", "claims-one"]), "zero read 4 wrote 5\n");
   assert.equal(await site.kubectl(["logs", "has-none"]), "no devices\n");
-  await site.kubectl(["delete", "akric/zeros", "pod/has-one", "pod/has-none"]);
+  const made = ["akric/zeros", "pod/has-one", "pod/has-none", "pod/claims-one"];
+  await site.kubectl(["delete", ...made, "resourceclaim/zero"]);
 });
 
 test("ONVIF: a camera on another machine of the network", async () => {

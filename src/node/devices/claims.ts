@@ -25,6 +25,8 @@ export interface PreparedDevice {
   pool_name: string;
   device_name: string;
   cdi_device_ids: string[];
+  /** Of a device that several allocations share. */
+  share_id?: string;
 }
 
 interface ClaimName {

@@ -26,6 +26,7 @@ test("who has which processors alone, and devices of claims, is told to those wh
     pool_name: "a",
     device_name: "gpu-0",
     cdi_device_ids: ["example.com/gpu=0"],
+    share_id: "481896d2-9ddf-30d2-4940-7896d3722122",
   };
   const claim = { namespace: "shop", name: "mine", uid: "c" };
   await servePodResources({
@@ -49,6 +50,7 @@ test("who has which processors alone, and devices of claims, is told to those wh
   assert.deepEqual(main.cpu_ids, [1, 5]);
   const [{ claim_name: name, claim_resources: resources }] = main.dynamic_resources;
   assert.deepEqual([name, resources[0].device_name], ["mine", "gpu-0"]);
+  assert.equal(resources[0].share_id, device.share_id);
   assert.deepEqual(resources[0].cdi_devices, [{ name: "example.com/gpu=0" }]);
   const { cpu_ids: all } = await service.call("GetAllocatableResources", {});
   assert.deepEqual(all, [1, 2, 5]);

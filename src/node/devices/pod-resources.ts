@@ -52,6 +52,7 @@ function containerOf(pod: Pod, container: Container, options: PodResourcesOption
       driver_name: one.driver,
       pool_name: one.pool_name,
       device_name: one.device_name,
+      ...(one.share_id && { share_id: one.share_id }),
     })),
   }));
   return { name: container.name, devices, dynamic_resources, cpu_ids: cpus.own(pod, container) };
