@@ -97,7 +97,8 @@ async function foreground(asked: UpOptions): Promise<number> {
   for (const line of site.shortcomings) tell({ line: `  ! ${line}` });
   tell({ line: `Site ${site.name} is ${site.state} in ${sinceStart()} ms.` });
   tell({ line: `  kubeconfig  ${site.kubeconfig}` });
-  tell({ line: `  try         kubectl --kubeconfig ${site.kubeconfig} get nodes` });
+  const shown = options.node === false ? "namespaces" : "nodes";
+  tell({ line: `  try         kubectl --kubeconfig ${site.kubeconfig} get ${shown}` });
   tell({ ready: true });
   if (process.connected) process.disconnect?.();
   // A site that still owes something can be stopped, by whoever watches the trial.
