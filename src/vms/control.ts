@@ -42,12 +42,16 @@ export interface MigrationOptions {
 }
 
 export interface MigrationProgress {
-  /** `post-copy`: the guest runs at the target. `lost`: it did, and the rest of its memory does not come. */
+  /**
+   * `post-copy`: the guest runs at the target. `interrupted`: it does, and waits for a new way for the rest of its
+   * memory. `lost`: that does not come any more.
+   */
   phase:
     | "none"
     | "copying disks"
     | "running"
     | "post-copy"
+    | "interrupted"
     | "completed"
     | "failed"
     | "cancelled"
@@ -153,6 +157,10 @@ export interface VmControl {
   migrate(target: MigrationTarget, options: MigrationOptions): Promise<void>;
   /** Answers once its phase is another than `known`, after a while in any case. */
   migration(known?: MigrationProgress["phase"]): Promise<MigrationProgress>;
+  /** Of the target, where the way broke after the guest went on: waits for the other side once more. */
+  recoverMigration(): Promise<void>;
+  /** Of the source: takes a new way. */
+  resumeMigration(): Promise<void>;
   cancelMigration(): Promise<void>;
   /** The serial console: raw bytes. A new one ends the one before. */
   openConsole(): Promise<Duplex>;

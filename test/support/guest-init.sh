@@ -104,11 +104,11 @@ esac
 case $(word run) in
   poweroff) poweroff -f ;;
   reboot-once) ;;
-  judge) memory-judge & ;;
+  judge*) memory-judge & ;;
   count) (i=0; while :; do i=$((i + 1)); echo "GUEST count $i"; sleep 1; done) & ;;
 esac
 # A writer whose disk tells afterwards whether anything was lost: numbered blocks with their sums.
-if [ "$(word run)" = write ]; then
+case $(word run) in *write)
   (
     last=$(dd if=/dev/vda bs=512 count=1000 2>/dev/null | tr -d '\0' | grep -oE '[0-9]{8} ' | sort -n | tail -n 1 | sed 's/^0*//')
     [ -n "$last" ] && echo "GUEST found $last"
@@ -121,6 +121,7 @@ if [ "$(word run)" = write ]; then
       i=$((i + 1))
     done
   ) &
-fi
+  ;;
+esac
 echo "GUEST ready"
 while :; do setsid cttyhack sh -i </dev/ttyS0 >/dev/ttyS0 2>&1; done

@@ -18,16 +18,24 @@ import { systemClock } from "../../src/lib/clock.ts";
 import { Scope } from "../../src/lib/scope.ts";
 import type { KubeObject } from "../../src/kinds/object.ts";
 import { domainOf } from "../../src/vms/domain-of.ts";
+import { mindArrivals } from "../../src/vms/node/arriving.ts";
+import { mindMigration } from "../../src/vms/node/migration.ts";
 import { mindCopies } from "../../src/vms/node/replication/standing-still.ts";
+import { Qmp } from "../../src/vms/node/qmp.ts";
+import { dialIn } from "../../src/vms/node/sockets.ts";
 import { Vm } from "../../src/vms/node/vm.ts";
+import type { VmOptions } from "../../src/vms/node/vm.ts";
 import { vmAnswers } from "../../src/vms/node/vm-control.ts";
 import { Streams } from "../../src/vms/node/streams.ts";
 import { prepareDisks } from "../../src/vms/prepare/prepare-disks.ts";
 import { sidecars } from "../../src/vms/domain.ts";
 import { qemuArguments } from "../../src/vms/qemu/arguments.ts";
-import { sidecarSocket } from "../../src/vms/qemu/launch.ts";
+import { sidecarSocket, socketNames } from "../../src/vms/qemu/launch.ts";
 import { eventually } from "./eventually.ts";
 import { guestArgs, guestInitramfs, guestKernel } from "./guest.ts";
+
+/** The ports that migrations come in by are always the same, and tests of several checkouts share a machine. */
+const loopback = `127.${(process.pid >> 16) & 255}.${(process.pid >> 8) & 255}.${process.pid & 255 || 1}`;
 
 export interface QemuOptions {
   /** Words for the guest's kernel. */
@@ -63,18 +71,42 @@ export function guestFiles(folder: string) {
   return files;
 }
 
+/** As the node does for each VM that it finds. */
+function mind(options: VmOptions): Vm {
+  const vm = new Vm(options);
+  mindCopies(vm);
+  mindMigration(vm);
+  mindArrivals(vm);
+  return vm;
+}
+
 export class QemuVm {
   readonly folder: string;
-  readonly scope: Scope;
   readonly child: ChildProcess;
-  readonly vm: Vm;
+  #scope: Scope;
+  #vm: Vm;
   #tpm: ChildProcess | undefined;
 
-  private constructor(child: ChildProcess, folder: string, vm: Vm, scope: Scope) {
+  private constructor(child: ChildProcess, folder: string, vm: Vm) {
     this.child = child;
     this.folder = folder;
-    this.vm = vm;
-    this.scope = scope;
+    this.#vm = vm;
+    this.#scope = vm.options.scope;
+  }
+
+  get vm() {
+    return this.#vm;
+  }
+
+  /** What Kerb at its node knows of it is gone but for its notes; resolves once it is started anew. `meanwhile`: QEMU alone. */
+  async restartKerb({ meanwhile }: { meanwhile?: (qmp: Qmp) => Promise<unknown> } = {}) {
+    await this.#scope.close();
+    const qmp = await Qmp.open(await dialIn(this.#vm.options.run, socketNames.control));
+    await meanwhile?.(qmp);
+    qmp.close();
+    this.#scope = new Scope();
+    this.#vm = mind({ ...this.#vm.options, scope: this.#scope });
+    await eventually(async () => this.#vm.status !== "", "its QEMU");
   }
 
   /** On its console, and QEMU itself. */
@@ -134,14 +166,12 @@ export class QemuVm {
     const output = openSync(join(folder, "said"), "a");
     const child = spawn("qemu-system-x86_64", args, { stdio: ["ignore", output, output] });
     closeSync(output);
-    const scope = new Scope();
-    const vm = new Vm({
+    const vm = mind({
       ...{ podUid: "1", namespace: "test", podName: "guest", domain, run, inside: run, notes },
-      listen: "127.0.0.1",
-      ...{ clock: systemClock, scope, changed: () => {} },
+      listen: loopback,
+      ...{ clock: systemClock, scope: new Scope(), changed: () => {} },
     });
-    mindCopies(vm);
-    const started = new QemuVm(child, folder, vm, scope);
+    const started = new QemuVm(child, folder, vm);
     started.#tpm = tpm;
     return started;
   }
@@ -153,7 +183,7 @@ export class QemuVm {
   }
 
   async stop() {
-    await this.scope.close();
+    await this.#scope.close();
     if (this.child.exitCode === null && this.child.signalCode === null) {
       const ended = once(this.child, "exit");
       this.child.kill("SIGKILL");

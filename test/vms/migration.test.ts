@@ -157,7 +157,7 @@ test("a guest whose way breaks after it went on does not go on where it came fro
   const phase = async () => (await source.answers().migration()).phase;
   await eventually(async () => (await phase()) === "post-copy", "it is there");
   target.child.kill("SIGKILL");
-  await eventually(async () => (await phase()) === "lost", "it is lost");
+  await eventually(async () => (await phase()) === "interrupted", "it is noticed");
   const { status } = await source.vm.qmp.execute("query-status");
   assert.notEqual(status, "running");
 });

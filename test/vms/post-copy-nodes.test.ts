@@ -1,7 +1,7 @@
-// What becomes of a guest that goes on at another node before its memory is there, when Kerb or the QEMU there ends
-// meanwhile. The kernel lets QEMU only where it is told so, which this file does for its time.
+// What becomes of a guest that goes to another node, also before its memory is there, when Kerb or a QEMU ends meanwhile
+// or the nodes lose each other. The kernel lets QEMU only where it is told so, which this file does for its time.
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
@@ -31,7 +31,7 @@ const virtualMachine = {
           memory: { guest: "112Mi" },
           firmware: {
             kernelBoot: {
-              kernelArgs: `${guestArgs} run=judge`,
+              kernelArgs: `${guestArgs} run=judge-write`,
               container: {
                 image: guestImage,
                 kernelPath: guestPaths.kernel,
@@ -39,22 +39,51 @@ const virtualMachine = {
               },
             },
           },
-          devices: { interfaces: [{ name: "default", masquerade: {} }] },
+          devices: {
+            disks: [{ name: "data", disk: { bus: "virtio" } }],
+            interfaces: [{ name: "default", masquerade: {} }],
+          },
         },
         networks: [{ name: "default", pod: {} }],
+        volumes: [{ name: "data", persistentVolumeClaim: { claimName: "data" } }],
       },
     },
   },
 };
 
-/** Its memory takes some ten seconds. */
+/** Both nodes have it, as they have a file system. */
+const shared = (path: string) => [
+  {
+    apiVersion: "v1",
+    kind: "PersistentVolume",
+    metadata: { name: "data" },
+    spec: {
+      capacity: { storage: "4Mi" },
+      accessModes: ["ReadWriteMany"],
+      storageClassName: "",
+      hostPath: { path },
+    },
+  },
+  {
+    apiVersion: "v1",
+    kind: "PersistentVolumeClaim",
+    metadata: { name: "data" },
+    spec: {
+      accessModes: ["ReadWriteMany"],
+      storageClassName: "",
+      volumeName: "data",
+      resources: { requests: { storage: "4Mi" } },
+    },
+  },
+];
+
 const slowly = {
   apiVersion: "migrations.kubevirt.io/v1alpha1",
   kind: "MigrationPolicy",
   metadata: { name: "slowly" },
   spec: {
     selectors: { virtualMachineInstanceSelector: { app: "guest" } },
-    ...{ allowPostCopy: true, completionTimeoutPerGiB: 1, bandwidthPerMigration: "2Mi" },
+    allowPostCopy: true,
   },
 };
 
@@ -68,6 +97,9 @@ before(async () => {
   writeFileSync(archive, guestArchive());
   await site.kerb("image", "import", archive);
   await machine.kerb("image", "import", archive);
+  const folder = join(site.directory, "shared");
+  mkdirSync(folder);
+  for (const one of shared(folder)) await site.apply(JSON.stringify(one));
   await site.apply(JSON.stringify(slowly));
   await site.apply(JSON.stringify(virtualMachine));
 });
@@ -97,33 +129,34 @@ async function isUp(uid?: string) {
 
 let moves = 0;
 
-/** Resolves once the guest runs at the other node and is still fetching. */
-async function halfWay() {
+/** Resolves once the guest is on its way: its memory is sent, or it runs at the other node and is still fetching. */
+async function halfWay(mode: "PreCopy" | "PostCopy" = "PostCopy") {
   const name = `move-${++moves}`;
-  await site.apply(
-    JSON.stringify({
-      apiVersion: "kubevirt.io/v1",
-      kind: "VirtualMachineInstanceMigration",
-      metadata: { name },
-      spec: { vmiName: "guest" },
-    }),
-  );
-  const { status } = await untilGuest(async () => {
-    const found = await vmi();
+  await site.apply(JSON.stringify({ ...slowly, spec: { ...slowly.spec, ...timesOf[mode] } }));
+  const migration = {
+    apiVersion: "kubevirt.io/v1",
+    kind: "VirtualMachineInstanceMigration",
+    metadata: { name },
+    spec: { vmiName: "guest" },
+  };
+  await site.apply(JSON.stringify(migration));
+  const { move, state } = await untilGuest(async () => {
     const move = await site.get("vmim", name);
-    assert.notEqual(move.status?.phase, "Failed", JSON.stringify(move.status));
-    assert.notEqual(move.status?.phase, "Succeeded", "it was too fast");
-    const isOurs = found.status.migrationState?.migrationUid === move.metadata.uid;
-    return (
-      isOurs &&
-      found.status.migrationState.mode === "PostCopy" &&
-      !found.status.migrationState.completed &&
-      found
-    );
-  }, "post-copy");
-  const { targetNode } = status.migrationState as Record<string, "first" | "second">;
-  return { name, target: places()[targetNode!] };
+    const state = (await vmi()).status.migrationState ?? {};
+    if (["Failed", "Succeeded"].includes(move.status?.phase)) return { move, state };
+    if (state.migrationUid !== move.metadata.uid || state.completed) return undefined;
+    return move.status.phase === "Running" && state.mode === mode && { move, state };
+  }, mode);
+  assert.equal(move.status.phase, "Running", JSON.stringify(move.status));
+  const { sourceNode, targetNode } = state as Record<string, "first" | "second">;
+  return { name, source: sourceNode!, target: targetNode! };
 }
+
+/** All of its memory before it goes on, or as soon as it may; it takes some ten seconds. */
+const timesOf = {
+  PreCopy: { completionTimeoutPerGiB: 900, bandwidthPerMigration: "6Mi" },
+  PostCopy: { completionTimeoutPerGiB: 1, bandwidthPerMigration: "2Mi" },
+};
 
 const endOf = (name: string) =>
   untilGuest(async () => {
@@ -136,12 +169,29 @@ const endOf = (name: string) =>
     );
   }, "its end");
 
-/** It goes on where it is, without a byte of its memory lost. */
+const succeeded = { phase: "Succeeded", why: undefined };
+const numbers = (text: string, words: RegExp) =>
+  [...text.matchAll(words)].map(([, number]) => Number(number));
+const rounds = (text: string) => numbers(text, /GUEST memory holds (\d+)/g).length;
+const written = (text: string) => numbers(text, /GUEST wrote (\d+)/g);
+
+/** It goes on where it is, without a byte of its memory lost, and writes to its disk. */
 async function goesOn() {
-  const rounds = (text: string) => text.match(/GUEST memory holds/g)?.length ?? 0;
-  const before = rounds(await said());
-  await untilGuest(async () => rounds(await said()) > before, "its next words");
+  const before = await said();
+  await untilGuest(async () => {
+    const now = await said();
+    return rounds(now) > rounds(before) && written(now).length > written(before).length;
+  }, "its next words");
   assert.doesNotMatch(await said(), /GUEST memory lost/);
+}
+
+/** With what it had written. */
+async function startedAnew(uid: string, last: number) {
+  await isUp(uid);
+  const [found] = numbers(await said(), /GUEST found (\d+)/g);
+  assert.ok(found! >= last, `${found} after ${last}`);
+  await goesOn();
+  await oneRuns();
 }
 
 const oneRuns = () =>
@@ -150,25 +200,69 @@ const oneRuns = () =>
     return all.length === 1;
   }, "a single QEMU");
 
-test("Kerb is killed at both nodes, and the guest arrives", async () => {
-  const { uid } = (await isUp()).metadata;
-  const { name } = await halfWay();
-  process.kill(site.pid, "SIGKILL");
-  await machine.kill();
-  await site.up("--vms", "--listen", machine.hostAddress);
-  await machine.join("--vms");
-  assert.deepEqual(await endOf(name), { phase: "Succeeded", why: undefined });
+const kerbs = {
+  first: {
+    kill: async () => process.kill(site.pid, "SIGKILL"),
+    up: () => site.up("--vms", "--listen", machine.hostAddress),
+  },
+  second: { kill: () => machine.kill(), up: () => machine.join("--vms") },
+};
+
+async function restartKerb(...nodes: ("first" | "second")[]) {
+  for (const node of nodes) await kerbs[node].kill();
+  for (const node of nodes.toSorted()) await kerbs[node].up();
+}
+
+async function sameArrives(name: string, uid: string) {
+  assert.deepEqual(await endOf(name), succeeded);
   assert.equal((await vmi()).metadata.uid, uid);
   await goesOn();
   await oneRuns();
+}
+
+for (const mode of ["PreCopy", "PostCopy"] as const) {
+  test(`Kerb is killed at both nodes, then at either, in ${mode}, and the guest arrives`, async () => {
+    const { uid } = (await isUp()).metadata;
+    for (const ends of [["source", "target"], ["source"], ["target"]] as const) {
+      const move = await halfWay(mode);
+      await restartKerb(...ends.map((end) => move[end]));
+      await sameArrives(move.name, uid);
+    }
+  });
+}
+
+test("the nodes lose each other after the guest went on, and it arrives once they are back", async () => {
+  const { uid } = (await vmi()).metadata;
+  const { name } = await halfWay();
+  await machine.plug(false);
+  await eventually(async () => {
+    const events = await site.kubectl(["get", "events", "-o", "jsonpath={.items[*].reason}"]);
+    return events.includes("MigrationInterrupted");
+  }, "it is told");
+  await machine.plug(true);
+  await sameArrives(name, uid);
 });
 
-test("the QEMU of the target is killed, and the machine starts anew, once", async () => {
+test("a migration that is deleted leaves the guest where it is, or where it went on", async () => {
   const { uid } = (await vmi()).metadata;
-  const { name, target } = await halfWay();
-  for (const pid of qemusOf("default_guest", target)) process.kill(pid, "SIGKILL");
-  assert.equal((await endOf(name)).phase, "Failed");
-  await isUp(uid);
-  await goesOn();
-  await oneRuns();
+  for (const mode of ["PreCopy", "PostCopy"] as const) {
+    const { name, source, target } = await halfWay(mode);
+    await site.kubectl(["delete", "vmim", name]);
+    const now = await vmi();
+    assert.equal(now.metadata.uid, uid);
+    assert.equal(now.status.nodeName, mode === "PreCopy" ? source : target);
+    await goesOn();
+    await oneRuns();
+  }
 });
+
+for (const end of ["target", "source"] as const) {
+  test(`the QEMU of the ${end} is killed after the guest went on, and the machine starts anew, once`, async () => {
+    const { uid } = (await vmi()).metadata;
+    const move = await halfWay();
+    const last = Math.max(...written(await said()));
+    for (const pid of qemusOf("default_guest", places()[move[end]])) process.kill(pid, "SIGKILL");
+    assert.equal((await endOf(move.name)).phase, "Failed");
+    await startedAnew(uid, last);
+  });
+}

@@ -10,7 +10,7 @@ import { timestamp } from "../../lib/clock.ts";
 import type { NodeConnector } from "../../lib/node-connection.ts";
 import { isStatus } from "../../lib/status-error.ts";
 import { vmControl } from "../control.ts";
-import type { MigrationTarget, VmControl } from "../control.ts";
+import type { MigrationProgress, MigrationTarget, VmControl } from "../control.ts";
 import { claimFacts } from "../instance/claim-facts.ts";
 import { currentPod } from "../instance/plan.ts";
 import { launcherPod } from "../instance/launcher-pod.ts";
@@ -25,14 +25,7 @@ import {
   policies,
   quotas,
 } from "../kinds/resources.ts";
-import {
-  isMoving,
-  isOver,
-  isThere,
-  migrationOptions,
-  planMigration,
-  postCopyCondition,
-} from "./plan.ts";
+import { isOver, migrationOptions, outcomeOf, planMigration, postCopyCondition } from "./plan.ts";
 import type { MigrationPhase, MigrationState } from "./plan.ts";
 import { policyOf, settingsOf } from "./policy.ts";
 import { guestAddress, moveAddress } from "./moved-address.ts";
@@ -42,6 +35,8 @@ const vmiLabel = "kubevirt.io/vmi-name";
 const nodeLabel = "kubevirt.io/nodeName";
 const jobLabel = "kubevirt.io/migrationJobUID";
 const pollMs = 500;
+/** QEMUs that are given a new way have found each other by then. */
+const recoverMs = 3000;
 
 const suffixOf = ({ uid }: KubeObject["metadata"]) =>
   createHash("sha256").update(uid).digest("hex").slice(0, 5);
@@ -190,7 +185,7 @@ class Migration {
     const vmi = state.vmi!;
     const [source, target] = [state.source!, state.target!];
     const [from, to] = await Promise.all([this.#controlOf(source), this.#controlOf(target)]);
-    if ((await to.state()).status !== "inmigrate") return this.#context.wakeAfter(key, pollMs);
+    if ((await to.state()).status === "") return this.#context.wakeAfter(key, pollMs);
     const { uid: migrationUid } = this.#migration.metadata;
     const { configuration, policyName } = this.#configuration(vmi);
     const options = migrationOptions(configuration, source);
@@ -238,7 +233,7 @@ class Migration {
       await control.cancelMigration();
     } catch (error) {
       if (!isStatus(error, "Conflict")) throw error;
-      return this.#follow(state, key);
+      if ((await control.migration()).phase !== "none") return this.#follow(state, key);
     }
     return this.#fail(state, "it was cancelled", "Succeeded");
   }
@@ -246,18 +241,41 @@ class Migration {
   async #follow(state: MigrationState, key: Key) {
     const control = await this.#controlOf(state.source!);
     let progress = await control.migration();
-    if (isMoving(progress)) progress = await control.migration(progress.phase);
-    if (isThere(progress) && !state.target) {
-      progress = { ...progress, phase: "lost", error: "its pod is gone where the guest went" };
+    if (outcomeOf(progress, state.target) === "moving") {
+      progress = await control.migration(progress.phase);
     }
-    if (isThere(progress)) await this.#moveAddress(state);
     if (progress.phase === "post-copy") await this.#tellMode(state.vmi!);
-    if (isMoving(progress)) return this.#context.wakeAfter(key, 0);
-    // It is nowhere as a whole any more.
-    if (progress.phase === "lost") await this.#delete(state.source!, 0);
-    if (progress.phase !== "completed") {
-      return this.#fail(state, progress.error ?? `the migration is ${progress.phase}`);
+    switch (outcomeOf(progress, state.target)) {
+      case "moving":
+        return this.#context.wakeAfter(key, 0);
+      case "interrupted":
+        return this.#recover(state, control, key);
+      case "forsaken":
+        // By its next look it has gone on, or has been there already.
+        await control.cancelMigration();
+        return this.#fail(state, "the target pod ended");
+      case "lost":
+        await this.#delete(state.source!, 0);
+        return this.#fail(state, progress.error ?? "the guest's QEMU ended where it went");
+      case "failed":
+        return this.#fail(state, progress.error ?? `the migration is ${progress.phase}`);
+      case "there":
+        return this.#arrive(state, progress);
     }
+  }
+
+  /** The guest waits at the target. Whoever does not answer is asked again, for as long as both are there. */
+  async #recover(state: MigrationState, from: VmControl, key: Key) {
+    this.#context.wakeAfter(key, recoverMs);
+    const why = "The way between the nodes broke; the guest waits for the rest of its memory.";
+    this.#context.event(state.vmi!, "Warning", "MigrationInterrupted", why);
+    const to = await this.#controlOf(state.target!);
+    await to.recoverMigration();
+    await from.resumeMigration();
+  }
+
+  async #arrive(state: MigrationState, progress: MigrationProgress) {
+    await this.#moveAddress(state);
     const { vmi, target } = state;
     const { clock, event } = this.#context;
     const migrationState = {

@@ -4,15 +4,15 @@ import { movedAddress } from "../../lib/moved-address.ts";
 import { domainAnnotation } from "../domain.ts";
 import { domainOf } from "../domain-of.ts";
 import {
-  isMoving,
-  isThere,
   migrationOptions,
+  outcomeOf,
   planMigration,
   postCopyCondition,
   volumesToCopy,
 } from "./plan.ts";
 import { movedObject } from "./moved-address.ts";
-import type { MigrationState } from "./plan.ts";
+import type { MigrationProgress } from "../control.ts";
+import type { MigrationState, Outcome } from "./plan.ts";
 
 const object = (metadata: any, rest: any = {}): any => ({
   apiVersion: "",
@@ -76,7 +76,9 @@ test("a migration that cannot be says why", () => {
 test("a migration that is deleted is cancelled once it runs, and ends at once before that", () => {
   const leaving = { deletionTimestamp: "now" };
   assert.deepEqual(plan("Running", { target: running }, leaving), { do: "cancel" });
+  assert.deepEqual(plan("PreparingTarget", { target: running }, leaving), { do: "cancel" });
   assert.equal(plan("Scheduling", { target: unscheduled }, leaving).do, "fail");
+  assert.equal(plan("Running", { target: running, source: undefined }, leaving).do, "fail");
   assert.equal(plan("Failed", {}, leaving).do, "release");
 });
 
@@ -104,12 +106,28 @@ test("bandwidth and auto-converge are as the cluster says", () => {
   assert.equal(shared.bandwidthBytesPerSecond, 2 ** 20);
   assert.equal(shared.autoConverge, true);
   assert.equal(migrationOptions({}, launcher()).autoConverge, false);
-  const progress = { transferredBytes: 0, remainingBytes: 0, totalBytes: 0 };
-  assert.equal(isMoving({ phase: "running", ...progress }), true);
-  assert.equal(isMoving({ phase: "completed", ...progress }), false);
-  assert.equal(isMoving({ phase: "lost", ...progress }), false);
-  assert.equal(isMoving({ phase: "post-copy", ...progress }), true);
-  assert.equal(isThere({ phase: "post-copy", ...progress }), false, "its address would cut it off");
+});
+
+test("what became of a guest that moves is told by its source and by its pod at the target", () => {
+  const ended = object({}, { spec: {}, status: { phase: "Failed" } });
+  const rows: [MigrationProgress["phase"], ...Outcome[]][] = [
+    // phase at the source; outcome where the target runs, has ended, is gone
+    ["none", "failed", "failed", "failed"],
+    ["copying disks", "moving", "forsaken", "forsaken"],
+    ["running", "moving", "forsaken", "forsaken"],
+    // Its address would cut it off from what it fetches.
+    ["post-copy", "moving", "lost", "lost"],
+    ["interrupted", "interrupted", "lost", "lost"],
+    ["completed", "there", "there", "lost"],
+    ["failed", "failed", "failed", "failed"],
+    ["cancelled", "failed", "failed", "failed"],
+    ["lost", "lost", "lost", "lost"],
+  ];
+  const bytes = { transferredBytes: 0, remainingBytes: 0, totalBytes: 0 };
+  for (const [phase, ...expected] of rows) {
+    const outcomes = [running, ended, undefined].map((one) => outcomeOf({ phase, ...bytes }, one));
+    assert.deepEqual(outcomes, expected, phase);
+  }
 });
 
 test("a guest goes on before its memory is there where that is allowed, after a time for each GiB", () => {

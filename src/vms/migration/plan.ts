@@ -71,7 +71,10 @@ export function planMigration(state: MigrationState): MigrationStep {
   if (hasMoved(state)) return { do: "finish" };
   const isLeaving = migration.metadata.deletionTimestamp !== undefined;
   if (isLeaving) {
-    return phase === "Running" ? { do: "cancel" } : { do: "fail", reason: "it was cancelled" };
+    // Its source may have been told to begin already.
+    const hasBegun = ["PreparingTarget", "TargetReady", "Running"].includes(phase ?? "");
+    if (hasBegun && !hasEnded(source)) return { do: "cancel" };
+    return { do: "fail", reason: "it was cancelled" };
   }
   if (phase === undefined) return { do: "phase", phase: "Pending" };
   if (phase === "Pending") {
@@ -140,11 +143,39 @@ export function postCopyCondition({ postCopy }: MigrationTarget) {
   };
 }
 
-/**
- * The guest runs at the target, and needs nothing of the source any more: what it fetches comes from the address that
- * moves with it.
- */
-export const isThere = ({ phase }: MigrationProgress) => phase === "completed";
+export type Outcome =
+  | "moving"
+  /** What its source sends goes to nobody. */
+  | "forsaken"
+  /** It runs at the target, and the rest of its memory needs a new way. */
+  | "interrupted"
+  /**
+   * It runs at the target, and needs nothing of the source any more: what it fetches comes from the address that moves
+   * with it.
+   */
+  | "there"
+  /** It went on at the target, and is nowhere as a whole any more. */
+  | "lost"
+  /** It stays where it is. */
+  | "failed";
 
-export const isMoving = ({ phase }: MigrationProgress) =>
-  phase === "copying disks" || phase === "running" || phase === "post-copy";
+/** What has become of a guest that moves, from what its source says and from its pod at the target. */
+export function outcomeOf({ phase }: MigrationProgress, target: KubeObject | undefined): Outcome {
+  const isOverThere = !target || finalPhases.includes(target.status?.phase);
+  switch (phase) {
+    case "copying disks":
+    case "running":
+      return isOverThere ? "forsaken" : "moving";
+    case "post-copy":
+      return isOverThere ? "lost" : "moving";
+    case "interrupted":
+      return isOverThere ? "lost" : "interrupted";
+    case "completed":
+      // A guest that ended there is one that has moved.
+      return target ? "there" : "lost";
+    case "lost":
+      return "lost";
+    default:
+      return "failed";
+  }
+}

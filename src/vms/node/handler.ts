@@ -15,6 +15,8 @@ import { instances, pods } from "../kinds/resources.ts";
 import { tellClaimedDevices } from "./claimed-devices.ts";
 import { lostDevices } from "./passthrough/lost-devices.ts";
 import { isHeld } from "./replication/held.ts";
+import { mindArrivals } from "./arriving.ts";
+import { mindMigration } from "./migration.ts";
 import { mindCopies } from "./replication/standing-still.ts";
 import { serveDhcp } from "./dhcp-server.ts";
 import { rebootEvent } from "./guest-events.ts";
@@ -204,6 +206,8 @@ export class VmHandler {
     });
     mindCopies(vm);
     vm.onEvent((told) => this.#hear(vm, told));
+    mindMigration(vm);
+    mindArrivals(vm);
     const access = new GuestAccess(domain.credentials ?? [], (volume) => secret(uid, volume));
     const machine: Machine = {
       ...{ vm, scope, access, askedAt: Number.NEGATIVE_INFINITY, guestInterfaces: [] },

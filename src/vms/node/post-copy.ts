@@ -1,13 +1,17 @@
 // A guest that changes its memory faster than it is sent goes on at the target all the same: what it touches there and
 // is not there yet is fetched. From then on it is nowhere as a whole, so there is no way back.
 import { readFileSync } from "node:fs";
-import type { MigrationOptions, MigrationProgress, MigrationTarget } from "../control.ts";
+import type { MigrationOptions, MigrationTarget } from "../control.ts";
+import { enter } from "./leaving.ts";
+import type { Leaving } from "./leaving.ts";
 import type { Vm } from "./vm.ts";
 
 const capability = (state: boolean) => ({
   capabilities: [{ capability: "postcopy-ram", state }],
 });
 
+/** A connection that works brings something in this time. */
+const silenceMsMax = 5000;
 const permission = "vm.unprivileged_userfaultfd";
 
 /** What QEMU does not say: what its node would have to allow. */
@@ -42,22 +46,37 @@ export async function allowPostCopy(
   if (postCopy?.isAble) await vm.qmp.execute("migrate-set-parameters", limit);
 }
 
-/** Once the memory is on its way; to be stopped. */
-export function goOnAfter(vm: Vm, { postCopy }: MigrationTarget, options: MigrationOptions) {
+/** To be stopped. */
+export function goOnAfter(vm: Vm, state: Leaving) {
+  const { target, options, sentAt, isPostCopyAsked } = state.note;
   const { postCopyAfterMs } = options;
-  if (!postCopy?.isAble || postCopyAfterMs === undefined) return () => {};
-  return vm.options.clock.after(postCopyAfterMs, () => {
+  if (!target.postCopy?.isAble || postCopyAfterMs === undefined || sentAt === undefined) {
+    return () => {};
+  }
+  const { clock } = vm.options;
+  return clock.after(sentAt + postCopyAfterMs - clock.now(), () => {
+    if (state.note.phase !== "running" || isPostCopyAsked) return;
+    // There is no way back from here, also not for who is started anew.
+    enter(vm, state, "running", { isPostCopyAsked: true });
     // It may have ended just now.
     vm.tell("migrate-start-postcopy");
   });
 }
 
-const phases: Record<string, MigrationProgress["phase"]> = {
-  "postcopy-active": "post-copy",
-  "postcopy-paused": "lost",
-  completed: "completed",
-};
-
-/** Of a migration that Kerb began before it was started anew, as far as its guest has left. */
-export const phaseLeft = (status: string | undefined): MigrationProgress["phase"] =>
-  phases[status ?? ""] ?? "none";
+/**
+ * The kernel tries for a quarter of an hour to reach who does not answer, and then ever more seldom. QEMU is told before
+ * that the way is broken, so that it takes a new one. To be stopped.
+ */
+export function pauseWhenSilent(vm: Vm, state: Leaving) {
+  let last = -1;
+  const look = async () => {
+    const { ram } = await vm.qmp.execute("query-migrate");
+    const sent: number = ram?.transferred ?? 0;
+    if (sent === last) await vm.urgent.urge("migrate-pause");
+    last = sent;
+  };
+  return vm.options.clock.every(silenceMsMax, () => {
+    if (state.note.phase === "post-copy") void look().catch(() => {});
+    else last = -1;
+  });
+}

@@ -20,6 +20,7 @@ import { isHeld, release } from "./replication/held.ts";
 import { attach, detach } from "./replication/links.ts";
 import { hasArrived } from "./replication/switch.ts";
 import { view } from "./replication/view.ts";
+import { prepare, recover } from "./arriving.ts";
 import * as migration from "./migration.ts";
 
 const execMsMax = 30_000;
@@ -198,9 +199,11 @@ export function vmAnswers(vm: Vm, { volumes }: ControlOptions): Asked {
     detachCopies: (volume, nodes) => detach(vm, volume, nodes),
     hasArrived: () => hasArrived(vm),
     release: () => release(vm),
-    prepareMigration: (copy, postCopy) => migration.prepare(vm, copy, postCopy),
+    prepareMigration: (copy, postCopy) => prepare(vm, copy, postCopy),
+    recoverMigration: () => recover(vm),
     migrate: (target, options) => migration.migrate(vm, target, options),
     migration: (known) => migration.progress(vm, known),
+    resumeMigration: () => migration.resume(vm),
     cancelMigration: () => migration.cancel(vm),
   };
 }

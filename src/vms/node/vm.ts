@@ -52,6 +52,7 @@ export class Vm {
   #urgent: Qmp | undefined;
   #agent: GuestAgent | undefined;
   readonly #listeners = new Set<(event: QmpEvent) => void>();
+  readonly #connected = new Set<() => unknown>();
   /** As QEMU says it: running, paused, inmigrate ...; "" before it answers. */
   status = "";
   agentConnected = false;
@@ -104,6 +105,11 @@ export class Vm {
     return () => void this.#listeners.delete(listener);
   }
 
+  /** Each time that the monitors are there and its status is known. */
+  onConnect(listener: () => unknown) {
+    this.#connected.add(listener);
+  }
+
   async agent(): Promise<GuestAgent> {
     if (!this.agentConnected) {
       throw new StatusError("BadRequest", "the guest agent is not connected");
@@ -125,6 +131,7 @@ export class Vm {
         events.onEvent((event) => this.#hear(event));
         this.#qmp = await Qmp.open(await dialIn(run, socketNames.control));
         await this.#look();
+        for (const tell of this.#connected) await tell();
         changed();
         await Promise.race([events.closed, this.#qmp.closed]);
         events.close();

@@ -1,6 +1,7 @@
 // A guest whose copy failed stands still: what it writes is acknowledged once that is recorded, and not before.
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { isSwitching } from "../switching.ts";
 import type { Vm } from "../vm.ts";
 import { jobsOf, replicatedDisks } from "./names.ts";
 import { stateOf } from "./state.ts";
@@ -41,7 +42,7 @@ export function mindCopies(vm: Vm) {
   vm.onEvent(({ event, data }) => {
     if (event === "RESUME") {
       // QEMU itself lets a guest go on whose move failed, after its copies were let go; people may, too.
-      const waited = stateOf(vm).isSwitching ? replicatedDisks(vm) : waitedBy(vm);
+      const waited = isSwitching(vm) ? replicatedDisks(vm) : waitedBy(vm);
       if (waited.length > 0) standStill(vm, waited);
       return;
     }

@@ -12,8 +12,6 @@ interface CopyState {
   ends: Set<string>;
   /** Disks of which a copy gets what it missed, by the filter where writes of the guest wait for it. */
   catchingUp: Map<string, string>;
-  /** It stands still and moves, and its copies were let go as they were the same. */
-  isSwitching: boolean;
 }
 
 const states = new WeakMap<Vm, CopyState>();
@@ -22,7 +20,7 @@ export function stateOf(vm: Vm): CopyState {
   const known = states.get(vm);
   if (known) return known;
   const state = {
-    ...{ turn: inTurn(), linking: 0, isSwitching: false },
+    ...{ turn: inTurn(), linking: 0 },
     ...{ ends: new Set<string>(), catchingUp: new Map<string, string>() },
   };
   states.set(vm, state);

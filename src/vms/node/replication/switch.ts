@@ -2,13 +2,13 @@
 import { StatusError } from "../../../lib/status-error.ts";
 import { concluded, jobs } from "../jobs.ts";
 import type { Job } from "../jobs.ts";
+import { isSwitching, noteSwitching } from "../switching.ts";
 import type { Vm } from "../vm.ts";
 import { behind } from "./changes.ts";
 import { isHeld } from "./held.ts";
 import { dropLayers } from "./layers.ts";
 import { copyNode, jobOf, jobsOf, keyOf, replicatedDisks } from "./names.ts";
 import { standStill } from "./standing-still.ts";
-import { stateOf } from "./state.ts";
 import { isWhole } from "./view.ts";
 import { blockNodes } from "./block-nodes.ts";
 
@@ -17,41 +17,48 @@ const isOf =
   ({ id }: Job) =>
     id === jobOf(volume, node);
 
-/** Of a guest that stands still to go on elsewhere: whatever it wrote is in all copies, and nobody writes any more. */
-export async function letGoWhole(vm: Vm) {
+/**
+ * Of a guest that stands still to go on elsewhere: whatever it wrote is in all copies, and nobody writes any more.
+ * `endMirrors` ends those of disks that go along.
+ */
+export async function letGoWhole(vm: Vm, endMirrors: () => Promise<void>) {
   const volumes = replicatedDisks(vm);
   const all = await jobs(vm);
   const nodes = await blockNodes(vm);
   const copiesOf = (volume: string) => all.filter(({ id }) => id.startsWith(jobsOf(volume)));
-  for (const volume of volumes) {
+  for (const volume of isSwitching(vm) ? [] : volumes) {
     const copies = copiesOf(volume);
     const isLate = behind(nodes, volume).some((node) => copies.some(isOf(volume, node)));
     if (copies.length > 0 && copies.every(isWhole) && !isLate) continue;
     throw new StatusError("Conflict", `the copies of ${volume} do not have all`);
   }
-  stateOf(vm).isSwitching = volumes.length > 0;
+  noteSwitching(vm, true);
+  await endMirrors();
   for (const volume of volumes) {
-    for (const { id: device } of copiesOf(volume)) {
-      const node = device.slice(jobsOf(volume).length);
-      await vm.qmp.execute("block-job-cancel", { device, force: false });
-      await concluded(vm, device);
-      const job = (await jobs(vm)).find(({ id }) => id === device);
-      if (job?.error) throw new StatusError("Conflict", `the copy of ${volume}: ${job.error}`);
-      await vm.qmp.execute("job-dismiss", { id: device });
-      await vm.qmp.execute("blockdev-del", { "node-name": copyNode(volume, node) });
-      await vm.qmp.execute("object-del", { id: keyOf(volume, node) }).catch(() => {});
-    }
+    for (const { id } of copiesOf(volume)) await letGo(vm, volume, id);
     await dropLayers(vm, volume);
   }
 }
 
-/** It does not move after all. False where its copies were not let go, so that it may go on at once. */
+async function letGo(vm: Vm, volume: string, device: string) {
+  const node = device.slice(jobsOf(volume).length);
+  // It may be over, where Kerb was started anew meanwhile.
+  await vm.qmp.execute("block-job-cancel", { device, force: false }).catch(() => {});
+  await concluded(vm, device);
+  const job = (await jobs(vm)).find(({ id }) => id === device);
+  if (job?.error) throw new StatusError("Conflict", `the copy of ${volume}: ${job.error}`);
+  await vm.qmp.execute("job-dismiss", { id: device });
+  await vm.qmp.execute("blockdev-del", { "node-name": copyNode(volume, node) });
+  await vm.qmp.execute("object-del", { id: keyOf(volume, node) }).catch(() => {});
+}
+
+/** It does not move after all. False where no copies were let go, so that it may go on at once. */
 export function stays(vm: Vm): boolean {
-  const state = stateOf(vm);
-  if (!state.isSwitching) return false;
-  state.isSwitching = false;
-  standStill(vm, replicatedDisks(vm));
-  return true;
+  if (!isSwitching(vm)) return false;
+  noteSwitching(vm, false);
+  const volumes = replicatedDisks(vm);
+  if (volumes.length > 0) standStill(vm, volumes);
+  return volumes.length > 0;
 }
 
 /** QEMU says nothing of it by itself. */

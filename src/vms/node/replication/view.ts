@@ -5,6 +5,7 @@ import type { CopyLink, CopyView } from "../../control.ts";
 import { blockNode } from "../../qemu/disk-arguments.ts";
 import { jobs } from "../jobs.ts";
 import type { Job } from "../jobs.ts";
+import { isSwitching } from "../switching.ts";
 import type { Vm } from "../vm.ts";
 import { blockNodes } from "./block-nodes.ts";
 import { finishCatchUp, isCatchingUp } from "./catch-up.ts";
@@ -78,7 +79,7 @@ async function look(vm: Vm, volume: string, hosts: Record<string, string>): Prom
   await followChanges(vm, volume, alike);
   return {
     ...{ isReleased: !isHeld(vm), bytes: disk.image["virtual-size"] as number, links },
-    ...(stateOf(vm).isSwitching && { isSwitching: true as const }),
+    ...(isSwitching(vm) && { isSwitching: true as const }),
     ...(waitedBy(vm).includes(volume) && { isWaiting: true as const }),
   };
 }
