@@ -1,7 +1,8 @@
 // What becomes of a guest that goes to another node, also before its memory is there, when Kerb or a QEMU ends meanwhile
 // or the nodes lose each other. The kernel lets QEMU only where it is told so, which this file does for its time.
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
@@ -15,6 +16,8 @@ const permission = "/proc/sys/vm/unprivileged_userfaultfd";
 const permitted = readFileSync(permission, "utf8");
 const machine = new Machine();
 let site: Site;
+/** Of neither node's, as a QEMU is known by the folder of its node. */
+const sharedFolder = mkdtempSync(join(tmpdir(), "kerb-shared-test-"));
 const places = () => ({ first: site.directory, second: machine.directory });
 
 const virtualMachine = {
@@ -97,9 +100,8 @@ before(async () => {
   writeFileSync(archive, guestArchive());
   await site.kerb("image", "import", archive);
   await machine.kerb("image", "import", archive);
-  const folder = join(site.directory, "shared");
-  mkdirSync(folder);
-  for (const one of shared(folder)) await site.apply(JSON.stringify(one));
+  chmodSync(sharedFolder, 0o755);
+  for (const one of shared(sharedFolder)) await site.apply(JSON.stringify(one));
   await site.apply(JSON.stringify(slowly));
   await site.apply(JSON.stringify(virtualMachine));
 });
@@ -107,6 +109,7 @@ after(async () => {
   writeFileSync(permission, permitted);
   await machine.remove();
   await site.remove();
+  rmSync(sharedFolder, { recursive: true });
 });
 
 const vmi = () => site.get("vmi", "guest");
