@@ -2,14 +2,13 @@
 // device-taint-eviction controller, KEP-5055).
 import { resource } from "../client/client.ts";
 import type { KubeObject } from "../kinds/object.ts";
-import { timestamp } from "../lib/clock.ts";
-import { isStatus } from "../lib/status-error.ts";
 import type { Taint, Toleration } from "../lib/taint.ts";
 import { evictionDelayMs } from "./node-lifecycle/plan.ts";
 import { hasFinished, isTerminating } from "./pod-state.ts";
 import { resourceClaims } from "./resource-claim.ts";
 import { perContext } from "./per-context.ts";
 import type { Controller, ControllerContext } from "./runtime.ts";
+import { evictTainted } from "./taint-eviction.ts";
 
 const pods = resource("v1", "pods");
 const slices = resource("resource.k8s.io/v1", "resourceslices");
@@ -69,30 +68,6 @@ function befallenOf(key: string, claim: KubeObject, context: ControllerContext):
   return befallen;
 }
 
-async function evict(pod: KubeObject, context: ControllerContext) {
-  const { client, clock } = context;
-  const { name, namespace, uid } = pod.metadata;
-  const message = `Marking for deletion Pod ${namespace}/${name}`;
-  context.event(pod, "Normal", "DeviceTaintManagerEviction", message);
-  const condition = {
-    type: "DisruptionTarget",
-    status: "True",
-    reason: "DeletionByDeviceTaintManager",
-    message: "Device Taint manager: deleting due to NoExecute taint",
-    lastTransitionTime: timestamp(clock.now()),
-  };
-  const target = { ...pods, namespace, name };
-  try {
-    await client.patch({ ...target, subresource: "status" }, "strategic", {
-      metadata: { uid },
-      status: { conditions: [condition] },
-    });
-    await client.delete(target, { preconditions: { uid } });
-  } catch (error) {
-    if (!isStatus(error, "NotFound", "Conflict")) throw error;
-  }
-}
-
 async function reconcile(key: string, context: ControllerContext) {
   const [namespace, name] = key.split("/") as [string, string];
   const claim = context.informer(resourceClaims).get(name, namespace);
@@ -103,7 +78,7 @@ async function reconcile(key: string, context: ControllerContext) {
   for (const { name: podName, uid } of claim.status?.reservedFor ?? []) {
     const pod = context.informer(pods).get(podName, namespace);
     if (!pod || pod.metadata.uid !== uid || isTerminating(pod) || hasFinished(pod)) continue;
-    await evict(pod, context);
+    await evictTainted(pod, "device", context);
   }
 }
 

@@ -20,6 +20,7 @@ import {
 import { conditionOf, hasFinished, isReady, isTerminating } from "./pod-state.ts";
 import { perContext } from "./per-context.ts";
 import type { Controller, ControllerContext } from "./runtime.ts";
+import { evictTainted } from "./taint-eviction.ts";
 
 const nodes = resource("v1", "nodes");
 const pods = resource("v1", "pods");
@@ -129,32 +130,8 @@ async function evictPods(node: KubeObject, { tainted }: Watched, context: Contro
       return delay === undefined ? Number.POSITIVE_INFINITY : tainted.get(taint.key)! + delay;
     });
     const left = Math.min(...ends) - now;
-    if (left <= 0) await evict(pod, context);
+    if (left <= 0) await evictTainted(pod, "node", context);
     else if (left < Number.POSITIVE_INFINITY) context.wakeAfter(node.metadata.name, left);
-  }
-}
-
-async function evict(pod: KubeObject, context: ControllerContext) {
-  const { client, clock } = context;
-  const { name, namespace, uid } = pod.metadata;
-  const message = `Marking for deletion Pod ${namespace}/${name}`;
-  context.event(pod, "Normal", "TaintManagerEviction", message);
-  const condition = {
-    type: "DisruptionTarget",
-    status: "True",
-    reason: "DeletionByTaintManager",
-    message: "Taint manager: deleting due to NoExecute taint",
-    lastTransitionTime: timestamp(clock.now()),
-  };
-  const target = { ...pods, namespace, name };
-  try {
-    await client.patch({ ...target, subresource: "status" }, "strategic", {
-      metadata: { uid },
-      status: { conditions: [condition] },
-    });
-    await client.delete(target, { preconditions: { uid } });
-  } catch (error) {
-    ignoreGone(error);
   }
 }
 
