@@ -13,6 +13,7 @@ import type { Clock } from "../lib/clock.ts";
 import { familyOf } from "../lib/ip-range.ts";
 import type { Log } from "../lib/log.ts";
 import type { NodeConnection, NodeParts } from "../lib/node-connection.ts";
+import { amountOf } from "../lib/pod-requests.ts";
 import type { Random } from "../lib/random.ts";
 import type { Scope } from "../lib/scope.ts";
 import { noCgroups, systemCgroups } from "./machine/cgroups.ts";
@@ -147,6 +148,7 @@ async function contextOf(
   const userNamespaces = new UserNamespaces(join(directory, "pods"));
   await userNamespaces.load();
   const elsewhere = (uid: string) => parts.runtime.cgroupOf?.(uid);
+  const milliCpu = amountOf("cpu", facts.allocatable["cpu"]!);
   return {
     ...parts,
     runtime: measuredRuntime(parts.runtime, { metrics, clock }),
@@ -161,7 +163,10 @@ async function contextOf(
     event,
     directories,
     mounts,
-    cgroups: mounts === systemMounts ? await systemCgroups(cgroupRoot, { elsewhere }) : noCgroups,
+    cgroups:
+      mounts === systemMounts
+        ? await systemCgroups(cgroupRoot, { elsewhere, milliCpu })
+        : noCgroups,
     facts: { nodeName, hostIps: addresses, allocatable: facts.allocatable },
     dns: { clusterDomain, dnsServiceIps, host: parseResolvConf(resolvConf) },
     cpus: parts.cpus,

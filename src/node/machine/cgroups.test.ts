@@ -71,9 +71,10 @@ test("both versions of cgroups say the same in their own words", () => {
 test("on version 1 each controller gets its part of the tree", async () => {
   const mount = join(root, "v1");
   for (const name of ["cpu", "memory", "pids"]) mkdirSync(join(mount, name), { recursive: true });
-  const cgroups = await systemCgroups("kerb7", { mount });
+  const cgroups = await systemCgroups("kerb7", { mount, milliCpu: 4000 });
   const read = (path: string) => readFileSync(join(mount, path), "utf8");
   for (const one of [guaranteed, burstable, idle]) await cgroups.prepare(one);
+  assert.equal(read("cpu/kerb7/cpu.shares"), "4096");
   assert.equal(read("cpu/kerb7/podg/cpu.shares"), "512");
   assert.equal(read("memory/kerb7/podg/memory.limit_in_bytes"), String(64 * 2 ** 20));
   assert.equal(read("cpu/kerb7/burstable/cpu.shares"), "256");

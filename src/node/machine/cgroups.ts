@@ -1,7 +1,7 @@
 // The cgroups above a pod's containers, on cgroup v1, hybrid and v2: the site's root, one for each class of
 // service, one for each pod. The runtime makes those of containers, below. Shares make the classes give way
-// to each other as upstream has it: guaranteed pods weigh what they ask for, burstable ones together what
-// they ask for, the rest as little as can be.
+// to each other as upstream has it: all pods together weigh as many processors as the node gives them, guaranteed
+// pods what they ask for, burstable ones together what they ask for, the rest as little as can be.
 import { access, mkdir, readFile, readdir, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { podRequests } from "../../lib/pod-requests.ts";
@@ -128,6 +128,9 @@ class SystemCgroups implements Cgroups {
   readonly #version: Version;
   /** Which hierarchies this machine has. */
   readonly #there = new Map<string, Promise<boolean>>();
+  /** Of all pods together. */
+  readonly #shares: number | undefined;
+  #rootReady: Promise<void> | undefined;
   /** Shares of the burstable pods that were prepared, by uid. */
   readonly #burstable = new Map<string, number>();
   readonly #delegated: DelegatedCgroups;
@@ -136,8 +139,9 @@ class SystemCgroups implements Cgroups {
   constructor(
     root: string,
     version: Version,
-    { mount, elsewhere }: { mount: string; elsewhere: Elsewhere },
+    { mount, elsewhere, milliCpu }: { mount: string; elsewhere: Elsewhere; milliCpu?: number },
   ) {
+    this.#shares = milliCpu && cpuShares(milliCpu);
     this.#mount = mount;
     this.#root = root;
     this.#version = version;
@@ -152,6 +156,7 @@ class SystemCgroups implements Cgroups {
   async prepare(pod: Pod) {
     const limits = podLimits(pod);
     const qos = qosClassOf(pod.spec);
+    await (this.#rootReady ??= this.#weighRoot());
     if (qos === "BestEffort") await this.#apply(join(this.#root, "besteffort"), { cpuShares: 2 });
     if (qos === "Burstable") {
       this.#burstable.set(pod.metadata.uid, limits.cpuShares);
@@ -208,12 +213,16 @@ class SystemCgroups implements Cgroups {
     return this.#removeAll(this.#root);
   }
 
+  async #weighRoot() {
+    if (this.#shares) await this.#apply(this.#root, { cpuShares: this.#shares });
+  }
+
   #weighBurstable() {
     const shares = [...this.#burstable.values()].reduce((sum, one) => sum + one, 0);
     return this.#apply(join(this.#root, "burstable"), { cpuShares: Math.max(shares, 2) });
   }
 
-  async #apply(path: string, limits: Limits) {
+  async #apply(path: string, limits: Partial<Limits>) {
     const settings = Map.groupBy(settingsOf(this.#version, limits), ([controller]) => controller);
     // One after the other: while the kernel moves processes each would wait with a thread that others need.
     for (const [controller, files] of settings) {
@@ -256,17 +265,21 @@ async function removeTree(path: string) {
   }
 }
 
+export interface CgroupsOptions {
+  mount?: string;
+  elsewhere?: Elsewhere;
+  /** Thousandths of processors that the node gives its pods: what they weigh beside all else on the machine. */
+  milliCpu?: number;
+}
+
 /** The machine's cgroups; everything of the site lies below `root`. */
 export async function systemCgroups(
   root: string,
-  {
-    mount = "/sys/fs/cgroup",
-    elsewhere = () => undefined,
-  }: { mount?: string; elsewhere?: Elsewhere } = {},
+  { mount = "/sys/fs/cgroup", elsewhere = () => undefined, milliCpu }: CgroupsOptions = {},
 ): Promise<Cgroups> {
   const version = (await exists(join(mount, "cgroup.controllers"))) ? "v2" : "v1";
   const path = `/${root.replace(/^\/+|\/+$/g, "")}`;
-  return new SystemCgroups(path, version, { mount, elsewhere });
+  return new SystemCgroups(path, version, { mount, elsewhere, ...(milliCpu && { milliCpu }) });
 }
 
 /** Without root, or with a runtime that has no processes. */
