@@ -5,6 +5,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { systemClock } from "../../src/lib/clock.ts";
+import { tryBoot } from "../../src/vms/node/probe.ts";
 import { Streams } from "../../src/vms/node/streams.ts";
 import { openStream } from "../../src/vms/node/vm-control.ts";
 import { eventually } from "../support/eventually.ts";
@@ -64,6 +66,10 @@ const sh = async (script: string) => {
   const { stdout } = await answers().guestExec(["/bin/sh", "-c", script]);
   return stdout.trim();
 };
+
+test("what KVM is tried with boots, and ends as it should", async () => {
+  assert.equal(await tryBoot("tcg", { directory: folder, clock: systemClock }), undefined);
+});
 
 test("the guest's agent tells what it is, and runs commands", async () => {
   const info = await answers().guestInfo();

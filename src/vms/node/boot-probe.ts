@@ -26,11 +26,12 @@ export function bootSector(): Buffer {
   return sector;
 }
 
-export const probeArguments = (disk: string) => [
-  ...["-nodefaults", "-no-user-config", "-display", "none", "-machine", "pc", "-accel", "kvm"],
-  ...["-cpu", "host", "-m", "16M", "-no-reboot"],
-  ...["-device", `isa-debug-exit,iobase=${exitPort},iosize=1`],
-  ...["-drive", `file=${disk},format=raw,if=ide,readonly=on`],
+export const probeArguments = (disk: string, accelerator: "kvm" | "tcg") => [
+  ...["-nodefaults", "-no-user-config", "-display", "none", "-machine", "pc"],
+  ...["-accel", accelerator, "-cpu", accelerator === "kvm" ? "host" : "max"],
+  ...["-m", "16M", "-no-reboot", "-device", `isa-debug-exit,iobase=${exitPort},iosize=1`],
+  // A disk of IDE is never one that is only read.
+  ...["-drive", `file=${disk},format=raw,if=ide`],
 ];
 
 export interface Hardware {

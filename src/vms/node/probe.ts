@@ -24,16 +24,20 @@ function opens(path: string): boolean {
 
 const modules = () => readdirSync("/sys/module").filter((name) => name.startsWith("kvm_"));
 
-/** Why the boot did not work; undefined when it did. */
-function boot(directory: string, clock: Clock): Promise<string | undefined> {
+/** Why a boot by `accelerator` does not work here; undefined when it does. */
+export function tryBoot(
+  accelerator: "kvm" | "tcg",
+  { directory, clock }: { directory: string; clock: Clock },
+): Promise<string | undefined> {
   const disk = join(directory, "probe.img");
   writeFileSync(disk, bootSector());
   return new Promise((resolve) => {
-    const child = spawn(qemuBinary, probeArguments(disk), { stdio: ["ignore", "ignore", "pipe"] });
+    const args = probeArguments(disk, accelerator);
+    const child = spawn(qemuBinary, args, { stdio: ["ignore", "ignore", "pipe"] });
     let said = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
     const cancel = clock.after(bootMsMax, () => {
-      said ||= `a boot by KVM took over ${bootMsMax} ms`;
+      said ||= `a boot by ${accelerator} took over ${bootMsMax} ms`;
       child.kill("SIGKILL");
     });
     child.on("error", ({ message }) => (said ||= message));
@@ -84,7 +88,7 @@ export async function probe(
     modules: modules(),
     architecture: process.arch,
   };
-  const why = whyNoKvm(hardware) ?? (await boot(directory, clock));
+  const why = whyNoKvm(hardware) ?? (await tryBoot("kvm", { directory, clock }));
   const accelerator = why === undefined ? "kvm" : "tcg";
   const models = await processors(accelerator);
   const found: NodeCapabilities = { accelerator, ...(why && { why }), version, models };
