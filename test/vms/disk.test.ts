@@ -50,6 +50,8 @@ before(async () => {
     volumes: [{ name: "data", persistentVolumeClaim: { claimName: "data" } }],
     folders: { data: disk },
   });
+  // It has its disk by then; else the second may be first.
+  await eventually(async () => one.vm.status, "its QEMU");
 });
 after(async () => {
   await one.stop();
