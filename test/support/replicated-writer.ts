@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { eventually } from "./eventually.ts";
 import { guestArgs, guestImage, guestPaths, untilGuest } from "./guest.ts";
+import { podProcesses } from "./qemu-process.ts";
 import type { Site } from "./site.ts";
 
 const [blockBytes, blocks] = [512, 1000];
@@ -176,11 +177,9 @@ export class ReplicatedWriter {
 
   /** Ends QEMU's programs of a node, as a power cut does. */
   cutPower(node: string, program = /qemu-system|qemu-storage-daemon/) {
-    for (const pid of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
-      const isOurs = fileOf(`/proc/${pid}/mountinfo`).includes(this.#folders[node]!);
-      if (!isOurs || !program.test(fileOf(`/proc/${pid}/cmdline`))) continue;
+    for (const pid of podProcesses(this.#folders[node]!, (words) => program.test(words))) {
       try {
-        process.kill(Number(pid), "SIGKILL");
+        process.kill(pid, "SIGKILL");
       } catch {
         // It ended.
       }
