@@ -93,11 +93,13 @@ const looseGroups =
   /\.(admissionregistration|apiregistration|apiextensions|coordination)\.k8s\.io$/;
 const unqualifiedWhy = "name is neither a standard finalizer name nor is it fully qualified";
 
-function finalizerErrors(metadata: ObjectMeta, resource: string, isNew: boolean): Errors {
+function finalizerErrors(
+  metadata: ObjectMeta,
+  { isNew, isStrict }: { isNew: boolean; isStrict: boolean },
+): Errors {
   const { finalizers } = metadata;
   if (!finalizers?.length) return none;
   const at = "metadata.finalizers";
-  const isStrict = !looseGroups.test(resource);
   const errors = finalizers.flatMap((name, i): FieldError[] => [
     ...(isNew ? named(qualifiedName)(name, at) : none),
     ...(isStrict && !name.includes("/") && !standardFinalizers.has(name)
@@ -114,8 +116,7 @@ function finalizerErrors(metadata: ObjectMeta, resource: string, isNew: boolean)
 /** A name that is made up ends where the base of one may have a dash. */
 const baseOf = (text: string) => text.replace(/-$/, "a");
 
-function nameErrors({ name, generateName }: ObjectMeta, resource: string): FieldError[] {
-  const rule = rules[resource] ?? dnsSubdomain;
+function nameErrors({ name, generateName }: ObjectMeta, rule: NameRule): FieldError[] {
   const base = generateName ? rule(baseOf(generateName)) : [];
   return [
     ...base.map((why) => invalidValue("metadata.generateName", generateName, why)),
@@ -139,13 +140,25 @@ const maps = fields({
   ownerReferences: ownerErrors,
 });
 
-export function metadataErrors({ object, old }: Change, resource: string): Errors {
+interface Strictness {
+  name: NameRule;
+  /** Finalizers are standard ones, or have a domain. */
+  isStrict: boolean;
+}
+
+function judge({ object, old }: Change, { name, isStrict }: Strictness): Errors {
   const { metadata } = object;
-  const errors = [
-    ...(old ? none : nameErrors(metadata, resource)),
+  return [
+    ...(old ? none : nameErrors(metadata, name)),
     ...maps(metadata, "metadata"),
-    ...finalizerErrors(metadata, resource, !old),
+    ...finalizerErrors(metadata, { isNew: !old, isStrict }),
     ...(old ? lateErrors(metadata, old.metadata) : none),
   ];
-  return errors;
 }
+
+export const metadataErrors = (change: Change, resource: string): Errors =>
+  judge(change, { name: rules[resource] ?? dnsSubdomain, isStrict: !looseGroups.test(resource) });
+
+/** Of objects of custom kinds. */
+export const customMetadataErrors = (change: Change): Errors =>
+  judge(change, { name: dnsSubdomain, isStrict: false });

@@ -72,6 +72,25 @@ test("an object can follow its definition at once, and be applied to", async () 
   await scope.close();
 });
 
+test("an object's names, labels and annotations are judged as those of any kind are", async () => {
+  const { scope, send } = await setUp();
+  await send("POST", crds, draft());
+  const made = (metadata: object) =>
+    send("POST", backups, { ...backup({ schedule: "0 3 * * *" }), metadata });
+  const refused = (metadata: object, message: RegExp) =>
+    assert.rejects(made(metadata), { reason: "Invalid", message });
+  await refused({ name: "Nightly_" }, /metadata\.name: .*lowercase RFC 1123 subdomain/);
+  await refused({ generateName: "Night-" }, /metadata\.generateName/);
+  await refused({ name: "a", labels: { "a b": "c" } }, /metadata\.labels/);
+  await refused({ name: "a", finalizers: ["a b"] }, /metadata\.finalizers/);
+  assert.equal((await made({ name: "a", finalizers: ["plain"] })).code, 201);
+  const labels = { metadata: { labels: { one: "of two" } } };
+  await assert.rejects(send("PATCH", `${backups}/a`, labels, "application/merge-patch+json"), {
+    reason: "Invalid",
+  });
+  await scope.close();
+});
+
 test("a definition that is wrong is refused, and its rules hold for its objects", async () => {
   const { scope, send } = await setUp();
   const wrong = { ...draft(), metadata: { name: "wrong" } };

@@ -2,6 +2,7 @@
 // tells them from built-in kinds in nothing. Pure.
 import type { Column, Kind, Verb } from "../../kinds/kind.ts";
 import type { Schema } from "../../kinds/schema.ts";
+import { customMetadataErrors } from "../../kinds/validate-metadata.ts";
 import { typeFields } from "../root-schema.ts";
 import type { Crd, CrdVersion } from "./crd.ts";
 import { compileRules, hasRules, ruleErrors, type RuleNode } from "./validation-rules.ts";
@@ -53,7 +54,7 @@ function kindOfVersion(crd: Crd, version: CrdVersion, storageVersion: string): K
   };
   const selectable = version.selectableFields?.map((field) => field.jsonPath.replace(/^\./, ""));
   if (selectable?.length) kind.selectableFields = selectable;
-  if (hasRules(kind.schema)) kind.validate = ruleValidation(kind.schema);
+  kind.validate = validationOf(kind.schema);
   if (status) {
     kind.prepareForCreate = (object) => {
       delete object.status;
@@ -62,13 +63,15 @@ function kindOfVersion(crd: Crd, version: CrdVersion, storageVersion: string): K
   return kind;
 }
 
-/** Judges objects by the rules of their schema, which are compiled when the first object comes. */
-function ruleValidation(schema: Schema): NonNullable<Kind["validate"]> {
+/** The rules of a schema are compiled when the first object comes. */
+function validationOf(schema: Schema): NonNullable<Kind["validate"]> {
+  if (!hasRules(schema)) return customMetadataErrors;
   let rules: RuleNode | undefined;
-  return ({ object, old }) => {
+  return (change) => {
     // What does not compile was refused with its definition.
     rules ??= compileRules(schema, "", () => {});
-    return rules ? ruleErrors(rules, object, old) : [];
+    const { object, old } = change;
+    return [...customMetadataErrors(change), ...(rules ? ruleErrors(rules, object, old) : [])];
   };
 }
 
