@@ -129,19 +129,21 @@ test("a machine keeps the instance type that it took, whatever becomes of the ty
   assert.equal(revision["data"].spec.cpu.guest, 2);
 });
 
-test("a running machine whose template changed says that it needs a restart", async () => {
+test("an edit of a running machine reaches its instance, or says that it needs a restart", async () => {
   await create("old", { runStrategy: "Always" });
   await boot("old");
-  const template = { spec: { domain: { memory: { guest: "80Mi" } } } };
-  await client.patch({ ...virtualMachines, namespace, name: "old" }, "merge", {
-    spec: { template },
-  });
-  await until(async () => {
-    const { conditions } = (await vm("old")).status;
-    assert.ok(
-      conditions.some((one: any) => one.type === "RestartRequired" && one.status === "True"),
-    );
-  });
+  const edit = (template: object) =>
+    client.patch({ ...virtualMachines, namespace, name: "old" }, "merge", {
+      spec: { template: { spec: template } },
+    });
+  await edit({ nodeSelector: { shelf: "two" } });
+  await until(async () => assert.deepEqual((await vmi("old")).spec.nodeSelector, { shelf: "two" }));
+  const restart = async () =>
+    (await vm("old")).status.conditions.find((one: any) => one.type === "RestartRequired");
+  assert.equal(await restart(), undefined);
+  await edit({ domain: { memory: { guest: "80Mi" } } });
+  await until(async () => assert.match((await restart())?.message, /memory updated/));
+  assert.equal((await vmi("old")).spec.domain.memory.guest, "64Mi");
 });
 
 const subresource = (resource: string, name: string, action: string, body: object = {}) =>

@@ -123,7 +123,8 @@ export async function startMachines(answers: Record<string, (...args: any[]) => 
   const server = await startServer({ listen: false, controllers: true });
   const client = server.client();
   const world = { clock: systemClock, random: systemRandom, log: silent, scope };
-  const informers = new Informers({ client, ...world });
+  const acting = server.client({ name: "system:kerb:vms", groups: ["system:masters"] });
+  const informers = new Informers({ client: acting, ...world });
   const connect = async (): Promise<any> => ({
     ask: async (_part: string, { method, args = [] }: any) => {
       asked.push(method);
@@ -139,7 +140,7 @@ export async function startMachines(answers: Record<string, (...args: any[]) => 
   await startVmApi({ client, ...own, ...world });
   const digestOf = () => assert.fail("no registry is asked");
   const found = { informers, ...world, connect, digestOf, discover: async () => [] };
-  await startVmControllers({ client, ...found });
+  await startVmControllers({ client: acting, ...found });
   await until(() =>
     client.get({ ...resource("v1", "serviceaccounts"), namespace, name: "default" }),
   );

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { clonePatches, planClone } from "./clone-plan.ts";
 import { expiresAtMs, exportedDisks, exportLinks, parseExportPath } from "./export-plan.ts";
 import { restoredMachine, restoredSpec } from "./restored-machine.ts";
-import { contentOf, copiesClaim } from "./snapshot-content.ts";
+import { asStarted, contentOf, copiesClaim } from "./snapshot-content.ts";
 
 const meta = (name: string) => ({
   name,
@@ -61,6 +61,20 @@ test("a snapshot keeps the machine and has room for its disks", () => {
   assert.equal(content.metadata?.ownerReferences?.length, 1);
   const kept = { ...snapshot, spec: { source: {}, deletionPolicy: "Retain" } };
   assert.equal(contentOf(kept, vm(), disks).metadata?.ownerReferences, undefined);
+});
+
+test("a snapshot of a machine that runs keeps what its guest was started with, and the disks of now", () => {
+  const edited = vm();
+  edited.spec.template.spec.domain.memory = { guest: "2Gi" };
+  edited.spec.template.spec.volumes.push({ name: "more", persistentVolumeClaim: {} });
+  edited.spec.template.spec.domain.devices.disks = [{ name: "more" }];
+  const { spec, metadata } = asStarted(edited, vm().spec);
+  assert.equal(metadata.name, "till");
+  const { domain, volumes } = spec.template.spec;
+  assert.equal(domain.memory, undefined);
+  assert.equal(domain.firmware.uuid, "u");
+  assert.deepEqual(domain.devices.disks, [{ name: "more" }]);
+  assert.equal(volumes.length, 3);
 });
 
 const content = { spec: { source: { virtualMachine: vm() } } } as any;

@@ -56,6 +56,16 @@ function unbound(claimed: any) {
   return spec;
 }
 
+/** A machine whose guest runs, as it was when the guest began; its disks are those that it has now. */
+export function asStarted(vm: KubeObject, started: any): KubeObject {
+  const { template } = started;
+  const now = vm.spec.template.spec;
+  const devices = { ...template.spec.domain.devices, disks: now.domain.devices?.disks };
+  const domain = { ...template.spec.domain, devices };
+  const spec = { ...template.spec, domain, volumes: now.volumes };
+  return { ...vm, spec: { ...started, template: { ...template, spec } } };
+}
+
 export function contentOf(snapshot: KubeObject, vm: KubeObject, disks: SourceDisk[]): Draft {
   const isKept = snapshot.spec.deletionPolicy === "Retain";
   return {

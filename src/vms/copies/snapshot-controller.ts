@@ -22,9 +22,11 @@ import {
   virtualMachines,
 } from "../kinds/resources.ts";
 import { isFinal } from "../machine/run-strategy.ts";
+import { startedSpec } from "../machine/start-revision.ts";
 import { freeLocks, lockHolder, setLock } from "./machine-lock.ts";
 import { copyState, ensureTaskPod, removePod } from "./copy-task.ts";
 import {
+  asStarted,
   claimsByVolume,
   contentName,
   contentOf,
@@ -87,9 +89,8 @@ class Snapshotting {
     if (!content) return undefined;
     if (disks.length === 0) return { indications: [] };
     if (!(await this.#copies(content, disks))) return undefined;
-    const vmi = this.#context.informer(instances).get(vm.metadata.name, this.#namespace);
-    if (vmi && !isFinal(vmi)) return this.#copyLive(vmi, disks);
-    return this.#copyCold(disks);
+    const vmi = this.#instanceOf(vm);
+    return vmi ? this.#copyLive(vmi, disks) : this.#copyCold(disks);
   }
 
   /** The machine neither starts nor is restored meanwhile. */
@@ -125,10 +126,23 @@ class Snapshotting {
     const name = contentName(this.#snapshot);
     const known = informer(snapshotContents).get(name, this.#namespace);
     if (known) return known;
-    const draft = contentOf(this.#snapshot, vm, disks);
+    const draft = contentOf(this.#snapshot, await this.#asItRuns(vm), disks);
     return client
       .create({ ...snapshotContents, namespace: this.#namespace }, draft)
       .catch(existsIsFine);
+  }
+
+  /** What was edited since its guest began is not what runs. */
+  async #asItRuns(vm: KubeObject): Promise<KubeObject> {
+    const vmi = this.#instanceOf(vm);
+    const started = vmi && (await startedSpec(this.#context.client, vmi));
+    return started ? asStarted(vm, started) : vm;
+  }
+
+  /** While it runs. */
+  #instanceOf(vm: KubeObject): KubeObject | undefined {
+    const vmi = this.#context.informer(instances).get(vm.metadata.name, this.#namespace);
+    return vmi && !isFinal(vmi) ? vmi : undefined;
   }
 
   async #copies(content: KubeObject, disks: SourceDisk[]) {

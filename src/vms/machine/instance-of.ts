@@ -1,33 +1,11 @@
 // The instance of a machine: its template, sized, under the machine's name. Pure.
-import { createHash } from "node:crypto";
 import { controllerReference } from "../../controllers/pod-template.ts";
 import type { Draft, KubeObject } from "../../kinds/object.ts";
 import type { Expanded } from "../instancetype/expand.ts";
 
 export const instanceFinalizer = "kubevirt.io/foregroundDeleteVirtualMachine";
-const generationAnnotation = "kubevirt.io/vm-generation";
-/** What of the template the running instance was made from; another one needs a restart. */
-export const templateAnnotation = "vms.kerb.dev/template-hash";
-
-/** Volumes that are plugged into a running instance are no reason to restart it. */
-function lasting(template: any) {
-  const { volumes = [], domain, ...spec } = template.spec;
-  const plugged = new Set(
-    volumes
-      .filter((one: any) => one.dataVolume?.hotpluggable || one.persistentVolumeClaim?.hotpluggable)
-      .map(({ name }: any) => name),
-  );
-  const without = (list: any[] = []) => list.filter(({ name }) => !plugged.has(name));
-  const devices = { ...domain.devices, disks: without(domain.devices?.disks) };
-  const { terminationGracePeriodSeconds: _, ...rest } = spec;
-  return { ...rest, volumes: without(volumes), domain: { ...domain, devices } };
-}
-
-export const templateHash = (vm: KubeObject) =>
-  createHash("sha256")
-    .update(JSON.stringify(lasting(vm.spec.template)))
-    .digest("hex")
-    .slice(0, 16);
+/** Of the machine when its instance was made. */
+export const generationAnnotation = "kubevirt.io/vm-generation";
 
 /** From the VM alone, so that the guest knows itself again after a restart. */
 function withIdentity(spec: any, vm: KubeObject) {
@@ -54,7 +32,6 @@ export function instanceOf(
         ...annotations,
         ...metadata?.annotations,
         [generationAnnotation]: String(generation),
-        [templateAnnotation]: templateHash(vm),
       },
       finalizers: [instanceFinalizer],
       ownerReferences: [controllerReference(vm)],

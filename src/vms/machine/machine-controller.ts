@@ -20,6 +20,8 @@ import { claimNames, dataVolumeNames, dataVolumeOf, templateNames } from "./data
 import { instanceOf } from "./instance-of.ts";
 import { planMachine } from "./plan.ts";
 import type { MachinePlan } from "./plan.ts";
+import { rollOut } from "./roll-out.ts";
+import { isFinal } from "./run-strategy.ts";
 import { keepStartRevision } from "./start-revision.ts";
 import { machineStatus } from "./status.ts";
 
@@ -59,7 +61,8 @@ class Reconciliation {
     if (plan.strategy) return this.#setStrategy(plan.strategy);
     // Another's instance of this name keeps ours from starting; its going wakes us.
     if (!found || own) await this.#act(plan, own);
-    await this.#writeStatus({ plan, instance: own, volumes, refs });
+    const restart = own && !isFinal(own) ? await this.#rollOut(own) : undefined;
+    await this.#writeStatus({ plan, instance: own, volumes, refs, restart });
     if (plan.wakeAfterMs !== undefined) this.#context.wakeAfter(key, plan.wakeAfterMs);
     if (this.#failure) this.#context.wakeAfter(key, 10_000);
   }
@@ -123,6 +126,11 @@ class Reconciliation {
     event(this.#vm, "Normal", "SuccessfulCreate", `${what} ${name}`);
   }
 
+  #rollOut(own: KubeObject) {
+    if (this.#vm.metadata.deletionTimestamp) return undefined;
+    return this.#try("FailedFindInstancetype", () => rollOut(this.#context.client, this.#vm, own));
+  }
+
   /** Those that exist, after the missing ones of the templates were made. */
   async #tendDataVolumes(): Promise<KubeObject[]> {
     const { client, informer, event } = this.#context;
@@ -147,6 +155,7 @@ class Reconciliation {
     instance: KubeObject | undefined;
     volumes: KubeObject[];
     refs: object;
+    restart: string | undefined;
   }) {
     const { client, clock, informer } = this.#context;
     const { namespace } = this.#at;

@@ -24,6 +24,19 @@ export function startRevision(vm: KubeObject): Draft {
   };
 }
 
+/** The spec of its machine when `instance` was made; undefined where nobody kept it. */
+export async function startedSpec(client: Client, instance: KubeObject): Promise<any> {
+  const name: string | undefined = instance.status?.virtualMachineRevisionName;
+  if (!name) return undefined;
+  const { namespace } = instance.metadata;
+  const found = await client
+    .get({ ...controllerRevisions, namespace, name })
+    .catch((error: unknown) => {
+      if (!isStatus(error, "NotFound")) throw error;
+    });
+  return found?.["data"]?.spec;
+}
+
 /** Resolves with its name. */
 export async function keepStartRevision(client: Client, vm: KubeObject): Promise<string> {
   const draft = startRevision(vm);

@@ -3,12 +3,12 @@ import { conditionOf, withCondition } from "../../controllers/pod-state.ts";
 import type { Condition } from "../../controllers/pod-state.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { timestamp } from "../../lib/clock.ts";
-import { templateAnnotation, templateHash } from "./instance-of.ts";
+import { generationAnnotation } from "./instance-of.ts";
 import { printableStatus } from "./printable-status.ts";
 import type { Seen } from "./printable-status.ts";
 import { volumeSnapshotStatuses } from "./volume-snapshots.ts";
 import type { MachinePlan } from "./plan.ts";
-import { isFinal, runStrategyOf } from "./run-strategy.ts";
+import { runStrategyOf } from "./run-strategy.ts";
 
 /** Conditions that a machine has of its own. */
 const notMirrored = ["Ready", "Failure", "RestartRequired"];
@@ -17,6 +17,8 @@ interface Shown extends Omit<Seen, "startFailure"> {
   plan: MachinePlan;
   /** Why the last try to start or size it failed. */
   failure: { reason: string; message: string } | undefined;
+  /** Why edits of it wait for a restart. */
+  restart: string | undefined;
   /** References to its sizing. */
   refs: object;
   /** Claims of its namespace, by name. */
@@ -39,26 +41,14 @@ function readiness(vm: KubeObject, instance: KubeObject | undefined): Condition 
   };
 }
 
-const restartCondition: Condition = {
-  type: "RestartRequired",
-  status: "True",
-  reason: "TemplateChanged",
-  message: "a non-live-updatable field was changed in the template spec",
-};
-
-function needsRestart(vm: KubeObject, instance: KubeObject | undefined) {
-  const made = instance?.metadata.annotations?.[templateAnnotation];
-  return made !== undefined && !isFinal(instance!) && made !== templateHash(vm);
-}
-
-function conditionsOf({ vm, instance, failure, now }: Shown): Condition[] {
+function conditionsOf({ vm, instance, failure, restart, now }: Shown): Condition[] {
   const mirrored: Condition[] = (instance?.status?.conditions ?? []).filter(
     ({ type }: Condition) => !notMirrored.includes(type),
   );
   const wanted: Condition[] = [
     readiness(vm, instance),
     ...mirrored,
-    ...(needsRestart(vm, instance) ? [restartCondition] : []),
+    ...(restart ? [{ type: "RestartRequired", status: "True" as const, message: restart }] : []),
     ...(failure ? [{ type: "Failure", status: "True" as const, ...failure }] : []),
   ];
   const types = new Set(wanted.map(({ type }) => type));
@@ -93,7 +83,7 @@ export function machineStatus(shown: Shown) {
       runStrategy: plan.pending ? kept["runStrategy"] : runStrategyOf(vm),
     }),
     observedGeneration: Number(
-      instance?.metadata.annotations?.["kubevirt.io/vm-generation"] ?? vm.metadata.generation ?? 1,
+      instance?.metadata.annotations?.[generationAnnotation] ?? vm.metadata.generation ?? 1,
     ),
     desiredGeneration: vm.metadata.generation ?? 1,
     printableStatus: printableStatus({ ...shown, startFailure }),
