@@ -50,6 +50,19 @@ const resizePart: Part = (object, old) => {
   return old;
 };
 
+/** How a request was approved or denied is as it was; whether it was, validation judges. */
+const requestStatusPart: Part = (object, old) => {
+  let conditions: any[] | undefined = object.status?.conditions;
+  for (const type of ["Approved", "Denied"]) {
+    const before = (old.status?.conditions ?? []).filter((one: any) => one.type === type);
+    const now = conditions?.filter((one) => one.type === type) ?? [];
+    if (now.length !== before.length) continue;
+    const kept = before.values();
+    conditions = conditions?.map((one) => (one.type === type ? kept.next().value : one));
+  }
+  return { ...old, status: { ...object.status, ...(conditions && { conditions }) } };
+};
+
 /** Approval writes all conditions and nothing else. */
 const approvalPart: Part = (object, old) => {
   old.status = { ...old.status };
@@ -62,7 +75,14 @@ const parts: Record<string, Part> = {
   "pods/ephemeralcontainers": specField("ephemeralContainers"),
   "pods/resize": resizePart,
   "certificatesigningrequests.certificates.k8s.io/approval": approvalPart,
+  "certificatesigningrequests.certificates.k8s.io/status": requestStatusPart,
 };
+
+/**
+ * Kinds whose spec no update changes: what holds a namespace only `finalize` writes, and what a
+ * certificate is asked for stays what its approver saw.
+ */
+const ownSpecs = new Set(["namespaces", "certificatesigningrequests.certificates.k8s.io"]);
 
 /** True for subresources that are written as a part of their object. */
 export const isPart = (kind: Kind, subresource: string) =>
@@ -78,15 +98,15 @@ export function keepToPart(
   old: KubeObject,
 ): KubeObject {
   if (subresource === "") {
-    // All that a namespace's spec says is what holds it, which only `finalize` writes.
-    if (resourceNameOf(kind) === "namespaces") setOrDelete(object, "spec", old.spec);
+    if (ownSpecs.has(resourceNameOf(kind))) setOrDelete(object, "spec", old.spec);
     if (kind.subresources.includes("status")) {
       setOrDelete(object, "status", structuredClone(old.status));
     }
     return object;
   }
   const part =
-    subresource === "status" ? statusPart : parts[`${resourceNameOf(kind)}/${subresource}`];
+    parts[`${resourceNameOf(kind)}/${subresource}`] ??
+    (subresource === "status" ? statusPart : undefined);
   // The server's own handlers (binding) write what they mean to and nothing else.
   if (!part) return object;
   // A status is written often and its object is complete already: nothing below the top is touched.

@@ -15,6 +15,7 @@ import {
   unique,
 } from "../rules.ts";
 import type { Errors, Rule } from "../rules.ts";
+import { requestUpdateErrors } from "./update-validation.ts";
 import { signerName } from "./signer-name.ts";
 
 const usages =
@@ -52,5 +53,5 @@ const spec = fields({
 const whole = fields({ spec: always(spec) });
 
 /** What it asks for never changes: an update is of its status, or of metadata. */
-export const certificateRequestErrors = ({ object, old }: Change): Errors =>
-  old ? none : whole(object, "");
+export const certificateRequestErrors = (change: Change): Errors =>
+  change.old ? requestUpdateErrors(change, change.old) : whole(change.object, "");

@@ -106,7 +106,7 @@ test("the token of a pod's default volume is renewed hourly and works for a year
 });
 
 test("token requests that cannot be met are refused by field", async () => {
-  const { request } = setUp();
+  const { request, ask, tokens, read } = setUp();
   const table: [object, RegExp][] = [
     [
       { expirationSeconds: 599 },
@@ -115,9 +115,18 @@ test("token requests that cannot be met are refused by field", async () => {
     [{ boundObjectRef: pod("gone") }, /pods "gone" not found/],
     [{ boundObjectRef: pod("web-1", "x") }, /the UID in the bound object reference \(x\)/],
     [{ boundObjectRef: pod("other") }, /cannot bind token for serviceaccount "web" to pod/],
-    [{ boundObjectRef: { ...pod("x"), kind: "Job" } }, /spec\.boundObjectRef: Invalid value/],
+    [
+      { boundObjectRef: { ...pod("x"), kind: "Job" } },
+      /cannot bind token to object of type \/v1, Kind=Job/,
+    ],
   ];
   for (const [spec, message] of table) await assert.rejects(request(spec), { message });
+  const named = (metadata: object) =>
+    ask(tokenRequest(tokens, read), { metadata, spec: {} }, { namespace: "default", name: "web" });
+  const other = /metadata\.name: Invalid value: "other": must match the service account name/;
+  await assert.rejects(named({ name: "other" }), other);
+  const gone = /the UID in the token request \(x\) does not match the UID of the service account/;
+  await assert.rejects(named({ uid: "x" }), gone);
 });
 
 test("a node gets tokens for whom its pods' volumes are, and for whom an administrator says", async () => {

@@ -2,7 +2,9 @@
 // secret or a node if the caller says so.
 import { isObject } from "../../lib/json.ts";
 import { timestamp } from "../../lib/clock.ts";
-import { conflict, type FieldError, forbidden, invalid, notFound } from "../../lib/status-error.ts";
+import { badRequest, conflict, forbidden, invalid, notFound } from "../../lib/status-error.ts";
+import type { FieldError } from "../../lib/status-error.ts";
+import { invalidValue } from "../../kinds/field-checks.ts";
 import type { KubeObject } from "../../kinds/object.ts";
 import { decodeBody } from "../body.ts";
 import type { Authorize, HandlerContext, SubresourceHandler } from "../policy.ts";
@@ -36,7 +38,7 @@ interface BoundObjectRef {
 }
 
 function check(spec: Record<string, any>) {
-  const { expirationSeconds: seconds = defaultSeconds, boundObjectRef } = spec;
+  const { expirationSeconds: seconds = defaultSeconds } = spec;
   const errors: FieldError[] = [];
   const refuse = (field: string, value: unknown, why: string) =>
     errors.push({
@@ -49,38 +51,49 @@ function check(spec: Record<string, any>) {
     refuse(field, seconds, "may not specify a duration less than 10 minutes");
   if (seconds > secondsMax)
     refuse(field, seconds, "may not specify a duration larger than 2^32 seconds");
-  if (boundObjectRef && (boundObjectRef.apiVersion !== "v1" || !boundKinds[boundObjectRef.kind])) {
-    const { apiVersion, kind } = boundObjectRef;
-    refuse("spec.boundObjectRef", `${apiVersion} ${kind}`, "must be a v1 Pod, Secret or Node");
-  }
   if (errors.length > 0) throw invalid("TokenRequest", "authentication.k8s.io", "", errors);
+}
+
+/** A caller that names the account names the one it asks. Throws Invalid, or Conflict when it is another one. */
+function checkIdentity(sent: Record<string, any>, { metadata }: KubeObject) {
+  for (const field of ["name", "namespace"] as const) {
+    if (!sent[field] || sent[field] === metadata[field]) continue;
+    const why = `must match the service account ${field} if specified`;
+    throw invalid("TokenRequest", "authentication.k8s.io", metadata.name, [
+      invalidValue(`metadata.${field}`, sent[field], why),
+    ]);
+  }
+  if (!sent["uid"] || sent["uid"] === metadata.uid) return;
+  const why = `the UID in the token request (${sent["uid"]}) does not match the UID of the service account (${metadata.uid})`;
+  const of = { group: "authentication.k8s.io", resource: "TokenRequest" };
+  throw conflict(of, metadata.name, why);
 }
 
 /** The object a token is bound to. Throws NotFound when it is gone, Conflict when it is another one. */
 async function boundTo(read: ReadObject, namespace: string, account: string, ref: BoundObjectRef) {
-  const part = boundKinds[ref.kind]!;
+  const group = ref.apiVersion?.includes("/") ? ref.apiVersion.split("/")[0]! : "";
+  const part = group === "" ? boundKinds[ref.kind] : undefined;
+  if (!part) {
+    const version = ref.apiVersion?.split("/").at(-1) ?? "";
+    const type = `${group}/${version}, Kind=${ref.kind ?? ""}`;
+    throw badRequest(`cannot bind token to object of type ${type}`);
+  }
   const where = part === "node" ? ref.name : `${namespace}/${ref.name}`;
   const object = await read(`${part}s/${where}`);
-  const resource = { group: "", resource: `${part}s` };
-  if (!object) throw notFound(resource, ref.name);
+  if (!object) throw notFound({ group: "", resource: `${part}s` }, ref.name);
+  if (part === "pod" && object.spec.serviceAccountName !== account) {
+    throw badRequest(
+      `cannot bind token for serviceaccount ${JSON.stringify(account)} to pod running with different serviceaccount name.`,
+    );
+  }
   const { uid } = object.metadata;
   if (ref.uid && ref.uid !== uid) {
     throw conflict(
-      resource,
+      { group: "", resource: ref.kind },
       ref.name,
       `the UID in the bound object reference (${ref.uid}) does not match the UID in record. ` +
         "The object might have been deleted and then recreated",
     );
-  }
-  const uses = part !== "pod" || object.spec.serviceAccountName === account;
-  if (!uses) {
-    throw invalid("TokenRequest", "authentication.k8s.io", "", [
-      {
-        type: "FieldValueInvalid",
-        field: "spec.boundObjectRef",
-        message: `Invalid value: ${JSON.stringify(ref.name)}: cannot bind token for serviceaccount ${JSON.stringify(account)} to pod running with different serviceaccount name.`,
-      },
-    ]);
   }
   return { part, object };
 }
@@ -141,10 +154,12 @@ export const tokenRequest =
   async ({ request, info, server }: HandlerContext) => {
     const body = decodeBody(request);
     const spec = isObject(body.spec) ? body.spec : {};
-    check(spec);
     const { namespace = "", name = "" } = info;
     const account = await read(`serviceaccounts/${namespace}/${name}`);
     if (!account) throw notFound({ group: "", resource: "serviceaccounts" }, name);
+    const { uid } = account.metadata;
+    checkIdentity(isObject(body.metadata) ? body.metadata : {}, account);
+    check(spec);
     const audiences = spec["audiences"]?.length ? spec["audiences"] : tokens.audiences;
     const seconds: number = spec["expirationSeconds"] ?? defaultSeconds;
     const binding = await bindingFor(read, account, spec["boundObjectRef"]);
@@ -165,7 +180,7 @@ export const tokenRequest =
       object: {
         kind: "TokenRequest",
         apiVersion: "authentication.k8s.io/v1",
-        metadata: { name, namespace, creationTimestamp: timestamp(issuedAtMs) },
+        metadata: { name, namespace, uid, creationTimestamp: timestamp(issuedAtMs) },
         spec: { ...spec, audiences, expirationSeconds: seconds },
         status: { token, expirationTimestamp: timestamp(issuedAtMs + seconds * 1000) },
       },

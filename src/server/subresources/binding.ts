@@ -5,11 +5,13 @@ import { decodeBody } from "../body.ts";
 import type { Call } from "../core.ts";
 import type { ApiResponse } from "../request.ts";
 import { respondWith } from "../respond.ts";
+import { checkNamed } from "./named.ts";
 import { conflictOf, modify } from "../verbs/modify.ts";
 
 export async function bind(call: Call): Promise<ApiResponse> {
   if (call.info.verb !== "create") throw badRequest("binding takes POST only");
   const binding = decodeBody(call.request);
+  checkNamed(call, binding, "Binding");
   const { name: nodeName, kind = "Node" } = binding.target ?? {};
   if (!nodeName || kind !== "Node") {
     const field = nodeName ? "target.kind" : "target.name";
@@ -21,12 +23,14 @@ export async function bind(call: Call): Promise<ApiResponse> {
   }
   const whole = { ...call, info: { ...call.info, subresource: "binding" } };
   await modify(whole, (pod) => {
-    const { metadata } = binding;
-    if (metadata?.uid && metadata.uid !== pod.metadata.uid) {
-      throw conflictOf(
-        call,
-        `Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${pod.metadata.uid}`,
-      );
+    const { uid, resourceVersion, annotations, labels } = binding.metadata;
+    for (const [what, wanted, present] of [
+      ["UID", uid, pod.metadata.uid],
+      ["ResourceVersion", resourceVersion, pod.metadata.resourceVersion],
+    ]) {
+      if (!wanted || wanted === present) continue;
+      const why = `Precondition failed: ${what} in precondition: ${wanted}, ${what} in object meta: ${present}`;
+      throw conflictOf(call, why);
     }
     if (pod.metadata.deletionTimestamp) {
       throw conflictOf(
@@ -44,9 +48,8 @@ export async function bind(call: Call): Promise<ApiResponse> {
       throw conflictOf(call, `pod ${pod.metadata.name} has non-empty .spec.schedulingGates`);
     }
     pod.spec.nodeName = nodeName;
-    if (metadata?.annotations) {
-      pod.metadata.annotations = { ...pod.metadata.annotations, ...metadata.annotations };
-    }
+    if (annotations) pod.metadata.annotations = { ...pod.metadata.annotations, ...annotations };
+    if (labels) pod.metadata.labels = { ...pod.metadata.labels, ...labels };
     const others = (pod.status?.conditions ?? []).filter((one: any) => one.type !== "PodScheduled");
     const scheduled = {
       type: "PodScheduled",
@@ -55,6 +58,7 @@ export async function bind(call: Call): Promise<ApiResponse> {
       lastTransitionTime: timestamp(call.core.clock.now()),
     };
     pod.status = { ...pod.status, conditions: [...others, scheduled] };
+    delete pod.status.nominatedNodeName;
     return pod;
   });
   return respondWith(call, 201, {

@@ -19,6 +19,7 @@ import { fromStored } from "../stored.ts";
 import { deleteObject } from "../verbs/delete.ts";
 import { existing } from "../verbs/get.ts";
 import { modify } from "../verbs/modify.ts";
+import { checkNamed } from "./named.ts";
 
 async function budgetsOf(call: Call, pod: KubeObject) {
   const prefix = `poddisruptionbudgets.policy/${call.info.namespace}/`;
@@ -44,6 +45,21 @@ const violates = "Cannot evict pod as it would violate the pod's disruption budg
 /** Seconds after which a budget that was never counted may have been. */
 const countSeconds = 10;
 
+/** Why a budget allows no disruption; its counts are not to be trusted when it could not be counted. */
+function whyNone(name: string, status: any): string {
+  const { desiredHealthy = 0, currentHealthy = 0, conditions = [] } = status;
+  const told = conditions.find(
+    ({ type, status: is, message }: any) =>
+      type === "DisruptionAllowed" && is === "False" && message,
+  );
+  const none = `The disruption budget ${name} does not allow evicting pods currently`;
+  if (told?.reason === "SyncFailed") return `${none} because it failed sync: ${told.message}`;
+  if (currentHealthy <= desiredHealthy) {
+    return `The disruption budget ${name} needs ${desiredHealthy} healthy pods and has ${currentHealthy} currently`;
+  }
+  return told ? `${none} (${told.reason}): ${told.message}` : none;
+}
+
 /** The budget's status with one disruption taken; throws TooManyRequests when there is none. Pure. */
 export function takeDisruption(budget: KubeObject, pod: string, now: string): KubeObject {
   const { metadata, status = {} } = budget;
@@ -52,10 +68,7 @@ export function takeDisruption(budget: KubeObject, pod: string, now: string): Ku
     const cause = `The disruption budget ${name} is still being processed by the server.`;
     throw refused(violates, cause, countSeconds);
   }
-  if ((status.disruptionsAllowed ?? 0) <= 0) {
-    const cause = `The disruption budget ${name} needs ${status.desiredHealthy ?? 0} healthy pods and has ${status.currentHealthy ?? 0} currently`;
-    throw refused(violates, cause);
-  }
+  if ((status.disruptionsAllowed ?? 0) <= 0) throw refused(violates, whyNone(name, status));
   const disruptedPods = { ...status.disruptedPods, [pod]: now };
   return {
     ...budget,
@@ -126,6 +139,7 @@ async function markDisrupted(call: Call, entry: Entry, options: DeletionOptions)
 
 export async function evict(call: Call): Promise<ApiResponse> {
   const eviction = decodeBody(call.request);
+  checkNamed(call, eviction, "Eviction");
   const entry = await existing(call);
   const pod = fromStored(call.kind, entry.value);
   const running = pod.status?.phase === "Running" && !pod.metadata.deletionTimestamp;

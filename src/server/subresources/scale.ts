@@ -1,6 +1,6 @@
 // `autoscaling/v1 Scale` of anything that has replicas: one number read and written where the kind says.
 import type { KubeObject } from "../../kinds/object.ts";
-import { invalid } from "../../lib/status-error.ts";
+import { badRequest, invalid } from "../../lib/status-error.ts";
 import { labelSelectorText } from "../selector-text.ts";
 import { decodeBody } from "../body.ts";
 import type { Call } from "../core.ts";
@@ -71,7 +71,12 @@ export async function scale(call: Call): Promise<ApiResponse> {
     const present = scaleOf(call, own);
     const wanted =
       call.info.verb === "update" ? decodeBody(call.request) : patchDocument(call, present);
-    const { resourceVersion } = wanted.metadata ?? {};
+    const { name, uid, resourceVersion } = wanted.metadata ?? {};
+    if (name !== call.info.name) {
+      const why = `the name of the object (${name ?? ""}) does not match the name on the URL (${call.info.name})`;
+      throw badRequest(why);
+    }
+    if (uid) own.metadata.uid = uid;
     put(own, pathsOf(call).specReplicasPath, replicasOf(call, wanted));
     if (resourceVersion) own.metadata.resourceVersion = resourceVersion;
     return own;

@@ -132,6 +132,11 @@ test("the scale subresource reads and writes replicas", async () => {
   const object = await client.get({ ...gadgets, name: "a" });
   assert.equal(object.spec.replicas, 4);
   assert.equal(object.metadata.generation, 2);
+  const { metadata } = scale;
+  const another = { ...scale, metadata: { ...metadata, uid: "x", resourceVersion: "" } };
+  await fails(client.update(target, another), "Conflict", "UID in precondition: x");
+  const misnamed = { ...scale, metadata: { ...metadata, name: "b" } };
+  await fails(client.update(target, misnamed), "BadRequest", "does not match the name on the URL");
 });
 
 test("taking the last finalizer from a deleted object removes it", async () => {
@@ -316,10 +321,13 @@ test("a watch from before a compaction is told to list again", async () => {
 test("an evicted pod says that it was disrupted", async () => {
   const metadata = { name: "p", finalizers: ["example.com/wait"] };
   await client.create(pods, { apiVersion: "v1", kind: "Pod", metadata, spec: {} });
-  await client.create(
-    { ...pods, name: "p", subresource: "eviction" },
-    { apiVersion: "policy/v1", kind: "Eviction", metadata: { name: "p" } },
-  );
+  const evict = (name: string) =>
+    client.create(
+      { ...pods, name: "p", subresource: "eviction" },
+      { apiVersion: "policy/v1", kind: "Eviction", metadata: { name } },
+    );
+  await fails(evict("q"), "BadRequest", "name in URL does not match name in Eviction object");
+  await evict("p");
   const pod = await client.get({ ...pods, name: "p" });
   assert.ok(pod.metadata.deletionTimestamp);
   const [condition] = pod.status.conditions;
@@ -335,12 +343,18 @@ test("a pod is bound once, and that is no wish of its maker", async () => {
   const binding = {
     apiVersion: "v1",
     kind: "Binding",
-    metadata: { name: "p" },
+    metadata: { name: "p", labels: { zone: "a" }, annotations: { note: "b" } },
     target: { name: "n" },
   };
+  const meant = (metadata: object) =>
+    client.create(target, { ...binding, metadata: { name: "p", ...metadata } });
+  await fails(meant({ name: "q" }), "BadRequest", "name in URL does not match name in Binding");
+  await fails(meant({ uid: "x" }), "Conflict", "UID in precondition: x");
+  await fails(meant({ resourceVersion: "999" }), "Conflict", "in precondition: 999");
   await client.create(target, binding);
   const pod = await client.get({ ...pods, name: "p" });
   assert.equal(pod.spec.nodeName, "n");
+  assert.deepEqual([pod.metadata.labels, pod.metadata.annotations], [{ zone: "a" }, { note: "b" }]);
   assert.equal(pod.metadata.generation, 1);
   assert.equal(pod.status.conditions[0].type, "PodScheduled");
   await fails(client.create(target, binding), "Conflict", "already assigned to node");
