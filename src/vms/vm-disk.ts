@@ -221,7 +221,8 @@ async function run() {
 
 process.on("SIGTERM", () => process.exit(exitCodes.failed));
 run().then(leave, (error: Error & { reason?: string; code?: string }) => {
-  if (error.code === "ENOSPC") {
+  // Nobody goes on with that, and others may want the room.
+  if (error.code === "ENOSPC" || error.reason === "BadRequest") {
     for (const file of [part, `${part}.mark`]) rmSync(file, { force: true });
     if (!block) rmSync(`${target}.new`, { force: true });
   }

@@ -190,7 +190,11 @@ export class PodWorker {
   async #once() {
     const { runtime, clock } = this.#context;
     const runtimePod = await runtime.pod(this.pod.metadata.uid);
-    this.instances = instancesOf(this.pod, runtimePod);
+    const instances = instancesOf(this.pod, runtimePod);
+    const { messages } = this.state;
+    // First: what is seen here may be told at once, and whoever reads that a container ended acts on its last words.
+    await readMessages(this.#context, this.pod, instances, messages);
+    this.instances = instances;
     const address = this.#context.movedAddress(this.pod.metadata.uid);
     const { sandbox } = this.instances;
     if (sandbox && address) {
@@ -201,8 +205,6 @@ export class PodWorker {
       () => this.pod,
       () => this.instances,
     );
-    const { messages } = this.state;
-    await readMessages(this.#context, this.pod, this.instances, messages);
     this.#tellCrashes();
     await this.resizer.look(this.pod, this.instances);
     const { actions, wakeAt } = planPod(this.allocated, this.instances, this.state, clock.now());

@@ -34,6 +34,8 @@ export async function askTask(
   const headers = {
     ...{ host: podIP, authorization: `Bearer ${task.key}` },
     ...(length !== undefined && { "content-length": length }),
+    // Who refuses a body in the middle of it closes nothing, so that the answer comes.
+    ...(body && { connection: "keep-alive" }),
   };
   const target = { dial: () => node.dial(podIP, taskPort) };
   return forward(target, { method, path, headers, body, signal });

@@ -87,6 +87,20 @@ test("a qcow2 image becomes a raw disk of what is in it, and one that is larger 
   await assert.rejects(settle(lies), /qemu-img|is broken/);
 });
 
+test("a qcow2 image that ends early is refused, where QEMU would read zeros", async () => {
+  const raw = join(folder, "raw");
+  writeFileSync(raw, Buffer.concat([noise], 512 * 1024));
+  image("convert", "-f", "raw", "-O", "qcow2", raw, part);
+  const whole = readFileSync(part);
+  await settle(whole);
+  const cluster = 65_536;
+  for (const lost of [2, 3, 4]) {
+    const cut = whole.subarray(0, whole.length - lost * cluster);
+    await assert.rejects(settle(cut), /ends early or is damaged/, String(lost));
+    assert.equal(existsSync(target), false);
+  }
+});
+
 test("zeros take no room: downloaded, unpacked and sent", async () => {
   const bytes = Buffer.alloc(room);
   bytes.write("begin");

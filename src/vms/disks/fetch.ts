@@ -72,6 +72,10 @@ async function get(url: string, headers: Record<string, string>, ca?: string): P
   });
 }
 
+/** As a refusal ends. */
+export const allowed = (bytesMax: number) =>
+  `the ${bytesMax} bytes that an image for this claim may have: ask for a larger claim`;
+
 /** Credentials stay with the host that they are for. */
 async function follow({ url, headers, ca }: FetchOptions, range: Record<string, string>) {
   const given = headers();
@@ -83,7 +87,8 @@ async function follow({ url, headers, ca }: FetchOptions, range: Record<string, 
     const { statusCode = 0, headers: said } = answer;
     if (statusCode < 300 || statusCode >= 400 || !said.location) return got;
     answer.resume();
-    const next = new URL(said.location, at);
+    const next = URL.parse(said.location, at);
+    if (!next) throw badRequest(`the source leads to ${said.location}, which is no URL`);
     if (!/^https?:$/.test(next.protocol)) throw badRequest(`the source leads to ${next.protocol}`);
     at = next.href;
   }
@@ -129,7 +134,7 @@ async function receive(reception: Reception): Promise<number> {
   const take: Take = (piece, letGo) => {
     const writer = (out ??= open(reception, piece));
     if (writer.bytes + piece.length > bytesMax) {
-      from.destroy(badRequest(`the source has more than ${bytesMax} bytes`));
+      from.destroy(badRequest(`the source has more than ${allowed(bytesMax)}`));
       return;
     }
     writer.write(piece, (error) => {
@@ -178,7 +183,7 @@ async function once(options: FetchOptions) {
   const total = totalOf(answer, start);
   if (total !== undefined && total > bytesMax) {
     (got.body ?? answer).destroy();
-    throw badRequest(`the source has ${total} bytes, and the claim has room for ${bytesMax}`);
+    throw badRequest(`the source has ${total} bytes, more than ${allowed(bytesMax)}`);
   }
   const strong = headers.etag?.startsWith("W/") ? undefined : headers.etag;
   const validator = strong ?? headers["last-modified"] ?? "";

@@ -84,19 +84,26 @@ test("a source that is larger than the claim, not there or elsewhere is refused"
   const large = await source((_, response) => response.end(image));
   await assert.rejects(
     fetched(large, "large", 1000),
-    /has 100000 bytes, and the claim has room for 1000/,
+    /has 100000 bytes, more than the 1000 bytes that an image/,
   );
   const endless = await source((_, response) => {
     response.write(image);
     response.end(image);
   });
-  await assert.rejects(fetched(endless, "endless", 150_000), /has more than 150000 bytes/);
+  await assert.rejects(
+    fetched(endless, "endless", 150_000),
+    /has more than the 150000 bytes that an image/,
+  );
   const none = await source((_, response) => response.writeHead(404).end());
   await assert.rejects(fetched(none, "none"), /status 404/);
   const local = await source((_, response) =>
     response.writeHead(302, { location: "file:///etc/shadow" }).end(),
   );
   await assert.rejects(fetched(local, "local"), /leads to file:/);
+  const nowhere = await source((_, response) =>
+    response.writeHead(302, { location: "http://[" }).end(),
+  );
+  await assert.rejects(fetched(nowhere, "nowhere"), /leads to http:\/\/\[, which is no URL/);
 });
 
 test("secrets are not told to whom a source leads", async () => {
@@ -246,6 +253,10 @@ test("a DataVolume's phase follows from its claim and its pod", () => {
       name,
     );
   }
+  const waits = pod("Pending");
+  waits.status.containerStatuses = [{ state: { waiting: { reason: "X", message: "no image" } } }];
+  const [ran] = planFill({ ...seen, pod: waits }).status.conditions;
+  assert.deepEqual([ran.reason, ran.message], ["X", "no image"]);
   const failed = planFill({ ...seen, pod: pod("Failed", 1) });
   assert.deepEqual([failed.status.restartCount, failed.failure], [1, "no luck"]);
   const again = { ...seen, dv: dv(failed.status) };

@@ -45,6 +45,10 @@ export const hasBegun = ({ status }: KubeObject) => /(InProgress|Ready)$/.test(s
 const terminated = (pod: KubeObject) =>
   pod.status?.containerStatuses?.map(({ state }: any) => state?.terminated).find(Boolean);
 
+/** Why its container does not run yet, as where an image is not to be had. */
+const waiting = (pod: KubeObject): { reason?: string; message?: string } | undefined =>
+  pod.status?.containerStatuses?.map(({ state }: any) => state?.waiting).find(Boolean);
+
 const percentOf = ({ doneBytes, totalBytes }: Progress) =>
   totalBytes ? `${Math.min((doneBytes / totalBytes) * 100, 99.99).toFixed(2)}%` : "N/A";
 
@@ -107,7 +111,8 @@ function outcomeOf({ dv, kind, claim, pod, progress, waitsFor }: FillSeen): Outc
         progress: progress ? percentOf(progress) : (known ?? "N/A"),
       };
     default: {
-      const why = conditionOf(pod, "PodScheduled");
+      const placed = conditionOf(pod, "PodScheduled");
+      const why = placed?.status === "False" ? placed : waiting(pod);
       return {
         phase: scheduled,
         running: running("False", why?.reason ?? "Pending", why?.message),

@@ -2,8 +2,10 @@
 import { createReadStream, statSync } from "node:fs";
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { badRequest } from "../../lib/status-error.ts";
+import { allowed } from "./fetch.ts";
 import { SparseFile } from "./sparse-file.ts";
 import { taskPort, untilDone } from "./task.ts";
 import type { TaskProgress } from "./task-progress.ts";
@@ -79,16 +81,32 @@ export function serveTask(served: Served): Promise<Server> {
   });
 }
 
-/** Writes a body to a file; a longer one than there is room for is refused. */
-export async function receive(
-  body: IncomingMessage,
-  { file, bytesMax, told }: { file: string; bytesMax: number; told: (doneBytes: number) => void },
-) {
+export interface Reception {
+  file: string;
+  bytesMax: number;
+  told: (doneBytes: number) => void;
+}
+
+/** Whoever sends more is to hear why that is refused, so the connection stays. */
+async function* limited(body: Readable, { bytesMax, told }: Reception) {
   let bytes = 0;
-  body.on("data", (chunk: Buffer) => {
+  for await (const chunk of body.iterator({ destroyOnReturn: false })) {
     bytes += chunk.length;
     told(bytes);
-    if (bytes > bytesMax) body.destroy(badRequest(`more than ${bytesMax} bytes were sent`));
-  });
-  await pipeline(body, SparseFile.stream(file));
+    if (bytes > bytesMax) throw badRequest(`there is more than ${allowed(bytesMax)}`);
+    yield chunk;
+  }
+}
+
+/** Writes a body to a file; a longer one than there is room for is refused. */
+export async function receive(body: IncomingMessage, reception: Reception) {
+  const { file, bytesMax } = reception;
+  const length = Number(body.headers["content-length"] ?? 0);
+  if (length > bytesMax) throw badRequest(`${length} bytes are more than ${allowed(bytesMax)}`);
+  try {
+    await pipeline(limited(body, reception), SparseFile.stream(file));
+  } finally {
+    // What is sent still is read and forgotten.
+    body.resume();
+  }
 }
