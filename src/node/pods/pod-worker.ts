@@ -118,7 +118,7 @@ export class PodWorker {
   wake() {
     this.#dirty = true;
     if (this.state.admitting) return;
-    this.#looking ??= this.#look().finally(() => (this.#looking = undefined));
+    this.#looking ??= this.#look();
   }
 
   async stop() {
@@ -178,6 +178,8 @@ export class PodWorker {
         this.#failed(error);
       }
     }
+    // In the same breath as the last look at #dirty: a wake in between would be lost.
+    this.#looking = undefined;
   }
 
   #failed(error: unknown) {
@@ -230,7 +232,7 @@ export class PodWorker {
   #tell() {
     this.#soonTimer?.();
     this.#untold = true;
-    this.#telling ??= this.#tellAll().finally(() => (this.#telling = undefined));
+    this.#telling ??= this.#tellAll();
   }
 
   async #tellAll() {
@@ -238,6 +240,7 @@ export class PodWorker {
       this.#untold = false;
       await this.#writeStatus().catch((error: unknown) => this.#failed(error));
     }
+    this.#telling = undefined;
   }
 
   #tellCrashes() {

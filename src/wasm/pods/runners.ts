@@ -1,5 +1,5 @@
-// Processes that wait for a module, or for a disk to fill, and their life: started, told their program, ended. Each is known by its folder
-// and its status on disk, and is nobody's child in the end.
+// Processes that wait for a module, or for a disk to fill, and their life: started, told their
+// program, ended. Each is known by its folder and its status on disk, and is nobody's child in the end.
 import { spawn } from "node:child_process";
 import {
   closeSync,
