@@ -23,8 +23,10 @@ const permissionsAllowed = ["r", "w", "m", "rw", "rm", "rwm", "wm"];
 /** Where nodes lie that are not at the top of /dev. */
 const nodeFolders = ["", "bus/usb", "dri", "input", "snd", "serial"];
 
-function vfioNodes({ paths }: HandlerWorld) {
-  return ({ devpath }: UdevDevice): string[] => {
+/** Of a card that a guest can have: bound to `vfio-pci`, which gives it no node of its own, or asked for as such. */
+function vfioNodes({ paths }: HandlerWorld, isAsked: boolean) {
+  return ({ devpath, driver }: UdevDevice): string[] => {
+    if (!isAsked && driver !== "vfio-pci") return [];
     try {
       const group = basename(readlinkSync(join(paths.sys, devpath, "iommu_group")));
       return [join(paths.dev, "vfio", group), join(paths.dev, "vfio/vfio")];
@@ -44,7 +46,7 @@ function wishesOf(
   return {
     ...chosen,
     ...(resource !== undefined && { resource }),
-    ...(vfio && { vfioNodes: vfioNodes(world) }),
+    vfioNodes: vfioNodes(world, vfio),
   };
 }
 

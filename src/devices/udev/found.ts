@@ -31,8 +31,8 @@ export interface Wishes {
   /** Parts of one device are one, and numbered. */
   together: boolean;
   resource?: string;
-  /** Nodes to add for a PCI device that is passed through. */
-  vfioNodes?: (device: UdevDevice) => string[];
+  /** Nodes to add for a PCI device that can be passed through. */
+  vfioNodes: (device: UdevDevice) => string[];
 }
 
 export function deviceOf(
@@ -57,9 +57,9 @@ export function deviceOf(
     properties[name] ??= usb;
   }
   const pci = pciPlace(top.devpath);
-  if (resource !== undefined && pci !== undefined) {
-    properties[placeVariable("PCI", resource)] = pci;
-    for (const path of vfioNodes?.(top) ?? []) give(path, "rw");
+  if (pci !== undefined) {
+    if (resource !== undefined) properties[placeVariable("PCI", resource)] = pci;
+    for (const path of vfioNodes(top)) give(path, "rw");
   }
   return { id: top.devpath, properties, mounts: [], nodes };
 }

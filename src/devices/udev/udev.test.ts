@@ -123,11 +123,16 @@ test("parts of one device are one device when they are grouped", async () => {
   assert.deepEqual(new Set(camera?.nodes.map((one) => one.permissions)), new Set(["rw"]));
 });
 
-test("a card to be passed through has its address and the nodes of its group", async () => {
+async function cardOfGroup7(): Promise<string> {
   const card = "devices/pci0000:00/0000:00:1c.0/0000:03:00.0";
-  await device(card, "pci", { uevent: "DRIVER=vfio-pci\n", vendor: "0x8086\n" });
+  await device(card, "pci", { uevent: "", vendor: "0x8086\n" });
   await mkdir(join(paths.sys, "kernel/iommu_groups/7"), { recursive: true });
   await symlink(join(paths.sys, "kernel/iommu_groups/7"), join(paths.sys, card, "iommu_group"));
+  return card;
+}
+
+test("a card to be passed through has its address and the nodes of its group", async () => {
+  const card = await cardOfGroup7();
   const [one] = await found(['SUBSYSTEM=="pci"'], {
     properties: { devicePluginResourceName: "intel.com/card", vfioPassthrough: "True" },
   });
@@ -138,6 +143,22 @@ test("a card to be passed through has its address and the nodes of its group", a
   const nodes = one?.nodes.map(({ hostPath, permissions }) => [hostPath, permissions]);
   const vfio = ["7", "vfio"].map((name) => [join(paths.dev, "vfio", name), "rw"]);
   assert.deepEqual(nodes, vfio);
+});
+
+test("a card has the nodes of its group once it is bound to vfio-pci, whatever its resource", async () => {
+  const card = await cardOfGroup7();
+  const [before] = await found(['SUBSYSTEM=="pci"']);
+  assert.deepEqual(before?.nodes, []);
+  const driver = join(paths.sys, "bus/pci/drivers/vfio-pci");
+  await mkdir(driver, { recursive: true });
+  await symlink(driver, join(paths.sys, card, "driver"));
+  const [bound] = await found(['SUBSYSTEM=="pci"']);
+  assert.deepEqual(bound?.properties, { UDEV_DEVPATH: `/${card}` });
+  const nodes = bound?.nodes.map(({ hostPath }) => hostPath);
+  assert.deepEqual(
+    nodes,
+    ["7", "vfio"].map((name) => join(paths.dev, "vfio", name)),
+  );
 });
 
 test("what has no node of its own is reached by its parent's", async () => {
