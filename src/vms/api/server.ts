@@ -119,7 +119,7 @@ class MachineApi {
     if (given) return given;
     if (isTokenRequest(request)) {
       requireFrontProxy(request.socket as TLSSocket, this.#options.frontProxy);
-      return answer(response, this.#uploads.issue(request, await readBody(request)));
+      return answer(response, await this.#uploads.issue(request, await readBody(request)));
     }
     const call = await this.#call(request, false);
     const name = call.resource ? `${call.resource}/${call.action}` : call.action;

@@ -3,7 +3,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { badRequest, isStatus, StatusError } from "../../lib/status-error.ts";
 import { askTask } from "../disks/ask-task.ts";
 import type { UploadTokens } from "../disks/upload-token.ts";
-import { pods } from "../kinds/resources.ts";
+import { contentType } from "../disks/claim-progress.ts";
+import { claims, pods } from "../kinds/resources.ts";
 import { taskPodName } from "../disks/source-task.ts";
 import type { Access } from "./access.ts";
 
@@ -40,11 +41,12 @@ export class Uploads {
   }
 
   /** The UploadTokenRequest with its token. */
-  issue(request: IncomingMessage, body: any) {
+  async issue(request: IncomingMessage, body: any) {
     const [, namespace] = requests.exec(pathOf(request))!;
     const name: string | undefined = body.spec?.pvcName;
     if (!name) throw badRequest("spec.pvcName: Required value");
     const claim = { namespace: decodeURIComponent(namespace!), name };
+    await this.#refuseArchive(claim);
     const token = this.#tokens.issue(claim, this.#access.clock.now());
     const metadata = { ...body.metadata, namespace: claim.namespace };
     return {
@@ -57,6 +59,17 @@ export class Uploads {
         status: { token },
       },
     };
+  }
+
+  async #refuseArchive({ namespace, name }: { namespace: string; name: string }) {
+    const claim = await this.#access.client
+      .get({ ...claims, namespace, name })
+      .catch((error: unknown) => {
+        if (!isStatus(error, "NotFound")) throw error;
+      });
+    if (claim?.metadata.annotations?.[contentType] !== "archive") return;
+    const why = "archives are not unpacked here, only images of disks are taken";
+    throw badRequest(`PVC ${namespace}/${name}: ${contentType}: archive: ${why}`);
   }
 
   async #podOf(request: IncomingMessage) {

@@ -93,10 +93,11 @@ class Exporting {
       .informer(pods)
       .list(this.#namespace)
       .find(
-        ({ spec, status, metadata }) =>
-          !["Succeeded", "Failed"].includes(status?.phase) &&
-          metadata.name !== exportPodName(this.#export.metadata.name) &&
-          spec.volumes?.some((one: any) => one.persistentVolumeClaim?.claimName === claim),
+        (pod) =>
+          !["Succeeded", "Failed"].includes(pod.status?.phase) &&
+          // Exports only read.
+          controllerOf(pod)?.kind !== "VirtualMachineExport" &&
+          pod.spec.volumes?.some((one: any) => one.persistentVolumeClaim?.claimName === claim),
       );
     return found?.metadata.name;
   }

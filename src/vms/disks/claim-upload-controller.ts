@@ -7,11 +7,9 @@ import type { KubeObject } from "../../kinds/object.ts";
 import { parseQuantity } from "../../lib/quantity.ts";
 import { copyState, ensureTaskPod, removePod } from "../copies/copy-task.ts";
 import { claims, pods } from "../kinds/resources.ts";
-import { podPhase, podReady } from "./claim-progress.ts";
+import { podPhase, podReady, uploadTarget } from "./claim-progress.ts";
 import { taskPodName } from "./source-task.ts";
 import { taskPaths } from "./task.ts";
-
-const uploadTarget = "cdi.kubevirt.io/storage.upload.target";
 
 /** A DataVolume's claim is its own affair. */
 export const isForUpload = (claim: KubeObject) =>

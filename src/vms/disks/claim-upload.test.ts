@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { namespace, startMachines, until } from "../../../test/support/machines.ts";
 import { resource } from "../../client/client.ts";
-import { claims, pods } from "../kinds/resources.ts";
+import { claims, dataVolumes, pods } from "../kinds/resources.ts";
 
 const { client, close } = await startMachines();
 after(close);
@@ -57,4 +57,37 @@ test("a claim that is made for an upload gets a pod that waits, until a disk has
   await until(() => assert.rejects(client.get(pod), /not found/));
   const { items } = await client.list({ ...pods, namespace });
   assert.deepEqual(items, []);
+});
+
+test("an archive is refused before it is sent, and a disk is not", async () => {
+  const type = "cdi.kubevirt.io/storage.contentType";
+  await make("packed", { [target]: "", [type]: "archive" });
+  await make("image", { [target]: "", [type]: "kubevirt" });
+  const at = { group: "upload.cdi.kubevirt.io", version: "v1beta1", namespace };
+  const ask = (pvcName: string) =>
+    client.create(
+      { ...at, resource: "uploadtokenrequests" },
+      {
+        ...{ apiVersion: "upload.cdi.kubevirt.io/v1beta1", kind: "UploadTokenRequest" },
+        ...{ metadata: { name: pvcName }, spec: { pvcName } },
+      },
+    );
+  assert.ok((await until(() => ask("image")))["status"].token);
+  await assert.rejects(ask("packed"), /archives are not unpacked here/);
+});
+
+test("the claim of a DataVolume for an upload says so, for who tries again", async () => {
+  await client.create(
+    { ...dataVolumes, namespace },
+    {
+      ...{ apiVersion: "cdi.kubevirt.io/v1beta1", kind: "DataVolume" },
+      metadata: { name: "again" },
+      spec: {
+        source: { upload: {} },
+        pvc: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "4Mi" } } },
+      },
+    },
+  );
+  const made = await until(() => client.get({ ...claims, namespace, name: "again" }));
+  assert.equal(made.metadata.annotations?.[target], "");
 });

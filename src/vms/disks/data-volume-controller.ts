@@ -12,7 +12,7 @@ import { isStatus } from "../../lib/status-error.ts";
 import { claims, dataSources, dataVolumes, pods } from "../kinds/resources.ts";
 import { hasFinished, isReady } from "../../controllers/pod-state.ts";
 import { progressOf, taskOf } from "./ask-task.ts";
-import { podPhase, podReady } from "./claim-progress.ts";
+import { podPhase, podReady, uploadTarget } from "./claim-progress.ts";
 import { followDataSource } from "./data-source.ts";
 import type { Led } from "./data-source.ts";
 import { cloneForAnnotation, giverName, giverPod, straying } from "./foreign-source.ts";
@@ -165,7 +165,10 @@ class Filling {
       metadata: {
         name,
         labels: { ...labels, app: "containerized-data-importer" },
-        annotations: Object.fromEntries(kept),
+        annotations: {
+          ...Object.fromEntries(kept),
+          ...(sourceKind(this.#dv.spec.source) === "upload" && { [uploadTarget]: "" }),
+        },
         ownerReferences: [controllerReference(this.#dv)],
       },
       spec: claimOf(this.#dv, sourceClaim),

@@ -1,6 +1,7 @@
 // addvolume and removevolume, of a machine (which keeps it) or of an instance alone.
+import type { Target } from "../../../client/client.ts";
 import type { KubeObject } from "../../../kinds/object.ts";
-import { badRequest, conflict } from "../../../lib/status-error.ts";
+import { badRequest, conflict, isStatus } from "../../../lib/status-error.ts";
 import { instances, virtualMachines } from "../../kinds/resources.ts";
 import { isFinal } from "../../machine/run-strategy.ts";
 import { accepted } from "../handler.ts";
@@ -12,23 +13,39 @@ type Edit = (spec: any) => any;
 
 const resource = { group: "kubevirt.io", resource: "virtualmachineinstance" };
 
-/** Throws Conflict when the object changed meanwhile. */
-async function editInstance(
-  { access, namespace, name, dryRun }: Call,
-  vmi: KubeObject,
-  edit: Edit,
+const triesMax = 5;
+
+/** Others write the object too: the edit is made anew of what it is by then. */
+async function write(
+  { access: { client }, dryRun }: Call,
+  target: Target & { name: string },
+  { found, edited }: { found: KubeObject; edited: (object: KubeObject) => KubeObject },
 ) {
-  const next = { ...vmi, spec: edit(vmi.spec) };
-  await access.client.update({ ...instances, namespace, name }, next, { dryRun });
+  let object = found;
+  for (let tries = 1; ; tries++) {
+    const next = edited(object);
+    try {
+      return await client.update(target, next, { dryRun });
+    } catch (error) {
+      if (!isStatus(error, "Conflict") || tries === triesMax) throw error;
+    }
+    object = await client.get(target);
+  }
 }
 
-async function editMachine({ access, namespace, name, dryRun }: Call, vm: KubeObject, edit: Edit) {
-  const { template } = vm.spec;
-  const next = {
-    ...vm,
-    spec: { ...vm.spec, template: { ...template, spec: edit(template.spec) } },
+function editInstance(call: Call, found: KubeObject, edit: Edit) {
+  const { namespace, name } = call;
+  const edited = (vmi: KubeObject) => ({ ...vmi, spec: edit(vmi.spec) });
+  return write(call, { ...instances, namespace, name }, { found, edited });
+}
+
+function editMachine(call: Call, found: KubeObject, edit: Edit) {
+  const { namespace, name } = call;
+  const edited = (vm: KubeObject) => {
+    const { template } = vm.spec;
+    return { ...vm, spec: { ...vm.spec, template: { ...template, spec: edit(template.spec) } } };
   };
-  await access.client.update({ ...virtualMachines, namespace, name }, next, { dryRun });
+  return write(call, { ...virtualMachines, namespace, name }, { found, edited });
 }
 
 const editing =
