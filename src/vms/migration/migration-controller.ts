@@ -92,7 +92,7 @@ class Migration {
       case "begin":
         return this.#begin(state, key);
       case "follow":
-        return this.#follow(state, key);
+        return this.#follow(state, key).catch((error: unknown) => this.#wait(state, key, error));
       case "finish":
         return this.#finish(state);
       case "cancel":
@@ -262,6 +262,15 @@ class Migration {
       case "there":
         return this.#arrive(state, progress);
     }
+  }
+
+  /** A guest that went on elsewhere has no way back: both ends are asked again and again. */
+  #wait({ vmi }: MigrationState, key: Key, error: unknown) {
+    const isPostCopy = vmi!.status.migrationState?.mode === "PostCopy";
+    if (!isPostCopy || !isStatus(error, "ServiceUnavailable", "Timeout")) throw error;
+    const why = `An end of the move does not answer (${error.message}); it is asked again.`;
+    this.#context.event(vmi!, "Warning", "MigrationInterrupted", why);
+    this.#context.wakeAfter(key, recoverMs);
   }
 
   /** The guest waits at the target. Whoever does not answer is asked again, for as long as both are there. */

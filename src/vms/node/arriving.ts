@@ -93,15 +93,13 @@ export function mindArrivals(vm: Vm) {
   });
 }
 
-const statusOf = async (vm: Vm): Promise<string | undefined> =>
-  (await vm.qmp.execute("query-migrate")).status;
-
-/** A guest that waits for the rest of its memory hears a new connection at the place of the one that broke. */
+/**
+ * A guest that waits for the rest of its memory hears a new connection at the place of the one that broke. Nothing is
+ * asked of QEMU's main thread, which may itself wait for a page.
+ */
 export async function recover(vm: Vm) {
-  if ((await statusOf(vm)) === "postcopy-active") {
-    // It has not noticed yet.
-    await vm.urgent.urge("migrate-pause").catch(() => {});
-  }
+  // Refused where it has noticed by itself.
+  await vm.urgent.urge("migrate-pause").catch(() => {});
   const { clock, scope } = vm.options;
   const uri = memoryUri(vm);
   const giveUpAt = clock.monotonic() + recoverMsMax;
