@@ -36,16 +36,20 @@ const specField =
     return old;
   };
 
-/** A pod and its containers keep all but their resources; a container that is not there is not added. */
+/** A pod and its containers keep all but their resources; other containers are left for validation to refuse. */
 const resizePart: Part = (object, old) => {
   if (old.spec) setOrDelete(old.spec, "resources", object.spec?.["resources"]);
   for (const list of ["containers", "initContainers"]) {
-    for (const container of old.spec?.[list] ?? []) {
-      const wanted = object.spec?.[list]?.find((one: any) => one.name === container.name);
-      if (!wanted) continue;
-      setOrDelete(container, "resources", wanted.resources);
-      setOrDelete(container, "resizePolicy", wanted.resizePolicy);
-    }
+    const before: any[] = old.spec?.[list] ?? [];
+    const now: any[] = object.spec?.[list] ?? [];
+    const isSame =
+      now.length === before.length && now.every(({ name }, i) => name === before[i].name);
+    if (!isSame) setOrDelete(old.spec, list, now);
+    else
+      for (const [i, container] of before.entries()) {
+        setOrDelete(container, "resources", now[i].resources);
+        setOrDelete(container, "resizePolicy", now[i].resizePolicy);
+      }
   }
   return old;
 };

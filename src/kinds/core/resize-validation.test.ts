@@ -41,3 +41,15 @@ test("an init container that runs once keeps its size, and so does a static pod"
   mirror.metadata.annotations = { "kubernetes.io/config.mirror": "x" };
   assert.match(String(resizeErrors(mirror, mirror)[0]?.message), /static pods/);
 });
+
+test("a resize names the containers that are there, in their order", () => {
+  const before = pod(limits("1"));
+  const more = pod(limits("1"), { initContainers: [{ name: "init", image: "i" }] });
+  assert.match(String(resizeErrors(more, before)[0]?.message), /may not be added or removed/);
+  const renamed = structuredClone(before);
+  renamed.spec.containers[0].name = "other";
+  const [error] = resizeErrors(renamed, before);
+  assert.equal(error?.field, "spec.containers[0].name");
+  const windows = pod(limits("1"), { os: { name: "windows" } });
+  assert.match(String(resizeErrors(windows, windows)[0]?.message), /windows pods/);
+});

@@ -43,10 +43,28 @@ function containersErrors(object: KubeObject, old: KubeObject, list: string): Fi
   });
 }
 
+/** A resize names the containers that are there, in their order. */
+function orderErrors(object: KubeObject, old: KubeObject, list: string): FieldError[] {
+  const [now, before]: Any[][] = [object.spec?.[list] ?? [], old.spec?.[list] ?? []];
+  if (now!.length !== before!.length) {
+    return [forbiddenValue(`spec.${list}`, `${list} may not be added or removed on resize`)];
+  }
+  return before!.flatMap(({ name }, i) => {
+    if (now![i]!["name"] === name) return [];
+    const why = `${list} may not be renamed or reordered on resize`;
+    return [forbiddenValue(`spec.${list}[${i}].name`, why)];
+  });
+}
+
 export function resizeErrors(object: KubeObject, old: KubeObject): FieldError[] {
   if (old.metadata.annotations?.[mirror] !== undefined) {
     return [forbiddenValue("", "static pods cannot be resized")];
   }
+  if (old.spec?.os?.name === "windows") {
+    return [forbiddenValue("", "windows pods cannot be resized")];
+  }
+  const others = ["containers", "initContainers"].flatMap((list) => orderErrors(object, old, list));
+  if (others.length > 0) return others;
   const errors = [
     ...containersErrors(object, old, "containers"),
     ...containersErrors(object, old, "initContainers"),
