@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer, request } from "node:http";
+import { Agent, createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,8 +20,9 @@ const server = createServer((asked, response) => {
 });
 server.listen(0, "127.0.0.1");
 await once(server, "listening");
+const agent = new Agent({ keepAlive: true });
 after(() => {
-  server.closeAllConnections();
+  agent.destroy();
   server.close();
   rmSync(folder, { recursive: true });
 });
@@ -29,10 +30,13 @@ after(() => {
 /** Sends all of it, whatever is answered meanwhile. */
 async function send(body: Buffer, headers: object) {
   const { port } = server.address() as AddressInfo;
-  const sent = request({ port, method: "POST", headers: { ...headers } });
+  const sent = request({ port, agent, method: "POST", headers: { ...headers } });
+  const isSent = once(sent, "close");
   sent.end(body);
   const [answer] = await once(sent, "response");
-  return `${answer.statusCode} ${await answer.setEncoding("utf8").toArray()}`;
+  const said = `${answer.statusCode} ${await answer.setEncoding("utf8").toArray()}`;
+  await isSent;
+  return said;
 }
 
 test("a disk that is larger than there is room for is refused in words, whether its length is known or not", async () => {
