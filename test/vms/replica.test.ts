@@ -84,8 +84,10 @@ let far: Keeper;
 
 before(async () => {
   mkdirSync(here);
-  there = new Keeper("there", "127.0.0.1");
-  far = new Keeper("far", "127.0.0.2");
+  // Of its own: others on this machine may keep copies, too.
+  const network = `127.${process.pid >> 16}.${(process.pid >> 8) & 255}`;
+  there = new Keeper("there", `${network}.${(process.pid & 127) + 1}`);
+  far = new Keeper("far", `${network}.${(process.pid & 127) + 128}`);
   // What the guest does not write to is in all of them from the beginning.
   const disk = Buffer.concat([Buffer.alloc(guestBytes), randomBytes(bytes - guestBytes)]);
   for (const place of [here, there.folder, far.folder])
