@@ -57,6 +57,13 @@ export function findRunning(directory: string): RunningSite | undefined {
   return runs(site) ? site : undefined;
 }
 
+/** The same; throws what to do when none does. `directory` is absolute. */
+export function runningOn(directory: string): RunningSite {
+  const running = findRunning(directory);
+  if (running) return running;
+  throw new Error(`no site runs on ${directory}; start it with: kerb up --data-dir ${directory}`);
+}
+
 /** A process that runs now, to be told from later ones with its number. */
 export function processOf(
   pid: number,

@@ -6,7 +6,7 @@ import { join, resolve as absolute } from "node:path";
 import { text } from "node:stream/consumers";
 import { parseKubeconfig } from "../../client/kubeconfig.ts";
 import type { Connection } from "../../client/kubeconfig.ts";
-import { findRunning } from "../run-file.ts";
+import { runningOn } from "../run-file.ts";
 
 /** Resolves with the body as a stream; rejects with what the site says when it refuses. */
 export async function askSite(
@@ -35,6 +35,6 @@ export const askSiteIn = (directory: string, method: string, path: string) =>
 /** The same; throws what to do when it does not run. */
 export async function askRunning(directory: string, method: string, path: string) {
   const folder = absolute(directory);
-  if (findRunning(folder)) return askSiteIn(folder, method, path);
-  throw new Error(`no site runs on ${folder}; start it with: kerb up --data-dir ${folder}`);
+  runningOn(folder);
+  return askSiteIn(folder, method, path);
 }

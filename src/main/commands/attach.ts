@@ -19,7 +19,7 @@ import { isStatus } from "../../lib/status-error.ts";
 import { tokenVariable } from "../config.ts";
 import { givenToken, hideToken } from "../given-token.ts";
 import { fetchCa } from "../node/node-identity.ts";
-import { findRunning } from "../run-file.ts";
+import { runningOn } from "../run-file.ts";
 import { readSettings } from "../site/site-settings.ts";
 
 const certificateMsMax = 60_000;
@@ -35,9 +35,7 @@ export function clusterOf({
     return { file: kubeconfig, name };
   }
   const folder = resolve(dataDir);
-  if (!findRunning(folder)) {
-    throw new Error(`no site runs on ${folder}; start it with: kerb up --data-dir ${folder}`);
-  }
+  runningOn(folder);
   return { file: join(folder, "kubeconfig"), name: name ?? readSettings(folder)!.name };
 }
 

@@ -44,7 +44,7 @@ export async function kubeconfigText({ dataDir, sites, server }: KubeconfigOptio
   const text = readIfThere(join(directory, "kubeconfig"));
   if (!text) {
     throw new Error(
-      `no site was started on ${directory}; start it: kerb up --data-dir ${directory}`,
+      `no site was started on ${directory}; start it with: kerb up --data-dir ${directory}`,
     );
   }
   const config = parse(text);

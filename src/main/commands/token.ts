@@ -13,7 +13,7 @@ import { isStatus } from "../../lib/status-error.ts";
 import { kubeconfigOf } from "../../hub/member/credentials.ts";
 import { anySiteGroup, hubGroup, invitedGroup, siteGroup } from "../../hub/names.ts";
 import { caHash, joinGroup, newToken } from "../node/join-token.ts";
-import { findRunning } from "../run-file.ts";
+import { runningOn } from "../run-file.ts";
 import { nodePermissions, rbac, sitePermissions } from "../site/token-permissions.ts";
 
 async function ensure(client: Client, target: Target, object: Draft) {
@@ -72,10 +72,7 @@ function hubOf({ dataDir, kubeconfig }: TokenOptions) {
     return { connection, at: connection.server };
   }
   const folder = resolve(dataDir);
-  const running = findRunning(folder);
-  if (!running) {
-    throw new Error(`no site runs on ${folder}; start it with: kerb up --data-dir ${folder}`);
-  }
+  const running = runningOn(folder);
   const connection = parseKubeconfig(readFileSync(join(folder, "kubeconfig"), "utf8"));
   const address = running.listen?.[0] ?? "ADDRESS";
   const at = `https://${address.includes(":") ? `[${address}]` : address}:${running.port}`;

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { json } from "node:stream/consumers";
 import type { ConfiguredOption } from "../../cli/configure.ts";
 import { askSiteIn } from "../commands/ask-site.ts";
-import { findRunning } from "../run-file.ts";
+import { runningOn } from "../run-file.ts";
 import { untilProven } from "../site/until-proven.ts";
 import { changePath, configurationPath } from "./switch.ts";
 import type { ConfigurationReport } from "./switch.ts";
@@ -26,7 +26,7 @@ export async function configureSite(
   { dataDir }: { dataDir: string },
 ): Promise<ConfiguredOption[]> {
   const directory = resolve(dataDir);
-  if (!findRunning(directory)) throw new Error(`no site runs on ${directory}`);
+  runningOn(directory);
   const ask = async (method: string, path: string) =>
     (await json(await askSiteIn(directory, method, path))) as ConfigurationReport;
   if (settings.length === 0) return optionsIn(await ask("GET", configurationPath));
