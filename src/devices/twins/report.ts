@@ -1,6 +1,6 @@
 // What a round with a device comes to, as the twin's status. Pure.
 import { withTimes } from "../kinds/condition.ts";
-import type { DeviceTwin, ReportedProperty } from "../kinds/device-twin.ts";
+import type { DeviceTwin, ReportedProperty, TwinProperty } from "../kinds/device-twin.ts";
 import { sameValue } from "./channel.ts";
 
 export interface Heard {
@@ -12,10 +12,18 @@ export interface Heard {
 
 const errorCharsMax = 500;
 
+const isRefused = ({ mode, desired }: TwinProperty) =>
+  mode !== "ReadWrite" && desired !== undefined;
+
 function propertiesOf({ spec, status }: DeviceTwin, { values }: Heard, now: string) {
-  return (spec.properties ?? []).map(({ name }): ReportedProperty => {
+  return (spec.properties ?? []).map((property): ReportedProperty => {
+    const { name } = property;
     const before = status?.properties?.find((one) => one.name === name);
-    const { reported = before?.reported, error } = values.get(name) ?? {};
+    const { reported = before?.reported, ...value } = values.get(name) ?? {};
+    const readOnly = isRefused(property)
+      ? "it is ReadOnly: what is desired is not written"
+      : undefined;
+    const error = value.error ?? readOnly;
     const since = reported === before?.reported ? before?.since : now;
     return {
       name,
@@ -32,11 +40,12 @@ export function statusOf(
   { node, now }: { node: string; now: string },
 ) {
   const properties = propertiesOf(twin, heard, now);
-  const behind = (twin.spec.properties ?? []).filter(({ name, desired, mode }) => {
+  const behind = (twin.spec.properties ?? []).filter(({ name, desired }) => {
     const reported = properties.find((one) => one.name === name)?.reported;
-    return mode === "ReadWrite" && desired !== undefined && !sameValue(desired, reported);
+    return desired !== undefined && !sameValue(desired, reported);
   });
   const online = heard.away === undefined;
+  const waiting = behind.every(isRefused) ? "ReadOnly" : online ? "Writing" : "Queued";
   const said = [
     {
       type: "Online",
@@ -47,7 +56,7 @@ export function statusOf(
     {
       type: "Synced",
       status: behind.length === 0 ? "True" : "False",
-      reason: behind.length === 0 ? "AsDesired" : online ? "Writing" : "Queued",
+      reason: behind.length === 0 ? "AsDesired" : waiting,
       message: behind.map(({ name, desired }) => `${name} is to be ${desired}`).join(", "),
     },
   ];

@@ -67,6 +67,20 @@ async function desire(values: Record<string, string>) {
 
 const speed = { name: "speed", mode: "ReadWrite", intervalSeconds: 1, access: { address: 4 } };
 
+test("what is desired of a property that is only read is refused by its name", async () => {
+  const device = await startFakeModbusDevice(cluster.scope);
+  device.registers[4] = 900;
+  const addresses = [`127.0.0.1:${device.port}`];
+  const properties = [{ ...speed, mode: "ReadOnly" }];
+  await configure("modbus", { addresses, intervalSeconds: 1 }, properties);
+  await until((twin) => reported(twin, "speed") === "900");
+  await desire({ speed: "5" });
+  const twin = await until((one) => condition(one, "Synced")?.reason === "ReadOnly");
+  assert.equal(condition(twin, "Synced")?.status, "False");
+  assert.match(twin.status!.properties![0]!.error!, /it is ReadOnly/);
+  assert.equal(device.registers[4], 900);
+});
+
 test("a register is reported, and set by editing the twin", async () => {
   const device = await startFakeModbusDevice(cluster.scope);
   device.registers[4] = 900;

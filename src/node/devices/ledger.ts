@@ -57,8 +57,12 @@ export class DeviceLedger {
   readonly devices = new Map<string, Map<string, Device>>();
   allocations: Allocation[] = [];
 
+  /** Remembered from before, while their plugins have not come back. */
+  readonly #untold: Set<string>;
+
   constructor(checkpoint?: Checkpoint) {
     for (const resource of checkpoint?.resources ?? []) this.devices.set(resource, new Map());
+    this.#untold = new Set(this.devices.keys());
     this.allocations = checkpoint?.allocations ?? [];
   }
 
@@ -67,11 +71,13 @@ export class DeviceLedger {
   }
 
   set(resource: string, devices: Device[]) {
+    this.#untold.delete(resource);
     this.devices.set(resource, new Map(devices.map((device) => [device.ID, device])));
   }
 
   /** The plugin has gone: its devices are there, and nobody can tell whether they work. */
   doubt(resource: string) {
+    if (this.#untold.has(resource)) return;
     const devices = [...(this.devices.get(resource)?.values() ?? [])];
     this.set(
       resource,
@@ -102,7 +108,7 @@ export class DeviceLedger {
     return this.of(podUid, container).map(({ resource, ids }) => {
       const all = this.devices.get(resource);
       const told = (id: string): Health => {
-        if (!all || all.size === 0) return "Unknown";
+        if (!all || this.#untold.has(resource)) return "Unknown";
         return all.get(id)?.health === "Healthy" ? "Healthy" : "Unhealthy";
       };
       const resources = ids.toSorted().map((id) => ({ resourceID: id, health: told(id) }));

@@ -86,7 +86,7 @@ class PluginWatcher {
       const before = this.#known.get(name);
       const isSame = before?.identity === identity;
       if (isSame && before.info) continue;
-      const info = await this.#ask(path, isSame);
+      const info = await this.#ask(path, { isTold: isSame && before.retryMs === retryMsMin });
       const retryMs = isSame ? Math.min(before.retryMs * 2, retryMsMax) : retryMsMin;
       this.#known.set(name, { identity, retryMs, ...(info && { info }) });
       if (!info) this.#lookAfter(retryMs);
@@ -113,8 +113,11 @@ class PluginWatcher {
     this.#cancel();
   }
 
-  /** Its answer; undefined for one that is of no use here. That is told once, since a log lies on flash too. */
-  async #ask(socketPath: string, isToldOf: boolean): Promise<PluginInfo | undefined> {
+  /**
+   * Its answer; undefined for one that is of no use here. That is told once, since a log lies on flash too,
+   * and at the second time, since a socket of before a restart is there until its plugin makes it anew.
+   */
+  async #ask(socketPath: string, { isTold }: { isTold: boolean }): Promise<PluginInfo | undefined> {
     const { handlers, log } = this.#options;
     const connection = new GrpcConnection(`unix://${socketPath}`);
     const service = connection.service(
@@ -147,7 +150,7 @@ class PluginWatcher {
       log.info("a plugin registered", { plugin: info.name, type: info.type });
       return info;
     } catch (error) {
-      if (!isToldOf) log.warn("a plugin was not registered", { socketPath, error: String(error) });
+      if (isTold) log.warn("a plugin was not registered", { socketPath, error: String(error) });
       return undefined;
     } finally {
       connection.close();
