@@ -56,3 +56,16 @@ test("a gated pod waits for its gates and a removed one never comes", () => {
   assert.equal(queue.pop(), undefined);
   assert.equal(queue.size, 0);
 });
+
+test("a parked pod is tried again once the claims that are made for it are known", async () => {
+  const { clock, queue } = queueOf();
+  queue.add(info("pod"));
+  queue.park(queue.pop()!, new Set(["device"] as const));
+  await clock.advance(20_000);
+  const waits = { conditions: [{ type: "PodScheduled", status: "False" }] };
+  queue.add(info("pod", { status: waits }));
+  assert.equal(queue.pop(), undefined);
+  const resourceClaimStatuses = [{ name: "it", resourceClaimName: "pod-it" }];
+  queue.add(info("pod", { status: { ...waits, resourceClaimStatuses } }));
+  assert.ok(queue.pop());
+});

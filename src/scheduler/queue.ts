@@ -163,10 +163,12 @@ export class SchedulingQueue {
   }
 }
 
-/** Status changes (our own condition among them) are no reason to try again. */
-function schedulingChanged({ pod: a }: PodInfo, { pod: b }: PodInfo): boolean {
-  const { metadata: left } = a;
-  const { metadata: right } = b;
-  if (left.generation !== undefined && left.generation !== right.generation) return true;
-  return JSON.stringify([left.labels, a.spec]) !== JSON.stringify([right.labels, b.spec]);
+const decisive = ({ pod: { metadata, spec, status } }: PodInfo) =>
+  JSON.stringify([metadata.labels, spec, status?.["resourceClaimStatuses"]]);
+
+/** Of its status only the claims that were made for it count; the rest, our own condition among it, does not. */
+function schedulingChanged(one: PodInfo, other: PodInfo): boolean {
+  const { generation } = one.pod.metadata;
+  if (generation !== undefined && generation !== other.pod.metadata.generation) return true;
+  return decisive(one) !== decisive(other);
 }

@@ -3,11 +3,13 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { domain, namespace, startMachines, until } from "../../test/support/machines.ts";
 import {
+  claims,
   clusterInstancetypes,
   instanceReplicaSets,
   migrations,
   controllerRevisions,
   instances,
+  machineExports,
   pods,
   virtualMachines,
 } from "./kinds/resources.ts";
@@ -261,4 +263,22 @@ test("the eviction of a VM's pod begins its move, where its strategy says so", a
     await guest("mover", "evacuate/cancel");
     assert.equal((await vmi("mover")).status.evacuationNodeName, undefined);
   });
+});
+
+test("an export whose pod ended while its node was down gets another", async () => {
+  const at = { ...claims, namespace };
+  const resources = { requests: { storage: "1Gi" } };
+  const spec = { accessModes: ["ReadWriteOnce"], resources };
+  await client.create(at, { metadata: { name: "kept" }, spec } as any);
+  const source = { apiGroup: "", kind: "PersistentVolumeClaim", name: "kept" };
+  const wanted = { metadata: { name: "out" }, spec: { source } };
+  await client.create({ ...machineExports, namespace }, wanted as any);
+  const target = { ...pods, namespace, name: "virt-export-out" };
+  const served = () => client.get(target);
+  await until(served);
+  const first = await served();
+  await client.patch({ ...target, subresource: "status" }, "merge", {
+    status: { phase: "Failed" },
+  });
+  await until(async () => assert.notEqual((await served()).metadata.uid, first.metadata.uid));
 });

@@ -7,7 +7,7 @@ import { isSidecar, podText } from "./pod.ts";
 import type { Container, Pod } from "./pod.ts";
 import { phaseOf, willRestart } from "./phase.ts";
 import { sizedAs } from "../resize/allocation.ts";
-import { crashedUntil } from "./pod-state.ts";
+import { crashedUntil, podTrouble } from "./pod-state.ts";
 import { volumeMountStatus } from "./recursive-read-only.ts";
 import type { PodState } from "./pod-state.ts";
 
@@ -72,7 +72,8 @@ function waitingFirst({ pod, state, instances }: Input, name: string) {
   const held = (pod.spec.initContainers ?? []).length > 0;
   const begun = pod.spec.containers.some((one) => instances.newest.has(one.name));
   // What keeps the whole pod back (a volume, its network) is told by each container.
-  const { message } = state.trouble.get("") ?? {};
+  const { volumes, sandbox } = podTrouble;
+  const { message } = state.trouble.get(volumes) ?? state.trouble.get(sandbox) ?? {};
   const reason = held && !begun ? "PodInitializing" : "ContainerCreating";
   return { reason, ...(message && { message }) };
 }

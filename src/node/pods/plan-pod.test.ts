@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { instancesOf } from "./instances.ts";
 import { planPod } from "./plan-pod.ts";
-import { newPodState, nextBackoff } from "./pod-state.ts";
+import { newPodState, nextBackoff, podTrouble } from "./pod-state.ts";
 import type { PodState } from "./pod-state.ts";
 import type { Pod } from "./pod.ts";
 import type { ContainerStatus, RuntimePod } from "../runtime.ts";
@@ -145,6 +145,13 @@ const rows: [string, Pod, RuntimePod | undefined, PodState, string[]][] = [
       state.trouble.set("web", failed);
     }),
     ["sandbox", "volumes"],
+  ],
+  [
+    "a sandbox that failed rests, whatever becomes of the volumes",
+    pod(),
+    undefined,
+    { ...ready(), trouble: new Map([[podTrouble.sandbox, failed]]) },
+    [],
   ],
   ["a container starts once all is there", pod(), runtime([]), ready(), ["start/web#0"]],
   ["a running pod is left alone", pod(), runtime([container("web")]), ready(), []],

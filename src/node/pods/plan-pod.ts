@@ -6,7 +6,7 @@ import { isInitialized, mainsBegun, phaseOf, willRestart } from "./phase.ts";
 import { isSidecar } from "./pod.ts";
 import type { Container, Pod } from "./pod.ts";
 import { resizableContainers, resizeOf } from "../resize/allocation.ts";
-import { crashedUntil, resizeTrouble } from "./pod-state.ts";
+import { crashedUntil, podTrouble } from "./pod-state.ts";
 import type { PodState } from "./pod-state.ts";
 import type { Resized } from "../resize/resizer.ts";
 
@@ -208,7 +208,7 @@ function planResize(plan: Planner) {
     const how = running && resizeOf(container, instance!, state.resize.sizes);
     return how === "update" ? [{ container, instance: instance! }] : [];
   });
-  if (containers.length > 0 && plan.rested(resizeTrouble)) {
+  if (containers.length > 0 && plan.rested(podTrouble.resize)) {
     plan.add({ do: "resize", key: "resize", containers });
   }
 }
@@ -217,10 +217,11 @@ function planLife(plan: Planner) {
   const { pod, instances, state } = plan.view;
   if (planDeadline(plan)) return;
   const waits = !instances.sandbox && state.imagesFirst && !planImages(plan);
-  if (!instances.sandbox && !waits && plan.rested("")) {
+  if (!instances.sandbox && !waits && plan.rested(podTrouble.sandbox)) {
     plan.add({ do: "sandbox", key: "sandbox", attempt: instances.attempt + 1 });
   }
-  if (!state.volumesReady && plan.rested("")) plan.add({ do: "volumes", key: "volumes" });
+  if (!state.volumesReady && plan.rested(podTrouble.volumes))
+    plan.add({ do: "volumes", key: "volumes" });
   if (waits || !planInits(plan)) return;
   planResize(plan);
   for (const container of pod.spec.containers) {

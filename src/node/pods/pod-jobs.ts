@@ -15,7 +15,7 @@ import { phaseOf } from "./phase.ts";
 import type { Action } from "./plan-pod.ts";
 import { containerTypeOf } from "./pod.ts";
 import type { Container, Pod } from "./pod.ts";
-import { nextBackoff, nextTrouble, resizeTrouble } from "./pod-state.ts";
+import { nextBackoff, nextTrouble, podTrouble } from "./pod-state.ts";
 import type { PodState } from "./pod-state.ts";
 import { prepareVolumes, removePodFiles, removePodVolumes } from "./pod-volumes.ts";
 import { ensureImage } from "../images/pull-image.ts";
@@ -131,7 +131,7 @@ export class PodJobs {
       await this.#context.devices?.prepare(pod);
       this.volumesMade(await prepareVolumes(this.#context, pod));
       state.volumesReady = true;
-      state.trouble.delete("");
+      state.trouble.delete(podTrouble.volumes);
     } catch (error) {
       const message = messageOf(error);
       const [reason, text] =
@@ -139,7 +139,7 @@ export class PodJobs {
           ? ["FailedPrepareDynamicResources", `Failed to prepare dynamic resources: ${message}`]
           : ["FailedMount", `MountVolume.SetUp failed: ${message}`];
       this.#context.event(pod, "Warning", reason, text);
-      this.#fail("", reason, message, firstRetryMs);
+      this.#fail(podTrouble.volumes, reason, message, firstRetryMs);
     }
   }
 
@@ -199,12 +199,12 @@ export class PodJobs {
       state.imagesFirst = (await this.#inCgroup(runtime.runSandbox(config))) === undefined;
       if (state.imagesFirst) return;
       this.#context.metrics.podStarted(false);
-      state.trouble.delete("");
+      state.trouble.delete(podTrouble.sandbox);
     } catch (error) {
       this.#context.metrics.podStarted(true);
       const message = `Failed to create pod sandbox: ${messageOf(error)}`;
       event(pod, "Warning", "FailedCreatePodSandBox", message);
-      this.#fail("", "FailedCreatePodSandBox", message, firstRetryMs);
+      this.#fail(podTrouble.sandbox, "FailedCreatePodSandBox", message, firstRetryMs);
     }
   }
 
@@ -298,14 +298,14 @@ export class PodJobs {
     const { state, allocated, resizer } = this.#owner;
     try {
       await resizer.apply(allocated, containers);
-      state.trouble.delete(resizeTrouble);
+      state.trouble.delete(podTrouble.resize);
     } catch (error) {
       const message = messageOf(error);
       if (message !== state.resize.error) {
         this.#context.event(this.#owner.pod, "Warning", "ResizeError", message);
       }
       state.resize.error = message;
-      this.#fail(resizeTrouble, "ResizeError", message);
+      this.#fail(podTrouble.resize, "ResizeError", message);
     }
   }
 

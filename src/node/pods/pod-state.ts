@@ -37,7 +37,7 @@ export interface PodState {
   imagesFirst: boolean;
   /** Ids of images that are there for the next start, by container. */
   images: Map<string, string>;
-  /** By container; `` is the pod's own (volumes, sandbox). */
+  /** By container, or by what of the pod itself failed (`podTrouble`). */
   trouble: Map<string, Trouble>;
   backoffs: Map<string, Backoff>;
   /** By container id. */
@@ -72,8 +72,8 @@ export const newPodState = (): PodState => ({
   finished: false,
 });
 
-/** What a failed resize is kept by in `trouble`; no container has such a name. */
-export const resizeTrouble = "/resize";
+/** What failures of the pod itself are kept by in `trouble`; no container has such a name. */
+export const podTrouble = { volumes: "/volumes", sandbox: "/sandbox", resize: "/resize" } as const;
 
 const crashDelayMs = 10_000;
 const crashDelayMsMax = 300_000;

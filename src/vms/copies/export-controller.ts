@@ -19,7 +19,7 @@ import {
   snapshots,
   virtualMachines,
 } from "../kinds/resources.ts";
-import { ensureTaskPod } from "./copy-task.ts";
+import { ensureTaskPod, removePod } from "./copy-task.ts";
 import { expiresAtMs, exportedDisks, exportLinks } from "./export-plan.ts";
 import type { ExportedDisk } from "./export-plan.ts";
 
@@ -33,6 +33,8 @@ const sources: Record<string, typeof claims> = {
 };
 
 export const exportPodName = (name: string) => `virt-export-${name}`;
+
+const hasEnded = ({ status }: KubeObject) => ["Succeeded", "Failed"].includes(status?.phase);
 
 /** Why it waits, or what it gives. */
 type Seen = { waits: string } | { disks: ExportedDisk[] };
@@ -94,7 +96,7 @@ class Exporting {
       .list(this.#namespace)
       .find(
         (pod) =>
-          !["Succeeded", "Failed"].includes(pod.status?.phase) &&
+          !hasEnded(pod) &&
           // Exports only read.
           controllerOf(pod)?.kind !== "VirtualMachineExport" &&
           pod.spec.volumes?.some((one: any) => one.persistentVolumeClaim?.claimName === claim),
@@ -102,13 +104,13 @@ class Exporting {
     return found?.metadata.name;
   }
 
-  #pod(disks: ExportedDisk[]) {
+  async #pod(disks: ExportedDisk[]) {
     const { informer } = this.#context;
     const names = [...new Set(disks.map(({ claim }) => claim))];
     const isBlock = (claim: string) =>
       informer(claims).get(claim, this.#namespace)?.spec.volumeMode === "Block";
     const path = (claim: string) => `/vm/disks/${claim}`;
-    return ensureTaskPod(this.#context, {
+    const pod = await ensureTaskPod(this.#context, {
       owner: this.#export,
       name: exportPodName(this.#export.metadata.name),
       task: {
@@ -122,6 +124,9 @@ class Exporting {
         ...{ claim, block: isBlock(claim), path: path(claim), readOnly: true },
       })),
     });
+    // As when its node was down for a while; another takes its place.
+    if (pod && hasEnded(pod)) await removePod(this.#context, pod);
+    return pod;
   }
 
   /** Name of the Secret with the token, which is made where there is none. */

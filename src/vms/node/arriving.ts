@@ -8,6 +8,7 @@ import { StatusError } from "../../lib/status-error.ts";
 import type { MigrationTarget } from "../control.ts";
 import { migrationPorts } from "../prepare/network-plan.ts";
 import { blockNode } from "../qemu/disk-arguments.ts";
+import { tryNewWay } from "./new-way.ts";
 import { tryPostCopy } from "./post-copy.ts";
 import { sharedKey } from "./shared-key.ts";
 import type { Vm } from "./vm.ts";
@@ -97,7 +98,9 @@ export function mindArrivals(vm: Vm) {
  * A guest that waits for the rest of its memory hears a new connection at the place of the one that broke. Nothing is
  * asked of QEMU's main thread, which may itself wait for a page.
  */
-export async function recover(vm: Vm) {
+export const recover = (vm: Vm) => tryNewWay(vm, () => hearNewWay(vm));
+
+async function hearNewWay(vm: Vm) {
   // Refused where it has noticed by itself.
   await vm.urgent.urge("migrate-pause").catch(() => {});
   const { clock, scope } = vm.options;

@@ -11,6 +11,7 @@ import { beginLeaving, enter, leavingOf, nextPhase } from "./leaving.ts";
 import type { Leaving } from "./leaving.ts";
 import { endMirrors, mirrorDisks, mirrorsAreWhole } from "./mirrors.ts";
 import { allowPostCopy, goOnAfter, pauseWhenSilent } from "./post-copy.ts";
+import { tryNewWay, wayBroke } from "./new-way.ts";
 import { replicatedDisks } from "./replication/names.ts";
 import { letGoWhole, stays } from "./replication/switch.ts";
 import { sharedKey } from "./shared-key.ts";
@@ -67,8 +68,10 @@ async function untilMoved(vm: Vm, state: Leaving, begin: () => Promise<string | 
         switching ??= switchOver(vm, state.note.options.copy);
         switching.catch(() => vm.tell("migrate_cancel"));
       } else if (step === "enter post-copy") enter(vm, state, "post-copy");
-      else if (step === "enter interrupted") enter(vm, state, "interrupted");
-      else if (step === "cancel") vm.tell("migrate_cancel");
+      else if (step === "enter interrupted") {
+        wayBroke(vm);
+        enter(vm, state, "interrupted");
+      } else if (step === "cancel") vm.tell("migrate_cancel");
       else if (step === "complete") resolve();
       else if (step === "fail" || step === "lose") over(status);
     };
@@ -227,7 +230,8 @@ export async function progress(
 export async function resume(vm: Vm) {
   const state = leavingOf(vm);
   if (state?.note.phase !== "interrupted") return;
-  await vm.qmp.execute("migrate", { uri: memoryUri(state.note.target), resume: true });
+  const words = { uri: memoryUri(state.note.target), resume: true };
+  await tryNewWay(vm, () => vm.qmp.execute("migrate", words));
 }
 
 export async function cancel(vm: Vm) {

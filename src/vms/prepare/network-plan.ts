@@ -52,6 +52,8 @@ export interface NetworkPlan {
 export const streamSettings = {
   "net/ipv4/tcp_rmem": "4096 131072 524288",
   "net/ipv4/tcp_notsent_lowat": "65536",
+  // Who does not answer within seven seconds is asked anew, and not after two minutes.
+  "net/ipv4/tcp_syn_retries": "2",
 };
 
 const number = (address: string) =>
