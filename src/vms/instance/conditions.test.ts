@@ -27,6 +27,7 @@ test("a guest that was not to end says what ended it", () => {
   assert.equal(whyEnded(evicted), "Evicted: low on disk");
   const by = (terminated: object) => whyEnded(pod({ terminated }));
   assert.equal(by({ reason: "Error", exitCode: 137 }), "QEMU was ended by signal 9");
+  assert.match(by({ reason: "Unknown", exitCode: 255 })!, /gone when its node came back/);
   assert.match(by({ reason: "OOMKilled", exitCode: 137 })!, /more memory than its limit/);
   assert.match(by({ reason: "Error", exitCode: 1, message: "no such disk" })!, /no such disk/);
   assert.equal(by({ reason: "Completed", exitCode: 0 }), undefined);

@@ -34,6 +34,7 @@ const waitingReasons = [
 ];
 
 /** Exit codes above say by which signal a process was ended. */
+const unseenExit = 255;
 const signalsFrom = 128;
 
 /** What runtimes say around the word of whoever prepares QEMU's start. */
@@ -62,6 +63,8 @@ export function whyEnded(pod: KubeObject | undefined): string | undefined {
   const ended = ends.find((one: any) => one && one.exitCode !== 0);
   if (!ended) return undefined;
   if (ended.reason === "OOMKilled") return "OOMKilled: QEMU needed more memory than its limit";
+  // Containerd's word for a process whose end nobody saw.
+  if (ended.exitCode === unseenExit) return "QEMU was gone when its node came back";
   const signal = ended.exitCode - signalsFrom;
   if (signal > 0) return `QEMU was ended by signal ${signal}`;
   return `QEMU ended with exit code ${ended.exitCode}: ${ended.message || `kubectl logs ${pod.metadata.name} says more`}`;
