@@ -34,8 +34,9 @@ const waitingReasons = [
 ];
 
 /** Exit codes above say by which signal a process was ended. */
-const unseenExit = 255;
 const signalsFrom = 128;
+/** Containerd's word for a process whose end nobody saw. */
+const unseenExit = 255;
 
 /** What runtimes say around the word of whoever prepares QEMU's start. */
 const around = /^.*OCI runtime create failed: |: unknown$/g;
@@ -63,7 +64,6 @@ export function whyEnded(pod: KubeObject | undefined): string | undefined {
   const ended = ends.find((one: any) => one && one.exitCode !== 0);
   if (!ended) return undefined;
   if (ended.reason === "OOMKilled") return "OOMKilled: QEMU needed more memory than its limit";
-  // Containerd's word for a process whose end nobody saw.
   if (ended.exitCode === unseenExit) return "QEMU was gone when its node came back";
   const signal = ended.exitCode - signalsFrom;
   if (signal > 0) return `QEMU was ended by signal ${signal}`;
