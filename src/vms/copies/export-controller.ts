@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { resource } from "../../client/client.ts";
 import { controllerReference } from "../../controllers/pod-template.ts";
-import { isReady, withCondition } from "../../controllers/pod-state.ts";
+import { hasFinished, isReady, withCondition } from "../../controllers/pod-state.ts";
 import type { Controller, ControllerContext, Key } from "../../controllers/runtime.ts";
 import { controllerOf } from "../../kinds/object.ts";
 import type { KubeObject } from "../../kinds/object.ts";
@@ -33,8 +33,6 @@ const sources: Record<string, typeof claims> = {
 };
 
 export const exportPodName = (name: string) => `virt-export-${name}`;
-
-const hasEnded = ({ status }: KubeObject) => ["Succeeded", "Failed"].includes(status?.phase);
 
 /** Why it waits, or what it gives. */
 type Seen = { waits: string } | { disks: ExportedDisk[] };
@@ -96,7 +94,7 @@ class Exporting {
       .list(this.#namespace)
       .find(
         (pod) =>
-          !hasEnded(pod) &&
+          !hasFinished(pod) &&
           // Exports only read.
           controllerOf(pod)?.kind !== "VirtualMachineExport" &&
           pod.spec.volumes?.some((one: any) => one.persistentVolumeClaim?.claimName === claim),
@@ -125,7 +123,7 @@ class Exporting {
       })),
     });
     // As when its node was down for a while; another takes its place.
-    if (pod && hasEnded(pod)) await removePod(this.#context, pod);
+    if (pod && hasFinished(pod)) await removePod(this.#context, pod);
     return pod;
   }
 

@@ -1,5 +1,5 @@
 // What is left of a guest's memory takes a new way where the one before broke. Both ends are asked again and again, and
-// try one way at a time: QEMU begins a second while the first is still being connected, and does not survive that.
+// try one way at a time: QEMU begins a second while the first is still being connected, and is not made for that.
 import type { Vm } from "./vm.ts";
 
 /** By then a connection is made, or the kernel gave it up (`streamSettings`). */
